@@ -1,0 +1,7 @@
+"""``python -m tcptop_rtt``."""
+
+import sys
+
+from tcptop_rtt.cli import main
+
+sys.exit(main())

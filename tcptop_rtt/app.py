@@ -1,0 +1,141 @@
+"""The terminal dashboard: one worker thread hands over snapshots, the active screen paints them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from textual.app import App
+from textual.message import Message
+from textual.screen import Screen
+
+from tcptop_rtt.query import Filter
+from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.snapshot import Health, Snapshot, empty
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+
+JOIN_S = 5.0
+"""How long leaving waits for the worker: longer than any read of a source takes."""
+
+
+class Collector(Protocol):
+    """What makes the snapshots. Its methods, except ``run``, never block."""
+
+    @property
+    def health(self) -> Health:
+        """How it is doing; known before ``run``."""
+        ...
+
+    def run(self, publish: Callable[[Snapshot], None]) -> None:
+        """Publish a snapshot per refresh, until stopped; called in a thread of its own."""
+        ...
+
+    def stop(self) -> None:
+        """Make ``run`` return soon."""
+        ...
+
+    def set_focus(self, id: int | None) -> None:  # noqa: A002
+        """Look at one connection closely, or at none."""
+        ...
+
+    def set_interval(self, seconds: float) -> None:
+        """How often to publish."""
+        ...
+
+
+class SnapshotReady(Message):
+    """There is a newer picture."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Of several pictures that wait to be painted only the newest counts."""
+        return isinstance(message, SnapshotReady)
+
+
+class CollectorFailed(Message):
+    """The worker has ended by itself; what is on the screen is the last there will be."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class TcptopApp(App[None]):
+    """All connections, or one of them closely."""
+
+    TITLE = "tcptop-rtt"
+    CSS_PATH = "styles.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = []
+
+    def __init__(self, collector: Collector, filter: Filter, interval_s: float, unicode: bool) -> None:  # noqa: A002
+        super().__init__()
+        self._collector = collector
+        self._unicode = unicode
+        self._latest = empty(collector.health)
+        self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
+        self.main = MainScreen(self._latest, filter, interval_s, unicode, collector.set_interval)
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.main
+
+    def on_mount(self) -> None:
+        if not self._unicode:
+            from tcptop_rtt.widgets.ascii import use_ascii_scrollbars  # noqa: PLC0415
+
+            use_ascii_scrollbars()
+        self._worker.start()
+
+    def on_unmount(self) -> None:
+        self._collector.stop()
+        if self._worker.is_alive():
+            self._worker.join(JOIN_S)
+
+    def _collect(self) -> None:
+        try:
+            self._collector.run(self._publish)
+        except Exception as problem:  # whatever ends the worker, the last picture stays up and says so
+            self.post_message(CollectorFailed(f"{type(problem).__name__}: {problem}"))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.post_message(SnapshotReady(snapshot))
+
+    def on_collector_failed(self, message: CollectorFailed) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen):
+                screen.show_problem(message.problem)
+
+    def on_connection_table_drill_in(self, message: ConnectionTable.DrillIn) -> None:
+        from tcptop_rtt.screens.detail import DetailScreen  # noqa: PLC0415 - not needed for the first picture
+
+        if self.screen is not self.main:
+            return  # a second Enter was already on its way
+        self._collector.set_focus(message.id)
+        self.push_screen(DetailScreen(message.id, self._latest, self._unicode), self._on_detail_left)
+
+    def _on_detail_left(self, _: None) -> None:
+        self._collector.set_focus(None)
+
+    def action_help(self) -> None:
+        from tcptop_rtt.screens.help import HelpScreen  # noqa: PLC0415
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self._unicode))
+
+    def on_snapshot_ready(self, message: SnapshotReady) -> None:
+        self._latest = message.snapshot
+        self.paint()
+
+    def paint(self) -> None:
+        """Show the newest picture on the active screen; what it covers is painted when it comes back."""
+        screen = self.screen
+        if isinstance(screen, LiveScreen):
+            screen.show(self._latest)
+
+    def on_live_screen_resumed(self) -> None:
+        self.paint()

@@ -1,0 +1,199 @@
+"""The command line: options, what can go wrong before the start, and which front end runs."""
+
+from __future__ import annotations
+
+import argparse
+import locale
+import os
+import select
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from tcptop_rtt import __version__
+from tcptop_rtt.errors import TcptopError
+
+if TYPE_CHECKING:
+    from tcptop_rtt.collector import Collector
+    from tcptop_rtt.query import Filter
+    from tcptop_rtt.snapshot import Snapshot
+    from tcptop_rtt.sources.probe import Probe
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
+
+_EXAMPLES = """\
+examples:
+  sudo tcptop-rtt                          the dashboard
+  sudo tcptop-rtt --rport 5432             only connections to PostgreSQL
+  sudo tcptop-rtt --pid 1234 -6            only IPv6 connections of process 1234
+  sudo tcptop-rtt --count 1 | sort         one table as plain text
+  sudo tcptop-rtt --json --interval 5 > log.jsonl   record
+"""
+
+_BCC_PACKAGES = {
+    "debian": "apt install python3-bpfcc",
+    "ubuntu": "apt install python3-bpfcc",
+    "fedora": "dnf install python3-bcc",
+    "rhel": "dnf install python3-bcc",
+    "arch": "pacman -S python-bcc",
+    "suse": "zypper install python3-bcc",
+    "alpine": "apk add py3-bcc",
+}
+
+
+class Output(Protocol):
+    """A front end without a screen."""
+
+    def begin(self, hook: str) -> None: ...
+    def show(self, snapshot: Snapshot) -> None: ...
+    def end(self, lost: int) -> None: ...
+
+
+def main() -> int:
+    """Run; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
+    options = _parse()
+    try:
+        return _run(options)
+    except TcptopError as error:
+        print(f"tcptop-rtt: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="tcptop-rtt",
+        description="Every TCP connection of this machine with its live round-trip time.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--source", choices=("auto", "fentry", "tcp_probe"), default="auto", help="kernel hook (default: auto)")
+    add("--json", action="store_true", help="write JSON Lines instead of opening the dashboard")
+    add("--interval", type=_interval, default=None, metavar="SECONDS", help="time between updates (default: 0.5; 1 for text)")
+    add("--count", type=_positive, metavar="N", help="end after N tables or JSON updates")
+    add("--pid", type=_positive, help="only connections of this process")
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4, help="only IPv4")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="only IPv6")
+    add("--lport", type=_port, metavar="PORT", help="only this local port")
+    add("--rport", type=_port, metavar="PORT", help="only this remote port")
+    add("--version", action="version", version=f"tcptop-rtt {__version__}")
+    return parser.parse_args()
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not _SHORTEST_INTERVAL_S <= seconds <= _LONGEST_INTERVAL_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds from {_SHORTEST_INTERVAL_S:g} to {_LONGEST_INTERVAL_S:g}"
+        )
+    return seconds
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    screen = not options.json and sys.stdout.isatty() and options.count is None
+    probe = _open_probe(options.source)
+    try:
+        from tcptop_rtt.collector import Collector
+        from tcptop_rtt.query import Filter
+
+        chosen = Filter("", options.pid, options.family, options.lport, options.rport)
+        interval_s = options.interval or (0.5 if screen else 1.0)
+        collector = Collector(probe, interval_s)
+        if screen:
+            return _run_screen(collector, chosen, interval_s)
+        return _run_text(collector, _output(options.json, chosen), options.count)
+    finally:
+        probe.close()
+
+
+def _open_probe(source: str) -> Probe:
+    try:
+        from tcptop_rtt.sources.probe import Probe
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "bcc":
+            raise
+        raise TcptopError(f"bcc's Python module is missing: run sudo {_bcc_command()}") from error
+    return Probe(source)
+
+
+def _bcc_command() -> str:
+    """How to install bcc on this distribution, by /etc/os-release."""
+    try:
+        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
+            fields = dict(line.rstrip("\n").partition("=")[::2] for line in file)
+    except OSError:
+        fields = {}
+    names = f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
+    return next((_BCC_PACKAGES[name] for name in names if name in _BCC_PACKAGES), _BCC_PACKAGES["debian"])
+
+
+def _run_screen(collector: Collector, chosen: Filter, interval_s: float) -> int:
+    from tcptop_rtt.app import TcptopApp
+
+    unicode = "utf" in locale.getpreferredencoding(False).lower()
+    app = TcptopApp(collector, chosen, interval_s, unicode)
+    app.run()
+    return app.return_code or 0
+
+
+def _output(json: bool, chosen: Filter) -> Output:
+    if json:
+        from tcptop_rtt.outputs.jsonl import JsonLines
+        from tcptop_rtt.processes import Processes
+
+        return JsonLines(sys.stdout, chosen, Processes().cgroup)
+    from tcptop_rtt.outputs.plain import PlainTables
+
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a locale may lack what a name holds
+    return PlainTables(sys.stdout, chosen)
+
+
+def _run_text(collector: Collector, output: Output, count: int | None) -> int:
+    """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        collector.stop()
+
+    for number in _STOP_SIGNALS:
+        signal.signal(number, stop)
+    try:
+        output.begin(collector.health.hook)
+        shown = lost = 0
+        for snapshot in collector.snapshots():
+            output.show(snapshot)
+            shown, lost = shown + 1, snapshot.health.lost
+            if shown == count or _reader_is_gone():
+                break
+        output.end(lost)
+    except BrokenPipeError:
+        # Python would complain about it once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _reader_is_gone() -> bool:
+    """Whether stdout is a pipe that nobody reads: a quiet machine would not notice by writing."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

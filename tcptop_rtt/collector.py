@@ -1,0 +1,136 @@
+"""The worker's body: reads the source on a timer, feeds the connections, hands out snapshots."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from tcptop_rtt.connections import Connections
+from tcptop_rtt.processes import Processes
+from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.sources.record import Batch, Records
+
+READ_PERIOD_S = 0.1
+"""Also the kernel side's interval: each read begins a new one."""
+
+_SCAN_SHARE = 0.02
+"""Of one core, at most, for scans: the period stretches with what a scan costs."""
+_CHECK_PERIOD_S = 5.0
+
+
+class Source(Protocol):
+    """Where records come from. ``read`` takes what is new, ``scan`` looks at everything there is."""
+
+    hook: str
+    hook_note: str
+
+    def read(self) -> Batch: ...
+    def scan(self) -> Records: ...
+    def focus(self, sock: int) -> None: ...
+    def ended(self, connections: dict[int, int]) -> list[int]: ...
+
+
+class Collector:
+    """Owns a source and the connections. Runs in one thread; the setters may be called from any."""
+
+    def __init__(self, source: Source, interval_s: float) -> None:
+        self._source = source
+        self._connections = Connections()
+        self._processes = Processes()
+        self._interval_s = interval_s
+        self._wanted_focus: int | None = None
+        self._focus: int | None = None
+        self._stopped = False
+        self._wake = threading.Event()
+        self._lost = 0
+        self._cpu = (time.monotonic(), time.process_time())
+        self._next_scan = 0.0
+        self._next_check = 0.0
+
+    def set_interval(self, seconds: float) -> None:
+        """Time between snapshots."""
+        self._interval_s = seconds
+        self._wake.set()
+
+    def set_focus(self, connection: int | None) -> None:
+        """Report every ACK of one connection, in each snapshot's ``focus``."""
+        self._wanted_focus = connection
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the iteration of :meth:`snapshots` at its next turn, at once."""
+        self._stopped = True
+        self._wake.set()
+
+    @property
+    def health(self) -> Health:
+        """How the program is doing, before the first snapshot."""
+        return Health(self._source.hook, self._source.hook_note, 0.0, 0, 0.0)
+
+    def run(self, publish: Callable[[Snapshot], None]) -> None:
+        """Publish a snapshot per interval until stopped."""
+        for snapshot in self.snapshots():
+            publish(snapshot)
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """A first snapshot at once, then one per interval until stopped, and a last one."""
+        next_snapshot = next_read = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if now >= next_read or self._stopped:
+                next_read = max(next_read + READ_PERIOD_S, now)
+                self._read()
+            if now >= next_snapshot - READ_PERIOD_S / 2 or self._stopped:
+                next_snapshot = max(next_snapshot, now) + self._interval_s
+                yield self._snapshot()
+            if self._stopped:
+                return
+            next_snapshot = min(next_snapshot, now + self._interval_s)
+            self._follow_focus()
+            self._wake.wait(max(0.0, next_read - time.monotonic()))
+            self._wake.clear()
+
+    def _read(self) -> None:
+        batch = self._source.read()
+        self._lost = batch.lost
+        self._connections.ingest(batch.records)
+
+    def _follow_focus(self) -> None:
+        if self._wanted_focus != self._focus:
+            self._focus = self._wanted_focus
+            self._source.focus(self._connections.focus(self._focus))
+
+    def _snapshot(self) -> Snapshot:
+        self._scan()
+        snapshot = self._connections.snapshot(self._measure_health())
+        if snapshot.focus is None:
+            return snapshot
+        pid = self._connections.owner_of(snapshot.focus.id)
+        focus = dataclasses.replace(
+            snapshot.focus, process=self._processes.describe(pid), cgroup_path=self._processes.cgroup(pid)
+        )
+        return dataclasses.replace(snapshot, focus=focus)
+
+    def _scan(self) -> None:
+        now = time.monotonic()
+        if now < self._next_scan:
+            return
+        self._connections.settle(self._source.scan())
+        self._next_scan = now + (time.monotonic() - now) / _SCAN_SHARE
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_PERIOD_S
+            self._connections.forget(self._source.ended(self._connections.unheld_socks()))
+
+    def _measure_health(self) -> Health:
+        then, cpu_then = self._cpu
+        self._cpu = now, cpu = time.monotonic(), time.process_time()
+        return Health(
+            self._source.hook,
+            self._source.hook_note,
+            samples_per_s=self._connections.samples_per_s(),
+            lost=self._lost,
+            cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
+        )

@@ -1,0 +1,207 @@
+"""Is it the network, the peer or us? A verdict on one connection from its counters alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tcptop_rtt import format as fmt
+from tcptop_rtt.snapshot import STATES, UNKNOWN_U32
+
+Who = Literal["network", "peer", "us", "nobody", "unknown"]
+
+LIMITED_SHARE = 0.2
+"""Of the time with data to send: from here on a limit is worth naming."""
+LOSS_SHARE = 0.01
+LOSS_COUNT = 3
+"""A single lost segment in a short connection is already more than 1 %."""
+QUEUE_FACTOR = 3
+QUEUE_US = 10_000
+"""Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
+STANDING_MS = 500
+STANDING_BYTES = 65_536
+IDLE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who holds the connection up, in a few words, and what speaks for it."""
+
+    who: Who
+    summary: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    who: Who
+    summary: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Where the sender's time went, 0 to 1; None where it cannot be known."""
+
+    busy: float | None  # of the connection's life
+    rwnd_limited: float | None  # of the busy time
+    sndbuf_limited: float | None  # of the busy time
+
+
+def shares(row: np.void) -> Shares:
+    """The kernel's chronograph as shares; the life of a connection that was there before us is not known."""
+    busy = int(row["busy_us"])
+    life_us = int(row["age_ns"]) // 1000
+    return Shares(
+        busy=min(1.0, busy / life_us) if row["born"] and life_us else None,
+        rwnd_limited=min(1.0, int(row["rwnd_limited_us"]) / busy) if busy else None,
+        sndbuf_limited=min(1.0, int(row["sndbuf_limited_us"]) / busy) if busy else None,
+    )
+
+
+def _no_answer(row: np.void) -> Finding | None:
+    timeouts, probes = int(row["backoff"]), int(row["probes"])
+    if not (row["stalled"] or timeouts):
+        return None
+    quiet = fmt.span(int(row["last_ack_ms"]))
+    if STATES[min(int(row["state"]), len(STATES) - 1)] == "SYN-SENT":
+        return Finding("peer", "no answer to our SYN", "nothing listens there, or the path drops everything")
+    if probes and not timeouts:
+        return Finding(
+            "peer",
+            f"peer's window is closed, {probes} probes unanswered",
+            f"it takes no more data and its last ACK came {quiet} ago",
+        )
+    what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
+    return Finding(
+        "peer",
+        f"peer is silent: {what}, no ACK for {quiet}",
+        "gone, or the path drops everything; from here the two look alike",
+    )
+
+
+def _peer_not_reading(row: np.void) -> Finding | None:
+    closed_window = row["snd_wnd"] == 0 and row["unsent"] > 0
+    share = shares(row).rwnd_limited or 0.0
+    if closed_window:
+        return Finding(
+            "peer",
+            "peer is not reading: its receive window is closed",
+            f"{fmt.size(int(row['unsent']))} wait here for room over there",
+        )
+    if share >= LIMITED_SHARE:
+        return Finding(
+            "peer",
+            f"peer reads too slowly: its window held us up {share:.0%} of the time",
+            f"receive window limited {share:.0%} of the time with data to send",
+        )
+    return None
+
+
+def _us_not_reading(row: np.void) -> Finding | None:
+    unread = int(row["unread"])
+    standing = unread >= STANDING_BYTES or (unread > 0 and row["last_received_ms"] >= STANDING_MS)
+    if not standing:
+        return None
+    return Finding(
+        "us",
+        f"our process is not reading: {fmt.size(unread)} stand in the receive queue",
+        f"the last of it arrived {fmt.span(int(row['last_received_ms']))} ago",
+    )
+
+
+def _sndbuf(row: np.void) -> Finding | None:
+    share = shares(row).sndbuf_limited or 0.0
+    if share < LIMITED_SHARE:
+        return None
+    return Finding(
+        "us",
+        f"our send buffer is too small: it held us up {share:.0%} of the time",
+        f"send buffer limited {share:.0%} of the time with data to send",
+    )
+
+
+def _loss(row: np.void) -> Finding | None:
+    retrans, mss = int(row["retrans"]), int(row["mss"])
+    if retrans < LOSS_COUNT or not mss:
+        return None
+    # The kernel counts retransmitted segments, but acknowledged bytes: their quotient is an estimate.
+    sent = int(row["bytes_acked"]) / mss + retrans
+    share = retrans / sent
+    if share < LOSS_SHARE:
+        return None
+    return Finding(
+        "network",
+        f"network loses segments: about {share:.0%} were sent again",
+        f"{retrans} retransmissions in about {sent:.0f} segments",
+    )
+
+
+def _known_min(row: np.void) -> int:
+    lowest = int(row["min_rtt_us"])
+    return 0 if lowest == UNKNOWN_U32 else lowest
+
+
+def _queue(row: np.void) -> Finding | None:
+    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+    if not lowest or srtt < QUEUE_FACTOR * lowest or srtt - lowest < QUEUE_US:
+        return None
+    return Finding(
+        "network",
+        f"network queues: RTT is {srtt / lowest:.0f} times its minimum",
+        f"{fmt.rtt(srtt)} now, {fmt.rtt(lowest)} at best: a full buffer on the path, or a busy peer host",
+    )
+
+
+def _distance(row: np.void) -> Finding | None:
+    lowest = _known_min(row)
+    if fmt.level(lowest) != "bad":
+        return None
+    return Finding(
+        "network",
+        f"long path: even the lowest RTT is {fmt.rtt(lowest)}",
+        "distance, or a queue that never empties",
+    )
+
+
+_CHECKS: tuple[Callable[[np.void], Finding | None], ...] = (
+    # Most severe first: the first finding gives the summary.
+    _no_answer,
+    _peer_not_reading,
+    _us_not_reading,
+    _sndbuf,
+    _loss,
+    _queue,
+    _distance,
+)
+
+
+def diagnose(row: np.void) -> Verdict:
+    """The verdict on one element of a snapshot's rows."""
+    findings = [finding for check in _CHECKS if (finding := check(row))]
+    if findings:
+        first, *others = findings
+        return Verdict(
+            first.who, first.summary, (first.reason, *(f"also: {other.summary}" for other in others))
+        )
+    srtt = int(row["srtt_us"])
+    if not srtt:
+        return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
+    return _healthy(row, srtt)
+
+
+def _healthy(row: np.void, srtt: int) -> Verdict:
+    lowest = _known_min(row)
+    reasons = [f"RTT {fmt.rtt(srtt)}, {fmt.rtt(lowest)} at best" if lowest else f"RTT {fmt.rtt(srtt)}"]
+    reasons.append(f"{row['retrans']} retransmissions" if row["retrans"] else "nothing was retransmitted")
+    busy = shares(row).busy
+    if busy is not None and busy < IDLE_SHARE:
+        share = fmt.percent(busy, 1.0)
+        reasons.append(f"data to send only {share} of its life: the applications set the pace")
+        return Verdict("nobody", "healthy; mostly idle, waiting for the applications", tuple(reasons))
+    return Verdict("nobody", "healthy", tuple(reasons))

@@ -1,0 +1,71 @@
+"""The log of the one connection that is looked at closely: every ACK's RTT."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.snapshot import Focus, Owner
+from tcptop_rtt.sources.record import Records
+
+SAMPLES_KEPT = 16_384
+
+_SAMPLE = np.dtype([("time_ns", "u8"), ("rtt_us", "u4"), ("srtt_us", "u4")])
+
+
+class FocusLog:
+    """Samples of one connection since its drill-down was opened, after what was known of it before.
+
+    :param past_us: highest RTT per cell before now, oldest first, nan for none, shape (N,)
+    :param now_ns: end of the last cell
+    """
+
+    def __init__(self, connection: int, past_us: NDArray[np.float32], now_ns: int, cell_ns: int) -> None:
+        self.id = connection
+        known = np.flatnonzero(~np.isnan(past_us))
+        self._past = np.zeros(len(known), _SAMPLE)
+        self._past["time_ns"] = now_ns - (len(past_us) - known) * cell_ns
+        self._past["rtt_us"] = self._past["srtt_us"] = past_us[known]
+        self._log = np.zeros(0, _SAMPLE)
+        self._samples = 0
+        self._lowest_us = 0
+        self._highest_us = 0
+
+    def take(self, records: Records) -> None:
+        """Log the samples of this connection among the records."""
+        records = records[(records["id"] == self.id) & (records["single_rtt_us"] > 0)]
+        if not len(records):
+            return
+        new = np.zeros(len(records), _SAMPLE)
+        new["time_ns"] = records["time_ns"]
+        new["rtt_us"] = records["single_rtt_us"]
+        new["srtt_us"] = records["srtt_us"]
+        self._log = np.concatenate([self._log, new])[-SAMPLES_KEPT:]
+        lowest, highest = int(new["rtt_us"].min()), int(new["rtt_us"].max())
+        self._lowest_us = min(lowest, self._lowest_us) if self._samples else lowest
+        self._highest_us = max(highest, self._highest_us)
+        self._samples += len(new)
+
+    def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Focus:
+        """The log as it is now; the process is left for the caller to fill in."""
+        log = np.concatenate([self._past, self._log])
+        counted = self._log if self._samples else self._past
+        p50, p95, p99 = np.percentile(counted["rtt_us"], [50, 95, 99]) if len(counted) else [np.nan] * 3
+        time_s = (log["time_ns"].astype(np.int64) - now_ns) / 1e9
+        columns = (time_s, log["rtt_us"].copy(), log["srtt_us"].copy())
+        for column in columns:
+            column.flags.writeable = False
+        return Focus(
+            self.id,
+            *columns,
+            samples=self._samples,
+            p50_us=float(p50),
+            p95_us=float(p95),
+            p99_us=float(p99),
+            lowest_us=self._lowest_us,
+            highest_us=self._highest_us,
+            owners=owners,
+            owner_note=owner_note,
+            process=None,
+            cgroup_path=None,
+        )

@@ -1,0 +1,246 @@
+"""Numbers, addresses and foreign text to short strings for a terminal.
+
+Nothing from outside (process names, command lines, paths) may reach a terminal without :func:`printable`.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.snapshot import INFINITE_SSTHRESH, STATES
+
+UNKNOWN = "?"
+NOTHING = "-"
+RTT_WIDTH = 7
+"""The widest that :func:`rtt` gets."""
+
+FAST_US = 50_000
+SLOW_US = 150_000
+
+BLOCKS = "▁▂▃▄▅▆▇"
+"""Stops before the full block: a full one would fuse with the row above."""
+RAMP = "_.:-=+#"
+
+Level = Literal["unknown", "good", "warn", "bad"]
+
+
+def printable(raw: bytes | str, unicode: bool = True) -> str:
+    """One line of harmless text: no control, escape, bidi, format or undecodable character survives."""
+    return _printable(raw, unicode)
+
+
+@lru_cache(maxsize=8192)
+def _printable(raw: bytes | str, unicode: bool) -> str:
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    if not unicode:
+        return "".join(char if " " <= char <= "~" else "?" for char in text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_safe_char(char) for char in text)
+
+
+def _safe_char(char: str) -> str:
+    # Variation selectors are printable to Python, but change the width of the character before them.
+    if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return "\ufffd"
+    return char if char.isprintable() else "\ufffd"
+
+
+def rtt(us: float) -> str:
+    """Microseconds as ``0.043ms``, ``1.24ms``, ``48.2ms``, ``1240ms``, ``3.1s``; 0 and nan: ``-``."""
+    if not us > 0:
+        return NOTHING
+    if us < 1_000:
+        return f"{us / 1000:.3f}ms"
+    if us < 9_995:
+        return f"{us / 1000:.2f}ms"
+    if us < 99_950:
+        return f"{us / 1000:.1f}ms"
+    if us < 1_999_500:
+        return f"{us / 1000:.0f}ms"
+    seconds = us / 1e6
+    if seconds < 99.95:
+        return f"{seconds:.1f}s"
+    return f"{seconds:.0f}s" if seconds < 99_999 else ">1day"
+
+
+def level(us: float) -> Level:
+    """How an RTT in microseconds is judged at a glance."""
+    if not us > 0:
+        return "unknown"
+    if us < FAST_US:
+        return "good"
+    return "warn" if us < SLOW_US else "bad"
+
+
+def _scaled(value: float, unit: str) -> str:
+    for prefix in ("", "k", "M", "G", "T", "P"):
+        if value < 999.5:
+            digits = 1 if prefix and value < 9.95 else 0
+            return f"{value:.{digits}f}{prefix}{unit}"
+        value /= 1000
+    return f"{value:.0f}E{unit}"
+
+
+def bits(bps: float) -> str:
+    """Bits per second as ``0``, ``950``, ``1.2M``; nan: ``-``."""
+    return _scaled(bps, "") if bps >= 0 else NOTHING
+
+
+def size(count: float) -> str:
+    """Bytes as ``950B``, ``1.2MB`` (powers of 1000)."""
+    return _scaled(count, "B") if count >= 0 else NOTHING
+
+
+def tally(count: int) -> str:
+    """A counter in at most five characters."""
+    return str(count) if count < 100_000 else _scaled(count, "")
+
+
+def age(ns: int) -> str:
+    """Nanoseconds as ``3s``, ``12m``, ``4h``, ``2d``."""
+    seconds = ns // 1_000_000_000
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
+
+
+def span(ms: float) -> str:
+    """Milliseconds as ``120ms``, ``3.4s``, ``12m``."""
+    if ms < 1000:
+        return f"{ms:.0f}ms"
+    return f"{ms / 1000:.1f}s" if ms < 9_950 else age(int(ms) * 1_000_000)
+
+
+def percent(part: float, whole: float) -> str:
+    """``part`` of ``whole``; ``-`` if there is no whole."""
+    if whole <= 0:
+        return NOTHING
+    share = 100 * part / whole
+    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
+
+
+def segments(count: int) -> str:
+    """A slow start threshold or window in segments; infinite: ``-``."""
+    return NOTHING if count >= INFINITE_SSTHRESH else str(count)
+
+
+def moment(epoch: float) -> str:
+    """Seconds since the epoch as local date and time."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
+    except (OverflowError, ValueError, OSError):
+        return UNKNOWN
+
+
+@lru_cache(maxsize=65536)
+def address(family: int, raw: bytes) -> str:
+    """An address from its 16 bytes; family 4 is stored v4-mapped."""
+    if family == 4:
+        return socket.inet_ntop(socket.AF_INET, raw[12:16])
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+@lru_cache(maxsize=65536)
+def endpoint(family: int, raw: bytes, port: int) -> str:
+    """``192.0.2.1:443`` or ``[2001:db8::1]:443``."""
+    host = address(family, raw)
+    return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
+
+
+@lru_cache(maxsize=16384)
+def shorten(text: str, width: int, unicode: bool = True) -> str:
+    """An endpoint cut in the middle of its address, so that both its network and its port stay."""
+    if len(text) <= width:
+        return text
+    gap = "…" if unicode else ".."
+    host, _, port = text.rpartition(":")
+    tail = f"]:{port}" if host.endswith("]") else f":{port}"
+    host = host.removesuffix("]")
+    keep = width - len(gap) - len(tail)
+    if keep < 2:
+        return (gap + tail)[-width:] if width > 0 else ""
+    right = keep // 2
+    return host[: keep - right] + gap + host[len(host) - right :] + tail
+
+
+def state(number: int, closed: bool, stalled: bool) -> str:
+    """What the state column says: what is wrong goes before what the kernel calls it."""
+    if closed:
+        return "CLOSED"
+    if stalled:
+        return "STALLED"
+    return STATES[number] if number < len(STATES) else UNKNOWN
+
+
+class Scale(NamedTuple):
+    """The RTT range, microseconds, that the sparklines of one view share."""
+
+    low: float
+    high: float
+
+
+def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
+    """A common log scale for the cells in view: at least a decade, on 1-2-5 steps so that it rarely moves."""
+    known = spark_us[spark_us > 0]
+    if known.size == 0:
+        return Scale(100.0, 10_000.0)
+    low, high = step_down(float(known.min())), step_up(float(known.max()))
+    while high < low * 10:
+        low, high = step_down(low * 0.99), high if high >= low * 10 else step_up(high * 1.01)
+    return Scale(low, high)
+
+
+def step_down(value: float) -> float:
+    """The next of 1, 2, 5, 10, ... at or below a positive value."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    return float(next(step for step in (5 * decade, 2 * decade, decade, 0.5 * decade) if step <= value))
+
+
+def step_up(value: float) -> float:
+    """The next of 1, 2, 5, 10, ... at or above a positive value."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    return float(
+        next(step for step in (decade, 2 * decade, 5 * decade, 10 * decade, 20 * decade) if step >= value)
+    )
+
+
+def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, unicode: bool) -> list[str]:
+    """One string of ``cells`` glyphs per column of ``spark_us`` (oldest first); no sample: a space.
+
+    When there are fewer cells than values, each cell shows the highest of its values: a spike stays visible.
+    """
+    values = _fold(spark_us, cells)
+    glyphs = BLOCKS if unicode else RAMP
+    codes = np.array([ord(" "), *map(ord, glyphs)], np.uint32)
+    known = values > 0
+    low, high = math.log(scale.low), math.log(scale.high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        height = (np.log(values) - low) / (high - low) * len(glyphs)
+    # Values outside the scale, and float32 rounding at its top, land on the first and last glyph.
+    levels = np.where(known, np.clip(np.nan_to_num(height), 0, len(glyphs) - 1).astype(np.intp) + 1, 0)
+    text: NDArray[Any] = np.ascontiguousarray(codes[levels].T)
+    if text.size == 0:
+        return [""] * spark_us.shape[1]
+    return [line.ljust(cells) for line in text.view(f"<U{cells}").ravel().tolist()]
+
+
+def _fold(spark_us: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
+    history = spark_us.shape[0]
+    if cells <= 0:
+        return spark_us[:0]
+    if cells >= history:
+        blank = np.full((cells - history, spark_us.shape[1]), np.nan, np.float32)
+        return np.concatenate((blank, spark_us))
+    starts = np.arange(cells) * history // cells
+    folded: NDArray[np.float32] = np.fmax.reduceat(spark_us, starts, axis=0)
+    return folded

@@ -1,0 +1,122 @@
+"""The stream format: JSON Lines, integers with the unit in the name, null for what is not known."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+import numpy as np
+
+from tcptop_rtt.query import Filter, select
+from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Snapshot
+
+FORMAT_VERSION = 1
+
+_NEWS = ("pid", "comm", "state", "srtt_us", "retrans", "lost", "bytes_acked", "bytes_received", "backoff")
+"""A connection has news when one of these has changed, or it has new RTT samples."""
+
+_COUNTS = ("id", "family", "uid", "netns")
+_PORTS = ("lport", "rport")
+_MEASURED = ("srtt_us", "rttvar_us", "min_rtt_us", "last_rtt_us", "mss", "rto_us", "cwnd", "delivery_rate_bps")
+_TOTALS = ("retrans", "lost", "bytes_acked", "bytes_received")
+
+
+class JsonLines:
+    """Writes snapshots as a stream: a header, ``open``, ``sample`` and ``close`` lines, an end.
+
+    :param cgroup: the cgroup path of a process, or None
+    """
+
+    def __init__(self, out: TextIO, chosen: Filter, cgroup: Callable[[int], str | None]) -> None:
+        self._out = out
+        self._filter = chosen
+        self._cgroup_of = cgroup
+        self._cgroups: dict[int, tuple[int, str | None]] = {}
+        self._last: dict[int, np.void] = {}
+        self._ended: set[int] = set()
+
+    def begin(self, hook: str) -> None:
+        """The header: where and when the stream was made."""
+        self._write(
+            {
+                "event": "header",
+                "version": FORMAT_VERSION,
+                "host": os.uname().nodename,
+                "kernel": os.uname().release,
+                "hook": hook,
+                "boot_time_ns": time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+            }
+        )
+        self._out.flush()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """What has changed since the previous snapshot."""
+        rows = snapshot.rows
+        for row in rows[select(rows, self._filter)]:
+            for event in self._events(row):
+                self._write(self._describe(snapshot.time_ns, event, row))
+        present = set(rows["id"].tolist())
+        self._ended &= present
+        for cache in (self._last, self._cgroups):
+            for connection in cache.keys() - present:
+                del cache[connection]
+        self._out.flush()
+
+    def end(self, lost: int) -> None:
+        """The last line: how many records the kernel side had no room for."""
+        self._write({"event": "end", "lost": lost})
+        self._out.flush()
+
+    def _events(self, row: np.void) -> Iterator[str]:
+        connection = int(row["id"])
+        if connection in self._ended:
+            return
+        before = self._last.get(connection)
+        self._last[connection] = row
+        if before is None:
+            yield "open"
+        if row["closed"]:
+            self._ended.add(connection)
+            yield "close"
+        elif row["rtt_samples"] or (before is not None and any(row[name] != before[name] for name in _NEWS)):
+            yield "sample"
+
+    def _describe(self, time_ns: int, event: str, row: np.void) -> dict[str, Any]:
+        known_pid = int(row["pid"]) or None
+        sampled = bool(row["rtt_samples"])
+        line: dict[str, Any] = {"event": event, "time_ns": time_ns, "pid": known_pid}
+        line["comm"] = row["comm"].decode("utf-8", "replace") if known_pid else None
+        line |= {name: int(row[name]) for name in _COUNTS}
+        line |= {name: int(row[name]) or None for name in _PORTS}
+        line["laddr"] = _address(row["family"], row["laddr"])
+        line["raddr"] = _address(row["family"], row["raddr"])
+        line["state"] = STATES[row["state"]]
+        line["direction"] = DIRECTIONS[row["direction"]]
+        line["cgroup"] = self._cgroup(row)
+        line |= {name: int(row[name]) or None for name in _MEASURED}
+        line |= {name: int(row[name]) if sampled else None for name in ("rtt_lo_us", "rtt_hi_us")}
+        line["rtt_samples"] = int(row["rtt_samples"])
+        line["ssthresh"] = int(row["ssthresh"]) if row["ssthresh"] < INFINITE_SSTHRESH else None
+        line |= {name: int(row[name]) for name in _TOTALS}
+        line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None
+        return line
+
+    def _cgroup(self, row: np.void) -> str | None:
+        """Asked once per connection and owner, while the process is likely to be there."""
+        connection, pid = int(row["id"]), int(row["pid"])
+        known = self._cgroups.get(connection)
+        if known is None or known[0] != pid:
+            known = self._cgroups[connection] = (pid, self._cgroup_of(pid) if pid else None)
+        return known[1]
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _address(family: int, raw: np.void) -> str:
+    packed = raw.tobytes()
+    return str(ipaddress.IPv4Address(packed[12:]) if family == 4 else ipaddress.IPv6Address(packed))

@@ -1,0 +1,66 @@
+"""Plain text tables, one per snapshot, for pipes and files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+import numpy as np
+
+from tcptop_rtt import format as fmt
+from tcptop_rtt.query import Filter, order, select
+from tcptop_rtt.snapshot import Snapshot
+
+_COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
+    ("PROCESS", -15, lambda row: fmt.printable(row["comm"]) if row["pid"] else fmt.UNKNOWN),
+    ("PID", 7, lambda row: str(row["pid"] or fmt.UNKNOWN)),
+    ("LOCAL", -24, lambda row: fmt.endpoint(int(row["family"]), row["laddr"].tobytes(), int(row["lport"]))),
+    ("REMOTE", -24, lambda row: fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))),
+    ("STATE", -10, lambda row: fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))),
+    ("RTT", 7, lambda row: fmt.rtt(row["srtt_us"])),
+    ("JITTER", 7, lambda row: fmt.rtt(row["rttvar_us"])),
+    ("MIN", 7, lambda row: fmt.rtt(row["min_rtt_us"])),
+    ("RETR", 5, lambda row: fmt.tally(int(row["retrans"]))),
+    ("IN", 6, lambda row: fmt.bits(row["in_bps"])),
+    ("OUT", 6, lambda row: fmt.bits(row["out_bps"])),
+    ("AGE", 4, lambda row: fmt.age(int(row["age_ns"]))),
+)
+"""Title, width (negative: aligned left), text of a row."""
+
+
+class PlainTables:
+    """Writes each snapshot as a table, slowest connection first."""
+
+    def __init__(self, out: TextIO, chosen: Filter) -> None:
+        self._out = out
+        self._filter = chosen
+
+    def begin(self, hook: str) -> None:
+        """Nothing goes before the first table."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """One table."""
+        rows = snapshot.rows
+        chosen = order(rows, select(rows, self._filter), "rtt", descending=True)
+        moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
+        health = snapshot.health
+        print(
+            f"{moment}  {health.hook}  {len(chosen)} connections  {health.samples_per_s:.0f} samples/s  "
+            f"{health.lost} lost",
+            file=self._out,
+        )
+        self._line([title for title, _, _ in _COLUMNS])
+        for row in rows[chosen]:
+            self._line([text(row) for _, _, text in _COLUMNS])
+        print(file=self._out, flush=True)
+
+    def end(self, lost: int) -> None:
+        """Nothing goes after the last table."""
+
+    def _line(self, cells: list[str]) -> None:
+        padded = (
+            cell.ljust(-width) if width < 0 else cell.rjust(width)
+            for cell, (_, width, _) in zip(cells, _COLUMNS, strict=True)
+        )
+        print(" ".join(padded).rstrip(), file=self._out)

@@ -1,0 +1,732 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * Watches every TCP socket of the machine and reports its round-trip time.
+ *
+ * This is bcc's dialect of BPF C. The kernel's own types are in
+ * kernel_types.h, which sources/btf.py writes from the running kernel's BTF.
+ * bcc turns a plain "p->field" into a checked read only in the function that
+ * received p, so helpers that take a socket read it with READ().
+ */
+#include <kernel_types.h>
+
+#define AF_INET			2
+#define AF_INET6		10
+#define IPPROTO_TCP		6
+#define PF_KTHREAD		0x00200000	/* include/linux/sched.h */
+#define S_IFMT			0170000
+#define S_IFSOCK		0140000
+#define COMM_LEN		16
+#define CA_NAME_LEN		16
+
+/* How many intervals after an accept readers are asked for their name. */
+#define NAMING_INTERVALS	20
+
+#define READ(dst, src)		bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src))
+
+/* What a record is about; mirrored by Kind in sources/record.py. */
+enum kind {
+	KIND_OPEN	= 1,	/* a connection begins */
+	KIND_STATE	= 2,	/* its TCP state has changed */
+	KIND_SEGMENT	= 3,	/* a segment came: for rtt_* of an interval, or to the focused socket */
+	KIND_RETRANS	= 4,	/* a segment was sent again */
+	KIND_OWNER	= 5,	/* a process was seen using the socket */
+	KIND_CLOSE	= 6,	/* the kernel is done with it */
+	KIND_ENTRY	= 7,	/* the iterator's view: one per open descriptor */
+};
+
+enum direction {
+	DIRECTION_UNKNOWN,
+	DIRECTION_OUT,
+	DIRECTION_IN,
+};
+
+/* Mirrored by RECORD in sources/record.py, which also checks the size. */
+struct record {
+	u64	id;
+	u64	sock;
+	u64	time_ns;		/* CLOCK_MONOTONIC */
+	u64	born_ns;
+	u64	bytes_acked;
+	u64	bytes_received;
+	u64	pacing_rate;		/* bytes per second */
+	u64	delivery_rate;		/* bytes per second */
+	u64	busy_us;
+	u64	rwnd_limited_us;
+	u64	sndbuf_limited_us;
+	u32	kind;
+	u32	tgid;			/* 0: this record does not tell */
+	u32	uid;
+	u32	netns;
+	u32	interval;		/* the one that rtt_* are of */
+	u32	rtt_samples;
+	u32	rtt_lo_us;
+	u32	rtt_hi_us;
+	u32	last_rtt_us;
+	u32	single_rtt_us;		/* a sample by itself; 0: none */
+	u32	srtt_us;
+	u32	rttvar_us;
+	u32	min_rtt_us;
+	u32	rcv_rtt_us;
+	u32	cwnd;
+	u32	ssthresh;
+	u32	mss;
+	u32	rto_us;
+	u32	in_flight;
+	u32	retrans;
+	u32	lost;
+	u32	unacked;
+	u32	unsent;
+	u32	unread;
+	u32	snd_wnd;
+	u32	rcv_wnd;
+	u32	last_sent_ms;		/* ago; ~0: never */
+	u32	last_received_ms;
+	u32	last_ack_ms;
+	u16	lport;
+	u16	rport;
+	u8	family;			/* 4 or 6 */
+	u8	state;
+	u8	direction;
+	u8	born_seen;
+	u8	backoff;
+	u8	probes;
+	u8	port_chosen;		/* by connect(), so it is no listener's */
+	u8	pad;
+	u8	laddr[16];
+	u8	raddr[16];
+	char	comm[COMM_LEN];
+	char	congestion_control[CA_NAME_LEN];
+};
+_Static_assert(sizeof(struct record) == 280, "keep RECORD in sources/record.py in step");
+
+/* What tcp_sock keeps of its latest RTT sample, as two comparable words. */
+struct rack {
+	u64	mstamp;
+	u32	rtt_us;
+	u32	end_seq;
+};
+_Static_assert(offsetof(struct tcp_rack, rtt_us) == offsetof(struct rack, rtt_us), "tcp_rack");
+_Static_assert(offsetof(struct tcp_rack, end_seq) == offsetof(struct rack, end_seq), "tcp_rack");
+
+/*
+ * What is kept of one socket between segments. rtt_* cover the interval in
+ * "interval", and are written by the hook alone, under the socket's lock.
+ */
+struct connection {
+	u64		id;
+	u64		born_ns;
+	struct rack	rack;
+	u32		interval;
+	u32		rtt_samples;
+	u32		rtt_lo_us;
+	u32		rtt_hi_us;
+	u32		last_rtt_us;
+	u32		tgid;			/* 0: not known yet */
+	u32		retrans_interval;	/* that last reported one */
+	u8		direction;
+	u8		born_seen;
+	u8		pad[2];
+};
+_Static_assert(sizeof(struct connection) == 64, "keep connection in one cache line");
+
+/* Written by user space only; mirrored by Control in sources/record.py. */
+struct control {
+	u32	interval;		/* counts up, once per interval */
+	u32	pad;
+	u64	focus;			/* the socket whose every ACK is wanted */
+};
+_Static_assert(sizeof(struct control) == 16, "keep Control in sources/record.py in step");
+
+/* Counted per CPU; mirrored by Counters in sources/record.py. */
+struct counters {
+	u64	records_lost;		/* no room in the ring buffer */
+	u64	ids;
+};
+_Static_assert(sizeof(struct counters) == 16, "keep Counters in sources/record.py in step");
+
+BPF_RINGBUF_OUTPUT(records, RING_PAGES);
+BPF_TABLE("lru_hash", u64, struct connection, connections, MAX_CONNECTIONS);
+BPF_ARRAY(controls, struct control, 1);
+BPF_ARRAY(last_accept, u32, 1);
+BPF_PERCPU_ARRAY(counters, struct counters, 1);
+BPF_PERCPU_ARRAY(scratch, struct record, 1);
+
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	u16 family, protocol;
+
+	READ(family, sk->__sk_common.skc_family);
+	READ(protocol, sk->sk_protocol);
+	return protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+}
+
+/* True while a task, not a softirq, works on the socket: lock_sock(). */
+static __always_inline bool locked_by_current(struct sock *sk)
+{
+	int owned;
+
+	READ(owned, sk->sk_lock.owned);
+	return owned;
+}
+
+/* The current process, or 0 if it is the kernel itself. */
+static __always_inline u32 current_tgid(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	u32 flags;
+
+	READ(flags, task->flags);
+	if (flags & PF_KTHREAD)
+		return 0;
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+/* The name of the process, which is its first thread's, not the caller's. */
+static __always_inline void read_current_comm(char *comm)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *leader;
+
+	READ(leader, task->group_leader);
+	bpf_probe_read_kernel(comm, COMM_LEN, &leader->comm);
+}
+
+static __always_inline bool is_v4_mapped(const u8 *addr)
+{
+	const u32 *words = (const u32 *)addr;
+
+	return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void map_v4(u8 *addr, u32 v4)
+{
+	u32 *words = (u32 *)addr;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = v4;
+}
+
+static __always_inline void read_endpoints(struct record *r, struct sock *sk)
+{
+	u16 family, dport;
+	u32 v4;
+
+	READ(family, sk->__sk_common.skc_family);
+	READ(r->lport, sk->__sk_common.skc_num);
+	READ(dport, sk->__sk_common.skc_dport);
+	r->rport = bpf_ntohs(dport);
+	r->family = 6;
+	if (family == AF_INET6) {
+		READ(r->laddr, sk->__sk_common.skc_v6_rcv_saddr);
+		READ(r->raddr, sk->__sk_common.skc_v6_daddr);
+		if (is_v4_mapped(r->raddr))
+			r->family = 4;
+		return;
+	}
+	r->family = 4;
+	READ(v4, sk->__sk_common.skc_rcv_saddr);
+	map_v4(r->laddr, v4);
+	READ(v4, sk->__sk_common.skc_daddr);
+	map_v4(r->raddr, v4);
+}
+
+static __always_inline void read_identity(struct record *r, struct sock *sk)
+{
+	struct inet_bind_bucket *bucket;
+	struct net *net;
+	signed char reuse = 0;
+
+	READ(net, sk->__sk_common.skc_net.net);
+	READ(r->netns, net->ns.inum);
+	READ(r->uid, sk->sk_uid);
+	READ(r->state, sk->__sk_common.skc_state);
+	/* __inet_hash_connect() marks the ports it picked with -1. */
+	READ(bucket, ((struct inet_connection_sock *)sk)->icsk_bind_hash);
+	READ(reuse, bucket->fastreuse);
+	r->port_chosen = bucket && reuse < 0;
+}
+
+/* TICK_NS, the length of a jiffy, comes with the compiler command line. */
+static __always_inline u64 jiffies_to_us(u32 jiffies)
+{
+	return (u64)jiffies * TICK_NS / 1000;
+}
+
+/* How tcp_get_info_chrono_stats() counts: the running period too. */
+static __always_inline void read_chronograph(struct record *r, struct tcp_sock *tp, u32 now)
+{
+	/* chrono_type is a bit field in some kernels: copy the span and let the compiler find it. */
+	const u32 start = offsetof(struct tcp_sock, chrono_start) / 8 * 8 - 8;
+	u64 span[6] = {};
+	struct tcp_sock *copy = (void *)span - start;
+	u32 running, rwnd, sndbuf, busy;
+
+	bpf_probe_read_kernel(span, sizeof(span), (void *)tp + start);
+	running = now - copy->chrono_start;
+	busy = copy->chrono_stat[0] + (copy->chrono_type == 1 ? running : 0);
+	rwnd = copy->chrono_stat[1] + (copy->chrono_type == 2 ? running : 0);
+	sndbuf = copy->chrono_stat[2] + (copy->chrono_type == 3 ? running : 0);
+	r->busy_us = jiffies_to_us(busy + rwnd + sndbuf);
+	r->rwnd_limited_us = jiffies_to_us(rwnd);
+	r->sndbuf_limited_us = jiffies_to_us(sndbuf);
+}
+
+static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
+{
+	u32 value;
+
+	READ(value, tp->srtt_us);
+	r->srtt_us = value >> 3;
+	READ(value, tp->mdev_us);
+	r->rttvar_us = value >> 2;
+	READ(r->min_rtt_us, tp->rtt_min.s[0].v);
+	READ(value, tp->rcv_rtt_est.rtt_us);
+	r->rcv_rtt_us = value >> 3;
+}
+
+static __always_inline void read_congestion(struct record *r, struct tcp_sock *tp)
+{
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)tp;
+	const struct tcp_congestion_ops *ops;
+	u32 packets_out, sacked_out, lost_out, retrans_out, rto;
+
+	READ(r->cwnd, tp->snd_cwnd);
+	READ(r->ssthresh, tp->snd_ssthresh);
+	READ(r->mss, tp->mss_cache);
+	READ(r->retrans, tp->total_retrans);
+	READ(r->lost, tp->lost);
+	READ(rto, icsk->icsk_rto);
+	r->rto_us = jiffies_to_us(rto);
+	READ(r->backoff, icsk->icsk_retransmits);
+	READ(r->probes, icsk->icsk_probes_out);
+	READ(packets_out, tp->packets_out);
+	READ(sacked_out, tp->sacked_out);
+	READ(lost_out, tp->lost_out);
+	READ(retrans_out, tp->retrans_out);
+	r->in_flight = packets_out - sacked_out - lost_out + retrans_out;
+	READ(ops, icsk->icsk_ca_ops);
+	READ(r->congestion_control, ops->name);
+}
+
+static __always_inline void read_volume(struct record *r, struct tcp_sock *tp)
+{
+	unsigned long pacing_rate;
+	u32 write_seq, snd_nxt, snd_una, rcv_nxt, copied_seq, delivered, interval_us;
+
+	READ(r->bytes_acked, tp->bytes_acked);
+	READ(r->bytes_received, tp->bytes_received);
+	READ(pacing_rate, ((struct sock *)tp)->sk_pacing_rate);
+	r->pacing_rate = pacing_rate;
+	/* tcp_compute_delivery_rate() */
+	READ(delivered, tp->rate_delivered);
+	READ(interval_us, tp->rate_interval_us);
+	if (interval_us)
+		r->delivery_rate = (u64)delivered * r->mss * 1000000 / interval_us;
+	READ(write_seq, tp->write_seq);
+	READ(snd_nxt, tp->snd_nxt);
+	READ(snd_una, tp->snd_una);
+	READ(rcv_nxt, tp->rcv_nxt);
+	READ(copied_seq, tp->copied_seq);
+	r->unsent = write_seq - snd_nxt;
+	r->unacked = snd_nxt - snd_una;
+	r->unread = rcv_nxt - copied_seq;
+	READ(r->snd_wnd, tp->snd_wnd);
+	READ(r->rcv_wnd, tp->rcv_wnd);
+}
+
+static __always_inline u32 ms_since(u32 now, u32 then)
+{
+	return then ? (u64)(now - then) * TICK_NS / 1000000 : ~0U;
+}
+
+static __always_inline void read_ages(struct record *r, struct tcp_sock *tp, u32 now)
+{
+	u32 then;
+
+	READ(then, tp->lsndtime);
+	r->last_sent_ms = ms_since(now, then);
+	READ(then, ((struct inet_connection_sock *)tp)->icsk_ack.lrcvtime);
+	r->last_received_ms = ms_since(now, then);
+	READ(then, tp->rcv_tstamp);
+	r->last_ack_ms = ms_since(now, then);
+}
+
+static __always_inline void read_samples(struct record *r, const struct connection *c)
+{
+	r->interval = c->interval;
+	r->rtt_samples = c->rtt_samples;
+	r->rtt_lo_us = c->rtt_lo_us;
+	r->rtt_hi_us = c->rtt_hi_us;
+	r->last_rtt_us = c->last_rtt_us;
+}
+
+/* Everything but the owner's name. */
+static __always_inline void fill(struct record *r, u32 kind, struct sock *sk,
+				 const struct connection *c)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	u32 now = bpf_jiffies64();
+
+	__builtin_memset(r, 0, sizeof(*r));
+	r->kind = kind;
+	r->id = c->id;
+	r->sock = (u64)sk;
+	r->time_ns = bpf_ktime_get_ns();
+	r->born_ns = c->born_ns;
+	r->direction = c->direction;
+	r->born_seen = c->born_seen;
+	read_endpoints(r, sk);
+	read_identity(r, sk);
+	read_rtt(r, tp);
+	read_congestion(r, tp);
+	read_volume(r, tp);
+	read_chronograph(r, tp, now);
+	read_ages(r, tp, now);
+}
+
+static __always_inline struct record *reserve(void)
+{
+	struct record *r = records.ringbuf_reserve(sizeof(struct record));
+	struct counters *count;
+	int zero = 0;
+
+	if (r)
+		return r;
+	count = counters.lookup(&zero);
+	if (count)
+		count->records_lost++;
+	return NULL;
+}
+
+/* The worker polls, so no record wakes it. */
+static __always_inline void submit(struct record *r)
+{
+	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+/* Name the current process as the owner, if it is the one using the socket. */
+static __always_inline void name_owner(struct record *r, struct connection *c)
+{
+	u32 tgid = current_tgid();
+
+	if (!tgid)
+		return;
+	c->tgid = tgid;
+	r->tgid = tgid;
+	read_current_comm(r->comm);
+}
+
+/* State for a socket seen for the first time. */
+static __always_inline void begin(struct connection *c, struct sock *sk,
+				  enum direction direction, bool born_seen)
+{
+	struct counters *count;
+	int zero = 0;
+
+	__builtin_memset(c, 0, sizeof(*c));
+	count = counters.lookup(&zero);
+	if (count)
+		c->id = ++count->ids << 12 | (bpf_get_smp_processor_id() & 0xfff);
+	c->born_ns = bpf_ktime_get_ns();
+	c->direction = direction;
+	c->born_seen = born_seen;
+	READ(c->rack, ((struct tcp_sock *)sk)->rack);
+}
+
+/* A connection older than the probe. Two CPUs may meet it at once: the first wins. */
+static __always_inline struct connection *adopt(struct sock *sk)
+{
+	struct connection fresh;
+	u64 key = (u64)sk;
+
+	begin(&fresh, sk, DIRECTION_UNKNOWN, false);
+	connections.insert(&key, &fresh);
+	return connections.lookup(&key);
+}
+
+/* A connection that begins now; whatever this address held before is over. */
+static __always_inline struct connection *give_birth(struct sock *sk, enum direction direction)
+{
+	struct connection fresh;
+	u64 key = (u64)sk;
+
+	begin(&fresh, sk, direction, true);
+	connections.update(&key, &fresh);
+	return connections.lookup(&key);
+}
+
+/* The record of something that happened to sk; NULL if there is no room. */
+static __always_inline struct record *
+begin_record(u32 kind, struct sock *sk, const struct connection *c)
+{
+	struct record *r = reserve();
+
+	if (r)
+		fill(r, kind, sk, c);
+	return r;
+}
+
+static __always_inline bool same_sample(const struct rack *a, const struct rack *b)
+{
+	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
+}
+
+static __always_inline void add_sample(struct connection *c, u32 rtt_us)
+{
+	if (!c->rtt_samples || rtt_us < c->rtt_lo_us)
+		c->rtt_lo_us = rtt_us;
+	if (!c->rtt_samples || rtt_us > c->rtt_hi_us)
+		c->rtt_hi_us = rtt_us;
+	c->last_rtt_us = rtt_us;
+	c->rtt_samples++;
+}
+
+/*
+ * Account the sample that the previous ACK brought, if it brought one. The
+ * interval before goes out with the first sample after it, so a socket sends
+ * at most one record per interval. The hook runs under the socket's lock.
+ */
+static __always_inline int on_segment(struct sock *sk)
+{
+	struct connection *c;
+	struct control *control;
+	struct record *r = NULL;
+	struct rack rack;
+	u64 key = (u64)sk;
+	int zero = 0;
+	bool due, focused;
+
+	c = connections.lookup(&key);
+	if (!c)
+		c = adopt(sk);
+	control = controls.lookup(&zero);
+	if (!c || !control)
+		return 0;
+	READ(rack, ((struct tcp_sock *)sk)->rack);
+	if (same_sample(&rack, &c->rack))
+		return 0;
+	c->rack = rack;
+	focused = control->focus == key;
+	due = c->interval != control->interval;
+	if ((due && c->rtt_samples) || focused)
+		r = begin_record(KIND_SEGMENT, sk, c);
+	if (r) {
+		if (due)
+			read_samples(r, c);
+		if (focused)
+			r->single_rtt_us = rack.rtt_us;
+		submit(r);
+	}
+	if (due) {
+		c->interval = control->interval;
+		c->rtt_samples = 0;
+	}
+	add_sample(c, rack.rtt_us);
+	return 0;
+}
+
+KFUNC_PROBE(tcp_rcv_established, struct sock *sk)
+{
+	return on_segment(sk);
+}
+
+int on_tcp_probe(struct bpf_raw_tracepoint_args *ctx)
+{
+	return on_segment((struct sock *)ctx->args[0]);
+}
+
+/* Readers of accepted sockets are asked for their name for a while after this. */
+static __always_inline void remember_accept(void)
+{
+	struct control *control;
+	int zero = 0;
+
+	control = controls.lookup(&zero);
+	if (control)
+		last_accept.update(&zero, &control->interval);
+}
+
+/* No interval will follow the last one, so its samples go out with the end. */
+static __always_inline void read_last_samples(struct record *r, struct sock *sk,
+					      struct connection *c)
+{
+	struct rack rack;
+
+	READ(rack, ((struct tcp_sock *)sk)->rack);
+	if (!same_sample(&rack, &c->rack))
+		r->single_rtt_us = rack.rtt_us;
+	read_samples(r, c);
+}
+
+int on_set_state(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->args[0];
+	int before = ctx->args[1], after = ctx->args[2];
+	struct connection *c;
+	struct record *r;
+	u64 key = (u64)sk;
+	u32 kind = KIND_OPEN;
+
+	if (!is_tcp(sk) || before == BPF_TCP_LISTEN || after == BPF_TCP_LISTEN ||
+	    after == BPF_TCP_SYN_RECV)
+		return 0;
+	if (after == BPF_TCP_SYN_SENT) {
+		c = give_birth(sk, DIRECTION_OUT);
+	} else if (before == BPF_TCP_SYN_RECV && after == BPF_TCP_ESTABLISHED) {
+		c = give_birth(sk, DIRECTION_IN);
+		remember_accept();
+	} else {
+		c = connections.lookup(&key);
+		kind = after == BPF_TCP_CLOSE ? KIND_CLOSE : KIND_STATE;
+	}
+	if (!c)
+		return 0;
+	r = begin_record(kind, sk, c);
+	if (r) {
+		r->state = after;
+		if (kind == KIND_CLOSE)
+			read_last_samples(r, sk, c);
+		if (!c->tgid && locked_by_current(sk))
+			name_owner(r, c);
+		submit(r);
+	}
+	if (kind == KIND_CLOSE)
+		connections.delete(&key);
+	return 0;
+}
+
+/* A reader names the owner of an accepted socket before the next pass of the iterator does. */
+int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->args[0];
+	struct connection *c;
+	struct control *control;
+	struct record *r;
+	u64 key = (u64)sk;
+	u32 *accepted;
+	int zero = 0;
+
+	control = controls.lookup(&zero);
+	accepted = last_accept.lookup(&zero);
+	if (!control || !accepted || control->interval - *accepted > NAMING_INTERVALS)
+		return 0;
+	c = connections.lookup(&key);
+	if (!c || c->tgid || !locked_by_current(sk))
+		return 0;
+	r = begin_record(KIND_OWNER, sk, c);
+	if (!r)
+		return 0;
+	name_owner(r, c);
+	submit(r);
+	return 0;
+}
+
+/* A peer that has gone silent sends no ACK, so the hook alone would not tell. */
+int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->args[0];
+	struct connection *c;
+	struct control *control;
+	struct record *r;
+	u64 key = (u64)sk;
+	int zero = 0;
+
+	control = controls.lookup(&zero);
+	c = connections.lookup(&key);
+	if (!control || !c || c->retrans_interval == control->interval)
+		return 0;
+	c->retrans_interval = control->interval;
+	r = begin_record(KIND_RETRANS, sk, c);
+	if (r)
+		submit(r);
+	return 0;
+}
+
+/*
+ * What the hook has not reported yet and, as the socket may stay idle, may
+ * not for long: an interval that is over, and the latest ACK's sample. The
+ * socket is not locked here: the interval is checked again after the copy.
+ */
+static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
+						    struct connection *c)
+{
+	struct control *control;
+	struct rack rack;
+	int zero = 0;
+
+	READ(rack, ((struct tcp_sock *)sk)->rack);
+	if (!same_sample(&rack, &c->rack)) {
+		c->rack = rack;
+		r->single_rtt_us = rack.rtt_us;
+	}
+	control = controls.lookup(&zero);
+	if (!control || c->interval == control->interval)
+		return;
+	read_samples(r, c);
+	barrier();
+	if (c->interval != r->interval)
+		r->rtt_samples = 0;
+}
+
+/* The TCP socket behind an open file, or NULL. */
+static __always_inline struct sock *tcp_socket(struct file *file)
+{
+	struct socket *socket;
+	struct inode *inode;
+	struct sock *sk;
+	u16 mode, type;
+
+	READ(inode, file->f_inode);
+	READ(mode, inode->i_mode);
+	if ((mode & S_IFMT) != S_IFSOCK)
+		return NULL;
+	READ(socket, file->private_data);
+	READ(sk, socket->sk);
+	if (!sk || !is_tcp(sk))
+		return NULL;
+	return sk;
+}
+
+/* One record per descriptor of a TCP socket, of every process and network namespace. */
+BPF_ITER(task_file)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct connection unborn = {}, *c = &unborn;
+	struct task_struct *leader;
+	struct record *r;
+	struct sock *sk;
+	u64 key;
+	int zero = 0;
+	u8 state;
+
+	if (!task || !file)
+		return 0;
+	sk = tcp_socket(file);
+	if (!sk)
+		return 0;
+	READ(state, sk->__sk_common.skc_state);
+	if (state == BPF_TCP_CLOSE)
+		return 0;
+	if (state != BPF_TCP_LISTEN) {
+		key = (u64)sk;
+		c = connections.lookup(&key);
+		if (!c)
+			c = adopt(sk);
+		if (!c)
+			return 0;
+	}
+	r = scratch.lookup(&zero);
+	if (!r)
+		return 0;
+	fill(r, KIND_ENTRY, sk, c);
+	read_unreported_samples(r, sk, c);
+	r->tgid = task->tgid;
+	READ(leader, task->group_leader);
+	READ(r->comm, leader->comm);
+	bpf_seq_write(seq, r, sizeof(*r));
+	return 0;
+}

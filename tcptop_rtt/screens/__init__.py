@@ -1,0 +1,1 @@
+"""The screens: the table, one connection, the help."""

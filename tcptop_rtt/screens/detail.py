@@ -1,0 +1,175 @@
+"""One connection closely: its RTT over time, whose it is, and what holds it up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Footer
+
+from tcptop_rtt import format as fmt
+from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.screens import detail_blocks
+from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.snapshot import DIRECTIONS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.widgets.facts import Facts
+from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
+from tcptop_rtt.widgets.styled import Part, PartLines
+
+SPARK_TIMES_S = np.arange(1 - SPARK_CELLS, 1) * 0.5
+"""When the cells of a row's sparkline were, relative to the snapshot."""
+
+
+class TitleLines(PartLines):
+    """Which connection, whose, and the verdict."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"title-lines--{name}"
+        for name in ("name", "dim", "value", "good", "warn", "bad", "unknown", "flag", "stalled")
+    }
+
+    def __init__(self) -> None:
+        super().__init__("title-lines--")
+
+
+class DetailScreen(LiveScreen):
+    """Stays open, marked CLOSED, with the last values when the connection ends."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", key_display="Esc"),
+        Binding("space", "freeze", "Freeze", key_display="Space"),
+        Binding("question_mark", "app.help", "Help", key_display="?"),
+        Binding("q", "app.quit", "Quit"),
+    ]
+
+    def __init__(self, id: int, first: Snapshot, unicode: bool) -> None:  # noqa: A002
+        super().__init__()
+        self.connection_id = id
+        self.frozen = False
+        self.closed = False
+        self._unicode = unicode
+        self._latest = first
+        self._problem = ""
+        self._row: np.void | None = None
+        self._focus: Focus | None = None
+        self._focus_time_ns = first.time_ns
+        self._opened_ns = first.time_ns
+        self._before: Floats = np.zeros(SPARK_CELLS)
+        self._title = TitleLines()
+        self._chart = RttChart(unicode)
+        self._facts = Facts()
+        at = _index(first, id)
+        if at is not None:
+            # What the sparkline showed is the chart's past: it is never empty at first.
+            self._before = first.spark_us[:, at].astype(np.float64)
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._chart
+        yield self._facts
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._facts.focus()
+        self._take(self._latest)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._latest = snapshot
+        if not self.frozen:
+            self._take(snapshot)
+
+    def show_problem(self, text: str) -> None:
+        self._problem = text
+        self._show_title()
+
+    def action_freeze(self) -> None:
+        self.frozen = not self.frozen
+        self.show(self._latest)
+        self._show_title()
+
+    def action_leave(self) -> None:
+        if self.is_current:
+            self.dismiss(None)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        at = _index(snapshot, self.connection_id)
+        if at is not None:
+            self._row = snapshot.rows[at]
+        self.closed = at is None or bool(snapshot.rows["closed"][at])
+        focus = snapshot.focus
+        if focus is not None and focus.id == self.connection_id:
+            self._focus, self._focus_time_ns = focus, snapshot.time_ns
+        self._show_title()
+        if self._row is not None:
+            verdict = diagnose(self._row)
+            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode))
+        self._chart.show(self._series(snapshot.time_ns))
+
+    def _series(self, now_ns: int) -> Series:
+        """The samples since this screen was opened, and what the sparkline knew of the time before."""
+        if self.closed and self._focus is not None:
+            now_ns = self._focus_time_ns  # nothing comes any more: the chart stands still
+        before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9
+        focus = self._focus
+        if focus is None or not len(focus.time_s):
+            return _series(before_s, self._before, np.full(SPARK_CELLS, np.nan))
+        time_s = focus.time_s - (now_ns - self._focus_time_ns) / 1e9
+        older = before_s < time_s[0]
+        return _series(
+            np.concatenate((before_s[older], time_s)),
+            np.concatenate((self._before[older], focus.rtt_us)),
+            np.concatenate((np.full(int(older.sum()), np.nan), focus.srtt_us)),
+        )
+
+    def _show_title(self) -> None:
+        row = self._row
+        if row is None:
+            self._title.set_lines([[("this connection is gone", "dim")]])
+            return
+        first: list[Part] = []
+        for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
+            if on:
+                first += [(f" {name} ", "flag"), ("  ", "")]
+        family = int(row["family"])
+        local = fmt.endpoint(family, row["laddr"].tobytes(), int(row["lport"]))
+        remote = fmt.endpoint(family, row["raddr"].tobytes(), int(row["rport"]))
+        name = fmt.printable(row["comm"], self._unicode) or fmt.UNKNOWN
+        pid = str(row["pid"]) if row["pid"] else fmt.UNKNOWN
+        state = fmt.state(int(row["state"]), self.closed, bool(row["stalled"]))
+        first += [
+            (name, "name"),
+            (f" {pid}  ", "dim"),
+            (local, "value"),
+            (f" {self._arrow(int(row['direction']))} ", "dim"),
+            (remote, "value"),
+            (f"  {state}", "stalled" if state == "STALLED" else "dim"),
+        ]
+        verdict = diagnose(row)
+        second: list[Part] = []
+        if self._problem:
+            second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
+        if not (row["stalled"] and not self.closed):
+            srtt = int(row["srtt_us"])
+            second += [("RTT ", "dim"), (fmt.rtt(srtt), fmt.level(srtt)), ("  ", "")]
+        second += [(f"{verdict.who}: ", "dim"), (verdict.summary, detail_blocks.style_of(verdict))]
+        self._title.set_lines([first, second])
+
+    def _arrow(self, direction: int) -> str:
+        known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
+        if self._unicode:
+            return {"out": "→", "in": "←", None: "↔"}[known]
+        return {"out": "->", "in": "<-", None: "<->"}[known]
+
+
+def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
+    found = np.flatnonzero(snapshot.rows["id"] == id)
+    return int(found[0]) if len(found) else None
+
+
+def _series(time_s: Floats, rtt_us: Floats, srtt_us: Floats) -> Series:
+    """Without the leading times that have no sample."""
+    known = np.flatnonzero(rtt_us > 0)
+    start = int(known[0]) if len(known) else len(time_s)
+    return Series(time_s[start:], rtt_us[start:], srtt_us[start:])

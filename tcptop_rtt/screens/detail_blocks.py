@@ -1,0 +1,183 @@
+"""What the drill-down says about one connection, as blocks of facts."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from tcptop_rtt import diagnosis
+from tcptop_rtt import format as fmt
+from tcptop_rtt.diagnosis import Verdict
+from tcptop_rtt.snapshot import DIRECTIONS, UNKNOWN_U32, Focus
+from tcptop_rtt.widgets.facts import Block, Fact
+
+WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
+
+
+def style_of(verdict: Verdict) -> str:
+    return WHO_STYLE.get(verdict.who, "warn")
+
+
+def blocks(row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool) -> tuple[Block, ...]:
+    """Most wanted first: a narrow terminal shows the others after scrolling."""
+    return (
+        _why(row, verdict, unicode),
+        _rtt(row, focus),
+        _owner(row, focus, unicode),
+        _congestion(row, unicode),
+        _volume(row),
+        _queues(row),
+        _times(row),
+    )
+
+
+def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
+    share = diagnosis.shares(row)
+    return Block(
+        "NETWORK, PEER OR US?",
+        (
+            Fact("", f"{verdict.who}: {verdict.summary}", style_of(verdict)),
+            *(Fact("", reason) for reason in verdict.reasons),
+            Fact("sending", _bar(share.busy, "of its life", unicode)),
+            Fact("peer's window", _bar(share.rwnd_limited, "of sending", unicode)),
+            Fact("our buffer", _bar(share.sndbuf_limited, "of sending", unicode)),
+        ),
+    )
+
+
+def _bar(share: float | None, whole: str, unicode: bool) -> str:
+    if share is None:
+        return fmt.UNKNOWN
+    full, empty = ("■", "·") if unicode else ("#", ".")
+    cells = round(share * 10)
+    return f"{full * cells}{empty * (10 - cells)} {fmt.percent(share, 1.0):>4} {whole}"
+
+
+def _rtt(row: np.void, focus: Focus | None) -> Block:
+    lowest_known = int(row["min_rtt_us"])
+    srtt = int(row["srtt_us"])
+    facts = [
+        _level("smoothed", srtt),
+        Fact("jitter", fmt.rtt(int(row["rttvar_us"]) if srtt else 0)),
+        Fact("min_rtt", fmt.rtt(0 if lowest_known == UNKNOWN_U32 else lowest_known)),
+        _level("last sample", int(row["last_rtt_us"])),
+    ]
+    if focus is None:
+        return Block("ROUND-TRIP TIME", (*facts, Fact("percentiles", "waiting for samples", "label")))
+    facts += [
+        _level("p50", focus.p50_us),
+        _level("p95", focus.p95_us),
+        _level("p99", focus.p99_us),
+        _level("lowest", focus.lowest_us),
+        _level("highest", focus.highest_us),
+        Fact("samples", f"{focus.samples:,} since opened here"),
+    ]
+    return Block("ROUND-TRIP TIME", tuple(facts))
+
+
+def _level(label: str, us: float) -> Fact:
+    return Fact(label, fmt.rtt(us), fmt.level(us))
+
+
+def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
+    process = focus.process if focus else None
+    pid = int(row["pid"])
+    name = fmt.printable(row["comm"], unicode) or fmt.UNKNOWN
+    uid = f"uid {int(row['uid'])}"
+    facts = [
+        Fact("process", name),
+        Fact("PID", str(pid) if pid else fmt.UNKNOWN),
+        Fact("user", f"{fmt.printable(process.user, unicode)} ({uid})" if process else uid),
+    ]
+    if process is not None:
+        facts += [
+            Fact("command", fmt.printable(process.cmdline, unicode) or fmt.UNKNOWN),
+            Fact("started", fmt.moment(process.started)),
+            Fact("CPU, memory", f"{process.cpu_percent:.1f}% of a core, {fmt.size(process.rss_bytes)}"),
+        ]
+    else:
+        facts.append(Fact("command", fmt.UNKNOWN))
+    if focus is not None and focus.owner_note:
+        facts.append(Fact("", fmt.printable(focus.owner_note, unicode), "warn"))
+    if focus is not None and focus.owners:
+        holders = ", ".join(f"{fmt.printable(owner.comm, unicode)} {owner.pid}" for owner in focus.owners)
+        facts.append(Fact("held by", holders))
+    path = focus.cgroup_path if focus else None
+    facts += [
+        Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
+        Fact("netns", str(int(row["netns"])) if row["netns"] else fmt.UNKNOWN),
+    ]
+    return Block("WHOSE IT IS", tuple(facts))
+
+
+def _congestion(row: np.void, unicode: bool) -> Block:
+    retrans, lost, backoff, probes = (int(row[name]) for name in ("retrans", "lost", "backoff", "probes"))
+    return Block(
+        "CONGESTION",
+        (
+            Fact("cwnd", f"{row['cwnd']} segments"),
+            Fact("ssthresh", fmt.segments(int(row["ssthresh"]))),
+            Fact("in flight", f"{row['in_flight']} segments"),
+            Fact("retransmits", f"{retrans:,}", "warn" if retrans else "value"),
+            Fact("marked lost", f"{lost:,}", "warn" if lost else "value"),
+            Fact("timeouts", f"{backoff} in a row", "bad" if backoff else "value"),
+            Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
+            Fact("rto", fmt.rtt(int(row["rto_us"]))),
+            Fact("mss", f"{row['mss']} bytes"),
+            Fact("algorithm", fmt.printable(row["congestion_control"], unicode) or fmt.UNKNOWN),
+        ),
+    )
+
+
+def _rate(bps: float) -> str:
+    return f"{fmt.bits(bps)}bit/s" if bps > 0 else fmt.NOTHING
+
+
+def _volume(row: np.void) -> Block:
+    return Block(
+        "VOLUME",
+        (
+            Fact("sent", f"{fmt.size(int(row['bytes_acked']))} acknowledged"),
+            Fact("received", fmt.size(int(row["bytes_received"]))),
+            Fact("out, now", _rate(float(row["out_bps"]))),
+            Fact("in, now", _rate(float(row["in_bps"]))),
+            Fact("delivery", _rate(float(row["delivery_rate_bps"]))),
+            Fact("pacing", _rate(float(row["pacing_rate_bps"]))),
+        ),
+    )
+
+
+def _queues(row: np.void) -> Block:
+    unread, snd_wnd = int(row["unread"]), int(row["snd_wnd"])
+    return Block(
+        "QUEUES AND WINDOWS",
+        (
+            Fact("unsent", fmt.size(int(row["unsent"]))),
+            Fact("unacked", fmt.size(int(row["unacked"]))),
+            Fact("unread", fmt.size(unread), "warn" if unread else "value"),
+            Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn"),
+            Fact("our window", fmt.size(int(row["rcv_wnd"]))),
+            Fact("receiver RTT", fmt.rtt(int(row["rcv_rtt_us"]))),
+        ),
+    )
+
+
+def _times(row: np.void) -> Block:
+    direction = DIRECTIONS[int(row["direction"]) % len(DIRECTIONS)]
+    opened = {"out": "from here", "in": "by the peer", None: fmt.UNKNOWN}[direction]
+    age = fmt.age(int(row["age_ns"]))
+    return Block(
+        "LAST HEARD",
+        (
+            Fact("sent", f"{fmt.span(int(row['last_sent_ms']))} ago"),
+            Fact("received", f"{fmt.span(int(row['last_received_ms']))} ago"),
+            Fact("ACK", f"{fmt.span(int(row['last_ack_ms']))} ago"),
+            Fact("opened", f"{opened}, {age} ago" if row["born"] else f"{opened}, seen for {age}"),
+        ),
+    )
+
+
+def closed_for(since_ns: int) -> str:
+    """How long ago a connection was found closed."""
+    return fmt.age(max(0, time.time_ns() - since_ns))

@@ -1,0 +1,72 @@
+"""What the keys do and what the columns mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tcptop_rtt.widgets.columns import COLUMNS
+
+KEYS = (
+    ("r", "sort by RTT, slowest first; again: reverse"),
+    ("p", "sort by process; again: reverse"),
+    ("s  S", "sort by the next column; reverse"),
+    ("/", "filter: every word must occur in process, PID, address:port or state"),
+    ("Esc", "clear the filter; back to the table"),
+    ("Space", "freeze what is shown; the data goes on behind it"),
+    ("f", "follow: hold the selected connection on its line, the others move"),
+    ("+  -", "longer, shorter refresh interval"),
+    ("Enter", "look at the selected connection closely (or double click)"),
+    ("up k  down j", "one line; PgUp and PgDn one page"),
+    ("Home g", "to the first line, and stay there; End G to the last"),
+    ("click", "on a title: sort by it; on a line: select it"),
+    ("q", "quit"),
+)
+
+
+class HelpText(VerticalScroll):
+    """The part that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "scroll_up", show=False),
+        Binding("j", "scroll_down", show=False),
+        Binding("g", "scroll_home", show=False),
+        Binding("G", "scroll_end", show=False),
+    ]
+
+
+class HelpScreen(ModalScreen[None]):
+    """Over whatever is below; the data goes on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "leave", show=False),
+    ]
+
+    def __init__(self, unicode: bool) -> None:
+        super().__init__(classes="" if unicode else "-ascii")
+
+    def compose(self) -> ComposeResult:
+        with HelpText():
+            yield Static(_table("KEYS", KEYS))
+            yield Static(_table("COLUMNS", [(column.title, column.meaning) for column in COLUMNS]))
+            yield Static(
+                Text("RTTs in milliseconds below 2 s, in seconds above. Esc, ? or q closes this.", "dim")
+            )
+
+    def action_leave(self) -> None:
+        if self.is_current:
+            self.dismiss(None)
+
+
+def _table(title: str, lines: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> Text:
+    text = Text(title + "\n", "bold")
+    for name, meaning in lines:
+        text.append(f"  {name:<14}", "bold")
+        text.append(meaning + "\n", "not bold")
+    return text

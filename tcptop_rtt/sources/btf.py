@@ -1,0 +1,173 @@
+"""The kernel's own types for the compiler, from its BTF: no kernel headers are needed.
+
+libbpf, which bcc's library brings along, writes the C definitions of the structures that the
+probe uses. bcc includes a handful of kernel headers by itself, so they are stood in for by a small
+private tree that only lives while the probe is compiled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bcc import libbcc
+
+from tcptop_rtt.errors import TcptopError
+
+BTF_PATH = Path("/sys/kernel/btf/vmlinux")
+
+_STRUCTS = (
+    "bpf_iter__task_file",
+    "bpf_iter_meta",
+    "file",
+    "inet_bind_bucket",
+    "inode",
+    "net",
+    "socket",
+    "task_struct",
+    "tcp_congestion_ops",
+    "tcp_sock",
+)
+_BTF_KIND_STRUCT = 4  # include/uapi/linux/btf.h
+
+_PRELUDE = """\
+#define bpf_htonl(x) __builtin_bswap32(x)
+#define bpf_ntohs(x) __builtin_bswap16(x)
+"""
+_HEADERS = {
+    # Included on every compiler command line; without it bcc's helpers hide the ring buffer.
+    "include/linux/kconfig.h": "#define CONFIG_BPF_SYSCALL 1\n",
+    "include/linux/types.h": """\
+typedef unsigned char __u8;
+typedef signed char __s8;
+typedef unsigned short __u16;
+typedef short __s16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u8 u8;
+typedef __s8 s8;
+typedef __u16 u16;
+typedef __s16 s16;
+typedef __u32 u32;
+typedef __s32 s32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __le16;
+typedef __u32 __le32;
+typedef __u64 __le64;
+typedef __u32 __wsum;
+typedef __u64 __attribute__((aligned(8))) __aligned_u64;
+typedef unsigned long size_t;
+typedef unsigned long uintptr_t;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define offsetof(type, member) __builtin_offsetof(type, member)
+#define NULL ((void *)0)
+#define __always_inline inline __attribute__((always_inline))
+#define barrier() asm volatile("" ::: "memory")
+""",
+    "include/linux/bpf_common.h": """\
+#define BPF_CLASS(code) ((code) & 0x07)
+#define BPF_LD 0x00
+#define BPF_LDX 0x01
+#define BPF_ST 0x02
+#define BPF_STX 0x03
+#define BPF_ALU 0x04
+#define BPF_JMP 0x05
+#define BPF_W 0x00
+#define BPF_H 0x08
+#define BPF_B 0x10
+#define BPF_ABS 0x20
+#define BPF_IND 0x40
+#define BPF_K 0x00
+#define BPF_X 0x08
+#define BPF_MAXINSNS 4096
+""",
+    "include/linux/version.h": """\
+#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))
+#define LINUX_VERSION_CODE KERNEL_VERSION(5, 8, 0)
+""",
+    "include/linux/log2.h": "",
+    "include/uapi/linux/bpf.h": "#include <bcc/bpf.h>\n",
+    "include/uapi/linux/if_packet.h": "",
+    "include/uapi/linux/ptrace.h": "",
+    "include/asm/page.h": f"#define PAGE_SIZE {os.sysconf('SC_PAGE_SIZE')}\n",
+}
+
+
+def _kernel_types() -> bytes:
+    """C definitions of :data:`_STRUCTS` and of all they contain, laid out as in the running kernel.
+
+    :raises TcptopError: the kernel has no BTF, or lacks one of the structures.
+    """
+    lib = libbcc.lib
+    void_p, uint = ctypes.c_void_p, ctypes.c_uint
+    print_function = ctypes.CFUNCTYPE(None, void_p, ctypes.c_char_p, void_p)
+    for name, result, arguments in (
+        ("btf__load_vmlinux_btf", void_p, []),
+        ("btf__free", None, [void_p]),
+        ("btf__find_by_name_kind", ctypes.c_int, [void_p, ctypes.c_char_p, uint]),
+        ("btf_dump__new", void_p, [void_p, print_function, void_p, void_p]),
+        ("btf_dump__dump_type", ctypes.c_int, [void_p, uint]),
+        ("btf_dump__free", None, [void_p]),
+    ):
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    vsnprintf = ctypes.CDLL(None).vsnprintf
+    vsnprintf.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, void_p]
+
+    pieces: list[bytes] = []
+    line = ctypes.create_string_buffer(4096)
+
+    @print_function  # type: ignore[untyped-decorator]  # ctypes does not type it
+    def print_piece(_context: int, template: bytes, values: int) -> None:
+        length = vsnprintf(line, len(line), template, values)
+        pieces.append(line.raw[:length])
+
+    if not (btf := lib.btf__load_vmlinux_btf()):
+        raise TcptopError(f"cannot read the kernel's type information in {BTF_PATH}: run a kernel built with BTF")
+    dump = lib.btf_dump__new(btf, print_piece, None, None)
+    try:
+        for struct in _STRUCTS:
+            number = lib.btf__find_by_name_kind(btf, struct.encode(), _BTF_KIND_STRUCT)
+            if number < 0 or lib.btf_dump__dump_type(dump, number):
+                raise TcptopError(
+                    f"this kernel ({os.uname().release}) has no 'struct {struct}': tcptop-rtt needs Linux 5.8 or later"
+                )
+    finally:
+        lib.btf_dump__free(dump)
+        lib.btf__free(btf)
+    return b"".join(pieces)
+
+
+@contextmanager
+def kernel_source() -> Iterator[None]:
+    """While this lasts, bcc compiles against the running kernel's own types.
+
+    The tree is private (0700) and gone at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="tcptop-rtt-") as directory:
+        for path, text in _HEADERS.items():
+            header = Path(directory, path)
+            header.parent.mkdir(parents=True, exist_ok=True)
+            header.write_text(text)
+        Path(directory, "include/kernel_types.h").write_bytes(_kernel_types())
+        before = os.environ.get("BCC_KERNEL_SOURCE")
+        os.environ["BCC_KERNEL_SOURCE"] = directory
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["BCC_KERNEL_SOURCE"]
+            else:
+                os.environ["BCC_KERNEL_SOURCE"] = before

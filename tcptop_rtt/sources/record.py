@@ -1,0 +1,99 @@
+"""The structures that cross from probe.bpf.c, as numpy sees them.
+
+Each mirrors the C structure of the same name field by field; both sides check the size.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Records = NDArray[np.void]
+"""One-dimensional structured array of dtype :data:`RECORD`."""
+
+
+class Kind(IntEnum):
+    """What a record is about: ``enum kind`` in probe.bpf.c."""
+
+    OPEN = 1
+    STATE = 2
+    SEGMENT = 3
+    RETRANS = 4
+    OWNER = 5
+    CLOSE = 6
+    ENTRY = 7
+
+
+RECORD = np.dtype(
+    [
+        ("id", "u8"),
+        ("sock", "u8"),
+        ("time_ns", "u8"),
+        ("born_ns", "u8"),
+        ("bytes_acked", "u8"),
+        ("bytes_received", "u8"),
+        ("pacing_rate", "u8"),
+        ("delivery_rate", "u8"),
+        ("busy_us", "u8"),
+        ("rwnd_limited_us", "u8"),
+        ("sndbuf_limited_us", "u8"),
+        ("kind", "u4"),
+        ("tgid", "u4"),
+        ("uid", "u4"),
+        ("netns", "u4"),
+        ("interval", "u4"),
+        ("rtt_samples", "u4"),
+        ("rtt_lo_us", "u4"),
+        ("rtt_hi_us", "u4"),
+        ("last_rtt_us", "u4"),
+        ("single_rtt_us", "u4"),
+        ("srtt_us", "u4"),
+        ("rttvar_us", "u4"),
+        ("min_rtt_us", "u4"),
+        ("rcv_rtt_us", "u4"),
+        ("cwnd", "u4"),
+        ("ssthresh", "u4"),
+        ("mss", "u4"),
+        ("rto_us", "u4"),
+        ("in_flight", "u4"),
+        ("retrans", "u4"),
+        ("lost", "u4"),
+        ("unacked", "u4"),
+        ("unsent", "u4"),
+        ("unread", "u4"),
+        ("snd_wnd", "u4"),
+        ("rcv_wnd", "u4"),
+        ("last_sent_ms", "u4"),
+        ("last_received_ms", "u4"),
+        ("last_ack_ms", "u4"),
+        ("lport", "u2"),
+        ("rport", "u2"),
+        ("family", "u1"),
+        ("state", "u1"),
+        ("direction", "u1"),
+        ("born_seen", "u1"),
+        ("backoff", "u1"),
+        ("probes", "u1"),
+        ("port_chosen", "u1"),
+        ("pad", "u1"),
+        ("laddr", "V16"),
+        ("raddr", "V16"),
+        ("comm", "S16"),
+        ("congestion_control", "S16"),
+    ]
+)
+CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8")])
+COUNTERS = np.dtype([("records_lost", "u8"), ("ids", "u8")])
+
+if (RECORD.itemsize, CONTROL.itemsize, COUNTERS.itemsize) != (280, 16, 16):
+    raise AssertionError("record.py and probe.bpf.c differ")
+
+
+class Batch(NamedTuple):
+    """What one read of a source brings, in the order it happened."""
+
+    records: Records
+    lost: int  # records that found no room, since the start

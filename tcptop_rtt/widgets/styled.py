@@ -1,0 +1,99 @@
+"""What widgets that draw their own lines have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+Part = tuple[str, str]
+"""Text, and the component class (without the widget's prefix) that colours it; empty: the widget's own colour."""
+
+
+class StyleBook:
+    """A widget's component classes as Rich styles, combined once and kept until the theme changes."""
+
+    def __init__(self, widget: Widget, prefix: str) -> None:
+        self._widget = widget
+        self._prefix = prefix
+        self._known: dict[tuple[str, str], Style] = {}
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    def __call__(self, name: str = "", row: str = "") -> Style:
+        """The style of a cell ``name`` in a row of class ``row``; empty: the widget's own."""
+        style = self._known.get((name, row))
+        if style is None:
+            style = self._known[name, row] = self._combine(name, row)
+        return style
+
+    def _combine(self, name: str, row: str) -> Style:
+        get = self._widget.get_component_rich_style
+        base = get(self._prefix + row) if row else self._widget.rich_style
+        if not name:
+            return base
+        # Only the colour and the attributes: a cell's background is its row's.
+        whole, own = get(self._prefix + name), get(self._prefix + name, partial=True)
+        return base + Style(color=whole.color) + own.without_color
+
+    def strip(self, parts: Sequence[Part], width: int, indent: int = 0) -> Strip:
+        """A line of exactly ``width`` cells."""
+        segments = [Segment(" " * indent, self())] if indent else []
+        segments += [Segment(text, self(style)) for text, style in parts]
+        return Strip(segments).adjust_cell_length(width, self())
+
+
+def fit(text: str, cells: int, right: bool = False) -> str:
+    """Text in exactly ``cells`` cells; a wide character counts as two."""
+    if text.isascii() and len(text) <= cells:
+        return text.rjust(cells) if right else text.ljust(cells)
+    length = cell_len(text)
+    if length > cells:
+        return set_cell_size(text, cells)
+    blank = " " * (cells - length)
+    return blank + text if right else text + blank
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Text cut into lines of at most ``cells`` cells, at spaces where there are some."""
+    cells = max(2, cells)
+    lines: list[str] = []
+    while cell_len(text) > cells:
+        cut = len(set_cell_size(text, cells).rstrip()) if not text.isascii() else cells
+        space = text.rfind(" ", 1, cut + 1)
+        cut = space if space > 0 else max(1, cut)
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*lines, text]
+
+
+class PartLines(Widget):
+    """A few lines of coloured text; they are only drawn again when they change, and never laid out again."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._lines: list[list[Part]] = []
+        self._styles = StyleBook(self, prefix)
+
+    def set_lines(self, lines: list[list[Part]]) -> None:
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    @property
+    def plain(self) -> str:
+        """The text without its colours."""
+        return "\n".join("".join(text for text, _ in parts) for parts in self._lines)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def render_line(self, y: int) -> Strip:
+        parts = self._lines[y] if y < len(self._lines) else []
+        return self._styles.strip(parts, self.size.width, indent=1)
