@@ -26,7 +26,7 @@ _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_in
 
 _COPIED = tuple(name for name in RECORD.names or () if name in (ROW.names or ()) and not name.startswith("rtt_"))
 """What a row takes from a record as it is."""
-_HANDLED = {"id", "lport", "comm", "last_rtt_us", "min_rtt_us"}
+_HANDLED = {"id", "lport", "direction", "comm", "last_rtt_us", "min_rtt_us"}
 """What has a rule of its own."""
 
 _HIDDEN = np.dtype(
@@ -165,6 +165,9 @@ class Connections:
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         has_port = records["lport"] != 0
         rows["lport"][indices[has_port]] = records["lport"][has_port]
+        # What a scan has found out of an older connection stays.
+        told = records["direction"] != 0
+        rows["direction"][indices[told]] = records["direction"][told]
         rows["min_rtt_us"][indices] = np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"])
         rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
         paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)

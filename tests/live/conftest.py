@@ -1,0 +1,76 @@
+"""The program as its users run it: a process of its own, watching real sockets of this machine."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Line = dict[str, Any]
+START_S = 30.0
+
+
+class Recording:
+    """A running ``tcptop-rtt --json``; its lines so far are in ``lines``."""
+
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tcptop_rtt", "--json", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[Line] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+
+    def wait_for(self, condition: Callable[[Line], bool], timeout_s: float = START_S) -> Line:
+        """The first line that matches; fails with the program's own words if none comes."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for line in self.lines:
+                if condition(line):
+                    return line
+            if self.process.poll() is not None:
+                assert self.process.stderr
+                pytest.fail(f"tcptop-rtt ended: {self.process.stderr.read()}")
+            time.sleep(0.05)
+        pytest.fail(f"no such line in {timeout_s} s; the last of {len(self.lines)}: {self.lines[-3:]}")
+
+    def stop(self) -> list[Line]:
+        """End it as Ctrl-C would; all its lines."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(20) == 0
+        self._reader.join(20)
+        return self.lines
+
+
+@pytest.fixture
+def record() -> Iterator[Callable[..., Recording]]:
+    """Start recordings that end with the test."""
+    running: list[Recording] = []
+
+    def start(*options: str) -> Recording:
+        recording = Recording(*options)
+        running.append(recording)
+        recording.wait_for(lambda line: line["event"] == "header")
+        return recording
+
+    yield start
+    for recording in running:
+        if recording.process.poll() is None:
+            recording.process.kill()
+            recording.process.wait()

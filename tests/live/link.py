@@ -1,0 +1,123 @@
+"""A link with a known delay on one machine: a TUN device in each of two network namespaces.
+
+Run as a program it is the wire: it holds every packet back, and drops them all while told to.
+
+    python link.py NETNS_A NETNS_B DELAY_MS
+
+It prints ``ready`` once packets flow. SIGUSR1 cuts the wire, SIGUSR2 mends it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+
+_TUNSETIFF = 0x400454CA  # include/uapi/linux/if_tun.h
+_IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
+_CLONE_NEWNET = 0x40000000
+
+ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
+"""IPv4 and IPv6 address of each end."""
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+class Link:
+    """Two namespaces joined by a wire that takes ``delay_ms`` each way; removed at the end."""
+
+    def __init__(self, delay_ms: float) -> None:
+        self._delay_ms = delay_ms
+        self.a, self.b = (f"tcptop-test-{os.getpid()}-{end}" for end in "ab")
+
+    def __enter__(self) -> Link:
+        for end, netns in (("a", self.a), ("b", self.b)):
+            _ip("netns", "add", netns)
+            _ip("-n", netns, "link", "set", "lo", "up")
+            _ip("-n", netns, "tuntap", "add", "wire", "mode", "tun")
+            v4, v6 = ADDRESSES[end]
+            _ip("-n", netns, "address", "add", f"{v4}/24", "dev", "wire")
+            _ip("-n", netns, "address", "add", f"{v6}/64", "dev", "wire", "nodad")
+            _ip("-n", netns, "link", "set", "wire", "up")
+        self._wire = subprocess.Popen(
+            [sys.executable, __file__, self.a, self.b, str(self._delay_ms)], stdout=subprocess.PIPE, text=True
+        )
+        assert self._wire.stdout
+        assert self._wire.stdout.readline() == "ready\n"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wire.kill()
+        self._wire.wait()
+        for netns in (self.a, self.b):
+            _ip("netns", "delete", netns)
+
+    def run(self, netns: str, *command: str) -> subprocess.Popen[str]:
+        """Start a program inside one of the namespaces."""
+        # ip replaces itself with the command, so the process is the command's own.
+        return subprocess.Popen(
+            ["ip", "netns", "exec", netns, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def cut(self) -> None:
+        """Drop every packet from now on."""
+        self._wire.send_signal(signal.SIGUSR1)
+
+    def mend(self) -> None:
+        """Let packets pass again."""
+        self._wire.send_signal(signal.SIGUSR2)
+
+
+def _open_tun(netns: str) -> int:
+    with open(f"/run/netns/{netns}", "rb") as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"wire", _IFF_TUN | _IFF_NO_PI))
+    return tun
+
+
+def _packets(tun: int) -> Iterator[bytes]:
+    """All that the device has to send now."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield os.read(tun, 65536)
+
+
+def _carry(tuns: tuple[int, int], delay_s: float) -> None:
+    """Pass packets on, each ``delay_s`` after it came, for ever."""
+    # A wire does not wait for a busy CPU.
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    whole = [True]
+    signal.signal(signal.SIGUSR1, lambda *_: whole.__setitem__(0, False))
+    signal.signal(signal.SIGUSR2, lambda *_: whole.__setitem__(0, True))
+    other = {tuns[0]: tuns[1], tuns[1]: tuns[0]}
+    waiting: collections.deque[tuple[float, int, bytes]] = collections.deque()
+    print("ready", flush=True)
+    while True:
+        pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
+        for tun in select.select(tuns, [], [], pause)[0]:
+            for packet in _packets(tun):
+                if whole[0]:
+                    waiting.append((time.monotonic() + delay_s, other[tun], packet))
+        while waiting and waiting[0][0] <= time.monotonic():
+            _, tun, packet = waiting.popleft()
+            os.write(tun, packet)
+
+
+if __name__ == "__main__":
+    _carry((_open_tun(sys.argv[1]), _open_tun(sys.argv[2])), float(sys.argv[3]) / 1000)

@@ -1,0 +1,90 @@
+"""Every connection is reported, each with the process that really holds it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.live.conftest import Line, Recording
+
+SHORT_CONNECTIONS = 1000
+AT_ONCE = 8
+LIFE_S = 0.02
+
+
+def _serve_one(listener: socket.socket) -> int:
+    """A process of its own that accepts one connection, answers, and ends."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        connection, _ = listener.accept()
+        connection.recv(16)
+        connection.sendall(b"answer")
+        connection.recv(16)  # the client's end
+        connection.close()
+    finally:
+        os._exit(0)
+
+
+def _connect_one(port: int, report: int) -> int:
+    """A process of its own whose connection lives 20 ms; it reports its local port."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            os.write(report, f"{os.getpid()} {connection.getsockname()[1]}\n".encode())
+            connection.sendall(b"question")
+            connection.recv(16)
+            time.sleep(LIFE_S)
+    finally:
+        os._exit(0)
+
+
+def _run_short_connections(port: int, listener: socket.socket) -> tuple[dict[int, int], set[int]]:
+    """Client process by local port, and all server processes."""
+    readable, report = os.pipe()
+    servers: set[int] = set()
+    for _ in range(SHORT_CONNECTIONS // AT_ONCE):
+        batch = [_serve_one(listener) for _ in range(AT_ONCE)]
+        servers.update(batch)
+        batch += [_connect_one(port, report) for _ in range(AT_ONCE)]
+        for pid in batch:
+            os.waitpid(pid, 0)
+    os.close(report)
+    with os.fdopen(readable) as lines:
+        clients = {int(lport): int(pid) for pid, lport in (line.split() for line in lines)}
+    return clients, servers
+
+
+def test_a_thousand_short_connections_are_all_reported_with_their_processes(
+    record: Callable[..., Recording],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+        recording = record("--interval", "0.5")
+        clients, servers = _run_short_connections(port, listener)
+        time.sleep(1)
+        lines = recording.stop()
+    assert len(clients) == SHORT_CONNECTIONS
+    closed = [line for line in lines if line["event"] == "close" and port in (line["lport"], line["rport"])]
+    seen_clients = {line["lport"]: line["pid"] for line in closed if line["rport"] == port}
+    seen_servers = {line["rport"]: line["pid"] for line in closed if line["lport"] == port}
+    assert seen_clients.keys() == clients.keys()
+    assert seen_servers.keys() == clients.keys()
+    assert len(closed) == 2 * SHORT_CONNECTIONS
+
+    wrong = [pid for lport, pid in seen_clients.items() if pid not in (clients[lport], None)]
+    wrong += [pid for pid in seen_servers.values() if pid is not None and pid not in servers]
+    assert wrong == []
+    named = [pid for pid in (*seen_clients.values(), *seen_servers.values()) if pid is not None]
+    assert len(named) >= 0.99 * 2 * SHORT_CONNECTIONS
+    # Each server process took one connection, so no two may share one.
+    named_servers = [pid for pid in seen_servers.values() if pid is not None]
+    assert len(set(named_servers)) == len(named_servers)

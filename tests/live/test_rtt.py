@@ -1,0 +1,170 @@
+"""The RTT shown is the true one: that of a link with a known delay, and the one ``ss`` shows."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Line, Recording
+from tests.live.link import ADDRESSES, Link
+
+PAIRS = 100
+
+_SEND_SLOWLY = """
+import socket, sys, time
+family, host = (socket.AF_INET6, "fd99::2")
+listener = socket.create_server((host, 8081), family=family)
+print("ready", flush=True)
+connection, _ = listener.accept()
+for _ in range(60):
+    connection.sendall(bytes(20000))
+    time.sleep(0.05)
+"""
+_RECEIVE = """
+import socket
+connection = socket.create_connection(("fd99::2", 8081))
+while connection.recv(65536):
+    pass
+"""
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    with Link(delay_ms=25) as link:
+        yield link
+
+
+def _measured(lines: list[Line], **wanted: object) -> list[Line]:
+    """Lines of the connections with these fields, once they have an RTT."""
+    return [
+        line
+        for line in lines
+        if line.get("srtt_us") and all(line[name] == value for name, value in wanted.items())
+    ]
+
+
+def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
+    link: Link, record: Callable[..., Recording], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(bytes(3_000_000))
+    recording = record("--interval", "0.2")
+    server = link.run(
+        link.b, sys.executable, "-u", "-m", "http.server", "8080", "--bind", ADDRESSES["b"][0], "--directory", str(tmp_path)
+    )
+    assert server.stdout
+    server.stdout.readline()
+    url = f"http://{ADDRESSES['b'][0]}:8080/file"
+    client = link.run(link.a, "curl", "--silent", "--output", "/dev/null", url)
+    assert client.wait(30) == 0
+    time.sleep(1)
+    lines = recording.stop()
+    server.kill()
+    server.wait()
+    for rows, process, comm in (
+        (_measured(lines, rport=8080), client, "curl"),
+        (_measured(lines, lport=8080), server, "python"),
+    ):
+        assert rows
+        assert {row["pid"] for row in rows} == {process.pid}
+        assert rows[-1]["comm"].startswith(comm)
+        assert all(50_000 <= row["srtt_us"] <= 56_000 for row in rows), [row["srtt_us"] for row in rows]
+        assert {row["family"] for row in rows} == {4}
+    assert {row["direction"] for row in _measured(lines, rport=8080)} == {"out"}
+    assert {row["direction"] for row in _measured(lines, lport=8080)} == {"in"}
+
+
+def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
+    link: Link, record: Callable[..., Recording]
+) -> None:
+    recording = record("--interval", "0.5", "-6")
+    server = link.run(link.b, sys.executable, "-c", _SEND_SLOWLY)
+    assert server.stdout
+    server.stdout.readline()
+    client = link.run(link.a, sys.executable, "-c", _RECEIVE)
+    assert client.wait(30) == 0
+    assert server.wait(30) == 0
+    time.sleep(1)
+    lines = recording.stop()
+    for rows, process in ((_measured(lines, rport=8081), client), (_measured(lines, lport=8081), server)):
+        assert rows
+        assert {row["pid"] for row in rows} == {process.pid}
+        assert all(50_000 <= row["srtt_us"] <= 56_000 for row in rows), [row["srtt_us"] for row in rows]
+        assert rows[-1]["laddr"] in ("fd99::1", "fd99::2")
+    sender = _measured(lines, lport=8081)
+    assert sum(row["rtt_samples"] for row in sender) > 10
+    assert all(row["rtt_lo_us"] is None or row["rtt_lo_us"] >= 50_000 for row in sender)
+
+
+def _pairs(count: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Connected sockets over IPv4, IPv6, and IPv4 on IPv6 sockets, in turn."""
+    families = (
+        (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+        (socket.AF_INET6, "::1", "::1"),
+        (socket.AF_INET6, "::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+    )
+    for number in range(count):
+        family, bound, target = families[number % 3]
+        with socket.socket(family) as listener:
+            listener.bind((bound, 0))
+            listener.listen()
+            client = socket.socket(family)
+            client.connect((target, listener.getsockname()[1]))
+            server, _ = listener.accept()
+            yield client, server
+
+
+def _ss() -> dict[tuple[str, int, str, int], tuple[int, int]]:
+    """Smoothed RTT in microseconds and total retransmits of every established socket, as ss prints them."""
+    text = subprocess.run(
+        ["ss", "-tiHnO", "state", "established"], check=True, capture_output=True, text=True
+    ).stdout
+    found = {}
+    for line in text.splitlines():
+        _, _, local, remote, details = line.split(maxsplit=4)
+        rtt = re.search(r"\brtt:([\d.]+)/", details)
+        retrans = re.search(r"\bretrans:\d+/(\d+)", details)
+        found[(*_endpoint(local), *_endpoint(remote))] = (
+            round(float(rtt[1]) * 1000) if rtt else 0,
+            int(retrans[1]) if retrans else 0,
+        )
+    return found
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]").removeprefix("::ffff:"), int(port)
+
+
+def test_two_hundred_sockets_at_rest_equal_what_ss_prints(record: Callable[..., Recording]) -> None:
+    pairs = list(_pairs(PAIRS))
+    for number, (client, server) in enumerate(pairs):
+        for _ in range(number % 7):
+            client.sendall(b"x" * 100 * number)
+            server.recv(65536)
+            server.sendall(b"y")
+            client.recv(65536)
+    time.sleep(0.5)
+    recording = record("--count", "1")
+    recording.process.wait(20)
+    lines = recording.stop()
+    truth = _ss()
+    ours = {socket.getsockname()[1] for pair in pairs for socket in pair}
+    compared = 0
+    for line in lines:
+        if line["event"] != "open" or line["lport"] not in ours or line["state"] != "ESTAB":
+            continue
+        key = (line["laddr"], line["lport"], line["raddr"], line["rport"])
+        assert (line["srtt_us"] or 0, line["retrans"]) == truth[key], key
+        assert line["family"] == (6 if ":" in line["laddr"] else 4)
+        compared += 1
+    assert compared == 2 * PAIRS
+    for pair in pairs:
+        for one in pair:
+            one.close()
