@@ -109,25 +109,33 @@ _Static_assert(offsetof(struct tcp_rack, rtt_us) == offsetof(struct rack, rtt_us
 _Static_assert(offsetof(struct tcp_rack, end_seq) == offsetof(struct rack, end_seq), "tcp_rack");
 
 /*
- * What is kept of one socket between segments. rtt_* cover the interval in
- * "interval", and are written by the hook alone, under the socket's lock.
+ * The RTT samples of one socket in the interval "interval". Only the hook
+ * writes here, under the socket's lock.
  */
-struct connection {
-	u64		id;
-	u64		born_ns;
-	struct rack	rack;
+struct meter {
+	u64		sock;		/* 0: free */
+	struct rack	rack;		/* the latest sample, counted */
 	u32		interval;
 	u32		rtt_samples;
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
-	u32		tgid;			/* 0: not known yet */
-	u32		retrans_interval;	/* that last reported one */
+	u8		pad[20];
+};
+_Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
+
+/* What is known of a connection from birth to end. */
+struct connection {
+	u64		id;
+	u64		born_ns;
+	struct meter	meter;		/* in use while another socket has its seat in meters */
+	u32		tgid;		/* 0: not known yet */
+	u32		retrans_interval; /* that last reported one */
 	u8		direction;
 	u8		born_seen;
-	u8		pad[2];
+	u8		pad[6];
 };
-_Static_assert(sizeof(struct connection) == 64, "keep connection in one cache line");
+_Static_assert(sizeof(struct connection) == 96, "padding is explicit");
 
 /* Written by user space only; mirrored by Control in sources/record.py. */
 struct control {
@@ -146,6 +154,8 @@ _Static_assert(sizeof(struct counters) == 16, "keep Counters in sources/record.p
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_TABLE("lru_hash", u64, struct connection, connections, MAX_CONNECTIONS);
+/* An array, as its look-up costs a segment nothing; each socket has one seat that it may find taken. */
+BPF_ARRAY(meters, struct meter, 1 << METER_BITS);
 BPF_ARRAY(controls, struct control, 1);
 BPF_ARRAY(last_accept, u32, 1);
 BPF_PERCPU_ARRAY(counters, struct counters, 1);
@@ -353,13 +363,13 @@ static __always_inline void read_ages(struct record *r, struct tcp_sock *tp, u32
 	r->last_ack_ms = ms_since(now, then);
 }
 
-static __always_inline void read_samples(struct record *r, const struct connection *c)
+static __always_inline void read_samples(struct record *r, const struct meter *m)
 {
-	r->interval = c->interval;
-	r->rtt_samples = c->rtt_samples;
-	r->rtt_lo_us = c->rtt_lo_us;
-	r->rtt_hi_us = c->rtt_hi_us;
-	r->last_rtt_us = c->last_rtt_us;
+	r->interval = m->interval;
+	r->rtt_samples = m->rtt_samples;
+	r->rtt_lo_us = m->rtt_lo_us;
+	r->rtt_hi_us = m->rtt_hi_us;
+	r->last_rtt_us = m->last_rtt_us;
 }
 
 /* Everything but the owner's name. */
@@ -418,6 +428,21 @@ static __always_inline void name_owner(struct record *r, struct connection *c)
 	read_current_comm(r->comm);
 }
 
+static __always_inline struct rack latest_sample(struct sock *sk)
+{
+	struct rack rack;
+
+	READ(rack, ((struct tcp_sock *)sk)->rack);
+	return rack;
+}
+
+static __always_inline void start_meter(struct meter *m, struct sock *sk)
+{
+	__builtin_memset(m, 0, sizeof(*m));
+	m->rack = latest_sample(sk);
+	m->sock = (u64)sk;
+}
+
 /* State for a socket seen for the first time. */
 static __always_inline void begin(struct connection *c, struct sock *sk,
 				  enum direction direction, bool born_seen)
@@ -432,7 +457,7 @@ static __always_inline void begin(struct connection *c, struct sock *sk,
 	c->born_ns = bpf_ktime_get_ns();
 	c->direction = direction;
 	c->born_seen = born_seen;
-	READ(c->rack, ((struct tcp_sock *)sk)->rack);
+	start_meter(&c->meter, sk);
 }
 
 /* A connection older than the probe. Two CPUs may meet it at once: the first wins. */
@@ -446,15 +471,61 @@ static __always_inline struct connection *adopt(struct sock *sk)
 	return connections.lookup(&key);
 }
 
+static __always_inline struct connection *find_or_adopt(struct sock *sk)
+{
+	u64 key = (u64)sk;
+	struct connection *c = connections.lookup(&key);
+
+	return c ? c : adopt(sk);
+}
+
+/* The only seat in meters that the socket may take. */
+static __always_inline struct meter *seat_of(struct sock *sk)
+{
+	int seat = (u64)sk * 0x9e3779b97f4a7c15ULL >> (64 - METER_BITS);
+
+	return meters.lookup(&seat);
+}
+
 /* A connection that begins now; whatever this address held before is over. */
 static __always_inline struct connection *give_birth(struct sock *sk, enum direction direction)
 {
 	struct connection fresh;
+	struct meter *m = seat_of(sk);
 	u64 key = (u64)sk;
 
+	if (m && m->sock == key)
+		m->sock = 0;
 	begin(&fresh, sk, direction, true);
 	connections.update(&key, &fresh);
 	return connections.lookup(&key);
+}
+
+static __always_inline void end(struct sock *sk)
+{
+	struct meter *m = seat_of(sk);
+	u64 key = (u64)sk;
+
+	if (m && m->sock == key)
+		m->sock = 0;
+	connections.delete(&key);
+}
+
+/* The meter in use, when its connection is known. */
+static __always_inline struct meter *meter_of(struct sock *sk, struct connection *c)
+{
+	struct meter *m = seat_of(sk);
+
+	return m && m->sock == (u64)sk ? m : &c->meter;
+}
+
+/* Of a listener only its port matters: it tells which connections were accepted. */
+static __always_inline void fill_listener(struct record *r, struct sock *sk)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->kind = KIND_ENTRY;
+	read_endpoints(r, sk);
+	read_identity(r, sk);
 }
 
 /* The record of something that happened to sk; NULL if there is no room. */
@@ -473,57 +544,84 @@ static __always_inline bool same_sample(const struct rack *a, const struct rack 
 	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
 }
 
-static __always_inline void add_sample(struct connection *c, u32 rtt_us)
+static __always_inline void add_sample(struct meter *m, u32 rtt_us)
 {
-	if (!c->rtt_samples || rtt_us < c->rtt_lo_us)
-		c->rtt_lo_us = rtt_us;
-	if (!c->rtt_samples || rtt_us > c->rtt_hi_us)
-		c->rtt_hi_us = rtt_us;
-	c->last_rtt_us = rtt_us;
-	c->rtt_samples++;
+	if (!m->rtt_samples || rtt_us < m->rtt_lo_us)
+		m->rtt_lo_us = rtt_us;
+	if (!m->rtt_samples || rtt_us > m->rtt_hi_us)
+		m->rtt_hi_us = rtt_us;
+	m->last_rtt_us = rtt_us;
+	m->rtt_samples++;
+}
+
+/* Send what the meter holds of a past interval, and to the focus the new sample. */
+static __always_inline void report_segment(struct sock *sk, const struct meter *m, bool due,
+					   bool focused, u32 rtt_us)
+{
+	struct connection *c = find_or_adopt(sk);
+	struct record *r;
+
+	if (!c)
+		return;
+	r = begin_record(KIND_SEGMENT, sk, c);
+	if (!r)
+		return;
+	if (due)
+		read_samples(r, m);
+	if (focused)
+		r->single_rtt_us = rtt_us;
+	submit(r);
 }
 
 /*
  * Account the sample that the previous ACK brought, if it brought one. The
  * interval before goes out with the first sample after it, so a socket sends
- * at most one record per interval. The hook runs under the socket's lock.
+ * at most one record per interval.
  */
+static __always_inline void take_sample(struct sock *sk, struct meter *m)
+{
+	struct rack rack = latest_sample(sk);
+	struct control *control;
+	bool due, focused;
+	int zero = 0;
+
+	if (same_sample(&rack, &m->rack))
+		return;
+	m->rack = rack;
+	control = controls.lookup(&zero);
+	if (!control)
+		return;
+	due = m->interval != control->interval;
+	focused = control->focus == (u64)sk;
+	if ((due && m->rtt_samples) || focused)
+		report_segment(sk, m, due, focused, rack.rtt_us);
+	if (due) {
+		m->interval = control->interval;
+		m->rtt_samples = 0;
+	}
+	add_sample(m, rack.rtt_us);
+}
+
+/* Every segment of an established connection comes by here. */
 static __always_inline int on_segment(struct sock *sk)
 {
+	struct meter *m = seat_of(sk);
 	struct connection *c;
-	struct control *control;
-	struct record *r = NULL;
-	struct rack rack;
-	u64 key = (u64)sk;
-	int zero = 0;
-	bool due, focused;
 
-	c = connections.lookup(&key);
-	if (!c)
-		c = adopt(sk);
-	control = controls.lookup(&zero);
-	if (!c || !control)
+	if (!m)
 		return 0;
-	READ(rack, ((struct tcp_sock *)sk)->rack);
-	if (same_sample(&rack, &c->rack))
-		return 0;
-	c->rack = rack;
-	focused = control->focus == key;
-	due = c->interval != control->interval;
-	if ((due && c->rtt_samples) || focused)
-		r = begin_record(KIND_SEGMENT, sk, c);
-	if (r) {
-		if (due)
-			read_samples(r, c);
-		if (focused)
-			r->single_rtt_us = rack.rtt_us;
-		submit(r);
+	if (m->sock != (u64)sk) {
+		c = find_or_adopt(sk);
+		if (!c)
+			return 0;
+		if (!m->sock) {
+			/* It takes its seat for the next segment, lest another socket does so at this moment. */
+			*m = c->meter;
+			return 0;
+		}
+		m = &c->meter;
 	}
-	if (due) {
-		c->interval = control->interval;
-		c->rtt_samples = 0;
-	}
-	add_sample(c, rack.rtt_us);
+	take_sample(sk, m);
 	return 0;
 }
 
@@ -552,12 +650,12 @@ static __always_inline void remember_accept(void)
 static __always_inline void read_last_samples(struct record *r, struct sock *sk,
 					      struct connection *c)
 {
-	struct rack rack;
+	struct rack rack = latest_sample(sk);
+	struct meter *m = meter_of(sk, c);
 
-	READ(rack, ((struct tcp_sock *)sk)->rack);
-	if (!same_sample(&rack, &c->rack))
+	if (!same_sample(&rack, &m->rack))
 		r->single_rtt_us = rack.rtt_us;
-	read_samples(r, c);
+	read_samples(r, m);
 }
 
 int on_set_state(struct bpf_raw_tracepoint_args *ctx)
@@ -593,7 +691,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		submit(r);
 	}
 	if (kind == KIND_CLOSE)
-		connections.delete(&key);
+		end(sk);
 	return 0;
 }
 
@@ -652,21 +750,21 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
 						    struct connection *c)
 {
+	struct meter *m = meter_of(sk, c);
+	struct rack rack = latest_sample(sk);
 	struct control *control;
-	struct rack rack;
 	int zero = 0;
 
-	READ(rack, ((struct tcp_sock *)sk)->rack);
-	if (!same_sample(&rack, &c->rack)) {
-		c->rack = rack;
+	if (!same_sample(&rack, &m->rack)) {
+		m->rack = rack;
 		r->single_rtt_us = rack.rtt_us;
 	}
 	control = controls.lookup(&zero);
-	if (!control || c->interval == control->interval)
+	if (!control || m->interval == control->interval)
 		return;
-	read_samples(r, c);
+	read_samples(r, m);
 	barrier();
-	if (c->interval != r->interval)
+	if (m->interval != r->interval)
 		r->rtt_samples = 0;
 }
 
@@ -695,11 +793,10 @@ BPF_ITER(task_file)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct connection unborn = {}, *c = &unborn;
+	struct connection *c;
 	struct task_struct *leader;
 	struct record *r;
 	struct sock *sk;
-	u64 key;
 	int zero = 0;
 	u8 state;
 
@@ -709,21 +806,18 @@ BPF_ITER(task_file)
 	if (!sk)
 		return 0;
 	READ(state, sk->__sk_common.skc_state);
-	if (state == BPF_TCP_CLOSE)
+	r = scratch.lookup(&zero);
+	if (!r || state == BPF_TCP_CLOSE)
 		return 0;
-	if (state != BPF_TCP_LISTEN) {
-		key = (u64)sk;
-		c = connections.lookup(&key);
-		if (!c)
-			c = adopt(sk);
+	if (state == BPF_TCP_LISTEN) {
+		fill_listener(r, sk);
+	} else {
+		c = find_or_adopt(sk);
 		if (!c)
 			return 0;
+		fill(r, KIND_ENTRY, sk, c);
+		read_unreported_samples(r, sk, c);
 	}
-	r = scratch.lookup(&zero);
-	if (!r)
-		return 0;
-	fill(r, KIND_ENTRY, sk, c);
-	read_unreported_samples(r, sk, c);
 	r->tgid = task->tgid;
 	READ(leader, task->group_leader);
 	READ(r->comm, leader->comm);

@@ -23,6 +23,7 @@ HOOKS = ("fentry", "tcp_probe")
 """In the order of preference."""
 
 MAX_CONNECTIONS = 1 << 17
+METER_BITS = 17
 RING_PAGES = 1 << 10
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
@@ -168,6 +169,7 @@ def _compile() -> _Module:
     options = [
         f"-DRING_PAGES={RING_PAGES}",
         f"-DMAX_CONNECTIONS={MAX_CONNECTIONS}",
+        f"-DMETER_BITS={METER_BITS}",
         f"-DTICK_NS={tick_ns}",
     ]
     with kernel_source(), _quiet_stderr() as messages:

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Request and response over loopback, on many connections at once, as fast as
+ * they go: pingpong CONNECTIONS SECONDS prints the round trips made.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 64
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void watch(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		err(1, "epoll_ctl");
+}
+
+/* Answer every byte that comes with one byte, until killed. */
+static void serve(int listener, int connections)
+{
+	struct epoll_event events[BATCH];
+	int epoll = epoll_create1(0);
+	char byte;
+
+	while (connections--)
+		watch(epoll, accept(listener, NULL, NULL));
+	for (;;) {
+		int ready = epoll_wait(epoll, events, BATCH, -1);
+
+		for (int i = 0; i < ready; i++) {
+			if (read(events[i].data.fd, &byte, 1) != 1)
+				exit(0);
+			if (write(events[i].data.fd, &byte, 1) != 1)
+				exit(0);
+		}
+	}
+}
+
+static long play(int epoll, double seconds)
+{
+	struct epoll_event events[BATCH];
+	double end = now() + seconds;
+	long trips = 0;
+	char byte = 0;
+
+	while (now() < end) {
+		int ready = epoll_wait(epoll, events, BATCH, 100);
+
+		for (int i = 0; i < ready; i++) {
+			if (read(events[i].data.fd, &byte, 1) != 1)
+				errx(1, "the server is gone");
+			if (write(events[i].data.fd, &byte, 1) != 1)
+				errx(1, "the server is gone");
+			trips++;
+		}
+	}
+	return trips;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	int connections, listener, epoll;
+	pid_t server;
+
+	if (argc != 3)
+		errx(2, "usage: pingpong CONNECTIONS SECONDS");
+	connections = atoi(argv[1]);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&address, length) || listen(listener, 4096) ||
+	    getsockname(listener, (void *)&address, &length))
+		err(1, "listen");
+	server = fork();
+	if (!server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(listener, connections);
+	}
+	epoll = epoll_create1(0);
+	for (int i = 0; i < connections; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (connect(fd, (void *)&address, length))
+			err(1, "connect");
+		watch(epoll, fd);
+		if (write(fd, "x", 1) != 1)
+			err(1, "write");
+	}
+	printf("%ld\n", play(epoll, atof(argv[2])));
+	kill(server, SIGKILL);
+	return 0;
+}

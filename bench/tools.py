@@ -1,0 +1,77 @@
+"""What the benchmarks share: traffic, the program as a process, an empty program, the kernel's own accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
+
+
+class PingPong:
+    """Loopback request/response traffic, compiled for this run."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="tcptop-rtt-bench-")
+        self._program = f"{self._directory.name}/pingpong"
+        source = Path(__file__).with_name("pingpong.c")
+        subprocess.run(["cc", "-O2", "-Wall", "-o", self._program, str(source)], check=True)
+
+    def start(self, connections: int, seconds: float) -> subprocess.Popen[str]:
+        """Begin to play; the round trips are what it prints in the end."""
+        return subprocess.Popen(
+            [self._program, str(connections), str(seconds)], stdout=subprocess.PIPE, text=True
+        )
+
+    def rate(self, connections: int, seconds: float) -> float:
+        """Round trips per second."""
+        output, _ = self.start(connections, seconds).communicate()
+        return int(output) / seconds
+
+
+@contextmanager
+def tcptop(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """The program at work, from its first line on."""
+    command = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+            drain.wait()
+
+
+@contextmanager
+def bpf_stats() -> Iterator[None]:
+    """While this lasts, the kernel accounts the time of every BPF program."""
+    before = _BPF_STATS.read_text()
+    _BPF_STATS.write_text("1")
+    try:
+        yield
+    finally:
+        _BPF_STATS.write_text(before)
+
+
+def programs_of(pid: int) -> dict[str, tuple[int, int]]:
+    """Nanoseconds and runs so far of each BPF program that a process holds, by name."""
+    shown = json.loads(subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True).stdout)
+    held = set()
+    for fdinfo in os.scandir(f"/proc/{pid}/fdinfo"):
+        fields = dict(line.partition(":")[::2] for line in Path(fdinfo.path).read_text().splitlines())
+        if "prog_id" in fields:
+            held.add(int(fields["prog_id"]))
+    return {
+        program["name"]: (program.get("run_time_ns", 0), program.get("run_cnt", 0))
+        for program in shown
+        if program["id"] in held
+    }
