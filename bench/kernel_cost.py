@@ -28,8 +28,9 @@ def speed_ratio(traffic: PingPong) -> float:
         off.append(traffic.rate(CONNECTIONS, SECONDS))
         with tcptop():
             on.append(traffic.rate(CONNECTIONS, SECONDS))
-    print(f"round trips/s, median of {ROUNDS}: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}")
-    return statistics.median(on) / statistics.median(off)
+    with_it, without = statistics.median(on), statistics.median(off)
+    print(f"round trips/s, median of {ROUNDS}: on {with_it:,.0f}, off {without:,.0f}")
+    return with_it / without
 
 
 def time_ratio(traffic: PingPong) -> float:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: traffic, the program as a process, an empty program, the kernel's own accounts."""
+"""What the benchmarks share: traffic, the program as a process, the kernel's own accounts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def bpf_stats() -> Iterator[None]:
 
 def programs_of(pid: int) -> dict[str, tuple[int, int]]:
     """Nanoseconds and runs so far of each BPF program that a process holds, by name."""
-    shown = json.loads(subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True).stdout)
+    shown = json.loads(
+        subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True).stdout
+    )
     held = set()
     for fdinfo in os.scandir(f"/proc/{pid}/fdinfo"):
         fields = dict(line.partition(":")[::2] for line in Path(fdinfo.path).read_text().splitlines())

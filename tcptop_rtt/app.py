@@ -36,11 +36,11 @@ class Collector(Protocol):
         """Make ``run`` return soon."""
         ...
 
-    def set_focus(self, id: int | None) -> None:  # noqa: A002
+    def set_focus(self, connection: int | None, /) -> None:
         """Look at one connection closely, or at none."""
         ...
 
-    def set_interval(self, seconds: float) -> None:
+    def set_interval(self, seconds: float, /) -> None:
         """How often to publish."""
         ...
 
@@ -57,7 +57,7 @@ class SnapshotReady(Message):
         return isinstance(message, SnapshotReady)
 
 
-class CollectorFailed(Message):
+class CollectorEnded(Message):
     """The worker has ended by itself; what is on the screen is the last there will be."""
 
     def __init__(self, problem: str) -> None:
@@ -77,6 +77,7 @@ class TcptopApp(App[None]):
         super().__init__()
         self._collector = collector
         self._unicode = unicode
+        self._leaving = False
         self._latest = empty(collector.health)
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
         self.main = MainScreen(self._latest, filter, interval_s, unicode, collector.set_interval)
@@ -86,13 +87,18 @@ class TcptopApp(App[None]):
 
     def on_mount(self) -> None:
         if not self._unicode:
-            from tcptop_rtt.widgets.ascii import use_ascii_scrollbars  # noqa: PLC0415
+            from tcptop_rtt.widgets.ascii import use_ascii_scrollbars
 
             use_ascii_scrollbars()
         self._worker.start()
 
     def on_unmount(self) -> None:
+        self._leaving = True
         self._collector.stop()
+        self.join_collector()
+
+    def join_collector(self) -> None:
+        """Wait for the worker, which has been told to stop or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
@@ -100,18 +106,21 @@ class TcptopApp(App[None]):
         try:
             self._collector.run(self._publish)
         except Exception as problem:  # whatever ends the worker, the last picture stays up and says so
-            self.post_message(CollectorFailed(f"{type(problem).__name__}: {problem}"))
+            self.post_message(CollectorEnded(f"{type(problem).__name__}: {problem}"))
+        else:
+            if not self._leaving:
+                self.post_message(CollectorEnded("the source has ended; this is its last picture"))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
 
-    def on_collector_failed(self, message: CollectorFailed) -> None:
+    def on_collector_ended(self, message: CollectorEnded) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen):
                 screen.show_problem(message.problem)
 
     def on_connection_table_drill_in(self, message: ConnectionTable.DrillIn) -> None:
-        from tcptop_rtt.screens.detail import DetailScreen  # noqa: PLC0415 - not needed for the first picture
+        from tcptop_rtt.screens.detail import DetailScreen
 
         if self.screen is not self.main:
             return  # a second Enter was already on its way
@@ -122,7 +131,7 @@ class TcptopApp(App[None]):
         self._collector.set_focus(None)
 
     def action_help(self) -> None:
-        from tcptop_rtt.screens.help import HelpScreen  # noqa: PLC0415
+        from tcptop_rtt.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self._unicode))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import locale
 import os
 import select
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.collector import Collector
     from tcptop_rtt.query import Filter
     from tcptop_rtt.snapshot import Snapshot
-    from tcptop_rtt.sources.probe import Probe
+    from tcptop_rtt.sources.program import Program
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
@@ -72,9 +74,20 @@ def _parse() -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--source", choices=("auto", "fentry", "tcp_probe"), default="auto", help="kernel hook (default: auto)")
+    add(
+        "--source",
+        choices=("auto", "fentry", "tcp_probe"),
+        default="auto",
+        help="kernel hook (default: auto)",
+    )
     add("--json", action="store_true", help="write JSON Lines instead of opening the dashboard")
-    add("--interval", type=_interval, default=None, metavar="SECONDS", help="time between updates (default: 0.5; 1 for text)")
+    add(
+        "--interval",
+        type=_interval,
+        default=None,
+        metavar="SECONDS",
+        help="time between updates (default: 0.5; 1 for text)",
+    )
     add("--count", type=_positive, metavar="N", help="end after N tables or JSON updates")
     add("--pid", type=_positive, help="only connections of this process")
     family = parser.add_mutually_exclusive_group()
@@ -112,11 +125,18 @@ def _port(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     screen = not options.json and sys.stdout.isatty() and options.count is None
-    probe = _open_probe(options.source)
-    try:
+    start_program = _import_program()
+    with ThreadPoolExecutor(1) as executor:
+        # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
+        program = executor.submit(start_program, options.source)
         from tcptop_rtt.collector import Collector
         from tcptop_rtt.query import Filter
+        from tcptop_rtt.sources.probe import Probe
 
+        if screen:
+            importlib.import_module("tcptop_rtt.app")
+        probe = Probe(program.result())
+    try:
         chosen = Filter("", options.pid, options.family, options.lport, options.rport)
         interval_s = options.interval or (0.5 if screen else 1.0)
         collector = Collector(probe, interval_s)
@@ -127,14 +147,14 @@ def _run(options: argparse.Namespace) -> int:
         probe.close()
 
 
-def _open_probe(source: str) -> Probe:
+def _import_program() -> type[Program]:
     try:
-        from tcptop_rtt.sources.probe import Probe
+        from tcptop_rtt.sources.program import Program
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "bcc":
             raise
         raise TcptopError(f"bcc's Python module is missing: run sudo {_bcc_command()}") from error
-    return Probe(source)
+    return Program
 
 
 def _bcc_command() -> str:

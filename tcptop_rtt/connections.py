@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
-from tcptop_rtt.sources.record import RECORD, Kind, Records
+from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
 
 CLOSED_SHOWN_NS = 5_000_000_000
 HISTORY_CELLS = 120
@@ -24,10 +24,25 @@ _RATE_SMOOTHING_S = 1.0
 _TCP_CLOSE, _TCP_LISTEN = 7, 10  # include/net/tcp_states.h
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 
-_COPIED = tuple(name for name in RECORD.names or () if name in (ROW.names or ()) and not name.startswith("rtt_"))
-"""What a row takes from a record as it is."""
-_HANDLED = {"id", "lport", "direction", "comm", "last_rtt_us", "min_rtt_us"}
-"""What has a rule of its own."""
+_HANDLED = {
+    "id",
+    "lport",
+    "direction",
+    "comm",
+    "min_rtt_us",
+    "last_rtt_us",
+    "rtt_samples",
+    "rtt_lo_us",
+    "rtt_hi_us",
+}
+"""What has a rule of its own; all other fields of a record are copied to the row's of the same name."""
+
+
+def _copied(record: np.dtype[np.void]) -> tuple[str, ...]:
+    return tuple(name for name in ROW.names or () if name in (record.names or ()) and name not in _HANDLED)
+
+
+_COPIED = {RECORD: _copied(RECORD), ENTRY: _copied(ENTRY)}
 
 _HIDDEN = np.dtype(
     [
@@ -62,7 +77,7 @@ class Connections:
         self._free: list[int] = []
         self._index_of: dict[int, int] = {}
         self._index_of_sock: dict[int, int] = {}
-        self._entries: Records = np.zeros(0, RECORD)
+        self._entries: Records = np.zeros(0, ENTRY)
         self._cell = clock_ns() // HISTORY_CELL_NS
         self._snapshot_ns = clock_ns()
         self._samples = 0
@@ -145,7 +160,8 @@ class Connections:
     def _same_connection(self, index: int, record: np.void) -> bool:
         row = self._rows[index]
         return not row["closed"] and all(
-            row[name].tobytes() == record[name].tobytes() for name in ("laddr", "lport", "raddr", "rport", "netns")
+            row[name].tobytes() == record[name].tobytes()
+            for name in ("laddr", "lport", "raddr", "rport", "netns")
         )
 
     def _grow(self) -> None:
@@ -159,9 +175,13 @@ class Connections:
 
     def _copy(self, records: Records, indices: Indices) -> None:
         rows = self._rows
-        for name in _COPIED:
-            if name not in _HANDLED:
-                rows[name][indices] = records[name]
+        retrans = records["kind"] == Kind.RETRANS
+        for name in ("retrans", "backoff", "probes"):
+            rows[name][indices[retrans]] = records[name][retrans]
+        whole = ~retrans & (records["kind"] != Kind.OWNER)
+        records, indices = records[whole], indices[whole]
+        for name in _COPIED[records.dtype]:
+            rows[name][indices] = records[name]
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         has_port = records["lport"] != 0
         rows["lport"][indices[has_port]] = records["lport"][has_port]
@@ -169,11 +189,11 @@ class Connections:
         told = records["direction"] != 0
         rows["direction"][indices[told]] = records["direction"][told]
         rows["min_rtt_us"][indices] = np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"])
-        rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
-        paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-        rows["pacing_rate_bps"][indices] = paced * 8
-        rows["stalled"][indices] = (records["backoff"] >= 1) | (records["probes"] >= 2)
         self._hidden["port_chosen"][indices] = records["port_chosen"] != 0
+        if records.dtype == ENTRY:
+            rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
+            paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
+            rows["pacing_rate_bps"][indices] = paced * 8
 
     def _name(self, records: Records, indices: Indices) -> None:
         """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""
@@ -216,7 +236,6 @@ class Connections:
     def _close(self, indices: Indices) -> None:
         indices = indices[~self._rows["closed"][indices]]
         self._rows["closed"][indices] = True
-        self._rows["stalled"][indices] = False
         self._rows["state"][indices] = _TCP_CLOSE
         self._hidden["closed_ns"][indices] = self._clock_ns()
         for index, sock in zip(indices.tolist(), self._hidden["sock"][indices].tolist(), strict=True):
@@ -274,6 +293,8 @@ class Connections:
         used = np.flatnonzero(self._hidden["used"])
         self._update_rates(used, (now_ns - self._snapshot_ns) / 1e9)
         rows = self._rows[used]
+        # One probe may be on its way; a timeout means that an ACK is overdue.
+        rows["stalled"] = ~rows["closed"] & ((rows["backoff"] >= 1) | (rows["probes"] >= 2))
         hidden = self._hidden[used]
         rows["age_ns"] = np.where(rows["closed"], hidden["closed_ns"], now_ns) - hidden["born_ns"]
         cells = np.arange(self._cell - SPARK_CELLS + 1, self._cell + 1) % HISTORY_CELLS
@@ -323,7 +344,7 @@ class Connections:
             return "it ended before a process was seen using it"
         if self._rows["born"][index]:
             return "no process holds it: it waits to be accepted, or belongs to the kernel"
-        return "no process holds it: its process has closed it, it waits to be accepted, or it belongs to the kernel"
+        return "no process holds it: it was closed, waits to be accepted, or belongs to the kernel"
 
 
 def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:

@@ -34,6 +34,10 @@ class Verdict:
     summary: str
     reasons: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """One line; a culprit is named first."""
+        return self.summary if self.who in ("nobody", "unknown") else f"{self.who}: {self.summary}"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -74,13 +78,13 @@ def _no_answer(row: np.void) -> Finding | None:
     if probes and not timeouts:
         return Finding(
             "peer",
-            f"peer's window is closed, {probes} probes unanswered",
+            f"its window is closed, {probes} probes unanswered",
             f"it takes no more data and its last ACK came {quiet} ago",
         )
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
     return Finding(
         "peer",
-        f"peer is silent: {what}, no ACK for {quiet}",
+        f"silent: {what}, no ACK for {quiet}",
         "gone, or the path drops everything; from here the two look alike",
     )
 
@@ -91,13 +95,13 @@ def _peer_not_reading(row: np.void) -> Finding | None:
     if closed_window:
         return Finding(
             "peer",
-            "peer is not reading: its receive window is closed",
+            "not reading: its receive window is closed",
             f"{fmt.size(int(row['unsent']))} wait here for room over there",
         )
     if share >= LIMITED_SHARE:
         return Finding(
             "peer",
-            f"peer reads too slowly: its window held us up {share:.0%} of the time",
+            f"reads too slowly: its window held us up {share:.0%} of the time",
             f"receive window limited {share:.0%} of the time with data to send",
         )
     return None
@@ -110,7 +114,7 @@ def _us_not_reading(row: np.void) -> Finding | None:
         return None
     return Finding(
         "us",
-        f"our process is not reading: {fmt.size(unread)} stand in the receive queue",
+        f"process is not reading: {fmt.size(unread)} stand in the receive queue",
         f"the last of it arrived {fmt.span(int(row['last_received_ms']))} ago",
     )
 
@@ -121,7 +125,7 @@ def _sndbuf(row: np.void) -> Finding | None:
         return None
     return Finding(
         "us",
-        f"our send buffer is too small: it held us up {share:.0%} of the time",
+        f"send buffer is too small: it held us up {share:.0%} of the time",
         f"send buffer limited {share:.0%} of the time with data to send",
     )
 
@@ -137,7 +141,7 @@ def _loss(row: np.void) -> Finding | None:
         return None
     return Finding(
         "network",
-        f"network loses segments: about {share:.0%} were sent again",
+        f"loses segments: about {share:.0%} were sent again",
         f"{retrans} retransmissions in about {sent:.0f} segments",
     )
 
@@ -153,7 +157,7 @@ def _queue(row: np.void) -> Finding | None:
         return None
     return Finding(
         "network",
-        f"network queues: RTT is {srtt / lowest:.0f} times its minimum",
+        f"queueing: RTT is {srtt / lowest:.0f} times its minimum",
         f"{fmt.rtt(srtt)} now, {fmt.rtt(lowest)} at best: a full buffer on the path, or a busy peer host",
     )
 
@@ -187,7 +191,9 @@ def diagnose(row: np.void) -> Verdict:
     if findings:
         first, *others = findings
         return Verdict(
-            first.who, first.summary, (first.reason, *(f"also: {other.summary}" for other in others))
+            first.who,
+            first.summary,
+            (first.reason, *(f"also {other.who}: {other.summary}" for other in others)),
         )
     srtt = int(row["srtt_us"])
     if not srtt:

@@ -8,7 +8,3 @@ class TcptopError(Exception):
 
     The message is one line: what is wrong, and the command that fixes it.
     """
-
-
-class HookRefused(TcptopError):
-    """The kernel would not attach a program here, though another hook may do."""

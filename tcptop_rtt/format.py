@@ -167,7 +167,7 @@ def shorten(text: str, width: int, unicode: bool = True) -> str:
     tail = f"]:{port}" if host.endswith("]") else f":{port}"
     host = host.removesuffix("]")
     keep = width - len(gap) - len(tail)
-    if keep < 2:
+    if keep < 1:
         return (gap + tail)[-width:] if width > 0 else ""
     right = keep // 2
     return host[: keep - right] + gap + host[len(host) - right :] + tail
@@ -189,11 +189,15 @@ class Scale(NamedTuple):
     high: float
 
 
+NO_SCALE = Scale(100.0, 10_000.0)
+"""Where there is nothing to scale."""
+
+
 def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
     """A common log scale for the cells in view: at least a decade, on 1-2-5 steps so that it rarely moves."""
     known = spark_us[spark_us > 0]
     if known.size == 0:
-        return Scale(100.0, 10_000.0)
+        return NO_SCALE
     low, high = step_down(float(known.min())), step_up(float(known.max()))
     while high < low * 10:
         low, high = step_down(low * 0.99), high if high >= low * 10 else step_up(high * 1.01)

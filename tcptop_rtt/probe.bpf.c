@@ -28,8 +28,8 @@ enum kind {
 	KIND_OPEN	= 1,	/* a connection begins */
 	KIND_STATE	= 2,	/* its TCP state has changed */
 	KIND_SEGMENT	= 3,	/* a segment came: for rtt_* of an interval, or to the focused socket */
-	KIND_RETRANS	= 4,	/* a segment was sent again */
-	KIND_OWNER	= 5,	/* a process was seen using the socket */
+	KIND_RETRANS	= 4,	/* a segment was sent again; tells of retransmissions only */
+	KIND_OWNER	= 5,	/* a process was seen using the socket; tells its name only */
 	KIND_CLOSE	= 6,	/* the kernel is done with it */
 	KIND_ENTRY	= 7,	/* the iterator's view: one per open descriptor */
 };
@@ -40,7 +40,7 @@ enum direction {
 	DIRECTION_IN,
 };
 
-/* Mirrored by RECORD in sources/record.py, which also checks the size. */
+/* What the ring buffer carries; mirrored by RECORD in sources/record.py, which also checks the size. */
 struct record {
 	u64	id;
 	u64	sock;
@@ -48,11 +48,6 @@ struct record {
 	u64	born_ns;
 	u64	bytes_acked;
 	u64	bytes_received;
-	u64	pacing_rate;		/* bytes per second */
-	u64	delivery_rate;		/* bytes per second */
-	u64	busy_us;
-	u64	rwnd_limited_us;
-	u64	sndbuf_limited_us;
 	u32	kind;
 	u32	tgid;			/* 0: this record does not tell */
 	u32	uid;
@@ -66,22 +61,11 @@ struct record {
 	u32	srtt_us;
 	u32	rttvar_us;
 	u32	min_rtt_us;
-	u32	rcv_rtt_us;
 	u32	cwnd;
 	u32	ssthresh;
 	u32	mss;
-	u32	rto_us;
-	u32	in_flight;
 	u32	retrans;
 	u32	lost;
-	u32	unacked;
-	u32	unsent;
-	u32	unread;
-	u32	snd_wnd;
-	u32	rcv_wnd;
-	u32	last_sent_ms;		/* ago; ~0: never */
-	u32	last_received_ms;
-	u32	last_ack_ms;
 	u16	lport;
 	u16	rport;
 	u8	family;			/* 4 or 6 */
@@ -91,13 +75,36 @@ struct record {
 	u8	backoff;
 	u8	probes;
 	u8	port_chosen;		/* by connect(), so it is no listener's */
-	u8	pad;
+	u8	pad[5];
 	u8	laddr[16];
 	u8	raddr[16];
 	char	comm[COMM_LEN];
+};
+_Static_assert(sizeof(struct record) == 184, "keep RECORD in sources/record.py in step");
+
+/* What a scan tells of each socket: mirrored by ENTRY in sources/record.py. */
+struct entry {
+	struct record record;
+	u64	pacing_rate;		/* bytes per second */
+	u64	delivery_rate;		/* bytes per second */
+	u64	busy_us;
+	u64	rwnd_limited_us;
+	u64	sndbuf_limited_us;
+	u32	rcv_rtt_us;
+	u32	rto_us;
+	u32	in_flight;
+	u32	unacked;
+	u32	unsent;
+	u32	unread;
+	u32	snd_wnd;
+	u32	rcv_wnd;
+	u32	last_sent_ms;		/* ago; ~0: never */
+	u32	last_received_ms;
+	u32	last_ack_ms;
+	u32	pad;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct record) == 280, "keep RECORD in sources/record.py in step");
+_Static_assert(sizeof(struct entry) == 288, "keep ENTRY in sources/record.py in step");
 
 /* What tcp_sock keeps of its latest RTT sample, as two comparable words. */
 struct rack {
@@ -159,7 +166,7 @@ BPF_ARRAY(meters, struct meter, 1 << METER_BITS);
 BPF_ARRAY(controls, struct control, 1);
 BPF_ARRAY(last_accept, u32, 1);
 BPF_PERCPU_ARRAY(counters, struct counters, 1);
-BPF_PERCPU_ARRAY(scratch, struct record, 1);
+BPF_PERCPU_ARRAY(scratch, struct entry, 1);
 
 static __always_inline bool is_tcp(struct sock *sk)
 {
@@ -258,6 +265,36 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	r->port_chosen = bucket && reuse < 0;
 }
 
+static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
+{
+	u32 value;
+
+	READ(value, tp->srtt_us);
+	r->srtt_us = value >> 3;
+	READ(value, tp->mdev_us);
+	r->rttvar_us = value >> 2;
+	READ(r->min_rtt_us, tp->rtt_min.s[0].v);
+}
+
+static __always_inline void read_counters(struct record *r, struct tcp_sock *tp)
+{
+	READ(r->cwnd, tp->snd_cwnd);
+	READ(r->ssthresh, tp->snd_ssthresh);
+	READ(r->mss, tp->mss_cache);
+	READ(r->lost, tp->lost);
+	READ(r->bytes_acked, tp->bytes_acked);
+	READ(r->bytes_received, tp->bytes_received);
+}
+
+static __always_inline void read_retransmits(struct record *r, struct sock *sk)
+{
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+
+	READ(r->retrans, ((struct tcp_sock *)sk)->total_retrans);
+	READ(r->backoff, icsk->icsk_retransmits);
+	READ(r->probes, icsk->icsk_probes_out);
+}
+
 /* TICK_NS, the length of a jiffy, comes with the compiler command line. */
 static __always_inline u64 jiffies_to_us(u32 jiffies)
 {
@@ -265,7 +302,7 @@ static __always_inline u64 jiffies_to_us(u32 jiffies)
 }
 
 /* How tcp_get_info_chrono_stats() counts: the running period too. */
-static __always_inline void read_chronograph(struct record *r, struct tcp_sock *tp, u32 now)
+static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *tp, u32 now)
 {
 	/* chrono_type is a bit field in some kernels: copy the span and let the compiler find it. */
 	const u32 start = offsetof(struct tcp_sock, chrono_start) / 8 * 8 - 8;
@@ -278,72 +315,51 @@ static __always_inline void read_chronograph(struct record *r, struct tcp_sock *
 	busy = copy->chrono_stat[0] + (copy->chrono_type == 1 ? running : 0);
 	rwnd = copy->chrono_stat[1] + (copy->chrono_type == 2 ? running : 0);
 	sndbuf = copy->chrono_stat[2] + (copy->chrono_type == 3 ? running : 0);
-	r->busy_us = jiffies_to_us(busy + rwnd + sndbuf);
-	r->rwnd_limited_us = jiffies_to_us(rwnd);
-	r->sndbuf_limited_us = jiffies_to_us(sndbuf);
+	e->busy_us = jiffies_to_us(busy + rwnd + sndbuf);
+	e->rwnd_limited_us = jiffies_to_us(rwnd);
+	e->sndbuf_limited_us = jiffies_to_us(sndbuf);
 }
 
-static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
+/* As tcp_packets_in_flight() has it. */
+static __always_inline void read_in_flight(struct entry *e, struct tcp_sock *tp)
 {
-	u32 value;
+	u32 packets_out, sacked_out, lost_out, retrans_out;
 
-	READ(value, tp->srtt_us);
-	r->srtt_us = value >> 3;
-	READ(value, tp->mdev_us);
-	r->rttvar_us = value >> 2;
-	READ(r->min_rtt_us, tp->rtt_min.s[0].v);
-	READ(value, tp->rcv_rtt_est.rtt_us);
-	r->rcv_rtt_us = value >> 3;
-}
-
-static __always_inline void read_congestion(struct record *r, struct tcp_sock *tp)
-{
-	struct inet_connection_sock *icsk = (struct inet_connection_sock *)tp;
-	const struct tcp_congestion_ops *ops;
-	u32 packets_out, sacked_out, lost_out, retrans_out, rto;
-
-	READ(r->cwnd, tp->snd_cwnd);
-	READ(r->ssthresh, tp->snd_ssthresh);
-	READ(r->mss, tp->mss_cache);
-	READ(r->retrans, tp->total_retrans);
-	READ(r->lost, tp->lost);
-	READ(rto, icsk->icsk_rto);
-	r->rto_us = jiffies_to_us(rto);
-	READ(r->backoff, icsk->icsk_retransmits);
-	READ(r->probes, icsk->icsk_probes_out);
 	READ(packets_out, tp->packets_out);
 	READ(sacked_out, tp->sacked_out);
 	READ(lost_out, tp->lost_out);
 	READ(retrans_out, tp->retrans_out);
-	r->in_flight = packets_out - sacked_out - lost_out + retrans_out;
-	READ(ops, icsk->icsk_ca_ops);
-	READ(r->congestion_control, ops->name);
+	e->in_flight = packets_out - sacked_out - lost_out + retrans_out;
 }
 
-static __always_inline void read_volume(struct record *r, struct tcp_sock *tp)
+static __always_inline void read_rates(struct entry *e, struct tcp_sock *tp)
 {
 	unsigned long pacing_rate;
-	u32 write_seq, snd_nxt, snd_una, rcv_nxt, copied_seq, delivered, interval_us;
+	u32 delivered, interval_us;
 
-	READ(r->bytes_acked, tp->bytes_acked);
-	READ(r->bytes_received, tp->bytes_received);
 	READ(pacing_rate, ((struct sock *)tp)->sk_pacing_rate);
-	r->pacing_rate = pacing_rate;
+	e->pacing_rate = pacing_rate;
 	/* tcp_compute_delivery_rate() */
 	READ(delivered, tp->rate_delivered);
 	READ(interval_us, tp->rate_interval_us);
 	if (interval_us)
-		r->delivery_rate = (u64)delivered * r->mss * 1000000 / interval_us;
+		e->delivery_rate = (u64)delivered * e->record.mss * 1000000 / interval_us;
+}
+
+static __always_inline void read_queues(struct entry *e, struct tcp_sock *tp)
+{
+	u32 write_seq, snd_nxt, snd_una, rcv_nxt, copied_seq;
+
 	READ(write_seq, tp->write_seq);
 	READ(snd_nxt, tp->snd_nxt);
 	READ(snd_una, tp->snd_una);
 	READ(rcv_nxt, tp->rcv_nxt);
 	READ(copied_seq, tp->copied_seq);
-	r->unsent = write_seq - snd_nxt;
-	r->unacked = snd_nxt - snd_una;
-	r->unread = rcv_nxt - copied_seq;
-	READ(r->snd_wnd, tp->snd_wnd);
-	READ(r->rcv_wnd, tp->rcv_wnd);
+	e->unsent = write_seq - snd_nxt;
+	e->unacked = snd_nxt - snd_una;
+	e->unread = rcv_nxt - copied_seq;
+	READ(e->snd_wnd, tp->snd_wnd);
+	READ(e->rcv_wnd, tp->rcv_wnd);
 }
 
 static __always_inline u32 ms_since(u32 now, u32 then)
@@ -351,16 +367,37 @@ static __always_inline u32 ms_since(u32 now, u32 then)
 	return then ? (u64)(now - then) * TICK_NS / 1000000 : ~0U;
 }
 
-static __always_inline void read_ages(struct record *r, struct tcp_sock *tp, u32 now)
+static __always_inline void read_ages(struct entry *e, struct tcp_sock *tp, u32 now)
 {
 	u32 then;
 
 	READ(then, tp->lsndtime);
-	r->last_sent_ms = ms_since(now, then);
+	e->last_sent_ms = ms_since(now, then);
 	READ(then, ((struct inet_connection_sock *)tp)->icsk_ack.lrcvtime);
-	r->last_received_ms = ms_since(now, then);
+	e->last_received_ms = ms_since(now, then);
 	READ(then, tp->rcv_tstamp);
-	r->last_ack_ms = ms_since(now, then);
+	e->last_ack_ms = ms_since(now, then);
+}
+
+/* What only a scan tells. */
+static __always_inline void read_details(struct entry *e, struct sock *sk)
+{
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	const struct tcp_congestion_ops *ops;
+	u32 now = bpf_jiffies64(), value;
+
+	READ(value, tp->rcv_rtt_est.rtt_us);
+	e->rcv_rtt_us = value >> 3;
+	READ(value, icsk->icsk_rto);
+	e->rto_us = jiffies_to_us(value);
+	READ(ops, icsk->icsk_ca_ops);
+	READ(e->congestion_control, ops->name);
+	read_in_flight(e, tp);
+	read_rates(e, tp);
+	read_queues(e, tp);
+	read_chronograph(e, tp, now);
+	read_ages(e, tp, now);
 }
 
 static __always_inline void read_samples(struct record *r, const struct meter *m)
@@ -372,13 +409,10 @@ static __always_inline void read_samples(struct record *r, const struct meter *m
 	r->last_rtt_us = m->last_rtt_us;
 }
 
-/* Everything but the owner's name. */
+/* Everything but the owner and the samples. */
 static __always_inline void fill(struct record *r, u32 kind, struct sock *sk,
 				 const struct connection *c)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	u32 now = bpf_jiffies64();
-
 	__builtin_memset(r, 0, sizeof(*r));
 	r->kind = kind;
 	r->id = c->id;
@@ -389,11 +423,19 @@ static __always_inline void fill(struct record *r, u32 kind, struct sock *sk,
 	r->born_seen = c->born_seen;
 	read_endpoints(r, sk);
 	read_identity(r, sk);
-	read_rtt(r, tp);
-	read_congestion(r, tp);
-	read_volume(r, tp);
-	read_chronograph(r, tp, now);
-	read_ages(r, tp, now);
+	read_rtt(r, (struct tcp_sock *)sk);
+	read_counters(r, (struct tcp_sock *)sk);
+	read_retransmits(r, sk);
+}
+
+/* A record that tells one thing only. */
+static __always_inline void begin_brief(struct record *r, u32 kind, struct sock *sk,
+					const struct connection *c)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->kind = kind;
+	r->id = c->id;
+	r->sock = (u64)sk;
 }
 
 static __always_inline struct record *reserve(void)
@@ -522,7 +564,6 @@ static __always_inline struct meter *meter_of(struct sock *sk, struct connection
 /* Of a listener only its port matters: it tells which connections were accepted. */
 static __always_inline void fill_listener(struct record *r, struct sock *sk)
 {
-	__builtin_memset(r, 0, sizeof(*r));
 	r->kind = KIND_ENTRY;
 	read_endpoints(r, sk);
 	read_identity(r, sk);
@@ -625,15 +666,17 @@ static __always_inline int on_segment(struct sock *sk)
 	return 0;
 }
 
+#ifdef HOOK_FENTRY
 KFUNC_PROBE(tcp_rcv_established, struct sock *sk)
 {
 	return on_segment(sk);
 }
-
+#else
 int on_tcp_probe(struct bpf_raw_tracepoint_args *ctx)
 {
 	return on_segment((struct sock *)ctx->args[0]);
 }
+#endif
 
 /* Readers of accepted sockets are asked for their name for a while after this. */
 static __always_inline void remember_accept(void)
@@ -713,15 +756,20 @@ int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
 	c = connections.lookup(&key);
 	if (!c || c->tgid || !locked_by_current(sk))
 		return 0;
-	r = begin_record(KIND_OWNER, sk, c);
+	r = reserve();
 	if (!r)
 		return 0;
+	begin_brief(r, KIND_OWNER, sk, c);
 	name_owner(r, c);
 	submit(r);
 	return 0;
 }
 
-/* A peer that has gone silent sends no ACK, so the hook alone would not tell. */
+/*
+ * A peer that has gone silent sends no ACK, so the hook alone would not tell.
+ * The kernel counts the timeout after this: what matters is that scans see no
+ * socket without a descriptor.
+ */
 int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
@@ -736,9 +784,12 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	if (!control || !c || c->retrans_interval == control->interval)
 		return 0;
 	c->retrans_interval = control->interval;
-	r = begin_record(KIND_RETRANS, sk, c);
-	if (r)
-		submit(r);
+	r = reserve();
+	if (!r)
+		return 0;
+	begin_brief(r, KIND_RETRANS, sk, c);
+	read_retransmits(r, sk);
+	submit(r);
 	return 0;
 }
 
@@ -787,7 +838,7 @@ static __always_inline struct sock *tcp_socket(struct file *file)
 	return sk;
 }
 
-/* One record per descriptor of a TCP socket, of every process and network namespace. */
+/* One entry per descriptor of a TCP socket, of every process and network namespace. */
 BPF_ITER(task_file)
 {
 	struct seq_file *seq = ctx->meta->seq;
@@ -795,7 +846,7 @@ BPF_ITER(task_file)
 	struct file *file = ctx->file;
 	struct connection *c;
 	struct task_struct *leader;
-	struct record *r;
+	struct entry *e;
 	struct sock *sk;
 	int zero = 0;
 	u8 state;
@@ -806,21 +857,23 @@ BPF_ITER(task_file)
 	if (!sk)
 		return 0;
 	READ(state, sk->__sk_common.skc_state);
-	r = scratch.lookup(&zero);
-	if (!r || state == BPF_TCP_CLOSE)
+	e = scratch.lookup(&zero);
+	if (!e || state == BPF_TCP_CLOSE)
 		return 0;
+	__builtin_memset(e, 0, sizeof(*e));
 	if (state == BPF_TCP_LISTEN) {
-		fill_listener(r, sk);
+		fill_listener(&e->record, sk);
 	} else {
 		c = find_or_adopt(sk);
 		if (!c)
 			return 0;
-		fill(r, KIND_ENTRY, sk, c);
-		read_unreported_samples(r, sk, c);
+		fill(&e->record, KIND_ENTRY, sk, c);
+		read_unreported_samples(&e->record, sk, c);
+		read_details(e, sk);
 	}
-	r->tgid = task->tgid;
+	e->record.tgid = task->tgid;
 	READ(leader, task->group_leader);
-	READ(r->comm, leader->comm);
-	bpf_seq_write(seq, r, sizeof(*r));
+	READ(e->record.comm, leader->comm);
+	bpf_seq_write(seq, e, sizeof(*e));
 	return 0;
 }

@@ -21,7 +21,16 @@ _NEWS = ("pid", "comm", "state", "srtt_us", "retrans", "lost", "bytes_acked", "b
 
 _COUNTS = ("id", "family", "uid", "netns")
 _PORTS = ("lport", "rport")
-_MEASURED = ("srtt_us", "rttvar_us", "min_rtt_us", "last_rtt_us", "mss", "rto_us", "cwnd", "delivery_rate_bps")
+_MEASURED = (
+    "srtt_us",
+    "rttvar_us",
+    "min_rtt_us",
+    "last_rtt_us",
+    "mss",
+    "rto_us",
+    "cwnd",
+    "delivery_rate_bps",
+)
 _TOTALS = ("retrans", "lost", "bytes_acked", "bytes_received")
 
 

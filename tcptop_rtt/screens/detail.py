@@ -18,8 +18,14 @@ from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
 from tcptop_rtt.widgets.styled import Part, PartLines
 
-SPARK_TIMES_S = np.arange(1 - SPARK_CELLS, 1) * 0.5
+SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * 0.5, 0.0, SPARK_CELLS)
 """When the cells of a row's sparkline were, relative to the snapshot."""
+
+
+MIN_ENDPOINT = 21
+"""An IPv4 address and a port always fit."""
+TITLE_REST = 40
+"""Cells of the title's first line besides the endpoints, at most: process, PID, arrow, state."""
 
 
 class TitleLines(PartLines):
@@ -132,18 +138,13 @@ class DetailScreen(LiveScreen):
         for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
-        family = int(row["family"])
-        local = fmt.endpoint(family, row["laddr"].tobytes(), int(row["lport"]))
-        remote = fmt.endpoint(family, row["raddr"].tobytes(), int(row["rport"]))
         name = fmt.printable(row["comm"], self._unicode) or fmt.UNKNOWN
         pid = str(row["pid"]) if row["pid"] else fmt.UNKNOWN
         state = fmt.state(int(row["state"]), self.closed, bool(row["stalled"]))
         first += [
             (name, "name"),
             (f" {pid}  ", "dim"),
-            (local, "value"),
-            (f" {self._arrow(int(row['direction']))} ", "dim"),
-            (remote, "value"),
+            *self._endpoints(row),
             (f"  {state}", "stalled" if state == "STALLED" else "dim"),
         ]
         verdict = diagnose(row)
@@ -153,8 +154,22 @@ class DetailScreen(LiveScreen):
         if not (row["stalled"] and not self.closed):
             srtt = int(row["srtt_us"])
             second += [("RTT ", "dim"), (fmt.rtt(srtt), fmt.level(srtt)), ("  ", "")]
-        second += [(f"{verdict.who}: ", "dim"), (verdict.summary, detail_blocks.style_of(verdict))]
+        second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
+
+    def _endpoints(self, row: np.void) -> list[Part]:
+        family = int(row["family"])
+        local = fmt.endpoint(family, row["laddr"].tobytes(), int(row["lport"]))
+        remote = fmt.endpoint(family, row["raddr"].tobytes(), int(row["rport"]))
+        room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
+        if len(local) + len(remote) > room:
+            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._unicode)
+            remote = fmt.shorten(remote, room - len(local), self._unicode)
+        return [
+            (local, "value"),
+            (f" {self._arrow(int(row['direction']))} ", "dim"),
+            (remote, "value"),
+        ]
 
     def _arrow(self, direction: int) -> str:
         known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from tcptop_rtt import diagnosis
@@ -11,6 +9,9 @@ from tcptop_rtt import format as fmt
 from tcptop_rtt.diagnosis import Verdict
 from tcptop_rtt.snapshot import DIRECTIONS, UNKNOWN_U32, Focus
 from tcptop_rtt.widgets.facts import Block, Fact
+
+BAR = 6
+"""Cells of a share's bar."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -37,7 +38,7 @@ def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
     return Block(
         "NETWORK, PEER OR US?",
         (
-            Fact("", f"{verdict.who}: {verdict.summary}", style_of(verdict)),
+            Fact("", str(verdict), style_of(verdict)),
             *(Fact("", reason) for reason in verdict.reasons),
             Fact("sending", _bar(share.busy, "of its life", unicode)),
             Fact("peer's window", _bar(share.rwnd_limited, "of sending", unicode)),
@@ -50,8 +51,8 @@ def _bar(share: float | None, whole: str, unicode: bool) -> str:
     if share is None:
         return fmt.UNKNOWN
     full, empty = ("■", "·") if unicode else ("#", ".")
-    cells = round(share * 10)
-    return f"{full * cells}{empty * (10 - cells)} {fmt.percent(share, 1.0):>4} {whole}"
+    cells = round(share * BAR)
+    return f"{full * cells}{empty * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
 def _rtt(row: np.void, focus: Focus | None) -> Block:
@@ -71,7 +72,7 @@ def _rtt(row: np.void, focus: Focus | None) -> Block:
         _level("p99", focus.p99_us),
         _level("lowest", focus.lowest_us),
         _level("highest", focus.highest_us),
-        Fact("samples", f"{focus.samples:,} since opened here"),
+        Fact("samples", f"{focus.samples:,} since Enter"),
     ]
     return Block("ROUND-TRIP TIME", tuple(facts))
 
@@ -176,8 +177,3 @@ def _times(row: np.void) -> Block:
             Fact("opened", f"{opened}, {age} ago" if row["born"] else f"{opened}, seen for {age}"),
         ),
     )
-
-
-def closed_for(since_ns: int) -> str:
-    """How long ago a connection was found closed."""
-    return fmt.age(max(0, time.time_ns() - since_ns))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -55,18 +57,19 @@ class HelpScreen(ModalScreen[None]):
         with HelpText():
             yield Static(_table("KEYS", KEYS))
             yield Static(_table("COLUMNS", [(column.title, column.meaning) for column in COLUMNS]))
-            yield Static(
-                Text("RTTs in milliseconds below 2 s, in seconds above. Esc, ? or q closes this.", "dim")
-            )
+            yield Static(Text("Esc, ? or q closes this.", "italic"))
 
     def action_leave(self) -> None:
         if self.is_current:
             self.dismiss(None)
 
 
-def _table(title: str, lines: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> Text:
-    text = Text(title + "\n", "bold")
+def _table(title: str, lines: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(width=12, no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_row(Text(title, "bold underline"))
     for name, meaning in lines:
-        text.append(f"  {name:<14}", "bold")
-        text.append(meaning + "\n", "not bold")
-    return text
+        table.add_row(Text(name, "bold"), Text(meaning))
+    table.add_row()
+    return table

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.message import Message
 from textual.screen import Screen
 
@@ -14,7 +12,7 @@ class LiveScreen(Screen[None]):
     """A screen that paints snapshots while it is the active one."""
 
     # A terminal of a few lines keeps them for data.
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (8, "-tall")]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (8, "-tall")]  # noqa: RUF012 - Textual declares it so
 
     class Resumed(Message):
         """It is uncovered again, and what it shows is old."""

@@ -131,9 +131,14 @@ class MainScreen(LiveScreen):
 
     # The filter
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """While the filter is typed, only Esc means anything else than its character."""
+        typing = self._filter_line is not None and self._filter_line.has_focus_within
+        return not typing or action == "clear_filter"
+
     async def action_filter(self) -> None:
         if self._filter_line is None:
-            from tcptop_rtt.widgets.filter_line import FilterLine  # noqa: PLC0415 - not for the first picture
+            from tcptop_rtt.widgets.filter_line import FilterLine
 
             self._filter_line = FilterLine(self.table.filter.text)
             await self.mount(self._filter_line, after=self.table)

@@ -34,10 +34,6 @@ _STRUCTS = (
 )
 _BTF_KIND_STRUCT = 4  # include/uapi/linux/btf.h
 
-_PRELUDE = """\
-#define bpf_htonl(x) __builtin_bswap32(x)
-#define bpf_ntohs(x) __builtin_bswap16(x)
-"""
 _HEADERS = {
     # Included on every compiler command line; without it bcc's helpers hide the ring buffer.
     "include/linux/kconfig.h": "#define CONFIG_BPF_SYSCALL 1\n",
@@ -105,49 +101,40 @@ typedef _Bool bool;
 }
 
 
-def _kernel_types() -> bytes:
-    """C definitions of :data:`_STRUCTS` and of all they contain, laid out as in the running kernel.
+def _write_kernel_types(header: Path) -> None:
+    """Write C definitions of :data:`_STRUCTS` and of all they contain, laid out as in the running kernel.
 
     :raises TcptopError: the kernel has no BTF, or lacks one of the structures.
     """
-    lib = libbcc.lib
-    void_p, uint = ctypes.c_void_p, ctypes.c_uint
-    print_function = ctypes.CFUNCTYPE(None, void_p, ctypes.c_char_p, void_p)
-    for name, result, arguments in (
-        ("btf__load_vmlinux_btf", void_p, []),
-        ("btf__free", None, [void_p]),
-        ("btf__find_by_name_kind", ctypes.c_int, [void_p, ctypes.c_char_p, uint]),
-        ("btf_dump__new", void_p, [void_p, print_function, void_p, void_p]),
-        ("btf_dump__dump_type", ctypes.c_int, [void_p, uint]),
-        ("btf_dump__free", None, [void_p]),
+    lib, libc = libbcc.lib, ctypes.CDLL(None)
+    void_p, string = ctypes.c_void_p, ctypes.c_char_p
+    for function, result, arguments in (
+        (libc.fopen, void_p, [string, string]),
+        (libc.fclose, ctypes.c_int, [void_p]),
+        (lib.btf__load_vmlinux_btf, void_p, []),
+        (lib.btf__free, None, [void_p]),
+        (lib.btf__find_by_name_kind, ctypes.c_int, [void_p, string, ctypes.c_uint]),
+        (lib.btf_dump__new, void_p, [void_p, void_p, void_p, void_p]),
+        (lib.btf_dump__dump_type, ctypes.c_int, [void_p, ctypes.c_uint]),
+        (lib.btf_dump__free, None, [void_p]),
     ):
-        function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
-    vsnprintf = ctypes.CDLL(None).vsnprintf
-    vsnprintf.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, void_p]
-
-    pieces: list[bytes] = []
-    line = ctypes.create_string_buffer(4096)
-
-    @print_function  # type: ignore[untyped-decorator]  # ctypes does not type it
-    def print_piece(_context: int, template: bytes, values: int) -> None:
-        length = vsnprintf(line, len(line), template, values)
-        pieces.append(line.raw[:length])
 
     if not (btf := lib.btf__load_vmlinux_btf()):
-        raise TcptopError(f"cannot read the kernel's type information in {BTF_PATH}: run a kernel built with BTF")
-    dump = lib.btf_dump__new(btf, print_piece, None, None)
+        raise TcptopError(f"cannot read {BTF_PATH}: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+    file = libc.fopen(bytes(header), b"w")
+    # libbpf prints through a function like vfprintf(), so that very one spares a call of Python per token.
+    dump = lib.btf_dump__new(btf, libc.vfprintf, file, None)
     try:
         for struct in _STRUCTS:
             number = lib.btf__find_by_name_kind(btf, struct.encode(), _BTF_KIND_STRUCT)
             if number < 0 or lib.btf_dump__dump_type(dump, number):
-                raise TcptopError(
-                    f"this kernel ({os.uname().release}) has no 'struct {struct}': tcptop-rtt needs Linux 5.8 or later"
-                )
+                release = os.uname().release
+                raise TcptopError(f"Linux {release} has no 'struct {struct}': boot Linux 5.8 or later")
     finally:
         lib.btf_dump__free(dump)
+        libc.fclose(file)
         lib.btf__free(btf)
-    return b"".join(pieces)
 
 
 @contextmanager
@@ -161,7 +148,7 @@ def kernel_source() -> Iterator[None]:
             header = Path(directory, path)
             header.parent.mkdir(parents=True, exist_ok=True)
             header.write_text(text)
-        Path(directory, "include/kernel_types.h").write_bytes(_kernel_types())
+        _write_kernel_types(Path(directory, "include/kernel_types.h"))
         before = os.environ.get("BCC_KERNEL_SOURCE")
         os.environ["BCC_KERNEL_SOURCE"] = directory
         try:

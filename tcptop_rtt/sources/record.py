@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Records = NDArray[np.void]
-"""One-dimensional structured array of dtype :data:`RECORD`."""
+"""One-dimensional structured array of dtype :data:`RECORD` or :data:`ENTRY`."""
 
 
 class Kind(IntEnum):
@@ -35,11 +35,6 @@ RECORD = np.dtype(
         ("born_ns", "u8"),
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
-        ("pacing_rate", "u8"),
-        ("delivery_rate", "u8"),
-        ("busy_us", "u8"),
-        ("rwnd_limited_us", "u8"),
-        ("sndbuf_limited_us", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
         ("uid", "u4"),
@@ -53,22 +48,11 @@ RECORD = np.dtype(
         ("srtt_us", "u4"),
         ("rttvar_us", "u4"),
         ("min_rtt_us", "u4"),
-        ("rcv_rtt_us", "u4"),
         ("cwnd", "u4"),
         ("ssthresh", "u4"),
         ("mss", "u4"),
-        ("rto_us", "u4"),
-        ("in_flight", "u4"),
         ("retrans", "u4"),
         ("lost", "u4"),
-        ("unacked", "u4"),
-        ("unsent", "u4"),
-        ("unread", "u4"),
-        ("snd_wnd", "u4"),
-        ("rcv_wnd", "u4"),
-        ("last_sent_ms", "u4"),
-        ("last_received_ms", "u4"),
-        ("last_ack_ms", "u4"),
         ("lport", "u2"),
         ("rport", "u2"),
         ("family", "u1"),
@@ -78,17 +62,43 @@ RECORD = np.dtype(
         ("backoff", "u1"),
         ("probes", "u1"),
         ("port_chosen", "u1"),
-        ("pad", "u1"),
+        ("pad", "V5"),
         ("laddr", "V16"),
         ("raddr", "V16"),
         ("comm", "S16"),
+    ]
+)
+"""What the ring buffer carries."""
+
+ENTRY = np.dtype(
+    [
+        *RECORD.descr,
+        ("pacing_rate", "u8"),
+        ("delivery_rate", "u8"),
+        ("busy_us", "u8"),
+        ("rwnd_limited_us", "u8"),
+        ("sndbuf_limited_us", "u8"),
+        ("rcv_rtt_us", "u4"),
+        ("rto_us", "u4"),
+        ("in_flight", "u4"),
+        ("unacked", "u4"),
+        ("unsent", "u4"),
+        ("unread", "u4"),
+        ("snd_wnd", "u4"),
+        ("rcv_wnd", "u4"),
+        ("last_sent_ms", "u4"),
+        ("last_received_ms", "u4"),
+        ("last_ack_ms", "u4"),
+        ("entry_pad", "u4"),
         ("congestion_control", "S16"),
     ]
 )
+"""What a scan tells of each descriptor: a record and more."""
+
 CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8")])
 COUNTERS = np.dtype([("records_lost", "u8"), ("ids", "u8")])
 
-if (RECORD.itemsize, CONTROL.itemsize, COUNTERS.itemsize) != (280, 16, 16):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize, COUNTERS.itemsize) != (184, 288, 16, 16):
     raise AssertionError("record.py and probe.bpf.c differ")
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 
 from tcptop_rtt import format as fmt
 from tcptop_rtt.snapshot import SPARK_CELLS, UNKNOWN_U32
@@ -42,9 +43,13 @@ class Placed(NamedTuple):
     width: int
 
 
-def _process(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
+def _process(row: np.void, width: int, unicode: bool) -> Cell:
     name = fmt.printable(row["comm"], unicode)
-    return Cell(name) if name else Cell(fmt.UNKNOWN, "dim")
+    if not name:
+        return Cell(fmt.UNKNOWN, "dim")
+    if cell_len(name) > width:
+        name = set_cell_size(name, width - 1) + ("…" if unicode else "~")
+    return Cell(name)
 
 
 def _pid(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
@@ -111,7 +116,7 @@ def _spark(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
 
 
 COLUMNS = (
-    Column("process", "PROCESS", 10, 16, 1, "who holds the socket; ? if not known", _process, numeric=False),
+    Column("process", "PROCESS", 15, 15, 1, "who holds the socket; ? if not known", _process, numeric=False),
     Column("pid", "PID", 7, 7, 4, "process id; ? if not known", _pid),
     Column("local", "LOCAL", 21, 47, 9, "our address and port", _local, numeric=False),
     Column("remote", "REMOTE", 21, 47, 2, "the peer's address and port", _remote, numeric=False),
@@ -136,8 +141,8 @@ COLUMNS = (
     ),
     Column(
         "spark",
-        "LAST 12 s",
-        8,
+        "LAST 12s",
+        7,
         SPARK_CELLS,
         5,
         "highest RTT per half second; all rows share the log scale in the title; space: no sample",
@@ -172,7 +177,7 @@ def arrow(descending: bool, unicode: bool) -> str:
     return ("▼" if descending else "▲") if unicode else ("v" if descending else "^")
 
 
-_GROW = ("spark", "process", "remote", "local")
+_GROW = ("spark", "remote", "local")
 """Who gets spare width, in this order."""
 
 GUTTER = 1

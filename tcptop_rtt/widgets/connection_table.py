@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from itertools import zip_longest
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -16,8 +17,20 @@ from textual.strip import Strip
 from tcptop_rtt import format as fmt
 from tcptop_rtt.query import Filter, Indices, order, select
 from tcptop_rtt.snapshot import Snapshot
-from tcptop_rtt.widgets import columns
-from tcptop_rtt.widgets.styled import StyleBook, fit
+from tcptop_rtt.widgets import columns, table_lines
+from tcptop_rtt.widgets.styled import StyleBook
+from tcptop_rtt.widgets.table_lines import Line, Look
+
+GAP = " " * columns.GAP
+
+
+class Frame(NamedTuple):
+    """What is visible of one picture."""
+
+    top: int  # index of the first visible row
+    size: Size
+    placed: tuple[columns.Placed, ...]
+    lines: list[Line]  # the header first; none below the last row
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -77,8 +90,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = 0
         self._pinned: int | None = None
         self._long_addresses = False
-        self._sparks: tuple[tuple[int, int, int, int], list[str], fmt.Scale] | None = None
-        self._generation = 0
+        self._last_frame: Frame | None = None
         self._styles = StyleBook(self, "connection-table--")
 
     # What is shown
@@ -148,14 +160,23 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         rows = snapshot.rows
         self._indices = order(rows, select(rows, self.filter), self.sort_key, self.descending)
         self._place_cursor(snapshot)
-        if self.virtual_size.height != self.shown + 1:
-            self.virtual_size = Size(0, self.shown + 1)
+        self._resize_content(self.shown + 1)
         if self._pinned is not None:
             if self.follow and in_view:
                 self.scroll_to(y=self._cursor - line_before, animate=False)
             if self.follow or in_view or reveal:
                 self._reveal()
         self._redraw()
+
+    def _resize_content(self, height: int) -> None:
+        before, room = self.virtual_size.height, self.size.height
+        if (before > room) != (height > room):
+            self.virtual_size = Size(0, height)  # the scroll bar comes or goes
+        elif before != height:
+            # Assigned openly, a changed number of rows would lay the whole screen out again.
+            self.set_reactive(ConnectionTable.virtual_size, Size(0, height))
+            self.vertical_scrollbar.window_virtual_size = height
+            self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
 
     def _place_cursor(self, snapshot: Snapshot) -> None:
         last = max(0, self.shown - 1)
@@ -169,15 +190,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if self._pinned is not None and not (snapshot.rows["id"] == self._pinned).any():
             self._pinned = self.cursor_id
 
-    def _redraw(self) -> None:
-        self._generation += 1
-        self.refresh()
-
     # Moving about
-
-    @property
-    def _width(self) -> int:
-        return self.scrollable_content_region.width
 
     @property
     def _page(self) -> int:
@@ -232,7 +245,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _click_header(self, x: int) -> None:
         start = columns.GUTTER
-        for column, width in self._columns():
+        for column, width in self._frame().placed:
             if start <= x < start + width + columns.GAP:
                 if column.sortable:
                     self.sort_by(column.key)
@@ -249,64 +262,54 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._styles.clear()
 
-    def _columns(self) -> tuple[columns.Placed, ...]:
-        return columns.place(self._width, self._long_addresses)
+    def _redraw(self) -> None:
+        """Draw again what has changed since the last picture: on a quiet table that is a few lines."""
+        before, self._last_frame = self._last_frame, None
+        now = self._frame()
+        if before is None or (before.top, before.size, before.placed) != (now.top, now.size, now.placed):
+            self.refresh()
+            return
+        pairs = zip_longest(before.lines, now.lines)
+        changed = [y for y, (old, new) in enumerate(pairs) if old != new]
+        if 2 * len(changed) > len(now.lines):
+            self.refresh()
+        elif changed:
+            self.refresh(*(Region(0, y, now.size.width, 1) for y in changed))
+
+    def _frame(self) -> Frame:
+        """The visible lines, worked out once per picture and place in it."""
+        top, size = self.scroll_offset.y, self.size
+        frame = self._last_frame
+        if frame is None or (frame.top, frame.size) != (top, size):
+            placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
+            frame = self._last_frame = Frame(top, size, placed, self._lines(top, placed))
+        return frame
+
+    def _lines(self, top: int, placed: tuple[columns.Placed, ...]) -> list[Line]:
+        snapshot = self._snapshot
+        look = Look(placed, self.sort_key, self.descending, self._unicode)
+        if snapshot is None:
+            return [table_lines.header(look, fmt.NO_SCALE)]
+        visible = self._indices[top : top + self._page]
+        return table_lines.lines(
+            look, snapshot.rows[visible], snapshot.spark_us[:, visible], self._cursor - top
+        )
 
     def render_line(self, y: int) -> Strip:
-        width = self._width
-        if y == 0:
-            return self._render_header(width)
-        index = self.scroll_offset.y + y - 1
-        if self._snapshot is None or index >= self.shown:
+        frame = self._frame()
+        width = self.scrollable_content_region.width
+        if y >= len(frame.lines):
             return Strip.blank(width, self._styles())
-        return self._render_row(self._snapshot, index, width)
-
-    def _render_header(self, width: int) -> Strip:
-        plain, sorted_ = self._styles(row="header"), self._styles("sorted", "header")
-        segments = [Segment(" " * columns.GUTTER, plain)]
-        for column, cells in self._columns():
-            title = column.title
-            if column.key == "spark":
-                title = self._spark_title(cells)
-            chosen = column.key == self.sort_key
-            if chosen:
-                mark = columns.arrow(self.descending, self._unicode)
-                title = mark + title[: cells - 1] if column.numeric else title[: cells - 1] + mark
-            text = fit(title, cells, column.numeric) + " " * columns.GAP
-            segments.append(Segment(text, sorted_ if chosen else plain))
-        return Strip(segments).adjust_cell_length(width, plain)
-
-    def _spark_title(self, cells: int) -> str:
-        _, scale = self._visible_sparks(cells)
-        title = f"12s {scale.low / 1000:g}-{scale.high / 1000:g}ms"
-        return title if len(title) <= cells else "LAST 12s"[:cells]
-
-    def _visible_sparks(self, cells: int) -> tuple[list[str], fmt.Scale]:
-        top = self.scroll_offset.y
-        key = (self._generation, top, self._page, cells)
-        if self._sparks is None or self._sparks[0] != key:
-            visible = self._indices[top : top + self._page]
-            values = np.zeros((0, 0), np.float32)
-            if self._snapshot is not None:
-                values = self._snapshot.spark_us[:, visible]
-            scale = fmt.spark_scale(values)
-            self._sparks = key, fmt.sparks(values, scale, cells, self._unicode), scale
-        return self._sparks[1], self._sparks[2]
-
-    def _render_row(self, snapshot: Snapshot, index: int, width: int) -> Strip:
-        row = snapshot.rows[self._indices[index]]
-        closed = bool(row["closed"])
-        at_cursor = index == self._cursor
-        kind = "cursor" if at_cursor else "row"
-        base = self._styles(row=kind)
-        mark = ("▸" if self._unicode else ">") if at_cursor else " "
+        row, mark, parts = frame.lines[y]
+        base = self._styles(row=row)
         segments = [Segment(mark, base)]
-        for column, cells in self._columns():
-            if column.key == "spark":
-                sparks, _ = self._visible_sparks(cells)
-                text, style = sparks[index - self.scroll_offset.y], "spark"
-            else:
-                text, style = column.cell(row, cells, self._unicode)
-            text = fit(text, cells, column.numeric) + " " * columns.GAP
-            segments.append(Segment(text, self._styles("closed" if closed else style, kind)))
-        return Strip(segments).adjust_cell_length(width, base)
+        run, run_style = "", parts[0][1]
+        for text, style in parts:
+            if style != run_style:
+                segments.append(Segment(run, self._styles(run_style, row)))
+                run, run_style = "", style
+            run += text + GAP
+        segments.append(Segment(run, self._styles(run_style, row)))
+        # The length is known: to measure every segment would cost as much as to format it.
+        used = columns.GUTTER + sum(cells + len(GAP) for _, cells in frame.placed)
+        return Strip(segments, used).adjust_cell_length(width, base)

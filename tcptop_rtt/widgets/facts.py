@@ -17,7 +17,7 @@ COLUMN = 38
 """The narrowest column, in cells."""
 WIDEST = 60
 GAP = 2
-LABEL = 13
+LABEL = 14
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ def _level(axis: Axis, us: Floats, levels: int) -> NDArray[np.intp]:
 
 
 def _filled(low: Floats, high: Floats, axis: Axis, levels: int) -> NDArray[np.bool_]:
-    """Which dots are set, rows from the top: all from the lowest to the highest sample, so no spike is lost."""
+    """Which dots are set, rows from the top: all from lowest to highest sample: no spike is lost."""
     bottom, top = _level(axis, low, levels), _level(axis, high, levels)
     level = np.arange(levels - 1, -1, -1)[:, None]
     filled: NDArray[np.bool_] = (level >= bottom) & (level <= top) & (top >= 0)

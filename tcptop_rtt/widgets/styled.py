@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 Part = tuple[str, str]
-"""Text, and the component class (without the widget's prefix) that colours it; empty: the widget's own colour."""
+"""Text, and the component class (without the widget's prefix) that colours it; empty: the widget's own."""
 
 
 class StyleBook:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
 
-import pytest
-
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
 
 SHORT_CONNECTIONS = 1000
 AT_ONCE = 8
@@ -32,14 +29,14 @@ def _serve_one(listener: socket.socket) -> int:
         os._exit(0)
 
 
-def _connect_one(port: int, report: int) -> int:
-    """A process of its own whose connection lives 20 ms; it reports its local port."""
+def _connect_one(port: int, source: str, report: int) -> int:
+    """A process of its own whose connection, from an address of its own, lives 20 ms."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            os.write(report, f"{os.getpid()} {connection.getsockname()[1]}\n".encode())
+        with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
+            os.write(report, f"{os.getpid()} {source}\n".encode())
             connection.sendall(b"question")
             connection.recv(16)
             time.sleep(LIFE_S)
@@ -47,19 +44,21 @@ def _connect_one(port: int, report: int) -> int:
         os._exit(0)
 
 
-def _run_short_connections(port: int, listener: socket.socket) -> tuple[dict[int, int], set[int]]:
-    """Client process by local port, and all server processes."""
+def _run_short_connections(port: int, listener: socket.socket) -> tuple[dict[str, int], set[int]]:
+    """Client process by its address, and all server processes."""
     readable, report = os.pipe()
     servers: set[int] = set()
-    for _ in range(SHORT_CONNECTIONS // AT_ONCE):
+    for first in range(0, SHORT_CONNECTIONS, AT_ONCE):
         batch = [_serve_one(listener) for _ in range(AT_ONCE)]
         servers.update(batch)
-        batch += [_connect_one(port, report) for _ in range(AT_ONCE)]
+        # Ports are used again within a second; of loopback addresses there are enough.
+        sources = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(first, first + AT_ONCE)]
+        batch += [_connect_one(port, source, report) for source in sources]
         for pid in batch:
             os.waitpid(pid, 0)
     os.close(report)
     with os.fdopen(readable) as lines:
-        clients = {int(lport): int(pid) for pid, lport in (line.split() for line in lines)}
+        clients = {source: int(pid) for pid, source in (line.split() for line in lines)}
     return clients, servers
 
 
@@ -74,13 +73,13 @@ def test_a_thousand_short_connections_are_all_reported_with_their_processes(
         lines = recording.stop()
     assert len(clients) == SHORT_CONNECTIONS
     closed = [line for line in lines if line["event"] == "close" and port in (line["lport"], line["rport"])]
-    seen_clients = {line["lport"]: line["pid"] for line in closed if line["rport"] == port}
-    seen_servers = {line["rport"]: line["pid"] for line in closed if line["lport"] == port}
+    seen_clients = {line["laddr"]: line["pid"] for line in closed if line["rport"] == port}
+    seen_servers = {line["raddr"]: line["pid"] for line in closed if line["lport"] == port}
     assert seen_clients.keys() == clients.keys()
     assert seen_servers.keys() == clients.keys()
     assert len(closed) == 2 * SHORT_CONNECTIONS
 
-    wrong = [pid for lport, pid in seen_clients.items() if pid not in (clients[lport], None)]
+    wrong = [pid for source, pid in seen_clients.items() if pid not in (clients[source], None)]
     wrong += [pid for pid in seen_servers.values() if pid is not None and pid not in servers]
     assert wrong == []
     named = [pid for pid in (*seen_clients.values(), *seen_servers.values()) if pid is not None]

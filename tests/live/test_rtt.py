@@ -56,7 +56,16 @@ def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     (tmp_path / "file").write_bytes(bytes(3_000_000))
     recording = record("--interval", "0.2")
     server = link.run(
-        link.b, sys.executable, "-u", "-m", "http.server", "8080", "--bind", ADDRESSES["b"][0], "--directory", str(tmp_path)
+        link.b,
+        sys.executable,
+        "-u",
+        "-m",
+        "http.server",
+        "8080",
+        "--bind",
+        ADDRESSES["b"][0],
+        "--directory",
+        str(tmp_path),
     )
     assert server.stdout
     server.stdout.readline()

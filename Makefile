@@ -1,0 +1,25 @@
+# Shorthand for ./setup, which does the work and needs no make. ARGS="..." hands arguments on.
+ARGS ?=
+
+.PHONY: help run install test check bench uninstall
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile
+
+run: ## install what is missing, then start the dashboard
+	./setup run $(ARGS)
+
+install: ## only install: afterwards `sudo tcptop-rtt` works from any directory
+	./setup install
+
+test: ## all the tests, on this machine's kernel (ARGS go to pytest)
+	./setup test $(ARGS)
+
+check: ## the static checks: ruff, mypy, import rule
+	./setup check
+
+bench: ## the benchmarks (ARGS go to them)
+	./setup bench $(ARGS)
+
+uninstall: ## remove everything that the targets above installed
+	./setup uninstall

@@ -1,0 +1,225 @@
+"""probe.bpf.c, compiled and attached: the only module that speaks bcc, but for its headers in btf.py.
+
+It imports nothing but bcc, so that it can compile while the rest of the program is still being imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from bcc import BPF, libbcc
+
+from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.sources.btf import BTF_PATH, kernel_source
+
+MAX_CONNECTIONS = 1 << 17
+METER_BITS = 17
+RING_BYTES = 1 << 22
+
+_CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
+_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
+
+_FENTRY_PROGRAM = b"kfunc__tcp_rcv_established"
+_ITERATOR_PROGRAM = b"bpf_iter__task_file"
+_TRACEPOINTS = {
+    b"inet_sock_set_state": b"on_set_state",
+    b"tcp_rcv_space_adjust": b"on_rcv_space_adjust",
+    b"tcp_retransmit_skb": b"on_retransmit",
+}
+
+
+class _Module(BPF):  # type: ignore[misc]  # bcc has no types
+    """A compiled program whose parts are attached by us, one by one, to see which the kernel refuses."""
+
+    def _trace_autoload(self) -> None:
+        pass
+
+
+class Program:
+    """What runs in the kernel, and the ways to it.
+
+    :param source: ``auto``, or the hook to force: ``fentry`` or ``tcp_probe``
+    :raises TcptopError: it cannot run here, and why
+    """
+
+    def __init__(self, source: str = "auto") -> None:
+        _require_capabilities()
+        _require_btf()
+        self.hook, self.hook_note = _choose_hook(source)
+        self._module = _compile(self.hook)
+        try:
+            self._attach()
+            self._link_fd = self._link_iterator()
+        except BaseException:
+            self._module.cleanup()
+            raise
+        self.ring_bytes = RING_BYTES
+        self.ring_fd: int = self._module[b"records"].map_fd
+        self._controls = self._module[b"controls"]
+        self._counters = self._module[b"counters"]
+        self._connections = self._module[b"connections"]
+
+    def _attach(self) -> None:
+        for tracepoint, program in _TRACEPOINTS.items():
+            self._attach_tracepoint(tracepoint, program)
+        if self.hook == "fentry":
+            self._attach_fentry()
+        else:
+            self._attach_tracepoint(b"tcp_probe", b"on_tcp_probe")
+
+    def _attach_fentry(self) -> None:
+        try:
+            with _quiet_stderr():
+                self._module.attach_kfunc(_FENTRY_PROGRAM)
+        except Exception as error:  # bcc raises nothing narrower
+            raise TcptopError(_refusal("fentry/tcp_rcv_established", error)) from error
+
+    def _attach_tracepoint(self, tracepoint: bytes, program: bytes) -> None:
+        try:
+            with _quiet_stderr():
+                self._module.attach_raw_tracepoint(tracepoint, program)
+        except Exception as error:
+            raise TcptopError(_refusal(f"raw tracepoint {tracepoint.decode()}", error)) from error
+
+    def _link_iterator(self) -> int:
+        try:
+            with _quiet_stderr():
+                program = self._module.load_func(_ITERATOR_PROGRAM, BPF.TRACING)
+                link_fd: int = libbcc.lib.bcc_iter_attach(program.fd, None, 0)
+        except Exception as error:
+            raise TcptopError(_refusal("iter/task_file", error)) from error
+        if link_fd < 0:
+            raise TcptopError(_refusal("iter/task_file", OSError(-link_fd, os.strerror(-link_fd))))
+        return link_fd
+
+    def write_control(self, control: bytes) -> None:
+        """Replace the one ``struct control``."""
+        self._controls[ctypes.c_int(0)] = self._controls.Leaf.from_buffer_copy(control)
+
+    def lost(self) -> int:
+        """Records that found no room, since the start."""
+        return sum(counters.records_lost for counters in self._counters[ctypes.c_int(0)])
+
+    def connection_at(self, sock: int) -> int | None:
+        """The id of the connection that the kernel side has for a socket."""
+        state = self._connections.get(ctypes.c_uint64(sock))
+        return None if state is None else int(state.id)
+
+    def open_scan(self) -> int:
+        """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
+        fd: int = libbcc.lib.bcc_iter_create(self._link_fd)
+        if fd < 0:
+            raise OSError(-fd, os.strerror(-fd))
+        return fd
+
+    def close(self) -> None:
+        """Detach everything; the kernel keeps nothing of ours."""
+        os.close(self._link_fd)
+        self._module.cleanup()
+
+
+def _choose_hook(source: str) -> tuple[str, str]:
+    """The hook to use, and why it is not the first choice.
+
+    Whether fentry attaches is tried, with a program that does nothing: no version tells.
+    """
+    if source == "tcp_probe":
+        return source, ""
+    instructions = (ctypes.c_uint64 * 2)(0xB7, 0x95)  # r0 = 0; exit
+    with _quiet_stderr():
+        program_fd = libbcc.lib.bcc_prog_load(
+            BPF.TRACING, _FENTRY_PROGRAM, instructions, ctypes.sizeof(instructions), b"GPL", 0, 0, None, 0
+        )
+        error = ctypes.get_errno()
+        link_fd = libbcc.lib.bpf_attach_kfunc(program_fd) if program_fd >= 0 else -1
+        if program_fd >= 0 > link_fd:
+            error = ctypes.get_errno()
+    for fd in (program_fd, link_fd):
+        if fd >= 0:
+            os.close(fd)
+    if link_fd >= 0:
+        return "fentry", ""
+    reason = _refusal("fentry/tcp_rcv_established", OSError(error, os.strerror(error)))
+    if source == "fentry":
+        raise TcptopError(f"{reason}; try --source tcp_probe")
+    return "tcp_probe", reason
+
+
+def _compile(hook: str) -> _Module:
+    text = resources.files("tcptop_rtt").joinpath("probe.bpf.c").read_bytes()
+    tick_ns = round(time.clock_getres(_CLOCK_MONOTONIC_COARSE) * 1e9)
+    options = [
+        "-g0",  # debug information costs a tenth of the time, and nothing reads it
+        f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
+        f"-DMAX_CONNECTIONS={MAX_CONNECTIONS}",
+        f"-DMETER_BITS={METER_BITS}",
+        f"-DTICK_NS={tick_ns}",
+    ]
+    if hook == "fentry":
+        options.append("-DHOOK_FENTRY")
+    with kernel_source(), _quiet_stderr() as messages:
+        try:
+            return _Module(text=text, cflags=options)
+        except Exception as error:
+            reason = _first_line(messages)
+            raise TcptopError(
+                f"cannot compile for Linux {os.uname().release} (5.8 at least): {reason}"
+            ) from error
+
+
+def _require_capabilities() -> None:
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    held = {bit for bit in (_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF) if effective >> bit & 1}
+    if _CAP_SYS_ADMIN in held or {_CAP_PERFMON, _CAP_BPF} <= held:
+        return
+    missing = " and ".join(
+        name for bit, name in ((_CAP_BPF, "CAP_BPF"), (_CAP_PERFMON, "CAP_PERFMON")) if bit not in held
+    )
+    raise TcptopError(f"loading a BPF program needs root ({missing} missing): run sudo tcptop-rtt")
+
+
+def _require_btf() -> None:
+    if not BTF_PATH.exists():
+        if not Path("/sys/kernel").exists():
+            raise TcptopError("/sys is not mounted: run mount -t sysfs sysfs /sys")
+        raise TcptopError(f"{BTF_PATH} is missing: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+
+
+def _refusal(what: str, error: Exception) -> str:
+    """Why the kernel refused, as far as it tells, and the way out."""
+    try:
+        lockdown = Path("/sys/kernel/security/lockdown").read_text()
+    except OSError:
+        lockdown = ""
+    if "[confidentiality]" in lockdown:
+        return (
+            f"{what} was refused: the kernel is locked down (confidentiality); boot with lockdown=integrity"
+        )
+    refused = isinstance(error, PermissionError) or "super-user" in str(error)  # bcc's words for EPERM
+    return f"{what} was refused: {'not permitted on this machine (EPERM)' if refused else error}"
+
+
+def _first_line(messages: Path) -> str:
+    lines = [line for line in messages.read_text(errors="replace").splitlines() if "error" in line]
+    return lines[0] if lines else "no message from the compiler"
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[Path]:
+    """Keep what the C libraries write to file descriptor 2 off the terminal, in a file of our own."""
+    with tempfile.NamedTemporaryFile(prefix="tcptop-rtt-") as file:
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield Path(file.name)
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

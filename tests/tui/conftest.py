@@ -1,0 +1,33 @@
+"""Apps to be driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from tcptop_rtt.query import Filter
+from tests.tui.feed import HandCollector, Stage, make_app
+
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def stage() -> Open:
+    """``async with stage(size) as it``: a running app with no data yet."""
+
+    @asynccontextmanager
+    async def opened(
+        size: tuple[int, int] = (160, 48),
+        *,
+        filter: Filter | None = None,  # noqa: A002
+        unicode: bool = True,
+        failure: Exception | None = None,
+    ) -> AsyncIterator[Stage]:
+        feed = HandCollector(failure)
+        app = make_app(feed, filter, unicode)
+        async with app.run_test(size=size) as pilot:
+            yield Stage(pilot, app, feed)
+
+    return opened

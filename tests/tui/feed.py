@@ -1,0 +1,127 @@
+"""Snapshots made by hand, and a collector that publishes them when a test says so."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from textual.app import App
+from textual.pilot import Pilot
+
+from tcptop_rtt.app import TcptopApp
+from tcptop_rtt.query import Filter
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.snapshot import SPARK_CELLS, Focus, Health, Owner, Process, Snapshot
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tests.unit.rows import rows_of
+
+HEALTH = Health("tcp_probe", "fentry refused", 1234.0, 0, 1.5)
+START_NS = 1_700_000_000_000_000_000
+HOSTILE = b"[/red]$(x)\x1b[31m"
+
+
+def snapshot(
+    *connections: dict[str, Any], step: int = 0, health: Health = HEALTH, focus: Focus | None = None
+) -> Snapshot:
+    rows = rows_of(*connections)
+    spark = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
+    spark[-1] = rows["srtt_us"]
+    return Snapshot(START_NS + step * 1_000_000_000, rows, spark, health, focus)
+
+
+def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:
+    """A second apart, the last one now."""
+    samples = np.array(rtt_us, np.uint32)
+    values: dict[str, Any] = {
+        "id": id_,
+        "time_s": np.arange(1 - len(samples), 1, dtype=np.float64),
+        "rtt_us": samples,
+        "srtt_us": samples,
+        "samples": len(samples),
+        "p50_us": float(np.percentile(samples, 50)),
+        "p95_us": float(np.percentile(samples, 95)),
+        "p99_us": float(np.percentile(samples, 99)),
+        "lowest_us": int(samples.min()),
+        "highest_us": int(samples.max()),
+        "owners": (Owner(1001, b"nginx"), Owner(1002, b"nginx")),
+        "owner_note": "",
+        "process": Process(1001, "nginx: worker", "www-data", 1_700_000_000.0, 2.5, 30_000_000),
+        "cgroup_path": "/web.slice/nginx",
+    }
+    return Focus(**(values | fields))
+
+
+class HandCollector:
+    """Publishes nothing by itself: a test calls :meth:`step`."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.health = HEALTH
+        self.focus: list[int | None] = []
+        self.intervals: list[float] = []
+        self.finished = threading.Event()
+        self._failure = failure
+        self._stop = threading.Event()
+        self._running = threading.Event()
+        self._publish: Callable[[Snapshot], None] = lambda _: None
+
+    def run(self, publish: Callable[[Snapshot], None]) -> None:
+        self._publish = publish
+        self._running.set()
+        self._stop.wait()
+        self.finished.set()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def set_focus(self, id: int | None) -> None:  # noqa: A002
+        self.focus.append(id)
+
+    def set_interval(self, seconds: float) -> None:
+        self.intervals.append(seconds)
+
+    def step(self, picture: Snapshot) -> None:
+        assert self._running.wait(5)
+        self._publish(picture)
+
+
+class Stage:
+    """An app on a made-up terminal, and the hand that feeds it."""
+
+    def __init__(self, pilot: Pilot[None], app: TcptopApp, feed: HandCollector) -> None:
+        self.pilot = pilot
+        self.app = app
+        self.feed = feed
+
+    async def show(self, *connections: dict[str, Any], **more: Any) -> None:
+        self.feed.step(snapshot(*connections, **more))
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    @property
+    def main(self) -> MainScreen:
+        return self.app.main
+
+    @property
+    def table(self) -> ConnectionTable:
+        return self.app.main.table
+
+    @property
+    def screen_text(self) -> str:
+        return text_of(self.app)
+
+
+def text_of(app: App[None]) -> str:
+    """What the terminal shows, line by line."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def make_app(feed: HandCollector, filter: Filter | None = None, unicode: bool = True) -> TcptopApp:  # noqa: A002
+    return TcptopApp(feed, filter or Filter(), 1.0, unicode)

@@ -1,0 +1,253 @@
+"""The drill-down and the help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.widgets import rtt_chart
+from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
+from tests.tui.conftest import Open
+from tests.tui.feed import HOSTILE, Stage, focus_on
+from tests.unit.rows import row
+
+
+def facts(it: Stage) -> str:
+    return it.app.screen.query_one(Facts).plain
+
+
+async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2, comm=b"nginx"), row(3))
+        await it.press("down", "enter")
+        assert isinstance(it.app.screen, DetailScreen)
+        assert it.feed.focus == [2]
+        await it.show(row(1), row(2, comm=b"nginx"), step=1, focus=focus_on(2, 1000, 40_000, 2000))
+        text = it.screen_text
+        assert "nginx 1002  192.0.2.1:40002" in text
+        assert "198.51.100.2:443" in text
+        assert "every ACK's RTT" in text
+        assert "now" in text
+        assert any("\u2800" < char <= "\u28ff" for char in text)
+
+
+async def test_the_chart_is_not_empty_before_the_first_focus(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await it.press("enter")
+        assert any("\u2800" < char <= "\u28ff" for char in it.screen_text)
+        assert "waiting for samples" in facts(it)
+
+
+async def test_what_the_drill_down_says(stage: Open) -> None:
+    async with stage() as it:
+        shown = row(
+            2,
+            cwnd=77,
+            ssthresh=0x7FFFFFFF,
+            rto_us=204_000,
+            congestion_control=b"bbr",
+            bytes_acked=1_500_000,
+            unread=3,
+            busy_us=1_000_000,
+            rwnd_limited_us=500_000,
+        )
+        await it.show(shown)
+        await it.press("enter")
+        await it.show(shown, step=1, focus=focus_on(2, 1000, 2000, 40_000))
+        text = facts(it)
+        for part in (
+            "p50           2.00ms",
+            "highest       40.0ms",
+            "77 segments",
+            "ssthresh      -",
+            "204ms",
+            "bbr",
+            "1.5MB acknowledged",
+            "nginx: worker",
+            "www-data",
+            "nginx 1001, nginx 1002",
+            "/web.slice/nginx",
+            "50% of sending",
+            "peer: reads too slowly",
+        ):
+            assert part.replace(" ", "") in text.replace(" ", "").replace("\n", ""), part
+
+
+async def test_an_unknown_owner_says_why(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, pid=0, comm=b""))
+        await it.press("enter")
+        unknown = focus_on(1, 1000, owners=(), owner_note="the kernel's own", process=None, cgroup_path=None)
+        await it.show(row(1, pid=0, comm=b""), step=1, focus=unknown)
+        assert "the kernel's own" in facts(it)
+        assert "cgroup        ?" in facts(it)
+
+
+async def test_escape_leaves_and_returns_to_the_newest_picture(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await it.press("down", "enter")
+        await it.show(row(1), row(2), row(3), step=1)
+        assert it.table.ids == [2, 1]  # what is covered is not painted
+        await it.press("escape")
+        assert it.feed.focus == [1, None]
+        assert it.table.ids == [3, 2, 1]
+        assert it.table.cursor_id == 1
+
+
+async def test_a_second_enter_does_not_stack_another(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        it.table.action_drill_in()
+        it.table.action_drill_in()
+        await it.pilot.pause()
+        await it.press("enter", "enter")
+        assert len(it.app.screen_stack) == 2
+        assert it.feed.focus == [1]
+
+
+async def test_double_click_drills_in(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await it.pilot.click(it.table, offset=(5, 2))
+        assert it.table.cursor_id == 1
+        assert it.app.screen is it.main
+        await it.pilot.click(it.table, offset=(5, 2), times=2)
+        await it.pilot.pause()
+        assert isinstance(it.app.screen, DetailScreen)
+        assert it.feed.focus == [1]
+
+
+async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, cwnd=55))
+        await it.press("enter")
+        await it.show(row(1, cwnd=55), step=1, focus=focus_on(1, 1000, 2000))
+        assert "CLOSED" not in it.screen_text
+        await it.show(row(1, cwnd=55, closed=True), step=2, focus=focus_on(1, 1000, 2000))
+        assert "CLOSED" in it.screen_text
+        before = it.screen_text
+        await it.show(row(9), step=9)
+        assert it.screen_text == before
+        assert "55 segments" in facts(it)
+        assert "p50" in facts(it)
+
+
+async def test_freeze_holds_the_drill_down(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, cwnd=55))
+        await it.press("enter", "space")
+        await it.show(row(1, cwnd=66), step=1)
+        assert "FROZEN" in it.screen_text
+        assert "55 segments" in facts(it)
+        await it.press("space")
+        assert "66 segments" in facts(it)
+
+
+async def test_hostile_text_is_literal_in_the_drill_down(stage: Open) -> None:
+    async with stage() as it:
+        from tcptop_rtt.snapshot import Owner, Process
+
+        hostile = HOSTILE.decode()
+        focus = focus_on(
+            1,
+            1000,
+            process=Process(1, f"sh {hostile}", hostile, 1e9, 0.0, 0),
+            owners=(Owner(1, HOSTILE),),
+            cgroup_path=f"/{hostile}",
+            owner_note=hostile,
+        )
+        await it.show(row(1, comm=HOSTILE))
+        await it.press("enter")
+        await it.show(row(1, comm=HOSTILE), step=1, focus=focus)
+        for text in (it.screen_text, facts(it)):
+            assert "[/red]$(x)\ufffd[31m" in text
+            assert not {char for char in text if not char.isprintable()} - {"\n"}
+
+
+async def test_80x24_has_chart_verdict_and_a_body_to_scroll(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1))
+        await it.press("enter")
+        await it.show(row(1), step=1, focus=focus_on(1, 1000, 2000))
+        assert "every ACK's RTT" in it.screen_text
+        assert "healthy" in it.screen_text
+        assert "p99" in it.screen_text
+        assert "LAST HEARD" not in it.screen_text
+        await it.press("G")
+        assert "LAST HEARD" in it.screen_text
+
+
+async def test_the_drill_down_in_ascii(stage: Open) -> None:
+    async with stage((100, 30), unicode=False) as it:
+        await it.show(row(1))
+        await it.press("enter")
+        await it.show(row(1), step=1, focus=focus_on(1, 1000, 90_000, 2000))
+        assert it.screen_text.isascii()
+        assert "|" in it.screen_text
+        assert "*" in it.screen_text
+
+
+async def test_a_failure_shows_on_the_drill_down_too(stage: Open) -> None:
+    async with stage(failure=OSError("gone")) as it:
+        await it.show(row(1))
+        await it.press("enter")
+        it.feed.stop()
+        it.app.join_collector()
+        await it.pilot.pause()
+        assert "! OSError: gone" in it.screen_text
+
+
+@pytest.mark.parametrize("key", ["escape", "question_mark", "q"])
+async def test_help_opens_and_closes_over_either_screen(stage: Open, key: str) -> None:
+    async with stage((100, 50)) as it:
+        await it.show(row(1))
+        await it.press("question_mark")
+        assert isinstance(it.app.screen, HelpScreen)
+        assert "JITTER" in it.screen_text
+        assert "sort by process" in it.screen_text
+        await it.press(key)
+        assert it.app.screen_stack == [it.main]
+        await it.press("enter", "question_mark", key)
+        assert isinstance(it.app.screen, DetailScreen)
+
+
+async def test_help_in_ascii(stage: Open) -> None:
+    async with stage((80, 24), unicode=False) as it:
+        await it.press("question_mark")
+        assert it.screen_text.isascii()
+
+
+def test_a_spike_of_one_sample_is_never_lost() -> None:
+    count = 50_000
+    time_s = np.linspace(-59, 0, count)
+    rtt = np.full(count, 1000.0)
+    rtt[12_345] = 900_000.0
+    series = rtt_chart.Series(time_s, rtt, np.full(count, 1000.0))
+    chart = rtt_chart.RttChart(unicode=True)
+    chart._series = series
+    top = "".join(text for text, _ in chart.lines(60, 14)[1])
+    assert sum(0x2800 < ord(char) <= 0x28FF for char in top) == 1
+
+
+def test_the_smoothed_line_is_held_until_the_next_sample() -> None:
+    line = rtt_chart.smoothed(np.array([1, 1, 4]), np.array([5.0, 6.0, 7.0]), 6)
+    assert np.isnan(line[0])
+    assert line[1:].tolist() == [6.0, 6.0, 6.0, 7.0, 7.0]
+
+
+def test_axis_ticks_are_round_and_apart() -> None:
+    ticks = rtt_chart.axis_for(np.array([130.0, 47_000.0, np.nan])).ticks(12)
+    assert set(ticks.values()) >= {100.0, 1000.0, 10_000.0}
+    assert all(abs(a - b) >= 2 for a in ticks for b in ticks if a != b)
+
+
+def test_blocks_fill_the_shortest_column() -> None:
+    tall = Block("TALL", tuple(Fact("x", "1") for _ in range(5)))
+    low = Block("LOW", (Fact("y", "2"),))
+    lines = ["".join(text for text, _ in line) for line in arrange((tall, low, low), 80)]
+    assert [line.split().count("LOW") for line in lines[:4]] == [1, 0, 0, 1]
+    assert len({len(line) for line in lines}) == 1

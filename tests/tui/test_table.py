@@ -1,0 +1,404 @@
+"""The table: order, cursor, filter, freeze, follow, columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from textual.geometry import Region
+from textual.widgets import Footer, Input
+
+from tcptop_rtt.query import Filter
+from tcptop_rtt.snapshot import Health
+from tests.tui.conftest import Open
+from tests.tui.feed import HOSTILE, snapshot
+from tests.unit.rows import row
+
+
+async def test_rows_are_on_the_screen_with_the_first_snapshot(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm=b"nginx", pid=4242, srtt_us=1240))
+        line = it.screen_text.splitlines()[3]
+        assert line[0] == "▸"
+        for text in ("nginx", "4242", "192.0.2.1:40001", "198.51.100.1:443", "ESTAB", "1.24ms", "5s"):
+            assert text in line
+
+
+async def test_slowest_first_and_r_keeps_that_then_reverses(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=30), row(3, srtt_us=20), row(4, srtt_us=0))
+        assert it.table.ids == [2, 3, 1, 4]
+        await it.press("r")
+        assert it.table.ids == [2, 3, 1, 4]
+        await it.press("r")
+        assert it.table.ids == [1, 3, 2, 4]
+
+
+async def test_p_sorts_by_process(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(
+            row(1, comm=b"zsh"), row(2, comm=b"Nginx"), row(3, comm=b"bash"), row(4, comm=b"", pid=0)
+        )
+        await it.press("p")
+        assert it.table.ids == [3, 2, 1, 4]
+        await it.press("p")
+        assert it.table.ids == [1, 2, 3, 4]
+        await it.press("r")
+        assert (it.table.sort_key, it.table.descending) == ("rtt", True)
+
+
+async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, rttvar_us=5), row(2, rttvar_us=9))
+        await it.press("s")
+        assert it.table.sort_key == "jitter"
+        assert it.table.ids == [2, 1]
+        await it.press("S")
+        assert it.table.ids == [1, 2]
+
+
+async def test_header_click_sorts_and_again_reverses(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, pid=7), row(2, pid=9), row(3, pid=8))
+        x = it.screen_text.splitlines()[2].index("PID")
+        await it.pilot.click(it.table, offset=(x, 0))
+        assert it.table.ids == [2, 3, 1]
+        assert "▼PID" in it.screen_text
+        await it.pilot.click(it.table, offset=(x, 0))
+        assert it.table.ids == [1, 3, 2]
+        assert "▲PID" in it.screen_text
+
+
+async def test_the_selected_connection_stays_selected_when_rows_move(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=30), row(3, srtt_us=20))
+        await it.press("down")
+        assert it.table.cursor_id == 3
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=30), row(3, srtt_us=40), step=1)
+        assert it.table.ids == [3, 2, 1]
+        assert it.table.cursor_id == 3
+        assert it.screen_text.splitlines()[3].startswith("▸proc3")
+
+
+async def test_the_selected_connection_stays_visible_after_a_re_sort(stage: Open) -> None:
+    many = [row(number, comm=f"p{number:03}".encode(), srtt_us=number) for number in range(1, 201)]
+    async with stage((100, 20)) as it:
+        await it.show(*many)
+        await it.press("j", "j")
+        assert it.table.cursor_id == 198
+        await it.press("p")
+        assert it.table.cursor_id == 198
+        marked = [line for line in it.screen_text.splitlines() if line.startswith("▸")]
+        assert [line[:5] for line in marked] == ["▸p198"]
+
+
+async def test_before_the_user_moves_the_cursor_it_stays_on_the_first_line(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=20))
+        assert it.table.cursor_id == 2
+        await it.show(row(1, srtt_us=30), row(2, srtt_us=20), step=1)
+        assert it.table.cursor_id == 1
+
+
+@pytest.mark.parametrize("key", ["home", "g"])
+async def test_home_unpins(stage: Open, key: str) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=20))
+        await it.press("down", key)
+        await it.show(row(1, srtt_us=30), row(2, srtt_us=20), step=1)
+        assert it.table.cursor_id == 1
+
+
+async def test_when_the_selected_connection_is_gone_the_cursor_stays_near(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(*(row(number) for number in range(1, 6)))
+        await it.press("down", "down")
+        assert it.table.cursor_id == 3
+        await it.show(row(1), row(2), row(4), row(5), step=1)
+        assert it.table.cursor_id == 2
+        await it.show(row(5, srtt_us=1), row(4, srtt_us=2), row(2, srtt_us=9), row(1, srtt_us=8), step=2)
+        assert it.table.cursor_id == 2
+        await it.show(step=3)
+        assert it.table.cursor_id is None
+
+
+async def test_keys_move_the_cursor(stage: Open) -> None:
+    async with stage((100, 20)) as it:
+        await it.show(*(row(number) for number in range(1, 101)))
+        page = it.table.size.height - 1
+        steps = (("j", 99), ("k", 100), ("pagedown", 100 - page), ("up", 101 - page), ("G", 1), ("end", 1))
+        for key, expected in (*steps, ("pageup", 1 + page), ("home", 100)):
+            await it.press(key)
+            assert it.table.cursor_id == expected, key
+
+
+async def test_follow_holds_the_connection_on_its_line(stage: Open) -> None:
+    async with stage((100, 20)) as it:
+        numbers = range(1, 101)
+        await it.show(*(row(number, srtt_us=1000 + 10 * number) for number in numbers))
+        await it.press(*["down"] * 5, "f")
+        assert "FOLLOW" in it.screen_text
+        at = next(y for y, line in enumerate(it.screen_text.splitlines()) if line.startswith("▸"))
+        moved = [row(number, srtt_us=1000 + 10 * number) for number in numbers if number != 95]
+        await it.show(*moved, row(95, srtt_us=1505), step=1)
+        assert it.screen_text.splitlines()[at].startswith("▸proc95")
+        await it.press("f")
+        assert "FOLLOW" not in it.screen_text
+
+
+async def test_scrolling_away_is_only_undone_by_follow(stage: Open) -> None:
+    async with stage((100, 20)) as it:
+        many = [row(number) for number in range(1, 201)]
+        await it.show(*many)
+        await it.press("down")
+        it.table.scroll_to(y=100, animate=False)
+        await it.show(*many, step=1)
+        assert it.table.scroll_offset.y == 100
+        await it.press("f")
+        assert it.table.scroll_offset.y == 1
+
+
+async def test_filter_keeps_with_enter_and_clears_with_escape(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm=b"nginx"), row(2, comm=b"sshd"), row(3, comm=b"nginx", rport=8443))
+        await it.press("slash", "n", "g", "i", "space", "8", "4", "4", "3")
+        assert it.table.ids == [3]
+        assert "1 of 3" in it.screen_text
+        await it.press("enter")
+        assert it.table.ids == [3]
+        assert it.table.has_focus
+        assert '"ngi 8443"' in it.screen_text
+        await it.press("escape")
+        assert it.table.ids == [3, 2, 1]
+
+
+async def test_escape_while_typing_clears_and_returns_to_the_table(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm=b"nginx"), row(2, comm=b"sshd"))
+        await it.press("slash", "s", "s")
+        assert it.table.ids == [2]
+        await it.press("escape")
+        assert it.table.ids == [2, 1]
+        assert it.table.has_focus
+        await it.press("slash")
+        assert it.app.query_one(Input).value == ""
+
+
+async def test_every_key_is_a_character_while_the_filter_is_typed(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        keys = ["slash", "plus", "minus", "question_mark", "q", "r", "p", "f", "s", "S", "j"]
+        await it.press("slash", *keys)
+        assert it.app.query_one(Input).value == "/+-?qrpfsSj"
+        assert it.feed.intervals == []
+        assert it.table.sort_key == "rtt"
+
+
+async def test_the_filter_of_the_command_line_survives_escape(stage: Open) -> None:
+    async with stage(filter=Filter(pid=1001)) as it:
+        await it.show(row(1), row(2))
+        assert it.table.ids == [1]
+        assert "pid 1001" in it.screen_text
+        await it.press("escape")
+        assert it.table.ids == [1]
+
+
+async def test_a_connection_that_is_only_filtered_out_is_selected_again(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm=b"aa"), row(2, comm=b"bb"), row(3, comm=b"cc"))
+        await it.press("down")
+        assert it.table.cursor_id == 2
+        await it.press("slash", "c", "c")
+        assert it.table.cursor_id == 3
+        await it.press("escape")
+        assert it.table.cursor_id == 2
+
+
+async def test_space_freezes_what_is_shown_and_keys_still_work(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=20))
+        await it.press("space")
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=20), row(3, srtt_us=30), step=1)
+        assert "FROZEN" in it.screen_text
+        assert it.table.ids == [2, 1]
+        await it.press("r", "r")
+        assert it.table.ids == [1, 2]
+        await it.press("space")
+        assert "FROZEN" not in it.screen_text
+        assert it.table.ids == [1, 2, 3]
+
+
+async def test_plus_and_minus_change_the_interval(stage: Open) -> None:
+    async with stage() as it:
+        await it.press("plus", "minus", "minus", *["minus"] * 9)
+        assert it.feed.intervals == [2.0, 1.0, 0.5, 0.25, 0.1]
+        assert "every 0.1s" in it.screen_text
+
+
+async def test_hostile_names_are_literal_and_carry_no_control(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(
+            row(1, comm=HOSTILE),
+            row(2, comm=b"[fe80::1]:443", family=6, raddr="fe80::1", laddr="2001:db8::1"),
+            row(3, comm=b"\xc2\x9b31m\xff\xe2\x80\xae"),
+        )
+        text = it.screen_text
+        assert "[/red]$(x)\ufffd[31m" in text
+        assert "[fe80::1]:443 " in text
+        assert "[fe80::1]:443" in text.split("proc")[-1]
+        assert "\ufffd31m\ufffd\ufffd" in text
+        assert not {char for char in text if not char.isprintable()} - {"\n"}
+
+
+async def test_wide_characters_do_not_move_the_columns(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm="日本語".encode()), row(2, comm=b"plain"))
+        plain, wide = it.screen_text.splitlines()[3:5]
+        # Three characters of two cells each stand before the rest of the line.
+        assert wide.index("1001") + 3 == plain.index("1002")
+
+
+async def test_a_stalled_connection_does_not_look_healthy(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=500, stalled=True, backoff=3), row(2, srtt_us=90_000))
+        first = it.screen_text.splitlines()[3]
+        assert first.startswith("▸proc1")
+        assert "STALLED" in first
+        assert "no ACK" in first
+        assert "0.500ms" not in first
+
+
+async def test_closed_rows_say_so_and_stay_where_they_sort(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2, closed=True), row(3))
+        assert it.table.ids == [3, 2, 1]
+        assert "CLOSED" in it.screen_text.splitlines()[4]
+
+
+async def test_unknown_owner_is_a_question_mark(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, comm=b"", pid=0))
+        assert it.screen_text.splitlines()[3].split()[:2] == ["▸?", "?"]
+
+
+async def test_80_columns_show_what_matters(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1, comm=b"fifteen-letters", pid=4194304, retrans=12345))
+        header, line = it.screen_text.splitlines()[2:4]
+        for title in ("PROCESS", "PID", "REMOTE", "STATE", "RTT", "12s", "RETR"):
+            assert title in header
+        for value in ("fifteen-letters", "4194304", "198.51.100.1:443", "ESTAB", "1.00ms", "12345"):
+            assert value in line
+        footer = it.screen_text.splitlines()[-1]
+        for key in ("Enter", "RTT", "Process", "Filter", "Freeze", "Follow", "Help", "Quit"):
+            assert key in footer
+
+
+async def test_wide_terminals_show_all_columns(stage: Open) -> None:
+    async with stage((160, 48)) as it:
+        await it.show(row(1))
+        header = it.screen_text.splitlines()[2]
+        for title in ("LOCAL", "JITTER", "MIN", "IN b/s", "OUT b/s", "AGE"):
+            assert title in header
+
+
+@pytest.mark.parametrize("size", [(10, 3), (1, 1), (3, 2), (20, 5)])
+async def test_tiny_terminals_do_not_crash(stage: Open, size: tuple[int, int]) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(*(row(number) for number in range(1, 50)))
+        await it.press("down")
+        await it.pilot.resize_terminal(*size)
+        await it.show(*(row(number) for number in range(1, 50)), step=1)
+        await it.press("down", "slash", "p", "escape", "question_mark", "escape", "enter", "space", "escape")
+        await it.pilot.resize_terminal(80, 24)
+        await it.pilot.pause()
+        assert "▸proc" in it.screen_text
+
+
+async def test_ascii_mode_is_ascii(stage: Open) -> None:
+    async with stage((100, 20), unicode=False) as it:
+        await it.show(*(row(number, comm="é日".encode()) for number in range(1, 90)), row(99, comm=HOSTILE))
+        await it.press("down")
+        assert it.screen_text.isascii()
+        assert "vRTT" in it.screen_text
+        assert "[/red]$(x)?[31m" in it.screen_text
+
+
+async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), health=Health("tcp_probe", "fentry refused", 15_000.0, 17, 2.25, "ring [gone]"))
+        text = it.screen_text
+        for part in (
+            "1 connection ",
+            "tcp_probe",
+            "fentry refused",
+            "15k samples/s",
+            "17 lost",
+            "! ring [gone]",
+        ):
+            assert part in text
+
+
+async def test_a_collector_that_raises_leaves_the_app_up_and_says_why(stage: Open) -> None:
+    async with stage(failure=RuntimeError("no [/more] records")) as it:
+        await it.show(row(1))
+        it.feed.stop()
+        it.app.join_collector()
+        await it.pilot.pause()
+        assert "! RuntimeError: no [/more] records" in it.screen_text
+        assert "proc1" in it.screen_text
+        await it.press("p")
+        assert it.table.sort_key == "process"
+
+
+async def test_a_source_that_ends_says_so(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        it.feed.stop()
+        it.app.join_collector()
+        await it.pilot.pause()
+        assert "! the source has ended" in it.screen_text
+        assert "proc1" in it.screen_text
+
+
+async def test_a_quiet_table_draws_only_the_lines_that_changed(
+    stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage((100, 20)) as it:
+        await it.show(*(row(number) for number in range(1, 11)))
+        drawn: list[object] = []
+        monkeypatch.setattr(it.table, "refresh", lambda *regions: drawn.extend(regions or ["all"]))
+        it.table.show(snapshot(*(row(number) for number in range(1, 11)), step=1))
+        assert drawn == []
+        it.table.show(snapshot(*(row(number, retrans=number == 9) for number in range(1, 11)), step=2))
+        assert [region.y for region in drawn if isinstance(region, Region)] == [2]
+
+
+async def test_leaving_stops_the_collector(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await it.pilot.press("q")
+    assert it.feed.finished.is_set()
+
+
+async def test_the_footer_is_the_only_thing_that_leaves_a_tiny_terminal(stage: Open) -> None:
+    async with stage((80, 5)) as it:
+        await it.show(row(1))
+        assert not it.app.screen.query_one(Footer).display
+        assert "proc1" in it.screen_text
+
+
+async def test_sparklines_share_one_scale(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=1_000), row(2, srtt_us=1_010), row(3, srtt_us=100_000))
+        lines = it.screen_text.splitlines()[3:6]
+        glyphs = [next(char for char in line if "▁" <= char <= "▇") for line in lines]
+        assert glyphs == ["▇", "▁", "▁"]
+        assert "1-100ms" in it.screen_text
+
+
+async def test_ten_thousand_rows_sort_and_filter(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(*(row(number, rport=number % 7 + 1) for number in range(1, 10_001)))
+        assert it.table.ids == np.arange(10_000, 0, -1).tolist()
+        await it.press("slash", "colon", "7", "enter")
+        assert all(id_ % 7 == 6 for id_ in it.table.ids) or it.table.shown < 10_000

@@ -1,0 +1,48 @@
+"""Rows of a snapshot, made by hand."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import numpy as np
+
+from tcptop_rtt.snapshot import ROW, Rows
+
+
+def address(text: str) -> bytes:
+    """16 bytes as in a row."""
+    if ":" in text:
+        return socket.inet_pton(socket.AF_INET6, text)
+    return b"\0" * 10 + b"\xff\xff" + socket.inet_pton(socket.AF_INET, text)
+
+
+def row(id_: int, **fields: Any) -> dict[str, Any]:
+    """An established, healthy connection; ``laddr`` and ``raddr`` may be given as text."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "pid": 1000 + id_,
+        "comm": f"proc{id_}".encode(),
+        "family": 4,
+        "state": 1,
+        "lport": 40000 + id_,
+        "rport": 443,
+        "laddr": "192.0.2.1",
+        "raddr": f"198.51.100.{id_ % 250}",
+        "srtt_us": 1000 * id_,
+        "rttvar_us": 100,
+        "min_rtt_us": 900 * id_,
+        "mss": 1448,
+        "age_ns": 5_000_000_000,
+        "born": True,
+        "snd_wnd": 65535,
+    }
+    return values | fields
+
+
+def rows_of(*connections: dict[str, Any]) -> Rows:
+    rows = np.zeros(len(connections), ROW)
+    for at, connection in enumerate(connections):
+        for name, value in connection.items():
+            rows[name][at] = np.void(address(value)) if name in ("laddr", "raddr") else value
+    return rows

@@ -1,0 +1,93 @@
+"""Network, peer or us?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.diagnosis import diagnose, shares
+from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
+from tests.unit.rows import row, rows_of
+
+
+def one(**fields: Any) -> np.void:
+    healthy = {"srtt_us": 20_000, "min_rtt_us": 19_000, "bytes_acked": 10_000_000, "busy_us": 4_000_000}
+    found: np.void = rows_of(row(1, **(healthy | fields)))[0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "who", "words"),
+    [
+        ({}, "nobody", "healthy"),
+        ({"srtt_us": 0, "min_rtt_us": UNKNOWN_U32}, "unknown", "no RTT measured yet"),
+        (
+            {"stalled": True, "backoff": 3, "last_ack_ms": 4200},
+            "peer",
+            "3 timeouts in a row, no ACK for 4.2s",
+        ),
+        (
+            {"stalled": True, "backoff": 1, "last_ack_ms": 400},
+            "peer",
+            "retransmission timeout, no ACK for 400ms",
+        ),
+        ({"stalled": True, "probes": 4}, "peer", "4 probes unanswered"),
+        ({"stalled": True, "state": 2, "backoff": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
+        ({"snd_wnd": 0, "unsent": 70_000}, "peer", "receive window is closed"),
+        ({"rwnd_limited_us": 1_000_000}, "peer", "its window held us up 25%"),
+        ({"unread": 200_000}, "us", "process is not reading: 200kB"),
+        ({"unread": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
+        ({"sndbuf_limited_us": 2_000_000}, "us", "send buffer is too small: it held us up 50%"),
+        ({"retrans": 500}, "network", "loses segments: about 7%"),
+        ({"srtt_us": 190_000}, "network", "queueing: RTT is 10 times its minimum"),
+        ({"srtt_us": 200_000, "min_rtt_us": 180_000}, "network", "long path: even the lowest RTT is 180ms"),
+        ({"busy_us": 100_000}, "nobody", "waiting for the applications"),
+    ],
+)
+def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
+    verdict = diagnose(one(**fields))
+    assert verdict.who == who
+    assert words in verdict.summary
+    assert verdict.reasons
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"retrans": 2, "bytes_acked": 0},  # too few to speak of loss
+        {"retrans": 50, "bytes_acked": 10**9},  # below one percent
+        {"srtt_us": 600, "min_rtt_us": 30},  # a host that is busy, not a queue
+        {"rwnd_limited_us": 700_000},
+        {"unread": 10, "last_received_ms": 3},  # it has just come
+        {"snd_wnd": 0},  # closed, but nothing waits
+    ],
+)
+def test_what_is_still_healthy(fields: dict[str, Any]) -> None:
+    assert diagnose(one(**fields)).who == "nobody"
+
+
+def test_silence_outranks_all_and_the_rest_is_mentioned() -> None:
+    verdict = diagnose(one(stalled=True, backoff=2, retrans=900, unread=200_000, last_ack_ms=9000))
+    assert verdict.who == "peer"
+    assert str(verdict).startswith("peer: silent")
+    assert [reason.split(":")[0] for reason in verdict.reasons[1:]] == ["also us", "also network"]
+
+
+def test_only_a_culprit_is_named_in_front() -> None:
+    assert str(diagnose(one())) == "healthy"
+
+
+def test_zeros_and_ones_everywhere() -> None:
+    assert diagnose(np.zeros(1, ROW)[0]).who == "unknown"
+    full = np.frombuffer(bytes([255]) * ROW.itemsize, ROW).copy()
+    full["stalled"] = full["born"] = full["closed"] = True
+    assert diagnose(full[0]).reasons
+
+
+def test_shares() -> None:
+    share = shares(one(busy_us=1_000_000, rwnd_limited_us=250_000, sndbuf_limited_us=9_000_000))
+    assert (share.busy, share.rwnd_limited, share.sndbuf_limited) == (0.2, 0.25, 1.0)
+    unknown = shares(one(busy_us=0, born=False))
+    assert (unknown.busy, unknown.rwnd_limited, unknown.sndbuf_limited) == (None, None, None)

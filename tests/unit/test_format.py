@@ -1,0 +1,187 @@
+"""Numbers, addresses and foreign text as short strings."""
+
+from __future__ import annotations
+
+import socket
+import unicodedata
+
+import numpy as np
+import pytest
+
+from tcptop_rtt import format as fmt
+from tcptop_rtt.snapshot import INFINITE_SSTHRESH
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [
+        (0, "-"),
+        (float("nan"), "-"),
+        (1, "0.001ms"),
+        (43, "0.043ms"),
+        (999, "0.999ms"),
+        (1240, "1.24ms"),
+        (9_994, "9.99ms"),
+        (9_996, "10.0ms"),
+        (48_200, "48.2ms"),
+        (99_960, "100ms"),
+        (1_240_000, "1240ms"),
+        (3_100_000, "3.1s"),
+        (120_000_000, "120s"),
+        (0xFFFFFFFF, "4295s"),
+    ],
+)
+def test_rtt(us: float, text: str) -> None:
+    assert fmt.rtt(us) == text
+
+
+def test_rtt_never_gets_wider_than_its_column() -> None:
+    values = np.unique(np.geomspace(1, 2**32, 20_000).astype(np.int64)).tolist()
+    assert max(len(fmt.rtt(us)) for us in values) == fmt.RTT_WIDTH
+
+
+@pytest.mark.parametrize(
+    ("us", "level"), [(0, "unknown"), (49_999, "good"), (50_000, "warn"), (149_999, "warn"), (150_000, "bad")]
+)
+def test_level(us: int, level: str) -> None:
+    assert fmt.level(us) == level
+
+
+@pytest.mark.parametrize(
+    ("bps", "text"),
+    [
+        (0, "0"),
+        (0.4, "0"),
+        (950, "950"),
+        (999.7, "1.0k"),
+        (1_234_000, "1.2M"),
+        (12_340_000, "12M"),
+        (9.96e9, "10G"),
+    ],
+)
+def test_bits(bps: float, text: str) -> None:
+    assert fmt.bits(bps) == text
+
+
+def test_rates_and_tallies_fit_their_columns() -> None:
+    for value in np.geomspace(1, 1e18, 5000):
+        assert len(fmt.bits(float(value))) <= 5
+        assert len(fmt.tally(int(value))) <= 5
+
+
+def test_unknown_numbers() -> None:
+    assert fmt.bits(float("nan")) == "-"
+    assert fmt.percent(1, 0) == "-"
+    assert fmt.segments(INFINITE_SSTHRESH) == "-"
+    assert fmt.segments(10) == "10"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (47 * 3600, "47h"), (2 * 86400, "2d")],
+)
+def test_age(seconds: int, text: str) -> None:
+    assert fmt.age(seconds * 1_000_000_000) == text
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "0ms"), (999, "999ms"), (3400, "3.4s"), (60_000, "1m"), (0xFFFFFFFF, "49d")]
+)
+def test_span(ms: int, text: str) -> None:
+    assert fmt.span(ms) == text
+
+
+def test_percent() -> None:
+    assert [fmt.percent(part, 1000) for part in (0, 1, 10, 504, 1000)] == ["0%", "<1%", "1%", "50%", "100%"]
+
+
+def test_endpoints() -> None:
+    mapped = b"\0" * 10 + b"\xff\xff" + bytes([192, 0, 2, 1])
+    assert fmt.endpoint(4, mapped, 443) == "192.0.2.1:443"
+    assert fmt.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443) == "[2001:db8::1]:443"
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", range(60))
+def test_shortened_endpoints_keep_their_port(width: int, unicode: bool) -> None:
+    text = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1234]:65535"
+    short = fmt.shorten(text, width, unicode)
+    assert len(short) == min(width, len(text))
+    if width >= 12:
+        assert short.startswith("[2") or short == text
+        assert short.endswith("]:65535")
+    assert unicode or short.isascii()
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"nginx", "nginx"),
+        (b"[/red]$(x)\x1b[31m", "[/red]$(x)\ufffd[31m"),
+        ("日本語".encode(), "日本語"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ("a\u202eb\u200bc\u2028d\x9be\x00f\ng\u00ad", "a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg\ufffd"),
+        ("a\ufe0f\ud800", "a\ufffd\ufffd"),
+    ],
+)
+def test_printable(raw: bytes | str, text: str) -> None:
+    assert fmt.printable(raw) == text
+
+
+def test_no_control_character_survives() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    for unicode in (True, False):
+        bad = {unicodedata.category(char) for char in set(fmt.printable(everything, unicode))}
+        assert not bad & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} - {"So"}
+    assert fmt.printable(everything, unicode=False).isascii()
+
+
+def test_state_says_what_is_wrong_first() -> None:
+    assert fmt.state(1, False, False) == "ESTAB"
+    assert fmt.state(1, False, True) == "STALLED"
+    assert fmt.state(1, True, True) == "CLOSED"
+    assert fmt.state(99, False, False) == "?"
+
+
+def spark(*columns: list[float]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.array(columns, np.float32).T.copy()
+
+
+def test_sparks_share_a_log_scale() -> None:
+    values = spark([100, 1_000, 10_000], [10_000, np.nan, 100])
+    scale = fmt.spark_scale(values)
+    assert scale == (100.0, 10_000.0)
+    assert fmt.sparks(values, scale, 3, unicode=True) == ["▁▄▇", "▇ ▁"]
+    assert fmt.sparks(values, scale, 3, unicode=False) == ["_-#", "# _"]
+
+
+def test_small_jitter_is_no_mountain() -> None:
+    values = spark([1_000, 1_003, 1_001, 1_006])
+    (line,) = fmt.sparks(values, fmt.spark_scale(values), 4, unicode=True)
+    assert len(set(line)) == 1
+
+
+def test_values_outside_the_scale_are_clamped() -> None:
+    values = spark([1, 1e9, 0, np.inf])
+    assert fmt.sparks(values, fmt.Scale(100.0, 1000.0), 4, unicode=True) == ["▁▇ ▇"]
+
+
+def test_fewer_cells_keep_the_spike() -> None:
+    values = spark([100, 100, 100, 10_000, 100, 100])
+    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 3, unicode=True) == ["▁▇▁"]
+
+
+def test_more_cells_than_values_and_none_at_all() -> None:
+    values = spark([100, 10_000])
+    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 4, unicode=True) == ["  ▁▇"]
+    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 0, unicode=True) == [""]
+    assert fmt.sparks(np.zeros((24, 0), np.float32), fmt.Scale(1.0, 10.0), 8, unicode=True) == []
+
+
+@pytest.mark.parametrize("high", [1.0, 9.0, 10.0, 55.0, 3e9])
+def test_a_scale_spans_a_decade_and_holds_its_values(high: float) -> None:
+    scale = fmt.spark_scale(spark([high * 0.99, high]))
+    assert scale.low <= high * 0.99
+    assert scale.high >= high
+    assert scale.high >= 10 * scale.low
+    assert fmt.spark_scale(spark([np.nan])).high > 0
