@@ -43,6 +43,7 @@ class Collector:
         self._interval_s = interval_s
         self._wanted_focus: int | None = None
         self._focus: int | None = None
+        self._asked = False
         self._stopped = False
         self._wake = threading.Event()
         self._lost = 0
@@ -53,6 +54,7 @@ class Collector:
     def set_interval(self, seconds: float) -> None:
         """Time between snapshots."""
         self._interval_s = seconds
+        self._asked = True
         self._wake.set()
 
     def set_focus(self, connection: int | None) -> None:
@@ -83,25 +85,29 @@ class Collector:
             if now >= next_read or self._stopped:
                 next_read = max(next_read + READ_PERIOD_S, now)
                 self._read()
-            if now >= next_snapshot - READ_PERIOD_S / 2 or self._stopped:
+            asked = self._take_requests()
+            if asked or self._stopped or now >= next_snapshot - READ_PERIOD_S / 2:
                 next_snapshot = max(next_snapshot, now) + self._interval_s
                 yield self._snapshot()
             if self._stopped:
                 return
             next_snapshot = min(next_snapshot, now + self._interval_s)
-            self._follow_focus()
             self._wake.wait(max(0.0, next_read - time.monotonic()))
             self._wake.clear()
+
+    def _take_requests(self) -> bool:
+        """Whether a setter was called: its answer is a snapshot at once."""
+        if self._wanted_focus != self._focus:
+            self._focus = self._wanted_focus
+            self._source.focus(self._connections.focus(self._focus))
+            self._asked = True
+        asked, self._asked = self._asked, False
+        return asked
 
     def _read(self) -> None:
         batch = self._source.read()
         self._lost = batch.lost
         self._connections.ingest(batch.records)
-
-    def _follow_focus(self) -> None:
-        if self._wanted_focus != self._focus:
-            self._focus = self._wanted_focus
-            self._source.focus(self._connections.focus(self._focus))
 
     def _snapshot(self) -> Snapshot:
         self._scan()

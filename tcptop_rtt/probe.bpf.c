@@ -436,6 +436,8 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 	r->kind = kind;
 	r->id = c->id;
 	r->sock = (u64)sk;
+	r->born_ns = c->born_ns;
+	r->born_seen = c->born_seen;
 }
 
 static __always_inline struct record *reserve(void)
