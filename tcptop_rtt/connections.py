@@ -47,7 +47,6 @@ _COPIED = {RECORD: _copied(RECORD), ENTRY: _copied(ENTRY)}
 _HIDDEN = np.dtype(
     [
         ("used", "?"),
-        ("shown", "?"),  # in a snapshot since it closed
         ("held", "?"),  # by a descriptor, at the last scan
         ("sock", "u8"),
         ("interval", "u4"),  # the last one whose samples are counted
@@ -320,10 +319,9 @@ class Connections:
             hidden[seen][used] = rows[total][used]
 
     def _drop_closed(self, used: Indices, now_ns: int) -> None:
+        """Give up rows that closed a while ago; all have been in a snapshot, the one just taken."""
         closed = used[self._rows["closed"][used]]
-        expired = self._hidden["closed_ns"][closed] + CLOSED_SHOWN_NS < now_ns
-        gone = closed[expired & self._hidden["shown"][closed]]
-        self._hidden["shown"][closed] = True
+        gone = closed[self._hidden["closed_ns"][closed] + CLOSED_SHOWN_NS < now_ns]
         self._hidden["used"][gone] = False
         for index, connection in zip(gone.tolist(), self._rows["id"][gone].tolist(), strict=True):
             del self._index_of[connection]

@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 
+from tcptop_rtt.connections import Connections
+from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.sources.probe import Probe
+from tcptop_rtt.sources.program import Program
+
 Line = dict[str, Any]
 START_S = 30.0
 
@@ -74,3 +79,27 @@ def record() -> Iterator[Callable[..., Recording]]:
         if recording.process.poll() is None:
             recording.process.kill()
             recording.process.wait()
+
+
+HEALTH = Health("test", "", 0.0, 0, 0.0)
+
+
+class Watch:
+    """The probe and the connections, stepped by hand."""
+
+    def __init__(self) -> None:
+        self.probe = Probe(Program())
+        self.connections = Connections()
+
+    def look(self) -> Snapshot:
+        """Read, scan, and take a snapshot, as the worker does."""
+        self.connections.ingest(self.probe.read().records)
+        self.connections.settle(self.probe.scan())
+        return self.connections.snapshot(HEALTH)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    watch = Watch()
+    yield watch
+    watch.probe.close()

@@ -81,6 +81,12 @@ class Link:
         """Let packets pass again."""
         self._wire.send_signal(signal.SIGUSR2)
 
+    def stall(self, seconds: float) -> None:
+        """Hold every packet back for so long, then let them go: one spike of RTT."""
+        self._wire.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._wire.send_signal(signal.SIGCONT)
+
 
 def _open_tun(netns: str) -> int:
     with open(f"/run/netns/{netns}", "rb") as namespace:

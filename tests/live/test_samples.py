@@ -1,0 +1,123 @@
+"""How much the kernel side tells: seldom, but everything."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import numpy as np
+
+from tcptop_rtt.sources.record import Kind, Records
+from tests.live.conftest import Watch
+from tests.live.link import Link
+
+_ECHO = """
+import socket
+listener = socket.create_server(("10.199.0.2", 8083))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while data := connection.recv(4096):
+    connection.sendall(data)
+"""
+_TALK = """
+import socket, time
+connection = socket.create_connection(("10.199.0.2", 8083))
+print("ready", flush=True)
+while True:
+    connection.sendall(b"x")
+    connection.recv(4096)
+"""
+
+
+def _ping_pong(seconds: float, client: socket.socket, server: socket.socket) -> int:
+    """Round trips made in that time."""
+    end = time.monotonic() + seconds
+    trips = 0
+    while time.monotonic() < end:
+        client.sendall(b"x")
+        server.recv(1)
+        server.sendall(b"x")
+        client.recv(1)
+        trips += 1
+    return trips
+
+
+def _of(records: Records, lport: int) -> Records:
+    chosen: Records = records[(records["kind"] == Kind.SEGMENT) & (records["lport"] == lport)]
+    return chosen
+
+
+def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: Watch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    for one in (client, server):
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    lport = client.getsockname()[1]
+    _ping_pong(0.1, client, server)
+    watch.probe.read()
+    reads, trips, batches = 10, 0, []
+    for _ in range(reads):
+        trips += _ping_pong(0.1, client, server)
+        batches.append(_of(watch.probe.read().records, lport))
+    trips += _ping_pong(0.1, client, server)
+    batches.append(_of(watch.probe.read().records, lport))
+    records = np.concatenate(batches)
+    assert trips > 1000
+    assert max(len(batch) for batch in batches) <= 1
+    assert len(records) >= reads - 1
+    assert len(np.unique(records["interval"])) == len(records)
+    # The last interval is still open, the first one began before; identical samples within 1 us count once.
+    assert 0.8 * trips <= records["rtt_samples"].sum() <= 1.2 * trips
+    assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
+    client.close()
+    server.close()
+
+
+def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    for one in (client, server):
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    rows = watch.look().rows
+    connection = int(rows["id"][rows["lport"] == client.getsockname()[1]][0])
+    watch.probe.focus(watch.connections.focus(connection))
+    trips = _ping_pong(0.2, client, server)
+    focus = watch.look().focus
+    assert focus
+    assert 0.9 * trips <= focus.samples <= trips + 2
+    assert (np.diff(focus.time_s) >= 0).all()
+    assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us
+    watch.probe.focus(watch.connections.focus(None))
+    _ping_pong(0.05, client, server)
+    assert watch.look().focus is None
+    client.close()
+    server.close()
+
+
+def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:
+    with Link(delay_ms=5) as link:
+        server = link.run(link.b, sys.executable, "-c", _ECHO)
+        assert server.stdout
+        server.stdout.readline()
+        client = link.run(link.a, sys.executable, "-c", _TALK)
+        assert client.stdout
+        client.stdout.readline()
+        time.sleep(0.5)
+        watch.look()
+        time.sleep(0.3)
+        calm = watch.look().rows
+        link.stall(0.15)
+        time.sleep(0.5)
+        after = watch.look().rows
+        for process in (client, server):
+            process.kill()
+            process.wait()
+    (calm_row,) = calm[(calm["pid"] == client.pid)]
+    (row,) = after[(after["pid"] == client.pid)]
+    assert 10_000 <= calm_row["rtt_hi_us"] < 60_000
+    assert row["rtt_hi_us"] >= 140_000
+    assert row["rtt_lo_us"] < 60_000
+    assert row["last_rtt_us"] < 60_000

@@ -1,0 +1,62 @@
+"""A peer that has gone silent does not look healthy."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tests.live.conftest import Watch
+from tests.live.link import Link
+
+_ECHO = """
+import socket
+listener = socket.create_server(("10.199.0.2", 8082))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while data := connection.recv(4096):
+    connection.sendall(data)
+"""
+_TALK = """
+import socket, time
+connection = socket.create_connection(("10.199.0.2", 8082))
+connection.settimeout(30)
+print("ready", flush=True)
+while True:
+    connection.sendall(b"x")
+    connection.recv(4096)
+    time.sleep(0.02)
+"""
+
+
+def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[str, int]:
+    deadline = time.monotonic() + timeout_s
+    row = {}
+    while time.monotonic() < deadline:
+        rows = watch.look().rows
+        for found in rows[(rows["pid"] == pid) & (rows["rport"] == 8082)]:
+            row = {name: int(found[name]) for name in ("stalled", "backoff", "retrans", "srtt_us", "closed")}
+            if bool(row["stalled"]) is stalled and row["srtt_us"]:
+                return row
+        time.sleep(0.1)
+    raise AssertionError(f"not {'stalled' if stalled else 'well'} in {timeout_s} s: {row}")
+
+
+def test_a_cut_link_shows_as_stalled_and_a_mended_one_as_well_again(watch: Watch) -> None:
+    with Link(delay_ms=5) as link:
+        server = link.run(link.b, sys.executable, "-c", _ECHO)
+        assert server.stdout
+        server.stdout.readline()
+        client = link.run(link.a, sys.executable, "-c", _TALK)
+        assert client.stdout
+        client.stdout.readline()
+        healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=10)
+        assert 10_000 <= healthy["srtt_us"] <= 20_000
+        link.cut()
+        silent = _wait_for(watch, client.pid, stalled=True, timeout_s=10)
+        assert silent["retrans"] > healthy["retrans"]
+        assert not silent["closed"]
+        link.mend()
+        _wait_for(watch, client.pid, stalled=False, timeout_s=20)
+        for process in (client, server):
+            process.kill()
+            process.wait()

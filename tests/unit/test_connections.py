@@ -1,0 +1,244 @@
+"""The state: fed by hand with records, under a clock of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.connections import CLOSED_SHOWN_NS, Connections
+from tcptop_rtt.snapshot import SPARK_CELLS, Health, Rows, Snapshot
+from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+
+HEALTH = Health("test", "", 0.0, 0, 0.0)
+SECOND_NS = 1_000_000_000
+
+
+class Bench:
+    """Connections and the clock they live by."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1000 * SECOND_NS
+        self.connections = Connections(lambda: self.now_ns)
+
+    def look(self) -> Snapshot:
+        return self.connections.snapshot(HEALTH)
+
+    def rows(self) -> Rows:
+        return self.look().rows
+
+    def wait(self, seconds: float) -> None:
+        self.now_ns += round(seconds * SECOND_NS)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def records(*fields: Mapping[str, int | bytes], dtype: np.dtype[np.void] = RECORD) -> Records:
+    """Records of kind SEGMENT of connection 1 at socket 100, but for what is given."""
+    made = np.zeros(len(fields), dtype)
+    for record, given in zip(made, fields, strict=True):
+        for name, value in {"kind": Kind.SEGMENT, "id": 1, "sock": 100, "lport": 5000, **given}.items():
+            record[name] = value
+    return made
+
+
+def entries(*fields: Mapping[str, int | bytes]) -> Records:
+    """Entries of a scan."""
+    return records(*({"kind": Kind.ENTRY, "state": 1, **given} for given in fields), dtype=ENTRY)
+
+
+def test_samples_of_one_snapshots_time_are_merged_and_then_begin_anew(bench: Bench) -> None:
+    bench.connections.ingest(
+        records(
+            {"interval": 1, "rtt_samples": 3, "rtt_lo_us": 20, "rtt_hi_us": 90, "last_rtt_us": 40},
+            {"interval": 2, "rtt_samples": 2, "rtt_lo_us": 10, "rtt_hi_us": 50, "last_rtt_us": 30},
+        )
+    )
+    (row,) = bench.rows()
+    assert (row["rtt_samples"], row["rtt_lo_us"], row["rtt_hi_us"], row["last_rtt_us"]) == (5, 10, 90, 30)
+    (row,) = bench.rows()
+    assert row["rtt_samples"] == 0
+    bench.connections.ingest(
+        records({"interval": 3, "rtt_samples": 1, "rtt_lo_us": 60, "rtt_hi_us": 60, "last_rtt_us": 60})
+    )
+    (row,) = bench.rows()
+    assert (row["rtt_samples"], row["rtt_lo_us"], row["rtt_hi_us"]) == (1, 60, 60)
+
+
+def test_an_interval_that_a_scan_has_told_of_is_not_counted_twice(bench: Bench) -> None:
+    told = {"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20, "last_rtt_us": 20}
+    bench.connections.settle(entries({"tgid": 9, **told}, {"tgid": 10, **told}))
+    bench.connections.ingest(records(told))
+    (row,) = bench.rows()
+    assert row["rtt_samples"] == 4
+
+
+def test_the_spark_has_the_highest_sample_of_each_half_second_and_gaps_between(bench: Bench) -> None:
+    one = {"rtt_samples": 1, "rtt_lo_us": 1}
+    bench.connections.ingest(
+        records({"interval": 1, "rtt_hi_us": 100, **one}, {"interval": 2, "rtt_hi_us": 70, **one})
+    )
+    bench.wait(1.0)
+    bench.connections.ingest(records({"interval": 3, "rtt_hi_us": 50, **one}))
+    spark = bench.look().spark_us[:, 0]
+    assert len(spark) == SPARK_CELLS
+    assert spark[-1] == 50
+    assert np.isnan(spark[-2])
+    assert spark[-3] == 100
+    assert np.isnan(spark[:-3]).all()
+
+
+def test_a_closed_connection_stays_five_seconds_and_its_place_is_blank_for_the_next(bench: Bench) -> None:
+    sample = {"interval": 1, "rtt_samples": 1, "rtt_hi_us": 100}
+    bench.connections.ingest(records(sample, {"kind": Kind.CLOSE, "state": 7}))
+    (row,) = bench.rows()
+    assert row["closed"]
+    bench.wait(CLOSED_SHOWN_NS / SECOND_NS - 0.1)
+    assert len(bench.rows()) == 1
+    bench.wait(0.2)
+    bench.look()
+    assert len(bench.rows()) == 0
+    bench.connections.ingest(records({"id": 2, "sock": 100}))
+    snapshot = bench.look()
+    assert snapshot.rows["id"].tolist() == [2]
+    assert np.isnan(snapshot.spark_us).all()
+    assert not snapshot.rows["closed"][0]
+
+
+def test_one_that_lived_between_two_snapshots_is_shown_once_however_late(bench: Bench) -> None:
+    bench.connections.ingest(
+        records({"kind": Kind.OPEN, "born_seen": 1}, {"kind": Kind.CLOSE, "born_seen": 1})
+    )
+    bench.wait(3600)
+    assert bench.rows()["closed"].tolist() == [True]
+    assert len(bench.rows()) == 0
+
+
+def test_a_birth_at_a_known_socket_ends_the_connection_that_was_there(bench: Bench) -> None:
+    bench.connections.ingest(records({"id": 1}))
+    bench.connections.ingest(records({"id": 2, "born_seen": 1, "kind": Kind.OPEN}))
+    rows = bench.rows()
+    assert dict(zip(rows["id"].tolist(), rows["closed"].tolist(), strict=True)) == {1: True, 2: False}
+
+
+def test_a_socket_that_the_kernel_side_forgot_and_met_again_stays_one_connection(bench: Bench) -> None:
+    bench.connections.ingest(records({"id": 1, "rport": 80}))
+    bench.connections.ingest(records({"id": 2, "rport": 80}))
+    assert bench.rows()["id"].tolist() == [2]
+    bench.connections.ingest(records({"id": 3, "rport": 81}))
+    rows = bench.rows()
+    assert dict(zip(rows["id"].tolist(), rows["closed"].tolist(), strict=True)) == {2: True, 3: False}
+
+
+def test_the_local_port_is_kept_when_the_end_no_longer_tells_it(bench: Bench) -> None:
+    bench.connections.ingest(records({"lport": 5000}, {"kind": Kind.CLOSE, "lport": 0}))
+    assert bench.rows()["lport"].tolist() == [5000]
+
+
+def test_of_several_holders_the_one_seen_using_the_socket_is_shown(bench: Bench) -> None:
+    bench.connections.settle(entries({"tgid": 20, "comm": b"low"}, {"tgid": 30, "comm": b"high"}))
+    assert bench.rows()["pid"].tolist() == [20]
+    bench.connections.ingest(records({"kind": Kind.OWNER, "tgid": 30, "comm": b"high"}))
+    bench.connections.settle(entries({"tgid": 20, "comm": b"low"}, {"tgid": 30, "comm": b"high"}))
+    (row,) = bench.rows()
+    assert (row["pid"], row["comm"]) == (30, b"high")
+    bench.connections.settle(entries({"tgid": 20, "comm": b"low"}))
+    (row,) = bench.rows()
+    assert (row["pid"], row["comm"]) == (20, b"low")
+    bench.connections.settle(entries())
+    assert bench.rows()["pid"].tolist() == [20]  # a dead process's name stays with its connection
+
+
+def test_directions_of_older_connections_come_from_listeners_and_chosen_ports(bench: Bench) -> None:
+    bench.connections.settle(
+        entries(
+            {"id": 0, "sock": 1, "state": 10, "lport": 443},
+            {"id": 1, "sock": 2, "lport": 443, "rport": 9},
+            {"id": 2, "sock": 3, "lport": 40000, "port_chosen": 1},
+            {"id": 3, "sock": 4, "lport": 41000},
+            {"id": 4, "sock": 5, "lport": 443, "netns": 7},
+        )
+    )
+    rows = bench.rows()
+    assert dict(zip(rows["id"].tolist(), rows["direction"].tolist(), strict=True)) == {1: 2, 2: 1, 3: 0, 4: 0}
+
+
+def test_rates_count_from_what_was_there_at_first_sight(bench: Bench) -> None:
+    bench.connections.settle(entries({"bytes_acked": 10**9}))
+    bench.look()
+    for second in range(1, 9):
+        bench.wait(1)
+        bench.connections.settle(entries({"bytes_acked": 10**9 + second * 125_000}))
+        (row,) = bench.rows()
+    assert row["out_bps"] == pytest.approx(1e6, rel=0.01)
+    assert row["in_bps"] == 0
+
+
+def test_a_connection_stalls_with_a_timeout_or_two_unanswered_probes(bench: Bench) -> None:
+    for given, stalled in (
+        ({"backoff": 1}, True),
+        ({"probes": 1}, False),
+        ({"probes": 2}, True),
+        ({}, False),
+    ):
+        bench.connections.settle(entries(given))
+        assert bench.rows()["stalled"].tolist() == [stalled], given
+
+
+def test_an_unknown_lowest_rtt_is_zero_not_the_kernels_mark(bench: Bench) -> None:
+    bench.connections.ingest(records({"min_rtt_us": 0xFFFFFFFF}))
+    assert bench.rows()["min_rtt_us"].tolist() == [0]
+
+
+def test_snapshots_are_read_only_and_do_not_change_afterwards(bench: Bench) -> None:
+    bench.connections.ingest(records({"srtt_us": 5}))
+    snapshot = bench.look()
+    bench.connections.ingest(records({"srtt_us": 6}))
+    assert snapshot.rows["srtt_us"].tolist() == [5]
+    with pytest.raises(ValueError, match="read-only"):
+        snapshot.rows["srtt_us"] = 7
+
+
+def test_thousands_of_connections_come_and_go_without_growing(bench: Bench) -> None:
+    for generation in range(5):
+        ids = [{"id": generation * 3000 + n + 1, "sock": n} for n in range(3000)]
+        bench.connections.ingest(records(*ids))
+        assert (~bench.rows()["closed"]).sum() == 3000
+        bench.connections.ingest(records(*({"kind": Kind.CLOSE, **one} for one in ids)))
+        bench.look()
+        bench.wait(6)
+        bench.look()
+        assert len(bench.rows()) == 0
+    assert len(bench.connections._rows) == 4096
+
+
+def test_the_focus_begins_with_what_is_known_and_logs_every_single_sample(bench: Bench) -> None:
+    bench.connections.ingest(records({"interval": 1, "rtt_samples": 1, "rtt_hi_us": 100, "rtt_lo_us": 100}))
+    bench.wait(2)
+    assert bench.connections.focus(1) == 100
+    past = bench.look().focus
+    assert past
+    assert past.rtt_us.tolist() == [100]
+    assert past.samples == 0
+    assert (past.time_s < 0).all()
+    bench.connections.ingest(
+        records(
+            *({"single_rtt_us": us, "srtt_us": 50, "time_ns": bench.now_ns + us} for us in (10, 20, 30)),
+            {"id": 2, "sock": 200, "single_rtt_us": 999},
+        )
+    )
+    bench.wait(1)
+    focus = bench.look().focus
+    assert focus
+    assert (focus.samples, focus.lowest_us, focus.highest_us, focus.p50_us) == (3, 10, 30, 20)
+    assert focus.rtt_us.tolist() == [100, 10, 20, 30]
+    bench.connections.ingest(records({"kind": Kind.CLOSE}))
+    bench.look()
+    bench.wait(10)
+    bench.look()
+    assert bench.rows()["id"].tolist() == [2]
+    assert bench.look().focus  # the log outlives the row
