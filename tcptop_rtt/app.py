@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
@@ -71,13 +73,17 @@ class TcptopApp(App[None]):
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar = []
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Before any widget: Textual's own ones copy, or tell of another key.
+        Binding("ctrl+c", "quit", show=False, priority=True),
+    ]
 
     def __init__(self, collector: Collector, filter: Filter, interval_s: float, unicode: bool) -> None:  # noqa: A002
         super().__init__()
         self._collector = collector
         self._unicode = unicode
         self._leaving = False
+        self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest = empty(collector.health)
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
         self.main = MainScreen(self._latest, filter, interval_s, unicode, collector.set_interval)
@@ -91,8 +97,18 @@ class TcptopApp(App[None]):
 
             use_ascii_scrollbars()
         self._worker.start()
+        self._ui_loop = asyncio.get_running_loop()
+        if self._leaving:
+            self.exit()
+
+    def leave(self) -> None:
+        """As ``q`` does; at any time, and from a signal handler too."""
+        self._leaving = True
+        if self._ui_loop is not None:
+            self._ui_loop.call_soon_threadsafe(self.exit)
 
     def on_unmount(self) -> None:
+        self._ui_loop = None
         self._leaving = True
         self._collector.stop()
         self.join_collector()

@@ -9,7 +9,9 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
+_LEAVE_S = 10
+"""How long the dashboard may take to leave once a signal asks it to."""
 
 _EXAMPLES = """\
 examples:
@@ -56,6 +60,8 @@ class Output(Protocol):
 def main() -> int:
     """Run; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
     options = _parse()
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)  # so that what the compiler needs is cleared away
     try:
         return _run(options)
     except TcptopError as error:
@@ -124,7 +130,9 @@ def _port(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    screen = not options.json and sys.stdout.isatty() and options.count is None
+    if sys.stdout is None:
+        raise TcptopError("standard output is closed")
+    screen = not options.json and options.count is None and _is_on_terminal()
     start_program = _import_program()
     with ThreadPoolExecutor(1) as executor:
         # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
@@ -145,6 +153,11 @@ def _run(options: argparse.Namespace) -> int:
         return _run_text(collector, _output(options.json, chosen), options.count)
     finally:
         probe.close()
+
+
+def _is_on_terminal() -> bool:
+    """Whether there is a terminal to read keys from and to draw on, which Textual does through stderr."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def _import_program() -> type[Program]:
@@ -171,8 +184,19 @@ def _bcc_command() -> str:
 def _run_screen(collector: Collector, chosen: Filter, interval_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
 
-    unicode = "utf" in locale.getpreferredencoding(False).lower()
+    unicode = "utf" in locale.getencoding().lower()
     app = TcptopApp(collector, chosen, interval_s, unicode)
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if not os.isatty(sys.stdin.fileno()):
+            # The terminal is gone: nothing to restore, and what is written to it would wait for ever.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        signal.alarm(_LEAVE_S)  # as long as a terminal that takes no output may delay it
+        app.leave()
+
+    for number in _STOP_SIGNALS:
+        signal.signal(number, leave)
     app.run()
     return app.return_code or 0
 
@@ -198,18 +222,36 @@ def _run_text(collector: Collector, output: Output, count: int | None) -> int:
     for number in _STOP_SIGNALS:
         signal.signal(number, stop)
     try:
-        output.begin(collector.health.hook)
+        with _writing():
+            output.begin(collector.health.hook)
         shown = lost = 0
         for snapshot in collector.snapshots():
-            output.show(snapshot)
+            with _writing():
+                output.show(snapshot)
             shown, lost = shown + 1, snapshot.health.lost
             if shown == count or _reader_is_gone():
                 break
-        output.end(lost)
+        with _writing():
+            output.end(lost)
     except BrokenPipeError:
+        pass
+    return 0
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Tell trouble with standard output from all other.
+
+    :raises BrokenPipeError: nobody reads any more
+    """
+    try:
+        yield
+    except OSError as error:
         # Python would complain about it once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise TcptopError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _reader_is_gone() -> bool:

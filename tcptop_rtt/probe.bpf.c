@@ -598,14 +598,18 @@ static __always_inline void add_sample(struct meter *m, u32 rtt_us)
 }
 
 /* Send what the meter holds of a past interval, and to the focus the new sample. */
-static __always_inline void report_segment(struct sock *sk, const struct meter *m, bool due,
+static __always_inline void report_segment(struct sock *sk, struct meter *m, bool due,
 					   bool focused, u32 rtt_us)
 {
-	struct connection *c = find_or_adopt(sk);
+	u64 key = (u64)sk;
+	struct connection *c = connections.lookup(&key);
 	struct record *r;
 
-	if (!c)
+	if (!c) {
+		/* It gave way to younger ones when the map was full: the next segment starts anew. */
+		m->sock = 0;
 		return;
+	}
 	r = begin_record(KIND_SEGMENT, sk, c);
 	if (!r)
 		return;
@@ -709,17 +713,21 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	int before = ctx->args[1], after = ctx->args[2];
 	struct connection *c;
 	struct record *r;
+	enum direction direction = DIRECTION_UNKNOWN;
 	u64 key = (u64)sk;
 	u32 kind = KIND_OPEN;
 
 	if (!is_tcp(sk) || before == BPF_TCP_LISTEN || after == BPF_TCP_LISTEN ||
 	    after == BPF_TCP_SYN_RECV)
 		return 0;
-	if (after == BPF_TCP_SYN_SENT) {
-		c = give_birth(sk, DIRECTION_OUT);
-	} else if (before == BPF_TCP_SYN_RECV && after == BPF_TCP_ESTABLISHED) {
-		c = give_birth(sk, DIRECTION_IN);
-		remember_accept();
+	if (after == BPF_TCP_SYN_SENT)
+		direction = DIRECTION_OUT;
+	else if (before == BPF_TCP_SYN_RECV && after == BPF_TCP_ESTABLISHED)
+		direction = DIRECTION_IN;
+	if (direction) {
+		c = give_birth(sk, direction);
+		if (direction == DIRECTION_IN)
+			remember_accept();
 	} else {
 		c = connections.lookup(&key);
 		kind = after == BPF_TCP_CLOSE ? KIND_CLOSE : KIND_STATE;
