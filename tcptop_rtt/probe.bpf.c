@@ -887,3 +887,30 @@ BPF_ITER(task_file)
 	bpf_seq_write(seq, e, sizeof(*e));
 	return 0;
 }
+
+/*
+ * Sockets without a descriptor: not accepted yet, closed but not done, or the
+ * kernel's own. Run once, at the start; later ones are seen when they begin.
+ */
+BPF_ITER(tcp)
+{
+	struct sock *sk = (struct sock *)ctx->sk_common;
+	struct connection *c;
+	struct record *r;
+	u64 key = (u64)sk;
+	u8 state;
+
+	if (!sk)
+		return 0;
+	READ(state, sk->__sk_common.skc_state);
+	if (state == BPF_TCP_CLOSE || state == BPF_TCP_LISTEN || state == BPF_TCP_TIME_WAIT ||
+	    state == BPF_TCP_NEW_SYN_RECV || connections.lookup(&key))
+		return 0;
+	c = adopt(sk);
+	if (!c)
+		return 0;
+	r = begin_record(KIND_OPEN, sk, c);
+	if (r)
+		submit(r);
+	return 0;
+}

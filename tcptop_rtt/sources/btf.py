@@ -22,6 +22,7 @@ BTF_PATH = Path("/sys/kernel/btf/vmlinux")
 
 _STRUCTS = (
     "bpf_iter__task_file",
+    "bpf_iter__tcp",
     "bpf_iter_meta",
     "file",
     "inet_bind_bucket",

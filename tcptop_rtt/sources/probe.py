@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcptop_rtt.sources.netns import network_namespace_of
 from tcptop_rtt.sources.record import CONTROL, ENTRY, RECORD, Batch, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
@@ -26,6 +28,7 @@ class Probe:
         self.hook_note = program.hook_note
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
         self._control = np.zeros(1, CONTROL)
+        self._unheld_found = False
         self._next_interval()
 
     def read(self) -> Batch:
@@ -35,20 +38,20 @@ class Probe:
 
     def scan(self) -> Records:
         """One pass over every open TCP socket: of dtype ``ENTRY``, one per descriptor, shape (N,)."""
-        fd = self._program.open_scan()
-        chunks = []
-        try:
-            while True:
-                try:
-                    chunk = os.read(fd, 1 << 20)
-                except BlockingIOError:
-                    continue  # bpf_seq_read() pauses after a million files without a socket
-                if not chunk:
-                    break
-                chunks.append(chunk)
-        finally:
-            os.close(fd)
-        return np.frombuffer(b"".join(chunks), ENTRY)
+        entries = np.frombuffer(_read_all(self._program.open_files()), ENTRY)
+        if not self._unheld_found:
+            self._unheld_found = True
+            self._find_unheld(entries)
+        return entries
+
+    def _find_unheld(self, entries: Records) -> None:
+        """Make the sockets that are there without a descriptor known: the next read brings them."""
+        _read_all(self._program.open_sockets())
+        _, first = np.unique(entries["netns"], return_index=True)
+        for pid in entries["tgid"][first].tolist():
+            # Without CAP_SYS_ADMIN, or when the process has just gone, that namespace is done without.
+            with contextlib.suppress(OSError), network_namespace_of(pid):
+                _read_all(self._program.open_sockets())
 
     def ended(self, connections: dict[int, int]) -> list[int]:
         """Which of these connections, socket to id, the kernel side knows no longer: their ids."""
@@ -71,3 +74,19 @@ class Probe:
         """Detach everything."""
         self._ring.close()
         self._program.close()
+
+
+def _read_all(fd: int) -> bytes:
+    """All that an iterator has to say; closes it."""
+    chunks: list[bytes] = []
+    try:
+        while True:
+            try:
+                chunk = os.read(fd, 1 << 20)
+            except BlockingIOError:
+                continue  # bpf_seq_read() pauses after a million objects that it had nothing to say of
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+    finally:
+        os.close(fd)

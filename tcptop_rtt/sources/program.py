@@ -27,7 +27,6 @@ _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one 
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
 _FENTRY_PROGRAM = b"kfunc__tcp_rcv_established"
-_ITERATOR_PROGRAM = b"bpf_iter__task_file"
 _TRACEPOINTS = {
     b"inet_sock_set_state": b"on_set_state",
     b"tcp_rcv_space_adjust": b"on_rcv_space_adjust",
@@ -56,7 +55,8 @@ class Program:
         self._module = _compile(self.hook)
         try:
             self._attach()
-            self._link_fd = self._link_iterator()
+            self._files_fd = self._link_iterator("task_file")
+            self._sockets_fd = self._link_iterator("tcp")
         except BaseException:
             self._module.cleanup()
             raise
@@ -88,15 +88,16 @@ class Program:
         except Exception as error:
             raise TcptopError(_refusal(f"raw tracepoint {tracepoint.decode()}", error)) from error
 
-    def _link_iterator(self) -> int:
+    def _link_iterator(self, target: str) -> int:
+        what = f"iter/{target}"
         try:
             with _quiet_stderr():
-                program = self._module.load_func(_ITERATOR_PROGRAM, BPF.TRACING)
+                program = self._module.load_func(f"bpf_iter__{target}".encode(), BPF.TRACING)
                 link_fd: int = libbcc.lib.bcc_iter_attach(program.fd, None, 0)
         except Exception as error:
-            raise TcptopError(_refusal("iter/task_file", error)) from error
+            raise TcptopError(_refusal(what, error)) from error
         if link_fd < 0:
-            raise TcptopError(_refusal("iter/task_file", OSError(-link_fd, os.strerror(-link_fd))))
+            raise TcptopError(_refusal(what, OSError(-link_fd, os.strerror(-link_fd))))
         return link_fd
 
     def write_control(self, control: bytes) -> None:
@@ -112,17 +113,26 @@ class Program:
         state = self._connections.get(ctypes.c_uint64(sock))
         return None if state is None else int(state.id)
 
-    def open_scan(self) -> int:
+    def open_files(self) -> int:
         """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
-        fd: int = libbcc.lib.bcc_iter_create(self._link_fd)
-        if fd < 0:
-            raise OSError(-fd, os.strerror(-fd))
-        return fd
+        return _create_iterator(self._files_fd)
+
+    def open_sockets(self) -> int:
+        """A file descriptor; reading it to its end reports the unknown sockets of the thread's network namespace."""
+        return _create_iterator(self._sockets_fd)
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
-        os.close(self._link_fd)
+        os.close(self._files_fd)
+        os.close(self._sockets_fd)
         self._module.cleanup()
+
+
+def _create_iterator(link_fd: int) -> int:
+    fd: int = libbcc.lib.bcc_iter_create(link_fd)
+    if fd < 0:
+        raise OSError(-fd, os.strerror(-fd))
+    return fd
 
 
 def _choose_hook(source: str) -> tuple[str, str]:

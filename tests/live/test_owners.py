@@ -14,6 +14,15 @@ from contextlib import contextmanager
 
 from tcptop_rtt.snapshot import Snapshot
 from tests.live.conftest import Recording, Watch
+from tests.live.link import Link
+
+_NEVER_ACCEPT = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+print(listener.getsockname()[1], flush=True)
+time.sleep(30)
+"""
 
 
 @contextmanager
@@ -156,6 +165,29 @@ def test_a_connection_that_waits_to_be_accepted_has_no_process_and_says_why(watc
         assert row["pid"] == os.getpid()
         server.close()
         client.close()
+
+
+def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program() -> None:
+    with Link(delay_ms=1) as link:
+        holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
+        assert holder.stdout
+        rport = int(holder.stdout.readline())
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.create_connection(listener.getsockname()) as client,
+        ):
+            watch = Watch()
+            try:
+                watch.look()
+                snapshot = watch.look()
+            finally:
+                watch.probe.close()
+            (row,) = _live(snapshot, _port(listener), _port(client))
+            assert (row["pid"], row["direction"]) == (0, 2)
+        other = snapshot.rows[snapshot.rows["lport"] == rport]
+        assert len(other) == 1  # in the namespace of another process too
+        holder.kill()
+        holder.wait()
 
 
 def test_a_thread_is_shown_as_its_process(record: Callable[..., Recording]) -> None:
