@@ -118,7 +118,7 @@ class Program:
         return _create_iterator(self._files_fd)
 
     def open_sockets(self) -> int:
-        """A file descriptor; reading it to its end reports the unknown sockets of the thread's network namespace."""
+        """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace."""
         return _create_iterator(self._sockets_fd)
 
     def close(self) -> None:

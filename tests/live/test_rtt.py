@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -50,6 +51,14 @@ def _measured(lines: list[Line], **wanted: object) -> list[Line]:
     ]
 
 
+def _assert_50_ms(rows: list[Line]) -> None:
+    srtts = [row["srtt_us"] for row in rows]
+    assert min(srtts) >= 50_000
+    # One delayed ACK adds up to 40 ms to a sample, and so 5 ms to the smoothed RTT.
+    assert statistics.median(srtts) <= 56_000, srtts
+    assert max(srtts) <= 61_000, srtts
+
+
 def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     link: Link, record: Callable[..., Recording], tmp_path: Path
 ) -> None:
@@ -83,7 +92,7 @@ def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
         assert rows
         assert {row["pid"] for row in rows} == {process.pid}
         assert rows[-1]["comm"].startswith(comm)
-        assert all(50_000 <= row["srtt_us"] <= 56_000 for row in rows), [row["srtt_us"] for row in rows]
+        _assert_50_ms(rows)
         assert {row["family"] for row in rows} == {4}
     assert {row["direction"] for row in _measured(lines, rport=8080)} == {"out"}
     assert {row["direction"] for row in _measured(lines, lport=8080)} == {"in"}
@@ -104,7 +113,7 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     for rows, process in ((_measured(lines, rport=8081), client), (_measured(lines, lport=8081), server)):
         assert rows
         assert {row["pid"] for row in rows} == {process.pid}
-        assert all(50_000 <= row["srtt_us"] <= 56_000 for row in rows), [row["srtt_us"] for row in rows]
+        _assert_50_ms(rows)
         assert rows[-1]["laddr"] in ("fd99::1", "fd99::2")
     sender = _measured(lines, lport=8081)
     assert sum(row["rtt_samples"] for row in sender) > 10
