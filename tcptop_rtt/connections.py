@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
+from tcptop_rtt.history import CELL_NS, CELLS, History, Indices
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
 from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
 
 CLOSED_SHOWN_NS = 5_000_000_000
-HISTORY_CELLS = 120
-HISTORY_CELL_NS = 500_000_000
 
 _RATE_SMOOTHING_S = 1.0
 _TCP_CLOSE, _TCP_LISTEN = 7, 10  # include/net/tcp_states.h
@@ -44,6 +43,9 @@ def _copied(record: np.dtype[np.void]) -> tuple[str, ...]:
 
 _COPIED = {RECORD: _copied(RECORD), ENTRY: _copied(ENTRY)}
 
+_RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
+"""Rate, its counter at the previous snapshot, its counter."""
+
 _HIDDEN = np.dtype(
     [
         ("used", "?"),
@@ -52,14 +54,13 @@ _HIDDEN = np.dtype(
         ("interval", "u4"),  # the last one whose samples are counted
         ("port_chosen", "?"),
         ("born_ns", "u8"),
+        ("time_ns", "u8"),  # of the newest record
         ("closed_ns", "u8"),
         ("seen_acked", "u8"),  # byte counters at the previous snapshot
         ("seen_received", "u8"),
     ]
 )
 """What is kept of a row but not shown."""
-
-Indices = NDArray[np.intp]
 
 
 class Connections:
@@ -72,12 +73,11 @@ class Connections:
         self._clock_ns = clock_ns
         self._rows = np.zeros(0, ROW)
         self._hidden = np.zeros(0, _HIDDEN)
-        self._history = np.zeros((HISTORY_CELLS, 0), np.float32)
+        self._history = History(clock_ns())
         self._free: list[int] = []
         self._index_of: dict[int, int] = {}
         self._index_of_sock: dict[int, int] = {}
         self._entries: Records = np.zeros(0, ENTRY)
-        self._cell = clock_ns() // HISTORY_CELL_NS
         self._snapshot_ns = clock_ns()
         self._samples = 0
         self._focus: FocusLog | None = None
@@ -86,7 +86,7 @@ class Connections:
         """Take what a source has read, in order of time."""
         if not len(records):
             return
-        self._advance_history()
+        self._history.advance(self._clock_ns())
         indices = self._locate(records)
         self._copy(records, indices)
         self._name(records, indices)
@@ -150,11 +150,8 @@ class Connections:
         hidden["used"] = True
         hidden["sock"] = sock
         hidden["born_ns"] = record["born_ns"]
-        if not record["born_seen"]:
-            hidden["seen_acked"] = record["bytes_acked"]
-            hidden["seen_received"] = record["bytes_received"]
         self._hidden[index] = hidden
-        self._history[:, index] = np.nan
+        self._history.blank(index)
 
     def _same_connection(self, index: int, record: np.void) -> bool:
         row = self._rows[index]
@@ -168,17 +165,23 @@ class Connections:
         new = max(1024, 2 * old)
         self._rows = np.concatenate([self._rows, np.zeros(new - old, ROW)])
         self._hidden = np.concatenate([self._hidden, np.zeros(new - old, _HIDDEN)])
-        blank = np.full((HISTORY_CELLS, new - old), np.nan, np.float32)
-        self._history = np.concatenate([self._history, blank], axis=1)
+        self._history.grow(new - old)
         self._free.extend(range(new - 1, old - 1, -1))
 
     def _copy(self, records: Records, indices: Indices) -> None:
-        rows = self._rows
-        retrans = records["kind"] == Kind.RETRANS
+        rows, seen_ns = self._rows, self._hidden["time_ns"]
+        # What the ring buffer held while a scan went on is older than what the scan has told.
+        fresh = records["time_ns"] >= seen_ns[indices]
+        retrans = fresh & (records["kind"] == Kind.RETRANS)
         for name in ("retrans", "backoff", "probes"):
             rows[name][indices[retrans]] = records[name][retrans]
-        whole = ~retrans & (records["kind"] != Kind.OWNER)
+        whole = fresh & ~np.isin(records["kind"], (Kind.RETRANS, Kind.OWNER))
         records, indices = records[whole], indices[whole]
+        # Rates count from what an older connection had at first sight.
+        first = (seen_ns[indices] == 0) & (records["born_seen"] == 0)
+        for seen, total in _RATED.values():
+            self._hidden[seen][indices[first]] = records[total][first]
+        seen_ns[indices] = records["time_ns"]
         for name in _COPIED[records.dtype]:
             rows[name][indices] = records[name]
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
@@ -229,7 +232,7 @@ class Connections:
         np.minimum.at(rows["rtt_lo_us"], indices, lo_us)
         np.maximum.at(rows["rtt_hi_us"], indices, hi_us)
         rows["last_rtt_us"][indices] = last_us
-        np.fmax.at(self._history[self._cell % HISTORY_CELLS], indices, hi_us.astype(np.float32))
+        self._history.add(indices, hi_us)
         self._samples += int(samples.sum())
 
     def _close(self, indices: Indices) -> None:
@@ -250,12 +253,6 @@ class Connections:
         chosen = self._hidden["port_chosen"][unknown]
         rows["direction"][unknown] = np.where(chosen, 1, np.where(accepted, 2, 0))
 
-    def _advance_history(self) -> None:
-        cell = self._clock_ns() // HISTORY_CELL_NS
-        for passed in range(max(self._cell + 1, cell - HISTORY_CELLS + 1), cell + 1):
-            self._history[passed % HISTORY_CELLS] = np.nan
-        self._cell = cell
-
     def unheld_socks(self) -> dict[int, int]:
         """Live connections that no descriptor holds: socket to id. Their end may have been missed."""
         hidden = self._hidden
@@ -272,8 +269,8 @@ class Connections:
         if connection is None or index is None:
             self._focus = None
             return 0
-        past = np.roll(self._history[:, index], -(self._cell + 1) % HISTORY_CELLS)
-        self._focus = FocusLog(connection, past, self._clock_ns(), HISTORY_CELL_NS)
+        past = self._history.latest(CELLS, np.array([index]))[:, 0]
+        self._focus = FocusLog(connection, past, self._clock_ns(), CELL_NS)
         return 0 if self._rows["closed"][index] else int(self._hidden["sock"][index])
 
     def owner_of(self, connection: int) -> int:
@@ -287,8 +284,8 @@ class Connections:
 
     def snapshot(self, health: Health) -> Snapshot:
         """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
-        self._advance_history()
         now_ns = self._clock_ns()
+        self._history.advance(now_ns)
         used = np.flatnonzero(self._hidden["used"])
         self._update_rates(used, (now_ns - self._snapshot_ns) / 1e9)
         rows = self._rows[used]
@@ -296,8 +293,7 @@ class Connections:
         rows["stalled"] = ~rows["closed"] & ((rows["backoff"] >= 1) | (rows["probes"] >= 2))
         hidden = self._hidden[used]
         rows["age_ns"] = np.where(rows["closed"], hidden["closed_ns"], now_ns) - hidden["born_ns"]
-        cells = np.arange(self._cell - SPARK_CELLS + 1, self._cell + 1) % HISTORY_CELLS
-        spark_us = self._history[cells[:, None], used]
+        spark_us = self._history.latest(SPARK_CELLS, used)
         for array in (rows, spark_us):
             array.flags.writeable = False
         focus = self._focus.freeze(now_ns, self._holders(), self._owner_note()) if self._focus else None
@@ -309,10 +305,7 @@ class Connections:
     def _update_rates(self, used: Indices, elapsed_s: float) -> None:
         rows, hidden = self._rows, self._hidden
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
-        for rate, total, seen in (
-            ("out_bps", "bytes_acked", "seen_acked"),
-            ("in_bps", "bytes_received", "seen_received"),
-        ):
+        for rate, (seen, total) in _RATED.items():
             new = (rows[total][used] - hidden[seen][used]) * 8.0 / max(elapsed_s, 1e-3)
             smoothed = rows[rate][used] + (new - rows[rate][used]) * weight
             rows[rate][used] = np.where(smoothed < 1, 0, smoothed)

@@ -436,6 +436,7 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 	r->kind = kind;
 	r->id = c->id;
 	r->sock = (u64)sk;
+	r->time_ns = bpf_ktime_get_ns();
 	r->born_ns = c->born_ns;
 	r->born_seen = c->born_seen;
 }

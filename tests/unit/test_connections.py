@@ -168,14 +168,28 @@ def test_directions_of_older_connections_come_from_listeners_and_chosen_ports(be
 
 
 def test_rates_count_from_what_was_there_at_first_sight(bench: Bench) -> None:
-    bench.connections.settle(entries({"bytes_acked": 10**9}))
-    bench.look()
+    bench.connections.ingest(records({"kind": Kind.OWNER, "tgid": 5}))  # tells no counters
+    bench.wait(1)
+    bench.connections.settle(entries({"bytes_acked": 10**9, "time_ns": 1}))
+    assert bench.rows()["out_bps"].tolist() == [0]
     for second in range(1, 9):
         bench.wait(1)
-        bench.connections.settle(entries({"bytes_acked": 10**9 + second * 125_000}))
+        bench.connections.settle(entries({"bytes_acked": 10**9 + second * 125_000, "time_ns": 1 + second}))
         (row,) = bench.rows()
     assert row["out_bps"] == pytest.approx(1e6, rel=0.01)
     assert row["in_bps"] == 0
+
+
+def test_what_waited_in_the_ring_buffer_during_a_scan_does_not_undo_the_scan(bench: Bench) -> None:
+    bench.connections.settle(entries({"time_ns": 10, "bytes_acked": 500, "srtt_us": 20, "state": 8}))
+    bench.look()
+    bench.connections.ingest(records({"time_ns": 9, "bytes_acked": 400, "srtt_us": 10, "state": 1}))
+    bench.wait(1)
+    (row,) = bench.rows()
+    assert (row["bytes_acked"], row["srtt_us"], row["state"], row["out_bps"]) == (500, 20, 8, 0)
+    bench.connections.ingest(records({"time_ns": 11, "bytes_acked": 600, "srtt_us": 30, "state": 8}))
+    (row,) = bench.rows()
+    assert (row["bytes_acked"], row["srtt_us"]) == (600, 30)
 
 
 def test_a_connection_stalls_with_a_timeout_or_two_unanswered_probes(bench: Bench) -> None:
