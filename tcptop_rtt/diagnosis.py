@@ -21,6 +21,8 @@ LOSS_COUNT = 3
 QUEUE_FACTOR = 3
 QUEUE_US = 10_000
 """Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
+DELAYED_ACK_US = (35_000, 50_000)
+"""Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
 STANDING_MS = 500
 STANDING_BYTES = 65_536
 IDLE_SHARE = 0.1
@@ -151,8 +153,24 @@ def _known_min(row: np.void) -> int:
     return 0 if lowest == UNKNOWN_U32 else lowest
 
 
+def _delayed_ack(row: np.void) -> Finding | None:
+    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+    if not lowest or not row["rtt_samples"] or srtt < QUEUE_FACTOR * lowest:
+        return None
+    held_us = int(row["rtt_hi_us"]) - lowest
+    if lowest > DELAYED_ACK_US[0] or not DELAYED_ACK_US[0] <= held_us <= DELAYED_ACK_US[1]:
+        return None
+    return Finding(
+        "peer",
+        f"delays its ACKs: some come {fmt.rtt(held_us)} late",
+        "usual where it answers late or in halves; the path itself is as fast as the lowest RTT",
+    )
+
+
 def _queue(row: np.void) -> Finding | None:
     srtt, lowest = int(row["srtt_us"]), _known_min(row)
+    if _delayed_ack(row):
+        return None
     if not lowest or srtt < QUEUE_FACTOR * lowest or srtt - lowest < QUEUE_US:
         return None
     return Finding(
@@ -180,6 +198,7 @@ _CHECKS: tuple[Callable[[np.void], Finding | None], ...] = (
     _us_not_reading,
     _sndbuf,
     _loss,
+    _delayed_ack,
     _queue,
     _distance,
 )

@@ -29,7 +29,8 @@ class MainScreen(LiveScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "sort('rtt')", "RTT", tooltip="Sort by round-trip time; again: reverse"),
         Binding("p", "sort('process')", "Process", tooltip="Sort by process; again: reverse"),
-        Binding("slash", "filter", "Filter", key_display="/"),
+        # Priority: else what is typed right behind it is on its way to the table before the line is open.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("space", "freeze", "Freeze", key_display="Space"),
         Binding("f", "follow", "Follow", tooltip="Hold the selected connection on its line"),
         Binding("question_mark", "app.help", "Help", key_display="?"),

@@ -79,25 +79,24 @@ class Program:
             with _quiet_stderr():
                 self._module.attach_kfunc(_FENTRY_PROGRAM)
         except Exception as error:  # bcc raises nothing narrower
-            raise TcptopError(_refusal("fentry/tcp_rcv_established", error)) from error
+            raise TcptopError(f"fentry is refused: {_cause(error)}") from error
 
     def _attach_tracepoint(self, tracepoint: bytes, program: bytes) -> None:
         try:
             with _quiet_stderr():
                 self._module.attach_raw_tracepoint(tracepoint, program)
         except Exception as error:
-            raise TcptopError(_refusal(f"raw tracepoint {tracepoint.decode()}", error)) from error
+            raise TcptopError(f"tracepoint {tracepoint.decode()} is refused: {_cause(error)}") from error
 
     def _link_iterator(self, target: str) -> int:
-        what = f"iter/{target}"
         try:
             with _quiet_stderr():
                 program = self._module.load_func(f"bpf_iter__{target}".encode(), BPF.TRACING)
                 link_fd: int = libbcc.lib.bcc_iter_attach(program.fd, None, 0)
         except Exception as error:
-            raise TcptopError(_refusal(what, error)) from error
+            raise TcptopError(f"iter/{target} is refused: {_cause(error)}") from error
         if link_fd < 0:
-            raise TcptopError(_refusal(what, OSError(-link_fd, os.strerror(-link_fd))))
+            raise TcptopError(f"iter/{target} is refused: {os.strerror(-link_fd)}")
         return link_fd
 
     def write_control(self, control: bytes) -> None:
@@ -156,10 +155,10 @@ def _choose_hook(source: str) -> tuple[str, str]:
             os.close(fd)
     if link_fd >= 0:
         return "fentry", ""
-    reason = _refusal("fentry/tcp_rcv_established", OSError(error, os.strerror(error)))
+    note = f"fentry is refused: {_cause(OSError(error, os.strerror(error)))}"
     if source == "fentry":
-        raise TcptopError(f"{reason}; try --source tcp_probe")
-    return "tcp_probe", reason
+        raise TcptopError(f"{note}; use --source tcp_probe")
+    return "tcp_probe", note
 
 
 def _compile(hook: str) -> _Module:
@@ -203,18 +202,16 @@ def _require_btf() -> None:
         raise TcptopError(f"{BTF_PATH} is missing: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 
 
-def _refusal(what: str, error: Exception) -> str:
+def _cause(error: Exception) -> str:
     """Why the kernel refused, as far as it tells, and the way out."""
     try:
         lockdown = Path("/sys/kernel/security/lockdown").read_text()
     except OSError:
         lockdown = ""
     if "[confidentiality]" in lockdown:
-        return (
-            f"{what} was refused: the kernel is locked down (confidentiality); boot with lockdown=integrity"
-        )
+        return "the kernel is locked down; boot it with lockdown=integrity"
     refused = isinstance(error, PermissionError) or "super-user" in str(error)  # bcc's words for EPERM
-    return f"{what} was refused: {'not permitted on this machine (EPERM)' if refused else error}"
+    return "not permitted on this machine (EPERM)" if refused else str(error)
 
 
 def _first_line(messages: Path) -> str:

@@ -37,7 +37,8 @@ class FilterLine(Horizontal):
 
     def open(self) -> None:
         self.display = True
-        self._input.focus()
+        # Widget.focus() would wait its turn, and keys typed meanwhile would be commands.
+        self.screen.set_focus(self._input)
 
     def close(self, clear: bool = False) -> None:
         self.display = False

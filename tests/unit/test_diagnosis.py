@@ -42,6 +42,11 @@ def one(**fields: Any) -> np.void:
         ({"sndbuf_limited_us": 2_000_000}, "us", "send buffer is too small: it held us up 50%"),
         ({"retrans": 500}, "network", "loses segments: about 7%"),
         ({"srtt_us": 190_000}, "network", "queueing: RTT is 10 times its minimum"),
+        (
+            {"srtt_us": 12_000, "min_rtt_us": 20, "rtt_samples": 9, "rtt_hi_us": 43_000},
+            "peer",
+            "delays its ACKs: some come 43.0ms late",
+        ),
         ({"srtt_us": 200_000, "min_rtt_us": 180_000}, "network", "long path: even the lowest RTT is 180ms"),
         ({"busy_us": 100_000}, "nobody", "waiting for the applications"),
     ],
