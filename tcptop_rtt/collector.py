@@ -14,7 +14,10 @@ from tcptop_rtt.snapshot import Health, Snapshot
 from tcptop_rtt.sources.record import Batch, Records
 
 READ_PERIOD_S = 0.1
-"""Also the kernel side's interval: each read begins a new one."""
+"""Also the kernel side's shortest interval."""
+
+RECORDS_PER_S = 20_000
+"""With more active sockets than this allows, the interval grows: the samples are told of later, none is lost."""
 
 _SCAN_SHARE = 0.02
 """Of one core, at most, for scans: the period stretches with what a scan costs."""
@@ -27,7 +30,7 @@ class Source(Protocol):
     hook: str
     hook_note: str
 
-    def read(self) -> Batch: ...
+    def read(self, begin_interval: bool) -> Batch: ...
     def scan(self) -> Records: ...
     def focus(self, sock: int) -> None: ...
     def ended(self, connections: dict[int, int]) -> list[int]: ...
@@ -47,6 +50,8 @@ class Collector:
         self._stopped = False
         self._wake = threading.Event()
         self._lost = 0
+        self._next_interval = 0.0
+        self._interval_records = 0
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
         self._next_check = 0.0
@@ -105,7 +110,13 @@ class Collector:
         return asked
 
     def _read(self) -> None:
-        batch = self._source.read()
+        now = time.monotonic()
+        begin = now >= self._next_interval - READ_PERIOD_S / 2
+        batch = self._source.read(begin)
+        if begin:
+            self._next_interval = now + max(READ_PERIOD_S, self._interval_records / RECORDS_PER_S)
+            self._interval_records = 0
+        self._interval_records += len(batch.records)
         self._lost = batch.lost
         self._connections.ingest(batch.records)
 

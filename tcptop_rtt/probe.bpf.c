@@ -524,10 +524,13 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 	return c ? c : adopt(sk);
 }
 
-/* The only seat in meters that the socket may take. */
+/*
+ * The only seat in meters that the socket may take. Under fentry the verifier
+ * lets nobody multiply a pointer; one with its bytes swapped is a number to it.
+ */
 static __always_inline struct meter *seat_of(struct sock *sk)
 {
-	int seat = (u64)sk * 0x9e3779b97f4a7c15ULL >> (64 - METER_BITS);
+	int seat = __builtin_bswap64((u64)sk) * 0x9e3779b97f4a7c15ULL >> (64 - METER_BITS);
 
 	return meters.lookup(&seat);
 }

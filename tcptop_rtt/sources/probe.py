@@ -31,9 +31,13 @@ class Probe:
         self._unheld_found = False
         self._next_interval()
 
-    def read(self) -> Batch:
-        """Begin a new interval, and take what the one before has left in the ring buffer."""
-        self._next_interval()
+    def read(self, begin_interval: bool = True) -> Batch:
+        """Take what is in the ring buffer.
+
+        :param begin_interval: from now on each socket may send its record of the interval that ends
+        """
+        if begin_interval:
+            self._next_interval()
         return Batch(self._ring.read(), self._program.lost())
 
     def scan(self) -> Records:
