@@ -17,7 +17,7 @@ READ_PERIOD_S = 0.1
 """Also the kernel side's shortest interval."""
 
 RECORDS_PER_S = 20_000
-"""With more active sockets than this allows, the interval grows: the samples are told of later, none is lost."""
+"""With more active sockets than this allows, the interval grows: samples are told of later, none is lost."""
 
 _SCAN_SHARE = 0.02
 """Of one core, at most, for scans: the period stretches with what a scan costs."""
