@@ -230,6 +230,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def action_drill_in(self) -> None:
         id_ = self.cursor_id
         if id_ is not None:
+            self._pinned = id_
             self.post_message(self.DrillIn(id_))
 
     def on_click(self, event: Click) -> None:

@@ -1,0 +1,567 @@
+"""The command line: what it accepts, how it fails, how it ends, and what it writes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.conftest import Line
+
+PROGRAM = (sys.executable, "-m", "tcptop_rtt")
+START_S = 30.0
+END_S = 5.0
+NO_PORT = "1"
+"""As --lport it matches nothing, so nothing is written between the first line and the last."""
+
+_HOLD = """
+import ctypes, socket, sys
+ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+print(client.getsockname()[1], server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+"""A process of the given name with both ends of a connection."""
+
+_INTEGERS = """
+    time_ns id pid uid family lport rport netns srtt_us rttvar_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us
+    rtt_samples cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
+"""
+_TEXTS = "event comm laddr raddr state direction cgroup congestion_control"
+_ALWAYS_KNOWN = """
+    time_ns id event family laddr raddr state uid netns rtt_samples retrans lost bytes_acked bytes_received
+"""
+_NEVER_ZERO = "pid lport rport srtt_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us mss"
+
+
+def _run(*arguments: str, before: tuple[str, ...] = (), **keywords: Any) -> subprocess.CompletedProcess[str]:
+    """The program until its end; ``before`` is a command that starts it."""
+    return subprocess.run(
+        [*before, *PROGRAM, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+        **keywords,
+    )
+
+
+def _complaint(ended: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a program which cannot run says."""
+    assert ended.returncode == 1, ended
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("tcptop-rtt: ")
+    return line
+
+
+# Wrong and right options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--interval", "0"], "argument --interval: '0' is not a number of seconds from 0.1 to 3600"),
+        (["--interval", "x"], "argument --interval: 'x' is not a number of seconds"),
+        (["--interval", "nan"], "argument --interval: 'nan' is not a number of seconds"),
+        (["--count", "-1"], "argument --count: "),
+        (["--count=-1"], "argument --count: '-1' is not a positive whole number"),
+        (["--count", "0"], "argument --count: '0' is not a positive whole number"),
+        (["--lport", "70000"], "argument --lport: '70000' is not a port from 1 to 65535"),
+        (["--rport", "http"], "argument --rport: 'http' is not a port from 1 to 65535"),
+        (["--pid", "abc"], "argument --pid: 'abc' is not a positive whole number"),
+        (["--source", "ebpf"], "argument --source: invalid choice: 'ebpf'"),
+        (["-4", "-6"], "argument -6: not allowed with argument -4"),
+        (["--jso"], "unrecognized arguments: --jso"),
+        (["eth0"], "unrecognized arguments: eth0"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_in_one_message_with_exit_code_2(options: list[str], message: str) -> None:
+    ended = _run(*options)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    *usage, last = ended.stderr.splitlines()
+    assert usage[0].startswith("usage: tcptop-rtt ")
+    assert last.startswith(f"tcptop-rtt: error: {message}")
+    assert ended.stderr.count("error:") == 1
+    assert "Traceback" not in ended.stderr
+
+
+_AS_NOBODY = (
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    # The checkout may be in a directory that only its owner reads.
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    "env",
+    "PYTHONDONTWRITEBYTECODE=1",
+)
+_WITHOUT_BCC = """
+import sys
+sys.modules["bcc"] = None
+sys.argv[0] = "tcptop-rtt"
+from tcptop_rtt import cli
+try:
+    code = cli.main()
+finally:
+    print("loaded:", *sorted({"numpy", "textual"} & set(sys.modules)))
+sys.exit(code)
+"""
+
+
+def _run_without_bcc(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _WITHOUT_BCC, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+
+
+def test_version_and_help_need_no_root() -> None:
+    version = _run("--version", before=_AS_NOBODY)
+    assert version.returncode == 0
+    assert re.fullmatch(r"tcptop-rtt \d+\.\d+\.\d+\S*\n", version.stdout)
+    assert _run("--help", before=_AS_NOBODY).returncode == 0
+
+
+def test_help_has_examples_and_loads_nothing_big() -> None:
+    helped = _run_without_bcc("--help")
+    assert helped.returncode == 0
+    text, _, loaded = helped.stdout.partition("loaded:")
+    assert "examples:\n  sudo tcptop-rtt " in text
+    assert loaded.split() == []
+    assert helped.stderr == ""
+
+
+# What can be missing
+
+
+def test_an_unprivileged_user_is_told_what_to_type() -> None:
+    for options in ((), ("--json",), ("--count", "1"), ("--source", "fentry")):
+        assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=_AS_NOBODY))
+
+
+def test_without_bcc_the_distributions_package_is_named() -> None:
+    commands = {
+        "debian": "sudo apt install python3-bpfcc",
+        "ubuntu": "sudo apt install python3-bpfcc",
+        "fedora": "sudo dnf install python3-bcc",
+    }
+    ended = _run_without_bcc("--json")
+    ended.stdout = ended.stdout.partition("loaded:")[0]
+    line = _complaint(ended)
+    assert "bcc" in line
+    assert commands.get(platform.freedesktop_os_release()["ID"], "sudo ") in line
+
+
+def _in_own_mounts(mount: str) -> tuple[str, ...]:
+    """Starts a program that has an empty directory at this place."""
+    script = f'mount -t tmpfs none {mount} && exec "$@"'
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
+
+
+def test_a_kernel_without_type_information_is_told_as_such() -> None:
+    line = _complaint(_run("--json", before=_in_own_mounts("/sys/kernel/btf")))
+    assert "/sys/kernel/btf/vmlinux is missing" in line
+    assert "CONFIG_DEBUG_INFO_BTF=y" in line
+
+
+def test_without_sys_the_mount_command_is_told() -> None:
+    assert "mount -t sysfs sysfs /sys" in _complaint(_run("--json", before=_in_own_mounts("/sys")))
+
+
+def _without(*capabilities: str) -> tuple[str, ...]:
+    dropped = ",".join(f"-{capability}" for capability in capabilities)
+    return ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}")
+
+
+@pytest.mark.parametrize(
+    ("dropped", "named"),
+    [
+        (["sys_admin", "bpf"], {"CAP_BPF"}),
+        (["sys_admin", "perfmon"], {"CAP_PERFMON"}),
+        (["sys_admin", "bpf", "perfmon"], {"CAP_BPF", "CAP_PERFMON"}),
+    ],
+)
+def test_root_without_capabilities_is_told_which_are_missing(dropped: list[str], named: set[str]) -> None:
+    line = _complaint(_run("--json", before=_without(*dropped)))
+    assert set(re.findall(r"CAP_\w+", line)) == named
+
+
+def test_the_two_bpf_capabilities_are_enough() -> None:
+    ended = _run("--json", "--count", "1", "--source", "tcp_probe", before=_without("sys_admin"))
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_fentry_attaches_or_the_way_out_is_told() -> None:
+    ended = _run("--json", "--count", "1", "--source", "fentry")
+    if ended.returncode == 0:
+        assert json.loads(ended.stdout.splitlines()[0])["hook"] == "fentry"
+    else:
+        line = _complaint(ended)
+        assert re.search(r"refused: .+; \w+ --source tcp_probe$", line)
+        assert _run("--json", "--count", "1", "--source", "tcp_probe").returncode == 0
+
+
+def test_closed_standard_output_is_told() -> None:
+    shell = ("sh", "-c", 'exec "$@" >&-', "sh")
+    assert "standard output is closed" in _complaint(_run("--json", before=shell))
+
+
+@pytest.mark.parametrize("options", [["--json"], []], ids=["json", "plain"])
+def test_a_full_disk_is_told(options: list[str]) -> None:
+    shell = ("sh", "-c", 'exec "$@" >/dev/full', "sh")
+    assert "No space left on device" in _complaint(_run(*options, before=shell))
+
+
+# How it ends
+
+
+def kernel_objects(pid: int) -> set[tuple[str, int]]:
+    """The programs, maps and links that a process holds."""
+    found = set()
+    for path in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found |= {
+                (kind, int(number))
+                for kind, number in re.findall(
+                    r"^(prog|map|link)_id:\s*(\d+)$", path.read_text(), re.MULTILINE
+                )
+            }
+    return found
+
+
+def remaining(objects: set[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of them that the kernel has still; it uses no number twice for a long time."""
+    library = ctypes.CDLL("libbcc.so.0")  # libbpf is inside
+    left = set()
+    for kind, number in objects:
+        fd = getattr(library, f"bpf_{kind}_get_fd_by_id")(number)
+        if fd >= 0:
+            os.close(fd)
+            left.add((kind, number))
+    return left
+
+
+def becomes(condition: Callable[[], bool], timeout_s: float = END_S) -> bool:
+    """Whether it holds before the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@contextlib.contextmanager
+def _started(*options: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [*PROGRAM, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _is_running(process: subprocess.Popen[str]) -> set[tuple[str, int]]:
+    """Wait for its first line; what it has in the kernel."""
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line, process.stderr.read() if process.stderr else ""
+    objects = kernel_objects(process.pid)
+    assert {kind for kind, _ in objects} == {"prog", "map", "link"}
+    assert remaining(objects) == objects
+    return objects
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
+@pytest.mark.parametrize("options", [["--json"], []], ids=["json", "plain"])
+def test_a_signal_ends_it_in_order_and_nothing_stays_in_the_kernel(
+    options: list[str], number: signal.Signals
+) -> None:
+    with _started(*options) as process:
+        objects = _is_running(process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=END_S)
+    assert (process.returncode, err) == (0, "")
+    assert out.endswith("\n")
+    if options:
+        assert set(json.loads(out.splitlines()[-1])) == {"event", "lost"}
+    assert becomes(lambda: not remaining(objects))
+
+
+def test_nothing_stays_in_the_kernel_after_sigkill() -> None:
+    with _started("--json") as process:
+        objects = _is_running(process)
+        process.kill()
+        process.wait(END_S)
+        assert becomes(lambda: not remaining(objects))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
+def test_a_signal_while_it_starts_leaves_no_files_behind(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with _started("--json") as process:
+        # The compiler's headers.
+        assert becomes(lambda: any(path.is_dir() for path in tmp_path.iterdir()), START_S)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=END_S)
+    assert process.returncode != 0
+    assert err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["--json"], []], ids=["json", "plain"])
+def test_it_ends_when_nobody_reads_its_pipe_however_quiet_the_machine(options: list[str]) -> None:
+    with _started(*options, "--lport", NO_PORT) as process:
+        _is_running(process)
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.wait(END_S) == 0
+        assert process.stderr.read() == ""
+
+
+# The stream
+
+
+@contextlib.contextmanager
+def _pair(host: str, family: socket.AddressFamily) -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.socket(family) as listener, socket.socket(family) as client:
+        listener.bind((host, 0))
+        listener.listen()
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        with server:
+            yield client, server
+
+
+@contextlib.contextmanager
+def _talk(client: socket.socket, server: socket.socket) -> Iterator[None]:
+    """Short messages to and fro, all the time."""
+    done = threading.Event()
+
+    def ping_pong() -> None:
+        while not done.wait(0.005):
+            client.sendall(b"ping")
+            server.recv(4)
+            server.sendall(b"pong")
+            client.recv(4)
+
+    thread = threading.Thread(target=ping_pong)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _holder(name: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Another process of this name with a connection: its PID and both ports."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, name.hex()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        client, server = map(int, process.stdout.readline().split())
+        try:
+            yield process.pid, (client, server)
+        finally:
+            process.kill()
+
+
+def _lines(*options: str) -> list[Line]:
+    """A whole stream's lines."""
+    ended = _run("--json", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def _check_line(line: Line) -> None:
+    assert line.keys() == {*_INTEGERS.split(), *_TEXTS.split()}
+    for name in _INTEGERS.split():
+        assert type(line[name]) is int or line[name] is None, (name, line)
+    for name in _TEXTS.split():
+        assert isinstance(line[name], str) or line[name] is None, (name, line)
+    assert {name for name in _ALWAYS_KNOWN.split() if line[name] is None} == set(), line
+    assert {name for name in _NEVER_ZERO.split() if line[name] == 0} == set(), line
+    assert line["family"] in (4, 6)
+    assert (":" in line["laddr"]) == (line["family"] == 6)
+    assert line["direction"] in ("out", "in", None)
+    assert (line["comm"] is None) == (line["pid"] is None)
+    assert (line["rtt_lo_us"] is None) == (line["rtt_samples"] == 0)
+    assert abs(line["time_ns"] / 1e9 - time.time()) < 60
+
+
+def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end() -> None:
+    began = time.time_ns()
+    with (
+        _pair("::1", socket.AF_INET6) as six,
+        _pair("127.0.0.1", socket.AF_INET) as four,
+        _started("--json", "--interval", "0.2") as process,
+    ):
+        _is_running(process)  # takes the header: it has its own test
+        with _talk(*six), _talk(*four):
+            time.sleep(0.6)
+        ports = {end.getsockname()[1] for end in four}
+        for end in four:
+            end.close()
+        time.sleep(0.6)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=END_S)
+    *lines, end_line = [json.loads(line) for line in out.splitlines()]
+    assert end_line == {"event": "end", "lost": 0}
+    histories: dict[int, list[Line]] = {}
+    for line in lines:
+        _check_line(line)
+        assert line["time_ns"] > began
+        histories.setdefault(line["id"], []).append(line)
+    for history in histories.values():
+        events = [line["event"] for line in history]
+        closing = events[-1:] if events[-1] == "close" else []
+        assert events == ["open", *["sample"] * (len(events) - 1 - len(closing)), *closing]
+        times = [line["time_ns"] for line in history]
+        assert times == sorted(times)
+    ours = [history for history in histories.values() if history[0]["lport"] in ports]
+    assert len(ours) == 2
+    for history in ours:
+        assert [line["event"] for line in history].count("sample") >= 2
+        assert history[-1]["event"] == "close"
+        assert {line["pid"] for line in history} == {os.getpid()}
+    assert sum(1 for line in lines if line["event"] == "sample" and line["family"] == 6) >= 4
+
+
+def test_the_header_tells_machine_kernel_and_hook() -> None:
+    header = _lines("--count", "1")[0]
+    boot_time_ns = header.pop("boot_time_ns")
+    assert abs(boot_time_ns / 1e9 - (time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))) < 1
+    assert header.pop("hook") in ("fentry", "tcp_probe")
+    assert header == {
+        "event": "header",
+        "version": 1,
+        "host": os.uname().nodename,
+        "kernel": os.uname().release,
+    }
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_count_is_the_number_of_updates(count: int) -> None:
+    with _pair("127.0.0.1", socket.AF_INET) as pair, _talk(*pair):
+        lines = _lines("--count", str(count), "--interval", "0.2", "--lport", str(pair[0].getsockname()[1]))
+        assert len({line["time_ns"] for line in lines[1:-1]}) == count
+
+
+def test_filters_let_through_what_matches_and_nothing_else() -> None:
+    with (
+        _pair("127.0.0.1", socket.AF_INET) as four,
+        _pair("::1", socket.AF_INET6) as six,
+        _pair("::ffff:127.0.0.1", socket.AF_INET6) as mapped,
+        _holder(b"holder") as (pid, other),
+    ):
+        ports = {
+            name: {end.getsockname()[1] for end in pair}
+            for name, pair in (("four", four), ("six", six), ("mapped", mapped))
+        }
+        ours = set().union(*ports.values())
+        client, server = (end.getsockname()[1] for end in six)
+
+        def shown(*options: str) -> tuple[list[Line], set[int]]:
+            lines = _lines("--count", "1", *options)[1:-1]
+            seen = {line["lport"] for line in lines} & (ours | set(other))
+            return lines, seen
+
+        lines, seen = shown("--pid", str(pid))
+        assert {line["pid"] for line in lines} == {pid}
+        assert seen == set(other)
+        lines, seen = shown("-4")
+        assert {line["family"] for line in lines} == {4}
+        assert seen == ports["four"] | ports["mapped"] | set(other)
+        lines, seen = shown("-6", "--pid", str(os.getpid()))
+        assert {line["family"] for line in lines} == {6}
+        assert seen == ports["six"]
+        lines, _ = shown("--lport", str(client))
+        assert {(line["lport"], line["rport"]) for line in lines} == {(client, server)}
+        lines, _ = shown("--rport", str(client))
+        assert {(line["lport"], line["rport"]) for line in lines} == {(server, client)}
+        assert shown("-4", "--lport", str(client))[0] == []
+
+
+# The tables
+
+
+def test_two_tables_are_two_tables() -> None:
+    with _pair("127.0.0.1", socket.AF_INET) as (client, server):
+        ended = _run("--count", "2", "--interval", "0.2", "--pid", str(os.getpid()))
+        near, far = (f"127.0.0.1:{end.getsockname()[1]}" for end in (client, server))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    tables = ended.stdout.strip().split("\n\n")
+    assert len(tables) == 2
+    for table in tables:
+        first, titles, *rows = table.splitlines()
+        assert re.fullmatch(
+            r"\d\d:\d\d:\d\d  (fentry|tcp_probe)  \d+ connections  \d+ samples/s  0 lost", first
+        )
+        assert titles.split()[:6] == ["PROCESS", "PID", "LOCAL", "REMOTE", "STATE", "RTT"]
+        assert sum(1 for row in rows if row.split()[1:5] == [str(os.getpid()), near, far, "ESTAB"]) == 1
+        assert sum(1 for row in rows if row.split()[1:5] == [str(os.getpid()), far, near, "ESTAB"]) == 1
+
+
+def test_a_process_name_brings_no_control_character_to_the_output() -> None:
+    with _holder(b"a\x1b[31mb\nc\rd\x07e") as (pid, _):
+        ended = _run("--count", "1", "--pid", str(pid), env=os.environ | {"LC_ALL": "C.UTF-8"})
+    assert ended.returncode == 0
+    assert set(re.findall(r"[\x00-\x1f\x7f-\x9f]", ended.stdout)) == {"\n"}
+    assert ended.stdout.count("a\ufffd[31mb\ufffdc\ufffdd\ufffde ") == 2
+    assert len(ended.stdout.splitlines()) == 5  # first line, titles, two rows, blank
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"LANG": "C"}, "grün"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "gr?n"),
+        ({"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "TERM": "vt100"}, "grün"),
+        ({"LC_ALL": "C.UTF-8", "TERM": "dumb", "FORCE_COLOR": "1"}, "grün"),
+    ],
+    ids=str,
+)
+def test_tables_are_plain_text_in_every_environment(environment: dict[str, str], name: str) -> None:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))}
+    with _holder("grün".encode()) as (pid, _):
+        ended = subprocess.run(
+            [*PROGRAM, "--count", "1", "--pid", str(pid)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=START_S,
+            check=False,
+            env=kept | environment,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.decode().count(f"{name} ") == 2
+    assert b"\x1b" not in ended.stdout
