@@ -3,10 +3,12 @@
  * Request and response over loopback, on many connections at once, as fast as
  * they go: pingpong CONNECTIONS SECONDS prints the round trips made.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,16 @@ static void watch(int epoll, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
 		err(1, "epoll_ctl");
+}
+
+/* Each side keeps to its own processor: moving about is most of the noise. */
+static void keep_to(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu % sysconf(_SC_NPROCESSORS_ONLN), &one);
+	sched_setaffinity(0, sizeof(one), &one);
 }
 
 /* Answer every byte that comes with one byte, until killed. */
@@ -96,8 +108,10 @@ int main(int argc, char **argv)
 	server = fork();
 	if (!server) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		keep_to(1);
 		serve(listener, connections);
 	}
+	keep_to(0);
 	epoll = epoll_create1(0);
 	for (int i = 0; i < connections; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);

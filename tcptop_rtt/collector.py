@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ from tcptop_rtt.processes import Processes
 from tcptop_rtt.snapshot import Health, Snapshot
 from tcptop_rtt.sources.record import Batch, Records
 
-READ_PERIOD_S = 0.1
-"""Also the kernel side's shortest interval."""
+SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
+"""Between two reads of the source. A read also begins a new interval of the kernel side."""
 
 RECORDS_PER_S = 20_000
 """With more active sockets than this allows, the interval grows: samples are told of later, none is lost."""
@@ -88,17 +89,25 @@ class Collector:
         while True:
             now = time.monotonic()
             if now >= next_read or self._stopped:
-                next_read = max(next_read + READ_PERIOD_S, now)
                 self._read()
+                next_read = max(next_read, now - SHORTEST_READ_S) + self._read_period_s()
             asked = self._take_requests()
-            if asked or self._stopped or now >= next_snapshot - READ_PERIOD_S / 2:
+            if asked or self._stopped or now >= next_snapshot - SHORTEST_READ_S / 2:
                 next_snapshot = max(next_snapshot, now) + self._interval_s
                 yield self._snapshot()
             if self._stopped:
                 return
             next_snapshot = min(next_snapshot, now + self._interval_s)
+            next_read = min(next_read, now + self._read_period_s())
             self._wake.wait(max(0.0, next_read - time.monotonic()))
             self._wake.clear()
+
+    def _read_period_s(self) -> float:
+        """Seldom, as each wake-up takes a processor from the traffic; but a focus's chart has to move."""
+        if self._focus is not None:
+            return SHORTEST_READ_S
+        reads = math.ceil(self._interval_s / LONGEST_READ_S)
+        return max(SHORTEST_READ_S, self._interval_s / reads)
 
     def _take_requests(self) -> bool:
         """Whether a setter was called: its answer is a snapshot at once."""
@@ -111,10 +120,10 @@ class Collector:
 
     def _read(self) -> None:
         now = time.monotonic()
-        begin = now >= self._next_interval - READ_PERIOD_S / 2
+        begin = now >= self._next_interval
         batch = self._source.read(begin)
         if begin:
-            self._next_interval = now + max(READ_PERIOD_S, self._interval_records / RECORDS_PER_S)
+            self._next_interval = now + max(0.9 * SHORTEST_READ_S, self._interval_records / RECORDS_PER_S)
             self._interval_records = 0
         self._interval_records += len(batch.records)
         self._lost = batch.lost

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.focus import FocusLog
 from tcptop_rtt.history import CELL_NS, CELLS, History, Indices
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records
 
 CLOSED_SHOWN_NS = 5_000_000_000
 
@@ -188,7 +188,7 @@ class Connections:
         has_port = records["lport"] != 0
         rows["lport"][indices[has_port]] = records["lport"][has_port]
         # What a scan has found out of an older connection stays.
-        told = records["direction"] != 0
+        told = records["direction"] != Direction.UNKNOWN
         rows["direction"][indices[told]] = records["direction"][told]
         rows["min_rtt_us"][indices] = np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"])
         self._hidden["port_chosen"][indices] = records["port_chosen"] != 0
@@ -247,11 +247,13 @@ class Connections:
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
         rows = self._rows
-        unknown = np.flatnonzero(self._hidden["used"] & (rows["direction"] == 0))
+        unknown = np.flatnonzero(self._hidden["used"] & (rows["direction"] == Direction.UNKNOWN))
         listening = _port_keys(listeners["netns"], listeners["lport"])
         accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
         chosen = self._hidden["port_chosen"][unknown]
-        rows["direction"][unknown] = np.where(chosen, 1, np.where(accepted, 2, 0))
+        rows["direction"][unknown] = np.where(
+            chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN)
+        )
 
     def unheld_socks(self) -> dict[int, int]:
         """Live connections that no descriptor holds: socket to id. Their end may have been missed."""

@@ -18,9 +18,6 @@
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
-/* How many intervals after an accept readers are asked for their name. */
-#define NAMING_INTERVALS	20
-
 #define READ(dst, src)		bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src))
 
 /* What a record is about; mirrored by Kind in sources/record.py. */
@@ -144,28 +141,21 @@ struct connection {
 };
 _Static_assert(sizeof(struct connection) == 96, "padding is explicit");
 
-/* Written by user space only; mirrored by Control in sources/record.py. */
+/* Shared memory with user space; mirrored by CONTROL in sources/record.py. */
 struct control {
-	u32	interval;		/* counts up, once per interval */
+	u32	interval;		/* user space counts it up, once per interval */
 	u32	pad;
-	u64	focus;			/* the socket whose every ACK is wanted */
+	u64	focus;			/* user space sets the socket whose every ACK it wants */
+	u64	lost;			/* records that found no room, counted here */
 };
-_Static_assert(sizeof(struct control) == 16, "keep Control in sources/record.py in step");
-
-/* Counted per CPU; mirrored by Counters in sources/record.py. */
-struct counters {
-	u64	records_lost;		/* no room in the ring buffer */
-	u64	ids;
-};
-_Static_assert(sizeof(struct counters) == 16, "keep Counters in sources/record.py in step");
+_Static_assert(sizeof(struct control) == 24, "keep CONTROL in sources/record.py in step");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_TABLE("lru_hash", u64, struct connection, connections, MAX_CONNECTIONS);
 /* An array, as its look-up costs a segment nothing; each socket has one seat that it may find taken. */
 BPF_ARRAY(meters, struct meter, 1 << METER_BITS);
-BPF_ARRAY(controls, struct control, 1);
-BPF_ARRAY(last_accept, u32, 1);
-BPF_PERCPU_ARRAY(counters, struct counters, 1);
+BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
+BPF_PERCPU_ARRAY(ids, u64, 1);
 BPF_PERCPU_ARRAY(scratch, struct entry, 1);
 
 static __always_inline bool is_tcp(struct sock *sk)
@@ -444,14 +434,14 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 static __always_inline struct record *reserve(void)
 {
 	struct record *r = records.ringbuf_reserve(sizeof(struct record));
-	struct counters *count;
+	struct control *control;
 	int zero = 0;
 
 	if (r)
 		return r;
-	count = counters.lookup(&zero);
-	if (count)
-		count->records_lost++;
+	control = controls.lookup(&zero);
+	if (control)
+		__sync_fetch_and_add(&control->lost, 1);
 	return NULL;
 }
 
@@ -492,13 +482,13 @@ static __always_inline void start_meter(struct meter *m, struct sock *sk)
 static __always_inline void begin(struct connection *c, struct sock *sk,
 				  enum direction direction, bool born_seen)
 {
-	struct counters *count;
 	int zero = 0;
+	u64 *id;
 
 	__builtin_memset(c, 0, sizeof(*c));
-	count = counters.lookup(&zero);
-	if (count)
-		c->id = ++count->ids << 12 | (bpf_get_smp_processor_id() & 0xfff);
+	id = ids.lookup(&zero);
+	if (id)
+		c->id = ++*id << 12 | (bpf_get_smp_processor_id() & 0xfff);
 	c->born_ns = bpf_ktime_get_ns();
 	c->direction = direction;
 	c->born_seen = born_seen;
@@ -688,17 +678,6 @@ int on_tcp_probe(struct bpf_raw_tracepoint_args *ctx)
 }
 #endif
 
-/* Readers of accepted sockets are asked for their name for a while after this. */
-static __always_inline void remember_accept(void)
-{
-	struct control *control;
-	int zero = 0;
-
-	control = controls.lookup(&zero);
-	if (control)
-		last_accept.update(&zero, &control->interval);
-}
-
 /* No interval will follow the last one, so its samples go out with the end. */
 static __always_inline void read_last_samples(struct record *r, struct sock *sk,
 					      struct connection *c)
@@ -730,8 +709,6 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		direction = DIRECTION_IN;
 	if (direction) {
 		c = give_birth(sk, direction);
-		if (direction == DIRECTION_IN)
-			remember_accept();
 	} else {
 		c = connections.lookup(&key);
 		kind = after == BPF_TCP_CLOSE ? KIND_CLOSE : KIND_STATE;
@@ -752,21 +729,17 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* A reader names the owner of an accepted socket before the next pass of the iterator does. */
+/*
+ * A reader names the owner of an accepted socket before the next scan does.
+ * Attached only while connections are being accepted, as every read comes by.
+ */
 int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
 	struct connection *c;
-	struct control *control;
 	struct record *r;
 	u64 key = (u64)sk;
-	u32 *accepted;
-	int zero = 0;
 
-	control = controls.lookup(&zero);
-	accepted = last_accept.lookup(&zero);
-	if (!control || !accepted || control->interval - *accepted > NAMING_INTERVALS)
-		return 0;
 	c = connections.lookup(&key);
 	if (!c || c->tgid || !locked_by_current(sk))
 		return 0;

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.sources.netns import network_namespace_of
-from tcptop_rtt.sources.record import CONTROL, ENTRY, RECORD, Batch, Records
+from tcptop_rtt.sources.record import CONTROL, ENTRY, RECORD, Batch, Direction, Kind, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.program import Program
+
+
+READERS_WATCHED_S = 2.0
+"""After the latest accept."""
 
 
 class Probe:
@@ -27,9 +34,11 @@ class Probe:
         self.hook = program.hook
         self.hook_note = program.hook_note
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
-        self._control = np.zeros(1, CONTROL)
+        self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
+        self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._unheld_found = False
-        self._next_interval()
+        self._readers_watched_until = 0.0
+        self._control["interval"] += 1
 
     def read(self, begin_interval: bool = True) -> Batch:
         """Take what is in the ring buffer.
@@ -37,8 +46,21 @@ class Probe:
         :param begin_interval: from now on each socket may send its record of the interval that ends
         """
         if begin_interval:
-            self._next_interval()
-        return Batch(self._ring.read(), self._program.lost())
+            self._control["interval"] += 1
+        records = self._ring.read()
+        self._watch_readers(records)
+        return Batch(records, int(self._control["lost"][0]))
+
+    def _watch_readers(self, records: Records) -> None:
+        """While connections are being accepted; what lives long is named by a scan, the rest at its end."""
+        now = time.monotonic()
+        watched = self._readers_watched_until > 0
+        if ((records["kind"] == Kind.OPEN) & (records["direction"] == Direction.IN)).any():
+            self._readers_watched_until = now + READERS_WATCHED_S
+        elif now > self._readers_watched_until:
+            self._readers_watched_until = 0.0
+        if watched != (self._readers_watched_until > 0):
+            self._program.watch_readers(not watched)
 
     def scan(self) -> Records:
         """One pass over every open TCP socket: of dtype ``ENTRY``, one per descriptor, shape (N,)."""
@@ -68,15 +90,12 @@ class Probe:
     def focus(self, sock: int) -> None:
         """Report every ACK of this socket from now on; 0: of none."""
         self._control["focus"] = sock
-        self._program.write_control(self._control.tobytes())
-
-    def _next_interval(self) -> None:
-        self._control["interval"] += 1
-        self._program.write_control(self._control.tobytes())
 
     def close(self) -> None:
         """Detach everything."""
         self._ring.close()
+        del self._control
+        self._control_page.close()
         self._program.close()
 
 

@@ -27,9 +27,9 @@ _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one 
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
 _FENTRY_PROGRAM = b"kfunc__tcp_rcv_established"
+_READ_TRACEPOINT = b"tcp_rcv_space_adjust"
 _TRACEPOINTS = {
     b"inet_sock_set_state": b"on_set_state",
-    b"tcp_rcv_space_adjust": b"on_rcv_space_adjust",
     b"tcp_retransmit_skb": b"on_retransmit",
 }
 
@@ -62,8 +62,7 @@ class Program:
             raise
         self.ring_bytes = RING_BYTES
         self.ring_fd: int = self._module[b"records"].map_fd
-        self._controls = self._module[b"controls"]
-        self._counters = self._module[b"counters"]
+        self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
 
     def _attach(self) -> None:
@@ -99,13 +98,12 @@ class Program:
             raise TcptopError(f"iter/{target} is refused: {os.strerror(-link_fd)}")
         return link_fd
 
-    def write_control(self, control: bytes) -> None:
-        """Replace the one ``struct control``."""
-        self._controls[ctypes.c_int(0)] = self._controls.Leaf.from_buffer_copy(control)
-
-    def lost(self) -> int:
-        """Records that found no room, since the start."""
-        return sum(counters.records_lost for counters in self._counters[ctypes.c_int(0)])
+    def watch_readers(self, watch: bool) -> None:
+        """Let every read of a socket that nobody is known to own name its process, or no longer."""
+        if watch:
+            self._attach_tracepoint(_READ_TRACEPOINT, b"on_rcv_space_adjust")
+        else:
+            self._module.detach_raw_tracepoint(_READ_TRACEPOINT)
 
     def connection_at(self, sock: int) -> int | None:
         """The id of the connection that the kernel side has for a socket."""

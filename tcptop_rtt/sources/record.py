@@ -27,6 +27,14 @@ class Kind(IntEnum):
     ENTRY = 7
 
 
+class Direction(IntEnum):
+    """Who opened a connection: ``enum direction`` in probe.bpf.c."""
+
+    UNKNOWN = 0
+    OUT = 1
+    IN = 2
+
+
 RECORD = np.dtype(
     [
         ("id", "u8"),
@@ -95,10 +103,10 @@ ENTRY = np.dtype(
 )
 """What a scan tells of each descriptor: a record and more."""
 
-CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8")])
-COUNTERS = np.dtype([("records_lost", "u8"), ("ids", "u8")])
+CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
+"""Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize, COUNTERS.itemsize) != (184, 288, 16, 16):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (184, 288, 24):
     raise AssertionError("record.py and probe.bpf.c differ")
 
 
