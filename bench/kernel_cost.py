@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import time
 
 from bcc import BPF
 
@@ -16,6 +17,8 @@ from bench.tools import PingPong, bpf_stats, programs_of, tcptop
 
 CONNECTIONS = 8
 SECONDS = 2.0
+WARM_UP_S = 3.0
+"""Connections this old are nothing new to the program."""
 ROUNDS = 11
 
 _EMPTY = "int empty(void *ctx) { return 0; }"
@@ -25,9 +28,9 @@ def speed_ratio(traffic: PingPong) -> float:
     """Round trips per second with the program on, as a part of those with it off."""
     on, off = [], []
     for _ in range(ROUNDS):
-        off.append(traffic.rate(CONNECTIONS, SECONDS))
+        off.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
         with tcptop():
-            on.append(traffic.rate(CONNECTIONS, SECONDS))
+            on.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
     with_it, without = statistics.median(on), statistics.median(off)
     print(f"round trips/s, median of {ROUNDS}: on {with_it:,.0f}, off {without:,.0f}")
     return with_it / without
@@ -42,6 +45,7 @@ def time_ratio(traffic: PingPong) -> float:
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     with tcptop("--source", "tcp_probe") as process, bpf_stats():
         traffic.rate(CONNECTIONS, SECONDS)
+        time.sleep(WARM_UP_S)
         before = {**programs_of(process.pid), **programs_of(os.getpid())}
         traffic.rate(CONNECTIONS, 3 * SECONDS)
         after = {**programs_of(process.pid), **programs_of(os.getpid())}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Request and response over loopback, on many connections at once, as fast as
- * they go: pingpong CONNECTIONS SECONDS prints the round trips made.
+ * they go: pingpong CONNECTIONS SECONDS [WARM_UP] prints the round trips made
+ * in SECONDS, after as many of warming up as are given.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -97,8 +98,8 @@ int main(int argc, char **argv)
 	int connections, listener, epoll;
 	pid_t server;
 
-	if (argc != 3)
-		errx(2, "usage: pingpong CONNECTIONS SECONDS");
+	if (argc < 3 || argc > 4)
+		errx(2, "usage: pingpong CONNECTIONS SECONDS [WARM_UP]");
 	connections = atoi(argv[1]);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -122,6 +123,8 @@ int main(int argc, char **argv)
 		if (write(fd, "x", 1) != 1)
 			err(1, "write");
 	}
+	if (argc == 4)
+		play(epoll, atof(argv[3]));
 	printf("%ld\n", play(epoll, atof(argv[2])));
 	kill(server, SIGKILL);
 	return 0;

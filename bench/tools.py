@@ -23,15 +23,10 @@ class PingPong:
         source = Path(__file__).with_name("pingpong.c")
         subprocess.run(["cc", "-O2", "-Wall", "-o", self._program, str(source)], check=True)
 
-    def start(self, connections: int, seconds: float) -> subprocess.Popen[str]:
-        """Begin to play; the round trips are what it prints in the end."""
-        return subprocess.Popen(
-            [self._program, str(connections), str(seconds)], stdout=subprocess.PIPE, text=True
-        )
-
-    def rate(self, connections: int, seconds: float) -> float:
+    def rate(self, connections: int, seconds: float, warm_up_s: float = 0.0) -> float:
         """Round trips per second."""
-        output, _ = self.start(connections, seconds).communicate()
+        command = [self._program, str(connections), str(seconds), str(warm_up_s)]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return int(output) / seconds
 
 

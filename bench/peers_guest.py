@@ -1,0 +1,232 @@
+"""What bench.peers runs inside the guest: each tool in turn on the same traffic."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bcc import BPF
+
+from bench.tools import PingPong, bpf_stats
+
+CONNECTIONS = 8
+OURS = "tcptop-rtt (fentry)"
+_OUR_COMMAND = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1", "--source"]
+TOOLS = {
+    OURS: [*_OUR_COMMAND, "fentry"],
+    "tcptop-rtt (tcp_probe)": [*_OUR_COMMAND, "tcp_probe"],
+    "bcc tcptop": ["/usr/sbin/tcptop-bpfcc", "-C", "1"],
+    "bcc tcprtt": ["/usr/sbin/tcprtt-bpfcc", "-i", "1"],
+    "libbpf-tools tcptop": ["/usr/sbin/tcptop", "-C", "1"],
+    "libbpf-tools tcprtt": ["/usr/sbin/tcprtt", "-i", "1"],
+}
+PER_CONNECTION = ("bcc tcptop", "libbpf-tools tcptop")
+"""Those peers that tell connections apart."""
+
+_EMPTY = {
+    "empty raw tracepoint": b"int empty(void *ctx) { return 0; }",
+    "empty fentry": b"KFUNC_PROBE(tcp_rcv_established) { return 0; }",
+    "empty kprobe": b"int empty(void *ctx) { return 0; }",
+}
+_START_LIMIT_S = 240.0
+_LIBBPF = ctypes.CDLL("libbcc.so.0", use_errno=True)  # libbpf comes with it
+Counts = dict[int, tuple[int, int]]
+
+
+class _ProgramInfo(ctypes.Structure):
+    """The end of ``struct bpf_prog_info``, of include/uapi/linux/bpf.h."""
+
+    _fields_ = (
+        ("before", ctypes.c_uint64 * 24),
+        ("run_time_ns", ctypes.c_uint64),
+        ("run_cnt", ctypes.c_uint64),
+    )
+
+
+def programs() -> Counts:
+    """Nanoseconds and runs so far of every BPF program of the machine."""
+    found: Counts = {}
+    number = ctypes.c_uint32(0)
+    while not _LIBBPF.bpf_prog_get_next_id(number, ctypes.byref(number)):
+        fd = _LIBBPF.bpf_prog_get_fd_by_id(number)
+        if fd >= 0:
+            info = _ProgramInfo()
+            length = ctypes.c_uint32(ctypes.sizeof(info))
+            _LIBBPF.bpf_obj_get_info_by_fd(fd, ctypes.byref(info), ctypes.byref(length))
+            os.close(fd)
+            found[number.value] = (info.run_time_ns, info.run_cnt)
+    return found
+
+
+def _time_ns(counts: Counts, others: Counts) -> int:
+    return sum(nanoseconds for number, (nanoseconds, _) in counts.items() if number not in others)
+
+
+def segments() -> int:
+    """That the kernel has received so far."""
+    names, values = (
+        line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if "Tcp:" in line
+    )
+    return int(values[names.index("InSegs")])
+
+
+@contextmanager
+def _trickle() -> Iterator[None]:
+    """A few segments all the time, so that what is attached runs."""
+    done = threading.Event()
+
+    def talk() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname())
+            server, _ = listener.accept()
+        with client, server:
+            while not done.wait(0.01):
+                client.sendall(b"x")
+                server.recv(1)
+                server.sendall(b"x")
+                client.recv(1)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+class ToolError(Exception):
+    """A tool that does not run here; its last words."""
+
+
+def _wait_until_running(process: subprocess.Popen[bytes], others: Counts) -> float:
+    """Seconds until a program of the tool's was at work; one that is there for a moment is a trial."""
+    began = time.monotonic()
+    seen: Counts = {}
+    seen_s = 0.0
+    while process.poll() is None and time.monotonic() < began + _START_LIMIT_S:
+        now_s, now = time.monotonic() - began, programs()
+        if any(now.get(number, (0, 0))[1] > runs > 0 for number, (_, runs) in seen.items()):
+            return seen_s
+        seen = {number: counts for number, counts in now.items() if number not in others}
+        seen_s = now_s
+        time.sleep(0.02)
+    raise ToolError("no program of it ran")
+
+
+@contextmanager
+def _running(command: list[str], others: Counts) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """A tool at work, and the seconds from its exec until it was."""
+    with (
+        tempfile.TemporaryFile() as says,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=says) as process,
+    ):
+        try:
+            with bpf_stats(), _trickle():
+                started = _wait_until_running(process, others)
+            yield process, started
+        except ToolError as error:
+            says.seek(0)
+            words = [line for line in says.read().decode().splitlines() if "error" in line]
+            raise ToolError(words[0].strip() if words else str(error)) from None
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _resident_mib(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()
+    return int(fields[0]) / 1024
+
+
+def _cost(traffic: PingPong, others: Counts, seconds: float) -> float:
+    """Nanoseconds of the programs per segment received."""
+    with bpf_stats():
+        traffic.rate(CONNECTIONS, seconds / 4)
+        before, received = programs(), segments()
+        traffic.rate(CONNECTIONS, seconds)
+        after, received = programs(), segments() - received
+    return (_time_ns(after, others) - _time_ns(before, others)) / received
+
+
+def _trip_ns(traffic: PingPong, seconds: float, rounds: int) -> float:
+    return 1e9 / statistics.median(traffic.rate(CONNECTIONS, seconds) for _ in range(rounds))
+
+
+def measure(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[str, Any]:
+    """One tool's row."""
+    others = programs()
+    without = _trip_ns(traffic, seconds, rounds)
+    try:
+        starts = []
+        if rounds > 1:
+            with _running(TOOLS[name], others) as (_, started):
+                starts.append(started)  # its files are cached after this
+        with _running(TOOLS[name], others) as (process, started):
+            starts.append(started)
+            time.sleep(2)  # what it does once, at its start, is over
+            resident = _resident_mib(process.pid)
+            cost = _cost(traffic, others, seconds)
+            with_it = _trip_ns(traffic, seconds, rounds)
+    except ToolError as error:
+        return {"failed": str(error)}
+    return {
+        "ns_per_segment": cost,
+        "ns_per_trip": with_it - without,
+        "start_s": min(starts),
+        "resident_mib": resident,
+        "speed": without / with_it,
+    }
+
+
+def measure_empty(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[str, Any]:
+    """The row of a program that does nothing: what its way of attaching costs by itself."""
+    from tcptop_rtt.sources.btf import kernel_source
+
+    others = programs()
+    without = _trip_ns(traffic, seconds, rounds)
+    with kernel_source():
+        module = BPF(text=_EMPTY[name])
+    if "tracepoint" in name:
+        module.attach_raw_tracepoint(b"tcp_probe", b"empty")
+    elif "kprobe" in name:
+        module.attach_kprobe(event=b"tcp_rcv_established", fn_name=b"empty")
+    cost = _cost(traffic, others, seconds)
+    with_it = _trip_ns(traffic, seconds, rounds)
+    module.cleanup()
+    return {"ns_per_segment": cost, "ns_per_trip": with_it - without}
+
+
+def main() -> None:
+    """Measure all, and leave the rows where the host looks for them."""
+    counting = "--counting" in sys.argv
+    seconds, rounds = (0.3, 1) if counting else (2.0, 3)
+    traffic = PingPong()
+    rows: dict[str, Any] = {"kernel": {"release": os.uname().release}}
+    for name in TOOLS:
+        rows[name] = measure(name, traffic, seconds, rounds)
+        print(name, rows[name], flush=True)
+    if counting:
+        for name in _EMPTY:
+            rows[name] = measure_empty(name, traffic, seconds, rounds)
+            print(name, rows[name], flush=True)
+    Path("/run/lab/results/peers.json").write_text(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
