@@ -70,8 +70,8 @@ def main() -> None:
             (link.a, _server(_LOOPBACK, 6379, "cache")),
         ):
             process = link.run(netns, sys.executable, "-c", code)
-            assert process.stdout
-            process.stdout.readline()
+            if process.stdout:
+                process.stdout.readline()
             started.append(process)
         for name, port, hosts, pause in (
             ("api", 5432, _WIRE, 0.2),
@@ -79,9 +79,8 @@ def main() -> None:
             ("api", 6379, _LOOPBACK, 0.1),
             ("cron", 6379, _LOOPBACK[:1], 2),
         ):
-            started.append(
-                link.run(link.a, sys.executable, "-c", _TALK.format(name=name, port=port, hosts=hosts, pause=pause))
-            )
+            code = _TALK.format(name=name, port=port, hosts=hosts, pause=pause)
+            started.append(link.run(link.a, sys.executable, "-c", code))
         probe = Probe(Program())
         try:
             picture = asyncio.run(_picture(Collector(probe, 0.5)))
