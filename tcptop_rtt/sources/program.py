@@ -26,6 +26,8 @@ RING_BYTES = 1 << 22
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
+_BPF_TRACE_FENTRY = 24  # include/uapi/linux/bpf.h
+
 _FENTRY_PROGRAM = b"kfunc__tcp_rcv_established"
 _READ_TRACEPOINT = b"tcp_rcv_space_adjust"
 _TRACEPOINTS = {
@@ -139,24 +141,51 @@ def _choose_hook(source: str) -> tuple[str, str]:
     """
     if source == "tcp_probe":
         return source, ""
-    instructions = (ctypes.c_uint64 * 2)(0xB7, 0x95)  # r0 = 0; exit
-    with _quiet_stderr():
-        program_fd = libbcc.lib.bcc_prog_load(
-            BPF.TRACING, _FENTRY_PROGRAM, instructions, ctypes.sizeof(instructions), b"GPL", 0, 0, None, 0
-        )
-        error = ctypes.get_errno()
-        link_fd = libbcc.lib.bpf_attach_kfunc(program_fd) if program_fd >= 0 else -1
-        if program_fd >= 0 > link_fd:
-            error = ctypes.get_errno()
-    for fd in (program_fd, link_fd):
-        if fd >= 0:
-            os.close(fd)
-    if link_fd >= 0:
+    error = _try_fentry()
+    if not error:
         return "fentry", ""
     note = f"fentry is refused: {_cause(OSError(error, os.strerror(error)))}"
     if source == "fentry":
         raise TcptopError(f"{note}; use --source tcp_probe")
     return "tcp_probe", note
+
+
+class _LoadOptions(ctypes.Structure):
+    """The beginning of libbpf's ``struct bpf_prog_load_opts``, as far as it is used."""
+
+    _fields_ = (
+        ("size", ctypes.c_size_t),
+        ("attempts", ctypes.c_int),
+        ("expected_attach_type", ctypes.c_int),
+        ("prog_btf_fd", ctypes.c_uint32),
+        ("prog_flags", ctypes.c_uint32),
+        ("prog_ifindex", ctypes.c_uint32),
+        ("kern_version", ctypes.c_uint32),
+        ("attach_btf_id", ctypes.c_uint32),
+        ("attach_prog_fd", ctypes.c_uint32),
+    )
+
+
+def _try_fentry() -> int:
+    """Attach a program that does nothing, and take it off again; 0, or why not, as an error number."""
+    lib = libbcc.lib
+    with _quiet_stderr():
+        function_id = lib.libbpf_find_vmlinux_btf_id(b"tcp_rcv_established", _BPF_TRACE_FENTRY)
+        if function_id < 0:
+            return -int(function_id)
+        options = _LoadOptions(ctypes.sizeof(_LoadOptions), 0, _BPF_TRACE_FENTRY, attach_btf_id=function_id)
+        instructions = (ctypes.c_uint64 * 2)(0xB7, 0x95)  # r0 = 0; exit
+        program_fd = lib.bpf_prog_load(
+            BPF.TRACING, b"try_fentry", b"GPL", instructions, ctypes.c_size_t(2), ctypes.byref(options)
+        )
+        if program_fd < 0:
+            return -int(program_fd)
+        link_fd = lib.bpf_raw_tracepoint_open(None, program_fd)
+    os.close(program_fd)
+    if link_fd < 0:
+        return -int(link_fd)
+    os.close(link_fd)
+    return 0
 
 
 def _compile(hook: str) -> _Module:
