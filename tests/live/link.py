@@ -2,16 +2,16 @@
 
 Run as a program it is the wire: it holds every packet back, and drops them all while told to.
 
-    python link.py NETNS_A NETNS_B DELAY_MS
+    python link.py PID_A PID_B DELAY_MS
 
-It prints ``ready`` once packets flow. SIGUSR1 cuts the wire, SIGUSR2 mends it.
+The namespaces are those of two processes. It prints ``ready`` once packets flow. SIGUSR1 cuts the
+wire, SIGUSR2 mends it.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
-import ctypes
 import fcntl
 import os
 import select
@@ -21,38 +21,43 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
+
+from tcptop_rtt.sources.netns import network_namespace_of
 
 _TUNSETIFF = 0x400454CA  # include/uapi/linux/if_tun.h
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
-_CLONE_NEWNET = 0x40000000
 
 ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 """IPv4 and IPv6 address of each end."""
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True)
-
-
 class Link:
-    """Two namespaces joined by a wire that takes ``delay_ms`` each way; removed at the end."""
+    """Two namespaces joined by a wire that takes ``delay_ms`` each way.
+
+    ``a`` and ``b`` are processes that do nothing but hold them: nothing of it outlives the test.
+    """
 
     def __init__(self, delay_ms: float) -> None:
         self._delay_ms = delay_ms
-        self.a, self.b = (f"tcptop-test-{os.getpid()}-{end}" for end in "ab")
 
     def __enter__(self) -> Link:
-        for end, netns in (("a", self.a), ("b", self.b)):
-            _ip("netns", "add", netns)
-            _ip("-n", netns, "link", "set", "lo", "up")
-            _ip("-n", netns, "tuntap", "add", "wire", "mode", "tun")
+        self.a, self.b = _hold_namespace(), _hold_namespace()
+        for end, holder in (("a", self.a), ("b", self.b)):
             v4, v6 = ADDRESSES[end]
-            _ip("-n", netns, "address", "add", f"{v4}/24", "dev", "wire")
-            _ip("-n", netns, "address", "add", f"{v6}/64", "dev", "wire", "nodad")
-            _ip("-n", netns, "link", "set", "wire", "up")
+            for command in (
+                "link set lo up",
+                "tuntap add wire mode tun",
+                f"address add {v4}/24 dev wire",
+                f"address add {v6}/64 dev wire nodad",
+                "link set wire up",
+            ):
+                subprocess.run([*_inside(holder), "ip", *command.split()], check=True)
         self._wire = subprocess.Popen(
-            [sys.executable, __file__, self.a, self.b, str(self._delay_ms)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.live.link", str(self.a.pid), str(self.b.pid), str(self._delay_ms)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._wire.stdout
         assert self._wire.stdout.readline() == "ready\n"
@@ -61,16 +66,15 @@ class Link:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._wire.kill()
-        self._wire.wait()
-        for netns in (self.a, self.b):
-            _ip("netns", "delete", netns)
+        for process in (self._wire, self.a, self.b):
+            process.kill()
+            process.wait()
 
-    def run(self, netns: str, *command: str) -> subprocess.Popen[str]:
-        """Start a program inside one of the namespaces."""
-        # ip replaces itself with the command, so the process is the command's own.
+    def run(self, end: subprocess.Popen[bytes], *command: str) -> subprocess.Popen[str]:
+        """Start a program in the namespace of ``a`` or ``b``."""
+        # nsenter replaces itself with the command, so the process is the command's own.
         return subprocess.Popen(
-            ["ip", "netns", "exec", netns, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*_inside(end), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def cut(self) -> None:
@@ -88,12 +92,26 @@ class Link:
         self._wire.send_signal(signal.SIGCONT)
 
 
-def _open_tun(netns: str) -> int:
-    with open(f"/run/netns/{netns}", "rb") as namespace:
-        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"wire", _IFF_TUN | _IFF_NO_PI))
+def _hold_namespace() -> subprocess.Popen[bytes]:
+    # "ip netns" would need a mount, which a chroot does not allow.
+    holder = subprocess.Popen(["unshare", "--net", "setpriv", "--pdeathsig", "KILL", "sleep", "infinity"])
+    ours = os.readlink("/proc/self/ns/net")
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{holder.pid}/comm").read_text() != "sleep\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert os.readlink(f"/proc/{holder.pid}/ns/net") != ours
+    return holder
+
+
+def _inside(holder: subprocess.Popen[bytes]) -> tuple[str, ...]:
+    return ("nsenter", f"--net=/proc/{holder.pid}/ns/net")
+
+
+def _open_tun(pid: int) -> int:
+    with network_namespace_of(pid):
+        tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"wire", _IFF_TUN | _IFF_NO_PI))
     return tun
 
 
@@ -126,4 +144,4 @@ def _carry(tuns: tuple[int, int], delay_s: float) -> None:
 
 
 if __name__ == "__main__":
-    _carry((_open_tun(sys.argv[1]), _open_tun(sys.argv[2])), float(sys.argv[3]) / 1000)
+    _carry((_open_tun(int(sys.argv[1])), _open_tun(int(sys.argv[2]))), float(sys.argv[3]) / 1000)

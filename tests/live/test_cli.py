@@ -173,8 +173,9 @@ def test_without_bcc_the_distributions_package_is_named() -> None:
 
 def _in_own_mounts(mount: str) -> tuple[str, ...]:
     """Starts a program that has an empty directory at this place."""
-    script = f'mount -t tmpfs none {mount} && exec "$@"'
-    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
+    # Only /sys is made private, as / is no mount in a chroot.
+    script = f'mount --make-rprivate /sys && mount -t tmpfs none {mount} && exec "$@"'
+    return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
 
 
 def test_a_kernel_without_type_information_is_told_as_such() -> None:
@@ -307,7 +308,7 @@ def test_a_signal_ends_it_in_order_and_nothing_stays_in_the_kernel(
         process.send_signal(number)
         out, err = process.communicate(timeout=END_S)
     assert (process.returncode, err) == (0, "")
-    assert out.endswith("\n")
+    assert not out or out.endswith("\n")
     if options:
         assert set(json.loads(out.splitlines()[-1])) == {"event", "lost"}
     assert becomes(lambda: not remaining(objects))
