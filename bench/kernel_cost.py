@@ -25,15 +25,19 @@ _EMPTY = "int empty(void *ctx) { return 0; }"
 
 
 def speed_ratio(traffic: PingPong) -> float:
-    """Round trips per second with the program on, as a part of those with it off."""
-    on, off = [], []
+    """Round trips per second with the program on, as a part of those with it off before and after."""
+    ratios, on = [], []
+    off = [traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S)]
     for _ in range(ROUNDS):
-        off.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
         with tcptop():
             on.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
-    with_it, without = statistics.median(on), statistics.median(off)
-    print(f"round trips/s, median of {ROUNDS}: on {with_it:,.0f}, off {without:,.0f}")
-    return with_it / without
+        off.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
+        ratios.append(on[-1] / statistics.mean(off[-2:]))
+    print(
+        f"round trips/s, median of {ROUNDS}: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}"
+    )
+    print(f"all ratios: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
+    return statistics.median(ratios)
 
 
 def time_ratio(traffic: PingPong) -> float:
