@@ -33,9 +33,7 @@ def speed_ratio(traffic: PingPong) -> float:
             on.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
         off.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
         ratios.append(on[-1] / statistics.mean(off[-2:]))
-    print(
-        f"round trips/s, median of {ROUNDS}: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}"
-    )
+    print(f"round trips/s, medians: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}")
     print(f"all ratios: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
     return statistics.median(ratios)
 

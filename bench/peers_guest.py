@@ -40,7 +40,7 @@ _EMPTY = {
     "empty fentry": b"KFUNC_PROBE(tcp_rcv_established) { return 0; }",
     "empty kprobe": b"int empty(void *ctx) { return 0; }",
 }
-_START_LIMIT_S = 240.0
+_START_LIMIT_S, _TRIAL_S = 240.0, 0.5
 _LIBBPF = ctypes.CDLL("libbcc.so.0", use_errno=True)  # libbpf comes with it
 Counts = dict[int, tuple[int, int]]
 
@@ -114,14 +114,14 @@ class ToolError(Exception):
 def _wait_until_running(process: subprocess.Popen[bytes], others: Counts) -> float:
     """Seconds until a program of the tool's was at work; one that is there for a moment is a trial."""
     began = time.monotonic()
-    seen: Counts = {}
-    seen_s = 0.0
+    first_ran: dict[int, tuple[float, int]] = {}
     while process.poll() is None and time.monotonic() < began + _START_LIMIT_S:
-        now_s, now = time.monotonic() - began, programs()
-        if any(now.get(number, (0, 0))[1] > runs > 0 for number, (_, runs) in seen.items()):
-            return seen_s
-        seen = {number: counts for number, counts in now.items() if number not in others}
-        seen_s = now_s
+        now_s = time.monotonic() - began
+        ran = {number: runs for number, (_, runs) in programs().items() if runs and number not in others}
+        for number, runs in ran.items():
+            since_s, runs_then = first_ran.setdefault(number, (now_s, runs))
+            if runs > runs_then and now_s > since_s + _TRIAL_S:
+                return min(first_ran[number][0] for number in ran)
         time.sleep(0.02)
     raise ToolError("no program of it ran")
 
