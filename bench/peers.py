@@ -99,12 +99,9 @@ def verdicts(rows: dict[str, Row], counting: bool) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Measure both ways; write and print the tables."""
-    timed, counted = measure(counting=False), measure(counting=True)
-    kernel = timed.pop("kernel")["release"]
-    counted.pop("kernel")
-    text = [
+def report(kernel: str, timed: dict[str, Row], counted: dict[str, Row]) -> str:
+    """Both tables, as Markdown."""
+    lines = [
         f"# The program and its peers under Linux {kernel}",
         "",
         f"Written by `./setup bench-peers`. Loopback ping-pong on {CONNECTIONS} connections, each tool",
@@ -124,12 +121,25 @@ def main() -> None:
         *verdicts(timed, counting=False),
         "",
     ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure both ways; write and print the tables."""
+    timed, counted = measure(counting=False), measure(counting=True)
+    kernel = timed.pop("kernel")["release"]
+    counted.pop("kernel")
+    write(kernel, timed, counted)
+
+
+def write(kernel: str, timed: dict[str, Row], counted: dict[str, Row]) -> None:
+    """Leave the results as a table and as JSON."""
+    text = report(kernel, timed, counted)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "peers.md").write_text("\n".join(text))
-    (RESULTS / "peers.json").write_text(
-        json.dumps({"kernel": kernel, "timed": timed, "counted": counted}, indent=1) + "\n"
-    )
-    print("\n".join(text))
+    (RESULTS / "peers.md").write_text(text)
+    results = {"kernel": kernel, "timed": timed, "counted": counted}
+    (RESULTS / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(text)
 
 
 if __name__ == "__main__":
