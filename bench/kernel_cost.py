@@ -17,8 +17,6 @@ from bench.tools import PingPong, bpf_stats, programs_of, tcptop
 
 CONNECTIONS = 8
 SECONDS = 2.0
-WARM_UP_S = 3.0
-"""Connections this old are nothing new to the program."""
 ROUNDS = 11
 
 _EMPTY = "int empty(void *ctx) { return 0; }"
@@ -27,11 +25,11 @@ _EMPTY = "int empty(void *ctx) { return 0; }"
 def speed_ratio(traffic: PingPong) -> float:
     """Round trips per second with the program on, as a part of those with it off before and after."""
     ratios, on = [], []
-    off = [traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S)]
+    off = [traffic.rate(CONNECTIONS, SECONDS)]
     for _ in range(ROUNDS):
         with tcptop():
-            on.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
-        off.append(traffic.rate(CONNECTIONS, SECONDS, WARM_UP_S))
+            on.append(traffic.rate(CONNECTIONS, SECONDS))
+        off.append(traffic.rate(CONNECTIONS, SECONDS))
         ratios.append(on[-1] / statistics.mean(off[-2:]))
     print(f"round trips/s, medians: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}")
     print(f"all ratios: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
@@ -45,21 +43,22 @@ def time_ratio(traffic: PingPong) -> float:
     with kernel_source():
         module = BPF(text=_EMPTY)
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
-    with tcptop("--source", "tcp_probe") as process, bpf_stats():
-        traffic.rate(CONNECTIONS, SECONDS)
-        time.sleep(WARM_UP_S)
+    with (
+        tcptop("--source", "tcp_probe") as process,
+        bpf_stats(),
+        traffic.running(CONNECTIONS, 3 * SECONDS),
+    ):
         before = {**programs_of(process.pid), **programs_of(os.getpid())}
-        traffic.rate(CONNECTIONS, 3 * SECONDS)
+        time.sleep(3 * SECONDS)
         after = {**programs_of(process.pid), **programs_of(os.getpid())}
     module.cleanup()
     total = {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in after}
-    segments = total["on_tcp_probe"][1]
+    segments = total["on_segment"][1]
     for name, (nanoseconds, runs) in sorted(total.items()):
         if runs:
             print(f"{name:24} {nanoseconds / runs:8.1f} ns/run {runs / segments:8.3f} runs/segment")
-    empty = total["empty"][0] / total["empty"][1]
-    ours = total["on_tcp_probe"][0] / segments
-    return ours / empty
+    empty_ns, _ = total.pop("empty")
+    return sum(nanoseconds for nanoseconds, _ in total.values()) / empty_ns
 
 
 def main() -> None:

@@ -156,10 +156,9 @@ def _resident_mib(pid: int) -> float:
 
 def _cost(traffic: PingPong, others: Counts, seconds: float) -> float:
     """Nanoseconds of the programs per segment received."""
-    with bpf_stats():
-        traffic.rate(CONNECTIONS, seconds / 4)
+    with bpf_stats(), traffic.running(CONNECTIONS, seconds):
         before, received = programs(), segments()
-        traffic.rate(CONNECTIONS, seconds)
+        time.sleep(seconds)
         after, received = programs(), segments() - received
     return (_time_ns(after, others) - _time_ns(before, others)) / received
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Request and response over loopback, on many connections at once, as fast as
- * they go: pingpong CONNECTIONS SECONDS [WARM_UP] prints the round trips made
- * in SECONDS, after as many of warming up as are given.
+ * they go: pingpong CONNECTIONS SECONDS [WAIT] prints the round trips made in
+ * SECONDS. The connections are opened WAIT seconds before.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	pid_t server;
 
 	if (argc < 3 || argc > 4)
-		errx(2, "usage: pingpong CONNECTIONS SECONDS [WARM_UP]");
+		errx(2, "usage: pingpong CONNECTIONS SECONDS [WAIT]");
 	connections = atoi(argv[1]);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 			err(1, "write");
 	}
 	if (argc == 4)
-		play(epoll, atof(argv[3]));
+		usleep(atof(argv[3]) * 1e6);
 	printf("%ld\n", play(epoll, atof(argv[2])));
 	kill(server, SIGKILL);
 	return 0;

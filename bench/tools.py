@@ -7,9 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+SETTLE_S = 3.0
+"""Connections this old are nothing new to any tool."""
 
 _BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
@@ -23,11 +27,19 @@ class PingPong:
         source = Path(__file__).with_name("pingpong.c")
         subprocess.run(["cc", "-O2", "-Wall", "-o", self._program, str(source)], check=True)
 
-    def rate(self, connections: int, seconds: float, warm_up_s: float = 0.0) -> float:
+    def rate(self, connections: int, seconds: float) -> float:
         """Round trips per second."""
-        command = [self._program, str(connections), str(seconds), str(warm_up_s)]
+        command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return int(output) / seconds
+
+    @contextmanager
+    def running(self, connections: int, seconds: float) -> Iterator[None]:
+        """Traffic meanwhile, that ends by itself a second after so many."""
+        command = [self._program, str(connections), str(seconds + 1), str(SETTLE_S)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL):
+            time.sleep(SETTLE_S + 0.5)
+            yield
 
 
 @contextmanager

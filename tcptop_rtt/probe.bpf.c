@@ -113,8 +113,8 @@ _Static_assert(offsetof(struct tcp_rack, rtt_us) == offsetof(struct rack, rtt_us
 _Static_assert(offsetof(struct tcp_rack, end_seq) == offsetof(struct rack, end_seq), "tcp_rack");
 
 /*
- * The RTT samples of one socket in the interval "interval". Only the hook
- * writes here, under the socket's lock.
+ * The RTT samples of one socket in the interval "interval". Written under
+ * the socket's lock only.
  */
 struct meter {
 	u64		sock;		/* 0: free */
@@ -124,7 +124,8 @@ struct meter {
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
-	u8		pad[20];
+	u8		named;		/* its connection's tgid is known */
+	u8		pad[19];
 };
 _Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
 
@@ -451,24 +452,32 @@ static __always_inline void submit(struct record *r)
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* Name the current process as the owner, if it is the one using the socket. */
-static __always_inline void name_owner(struct record *r, struct connection *c)
-{
-	u32 tgid = current_tgid();
-
-	if (!tgid)
-		return;
-	c->tgid = tgid;
-	r->tgid = tgid;
-	read_current_comm(r->comm);
-}
-
 static __always_inline struct rack latest_sample(struct sock *sk)
 {
 	struct rack rack;
 
 	READ(rack, ((struct tcp_sock *)sk)->rack);
 	return rack;
+}
+
+/*
+ * The same where the verifier knows from BTF what sk is: plain loads, which
+ * cost a twentieth of a checked read.
+ */
+static __always_inline bool load_latest_sample(struct rack *rack, struct sock *sk)
+{
+#ifdef CHECKED_READS
+	*rack = latest_sample(sk);
+#else
+	const struct tcp_sock *tp = (const void *)bpf_skc_to_tcp_sock(sk);
+
+	if (!tp)
+		return false;
+	rack->mstamp = tp->rack.mstamp;
+	rack->rtt_us = tp->rack.rtt_us;
+	rack->end_seq = tp->rack.end_seq;
+#endif
+	return true;
 }
 
 static __always_inline void start_meter(struct meter *m, struct sock *sk)
@@ -515,8 +524,8 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 }
 
 /*
- * The only seat in meters that the socket may take. Under fentry the verifier
- * lets nobody multiply a pointer; one with its bytes swapped is a number to it.
+ * The only seat in meters that the socket may take. The verifier lets nobody
+ * multiply what it knows to be a pointer; with its bytes swapped it is a number.
  */
 static __always_inline struct meter *seat_of(struct sock *sk)
 {
@@ -555,6 +564,19 @@ static __always_inline struct meter *meter_of(struct sock *sk, struct connection
 	struct meter *m = seat_of(sk);
 
 	return m && m->sock == (u64)sk ? m : &c->meter;
+}
+
+/* Name the current process as the owner, if it is the one using the socket. */
+static __always_inline void name_owner(struct record *r, struct sock *sk, struct connection *c)
+{
+	u32 tgid = current_tgid();
+
+	if (!tgid)
+		return;
+	c->tgid = tgid;
+	meter_of(sk, c)->named = true;
+	r->tgid = tgid;
+	read_current_comm(r->comm);
 }
 
 /* Of a listener only its port matters: it tells which connections were accepted. */
@@ -621,12 +643,12 @@ static __always_inline void report_segment(struct sock *sk, struct meter *m, boo
  */
 static __always_inline void take_sample(struct sock *sk, struct meter *m)
 {
-	struct rack rack = latest_sample(sk);
 	struct control *control;
+	struct rack rack;
 	bool due, focused;
 	int zero = 0;
 
-	if (same_sample(&rack, &m->rack))
+	if (!load_latest_sample(&rack, sk) || same_sample(&rack, &m->rack))
 		return;
 	m->rack = rack;
 	control = controls.lookup(&zero);
@@ -643,9 +665,14 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 	add_sample(m, rack.rtt_us);
 }
 
-/* Every segment of an established connection comes by here. */
-static __always_inline int on_segment(struct sock *sk)
+/*
+ * Every segment of an established connection comes by here: by fentry of
+ * tcp_rcv_established(), or by the tracepoint that the function begins with.
+ * Both pass the socket first, and tell the verifier its type.
+ */
+int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct sock *sk = (struct sock *)ctx->args[0];
 	struct meter *m = seat_of(sk);
 	struct connection *c;
 
@@ -665,18 +692,6 @@ static __always_inline int on_segment(struct sock *sk)
 	take_sample(sk, m);
 	return 0;
 }
-
-#ifdef HOOK_FENTRY
-KFUNC_PROBE(tcp_rcv_established, struct sock *sk)
-{
-	return on_segment(sk);
-}
-#else
-int on_tcp_probe(struct bpf_raw_tracepoint_args *ctx)
-{
-	return on_segment((struct sock *)ctx->args[0]);
-}
-#endif
 
 /* No interval will follow the last one, so its samples go out with the end. */
 static __always_inline void read_last_samples(struct record *r, struct sock *sk,
@@ -721,7 +736,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		if (kind == KIND_CLOSE)
 			read_last_samples(r, sk, c);
 		if (!c->tgid && locked_by_current(sk))
-			name_owner(r, c);
+			name_owner(r, sk, c);
 		submit(r);
 	}
 	if (kind == KIND_CLOSE)
@@ -736,10 +751,13 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
+	struct meter *m = seat_of(sk);
 	struct connection *c;
 	struct record *r;
 	u64 key = (u64)sk;
 
+	if (m && m->sock == key && m->named)
+		return 0;
 	c = connections.lookup(&key);
 	if (!c || c->tgid || !locked_by_current(sk))
 		return 0;
@@ -747,7 +765,7 @@ int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
 	if (!r)
 		return 0;
 	begin_brief(r, KIND_OWNER, sk, c);
-	name_owner(r, c);
+	name_owner(r, sk, c);
 	submit(r);
 	return 0;
 }

@@ -6,6 +6,7 @@ It imports nothing but bcc, so that it can compile while the rest of the program
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import tempfile
 import time
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from bcc import BPF, libbcc
 
@@ -26,21 +28,27 @@ RING_BYTES = 1 << 22
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
-_BPF_TRACE_FENTRY = 24  # include/uapi/linux/bpf.h
+_FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 
-_FENTRY_PROGRAM = b"kfunc__tcp_rcv_established"
+
+class _Hook(NamedTuple):
+    """A place in the kernel that every segment of an established connection comes by."""
+
+    name: str
+    attach_type: int  # enum bpf_attach_type in include/uapi/linux/bpf.h
+    target: bytes
+
+
+_FENTRY = _Hook("fentry", 24, b"tcp_rcv_established")
+_TCP_PROBE = _Hook("tcp_probe", 23, b"tcp_probe")
+_HOOKS = {"auto": (_FENTRY, _TCP_PROBE), "fentry": (_FENTRY,), "tcp_probe": (_TCP_PROBE,)}
+"""By what ``source`` says, the first choice first."""
+
 _READ_TRACEPOINT = b"tcp_rcv_space_adjust"
 _TRACEPOINTS = {
     b"inet_sock_set_state": b"on_set_state",
     b"tcp_retransmit_skb": b"on_retransmit",
 }
-
-
-class _Module(BPF):  # type: ignore[misc]  # bcc has no types
-    """A compiled program whose parts are attached by us, one by one, to see which the kernel refuses."""
-
-    def _trace_autoload(self) -> None:
-        pass
 
 
 class Program:
@@ -53,10 +61,14 @@ class Program:
     def __init__(self, source: str = "auto") -> None:
         _require_capabilities()
         _require_btf()
-        self.hook, self.hook_note = _choose_hook(source)
-        self._module = _compile(self.hook)
         try:
-            self._attach()
+            self._open(source)
+        except TcptopError:
+            # The verifiers of the oldest kernels refuse plain loads: Linux 5.10 was the first to take them.
+            self._open(source, "-DCHECKED_READS")
+        try:
+            for tracepoint, program in _TRACEPOINTS.items():
+                self._attach_tracepoint(tracepoint, program)
             self._files_fd = self._link_iterator("task_file")
             self._sockets_fd = self._link_iterator("tcp")
         except BaseException:
@@ -67,20 +79,52 @@ class Program:
         self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
 
-    def _attach(self) -> None:
-        for tracepoint, program in _TRACEPOINTS.items():
-            self._attach_tracepoint(tracepoint, program)
-        if self.hook == "fentry":
-            self._attach_fentry()
-        else:
-            self._attach_tracepoint(b"tcp_probe", b"on_tcp_probe")
-
-    def _attach_fentry(self) -> None:
+    def _open(self, source: str, *flags: str) -> None:
+        self._module = _compile(*flags)
         try:
-            with _quiet_stderr():
-                self._module.attach_kfunc(_FENTRY_PROGRAM)
-        except Exception as error:  # bcc raises nothing narrower
-            raise TcptopError(f"fentry is refused: {_cause(error)}") from error
+            self._attach_hook(source)
+        except BaseException:
+            self._module.cleanup()
+            raise
+
+    def _attach_hook(self, source: str) -> None:
+        """Attach to the first hook that lets us: no version tells."""
+        self.hook_note = ""
+        for hook in _HOOKS[source]:
+            try:
+                self._hook_fd = self._link_segments(hook)
+            except OSError as error:
+                self.hook_note = f"{hook.name} is refused: {_cause(error)}"
+            else:
+                self.hook = hook.name
+                return
+        raise TcptopError(self.hook_note + ("; use --source tcp_probe" if source == "fentry" else ""))
+
+    def _link_segments(self, hook: _Hook) -> int:
+        """Attach to a hook, by libbpf, as bcc has no way to a tracepoint whose arguments have types."""
+        if hook is _FENTRY and _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
+            # It would attach, and never run.
+            raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
+        code = self._module.dump_func(b"on_segment")
+        with _quiet_stderr():
+            target_id = _checked(libbcc.lib.libbpf_find_vmlinux_btf_id(hook.target, hook.attach_type))
+            options = _LoadOptions(
+                ctypes.sizeof(_LoadOptions), expected_attach_type=hook.attach_type, attach_btf_id=target_id
+            )
+            program_fd = _checked(
+                libbcc.lib.bpf_prog_load(
+                    BPF.TRACING,
+                    b"on_segment",
+                    b"GPL",
+                    code,
+                    ctypes.c_size_t(len(code) // 8),
+                    ctypes.byref(options),
+                )
+            )
+            try:
+                return _checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
+            finally:
+                os.close(program_fd)
 
     def _attach_tracepoint(self, tracepoint: bytes, program: bytes) -> None:
         try:
@@ -93,12 +137,9 @@ class Program:
         try:
             with _quiet_stderr():
                 program = self._module.load_func(f"bpf_iter__{target}".encode(), BPF.TRACING)
-                link_fd: int = libbcc.lib.bcc_iter_attach(program.fd, None, 0)
+                return _checked(libbcc.lib.bcc_iter_attach(program.fd, None, 0))
         except Exception as error:
             raise TcptopError(f"iter/{target} is refused: {_cause(error)}") from error
-        if link_fd < 0:
-            raise TcptopError(f"iter/{target} is refused: {os.strerror(-link_fd)}")
-        return link_fd
 
     def watch_readers(self, watch: bool) -> None:
         """Let every read of a socket that nobody is known to own name its process, or no longer."""
@@ -122,32 +163,20 @@ class Program:
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
-        os.close(self._files_fd)
-        os.close(self._sockets_fd)
+        for fd in (self._hook_fd, self._files_fd, self._sockets_fd):
+            os.close(fd)
         self._module.cleanup()
 
 
 def _create_iterator(link_fd: int) -> int:
-    fd: int = libbcc.lib.bcc_iter_create(link_fd)
-    if fd < 0:
-        raise OSError(-fd, os.strerror(-fd))
-    return fd
+    return _checked(libbcc.lib.bcc_iter_create(link_fd))
 
 
-def _choose_hook(source: str) -> tuple[str, str]:
-    """The hook to use, and why it is not the first choice.
-
-    Whether fentry attaches is tried, with a program that does nothing: no version tells.
-    """
-    if source == "tcp_probe":
-        return source, ""
-    error = _try_fentry()
-    if not error:
-        return "fentry", ""
-    note = f"fentry is refused: {_cause(OSError(error, os.strerror(error)))}"
-    if source == "fentry":
-        raise TcptopError(f"{note}; use --source tcp_probe")
-    return "tcp_probe", note
+def _checked(result: int) -> int:
+    """What a function of libbpf returns, unless it is an error."""
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result
 
 
 class _LoadOptions(ctypes.Structure):
@@ -166,29 +195,7 @@ class _LoadOptions(ctypes.Structure):
     )
 
 
-def _try_fentry() -> int:
-    """Attach a program that does nothing, and take it off again; 0, or why not, as an error number."""
-    lib = libbcc.lib
-    with _quiet_stderr():
-        function_id = lib.libbpf_find_vmlinux_btf_id(b"tcp_rcv_established", _BPF_TRACE_FENTRY)
-        if function_id < 0:
-            return -int(function_id)
-        options = _LoadOptions(ctypes.sizeof(_LoadOptions), 0, _BPF_TRACE_FENTRY, attach_btf_id=function_id)
-        instructions = (ctypes.c_uint64 * 2)(0xB7, 0x95)  # r0 = 0; exit
-        program_fd = lib.bpf_prog_load(
-            BPF.TRACING, b"try_fentry", b"GPL", instructions, ctypes.c_size_t(2), ctypes.byref(options)
-        )
-        if program_fd < 0:
-            return -int(program_fd)
-        link_fd = lib.bpf_raw_tracepoint_open(None, program_fd)
-    os.close(program_fd)
-    if link_fd < 0:
-        return -int(link_fd)
-    os.close(link_fd)
-    return 0
-
-
-def _compile(hook: str) -> _Module:
+def _compile(*flags: str) -> BPF:
     text = resources.files("tcptop_rtt").joinpath("probe.bpf.c").read_bytes()
     tick_ns = round(time.clock_getres(_CLOCK_MONOTONIC_COARSE) * 1e9)
     options = [
@@ -197,12 +204,11 @@ def _compile(hook: str) -> _Module:
         f"-DMAX_CONNECTIONS={MAX_CONNECTIONS}",
         f"-DMETER_BITS={METER_BITS}",
         f"-DTICK_NS={tick_ns}",
+        *flags,
     ]
-    if hook == "fentry":
-        options.append("-DHOOK_FENTRY")
     with kernel_source(), _quiet_stderr() as messages:
         try:
-            return _Module(text=text, cflags=options)
+            return BPF(text=text, cflags=options)
         except Exception as error:
             reason = _first_line(messages)
             raise TcptopError(
@@ -238,7 +244,9 @@ def _cause(error: Exception) -> str:
     if "[confidentiality]" in lockdown:
         return "the kernel is locked down; boot it with lockdown=integrity"
     refused = isinstance(error, PermissionError) or "super-user" in str(error)  # bcc's words for EPERM
-    return "not permitted on this machine (EPERM)" if refused else str(error)
+    if refused:
+        return "not permitted on this machine (EPERM)"
+    return error.strerror or "" if isinstance(error, OSError) else str(error)
 
 
 def _first_line(messages: Path) -> str:
