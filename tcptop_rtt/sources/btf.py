@@ -8,7 +8,9 @@ private tree that only lives while the probe is compiled.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,6 +138,13 @@ def _write_kernel_types(header: Path) -> None:
         lib.btf_dump__free(dump)
         libc.fclose(file)
         lib.btf__free(btf)
+    header.write_text(_with_named_padding(header.read_text()))
+
+
+def _with_named_padding(text: str) -> str:
+    """libbpf pads with nameless bit-fields; after one, clang 14 loads from elsewhere than offsetof() says."""
+    numbers = itertools.count()
+    return re.sub(r"(?m)^(\s+)long: 64;$", lambda found: f"{found[1]}long padding{next(numbers)};", text)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def _pytest(line: str, *arguments: str) -> None:
 
 @pytest.mark.parametrize("line", packages.lines())
 def test_live_tests_pass(line: str) -> None:
-    modules = [f"tests/live/test_{name}.py" for name in ("owners", "samples", "rtt", "attribution")]
+    modules = [f"tests/live/test_{name}.py" for name in ("layout", "owners", "samples", "rtt", "attribution")]
     _pytest(line, *modules, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE))
 
 
