@@ -96,7 +96,8 @@ class JsonLines:
 
     def _describe(self, time_ns: int, event: str, row: np.void) -> dict[str, Any]:
         known_pid = int(row["pid"]) or None
-        sampled = bool(row["rtt_samples"])
+        # A line of the same moment follows an "open": samples are told of once.
+        samples = 0 if event == "open" else int(row["rtt_samples"])
         line: dict[str, Any] = {"event": event, "time_ns": time_ns, "pid": known_pid}
         line["comm"] = row["comm"].decode("utf-8", "replace") if known_pid else None
         line |= {name: int(row[name]) for name in _COUNTS}
@@ -107,8 +108,8 @@ class JsonLines:
         line["direction"] = DIRECTIONS[row["direction"]]
         line["cgroup"] = self._cgroup(row)
         line |= {name: int(row[name]) or None for name in _MEASURED}
-        line |= {name: int(row[name]) if sampled else None for name in ("rtt_lo_us", "rtt_hi_us")}
-        line["rtt_samples"] = int(row["rtt_samples"])
+        line |= {name: int(row[name]) if samples else None for name in ("rtt_lo_us", "rtt_hi_us")}
+        line["rtt_samples"] = samples
         line["ssthresh"] = int(row["ssthresh"]) if row["ssthresh"] < INFINITE_SSTHRESH else None
         line |= {name: int(row[name]) for name in _TOTALS}
         line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from tcptop_rtt.snapshot import Snapshot
 from tcptop_rtt.sources.record import Kind, Records
-from tests.live.conftest import Watch
+from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 
 _ECHO = """
@@ -74,6 +75,27 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
     assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
     client.close()
     server.close()
+
+
+def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording]) -> None:
+    recording = record("--interval", "0.2")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    lport = client.getsockname()[1]
+    for _ in range(5):
+        for _ in range(5):
+            client.sendall(b"x")
+            server.recv(1)
+            server.sendall(b"x")
+            client.recv(1)
+        time.sleep(0.3)
+    client.close()
+    server.close()
+    recording.wait_for(lambda line: line["event"] == "close" and line["lport"] == lport)
+    lines = [line for line in recording.stop() if line.get("lport") == lport]
+    # One is the handshake's.
+    assert sum(line["rtt_samples"] for line in lines) == 1 + 5 * 5
 
 
 def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
