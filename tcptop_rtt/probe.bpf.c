@@ -579,6 +579,22 @@ static __always_inline void name_owner(struct record *r, struct sock *sk, struct
 	read_current_comm(r->comm);
 }
 
+static __always_inline bool same_sample(const struct rack *a, const struct rack *b)
+{
+	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
+}
+
+/* The latest ACK's sample, if the hook has not counted it yet: now it is told of by itself. */
+static __always_inline void read_single_sample(struct record *r, struct sock *sk, struct meter *m)
+{
+	struct rack rack = latest_sample(sk);
+
+	if (same_sample(&rack, &m->rack))
+		return;
+	m->rack = rack;
+	r->single_rtt_us = rack.rtt_us;
+}
+
 /* Of a listener only its port matters: it tells which connections were accepted. */
 static __always_inline void fill_listener(struct record *r, struct sock *sk)
 {
@@ -596,11 +612,6 @@ begin_record(u32 kind, struct sock *sk, const struct connection *c)
 	if (r)
 		fill(r, kind, sk, c);
 	return r;
-}
-
-static __always_inline bool same_sample(const struct rack *a, const struct rack *b)
-{
-	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
 }
 
 static __always_inline void add_sample(struct meter *m, u32 rtt_us)
@@ -673,36 +684,23 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
-	struct meter *m = seat_of(sk);
+	struct meter *seat = seat_of(sk);
 	struct connection *c;
 
-	if (!m)
+	if (!seat)
 		return 0;
-	if (m->sock != (u64)sk) {
-		c = find_or_adopt(sk);
-		if (!c)
-			return 0;
-		if (!m->sock) {
-			/* It takes its seat for the next segment, lest another socket does so at this moment. */
-			*m = c->meter;
-			return 0;
-		}
-		m = &c->meter;
+	if (seat->sock == (u64)sk) {
+		take_sample(sk, seat);
+		return 0;
 	}
-	take_sample(sk, m);
+	c = find_or_adopt(sk);
+	if (!c)
+		return 0;
+	take_sample(sk, &c->meter);
+	/* It takes its seat for the next segment, lest another socket does so at this moment. */
+	if (!seat->sock)
+		*seat = c->meter;
 	return 0;
-}
-
-/* No interval will follow the last one, so its samples go out with the end. */
-static __always_inline void read_last_samples(struct record *r, struct sock *sk,
-					      struct connection *c)
-{
-	struct rack rack = latest_sample(sk);
-	struct meter *m = meter_of(sk, c);
-
-	if (!same_sample(&rack, &m->rack))
-		r->single_rtt_us = rack.rtt_us;
-	read_samples(r, m);
 }
 
 int on_set_state(struct bpf_raw_tracepoint_args *ctx)
@@ -711,6 +709,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	int before = ctx->args[1], after = ctx->args[2];
 	struct connection *c;
 	struct record *r;
+	struct meter *m;
 	enum direction direction = DIRECTION_UNKNOWN;
 	u64 key = (u64)sk;
 	u32 kind = KIND_OPEN;
@@ -733,8 +732,11 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	r = begin_record(kind, sk, c);
 	if (r) {
 		r->state = after;
+		m = meter_of(sk, c);
+		/* The hook sees segments of established connections only. */
+		read_single_sample(r, sk, m);
 		if (kind == KIND_CLOSE)
-			read_last_samples(r, sk, c);
+			read_samples(r, m);
 		if (!c->tgid && locked_by_current(sk))
 			name_owner(r, sk, c);
 		submit(r);
@@ -807,14 +809,10 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 						    struct connection *c)
 {
 	struct meter *m = meter_of(sk, c);
-	struct rack rack = latest_sample(sk);
 	struct control *control;
 	int zero = 0;
 
-	if (!same_sample(&rack, &m->rack)) {
-		m->rack = rack;
-		r->single_rtt_us = rack.rtt_us;
-	}
+	read_single_sample(r, sk, m);
 	control = controls.lookup(&zero);
 	if (!control || m->interval == control->interval)
 		return;
