@@ -162,4 +162,5 @@ class Collector:
             samples_per_s=self._connections.samples_per_s(),
             lost=self._lost,
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
+            forgotten=self._connections.forgotten,
         )

@@ -81,6 +81,7 @@ class Connections:
         self._snapshot_ns = clock_ns()
         self._samples = 0
         self._focus: FocusLog | None = None
+        self.forgotten = 0
 
     def ingest(self, records: Records) -> None:
         """Take what a source has read, in order of time."""
@@ -121,22 +122,26 @@ class Connections:
     def _locate(self, records: Records) -> Indices:
         """Row indices of the records' connections, opening rows for the unknown."""
         ids = records["id"].tolist()
-        index_of = self._index_of
-        for position, connection in enumerate(ids):
-            if connection not in index_of:
-                self._open(records[position])
-        return np.fromiter(map(index_of.__getitem__, ids), np.intp, len(ids))
+        indices = list(map(self._index_of.get, ids))
+        if None in indices:
+            for position, connection in enumerate(ids):
+                if indices[position] is None:
+                    known = self._index_of.get(connection)
+                    indices[position] = self._open(records[position]) if known is None else known
+        return np.array(indices, np.intp)
 
-    def _open(self, record: np.void) -> None:
+    def _open(self, record: np.void) -> int:
+        """The index of a row for a new connection."""
         connection, sock = int(record["id"]), int(record["sock"])
         before = self._index_of_sock.get(sock)
         if before is not None:
             if not record["born_seen"] and self._same_connection(before, record):
                 # The kernel side has forgotten the socket, for lack of room, and met it again.
+                self.forgotten += 1
                 del self._index_of[int(self._rows["id"][before])]
                 self._rows["id"][before] = connection
                 self._index_of[connection] = before
-                return
+                return before
             self._close(np.array([before]))
         if not self._free:
             self._grow()
@@ -152,6 +157,7 @@ class Connections:
         hidden["born_ns"] = record["born_ns"]
         self._hidden[index] = hidden
         self._history.blank(index)
+        return index
 
     def _same_connection(self, index: int, record: np.void) -> bool:
         row = self._rows[index]

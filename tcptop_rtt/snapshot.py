@@ -112,6 +112,7 @@ class Health:
     samples_per_s: float  # RTT samples the kernel side has seen
     lost: int  # records that found no room in the ring buffer, since the start
     cpu_percent: float  # of one core, this whole process
+    forgotten: int = 0  # times that the kernel side forgot a connection for lack of room, since the start
     problem: str = ""  # what went wrong while running; empty if nothing
 
 

@@ -325,7 +325,9 @@ async def test_ascii_mode_is_ascii(stage: Open) -> None:
 
 async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
     async with stage() as it:
-        await it.show(row(1), health=Health("tcp_probe", "fentry refused", 15_000.0, 17, 2.25, "ring [gone]"))
+        await it.show(
+            row(1), health=Health("tcp_probe", "fentry refused", 15_000.0, 17, 2.25, 4, "ring [gone]")
+        )
         text = it.screen_text
         for part in (
             "1 connection ",
@@ -333,6 +335,7 @@ async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
             "fentry refused",
             "15k samples/s",
             "17 lost",
+            "4 forgotten",
             "! ring [gone]",
         ):
             assert part in text

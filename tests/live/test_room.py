@@ -1,0 +1,122 @@
+"""When there is no room: what is lost is counted, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.connections import Connections
+from tcptop_rtt.sources import program
+from tcptop_rtt.sources.probe import Probe
+from tests.live.conftest import HEALTH, Watch
+
+LOAD_S = 2.0
+LOAD_CONNECTIONS = 1500
+
+
+@contextmanager
+def _many_files(count: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), max(hard, count)))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _open_and_close(listener: socket.socket) -> int:
+    """One connection; its client's port."""
+    with socket.create_connection(listener.getsockname()) as client:
+        listener.accept()[0].close()
+        port: int = client.getsockname()[1]
+        return port
+
+
+def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The kernel's events that reports do not depend on: both probes are offered the same.
+    large = Watch()
+    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+    tiny = Watch()
+    try:
+        for watch in (large, tiny):
+            watch.look()
+            assert watch.probe.read(begin_interval=False).lost == 0
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+            for _ in range(LOAD_CONNECTIONS):
+                _open_and_close(listener)
+                time.sleep(LOAD_S / LOAD_CONNECTIONS)
+            offered = large.probe.read(begin_interval=False)
+            delivered = tiny.probe.read(begin_interval=False)
+            assert offered.lost == 0
+            assert len(offered.records) >= 4 * LOAD_CONNECTIONS  # a beginning and an end of two sockets each
+            assert 0 < len(delivered.records) < len(offered.records)
+            assert len(delivered.records) + delivered.lost == len(offered.records)
+
+            port = _open_and_close(listener)
+            after = tiny.probe.read(begin_interval=False)
+        assert after.lost == delivered.lost
+        assert np.isin(port, after.records["lport"])
+    finally:
+        large.probe.close()
+        tiny.probe.close()
+
+
+def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+    watch = Watch()
+    try:
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as opened:
+            for _ in range(100):
+                opened.enter_context(socket.create_connection(listener.getsockname()))
+                opened.enter_context(listener.accept()[0])
+            port = listener.getsockname()[1]
+            rows = watch.look().rows
+            ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
+            assert len(ours) == 200
+            assert not ours["closed"].any()
+        rows = watch.look().rows
+        watch.connections.forget(watch.probe.ended(watch.connections.unheld_socks()))
+        rows = watch.look().rows
+        ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
+        assert ours["closed"].all()
+    finally:
+        watch.probe.close()
+
+
+def test_with_more_connections_than_room_the_idle_ones_give_way_and_all_stay_on_the_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room, pairs = 1024, 1500
+    monkeypatch.setattr(program, "MAX_CONNECTIONS", room)
+    probe, connections = Probe(program.Program()), Connections()
+    try:
+        with (
+            _many_files(2 * pairs + 200),
+            socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+            ExitStack() as opened,
+        ):
+            for _ in range(pairs):
+                opened.enter_context(socket.create_connection(listener.getsockname()))
+                opened.enter_context(listener.accept()[0])
+            port = listener.getsockname()[1]
+            for _ in range(2):
+                connections.ingest(probe.read().records)
+                connections.settle(probe.scan())
+            rows = connections.snapshot(HEALTH).rows
+            ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
+            assert len(ours) == 2 * pairs
+            assert not ours["closed"].any()
+            assert (ours["pid"] == os.getpid()).all()
+            assert len(np.unique(ours[["lport", "rport"]])) == 2 * pairs
+            assert connections.forgotten >= 2 * pairs - room
+    finally:
+        probe.close()
