@@ -7,7 +7,8 @@ Everything works on whole batches; Python touches single connections only when o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.focus import FocusLog
 from tcptop_rtt.history import CELL_NS, CELLS, History, Indices
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records
+from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather
 
 CLOSED_SHOWN_NS = 5_000_000_000
 
@@ -23,32 +24,33 @@ _RATE_SMOOTHING_S = 1.0
 _TCP_CLOSE, _TCP_LISTEN = 7, 10  # include/net/tcp_states.h
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 
-_HANDLED = {
-    "id",
-    "lport",
-    "direction",
-    "comm",
-    "min_rtt_us",
-    "last_rtt_us",
-    "rtt_samples",
-    "rtt_lo_us",
-    "rtt_hi_us",
+
+def _piece(dtype: np.dtype[np.void], first: str, last: str) -> np.dtype[np.void]:
+    """Some neighbouring fields of a structure as one, which is copied many times faster than they are."""
+    fields: Mapping[str, Any] = dtype.fields or {}
+    start = fields[first][1]
+    size = fields[last][1] + fields[last][0].itemsize - start
+    return np.dtype(
+        {"names": ["piece"], "formats": [f"V{size}"], "offsets": [start], "itemsize": dtype.itemsize}
+    )
+
+
+_TOLD, _SCANNED = ("bytes_acked", "probes"), ("busy_us", "congestion_control")
+"""First and last of the fields that are in a row as they are in a record, and in an entry."""
+
+_PIECES = {
+    RECORD: [(_piece(ROW, *_TOLD), _piece(RECORD, *_TOLD))],
+    ENTRY: [(_piece(ROW, *ends), _piece(ENTRY, *ends)) for ends in (_TOLD, _SCANNED)],
 }
-"""What has a rule of its own; all other fields of a record are copied to the row's of the same name."""
+"""What goes from a record or an entry into its row as it is; all other fields have rules of their own."""
 
-
-def _copied(record: np.dtype[np.void]) -> tuple[str, ...]:
-    return tuple(name for name in ROW.names or () if name in (record.names or ()) and name not in _HANDLED)
-
-
-_COPIED = {RECORD: _copied(RECORD), ENTRY: _copied(ENTRY)}
+_ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")
 
 _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
 """Rate, its counter at the previous snapshot, its counter."""
 
 _HIDDEN = np.dtype(
     [
-        ("used", "?"),
         ("held", "?"),  # by a descriptor, at the last scan
         ("sock", "u8"),
         ("interval", "u4"),  # the last one whose samples are counted
@@ -74,7 +76,7 @@ class Connections:
         self._rows = np.zeros(0, ROW)
         self._hidden = np.zeros(0, _HIDDEN)
         self._history = History(clock_ns())
-        self._free: list[int] = []
+        self._count = 0  # rows in use: the first ones
         self._index_of: dict[int, int] = {}
         self._index_of_sock: dict[int, int] = {}
         self._entries: Records = np.zeros(0, ENTRY)
@@ -88,7 +90,9 @@ class Connections:
         if not len(records):
             return
         self._history.advance(self._clock_ns())
-        indices = self._locate(records)
+        self._take(records, self._locate(records, np.arange(len(records))))
+
+    def _take(self, records: Records, indices: Indices) -> None:
         self._copy(records, indices)
         self._name(records, indices)
         self._count_samples(records, indices)
@@ -98,73 +102,77 @@ class Connections:
 
     def settle(self, entries: Records) -> None:
         """Take a whole scan: it refreshes every row, and is the last word on who holds which socket."""
-        listeners = entries[entries["state"] == _TCP_LISTEN]
-        entries = entries[entries["state"] != _TCP_LISTEN]
-        # By process, so that the first entry of a connection is its oldest holder's in most cases.
-        entries = entries[np.lexsort((entries["tgid"], entries["id"]))]
-        first = np.ones(len(entries), bool)
-        first[1:] = entries["id"][1:] != entries["id"][:-1]
+        self._history.advance(self._clock_ns())
         self._entries = entries
-        self.ingest(entries[first])
-        indices = self._locate(entries)
+        ids, tgids, listening = entries["id"], entries["tgid"], entries["state"] == _TCP_LISTEN
+        connected = np.flatnonzero(~listening)
+        # By process, so that the first entry of a connection is its oldest holder's in most cases.
+        connected = connected[np.lexsort((tgids[connected], ids[connected]))]
+        indices = self._locate(entries, connected)
+        first = np.ones(len(connected), bool)
+        first[1:] = indices[1:] != indices[:-1]
+        self._take(gather(entries, connected[first]), indices[first])
         rows = self._rows
-        same = entries["tgid"] == rows["pid"][indices]
+        same = tgids[connected] == rows["pid"][indices]
         keeps = np.zeros(len(rows), bool)
         keeps[indices[same]] = True
         changed = first & ~keeps[indices]
         for chosen in (changed, same):
-            rows["pid"][indices[chosen]] = entries["tgid"][chosen]
-            rows["comm"][indices[chosen]] = entries["comm"][chosen]
+            rows["pid"][indices[chosen]] = tgids[connected[chosen]]
+            rows["comm"][indices[chosen]] = entries["comm"][connected[chosen]]
         self._hidden["held"] = False
         self._hidden["held"][indices] = True
-        self._find_directions(listeners)
+        self._find_directions(gather(entries, listening))
 
-    def _locate(self, records: Records) -> Indices:
-        """Row indices of the records' connections, opening rows for the unknown."""
-        ids = records["id"].tolist()
+    def _locate(self, records: Records, chosen: Indices) -> Indices:
+        """Row indices of the chosen records' connections, opening rows for the unknown."""
+        ids = records["id"][chosen].tolist()
         indices = list(map(self._index_of.get, ids))
         if None in indices:
-            for position, connection in enumerate(ids):
-                if indices[position] is None:
-                    known = self._index_of.get(connection)
-                    indices[position] = self._open(records[position]) if known is None else known
+            unknown = [position for position, index in enumerate(indices) if index is None]
+            first = {ids[position]: position for position in reversed(unknown)}
+            index_of = self._open(gather(records, chosen[sorted(first.values())]))
+            for position in unknown:
+                indices[position] = index_of[ids[position]]
         return np.array(indices, np.intp)
 
-    def _open(self, record: np.void) -> int:
-        """The index of a row for a new connection."""
-        connection, sock = int(record["id"]), int(record["sock"])
-        before = self._index_of_sock.get(sock)
-        if before is not None:
-            if not record["born_seen"] and self._same_connection(before, record):
-                # The kernel side has forgotten the socket, for lack of room, and met it again.
-                self.forgotten += 1
-                del self._index_of[int(self._rows["id"][before])]
-                self._rows["id"][before] = connection
-                self._index_of[connection] = before
-                return before
-            self._close(np.array([before]))
-        if not self._free:
+    def _open(self, records: Records) -> dict[int, int]:
+        """Rows for new connections, of which these are the first records: row indices by id."""
+        index_of: dict[int, int] = {}
+        start, opened, replaced = self._count, [], []
+        for position, (connection, sock) in enumerate(
+            zip(records["id"].tolist(), records["sock"].tolist(), strict=True)
+        ):
+            before = self._index_of_sock.get(sock)
+            if before is not None:
+                known = before < start and not records["born_seen"][position]
+                if known and self._same_connection(before, records[position]):
+                    # The kernel side has forgotten the socket, for lack of room, and met it again.
+                    self.forgotten += 1
+                    del self._index_of[int(self._rows["id"][before])]
+                    self._rows["id"][before] = connection
+                    self._index_of[connection] = index_of[connection] = before
+                    continue
+                replaced.append(before)
+            self._index_of[connection] = index_of[connection] = self._index_of_sock[sock] = self._count
+            self._count += 1
+            opened.append(position)
+        while self._count > len(self._rows):
             self._grow()
-        index = self._free.pop()
-        self._index_of[connection] = self._index_of_sock[sock] = index
-        row = np.zeros((), ROW)
-        row["id"] = connection
-        row["born"] = record["born_seen"]
-        self._rows[index] = row
-        hidden = np.zeros((), _HIDDEN)
-        hidden["used"] = True
-        hidden["sock"] = sock
-        hidden["born_ns"] = record["born_ns"]
-        self._hidden[index] = hidden
-        self._history.blank(index)
-        return index
+        records, new = gather(records, np.array(opened, np.intp)), slice(start, self._count)
+        self._rows[new] = np.zeros((), ROW)
+        self._hidden[new] = np.zeros((), _HIDDEN)
+        self._history.blank(new)
+        for name, of in (("id", "id"), ("born", "born_seen")):
+            self._rows[name][new] = records[of]
+        for name in ("sock", "born_ns"):
+            self._hidden[name][new] = records[name]
+        self._close(np.array(replaced, np.intp))
+        return index_of
 
     def _same_connection(self, index: int, record: np.void) -> bool:
         row = self._rows[index]
-        return not row["closed"] and all(
-            row[name].tobytes() == record[name].tobytes()
-            for name in ("laddr", "lport", "raddr", "rport", "netns")
-        )
+        return not row["closed"] and all(row[name].tobytes() == record[name].tobytes() for name in _ENDPOINTS)
 
     def _grow(self) -> None:
         old = len(self._rows)
@@ -172,7 +180,6 @@ class Connections:
         self._rows = np.concatenate([self._rows, np.zeros(new - old, ROW)])
         self._hidden = np.concatenate([self._hidden, np.zeros(new - old, _HIDDEN)])
         self._history.grow(new - old)
-        self._free.extend(range(new - 1, old - 1, -1))
 
     def _copy(self, records: Records, indices: Indices) -> None:
         rows, seen_ns = self._rows, self._hidden["time_ns"]
@@ -182,14 +189,15 @@ class Connections:
         for name in ("retrans", "backoff", "probes"):
             rows[name][indices[retrans]] = records[name][retrans]
         whole = fresh & ~np.isin(records["kind"], (Kind.RETRANS, Kind.OWNER))
-        records, indices = records[whole], indices[whole]
+        if not whole.all():
+            records, indices = gather(records, whole), indices[whole]
         # Rates count from what an older connection had at first sight.
         first = (seen_ns[indices] == 0) & (records["born_seen"] == 0)
         for seen, total in _RATED.values():
             self._hidden[seen][indices[first]] = records[total][first]
         seen_ns[indices] = records["time_ns"]
-        for name in _COPIED[records.dtype]:
-            rows[name][indices] = records[name]
+        for to, of in _PIECES[records.dtype]:
+            rows.view(to)["piece"][indices] = records.view(of)["piece"]
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         has_port = records["lport"] != 0
         rows["lport"][indices[has_port]] = records["lport"][has_port]
@@ -252,8 +260,8 @@ class Connections:
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
-        rows = self._rows
-        unknown = np.flatnonzero(self._hidden["used"] & (rows["direction"] == Direction.UNKNOWN))
+        rows = self._rows[: self._count]
+        unknown = np.flatnonzero(rows["direction"] == Direction.UNKNOWN)
         listening = _port_keys(listeners["netns"], listeners["lport"])
         accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
         chosen = self._hidden["port_chosen"][unknown]
@@ -263,8 +271,8 @@ class Connections:
 
     def unheld_socks(self) -> dict[int, int]:
         """Live connections that no descriptor holds: socket to id. Their end may have been missed."""
-        hidden = self._hidden
-        indices = np.flatnonzero(hidden["used"] & ~hidden["held"] & ~self._rows["closed"])
+        hidden = self._hidden[: self._count]
+        indices = np.flatnonzero(~hidden["held"] & ~self._rows["closed"][: self._count])
         return dict(zip(hidden["sock"][indices].tolist(), self._rows["id"][indices].tolist(), strict=True))
 
     def forget(self, ids: list[int]) -> None:
@@ -277,7 +285,7 @@ class Connections:
         if connection is None or index is None:
             self._focus = None
             return 0
-        past = self._history.latest(CELLS, np.array([index]))[:, 0]
+        past = self._history.latest(CELLS, slice(index, index + 1))[:, 0]
         self._focus = FocusLog(connection, past, self._clock_ns(), CELL_NS)
         return 0 if self._rows["closed"][index] else int(self._hidden["sock"][index])
 
@@ -294,45 +302,54 @@ class Connections:
         """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
         now_ns = self._clock_ns()
         self._history.advance(now_ns)
-        used = np.flatnonzero(self._hidden["used"])
-        self._update_rates(used, (now_ns - self._snapshot_ns) / 1e9)
-        rows = self._rows[used]
+        self._update_rates((now_ns - self._snapshot_ns) / 1e9)
+        rows, hidden = gather(self._rows, slice(self._count)), self._hidden[: self._count]
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows["stalled"] = ~rows["closed"] & ((rows["backoff"] >= 1) | (rows["probes"] >= 2))
-        hidden = self._hidden[used]
         rows["age_ns"] = np.where(rows["closed"], hidden["closed_ns"], now_ns) - hidden["born_ns"]
-        spark_us = self._history.latest(SPARK_CELLS, used)
+        spark_us = self._history.latest(SPARK_CELLS, slice(self._count))
         for array in (rows, spark_us):
             array.flags.writeable = False
         focus = self._focus.freeze(now_ns, self._holders(), self._owner_note()) if self._focus else None
-        self._rows["rtt_samples"][used] = 0
+        self._rows["rtt_samples"][: self._count] = 0
         self._snapshot_ns, self._samples = now_ns, 0
-        self._drop_closed(used, now_ns)
+        self._drop_closed(now_ns)
         return Snapshot(time.time_ns(), rows, spark_us, health, focus)
 
-    def _update_rates(self, used: Indices, elapsed_s: float) -> None:
-        rows, hidden = self._rows, self._hidden
+    def _update_rates(self, elapsed_s: float) -> None:
+        rows, hidden = self._rows[: self._count], self._hidden[: self._count]
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
         for rate, (seen, total) in _RATED.items():
-            new = (rows[total][used] - hidden[seen][used]) * 8.0 / max(elapsed_s, 1e-3)
-            smoothed = rows[rate][used] + (new - rows[rate][used]) * weight
-            rows[rate][used] = np.where(smoothed < 1, 0, smoothed)
-            hidden[seen][used] = rows[total][used]
+            new = (rows[total] - hidden[seen]) * 8.0 / max(elapsed_s, 1e-3)
+            smoothed = rows[rate] + (new - rows[rate]) * weight
+            rows[rate] = np.where(smoothed < 1, 0, smoothed)
+            hidden[seen] = rows[total]
 
-    def _drop_closed(self, used: Indices, now_ns: int) -> None:
+    def _drop_closed(self, now_ns: int) -> None:
         """Give up rows that closed a while ago; all have been in a snapshot, the one just taken."""
-        closed = used[self._rows["closed"][used]]
-        gone = closed[self._hidden["closed_ns"][closed] + CLOSED_SHOWN_NS < now_ns]
-        self._hidden["used"][gone] = False
-        for index, connection in zip(gone.tolist(), self._rows["id"][gone].tolist(), strict=True):
-            del self._index_of[connection]
-            self._free.append(index)
+        rows, hidden = self._rows[: self._count], self._hidden[: self._count]
+        gone = np.flatnonzero(rows["closed"] & (hidden["closed_ns"] + CLOSED_SHOWN_NS < now_ns))
+        # From the last on, so that the row that takes a place is one that stays.
+        for index in gone[::-1].tolist():
+            del self._index_of[int(self._rows["id"][index])]
+            self._count -= 1
+            if index < self._count:
+                self._move(self._count, index)
+
+    def _move(self, index: int, to: int) -> None:
+        self._rows[to] = self._rows[index]
+        self._hidden[to] = self._hidden[index]
+        self._history.move(index, to)
+        self._index_of[int(self._rows["id"][to])] = to
+        sock = int(self._hidden["sock"][to])
+        if self._index_of_sock.get(sock) == index:
+            self._index_of_sock[sock] = to
 
     def _holders(self) -> tuple[Owner, ...]:
         if not self._focus:
             return ()
         entries = self._entries[self._entries["id"] == self._focus.id]
-        return tuple(dict.fromkeys(Owner(int(e["tgid"]), bytes(e["comm"])) for e in entries))
+        return tuple(sorted({Owner(int(e["tgid"]), bytes(e["comm"])) for e in entries}))
 
     def _owner_note(self) -> str:
         """Why the focused connection has no process."""

@@ -33,15 +33,19 @@ class History:
             self._cells[begun % CELLS] = np.nan
         self._now = now
 
-    def blank(self, index: int) -> None:
-        """Forget a row, as it is about to be another connection's."""
-        self._cells[:, index] = np.nan
+    def blank(self, rows: slice) -> None:
+        """Forget what is known of rows, as they are about to be other connections'."""
+        self._cells[:, rows] = np.nan
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
         """Count samples, in microseconds, into the present cell."""
         np.fmax.at(self._cells[self._now % CELLS], indices, rtt_us.astype(np.float32))
 
-    def latest(self, cells: int, indices: Indices) -> NDArray[np.float32]:
-        """A copy of the last cells of these rows, oldest first: shape (cells, len(indices))."""
+    def move(self, index: int, to: int) -> None:
+        """Give a row's past to another row."""
+        self._cells[:, to] = self._cells[:, index]
+
+    def latest(self, cells: int, rows: slice) -> NDArray[np.float32]:
+        """A copy of the last cells of these rows, oldest first: shape (cells, number of rows)."""
         wanted = np.arange(self._now - cells + 1, self._now + 1) % CELLS
-        return self._cells[wanted[:, None], indices]
+        return self._cells[:, rows][wanted]

@@ -37,54 +37,59 @@ enum direction {
 	DIRECTION_IN,
 };
 
-/* What the ring buffer carries; mirrored by RECORD in sources/record.py, which also checks the size. */
+/*
+ * What the ring buffer carries; mirrored by RECORD in sources/record.py, which
+ * also checks the size. From bytes_acked to probes it is what user space
+ * keeps and shows as it is, copied in one piece.
+ */
 struct record {
 	u64	id;
 	u64	sock;
 	u64	time_ns;		/* CLOCK_MONOTONIC */
 	u64	born_ns;
-	u64	bytes_acked;
-	u64	bytes_received;
 	u32	kind;
 	u32	tgid;			/* 0: this record does not tell */
-	u32	uid;
-	u32	netns;
 	u32	interval;		/* the one that rtt_* are of */
 	u32	rtt_samples;
 	u32	rtt_lo_us;
 	u32	rtt_hi_us;
 	u32	last_rtt_us;
 	u32	single_rtt_us;		/* a sample by itself; 0: none */
+	u32	min_rtt_us;
+	u16	lport;
+	u8	direction;
+	u8	born_seen;
+	u8	port_chosen;		/* by connect(), so it is no listener's */
+	u8	pad[7];
+	char	comm[COMM_LEN];
+	u64	bytes_acked;
+	u64	bytes_received;
+	u32	uid;
+	u32	netns;
 	u32	srtt_us;
 	u32	rttvar_us;
-	u32	min_rtt_us;
 	u32	cwnd;
 	u32	ssthresh;
 	u32	mss;
 	u32	retrans;
 	u32	lost;
-	u16	lport;
 	u16	rport;
 	u8	family;			/* 4 or 6 */
 	u8	state;
-	u8	direction;
-	u8	born_seen;
-	u8	backoff;
-	u8	probes;
-	u8	port_chosen;		/* by connect(), so it is no listener's */
-	u8	pad[5];
 	u8	laddr[16];
 	u8	raddr[16];
-	char	comm[COMM_LEN];
+	u8	backoff;
+	u8	probes;
+	u8	more_pad[6];
 };
-_Static_assert(sizeof(struct record) == 184, "keep RECORD in sources/record.py in step");
+_Static_assert(sizeof(struct record) == 192, "keep RECORD in sources/record.py in step");
 
 /* What a scan tells of each socket: mirrored by ENTRY in sources/record.py. */
 struct entry {
 	struct record record;
 	u64	pacing_rate;		/* bytes per second */
 	u64	delivery_rate;		/* bytes per second */
-	u64	busy_us;
+	u64	busy_us;		/* from here to the end in one piece, too */
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
 	u32	rcv_rtt_us;
@@ -98,10 +103,10 @@ struct entry {
 	u32	last_sent_ms;		/* ago; ~0: never */
 	u32	last_received_ms;
 	u32	last_ack_ms;
-	u32	pad;
 	char	congestion_control[CA_NAME_LEN];
+	u32	pad;
 };
-_Static_assert(sizeof(struct entry) == 288, "keep ENTRY in sources/record.py in step");
+_Static_assert(sizeof(struct entry) == 296, "keep ENTRY in sources/record.py in step");
 
 /* What tcp_sock keeps of its latest RTT sample, as two comparable words. */
 struct rack {

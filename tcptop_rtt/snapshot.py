@@ -41,64 +41,64 @@ DIRECTIONS = (None, "out", "in")
 
 ROW = np.dtype(
     [
-        # Who and where. Addresses are 16 bytes; IPv4 ones are v4-mapped and have family 4.
         ("id", "u8"),  # never used twice in one run
         ("pid", "u4"),  # thread group; 0: not known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
-        ("uid", "u4"),
-        ("netns", "u4"),  # inode number of the network namespace
-        ("family", "u1"),  # 4 or 6
+        ("lport", "u2"),
         ("direction", "u1"),  # index into DIRECTIONS
-        ("state", "u1"),  # index into STATES
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer
-        ("lport", "u2"),
-        ("rport", "u2"),
-        ("laddr", "V16"),
-        ("raddr", "V16"),
-        ("age_ns", "u8"),  # since the connection was first seen, or opened if that was seen
         ("born", "?"),  # the opening was seen: age_ns is the connection's own age
-        # Round-trip time, microseconds; 0: no measurement yet.
-        ("srtt_us", "u4"),
-        ("rttvar_us", "u4"),
+        ("age_ns", "u8"),  # since the connection was first seen, or opened if that was seen
+        # Round-trip time, microseconds; 0: no measurement yet. The smoothed one is further down.
         ("min_rtt_us", "u4"),
         ("last_rtt_us", "u4"),
         ("rtt_lo_us", "u4"),  # of the samples since the previous snapshot
         ("rtt_hi_us", "u4"),
         ("rtt_samples", "u4"),
-        # Congestion state.
-        ("cwnd", "u4"),  # segments
-        ("ssthresh", "u4"),  # segments, or INFINITE_SSTHRESH
-        ("mss", "u4"),  # bytes
-        ("rto_us", "u4"),
-        ("in_flight", "u4"),  # segments
-        ("retrans", "u4"),  # retransmitted segments, total
-        ("lost", "u4"),  # segments marked lost, total
-        ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
-        ("probes", "u1"),  # zero-window probes in a row without an answer
-        ("congestion_control", "S16"),
-        # Volume. Rates are bits per second, averaged over about the last second.
-        ("bytes_acked", "u8"),
-        ("bytes_received", "u8"),
+        # Rates are averaged over about the last second.
         ("out_bps", "f8"),
         ("in_bps", "f8"),
         ("delivery_rate_bps", "u8"),  # 0: not known
         ("pacing_rate_bps", "u8"),  # 0: not paced
+        # What every record of the kernel side tells, in the order of RECORD.
+        ("bytes_acked", "u8"),
+        ("bytes_received", "u8"),
+        ("uid", "u4"),
+        ("netns", "u4"),  # inode number of the network namespace
+        ("srtt_us", "u4"),
+        ("rttvar_us", "u4"),
+        ("cwnd", "u4"),  # segments
+        ("ssthresh", "u4"),  # segments, or INFINITE_SSTHRESH
+        ("mss", "u4"),  # bytes
+        ("retrans", "u4"),  # retransmitted segments, total
+        ("lost", "u4"),  # segments marked lost, total
+        ("rport", "u2"),
+        ("family", "u1"),  # 4 or 6
+        ("state", "u1"),  # index into STATES
+        ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4
+        ("raddr", "V16"),
+        ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
+        ("probes", "u1"),  # zero-window probes in a row without an answer
+        # What scans tell, in the order of ENTRY.
+        # The sender's chronograph, microseconds: time with data to send,
+        ("busy_us", "u8"),
+        ("rwnd_limited_us", "u8"),  # of that, held up by the peer's receive window,
+        ("sndbuf_limited_us", "u8"),  # by our send buffer
+        ("rcv_rtt_us", "u4"),  # the receiver's own RTT estimate, 0: none
+        ("rto_us", "u4"),
+        ("in_flight", "u4"),  # segments
         # What stands where: bytes.
         ("unacked", "u4"),  # sent, not acknowledged
         ("unsent", "u4"),  # written by the process, not sent
         ("unread", "u4"),  # received, not read by the process
         ("snd_wnd", "u4"),  # the peer's receive window
         ("rcv_wnd", "u4"),  # ours
-        ("rcv_rtt_us", "u4"),  # the receiver's own RTT estimate, 0: none
-        # The sender's chronograph, microseconds: time with data to send, and of that, held up by ...
-        ("busy_us", "u8"),
-        ("rwnd_limited_us", "u8"),  # ... the peer's receive window
-        ("sndbuf_limited_us", "u8"),  # ... our send buffer
         # How long ago, milliseconds.
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),
         ("last_ack_ms", "u4"),
+        ("congestion_control", "S16"),
     ]
 )
 
@@ -116,7 +116,7 @@ class Health:
     problem: str = ""  # what went wrong while running; empty if nothing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Owner:
     """One process that holds the socket."""
 

@@ -41,39 +41,40 @@ RECORD = np.dtype(
         ("sock", "u8"),
         ("time_ns", "u8"),
         ("born_ns", "u8"),
-        ("bytes_acked", "u8"),
-        ("bytes_received", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
-        ("uid", "u4"),
-        ("netns", "u4"),
         ("interval", "u4"),
         ("rtt_samples", "u4"),
         ("rtt_lo_us", "u4"),
         ("rtt_hi_us", "u4"),
         ("last_rtt_us", "u4"),
         ("single_rtt_us", "u4"),
+        ("min_rtt_us", "u4"),
+        ("lport", "u2"),
+        ("direction", "u1"),
+        ("born_seen", "u1"),
+        ("port_chosen", "u1"),
+        ("pad", "V7"),
+        ("comm", "S16"),
+        ("bytes_acked", "u8"),
+        ("bytes_received", "u8"),
+        ("uid", "u4"),
+        ("netns", "u4"),
         ("srtt_us", "u4"),
         ("rttvar_us", "u4"),
-        ("min_rtt_us", "u4"),
         ("cwnd", "u4"),
         ("ssthresh", "u4"),
         ("mss", "u4"),
         ("retrans", "u4"),
         ("lost", "u4"),
-        ("lport", "u2"),
         ("rport", "u2"),
         ("family", "u1"),
         ("state", "u1"),
-        ("direction", "u1"),
-        ("born_seen", "u1"),
-        ("backoff", "u1"),
-        ("probes", "u1"),
-        ("port_chosen", "u1"),
-        ("pad", "V5"),
         ("laddr", "V16"),
         ("raddr", "V16"),
-        ("comm", "S16"),
+        ("backoff", "u1"),
+        ("probes", "u1"),
+        ("more_pad", "V6"),
     ]
 )
 """What the ring buffer carries."""
@@ -97,8 +98,8 @@ ENTRY = np.dtype(
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),
         ("last_ack_ms", "u4"),
-        ("entry_pad", "u4"),
         ("congestion_control", "S16"),
+        ("entry_pad", "u4"),
     ]
 )
 """What a scan tells of each descriptor: a record and more."""
@@ -106,8 +107,14 @@ ENTRY = np.dtype(
 CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (184, 288, 24):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (192, 296, 24):
     raise AssertionError("record.py and probe.bpf.c differ")
+
+
+def gather(records: Records, chosen: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Records:
+    """A copy of the chosen ones, as plain bytes: numpy copies structures field by field, 25 times slower."""
+    plain = records.view(f"V{records.itemsize}")[chosen]
+    return plain.copy().view(records.dtype) if plain.base is not None else plain.view(records.dtype)
 
 
 class Batch(NamedTuple):

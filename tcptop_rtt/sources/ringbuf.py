@@ -27,7 +27,7 @@ class RingBuffer:
     def __init__(self, map_fd: int, size: int, dtype: np.dtype[np.void]) -> None:
         self._size = size
         self._dtype = dtype
-        self._slot = np.dtype([("length", "<u4"), ("page", "<u4"), ("record", dtype)])
+        self._slot = np.dtype([("length", "<u4"), ("page", "<u4"), ("record", f"V{dtype.itemsize}")])
         page = mmap.PAGESIZE
         self._consumer_page = mmap.mmap(map_fd, page)
         self._producer_pages = mmap.mmap(map_fd, page + 2 * size, prot=mmap.PROT_READ, offset=page)
@@ -43,7 +43,8 @@ class RingBuffer:
         unfinished = np.flatnonzero(slots["length"] & _BUSY)
         if len(unfinished):
             slots = slots[: unfinished[0]]
-        records: NDArray[np.void] = slots["record"][slots["length"] & _DISCARDED == 0]
+        # As plain bytes: numpy would copy structures field by field.
+        records: NDArray[np.void] = slots["record"][slots["length"] & _DISCARDED == 0].view(self._dtype)
         self._consumer[0] = start + len(slots) * self._slot.itemsize
         return records
 
