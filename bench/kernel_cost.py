@@ -13,30 +13,34 @@ import time
 
 from bcc import BPF
 
-from bench.tools import PingPong, bpf_stats, programs_of, tcptop
+from bench.results import Result
+from bench.traffic import PingPong, bpf_stats, programs_of, tcptop
 
-CONNECTIONS = 8
 SECONDS = 2.0
 ROUNDS = 11
 
 _EMPTY = "int empty(void *ctx) { return 0; }"
 
 
-def speed_ratio(traffic: PingPong) -> float:
+def speed_ratio(traffic: PingPong, connections: int) -> Result:
     """Round trips per second with the program on, as a part of those with it off before and after."""
     ratios, on = [], []
-    off = [traffic.rate(CONNECTIONS, SECONDS)]
+    off = [traffic.rate(connections, SECONDS)]
     for _ in range(ROUNDS):
         with tcptop():
-            on.append(traffic.rate(CONNECTIONS, SECONDS))
-        off.append(traffic.rate(CONNECTIONS, SECONDS))
+            on.append(traffic.rate(connections, SECONDS))
+        off.append(traffic.rate(connections, SECONDS))
         ratios.append(on[-1] / statistics.mean(off[-2:]))
-    print(f"round trips/s, medians: on {statistics.median(on):,.0f}, off {statistics.median(off):,.0f}")
-    print(f"all ratios: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}")
-    return statistics.median(ratios)
+    return Result(
+        f"ping-pong on {connections:,} connections, program on / off",
+        statistics.median(ratios),
+        at_least=0.97,
+        detail=f"median of {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}; off "
+        f"{statistics.median(off):,.0f} round trips/s",
+    )
 
 
-def time_ratio(traffic: PingPong) -> float:
+def time_ratio(traffic: PingPong) -> Result:
     """Time per segment of all programs that run for each segment, as a multiple of an empty program's."""
     from tcptop_rtt.sources.btf import kernel_source
 
@@ -46,7 +50,7 @@ def time_ratio(traffic: PingPong) -> float:
     with (
         tcptop("--source", "tcp_probe") as process,
         bpf_stats(),
-        traffic.running(CONNECTIONS, 3 * SECONDS),
+        traffic.running(8, 3 * SECONDS),
     ):
         before = {**programs_of(process.pid), **programs_of(os.getpid())}
         time.sleep(3 * SECONDS)
@@ -54,19 +58,20 @@ def time_ratio(traffic: PingPong) -> float:
     module.cleanup()
     total = {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in after}
     segments = total["on_segment"][1]
+    parts = []
     for name, (nanoseconds, runs) in sorted(total.items()):
         if runs:
-            print(f"{name:24} {nanoseconds / runs:8.1f} ns/run {runs / segments:8.3f} runs/segment")
+            parts.append(f"{name} {nanoseconds / runs:.0f} ns x {runs / segments:.3f}")
     empty_ns, _ = total.pop("empty")
-    return sum(nanoseconds for nanoseconds, _ in total.values()) / empty_ns
+    return Result(
+        "kernel time per segment / an empty program's",
+        sum(nanoseconds for nanoseconds, _ in total.values()) / empty_ns,
+        at_most=2.0,
+        detail=", ".join(parts) + " runs per segment",
+    )
 
 
-def main() -> None:
-    """Print both ratios."""
+def measure() -> list[Result]:
+    """Both ratios, the speed also on many connections."""
     traffic = PingPong()
-    print(f"kernel time per segment against an empty program: {time_ratio(traffic):.2f} (limit 2.5)")
-    print(f"ping-pong speed on/off: {speed_ratio(traffic):.3f} (limit 0.97)")
-
-
-if __name__ == "__main__":
-    main()
+    return [time_ratio(traffic), *(speed_ratio(traffic, connections) for connections in (8, 1000))]

@@ -19,7 +19,7 @@ from typing import Any
 
 from bcc import BPF
 
-from bench.tools import PingPong, bpf_stats
+from bench.traffic import PingPong, bpf_stats, resident_mib
 
 CONNECTIONS = 8
 OURS = "tcptop-rtt (fentry)"
@@ -149,11 +149,6 @@ def _running(command: list[str], others: Counts) -> Iterator[tuple[subprocess.Po
                 process.kill()
 
 
-def _resident_mib(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()
-    return int(fields[0]) / 1024
-
-
 def _cost(traffic: PingPong, others: Counts, seconds: float) -> float:
     """Nanoseconds of the programs per segment received."""
     with bpf_stats(), traffic.running(CONNECTIONS, seconds):
@@ -179,7 +174,7 @@ def measure(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[s
         with _running(TOOLS[name], others) as (process, started):
             starts.append(started)
             time.sleep(2)  # what it does once, at its start, is over
-            resident = _resident_mib(process.pid)
+            resident = resident_mib(process.pid)
             cost = _cost(traffic, others, seconds)
             with_it = _trip_ns(traffic, seconds, rounds)
     except ToolError as error:

@@ -17,6 +17,8 @@ import sys
 import termios
 import time
 
+from bench.results import Result
+
 ROUNDS = 9
 _IMPORTS = "import bcc, textual.app"
 
@@ -51,8 +53,8 @@ def first_rows_s(port: int) -> float:
     return elapsed
 
 
-def main() -> None:
-    """Print both medians and the limit."""
+def measure() -> list[Result]:
+    """Both medians, and the limit that follows from the first."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
@@ -61,11 +63,8 @@ def main() -> None:
                 imports.append(import_s())
                 rows.append(first_rows_s(port))
     limit = 1.5 * statistics.median(imports) + 0.4
-    print(
-        f"exec to first rows, median of {ROUNDS}: {statistics.median(rows):.2f} s; "
-        f"imports alone {statistics.median(imports):.2f} s, limit {limit:.2f} s"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    spread = " ".join(f"{value:.2f}" for value in sorted(rows))
+    return [
+        Result("imports alone", statistics.median(imports), "s"),
+        Result("exec to first rows", statistics.median(rows), "s", at_most=round(limit, 3), detail=spread),
+    ]

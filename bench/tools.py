@@ -1,86 +1,41 @@
-"""What the benchmarks share: traffic, the program as a process, the kernel's own accounts."""
+"""Processor time beside other tools on the same traffic: ping-pong on 8 connections."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from bench.results import Result
+from bench.traffic import PingPong, cpu_s, on_terminal
+
+SECONDS = 10.0
 SETTLE_S = 3.0
-"""Connections this old are nothing new to any tool."""
-
-_BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
-
-
-class PingPong:
-    """Loopback request/response traffic, compiled for this run."""
-
-    def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="tcptop-rtt-bench-")
-        self._program = f"{self._directory.name}/pingpong"
-        source = Path(__file__).with_name("pingpong.c")
-        subprocess.run(["cc", "-O2", "-Wall", "-o", self._program, str(source)], check=True)
-
-    def rate(self, connections: int, seconds: float) -> float:
-        """Round trips per second."""
-        command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        return int(output) / seconds
-
-    @contextmanager
-    def running(self, connections: int, seconds: float) -> Iterator[None]:
-        """Traffic meanwhile, that ends by itself a second after so many."""
-        command = [self._program, str(connections), str(seconds + 1), str(SETTLE_S)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL):
-            time.sleep(SETTLE_S + 0.5)
-            yield
+OURS = "tcptop-rtt"
+TOOLS = {
+    OURS: [sys.executable, "-m", "tcptop_rtt"],
+    "nethogs": ["nethogs", "-d", "1", "lo"],
+    "iftop -t": ["iftop", "-t", "-n", "-i", "lo"],
+    "watch -n1 ss -tinp": ["watch", "-n1", "ss", "-tinp"],
+}
 
 
-@contextmanager
-def tcptop(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """The program at work, from its first line on."""
-    command = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        process.stdout.readline()
-        drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait()
-            drain.wait()
+def _share(traffic: PingPong, command: list[str]) -> float:
+    with on_terminal(command) as pid, traffic.running(8, SECONDS + SETTLE_S):
+        time.sleep(SETTLE_S)
+        before_s, start = cpu_s(pid), time.monotonic()
+        time.sleep(SECONDS)
+        return 100 * (cpu_s(pid) - before_s) / (time.monotonic() - start)
 
 
-@contextmanager
-def bpf_stats() -> Iterator[None]:
-    """While this lasts, the kernel accounts the time of every BPF program."""
-    before = _BPF_STATS.read_text()
-    _BPF_STATS.write_text("1")
-    try:
-        yield
-    finally:
-        _BPF_STATS.write_text(before)
-
-
-def programs_of(pid: int) -> dict[str, tuple[int, int]]:
-    """Nanoseconds and runs so far of each BPF program that a process holds, by name."""
-    shown = json.loads(
-        subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True).stdout
-    )
-    held = set()
-    for fdinfo in os.scandir(f"/proc/{pid}/fdinfo"):
-        fields = dict(line.partition(":")[::2] for line in Path(fdinfo.path).read_text().splitlines())
-        if "prog_id" in fields:
-            held.add(int(fields["prog_id"]))
-    return {
-        program["name"]: (program.get("run_time_ns", 0), program.get("run_cnt", 0))
-        for program in shown
-        if program["id"] in held
-    }
+def measure() -> list[Result]:
+    """Each in turn."""
+    traffic = PingPong()
+    shares = {name: _share(traffic, command) for name, command in TOOLS.items() if shutil.which(command[0])}
+    results = [Result(name, share, "% of a core") for name, share in shares.items()]
+    results += [
+        Result(f"{OURS} / {name}", shares[OURS] / share, at_most=1)
+        for name, share in shares.items()
+        if name != OURS
+    ]
+    return results

@@ -213,7 +213,9 @@ class Connections:
 
     def _name(self, records: Records, indices: Indices) -> None:
         """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""
-        named = (records["tgid"] != 0) & (records["kind"] != Kind.ENTRY)
+        if records.dtype == ENTRY:
+            return
+        named = np.flatnonzero(records["tgid"])
         self._rows["pid"][indices[named]] = records["tgid"][named]
         self._rows["comm"][indices[named]] = records["comm"][named]
 

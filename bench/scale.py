@@ -1,0 +1,209 @@
+"""10,000 and 100,000 connections: what a refresh costs, and how soon a key press shows."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.results import Result
+from bench.traffic import cpu_s, dashboard
+from tcptop_rtt.app import TcptopApp
+from tcptop_rtt.connections import Connections
+from tcptop_rtt.query import Filter
+from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+
+HEALTH = Health("synthetic", "", 0.0, 0, 0.0)
+REFRESH_S = 0.25
+ROUNDS = 12
+KEYS = ("r", "p", "s", "S", "down", "pagedown", "G", "g", "slash", "4", "7", "escape")
+
+# A process that holds pairs of connected sockets, and lets a tenth of them talk in each period.
+_PAIRS = """
+import random, resource, socket, sys, time
+pairs, period = int(sys.argv[1]), float(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (2 * pairs + 100, 2 * pairs + 100))
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+both = []
+for _ in range(pairs):
+    client = socket.create_connection(listener.getsockname())
+    both.append((client, listener.accept()[0]))
+print("ready", flush=True)
+while True:
+    for client, server in random.sample(both, pairs // 10):
+        client.sendall(b"x")
+        server.recv(1)
+    time.sleep(period)
+"""
+
+
+class Synthetic:
+    """Connections as a scan tells of them, all of them changing in each."""
+
+    def __init__(self, count: int) -> None:
+        self.now_ns = 10**12
+        self.connections = Connections(lambda: self.now_ns)
+        self._random = np.random.default_rng(1)
+        self._interval = 0
+        numbers = np.arange(count)
+        entries = np.zeros(count, ENTRY)
+        entries["id"], entries["sock"] = numbers + 1, (numbers + 1) << 12
+        entries["kind"], entries["state"], entries["family"] = Kind.ENTRY, 1, 4
+        entries["tgid"], entries["comm"] = numbers % 500 + 1, b"worker"
+        entries["lport"], entries["rport"] = numbers % 60_000 + 1, 443
+        addresses = np.zeros((count, 16), np.uint8)
+        addresses[:, 10:12] = 255
+        addresses[:, 12:] = numbers.astype(">u4").view(np.uint8).reshape(count, 4)
+        entries["raddr"] = addresses.view("V16").reshape(count)
+        self._entries = entries
+
+    def scan(self) -> None:
+        """Settle a whole scan."""
+        self._entries["time_ns"] = self.now_ns
+        self._entries["srtt_us"] = self._random.integers(10, 100_000, len(self._entries))
+        self.connections.settle(self._entries.copy())
+
+    def samples(self) -> Records:
+        """Records of a tenth of the connections."""
+        self.now_ns += int(REFRESH_S * 1e9)
+        self._interval += 1
+        chosen = self._random.choice(len(self._entries), len(self._entries) // 10, replace=False)
+        records = np.zeros(len(chosen), RECORD)
+        for name in RECORD.names or ():
+            if "pad" not in name:
+                records[name] = self._entries[name][chosen]
+        records["kind"], records["time_ns"], records["interval"] = Kind.SEGMENT, self.now_ns, self._interval
+        records["rtt_samples"] = 5
+        records["rtt_lo_us"] = records["rtt_hi_us"] = records["last_rtt_us"] = records["srtt_us"]
+        return records
+
+    def refresh(self, records: Records) -> Snapshot:
+        """Take the records of one refresh, and a picture."""
+        self.connections.ingest(records)
+        return self.connections.snapshot(HEALTH)
+
+
+def _cpu_ms(action: Callable[[], object]) -> float:
+    start = time.thread_time()
+    action()
+    return 1e3 * (time.thread_time() - start)
+
+
+class _Feed:
+    """A collector that publishes when told to."""
+
+    health = HEALTH
+
+    def __init__(self) -> None:
+        self.publish: Callable[[Snapshot], None] = lambda _: None
+        self.running = threading.Event()
+        self._ended = threading.Event()
+
+    def run(self, publish: Callable[[Snapshot], None]) -> None:
+        self.publish = publish
+        self.running.set()
+        self._ended.wait()
+
+    def stop(self) -> None:
+        self._ended.set()
+
+    def set_focus(self, connection: int | None) -> None:
+        pass
+
+    def set_interval(self, seconds: float) -> None:
+        pass
+
+
+async def _screen(source: Synthetic) -> tuple[float, float, dict[str, list[float]]]:
+    """CPU of a refresh on the worker's and on the screen's side, and key press to paint, all in ms."""
+    feed = _Feed()
+    app = TcptopApp(feed, Filter(), REFRESH_S, True)
+    worker, screen = [], []
+    keys: dict[str, list[float]] = {key: [] for key in KEYS}
+    async with app.run_test(size=(160, 48)) as pilot:
+        await asyncio.to_thread(feed.running.wait)
+        for _ in range(ROUNDS):
+            records = source.samples()
+            start = time.thread_time()
+            picture = source.refresh(records)
+            worker.append(1e3 * (time.thread_time() - start))
+            start = time.thread_time()
+            feed.publish(picture)
+            await pilot.pause()
+            screen.append(1e3 * (time.thread_time() - start))
+        for _ in range(ROUNDS):
+            for key in KEYS:
+                start_s = time.perf_counter()
+                await pilot.press(key)
+                keys[key].append(1e3 * (time.perf_counter() - start_s))
+    return statistics.median(worker), statistics.median(screen), keys
+
+
+def _at(count: int, refresh_limit_ms: float, key_limit_ms: float) -> list[Result]:
+    source = Synthetic(count)
+    first_ms = _cpu_ms(source.scan)
+    source.refresh(source.samples())
+    scan_ms = statistics.median(_cpu_ms(source.scan) for _ in range(5))
+    worker_ms, screen_ms, keys_ms = asyncio.run(_screen(source))
+    p95_ms = float(np.percentile(np.concatenate(list(keys_ms.values())), 95))
+    slowest = ", ".join(f"{key} {np.percentile(times, 95):.0f}" for key, times in keys_ms.items())
+    name = f"{count:,} rows: "
+    return [
+        Result(name + "first scan settled", first_ms, "ms"),
+        Result(name + "later ones", scan_ms, "ms"),
+        Result(
+            name + "refresh, CPU",
+            worker_ms + screen_ms,
+            "ms",
+            at_most=refresh_limit_ms,
+            detail=f"worker {worker_ms:.1f}, screen {screen_ms:.1f}",
+        ),
+        Result(name + "key press to paint, p95", p95_ms, "ms", at_most=key_limit_ms, detail=slowest),
+    ]
+
+
+def _memory() -> Result:
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    source = Synthetic(100_000)
+    source.scan()
+    kept = [source.refresh(source.samples()) for _ in range(2)]
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
+    return Result(
+        "100,000 rows: memory with two snapshots",
+        grown_mib,
+        "MiB",
+        at_most=300,
+        detail=f"{grown_mib * 2**20 / 100_000:,.0f} bytes per connection, {len(kept)} pictures",
+    )
+
+
+def _live(pairs: int) -> Result:
+    """The whole program on live sockets, a tenth of them changing in each refresh."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _PAIRS, str(pairs), str(REFRESH_S)], stdout=subprocess.PIPE
+    ) as traffic:
+        try:
+            assert traffic.stdout
+            traffic.stdout.readline()
+            with dashboard("--interval", str(REFRESH_S)) as pid:
+                time.sleep(4)
+                before_s, start = cpu_s(pid), time.monotonic()
+                time.sleep(10)
+                share = 100 * (cpu_s(pid) - before_s) / (time.monotonic() - start)
+        finally:
+            traffic.kill()
+    what = f"{2 * pairs:,} live connections, {1 / REFRESH_S:g} refreshes/s: CPU"
+    return Result(what, share, "% of a core", at_most=15)
+
+
+def measure() -> list[Result]:
+    """Memory first, while nothing has been freed yet that could be used again."""
+    return [_memory(), *_at(10_000, 10, 30), *_at(100_000, 15, 50), _live(5_000)]
