@@ -52,6 +52,7 @@ _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", 
 _HIDDEN = np.dtype(
     [
         ("held", "?"),  # by a descriptor, at the last scan
+        ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
         ("interval", "u4"),  # the last one whose samples are counted
         ("port_chosen", "?"),
@@ -96,6 +97,9 @@ class Connections:
         self._copy(records, indices)
         self._name(records, indices)
         self._count_samples(records, indices)
+        # One probe may be on its way; a timeout means that an ACK is overdue.
+        rows = self._rows
+        rows["stalled"][indices] = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
         self._close(indices[records["kind"] == Kind.CLOSE])
         if self._focus:
             self._focus.take(records)
@@ -206,6 +210,9 @@ class Connections:
         rows["direction"][indices[told]] = records["direction"][told]
         rows["min_rtt_us"][indices] = np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"])
         self._hidden["port_chosen"][indices] = records["port_chosen"] != 0
+        for seen, total in _RATED.values():
+            moved = indices[self._hidden[seen][indices] != records[total]]
+            self._hidden["moving"][moved] = True
         if records.dtype == ENTRY:
             rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
             paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
@@ -254,6 +261,7 @@ class Connections:
     def _close(self, indices: Indices) -> None:
         indices = indices[~self._rows["closed"][indices]]
         self._rows["closed"][indices] = True
+        self._rows["stalled"][indices] = False
         self._rows["state"][indices] = _TCP_CLOSE
         self._hidden["closed_ns"][indices] = self._clock_ns()
         for index, sock in zip(indices.tolist(), self._hidden["sock"][indices].tolist(), strict=True):
@@ -306,9 +314,9 @@ class Connections:
         self._history.advance(now_ns)
         self._update_rates((now_ns - self._snapshot_ns) / 1e9)
         rows, hidden = gather(self._rows, slice(self._count)), self._hidden[: self._count]
-        # One probe may be on its way; a timeout means that an ACK is overdue.
-        rows["stalled"] = ~rows["closed"] & ((rows["backoff"] >= 1) | (rows["probes"] >= 2))
-        rows["age_ns"] = np.where(rows["closed"], hidden["closed_ns"], now_ns) - hidden["born_ns"]
+        rows["age_ns"] = now_ns - hidden["born_ns"]
+        closed = np.flatnonzero(rows["closed"])
+        rows["age_ns"][closed] = hidden["closed_ns"][closed] - hidden["born_ns"][closed]
         spark_us = self._history.latest(SPARK_CELLS, slice(self._count))
         for array in (rows, spark_us):
             array.flags.writeable = False
@@ -319,18 +327,24 @@ class Connections:
         return Snapshot(time.time_ns(), rows, spark_us, health, focus)
 
     def _update_rates(self, elapsed_s: float) -> None:
-        rows, hidden = self._rows[: self._count], self._hidden[: self._count]
+        rows, hidden = self._rows, self._hidden
+        moving = np.flatnonzero(hidden["moving"][: self._count])
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
+        hidden["moving"][moving] = False
         for rate, (seen, total) in _RATED.items():
-            new = (rows[total] - hidden[seen]) * 8.0 / max(elapsed_s, 1e-3)
-            smoothed = rows[rate] + (new - rows[rate]) * weight
-            rows[rate] = np.where(smoothed < 1, 0, smoothed)
-            hidden[seen] = rows[total]
+            now, before = rows[total][moving], rows[rate][moving]
+            new = (now - hidden[seen][moving]) * 8.0 / max(elapsed_s, 1e-3)
+            smoothed = before + (new - before) * weight
+            smoothed[smoothed < 1] = 0
+            rows[rate][moving] = smoothed
+            hidden[seen][moving] = now
+            hidden["moving"][moving] |= smoothed > 0
 
     def _drop_closed(self, now_ns: int) -> None:
         """Give up rows that closed a while ago; all have been in a snapshot, the one just taken."""
         rows, hidden = self._rows[: self._count], self._hidden[: self._count]
-        gone = np.flatnonzero(rows["closed"] & (hidden["closed_ns"] + CLOSED_SHOWN_NS < now_ns))
+        closed = np.flatnonzero(rows["closed"])
+        gone = closed[hidden["closed_ns"][closed] + CLOSED_SHOWN_NS < now_ns]
         # From the last on, so that the row that takes a place is one that stays.
         for index in gone[::-1].tolist():
             del self._index_of[int(self._rows["id"][index])]

@@ -41,39 +41,64 @@ def select(rows: Rows, filter: Filter) -> Indices:  # noqa: A002 - the word user
     words = filter.text.lower().split()
     if not words or not len(indices):
         return indices
-    texts = [_haystack(key) for key in _packed(rows, indices)]
+    texts = _texts(rows, indices)
+    states = _state_codes(rows, indices)
     found = np.ones(len(texts), bool)
     for word in words:
-        found &= np.array([word in text for text in texts])
+        found &= np.array([word in text for text in texts]) | _states_named(word)[states]
     return indices[found]
 
 
-_SEARCHED = ("comm", "laddr", "raddr", "pid", "lport", "rport", "family", "state", "closed", "stalled")
-_PACKED = np.dtype([(name, ROW[name]) for name in _SEARCHED])
-_UNPACK = struct.Struct("=16s16s16sIHHBB??").unpack
+_SEARCHED = np.dtype(
+    [(name, ROW[name]) for name in ("comm", "laddr", "raddr", "pid", "lport", "rport", "family")]
+)
+_unpack = struct.Struct("=16s16s16sIHHB").unpack
+
+_known: dict[bytes, str] = {}
+"""Texts by the fields they are made of: a filter is typed letter by letter, and applied to each picture."""
 
 
-def _packed(rows: Rows, indices: Indices) -> list[bytes]:
-    # One bytes object per row is both the cache's key and all that its text is made of.
-    packed = np.empty(len(indices), _PACKED)
-    for name in _SEARCHED:
+def _texts(rows: Rows, indices: Indices) -> list[str]:
+    """What words are looked for in, in lower case."""
+    packed = np.empty(len(indices), _SEARCHED)
+    for name in _SEARCHED.names or ():
         packed[name] = rows[name][indices]
-    raw: list[bytes] = packed.view(f"V{_PACKED.itemsize}").tolist()
-    return raw
+    keys = packed.view(f"V{_SEARCHED.itemsize}").tolist()
+    if len(_known) > 2 * len(rows) + 1024:
+        _known.clear()  # most are of connections long gone
+    texts = []
+    for key in keys:
+        text = _known.get(key)
+        if text is None:
+            text = _known[key] = _text(*_unpack(key))
+        texts.append(text)
+    return texts
 
 
-@lru_cache(maxsize=65536)
-def _haystack(packed: bytes) -> str:
-    comm, laddr, raddr, pid, lport, rport, family, state, closed, stalled = _UNPACK(packed)
+def _text(comm: bytes, laddr: bytes, raddr: bytes, pid: int, lport: int, rport: int, family: int) -> str:
     # Parts are separated by what no word contains, so that a match never spans two of them.
     parts = (
         fmt.printable(comm.rstrip(b"\0")),
         str(pid) if pid else "",
         fmt.endpoint(family, laddr, lport),
         fmt.endpoint(family, raddr, rport),
-        fmt.state(state, closed, stalled),
     )
     return "\n".join(parts).lower()
+
+
+def _state_codes(rows: Rows, indices: Indices) -> NDArray[np.uint8]:
+    """What the state column says, as a number: the state, and whether it is closed or stalled."""
+    codes: NDArray[np.uint8] = (
+        rows["state"][indices] | rows["closed"][indices] << 4 | rows["stalled"][indices] << 5
+    )
+    return codes
+
+
+@lru_cache(maxsize=64)
+def _states_named(word: str) -> NDArray[np.bool_]:
+    """Which state codes have this word in their name."""
+    names = (fmt.state(code & 15, bool(code & 16), bool(code & 32)) for code in range(64))
+    return np.array([word in name.lower() for name in names])
 
 
 Fields = Callable[[str], Column]
