@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import json
+import ctypes
 import struct
-import subprocess
 
 import pytest
-from bcc import BPF
+from bcc import BPF, libbcc
 
-from tcptop_rtt.sources.btf import BTF_PATH, kernel_source
+from tcptop_rtt.sources.btf import kernel_source
 
 _ADD_IMMEDIATE, _CALL = 0x07, 0x85  # include/uapi/linux/bpf.h
+_KIND_STRUCT = 4  # include/uapi/linux/btf.h
 
 
 def _offsets(kind: str) -> dict[str, int]:
-    """Where BTF says that each member of a structure is, in bytes."""
-    command = ["bpftool", "--json", "btf", "dump", "file", str(BTF_PATH)]
-    types = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["types"]
-    (found,) = (one for one in types if (one["kind"], one["name"]) == ("STRUCT", kind))
-    return {
-        member["name"]: member["bits_offset"] // 8
-        for member in found["members"]
-        if member["name"] != "(anon)" and not member.get("bitfield_size") and member["bits_offset"]
-    }
+    """Where BTF says that each member of a structure is, in bytes (struct btf_member)."""
+    lib = libbcc.lib
+    lib.btf__load_vmlinux_btf.restype = lib.btf__type_by_id.restype = ctypes.c_void_p
+    lib.btf__name_by_offset.restype = ctypes.c_char_p
+    btf = ctypes.c_void_p(lib.btf__load_vmlinux_btf())
+    number = lib.btf__find_by_name_kind(btf, kind.encode(), _KIND_STRUCT)
+    address = lib.btf__type_by_id(btf, number)
+    _, info, _ = struct.unpack("<III", ctypes.string_at(address, 12))
+    members = ctypes.string_at(address + 12, 12 * (info & 0xFFFF))
+    offsets = {}
+    for name, _, offset in struct.iter_unpack("<III", members):
+        bits, bitfield_size = (offset & 0xFFFFFF, offset >> 24) if info >> 31 else (offset, 0)
+        text = lib.btf__name_by_offset(btf, name).decode()
+        if text and bits and not bitfield_size:
+            offsets[text] = bits // 8
+    lib.btf__free(btf)
+    return offsets
 
 
 def _compiled_offset(module: BPF, function: str) -> int:
