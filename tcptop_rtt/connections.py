@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
-from tcptop_rtt.history import CELL_NS, CELLS, Indices
+from tcptop_rtt.history import Indices
 from tcptop_rtt.rowstore import RowStore
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
 from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather
@@ -45,6 +45,9 @@ _PIECES = {
 }
 """What goes from a record or an entry into its row as it is; all other fields have rules of their own."""
 
+_HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
+"""What is kept of a scan's entries."""
+
 _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
 """Rate, its counter at the previous snapshot, its counter."""
 
@@ -58,7 +61,7 @@ class Connections:
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock_ns = clock_ns
         self._store = RowStore(clock_ns)
-        self._entries: Records = np.zeros(0, ENTRY)
+        self._holders = np.zeros(0, _HOLDER)
         self._snapshot_ns = clock_ns()
         self._samples = 0
         self._focus: FocusLog | None = None
@@ -84,7 +87,9 @@ class Connections:
     def settle(self, entries: Records) -> None:
         """Take a whole scan: it refreshes every row, and is the last word on who holds which socket."""
         self._store.history.advance(self._clock_ns())
-        self._entries = entries
+        self._holders = np.empty(len(entries), _HOLDER)
+        for name in _HOLDER.names or ():
+            self._holders[name] = entries[name]
         ids, tgids, listening = entries["id"], entries["tgid"], entries["state"] == _TCP_LISTEN
         connected = np.flatnonzero(~listening)
         # By process, so that the first entry of a connection is its oldest holder's in most cases.
@@ -207,8 +212,7 @@ class Connections:
         if connection is None or index is None:
             self._focus = None
             return 0
-        past = self._store.history.latest(CELLS, slice(index, index + 1))[:, 0]
-        self._focus = FocusLog(connection, past, self._clock_ns(), CELL_NS)
+        self._focus = FocusLog(connection, *self._store.history.past(index))
         return 0 if self._store.rows["closed"][index] else int(self._store.hidden["sock"][index])
 
     def owner_of(self, connection: int) -> int:
@@ -240,7 +244,7 @@ class Connections:
         spark_us = self._store.history.latest(SPARK_CELLS, slice(self._store.count))
         for array in (rows, spark_us):
             array.flags.writeable = False
-        focus = self._focus.freeze(now_ns, self._holders(), self._owner_note()) if self._focus else None
+        focus = self._focus.freeze(now_ns, self._owners(), self._owner_note()) if self._focus else None
         self._store.rows["rtt_samples"][: self._store.count] = 0
         self._snapshot_ns, self._samples = now_ns, 0
         # All have been in a picture, the one just taken.
@@ -261,11 +265,11 @@ class Connections:
             hidden[seen][moving] = now
             hidden["moving"][moving] |= smoothed > 0
 
-    def _holders(self) -> tuple[Owner, ...]:
+    def _owners(self) -> tuple[Owner, ...]:
         if not self._focus:
             return ()
-        entries = self._entries[self._entries["id"] == self._focus.id]
-        return tuple(sorted({Owner(int(e["tgid"]), bytes(e["comm"])) for e in entries}))
+        holders = self._holders[self._holders["id"] == self._focus.id]
+        return tuple(sorted({Owner(int(one["tgid"]), bytes(one["comm"])) for one in holders}))
 
     def _owner_note(self) -> str:
         """Why the focused connection has no process."""

@@ -16,16 +16,15 @@ _SAMPLE = np.dtype([("time_ns", "u8"), ("rtt_us", "u4"), ("srtt_us", "u4")])
 class FocusLog:
     """Samples of one connection since its drill-down was opened, after what was known of it before.
 
-    :param past_us: highest RTT per cell before now, oldest first, nan for none, shape (N,)
-    :param now_ns: end of the last cell
+    :param past_ns: when what is known of before was, oldest first, shape (N,)
+    :param past_us: the highest RTT of then, shape (N,)
     """
 
-    def __init__(self, connection: int, past_us: NDArray[np.float32], now_ns: int, cell_ns: int) -> None:
+    def __init__(self, connection: int, past_ns: NDArray[np.int64], past_us: NDArray[np.float32]) -> None:
         self.id = connection
-        known = np.flatnonzero(~np.isnan(past_us))
-        self._past = np.zeros(len(known), _SAMPLE)
-        self._past["time_ns"] = now_ns - (len(past_us) - known) * cell_ns
-        self._past["rtt_us"] = self._past["srtt_us"] = past_us[known]
+        self._past = np.zeros(len(past_ns), _SAMPLE)
+        self._past["time_ns"] = past_ns
+        self._past["rtt_us"] = self._past["srtt_us"] = past_us
         self._log = np.zeros(0, _SAMPLE)
         self._samples = 0
         self._lowest_us = 0

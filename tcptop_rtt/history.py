@@ -1,4 +1,4 @@
-"""Recent RTT of every connection: the highest sample of each half second."""
+"""Recent RTT of every connection: the highest sample of each half second, of older times of each 10 s."""
 
 from __future__ import annotations
 
@@ -7,45 +7,74 @@ from numpy.typing import NDArray
 
 CELLS = 120
 CELL_NS = 500_000_000
+OLD_CELLS = 60
+_CELLS_PER_OLD = 20
 
 Indices = NDArray[np.intp]
 
 
 class History:
-    """A minute of cells per row; nan where no segment brought a sample.
+    """A minute of cells per row, and ten minutes of old ones; nan where no segment brought a sample.
 
     Time comes first, so that a new cell of all rows is one stretch of memory.
     """
 
     def __init__(self, now_ns: int) -> None:
         self._cells = np.zeros((CELLS, 0), np.float32)
+        self._old = np.zeros((OLD_CELLS, 0), np.float32)
         self._now = now_ns // CELL_NS
 
     def grow(self, rows: int) -> None:
         """Make room for so many rows more."""
-        blank = np.full((CELLS, rows), np.nan, np.float32)
-        self._cells = np.concatenate([self._cells, blank], axis=1)
+        self._cells, self._old = (
+            np.concatenate([cells, np.full((len(cells), rows), np.nan, np.float32)], axis=1)
+            for cells in (self._cells, self._old)
+        )
 
     def advance(self, now_ns: int) -> None:
         """Begin the cells that time has come for."""
         now = now_ns // CELL_NS
-        for begun in range(max(self._now + 1, now - CELLS + 1), now + 1):
+        if now - self._now > CELLS:
+            # Nobody has kept time: what is there is of before.
+            self._cells[:] = self._old[:] = np.nan
+            self._now = now
+        for begun in range(self._now + 1, now + 1):
             self._cells[begun % CELLS] = np.nan
+            if begun % _CELLS_PER_OLD == 0:
+                self._sum_up(begun // _CELLS_PER_OLD - 1, begun)
         self._now = now
+
+    def _sum_up(self, old: int, end: int) -> None:
+        """Make the old cell that is complete, of those before ``end``."""
+        first = (end - _CELLS_PER_OLD) % CELLS  # CELLS is a multiple, so that they do not wrap
+        np.fmax.reduce(self._cells[first : first + _CELLS_PER_OLD], axis=0, out=self._old[old % OLD_CELLS])
 
     def blank(self, rows: slice) -> None:
         """Forget what is known of rows, as they are about to be other connections'."""
         self._cells[:, rows] = np.nan
+        self._old[:, rows] = np.nan
+
+    def move(self, index: int, to: int) -> None:
+        """Give a row's past to another row."""
+        self._cells[:, to] = self._cells[:, index]
+        self._old[:, to] = self._old[:, index]
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
         """Count samples, in microseconds, into the present cell."""
         np.fmax.at(self._cells[self._now % CELLS], indices, rtt_us.astype(np.float32))
 
-    def move(self, index: int, to: int) -> None:
-        """Give a row's past to another row."""
-        self._cells[:, to] = self._cells[:, index]
-
     def latest(self, cells: int, rows: slice) -> NDArray[np.float32]:
         """A copy of the last cells of these rows, oldest first: shape (cells, number of rows)."""
         wanted = np.arange(self._now - cells + 1, self._now + 1) % CELLS
         return self._cells[:, rows][wanted]
+
+    def past(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """All that is known of one row, oldest first: when cells began, on the clock in ns, and their RTT."""
+        minute = np.arange(self._now - CELLS + 1, self._now + 1)
+        # Of the old cells those that begin before the minute: it has the others in detail.
+        end = -(-minute[0] // _CELLS_PER_OLD)
+        old = np.arange(max(0, self._now // _CELLS_PER_OLD - OLD_CELLS), end)
+        begun = np.concatenate([old * _CELLS_PER_OLD, minute])
+        rtt_us = np.concatenate([self._old[old % OLD_CELLS, index], self._cells[minute % CELLS, index]])
+        known = ~np.isnan(rtt_us)
+        return begun[known] * CELL_NS, rtt_us[known]

@@ -86,7 +86,7 @@ class RowStore:
             self.index_of[connection] = index_of[connection] = self._index_of_sock[sock] = self.count
             self.count += 1
             opened.append(position)
-        while self.count > len(self.rows):
+        if self.count > len(self.rows):
             self._grow()
         records, new = gather(records, np.array(opened, np.intp)), slice(start, self.count)
         self.rows[new] = np.zeros((), ROW)
@@ -105,7 +105,7 @@ class RowStore:
 
     def _grow(self) -> None:
         old = len(self.rows)
-        new = max(1024, 2 * old)
+        new = max(1024, self.count, old + old // 2)
         self.rows = np.concatenate([self.rows, np.zeros(new - old, ROW)])
         self.hidden = np.concatenate([self.hidden, np.zeros(new - old, HIDDEN)])
         self.history.grow(new - old)

@@ -1,0 +1,55 @@
+"""A connection's past: the last minute in detail, ten minutes before it in brief."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop_rtt.history import CELL_NS, CELLS, History
+
+SECOND = 1_000_000_000
+START = 1_000 * SECOND
+
+
+def _history_of(seconds: int) -> History:
+    """One sample a second, of as many microseconds as seconds have passed."""
+    history = History(START)
+    history.grow(2)
+    for second in range(seconds):
+        history.advance(START + second * SECOND)
+        history.add(np.array([1]), np.array([second + 1], np.uint32))
+    return history
+
+
+def test_the_last_minute_is_there_to_the_sample() -> None:
+    time_ns, rtt_us = _history_of(50).past(1)
+    assert rtt_us.tolist() == list(range(1, 51))
+    assert np.diff(time_ns).tolist() == [SECOND] * 49
+    assert time_ns[-1] == START + 49 * SECOND
+
+
+def test_what_is_older_is_kept_as_the_highest_of_ten_seconds() -> None:
+    time_ns, rtt_us = _history_of(300).past(1)
+    minute = CELLS * CELL_NS // SECOND
+    assert rtt_us[-minute:].tolist() == list(range(301 - minute, 301))
+    assert rtt_us[:-minute].tolist() == list(range(10, 301 - minute, 10))
+    assert (np.diff(time_ns) > 0).all()
+
+
+def test_ten_minutes_are_kept_and_no_more() -> None:
+    time_ns, _ = _history_of(2000).past(1)
+    assert 590 * SECOND <= time_ns[-1] - time_ns[0] <= 610 * SECOND
+
+
+def test_a_row_that_is_blanked_or_moved_takes_its_past_along() -> None:
+    history = _history_of(100)
+    past = history.past(1)
+    history.move(1, 0)
+    history.blank(slice(1, 2))
+    assert [values.tolist() for values in history.past(0)] == [values.tolist() for values in past]
+    assert len(history.past(1)[0]) == 0
+
+
+def test_after_a_long_pause_nothing_old_is_taken_for_new() -> None:
+    history = _history_of(400)
+    history.advance(START + 900 * SECOND)
+    assert len(history.past(1)[0]) == 0
