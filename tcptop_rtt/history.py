@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 CELLS = 120
 CELL_NS = 500_000_000
-OLD_CELLS = 60
+OLD_CELLS = 59  # all fits into ten minutes
 _CELLS_PER_OLD = 20
 
 Indices = NDArray[np.intp]

@@ -24,6 +24,8 @@ SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * 0.5, 0.0, SPARK_CELLS)
 
 MIN_ENDPOINT = 21
 """An IPv4 address and a port always fit."""
+RECENT_S = 60.0
+"""What the chart shows, unless all is asked for."""
 TITLE_REST = 40
 """Cells of the title's first line besides the endpoints, at most: process, PID, arrow, state."""
 
@@ -45,6 +47,7 @@ class DetailScreen(LiveScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", key_display="Esc"),
+        Binding("z", "zoom", "Zoom", tooltip="The last minute, or all that is known"),
         Binding("space", "freeze", "Freeze", key_display="Space"),
         Binding("question_mark", "app.help", "Help", key_display="?"),
         Binding("q", "app.quit", "Quit"),
@@ -55,6 +58,7 @@ class DetailScreen(LiveScreen):
         self.connection_id = id
         self.frozen = False
         self.closed = False
+        self.shows_all = False
         self._unicode = unicode
         self._latest = first
         self._problem = ""
@@ -95,6 +99,10 @@ class DetailScreen(LiveScreen):
         self.show(self._latest)
         self._show_title()
 
+    def action_zoom(self) -> None:
+        self.shows_all = not self.shows_all
+        self._chart.show(self._series(self._latest.time_ns))
+
     def action_leave(self) -> None:
         if self.is_current:
             self.dismiss(None)
@@ -120,13 +128,14 @@ class DetailScreen(LiveScreen):
         before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9
         focus = self._focus
         if focus is None or not len(focus.time_s):
-            return _series(before_s, self._before, np.full(SPARK_CELLS, np.nan))
+            return _series(before_s, self._before, np.full(SPARK_CELLS, np.nan), RECENT_S)
         time_s = focus.time_s - (now_ns - self._focus_time_ns) / 1e9
         older = before_s < time_s[0]
         return _series(
             np.concatenate((before_s[older], time_s)),
             np.concatenate((self._before[older], focus.rtt_us)),
             np.concatenate((np.full(int(older.sum()), np.nan), focus.srtt_us)),
+            np.inf if self.shows_all else RECENT_S,
         )
 
     def _show_title(self) -> None:
@@ -183,8 +192,8 @@ def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
     return int(found[0]) if len(found) else None
 
 
-def _series(time_s: Floats, rtt_us: Floats, srtt_us: Floats) -> Series:
-    """Without the leading times that have no sample."""
-    known = np.flatnonzero(rtt_us > 0)
+def _series(time_s: Floats, rtt_us: Floats, srtt_us: Floats, recent_s: float) -> Series:
+    """Without what is older, and without the leading times that have no sample."""
+    known = np.flatnonzero((rtt_us > 0) & (time_s >= -recent_s))
     start = int(known[0]) if len(known) else len(time_s)
     return Series(time_s[start:], rtt_us[start:], srtt_us[start:])

@@ -25,6 +25,7 @@ KEYS = (
     ("f", "follow: hold the selected connection on its line, the others move"),
     ("+  -", "longer, shorter refresh interval"),
     ("Enter", "look at the selected connection closely (or double click)"),
+    ("z", "there: the chart shows the last minute, or all that is known"),
     ("up k  down j", "one line; PgUp and PgDn one page"),
     ("Home g", "to the first line, and stay there; End G to the last"),
     ("click", "on a title: sort by it; on a line: select it"),

@@ -41,6 +41,18 @@ async def test_the_chart_is_not_empty_before_the_first_focus(stage: Open) -> Non
         assert "waiting for samples" in facts(it)
 
 
+async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(2))
+        await it.press("enter")
+        await it.show(row(2), step=1, focus=focus_on(2, *[1000] * 250))
+        assert "-1m" in it.screen_text
+        await it.press("z")
+        assert "-5m" in it.screen_text
+        await it.press("z")
+        assert "-5m" not in it.screen_text
+
+
 async def test_what_the_drill_down_says(stage: Open) -> None:
     async with stage() as it:
         shown = row(
