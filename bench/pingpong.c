@@ -2,7 +2,8 @@
 /*
  * Request and response over loopback, on many connections at once, as fast as
  * they go: pingpong CONNECTIONS SECONDS [WAIT] prints the round trips made in
- * SECONDS. The connections are opened WAIT seconds before.
+ * SECONDS. The connections are opened WAIT seconds before. What was made so
+ * far goes to standard error every STEP_S, after the time.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define BATCH 64
+#define STEP_S 0.1
 
 static double now(void)
 {
@@ -73,11 +75,15 @@ static void serve(int listener, int connections)
 static long play(int epoll, double seconds)
 {
 	struct epoll_event events[BATCH];
-	double end = now() + seconds;
+	double begin = now(), step = begin, time;
 	long trips = 0;
 	char byte = 0;
 
-	while (now() < end) {
+	while ((time = now()) < begin + seconds) {
+		if (time >= step) {
+			fprintf(stderr, "%.6f %ld\n", time, trips);
+			step += STEP_S;
+		}
 		int ready = epoll_wait(epoll, events, BATCH, 100);
 
 		for (int i = 0; i < ready; i++) {

@@ -37,16 +37,40 @@ class PingPong:
     def rate(self, connections: int, seconds: float) -> float:
         """Round trips per second."""
         command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return int(output) / seconds
 
     @contextmanager
     def running(self, connections: int, seconds: float) -> Iterator[None]:
         """Traffic meanwhile, that ends by itself a second after so many."""
         command = [self._program, str(connections), str(seconds + 1), str(SETTLE_S)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             time.sleep(SETTLE_S + 0.5)
             yield
+
+    @contextmanager
+    def told(self, connections: int, seconds: float) -> Iterator[list[tuple[float, int]]]:
+        """Traffic meanwhile; the list grows: when, on the monotonic clock, and the round trips until then."""
+        steps: list[tuple[float, int]] = []
+        command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+
+            def follow() -> None:
+                assert process.stderr
+                for line in process.stderr:
+                    when, trips = line.split()
+                    steps.append((float(when), int(trips)))
+
+            follower = threading.Thread(target=follow)
+            follower.start()
+            time.sleep(SETTLE_S + 0.5)
+            try:
+                yield steps
+            finally:
+                process.kill()
+                follower.join()
 
 
 @contextmanager
