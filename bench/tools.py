@@ -14,7 +14,7 @@ SETTLE_S = 3.0
 OURS = "tcptop-rtt"
 TOOLS = {
     OURS: [sys.executable, "-m", "tcptop_rtt"],
-    "nethogs": ["nethogs", "-d", "1", "lo"],
+    "nethogs -a": ["nethogs", "-a", "-d", "1", "lo"],
     "iftop -t": ["iftop", "-t", "-n", "-i", "lo"],
     "watch -n1 ss -tinp": ["watch", "-n1", "ss", "-tinp"],
 }
@@ -36,6 +36,6 @@ def measure() -> list[Result]:
     results += [
         Result(f"{OURS} / {name}", shares[OURS] / share, at_most=1)
         for name, share in shares.items()
-        if name != OURS
+        if name != OURS and share
     ]
     return results
