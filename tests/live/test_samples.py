@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
+from bcc import BPF
 
+from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.sources import program
 from tcptop_rtt.sources.record import Kind, Records
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
@@ -75,6 +79,33 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
     assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
     client.close()
     server.close()
+
+
+def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = program._compile
+
+    def refused(*flags: str) -> BPF:
+        if not flags:
+            raise TcptopError("refused")
+        return compiled(*flags)
+
+    monkeypatch.setattr(program, "_compile", refused)
+    watch = Watch()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname())
+            server, _ = listener.accept()
+        trips = _ping_pong(0.1, client, server)
+        records = _of(watch.probe.read().records, client.getsockname()[1])
+        trips += _ping_pong(0.1, client, server)
+        records = np.concatenate([records, _of(watch.probe.read().records, client.getsockname()[1])])
+        _ping_pong(0.01, client, server)
+        records = np.concatenate([records, _of(watch.probe.read().records, client.getsockname()[1])])
+        assert 0.8 * trips <= records["rtt_samples"].sum() <= 1.2 * trips + 100
+        client.close()
+        server.close()
+    finally:
+        watch.probe.close()
 
 
 def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording]) -> None:
