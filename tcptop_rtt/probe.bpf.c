@@ -886,6 +886,7 @@ BPF_ITER(task_file)
 	return 0;
 }
 
+#ifndef NO_TCP_ITERATOR
 /*
  * Sockets without a descriptor: not accepted yet, closed but not done, or the
  * kernel's own. Run once, at the start; later ones are seen when they begin.
@@ -912,3 +913,4 @@ BPF_ITER(tcp)
 		submit(r);
 	return 0;
 }
+#endif

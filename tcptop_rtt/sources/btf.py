@@ -35,6 +35,7 @@ _STRUCTS = (
     "tcp_congestion_ops",
     "tcp_sock",
 )
+_NEWER = "bpf_iter__tcp"  # Linux 5.9
 _BTF_KIND_STRUCT = 4  # include/uapi/linux/btf.h
 
 _HEADERS = {
@@ -131,6 +132,8 @@ def _write_kernel_types(header: Path) -> None:
     try:
         for struct in _STRUCTS:
             number = lib.btf__find_by_name_kind(btf, struct.encode(), _BTF_KIND_STRUCT)
+            if number < 0 and struct == _NEWER:
+                continue
             if number < 0 or lib.btf_dump__dump_type(dump, number):
                 release = os.uname().release
                 raise TcptopError(f"Linux {release} has no 'struct {struct}': boot Linux 5.8 or later")
@@ -138,7 +141,10 @@ def _write_kernel_types(header: Path) -> None:
         lib.btf_dump__free(dump)
         libc.fclose(file)
         lib.btf__free(btf)
-    header.write_text(_with_named_padding(header.read_text()))
+    text = _with_named_padding(header.read_text())
+    if f"struct {_NEWER} {{" not in text:
+        text += "#define NO_TCP_ITERATOR\n"
+    header.write_text(text)
 
 
 def _with_named_padding(text: str) -> str:

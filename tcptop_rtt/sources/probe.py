@@ -72,12 +72,17 @@ class Probe:
 
     def _find_unheld(self, entries: Records) -> None:
         """Make the sockets that are there without a descriptor known: the next read brings them."""
-        _read_all(self._program.open_sockets())
+        self._report_sockets()
         _, first = np.unique(entries["netns"], return_index=True)
         for pid in entries["tgid"][first].tolist():
             # Without CAP_SYS_ADMIN, or when the process has just gone, that namespace is done without.
             with contextlib.suppress(OSError), network_namespace_of(pid):
-                _read_all(self._program.open_sockets())
+                self._report_sockets()
+
+    def _report_sockets(self) -> None:
+        fd = self._program.open_sockets()
+        if fd is not None:
+            _read_all(fd)
 
     def ended(self, connections: dict[int, int]) -> list[int]:
         """Which of these connections, socket to id, the kernel side knows no longer: their ids."""

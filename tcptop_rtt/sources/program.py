@@ -70,7 +70,8 @@ class Program:
             for tracepoint, program in _TRACEPOINTS.items():
                 self._attach_tracepoint(tracepoint, program)
             self._files_fd = self._link_iterator("task_file")
-            self._sockets_fd = self._link_iterator("tcp")
+            has_tcp = libbcc.lib.bpf_function_start(self._module.module, b"bpf_iter__tcp")
+            self._sockets_fd = self._link_iterator("tcp") if has_tcp else None
         except BaseException:
             self._module.cleanup()
             raise
@@ -157,14 +158,18 @@ class Program:
         """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
         return _create_iterator(self._files_fd)
 
-    def open_sockets(self) -> int:
-        """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace."""
-        return _create_iterator(self._sockets_fd)
+    def open_sockets(self) -> int | None:
+        """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace.
+
+        None before Linux 5.9.
+        """
+        return None if self._sockets_fd is None else _create_iterator(self._sockets_fd)
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
         for fd in (self._hook_fd, self._files_fd, self._sockets_fd):
-            os.close(fd)
+            if fd is not None:
+                os.close(fd)
         self._module.cleanup()
 
 

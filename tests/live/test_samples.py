@@ -13,7 +13,7 @@ from bcc import BPF
 
 from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.snapshot import Snapshot
-from tcptop_rtt.sources import program
+from tcptop_rtt.sources import btf, program
 from tcptop_rtt.sources.record import Kind, Records
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
@@ -106,6 +106,22 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch:
         server.close()
     finally:
         watch.probe.close()
+
+
+def test_where_there_is_no_iterator_of_sockets_those_of_processes_are_all_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(btf, "_STRUCTS", tuple(name for name in btf._STRUCTS if name != "bpf_iter__tcp"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    watch = Watch()
+    try:
+        assert client.getsockname()[1] in watch.look().rows["lport"]
+    finally:
+        watch.probe.close()
+        client.close()
+        server.close()
 
 
 def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording]) -> None:
