@@ -60,8 +60,6 @@ class Output(Protocol):
 def main() -> int:
     """Run; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
     options = _parse()
-    for number in _STOP_SIGNALS:
-        signal.signal(number, signal.default_int_handler)  # so that what the compiler needs is cleared away
     try:
         return _run(options)
     except TcptopError as error:
@@ -133,10 +131,9 @@ def _run(options: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
     screen = not options.json and options.count is None and _is_on_terminal()
-    start_program = _import_program()
-    with ThreadPoolExecutor(1) as executor:
+    with _deferred_signals(), ThreadPoolExecutor(1) as executor:
         # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-        program = executor.submit(start_program, options.source)
+        program = executor.submit(_import_program(), options.source)
         from tcptop_rtt.collector import Collector
         from tcptop_rtt.query import Filter
         from tcptop_rtt.sources.probe import Probe
@@ -153,6 +150,19 @@ def _run(options: argparse.Namespace) -> int:
         return _run_text(collector, _output(options.json, chosen), options.count)
     finally:
         probe.close()
+
+
+@contextmanager
+def _deferred_signals() -> Iterator[None]:
+    """Obey a signal at the end only: in an import it would come out as an error, and leave files behind."""
+    came: list[int] = []
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda number, _: came.append(number))
+    yield
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _is_on_terminal() -> bool:
