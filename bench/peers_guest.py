@@ -5,12 +5,10 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from typing import Any
 from bcc import BPF
 
 from bench.traffic import PingPong, bpf_stats, resident_mib
+from tests.live.pairs import connected, talking
 
 CONNECTIONS = 8
 OURS = "tcptop-rtt (fentry)"
@@ -82,31 +81,6 @@ def segments() -> int:
     return int(values[names.index("InSegs")])
 
 
-@contextmanager
-def _trickle() -> Iterator[None]:
-    """A few segments all the time, so that what is attached runs."""
-    done = threading.Event()
-
-    def talk() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = socket.create_connection(listener.getsockname())
-            server, _ = listener.accept()
-        with client, server:
-            while not done.wait(0.01):
-                client.sendall(b"x")
-                server.recv(1)
-                server.sendall(b"x")
-                client.recv(1)
-
-    thread = threading.Thread(target=talk)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 class ToolError(Exception):
     """A tool that does not run here; its last words."""
 
@@ -134,7 +108,8 @@ def _running(command: list[str], others: Counts) -> Iterator[tuple[subprocess.Po
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=says) as process,
     ):
         try:
-            with bpf_stats(), _trickle():
+            # A few segments all the time, so that what is attached runs.
+            with bpf_stats(), connected() as pair, talking(pair, 0.01):
                 started = _wait_until_running(process, others)
             yield process, started
         except ToolError as error:

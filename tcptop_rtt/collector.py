@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import numpy as np
+
 from tcptop_rtt.connections import Connections
+from tcptop_rtt.pace import Pace
 from tcptop_rtt.processes import Processes
 from tcptop_rtt.snapshot import Health, Snapshot
 from tcptop_rtt.sources.record import Batch, Records
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
-"""Between two reads of the source. A read also begins a new interval of the kernel side."""
-
-RECORDS_PER_S = 20_000
-"""With more active sockets than this allows, the interval grows: samples are told of later, none is lost."""
+"""Between two reads of the source."""
 
 _SCAN_SHARE = 0.02
 """Of one core, at most, for scans: the period stretches with what a scan costs."""
@@ -31,7 +31,8 @@ class Source(Protocol):
     hook: str
     hook_note: str
 
-    def read(self, begin_interval: bool) -> Batch: ...
+    def set_interval(self, seconds: float) -> None: ...
+    def read(self) -> Batch: ...
     def scan(self) -> Records: ...
     def focus(self, sock: int) -> None: ...
     def ended(self, connections: dict[int, int]) -> list[int]: ...
@@ -51,8 +52,7 @@ class Collector:
         self._stopped = False
         self._wake = threading.Event()
         self._lost = 0
-        self._next_interval = 0.0
-        self._interval_records = 0
+        self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
         self._next_check = 0.0
@@ -119,13 +119,9 @@ class Collector:
         return asked
 
     def _read(self) -> None:
-        now = time.monotonic()
-        begin = now >= self._next_interval
-        batch = self._source.read(begin)
-        if begin:
-            self._next_interval = now + max(0.9 * SHORTEST_READ_S, self._interval_records / RECORDS_PER_S)
-            self._interval_records = 0
-        self._interval_records += len(batch.records)
+        batch = self._source.read()
+        self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), time.monotonic())
+        self._source.set_interval(self._pace.interval_s)
         self._lost = batch.lost
         self._connections.ingest(batch.records)
 

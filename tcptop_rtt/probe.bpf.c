@@ -4,8 +4,8 @@
  *
  * This is bcc's dialect of BPF C. The kernel's own types are in
  * kernel_types.h, which sources/btf.py writes from the running kernel's BTF.
- * bcc turns a plain "p->field" into a checked read only in the function that
- * received p, so helpers that take a socket read it with READ().
+ * bcc turns a plain "p->field" into a checked read in the function that
+ * received p, so fields of the kernel's structures are read in helpers only.
  */
 #include <kernel_types.h>
 
@@ -18,7 +18,18 @@
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
-#define READ(dst, src)		bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src))
+/*
+ * All programs are told the types of what they get, so that the verifier
+ * allows plain loads, which cost a fortieth of a checked read. They are
+ * volatile, as it refuses those that the compiler has merged over two fields.
+ */
+#ifdef CHECKED_READS
+#define READ(dst, src)		READ_BYTES(dst, src)
+#else
+#define READ(dst, src)		((dst) = *(const volatile typeof(src) *)&(src))
+#endif
+/* Arrays, and what lies behind a pointer without a type. */
+#define READ_BYTES(dst, src)	bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src))
 
 /* What a record is about; mirrored by Kind in sources/record.py. */
 enum kind {
@@ -47,9 +58,9 @@ struct record {
 	u64	sock;
 	u64	time_ns;		/* CLOCK_MONOTONIC */
 	u64	born_ns;
+	u64	interval;		/* the one that rtt_* are of: the jiffy it began at */
 	u32	kind;
 	u32	tgid;			/* 0: this record does not tell */
-	u32	interval;		/* the one that rtt_* are of */
 	u32	rtt_samples;
 	u32	rtt_lo_us;
 	u32	rtt_hi_us;
@@ -60,7 +71,7 @@ struct record {
 	u8	direction;
 	u8	born_seen;
 	u8	port_chosen;		/* by connect(), so it is no listener's */
-	u8	pad[7];
+	u8	pad[3];
 	char	comm[COMM_LEN];
 	u64	bytes_acked;
 	u64	bytes_received;
@@ -108,29 +119,24 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 296, "keep ENTRY in sources/record.py in step");
 
-/* What tcp_sock keeps of its latest RTT sample, as two comparable words. */
+/* What tcp_sock keeps of its latest RTT sample. */
 struct rack {
 	u64	mstamp;
 	u32	rtt_us;
 	u32	end_seq;
 };
-_Static_assert(offsetof(struct tcp_rack, rtt_us) == offsetof(struct rack, rtt_us), "tcp_rack");
-_Static_assert(offsetof(struct tcp_rack, end_seq) == offsetof(struct rack, end_seq), "tcp_rack");
 
-/*
- * The RTT samples of one socket in the interval "interval". Written under
- * the socket's lock only.
- */
+/* The RTT samples of one socket in one interval. Written under the socket's lock only. */
 struct meter {
 	u64		sock;		/* 0: free */
 	struct rack	rack;		/* the latest sample, counted */
-	u32		interval;
+	u64		interval;	/* the jiffy it began at */
 	u32		rtt_samples;
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
 	u8		named;		/* its connection's tgid is known */
-	u8		pad[19];
+	u8		pad[15];
 };
 _Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
 
@@ -139,17 +145,17 @@ struct connection {
 	u64		id;
 	u64		born_ns;
 	struct meter	meter;		/* in use while another socket has its seat in meters */
+	u64		retrans_reported; /* the jiffy of the latest report of one */
 	u32		tgid;		/* 0: not known yet */
-	u32		retrans_interval; /* that last reported one */
 	u8		direction;
 	u8		born_seen;
-	u8		pad[6];
+	u8		pad[2];
 };
 _Static_assert(sizeof(struct connection) == 96, "padding is explicit");
 
 /* Shared memory with user space; mirrored by CONTROL in sources/record.py. */
 struct control {
-	u32	interval;		/* user space counts it up, once per interval */
+	u32	interval_jiffies;	/* user space sets it: between two records of a socket, at least */
 	u32	pad;
 	u64	focus;			/* user space sets the socket whose every ACK it wants */
 	u64	lost;			/* records that found no room, counted here */
@@ -164,13 +170,20 @@ BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(ids, u64, 1);
 BPF_PERCPU_ARRAY(scratch, struct entry, 1);
 
-static __always_inline bool is_tcp(struct sock *sk)
+/* A whole TCP socket, of a type that its fields may be read by; NULL if it is none. */
+static __always_inline struct sock *as_tcp(struct sock *sk)
 {
+#ifdef CHECKED_READS
 	u16 family, protocol;
 
 	READ(family, sk->__sk_common.skc_family);
 	READ(protocol, sk->sk_protocol);
-	return protocol == IPPROTO_TCP && (family == AF_INET || family == AF_INET6);
+	if (protocol != IPPROTO_TCP || (family != AF_INET && family != AF_INET6))
+		return NULL;
+	return sk;
+#else
+	return (struct sock *)bpf_skc_to_tcp_sock(sk);
+#endif
 }
 
 /* True while a task, not a softirq, works on the socket: lock_sock(). */
@@ -188,7 +201,7 @@ static __always_inline u32 current_tgid(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	u32 flags;
 
-	READ(flags, task->flags);
+	READ_BYTES(flags, task->flags);
 	if (flags & PF_KTHREAD)
 		return 0;
 	return bpf_get_current_pid_tgid() >> 32;
@@ -200,7 +213,7 @@ static __always_inline void read_current_comm(char *comm)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *leader;
 
-	READ(leader, task->group_leader);
+	READ_BYTES(leader, task->group_leader);
 	bpf_probe_read_kernel(comm, COMM_LEN, &leader->comm);
 }
 
@@ -232,8 +245,8 @@ static __always_inline void read_endpoints(struct record *r, struct sock *sk)
 	r->rport = bpf_ntohs(dport);
 	r->family = 6;
 	if (family == AF_INET6) {
-		READ(r->laddr, sk->__sk_common.skc_v6_rcv_saddr);
-		READ(r->raddr, sk->__sk_common.skc_v6_daddr);
+		READ_BYTES(r->laddr, sk->__sk_common.skc_v6_rcv_saddr);
+		READ_BYTES(r->raddr, sk->__sk_common.skc_v6_daddr);
 		if (is_v4_mapped(r->raddr))
 			r->family = 4;
 		return;
@@ -253,12 +266,13 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 
 	READ(net, sk->__sk_common.skc_net.net);
 	READ(r->netns, net->ns.inum);
-	READ(r->uid, sk->sk_uid);
+	READ(r->uid, sk->sk_uid.val);
 	READ(r->state, sk->__sk_common.skc_state);
 	/* __inet_hash_connect() marks the ports it picked with -1. */
 	READ(bucket, ((struct inet_connection_sock *)sk)->icsk_bind_hash);
-	READ(reuse, bucket->fastreuse);
-	r->port_chosen = bucket && reuse < 0;
+	if (bucket)
+		READ(reuse, bucket->fastreuse);
+	r->port_chosen = reuse < 0;
 }
 
 static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
@@ -388,7 +402,7 @@ static __always_inline void read_details(struct entry *e, struct sock *sk)
 	READ(value, icsk->icsk_rto);
 	e->rto_us = jiffies_to_us(value);
 	READ(ops, icsk->icsk_ca_ops);
-	READ(e->congestion_control, ops->name);
+	READ_BYTES(e->congestion_control, ops->name);
 	read_in_flight(e, tp);
 	read_rates(e, tp);
 	read_queues(e, tp);
@@ -437,18 +451,22 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 	r->born_seen = c->born_seen;
 }
 
+static __always_inline void count_lost(void)
+{
+	int zero = 0;
+	struct control *control = controls.lookup(&zero);
+
+	if (control)
+		__sync_fetch_and_add(&control->lost, 1);
+}
+
 static __always_inline struct record *reserve(void)
 {
 	struct record *r = records.ringbuf_reserve(sizeof(struct record));
-	struct control *control;
-	int zero = 0;
 
-	if (r)
-		return r;
-	control = controls.lookup(&zero);
-	if (control)
-		__sync_fetch_and_add(&control->lost, 1);
-	return NULL;
+	if (!r)
+		count_lost();
+	return r;
 }
 
 /* The worker polls, so no record wakes it. */
@@ -459,30 +477,19 @@ static __always_inline void submit(struct record *r)
 
 static __always_inline struct rack latest_sample(struct sock *sk)
 {
+	const struct tcp_sock *tp = (const void *)sk;
 	struct rack rack;
 
-	READ(rack, ((struct tcp_sock *)sk)->rack);
+	READ(rack.mstamp, tp->rack.mstamp);
+	READ(rack.rtt_us, tp->rack.rtt_us);
+	READ(rack.end_seq, tp->rack.end_seq);
 	return rack;
 }
 
-/*
- * The same where the verifier knows from BTF what sk is: plain loads, which
- * cost a twentieth of a checked read.
- */
-static __always_inline bool load_latest_sample(struct rack *rack, struct sock *sk)
+/* What is left of an interval that is over stays in the meter until the next sample. */
+static __always_inline bool is_over(const struct meter *m, const struct control *control)
 {
-#ifdef CHECKED_READS
-	*rack = latest_sample(sk);
-#else
-	const struct tcp_sock *tp = (const void *)bpf_skc_to_tcp_sock(sk);
-
-	if (!tp)
-		return false;
-	rack->mstamp = tp->rack.mstamp;
-	rack->rtt_us = tp->rack.rtt_us;
-	rack->end_seq = tp->rack.end_seq;
-#endif
-	return true;
+	return bpf_jiffies64() - m->interval >= control->interval_jiffies;
 }
 
 static __always_inline void start_meter(struct meter *m, struct sock *sk)
@@ -629,8 +636,11 @@ static __always_inline void add_sample(struct meter *m, u32 rtt_us)
 	m->rtt_samples++;
 }
 
-/* Send what the meter holds of a past interval, and to the focus the new sample. */
-static __always_inline void report_segment(struct sock *sk, struct meter *m, bool due,
+/*
+ * Send what the meter holds of a past interval, and to the focus the new
+ * sample. False if there is no room: what the meter holds stays there.
+ */
+static __always_inline bool report_segment(struct sock *sk, struct meter *m, bool due,
 					   bool focused, u32 rtt_us)
 {
 	u64 key = (u64)sk;
@@ -640,16 +650,21 @@ static __always_inline void report_segment(struct sock *sk, struct meter *m, boo
 	if (!c) {
 		/* It gave way to younger ones when the map was full: the next segment starts anew. */
 		m->sock = 0;
-		return;
+		return true;
 	}
-	r = begin_record(KIND_SEGMENT, sk, c);
-	if (!r)
-		return;
+	r = records.ringbuf_reserve(sizeof(*r));
+	if (!r) {
+		if (focused)
+			count_lost();
+		return false;
+	}
+	fill(r, KIND_SEGMENT, sk, c);
 	if (due)
 		read_samples(r, m);
 	if (focused)
 		r->single_rtt_us = rtt_us;
 	submit(r);
+	return true;
 }
 
 /*
@@ -659,23 +674,23 @@ static __always_inline void report_segment(struct sock *sk, struct meter *m, boo
  */
 static __always_inline void take_sample(struct sock *sk, struct meter *m)
 {
+	struct rack rack = latest_sample(sk);
 	struct control *control;
-	struct rack rack;
 	bool due, focused;
 	int zero = 0;
 
-	if (!load_latest_sample(&rack, sk) || same_sample(&rack, &m->rack))
+	if (same_sample(&rack, &m->rack))
 		return;
 	m->rack = rack;
 	control = controls.lookup(&zero);
 	if (!control)
 		return;
-	due = m->interval != control->interval;
+	due = is_over(m, control);
 	focused = control->focus == (u64)sk;
 	if ((due && m->rtt_samples) || focused)
-		report_segment(sk, m, due, focused, rack.rtt_us);
+		due = report_segment(sk, m, due, focused, rack.rtt_us) && due;
 	if (due) {
-		m->interval = control->interval;
+		m->interval = bpf_jiffies64();
 		m->rtt_samples = 0;
 	}
 	add_sample(m, rack.rtt_us);
@@ -684,14 +699,16 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 /*
  * Every segment of an established connection comes by here: by fentry of
  * tcp_rcv_established(), or by the tracepoint that the function begins with.
- * Both pass the socket first, and tell the verifier its type.
  */
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct sock *sk = (struct sock *)ctx->args[0];
-	struct meter *seat = seat_of(sk);
+	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
+	struct meter *seat;
 
+	if (!sk)
+		return 0;
+	seat = seat_of(sk);
 	if (!seat)
 		return 0;
 	if (seat->sock == (u64)sk) {
@@ -710,7 +727,7 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 
 int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct sock *sk = (struct sock *)ctx->args[0];
+	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	int before = ctx->args[1], after = ctx->args[2];
 	struct connection *c;
 	struct record *r;
@@ -719,7 +736,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	u64 key = (u64)sk;
 	u32 kind = KIND_OPEN;
 
-	if (!is_tcp(sk) || before == BPF_TCP_LISTEN || after == BPF_TCP_LISTEN ||
+	if (!sk || before == BPF_TCP_LISTEN || after == BPF_TCP_LISTEN ||
 	    after == BPF_TCP_SYN_RECV)
 		return 0;
 	if (after == BPF_TCP_SYN_SENT)
@@ -757,12 +774,15 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
  */
 int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct sock *sk = (struct sock *)ctx->args[0];
-	struct meter *m = seat_of(sk);
+	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
 	struct record *r;
+	struct meter *m;
 	u64 key = (u64)sk;
 
+	if (!sk)
+		return 0;
+	m = seat_of(sk);
 	if (m && m->sock == key && m->named)
 		return 0;
 	c = connections.lookup(&key);
@@ -784,18 +804,20 @@ int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
  */
 int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct sock *sk = (struct sock *)ctx->args[0];
+	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
 	struct control *control;
 	struct record *r;
-	u64 key = (u64)sk;
+	u64 key = (u64)sk, now = bpf_jiffies64();
 	int zero = 0;
 
+	if (!sk)
+		return 0;
 	control = controls.lookup(&zero);
 	c = connections.lookup(&key);
-	if (!control || !c || c->retrans_interval == control->interval)
+	if (!control || !c || now - c->retrans_reported < control->interval_jiffies)
 		return 0;
-	c->retrans_interval = control->interval;
+	c->retrans_reported = now;
 	r = reserve();
 	if (!r)
 		return 0;
@@ -819,7 +841,7 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 
 	read_single_sample(r, sk, m);
 	control = controls.lookup(&zero);
-	if (!control || m->interval == control->interval)
+	if (!control || !is_over(m, control))
 		return;
 	read_samples(r, m);
 	barrier();
@@ -831,19 +853,23 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 static __always_inline struct sock *tcp_socket(struct file *file)
 {
 	struct socket *socket;
-	struct inode *inode;
 	struct sock *sk;
-	u16 mode, type;
+#ifdef CHECKED_READS
+	struct inode *inode;
+	u16 mode;
 
 	READ(inode, file->f_inode);
 	READ(mode, inode->i_mode);
 	if ((mode & S_IFMT) != S_IFSOCK)
 		return NULL;
 	READ(socket, file->private_data);
-	READ(sk, socket->sk);
-	if (!sk || !is_tcp(sk))
+#else
+	socket = bpf_sock_from_file(file);
+	if (!socket)
 		return NULL;
-	return sk;
+#endif
+	READ(sk, socket->sk);
+	return sk ? as_tcp(sk) : NULL;
 }
 
 /* One entry per descriptor of a TCP socket, of every process and network namespace. */
@@ -880,8 +906,8 @@ BPF_ITER(task_file)
 		read_details(e, sk);
 	}
 	e->record.tgid = task->tgid;
-	READ(leader, task->group_leader);
-	READ(e->record.comm, leader->comm);
+	READ_BYTES(leader, task->group_leader);
+	READ_BYTES(e->record.comm, leader->comm);
 	bpf_seq_write(seq, e, sizeof(*e));
 	return 0;
 }
@@ -893,17 +919,22 @@ BPF_ITER(task_file)
  */
 BPF_ITER(tcp)
 {
-	struct sock *sk = (struct sock *)ctx->sk_common;
+	struct sock_common *common = ctx->sk_common;
 	struct connection *c;
+	struct sock *sk;
 	struct record *r;
-	u64 key = (u64)sk;
+	u64 key;
 	u8 state;
 
-	if (!sk)
+	if (!common)
 		return 0;
-	READ(state, sk->__sk_common.skc_state);
+	READ(state, common->skc_state);
 	if (state == BPF_TCP_CLOSE || state == BPF_TCP_LISTEN || state == BPF_TCP_TIME_WAIT ||
-	    state == BPF_TCP_NEW_SYN_RECV || connections.lookup(&key))
+	    state == BPF_TCP_NEW_SYN_RECV)
+		return 0;
+	sk = as_tcp((struct sock *)common);
+	key = (u64)sk;
+	if (!sk || connections.lookup(&key))
 		return 0;
 	c = adopt(sk);
 	if (!c)

@@ -21,7 +21,7 @@ HIDDEN = np.dtype(
         ("held", "?"),  # by a descriptor, at the last scan
         ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
-        ("interval", "u4"),  # the last one whose samples are counted
+        ("interval", "u8"),  # the last one whose samples are counted
         ("port_chosen", "?"),
         ("born_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record

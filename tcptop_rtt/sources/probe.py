@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import time
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.sources.netns import network_namespace_of
-from tcptop_rtt.sources.record import CONTROL, ENTRY, RECORD, Batch, Direction, Kind, Records
+from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Direction, Kind, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ class Probe:
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._unheld_found = False
         self._readers_watched_until = 0.0
-        self._control["interval"] += 1
+        self._jiffy_s = program.jiffy_s
+        self.set_interval(INTERVAL_S)
 
-    def read(self, begin_interval: bool = True) -> Batch:
-        """Take what is in the ring buffer.
+    def set_interval(self, seconds: float) -> None:
+        """Between two records of a socket, at least; the samples meanwhile are told of together."""
+        self._control["interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
 
-        :param begin_interval: from now on each socket may send its record of the interval that ends
-        """
-        if begin_interval:
-            self._control["interval"] += 1
+    def read(self) -> Batch:
+        """Take what is in the ring buffer."""
         records = self._ring.read()
         self._watch_readers(records)
         return Batch(records, int(self._control["lost"][0]))

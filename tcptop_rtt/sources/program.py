@@ -31,24 +31,28 @@ _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capabi
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 
 
-class _Hook(NamedTuple):
-    """A place in the kernel that every segment of an established connection comes by."""
-
-    name: str
-    attach_type: int  # enum bpf_attach_type in include/uapi/linux/bpf.h
-    target: bytes
+_RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h
 
 
-_FENTRY = _Hook("fentry", 24, b"tcp_rcv_established")
-_TCP_PROBE = _Hook("tcp_probe", 23, b"tcp_probe")
-_HOOKS = {"auto": (_FENTRY, _TCP_PROBE), "fentry": (_FENTRY,), "tcp_probe": (_TCP_PROBE,)}
-"""By what ``source`` says, the first choice first."""
+class _Place(NamedTuple):
+    """Where in the kernel one of our programs runs, knowing the types of what it gets."""
 
-_READ_TRACEPOINT = b"tcp_rcv_space_adjust"
-_TRACEPOINTS = {
-    b"inet_sock_set_state": b"on_set_state",
-    b"tcp_retransmit_skb": b"on_retransmit",
+    program: str
+    attach_type: int
+    target: str
+
+
+_HOOKS = {
+    "fentry": _Place("on_segment", _FENTRY, "tcp_rcv_established"),
+    "tcp_probe": _Place("on_segment", _RAW_TP, "tcp_probe"),
 }
+"""What every segment of an established connection comes by; the first choice first."""
+
+_STATES = _Place("on_set_state", _RAW_TP, "inet_sock_set_state")
+_RETRANSMITS = _Place("on_retransmit", _RAW_TP, "tcp_retransmit_skb")
+_READERS = _Place("on_rcv_space_adjust", _RAW_TP, "tcp_rcv_space_adjust")
+_FILES = _Place("bpf_iter__task_file", _ITER, "task_file")
+_SOCKETS = _Place("bpf_iter__tcp", _ITER, "tcp")
 
 
 class Program:
@@ -64,17 +68,9 @@ class Program:
         try:
             self._open(source)
         except TcptopError:
-            # The verifiers of the oldest kernels refuse plain loads: Linux 5.10 was the first to take them.
+            # Older kernels refuse plain loads of all that we read: 5.11 was the first to take them.
             self._open(source, "-DCHECKED_READS")
-        try:
-            for tracepoint, program in _TRACEPOINTS.items():
-                self._attach_tracepoint(tracepoint, program)
-            self._files_fd = self._link_iterator("task_file")
-            has_tcp = libbcc.lib.bpf_function_start(self._module.module, b"bpf_iter__tcp")
-            self._sockets_fd = self._link_iterator("tcp") if has_tcp else None
-        except BaseException:
-            self._module.cleanup()
-            raise
+        self.jiffy_s = _jiffy_s()
         self.ring_bytes = RING_BYTES
         self.ring_fd: int = self._module[b"records"].map_fd
         self.control_fd: int = self._module[b"controls"].map_fd
@@ -82,72 +78,68 @@ class Program:
 
     def _open(self, source: str, *flags: str) -> None:
         self._module = _compile(*flags)
+        self._links: dict[_Place, int] = {}
         try:
             self._attach_hook(source)
+            for place in (_STATES, _RETRANSMITS, _FILES):
+                self._attach(place)
+            if libbcc.lib.bpf_function_start(self._module.module, _SOCKETS.program.encode()):
+                self._attach(_SOCKETS)
         except BaseException:
-            self._module.cleanup()
+            self.close()
             raise
 
     def _attach_hook(self, source: str) -> None:
         """Attach to the first hook that lets us: no version tells."""
         self.hook_note = ""
-        for hook in _HOOKS[source]:
-            try:
-                self._hook_fd = self._link_segments(hook)
-            except OSError as error:
-                self.hook_note = f"{hook.name} is refused: {_cause(error)}"
-            else:
-                self.hook = hook.name
-                return
+        for self.hook, place in _HOOKS.items():
+            if source in ("auto", self.hook):
+                try:
+                    self._links[place] = self._link(place)
+                except OSError as error:
+                    self.hook_note = f"{self.hook} is refused: {_cause(error)}"
+                else:
+                    return
         raise TcptopError(self.hook_note + ("; use --source tcp_probe" if source == "fentry" else ""))
 
-    def _link_segments(self, hook: _Hook) -> int:
-        """Attach to a hook, by libbpf, as bcc has no way to a tracepoint whose arguments have types."""
-        if hook is _FENTRY and _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
+    def _attach(self, place: _Place) -> None:
+        try:
+            self._links[place] = self._link(place)
+        except OSError as error:
+            kind = "iter/" if place.attach_type == _ITER else "tracepoint "
+            raise TcptopError(f"{kind}{place.target} is refused: {_cause(error)}") from error
+
+    def _link(self, place: _Place) -> int:
+        """Load and attach by libbpf: bcc has no way to a tracepoint whose arguments have types."""
+        if place.attach_type == _FENTRY and _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
             # It would attach, and never run.
             raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
-        code = self._module.dump_func(b"on_segment")
+        name = place.program.encode()
+        code = self._module.dump_func(name)
         with _quiet_stderr():
-            target_id = _checked(libbcc.lib.libbpf_find_vmlinux_btf_id(hook.target, hook.attach_type))
+            type_id = libbcc.lib.libbpf_find_vmlinux_btf_id(place.target.encode(), place.attach_type)
             options = _LoadOptions(
-                ctypes.sizeof(_LoadOptions), expected_attach_type=hook.attach_type, attach_btf_id=target_id
+                ctypes.sizeof(_LoadOptions),
+                expected_attach_type=place.attach_type,
+                attach_btf_id=_checked(type_id),
             )
+            size, license_ = ctypes.c_size_t(len(code) // 8), b"GPL"
             program_fd = _checked(
-                libbcc.lib.bpf_prog_load(
-                    BPF.TRACING,
-                    b"on_segment",
-                    b"GPL",
-                    code,
-                    ctypes.c_size_t(len(code) // 8),
-                    ctypes.byref(options),
-                )
+                libbcc.lib.bpf_prog_load(BPF.TRACING, name, license_, code, size, ctypes.byref(options))
             )
             try:
+                if place.attach_type == _ITER:
+                    return _checked(libbcc.lib.bcc_iter_attach(program_fd, None, 0))
                 return _checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
             finally:
                 os.close(program_fd)
 
-    def _attach_tracepoint(self, tracepoint: bytes, program: bytes) -> None:
-        try:
-            with _quiet_stderr():
-                self._module.attach_raw_tracepoint(tracepoint, program)
-        except Exception as error:
-            raise TcptopError(f"tracepoint {tracepoint.decode()} is refused: {_cause(error)}") from error
-
-    def _link_iterator(self, target: str) -> int:
-        try:
-            with _quiet_stderr():
-                program = self._module.load_func(f"bpf_iter__{target}".encode(), BPF.TRACING)
-                return _checked(libbcc.lib.bcc_iter_attach(program.fd, None, 0))
-        except Exception as error:
-            raise TcptopError(f"iter/{target} is refused: {_cause(error)}") from error
-
     def watch_readers(self, watch: bool) -> None:
         """Let every read of a socket that nobody is known to own name its process, or no longer."""
         if watch:
-            self._attach_tracepoint(_READ_TRACEPOINT, b"on_rcv_space_adjust")
+            self._attach(_READERS)
         else:
-            self._module.detach_raw_tracepoint(_READ_TRACEPOINT)
+            os.close(self._links.pop(_READERS))
 
     def connection_at(self, sock: int) -> int | None:
         """The id of the connection that the kernel side has for a socket."""
@@ -156,25 +148,21 @@ class Program:
 
     def open_files(self) -> int:
         """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
-        return _create_iterator(self._files_fd)
+        return _checked(libbcc.lib.bcc_iter_create(self._links[_FILES]))
 
     def open_sockets(self) -> int | None:
         """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace.
 
         None before Linux 5.9.
         """
-        return None if self._sockets_fd is None else _create_iterator(self._sockets_fd)
+        link = self._links.get(_SOCKETS)
+        return None if link is None else _checked(libbcc.lib.bcc_iter_create(link))
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
-        for fd in (self._hook_fd, self._files_fd, self._sockets_fd):
-            if fd is not None:
-                os.close(fd)
+        for fd in self._links.values():
+            os.close(fd)
         self._module.cleanup()
-
-
-def _create_iterator(link_fd: int) -> int:
-    return _checked(libbcc.lib.bcc_iter_create(link_fd))
 
 
 def _checked(result: int) -> int:
@@ -200,15 +188,18 @@ class _LoadOptions(ctypes.Structure):
     )
 
 
+def _jiffy_s() -> float:
+    return time.clock_getres(_CLOCK_MONOTONIC_COARSE)
+
+
 def _compile(*flags: str) -> BPF:
     text = resources.files("tcptop_rtt").joinpath("probe.bpf.c").read_bytes()
-    tick_ns = round(time.clock_getres(_CLOCK_MONOTONIC_COARSE) * 1e9)
     options = [
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
         f"-DMAX_CONNECTIONS={MAX_CONNECTIONS}",
         f"-DMETER_BITS={METER_BITS}",
-        f"-DTICK_NS={tick_ns}",
+        f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *flags,
     ]
     with kernel_source(), _quiet_stderr() as messages:

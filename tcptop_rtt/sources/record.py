@@ -35,15 +35,18 @@ class Direction(IntEnum):
     IN = 2
 
 
+INTERVAL_S = 0.1
+"""Between two records of one socket, at least, unless the kernel side is told otherwise."""
+
 RECORD = np.dtype(
     [
         ("id", "u8"),
         ("sock", "u8"),
         ("time_ns", "u8"),
         ("born_ns", "u8"),
+        ("interval", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
-        ("interval", "u4"),
         ("rtt_samples", "u4"),
         ("rtt_lo_us", "u4"),
         ("rtt_hi_us", "u4"),
@@ -54,7 +57,7 @@ RECORD = np.dtype(
         ("direction", "u1"),
         ("born_seen", "u1"),
         ("port_chosen", "u1"),
-        ("pad", "V7"),
+        ("pad", "V3"),
         ("comm", "S16"),
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
@@ -104,7 +107,7 @@ ENTRY = np.dtype(
 )
 """What a scan tells of each descriptor: a record and more."""
 
-CONTROL = np.dtype([("interval", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
+CONTROL = np.dtype([("interval_jiffies", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
 """Memory shared with the kernel side."""
 
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (192, 296, 24):

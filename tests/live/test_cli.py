@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Line
+from tests.live.pairs import connected, port_of, talking
 
 PROGRAM = (sys.executable, "-m", "tcptop_rtt")
 START_S = 30.0
@@ -322,17 +322,19 @@ def test_nothing_stays_in_the_kernel_after_sigkill() -> None:
         assert becomes(lambda: not remaining(objects))
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.02, 0.05, 0.1, 0.2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
-def test_a_signal_while_it_starts_leaves_no_files_behind(
-    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_signal_while_it_starts_leaves_no_files_and_no_message_behind(
+    number: signal.Signals, delay_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with _started("--json") as process:
+    with _started("--json", "--lport", NO_PORT) as process:
         # The compiler's headers.
         assert becomes(lambda: any(path.is_dir() for path in tmp_path.iterdir()), START_S)
+        time.sleep(delay_s)
         process.send_signal(number)
         _, err = process.communicate(timeout=END_S)
-    assert process.returncode != 0
+    assert process.returncode in (130, 0)  # a fast machine has started by then
     assert err == ""
     assert list(tmp_path.iterdir()) == []
 
@@ -349,38 +351,6 @@ def test_it_ends_when_nobody_reads_its_pipe_however_quiet_the_machine(options: l
 
 
 # The stream
-
-
-@contextlib.contextmanager
-def _pair(host: str, family: socket.AddressFamily) -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.socket(family) as listener, socket.socket(family) as client:
-        listener.bind((host, 0))
-        listener.listen()
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        with server:
-            yield client, server
-
-
-@contextlib.contextmanager
-def _talk(client: socket.socket, server: socket.socket) -> Iterator[None]:
-    """Short messages to and fro, all the time."""
-    done = threading.Event()
-
-    def ping_pong() -> None:
-        while not done.wait(0.005):
-            client.sendall(b"ping")
-            server.recv(4)
-            server.sendall(b"pong")
-            client.recv(4)
-
-    thread = threading.Thread(target=ping_pong)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 @contextlib.contextmanager
@@ -423,14 +393,14 @@ def _check_line(line: Line) -> None:
 def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end() -> None:
     began = time.time_ns()
     with (
-        _pair("::1", socket.AF_INET6) as six,
-        _pair("127.0.0.1", socket.AF_INET) as four,
+        connected("::1", socket.AF_INET6) as six,
+        connected() as four,
         _started("--json", "--interval", "0.2") as process,
     ):
         _is_running(process)  # takes the header: it has its own test
-        with _talk(*six), _talk(*four):
+        with talking(six), talking(four):
             time.sleep(0.6)
-        ports = {end.getsockname()[1] for end in four}
+        ports = set(map(port_of, four))
         for end in four:
             end.close()
         time.sleep(0.6)
@@ -473,8 +443,8 @@ def test_the_header_tells_machine_kernel_and_hook() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_count_is_the_number_of_updates(count: int) -> None:
-    with _pair("127.0.0.1", socket.AF_INET) as pair, _talk(*pair):
-        lines = _lines("--count", str(count), "--interval", "0.2", "--lport", str(pair[0].getsockname()[1]))
+    with connected() as pair, talking(pair):
+        lines = _lines("--count", str(count), "--interval", "0.2", "--lport", str(port_of(pair[0])))
         # On a busy machine the talk may pause for one update, which then has no line.
         updates = len({line["time_ns"] for line in lines[1:-1]})
         assert max(1, count - 1) <= updates <= count
@@ -482,17 +452,16 @@ def test_count_is_the_number_of_updates(count: int) -> None:
 
 def test_filters_let_through_what_matches_and_nothing_else() -> None:
     with (
-        _pair("127.0.0.1", socket.AF_INET) as four,
-        _pair("::1", socket.AF_INET6) as six,
-        _pair("::ffff:127.0.0.1", socket.AF_INET6) as mapped,
+        connected() as four,
+        connected("::1", socket.AF_INET6) as six,
+        connected("::ffff:127.0.0.1", socket.AF_INET6) as mapped,
         _holder(b"holder") as (pid, other),
     ):
         ports = {
-            name: {end.getsockname()[1] for end in pair}
-            for name, pair in (("four", four), ("six", six), ("mapped", mapped))
+            name: set(map(port_of, pair)) for name, pair in (("four", four), ("six", six), ("mapped", mapped))
         }
         ours = set().union(*ports.values())
-        client, server = (end.getsockname()[1] for end in six)
+        client, server = map(port_of, six)
 
         def shown(*options: str) -> tuple[list[Line], set[int]]:
             lines = _lines("--count", "1", *options)[1:-1]
@@ -519,9 +488,9 @@ def test_filters_let_through_what_matches_and_nothing_else() -> None:
 
 
 def test_two_tables_are_two_tables() -> None:
-    with _pair("127.0.0.1", socket.AF_INET) as (client, server):
+    with connected() as pair:
         ended = _run("--count", "2", "--interval", "0.2", "--pid", str(os.getpid()))
-        near, far = (f"127.0.0.1:{end.getsockname()[1]}" for end in (client, server))
+        near, far = (f"127.0.0.1:{port_of(end)}" for end in pair)
     assert (ended.returncode, ended.stderr) == (0, "")
     tables = ended.stdout.strip().split("\n\n")
     assert len(tables) == 2

@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from tcptop_rtt.snapshot import Snapshot
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
+from tests.live.pairs import connected, port_of, round_trip
 
 _NEVER_ACCEPT = """
 import socket, time
@@ -23,20 +23,6 @@ client = socket.create_connection(listener.getsockname())
 print(listener.getsockname()[1], flush=True)
 time.sleep(30)
 """
-
-
-@contextmanager
-def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    with client, server:
-        yield client, server
-
-
-def _port(one: socket.socket) -> int:
-    port: int = one.getsockname()[1]
-    return port
 
 
 def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]:
@@ -58,27 +44,27 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
 
 
 def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -> None:
-    with _pair() as (client, server):
+    with connected() as (client, server):
         watch = Watch()
         try:
             snapshot = watch.look()
         finally:
             watch.probe.close()
-        (row,) = _live(snapshot, _port(client), _port(server))
+        (row,) = _live(snapshot, port_of(client), port_of(server))
         assert (row["pid"], row["born"], row["direction"]) == (os.getpid(), False, 1)
-        (row,) = _live(snapshot, _port(server), _port(client))
+        (row,) = _live(snapshot, port_of(server), port_of(client))
         assert row["pid"] == os.getpid()
         # Its listener is gone, so nothing tells that it was accepted.
         assert row["direction"] == 0
 
 
 def test_a_new_connection_knows_its_direction_and_age(watch: Watch) -> None:
-    with _pair() as (client, server):
+    with connected() as (client, server):
         snapshot = watch.look()
-        (row,) = _live(snapshot, _port(client), _port(server))
+        (row,) = _live(snapshot, port_of(client), port_of(server))
         assert (row["direction"], row["born"]) == (1, True)
         assert 0 < row["age_ns"] < 60e9  # type: ignore[operator]
-        (row,) = _live(snapshot, _port(server), _port(client))
+        (row,) = _live(snapshot, port_of(server), port_of(client))
         assert (row["direction"], row["born"]) == (2, True)
 
 
@@ -102,7 +88,7 @@ def test_a_pre_forked_servers_connection_belongs_to_the_child_that_accepted_it(w
         for event in ready:
             assert event.wait(10)
         snapshot = watch.look()
-        owners = {_live(snapshot, _port(listener), _port(client))[0]["pid"] for client in clients}
+        owners = {_live(snapshot, port_of(listener), port_of(client))[0]["pid"] for client in clients}
         assert owners == {child.pid for child in children}
         for child in children:
             child.kill()
@@ -127,7 +113,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         server, _ = listener.accept()
-    rport, lport = _port(client), _port(server)
+    rport, lport = port_of(client), port_of(server)
     client.sendall(b"x")
     server.recv(1)
     assert _live(watch.look(), lport, rport)[0]["pid"] == os.getpid()
@@ -154,14 +140,14 @@ def test_a_connection_that_waits_to_be_accepted_has_no_process_and_says_why(watc
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         client.sendall(b"x")
-        (row,) = _live(watch.look(), _port(listener), _port(client))
+        (row,) = _live(watch.look(), port_of(listener), port_of(client))
         assert row["pid"] == 0
         watch.connections.focus(int(row["id"]))  # type: ignore[call-overload]
         focus = watch.look().focus
         assert focus
         assert "accepted" in focus.owner_note
         server, _ = listener.accept()
-        (row,) = _live(watch.look(), _port(listener), _port(client))
+        (row,) = _live(watch.look(), port_of(listener), port_of(client))
         assert row["pid"] == os.getpid()
         server.close()
         client.close()
@@ -182,7 +168,7 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
                 snapshot = watch.look()
             finally:
                 watch.probe.close()
-            (row,) = _live(snapshot, _port(listener), _port(client))
+            (row,) = _live(snapshot, port_of(listener), port_of(client))
             assert (row["pid"], row["direction"]) == (0, 2)
         other = snapshot.rows[snapshot.rows["lport"] == rport]
         assert len(other) == 1  # in the namespace of another process too
@@ -218,19 +204,16 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Wa
         again.connect(listener.getsockname())
         server, _ = listener.accept()
         for _ in range(20):
-            again.sendall(b"x")
-            server.recv(1)
-            server.sendall(b"x")
-            again.recv(1)
+            round_trip((again, server))
         watch.look()
-        (before,) = _live(watch.look(), _port(again), _port(listener))
+        (before,) = _live(watch.look(), port_of(again), port_of(listener))
         # connect() to AF_UNSPEC dissolves the association; the struct sock stays the same.
         _disconnect(again)
         server.close()
         again.connect(listener.getsockname())
         server, _ = listener.accept()
         snapshot = watch.look()
-        (after,) = _live(snapshot, _port(again), _port(listener))
+        (after,) = _live(snapshot, port_of(again), port_of(listener))
         assert after["id"] != before["id"]
         assert after["born"]
         index = int((snapshot.rows["id"] == after["id"]).argmax())

@@ -49,20 +49,20 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
     try:
         for watch in (large, tiny):
             watch.look()
-            assert watch.probe.read(begin_interval=False).lost == 0
+            assert watch.probe.read().lost == 0
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             for _ in range(LOAD_CONNECTIONS):
                 _open_and_close(listener)
                 time.sleep(LOAD_S / LOAD_CONNECTIONS)
-            offered = large.probe.read(begin_interval=False)
-            delivered = tiny.probe.read(begin_interval=False)
+            offered = large.probe.read()
+            delivered = tiny.probe.read()
             assert offered.lost == 0
             assert len(offered.records) >= 4 * LOAD_CONNECTIONS  # a beginning and an end of two sockets each
             assert 0 < len(delivered.records) < len(offered.records)
             assert len(delivered.records) + delivered.lost == len(offered.records)
 
             port = _open_and_close(listener)
-            after = tiny.probe.read(begin_interval=False)
+            after = tiny.probe.read()
         assert after.lost == delivered.lost
         assert np.isin(port, after.records["lport"])
     finally:

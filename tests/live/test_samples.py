@@ -12,11 +12,12 @@ import pytest
 from bcc import BPF
 
 from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.snapshot import ROW, Rows, Snapshot
 from tcptop_rtt.sources import btf, program
-from tcptop_rtt.sources.record import Kind, Records
+from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
+from tests.live.pairs import Pair, connected, port_of, round_trip
 
 _ECHO = """
 import socket
@@ -36,15 +37,12 @@ while True:
 """
 
 
-def _ping_pong(seconds: float, client: socket.socket, server: socket.socket) -> int:
+def _ping_pong(seconds: float, pair: Pair) -> int:
     """Round trips made in that time."""
     end = time.monotonic() + seconds
     trips = 0
     while time.monotonic() < end:
-        client.sendall(b"x")
-        server.recv(1)
-        server.sendall(b"x")
-        client.recv(1)
+        round_trip(pair)
         trips += 1
     return trips
 
@@ -55,30 +53,21 @@ def _of(records: Records, lport: int) -> Records:
 
 
 def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    for one in (client, server):
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    lport = client.getsockname()[1]
-    _ping_pong(0.1, client, server)
-    watch.probe.read()
-    reads, trips, batches = 10, 0, []
-    for _ in range(reads):
-        trips += _ping_pong(0.1, client, server)
-        batches.append(_of(watch.probe.read().records, lport))
-    trips += _ping_pong(0.1, client, server)
-    batches.append(_of(watch.probe.read().records, lport))
-    records = np.concatenate(batches)
-    assert trips > 1000
-    assert max(len(batch) for batch in batches) <= 1
-    assert len(records) >= reads - 1
-    assert len(np.unique(records["interval"])) == len(records)
-    # The last interval is still open, the first one began before; identical samples within 1 us count once.
-    assert 0.8 * trips <= records["rtt_samples"].sum() <= 1.2 * trips
-    assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
-    client.close()
-    server.close()
+    with connected() as pair:
+        for interval_s in (INTERVAL_S, 0.4):
+            watch.probe.set_interval(interval_s)
+            _ping_pong(0.5, pair)
+            watch.probe.read()
+            trips = _ping_pong(10 * interval_s, pair)
+            records = _of(watch.probe.read().records, port_of(pair[0]))
+            assert trips > 1000
+            assert 8 <= len(records) <= 11
+            apart_ns = np.diff(records["time_ns"].astype(np.int64))
+            assert apart_ns.min() >= (interval_s - 0.01) * 1e9  # less a jiffy
+            assert np.diff(records["interval"].astype(np.int64)).min() > 0
+            # The last interval is open, the first one began before; equal samples within 1 us count once.
+            assert 0.7 * trips <= records["rtt_samples"].sum() <= 1.3 * trips
+            assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
 
 
 def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,55 +79,52 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch:
         return compiled(*flags)
 
     monkeypatch.setattr(program, "_compile", refused)
-    watch = Watch()
+    checked = Watch()
+    monkeypatch.undo()
+    plain = Watch()
     try:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = socket.create_connection(listener.getsockname())
-            server, _ = listener.accept()
-        trips = _ping_pong(0.1, client, server)
-        records = _of(watch.probe.read().records, client.getsockname()[1])
-        trips += _ping_pong(0.1, client, server)
-        records = np.concatenate([records, _of(watch.probe.read().records, client.getsockname()[1])])
-        _ping_pong(0.01, client, server)
-        records = np.concatenate([records, _of(watch.probe.read().records, client.getsockname()[1])])
-        assert 0.8 * trips <= records["rtt_samples"].sum() <= 1.2 * trips + 100
-        client.close()
-        server.close()
+        with connected() as pair, connected("::1", socket.AF_INET6) as six:
+            for one in (pair, six):
+                for _ in range(100):
+                    round_trip(one)
+            time.sleep(2 * INTERVAL_S)
+            rows = [_rows_of({*map(port_of, (*pair, *six))}, watch.look()) for watch in (checked, plain)]
     finally:
-        watch.probe.close()
+        for watch in (checked, plain):
+            watch.probe.close()
+    assert len(rows[0]) == len(rows[1]) == 4
+    assert (rows[0]["rtt_samples"] >= 90).all()
+    # Both have their own ids; time goes on between the two looks.
+    own = {"id", "age_ns", "out_bps", "in_bps", "last_sent_ms", "last_received_ms", "last_ack_ms"}
+    for name in {*(ROW.names or ())} - own:
+        assert rows[0][name].tolist() == rows[1][name].tolist(), name
+
+
+def _rows_of(lports: set[int], snapshot: Snapshot) -> Rows:
+    rows = snapshot.rows[np.isin(snapshot.rows["lport"], list(lports))]
+    return rows[np.argsort(rows["lport"])]
 
 
 def test_where_there_is_no_iterator_of_sockets_those_of_processes_are_all_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(btf, "_STRUCTS", tuple(name for name in btf._STRUCTS if name != "bpf_iter__tcp"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    watch = Watch()
-    try:
-        assert client.getsockname()[1] in watch.look().rows["lport"]
-    finally:
-        watch.probe.close()
-        client.close()
-        server.close()
+    with connected() as (client, _):
+        watch = Watch()
+        try:
+            assert port_of(client) in watch.look().rows["lport"]
+        finally:
+            watch.probe.close()
 
 
 def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording]) -> None:
     recording = record("--interval", "0.2")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    lport = client.getsockname()[1]
-    for _ in range(5):
+    with connected() as pair:
+        lport = port_of(pair[0])
         for _ in range(5):
-            client.sendall(b"x")
-            server.recv(1)
-            server.sendall(b"x")
-            client.recv(1)
-        time.sleep(0.3)
-    client.close()
-    server.close()
+            for _ in range(5):
+                round_trip(pair)
+            time.sleep(0.3)
     recording.wait_for(lambda line: line["event"] == "close" and line["lport"] == lport)
     lines = [line for line in recording.stop() if line.get("lport") == lport]
     # One is of the handshake, one of the end.
@@ -146,25 +132,19 @@ def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording])
 
 
 def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    for one in (client, server):
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    rows = watch.look().rows
-    connection = int(rows["id"][rows["lport"] == client.getsockname()[1]][0])
-    watch.probe.focus(watch.connections.focus(connection))
-    trips = _ping_pong(0.2, client, server)
-    focus = watch.look().focus
-    assert focus
-    assert 0.9 * trips <= focus.samples <= trips + 2
-    assert (np.diff(focus.time_s) >= 0).all()
-    assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us
-    watch.probe.focus(watch.connections.focus(None))
-    _ping_pong(0.05, client, server)
-    assert watch.look().focus is None
-    client.close()
-    server.close()
+    with connected() as pair:
+        rows = watch.look().rows
+        connection = int(rows["id"][rows["lport"] == port_of(pair[0])][0])
+        watch.probe.focus(watch.connections.focus(connection))
+        trips = _ping_pong(0.2, pair)
+        focus = watch.look().focus
+        assert focus
+        assert 0.9 * trips <= focus.samples <= trips + 2
+        assert (np.diff(focus.time_s) >= 0).all()
+        assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us
+        watch.probe.focus(watch.connections.focus(None))
+        _ping_pong(0.05, pair)
+        assert watch.look().focus is None
 
 
 def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,7 +15,9 @@ from bcc import BPF
 from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.sources.btf import kernel_source
 from tcptop_rtt.sources.program import Program
+from tcptop_rtt.sources.record import INTERVAL_S
 from tests.live.conftest import Line, Recording, Watch
+from tests.live.pairs import connected, port_of, round_trip
 
 CONNECTIONS = 12
 
@@ -64,27 +65,16 @@ def _sysctl(name: str, value: str) -> Iterator[None]:
         path.write_text(before)
 
 
-def _ping_pong(client: socket.socket, server: socket.socket, trips: int) -> None:
-    for _ in range(trips):
-        client.sendall(b"x")
-        server.recv(1)
-        server.sendall(b"x")
-        client.recv(1)
-
-
 def _assert_samples_come(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    port = client.getsockname()[1]
     samples = 0
-    for _ in range(3):
-        _ping_pong(client, server, 100)
-        records = watch.probe.read().records
-        samples += records["rtt_samples"][records["lport"] == port].sum()
-    client.close()
-    server.close()
-    assert samples >= 150  # the third hundred is of an interval that is still open
+    with connected() as pair:
+        for _ in range(3):
+            for _ in range(100):
+                round_trip(pair)
+            time.sleep(2 * INTERVAL_S)
+            records = watch.probe.read().records
+            samples += records["rtt_samples"][records["lport"] == port_of(pair[0])].sum()
+    assert samples >= 150  # the third hundred is of an interval that no later sample has ended
 
 
 def test_fentry_is_taken_by_itself_and_no_kernel_headers_are_needed(watch: Watch) -> None:
@@ -104,17 +94,13 @@ def _per_connection(lines: list[Line], ports: set[int]) -> dict[tuple[int, int],
 
 def test_both_hooks_tell_the_same(record: Callable[..., Recording]) -> None:
     recordings = {hook: record("--source", hook, "--interval", "0.5") for hook in ("fentry", "tcp_probe")}
-    ports = set()
     with ExitStack() as opened:
-        pairs = []
-        for _ in range(CONNECTIONS):
-            with socket.create_server(("127.0.0.1", 0)) as listener:
-                client = opened.enter_context(socket.create_connection(listener.getsockname()))
-                pairs.append((client, opened.enter_context(listener.accept()[0])))
-                ports.add(client.getsockname()[1])
+        pairs = [opened.enter_context(connected()) for _ in range(CONNECTIONS)]
+        ports = {port_of(client) for client, _ in pairs}
         for _ in range(10):
-            for number, (client, server) in enumerate(pairs):
-                _ping_pong(client, server, 5 * (number + 1))
+            for number, pair in enumerate(pairs):
+                for _ in range(5 * (number + 1)):
+                    round_trip(pair)
             time.sleep(0.2)
         time.sleep(1)
     time.sleep(1)

@@ -1,0 +1,58 @@
+"""Connections with both ends in this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+Pair = tuple[socket.socket, socket.socket]
+"""Client and server."""
+
+
+@contextmanager
+def connected(host: str = "127.0.0.1", family: socket.AddressFamily = socket.AF_INET) -> Iterator[Pair]:
+    """A connection, by itself: nobody listens on its port any more."""
+    with socket.socket(family) as listener, socket.socket(family) as client:
+        listener.bind((host, 0))
+        listener.listen()
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        listener.close()
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with server:
+            yield client, server
+
+
+def port_of(end: socket.socket) -> int:
+    """Its own port."""
+    port: int = end.getsockname()[1]
+    return port
+
+
+def round_trip(pair: Pair) -> None:
+    """One byte there, and one back."""
+    client, server = pair
+    for sender, receiver in (pair, (server, client)):
+        sender.sendall(b"x")
+        receiver.recv(1)
+
+
+@contextmanager
+def talking(pair: Pair, pause_s: float = 0.005) -> Iterator[None]:
+    """Round trips all the time."""
+    done = threading.Event()
+
+    def talk() -> None:
+        while not done.wait(pause_s):
+            round_trip(pair)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
