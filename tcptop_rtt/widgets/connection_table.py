@@ -272,7 +272,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             return
         pairs = zip_longest(before.lines, now.lines)
         changed = [y for y, (old, new) in enumerate(pairs) if old != new]
-        if 2 * len(changed) > len(now.lines):
+        if 2 * len(changed) > now.size.height:
             self.refresh()
         elif changed:
             self.refresh(*(Region(0, y, now.size.width, 1) for y in changed))
