@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import pty
 import resource
@@ -190,6 +191,7 @@ def _show(count: int) -> None:
     feed = _Feed()
     picture = source.refresh(source.samples())
     threading.Thread(target=lambda: feed.running.wait() and feed.publish(picture), daemon=True).start()
+    gc.freeze()  # as the command line does once all is loaded
     TcptopApp(feed, Filter(), 3600, True).run()
 
 
