@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer
 
 from tcptop_rtt import format as fmt
 from tcptop_rtt.diagnosis import diagnose
@@ -15,6 +14,7 @@ from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.snapshot import DIRECTIONS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.widgets.facts import Facts
+from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
 from tcptop_rtt.widgets.styled import Part, PartLines
 
@@ -79,7 +79,7 @@ class DetailScreen(LiveScreen):
         yield self._title
         yield self._chart
         yield self._facts
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._facts.focus()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer
 
 from tcptop_rtt.query import Filter
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.snapshot import Snapshot
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.status_bar import Status, StatusBar
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class MainScreen(LiveScreen):
     def compose(self) -> ComposeResult:
         yield self._status
         yield self.table
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.table.focus()

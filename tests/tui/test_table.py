@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from textual.geometry import Region
-from textual.widgets import Footer, Input
+from textual.widget import Widget
+from textual.widgets import Input
 
 from tcptop_rtt.query import Filter
+from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.snapshot import Health
+from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot
 from tests.unit.rows import row
@@ -386,8 +391,35 @@ async def test_leaving_stops_the_collector(stage: Open) -> None:
 async def test_the_footer_is_the_only_thing_that_leaves_a_tiny_terminal(stage: Open) -> None:
     async with stage((80, 5)) as it:
         await it.show(row(1))
-        assert not it.app.screen.query_one(Footer).display
+        assert not it.app.screen.query_one(KeyLine).display
         assert "proc1" in it.screen_text
+
+
+async def test_a_click_on_a_key_presses_it(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1), row(2))
+        footer = it.screen_text.splitlines()[-1]
+        await it.pilot.click(KeyLine, offset=(footer.index("Process") + 2, 0))
+        await it.pilot.pause()
+        assert it.table.sort_key == "process"
+        await it.pilot.click(KeyLine, offset=(footer.index("Help"), 0))
+        await it.pilot.pause()
+        assert isinstance(it.app.screen, HelpScreen)
+
+
+async def test_filters_and_drill_downs_leave_nothing_behind(stage: Open) -> None:
+    async def use() -> int:
+        for _ in range(5):
+            await it.press("slash", "4", "backspace", "enter")
+            await it.press("enter")
+            await it.press("escape")
+        gc.collect()
+        return sum(isinstance(one, Widget) for one in gc.get_objects())
+
+    async with stage() as it:
+        await it.show(row(1))
+        first = await use()  # what is made once and kept
+        assert await use() <= first
 
 
 async def test_sparklines_share_one_scale(stage: Open) -> None:
