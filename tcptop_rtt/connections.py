@@ -158,7 +158,7 @@ class Connections:
             indices[whole],
             *(records[name][whole] for name in ("rtt_samples", "rtt_lo_us", "rtt_hi_us", "last_rtt_us")),
         )
-        np.maximum.at(seen, indices[whole], records["interval"][whole])
+        seen[indices[whole]] = records["interval"][whole]  # in order of time: the last one stays
         # The hook's own single samples are for the focus; they come again with their interval.
         single = (records["single_rtt_us"] > 0) & (records["kind"] != Kind.SEGMENT)
         rtt_us = records["single_rtt_us"][single]
@@ -172,16 +172,26 @@ class Connections:
         hi_us: NDArray[np.uint32],
         last_us: NDArray[np.uint32],
     ) -> None:
+        if not len(indices):
+            return
+        self._samples += int(samples.sum())
+        # One of each row, from its several records: numpy's ufunc.at() takes ten times as long.
+        order = np.argsort(indices, kind="stable")
+        starts = np.flatnonzero(np.diff(indices[order], prepend=-1))
+        samples = np.add.reduceat(samples[order], starts)
+        lo_us = np.minimum.reduceat(lo_us[order], starts)
+        hi_us = np.maximum.reduceat(hi_us[order], starts)
+        last_us = last_us[order[np.append(starts[1:], len(order)) - 1]]
+        indices = indices[order[starts]]
+
         rows = self._store.rows
-        fresh = indices[rows["rtt_samples"][indices] == 0]
-        rows["rtt_lo_us"][fresh] = _NO_RTT
-        rows["rtt_hi_us"][fresh] = 0
-        np.add.at(rows["rtt_samples"], indices, samples)
-        np.minimum.at(rows["rtt_lo_us"], indices, lo_us)
-        np.maximum.at(rows["rtt_hi_us"], indices, hi_us)
+        before = rows["rtt_samples"][indices]
+        fresh = before == 0
+        rows["rtt_samples"][indices] = before + samples
+        rows["rtt_lo_us"][indices] = np.where(fresh, lo_us, np.minimum(rows["rtt_lo_us"][indices], lo_us))
+        rows["rtt_hi_us"][indices] = np.where(fresh, hi_us, np.maximum(rows["rtt_hi_us"][indices], hi_us))
         rows["last_rtt_us"][indices] = last_us
         self._store.history.add(indices, hi_us)
-        self._samples += int(samples.sum())
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""

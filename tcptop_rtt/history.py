@@ -60,8 +60,9 @@ class History:
         self._old[:, to] = self._old[:, index]
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
-        """Count samples, in microseconds, into the present cell."""
-        np.fmax.at(self._cells[self._now % CELLS], indices, rtt_us.astype(np.float32))
+        """Count samples, in microseconds and one of each row at most, into the present cell."""
+        cell = self._cells[self._now % CELLS]
+        cell[indices] = np.fmax(cell[indices], rtt_us.astype(np.float32))
 
     def latest(self, cells: int, rows: slice) -> NDArray[np.float32]:
         """A copy of the last cells of these rows, oldest first: shape (cells, number of rows)."""

@@ -1,21 +1,19 @@
-"""Which connections to show and in which order; pure functions over a snapshot's rows."""
+"""Which connections to show; pure functions over a snapshot's rows."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.snapshot import ROW, Rows
 
 Indices = NDArray[np.intp]
-Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,98 +97,3 @@ def _states_named(word: str) -> NDArray[np.bool_]:
     """Which state codes have this word in their name."""
     names = (fmt.state(code & 15, bool(code & 16), bool(code & 32)) for code in range(64))
     return np.array([word in name.lower() for name in names])
-
-
-Fields = Callable[[str], Column]
-"""Gives a field's values, only of the rows to be sorted: gathering whole rows would cost more."""
-
-Keys = tuple[list[Column], Column]
-"""The columns to sort by, most important first, and which rows are unknown."""
-
-
-def _big_endian_words(column: Column) -> list[Column]:
-    # 16 bytes compare like two big-endian numbers, which sort far faster than bytes objects.
-    words = np.ascontiguousarray(column).view(">u8").reshape(-1, 2)
-    return [words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)]
-
-
-def _process(get: Fields) -> Keys:
-    comm = get("comm")
-    raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, 16)
-    upper = (raw >= ord("A")) & (raw <= ord("Z"))
-    return _big_endian_words(np.where(upper, raw | 32, raw)), comm == b""
-
-
-def _endpoint(side: str) -> Callable[[Fields], Keys]:
-    def keys(get: Fields) -> Keys:
-        family = get("family")
-        return [family, *_big_endian_words(get(side + "addr")), get(side + "port")], family == 0
-
-    return keys
-
-
-def _state(get: Fields) -> Keys:
-    state, closed = get("state"), get("closed")
-    rank = np.where(closed, 7, np.where(get("stalled"), 255, state))
-    return [rank.astype(np.uint8)], (state == 0) & ~closed
-
-
-def _rtt(get: Fields) -> Keys:
-    # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
-    srtt, stalled = get("srtt_us"), get("stalled") & ~get("closed")
-    return [np.where(stalled, np.uint32(UNKNOWN_U32), srtt)], (srtt == 0) & ~stalled
-
-
-def _min_rtt(get: Fields) -> Keys:
-    value = get("min_rtt_us")
-    return [value], (value == 0) | (value == UNKNOWN_U32)
-
-
-def _number(name: str, needs: str | None = None) -> Callable[[Fields], Keys]:
-    """A plain field; unknown where the field ``needs`` is 0."""
-
-    def keys(get: Fields) -> Keys:
-        value = get(name)
-        return [value], np.zeros(len(value), bool) if needs is None else get(needs) == 0
-
-    return keys
-
-
-def _rate(name: str) -> Callable[[Fields], Keys]:
-    def keys(get: Fields) -> Keys:
-        value = get(name)
-        return [np.nan_to_num(value)], np.isnan(value)
-
-    return keys
-
-
-_KEYS: dict[str, Callable[[Fields], Keys]] = {
-    "process": _process,
-    "pid": _number("pid", needs="pid"),
-    "local": _endpoint("l"),
-    "remote": _endpoint("r"),
-    "state": _state,
-    "rtt": _rtt,
-    "jitter": _number("rttvar_us", needs="srtt_us"),
-    "min_rtt": _min_rtt,
-    "retrans": _number("retrans"),
-    "in": _rate("in_bps"),
-    "out": _rate("out_bps"),
-    "age": _number("age_ns"),
-}
-
-SORT_KEYS = tuple(_KEYS)
-"""What :func:`order` accepts."""
-
-
-def order(rows: Rows, indices: Indices, key: str, descending: bool) -> Indices:
-    """``indices`` sorted by ``key`` (one of :data:`SORT_KEYS`).
-
-    Ties go by id, ascending; what is unknown comes last in both directions.
-    """
-    keys, unknown = _KEYS[key](lambda name: rows[name][indices])
-    if descending:
-        keys = [-column if column.dtype.kind == "f" else ~column for column in keys]
-    # lexsort takes the most important key last.
-    ranking = np.lexsort((rows["id"][indices], *reversed(keys), unknown))
-    return indices[ranking]

@@ -9,7 +9,8 @@ from typing import TextIO
 import numpy as np
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.query import Filter, order, select
+from tcptop_rtt.query import Filter, select
+from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
 
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
@@ -42,16 +43,16 @@ class PlainTables:
     def show(self, snapshot: Snapshot) -> None:
         """One table."""
         rows = snapshot.rows
-        chosen = order(rows, select(rows, self._filter), "rtt", descending=True)
+        ranking = Ranking(rows, select(rows, self._filter), "rtt", descending=True)
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
         health = snapshot.health
         print(
-            f"{moment}  {health.hook}  {len(chosen)} connections  {health.samples_per_s:.0f} samples/s  "
+            f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
             f"{health.lost} lost",
             file=self._out,
         )
         self._line([title for title, _, _ in _COLUMNS])
-        for row in rows[chosen]:
+        for row in rows[ranking.window(0, len(ranking))]:
             self._line([text(row) for _, _, text in _COLUMNS])
         print(file=self._out, flush=True)
 

@@ -15,7 +15,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.query import Filter, Indices, order, select
+from tcptop_rtt.query import Filter, select
+from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.styled import StyleBook
@@ -86,7 +87,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._unicode = unicode
         self._sort_chosen = False
         self._snapshot: Snapshot | None = None
-        self._indices: Indices = np.zeros(0, np.intp)
+        self._ranking: Ranking | None = None
         self._cursor = 0
         self._pinned: int | None = None
         self._long_addresses = False
@@ -98,19 +99,24 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def shown(self) -> int:
         """How many connections match the filter."""
-        return len(self._indices)
+        return 0 if self._ranking is None else len(self._ranking)
 
     @property
     def cursor_id(self) -> int | None:
         """The selected connection; None if there is none."""
-        if self._snapshot is None or not self.shown:
-            return None
-        return int(self._snapshot.rows["id"][self._indices[self._cursor]])
+        ids = self._ids(self._cursor, self._cursor + 1)
+        return ids[0] if ids else None
 
     @property
     def ids(self) -> list[int]:
         """All shown connections, from the first line to the last."""
-        return [] if self._snapshot is None else self._snapshot.rows["id"][self._indices].tolist()
+        return self._ids(0, self.shown)
+
+    def _ids(self, start: int, stop: int) -> list[int]:
+        if self._snapshot is None or self._ranking is None:
+            return []
+        ids: list[int] = self._snapshot.rows["id"][self._ranking.window(start, stop)].tolist()
+        return ids
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw another picture; sort order, filter and cursor stay."""
@@ -158,8 +164,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
         rows = snapshot.rows
-        self._indices = order(rows, select(rows, self.filter), self.sort_key, self.descending)
-        self._place_cursor(snapshot)
+        self._ranking = Ranking(rows, select(rows, self.filter), self.sort_key, self.descending)
+        self._place_cursor(snapshot, self._ranking)
         self._resize_content(self.shown + 1)
         if self._pinned is not None:
             if self.follow and in_view:
@@ -178,17 +184,17 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
 
-    def _place_cursor(self, snapshot: Snapshot) -> None:
-        last = max(0, self.shown - 1)
-        if self._pinned is not None:
-            found = np.flatnonzero(snapshot.rows["id"][self._indices] == self._pinned)
-            if len(found):
-                self._cursor = int(found[0])
-                return
-        self._cursor = min(self._cursor, last)
-        # One that is only filtered out comes back; one that is gone leaves the cursor to its neighbour.
-        if self._pinned is not None and not (snapshot.rows["id"] == self._pinned).any():
-            self._pinned = self.cursor_id
+    def _place_cursor(self, snapshot: Snapshot, ranking: Ranking) -> None:
+        self._cursor = min(self._cursor, max(0, len(ranking) - 1))
+        if self._pinned is None:
+            return
+        found = np.flatnonzero(snapshot.rows["id"] == self._pinned)
+        if not len(found):
+            self._pinned = self.cursor_id  # it is gone, and leaves the cursor to its neighbour
+            return
+        rank = ranking.rank(int(found[0]))
+        if rank is not None:  # one that is only filtered out comes back
+            self._cursor = rank
 
     # Moving about
 
@@ -289,9 +295,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _lines(self, top: int, placed: tuple[columns.Placed, ...]) -> list[Line]:
         snapshot = self._snapshot
         look = Look(placed, self.sort_key, self.descending, self._unicode)
-        if snapshot is None:
+        if snapshot is None or self._ranking is None:
             return [table_lines.header(look, fmt.NO_SCALE)]
-        visible = self._indices[top : top + self._page]
+        visible = self._ranking.window(top, top + self._page)
         return table_lines.lines(
             look, snapshot.rows[visible], snapshot.spark_us[:, visible], self._cursor - top
         )
