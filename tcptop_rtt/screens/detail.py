@@ -61,6 +61,7 @@ class DetailScreen(LiveScreen):
         self.shows_all = False
         self._unicode = unicode
         self._latest = first
+        self._shown_ns = first.time_ns  # of the picture on the screen: a frozen one is older than the latest
         self._problem = ""
         self._row: np.void | None = None
         self._focus: Focus | None = None
@@ -101,7 +102,7 @@ class DetailScreen(LiveScreen):
 
     def action_zoom(self) -> None:
         self.shows_all = not self.shows_all
-        self._chart.show(self._series(self._latest.time_ns))
+        self._chart.show(self._series())
 
     def action_leave(self) -> None:
         if self.is_current:
@@ -119,10 +120,12 @@ class DetailScreen(LiveScreen):
         if self._row is not None:
             verdict = diagnose(self._row)
             self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode))
-        self._chart.show(self._series(snapshot.time_ns))
+        self._shown_ns = snapshot.time_ns
+        self._chart.show(self._series())
 
-    def _series(self, now_ns: int) -> Series:
+    def _series(self) -> Series:
         """The samples since this screen was opened, and what the sparkline knew of the time before."""
+        now_ns = self._shown_ns
         if self.closed and self._focus is not None:
             now_ns = self._focus_time_ns  # nothing comes any more: the chart stands still
         before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9

@@ -53,6 +53,18 @@ async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) 
         assert "-5m" not in it.screen_text
 
 
+async def test_z_leaves_a_frozen_chart_where_it_is(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(2))
+        await it.press("enter")
+        await it.show(row(2), step=1, focus=focus_on(2, *range(1000, 1050)))
+        await it.press("space")
+        before = it.screen_text
+        await it.show(row(2), step=21, focus=focus_on(2, *range(1000, 1070)))
+        await it.press("z", "z")
+        assert it.screen_text == before
+
+
 async def test_what_the_drill_down_says(stage: Open) -> None:
     async with stage() as it:
         shown = row(
