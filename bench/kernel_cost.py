@@ -9,14 +9,14 @@ attached at once and accounted by the kernel (bpf_stats). Part of both is the ac
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 import time
 
 from bcc import BPF
 
+from bench.bpf import Account, bpf_stats, programs
 from bench.results import Result
-from bench.traffic import PingPong, bpf_stats, dashboard, programs_of, tcptop
+from bench.traffic import PingPong, dashboard
 
 SECONDS = 2.0
 ROUNDS = 15
@@ -39,7 +39,7 @@ def speed_ratio(traffic: PingPong, connections: int) -> Result:
     """Round trips per second with the dashboard on, as a part of those with it off, of one long run."""
     on: list[tuple[float, float]] = []
     off: list[tuple[float, float]] = []
-    with traffic.told(connections, ROUNDS * 4 * (PHASE_S + SETTLED_S)) as steps:
+    with traffic.running(connections, ROUNDS * 4 * (PHASE_S + SETTLED_S)) as steps:
         for _ in range(ROUNDS):
             begin = time.monotonic()
             time.sleep(PHASE_S)
@@ -67,28 +67,33 @@ def time_ratio(traffic: PingPong) -> Result:
     """Time per segment of all programs that run for each segment, as a multiple of an empty program's."""
     from tcptop_rtt.sources.btf import kernel_source
 
+    others = programs().keys()
     with kernel_source():
         module = BPF(text=_EMPTY)
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     with (
-        tcptop("--source", "tcp_probe") as process,
+        dashboard("--source", "tcp_probe"),
         bpf_stats(),
-        traffic.running(8, 3 * SECONDS),
+        traffic.running(8, 5 * SECONDS),
     ):
-        before = {**programs_of(process.pid), **programs_of(os.getpid())}
+        before = programs()
         time.sleep(3 * SECONDS)
-        after = {**programs_of(process.pid), **programs_of(os.getpid())}
+        after = {number: account for number, account in programs().items() if number not in others}
     module.cleanup()
-    total = {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in after}
+    total: dict[str, tuple[int, int]] = {}
+    for number, (name, time_ns, runs) in after.items():
+        _, time_then_ns, runs_then = before.get(number, Account(name, 0, 0))
+        total[name] = (time_ns - time_then_ns, runs - runs_then)
     segments = total["on_segment"][1]
-    parts = []
-    for name, (nanoseconds, runs) in sorted(total.items()):
-        if runs:
-            parts.append(f"{name} {nanoseconds / runs:.0f} ns x {runs / segments:.3f}")
+    parts = [
+        f"{name} {time_ns / runs:.0f} ns x {runs / segments:.3f}"
+        for name, (time_ns, runs) in sorted(total.items())
+        if runs
+    ]
     empty_ns, _ = total.pop("empty")
     return Result(
         "kernel time per segment / an empty program's",
-        sum(nanoseconds for nanoseconds, _ in total.values()) / empty_ns,
+        sum(time_ns for time_ns, _ in total.values()) / empty_ns,
         at_most=2.0,
         detail=", ".join(parts) + " runs per segment",
     )

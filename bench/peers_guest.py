@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import statistics
@@ -17,7 +16,8 @@ from typing import Any
 
 from bcc import BPF
 
-from bench.traffic import PingPong, bpf_stats, resident_mib
+from bench.bpf import Account, bpf_stats, programs
+from bench.traffic import PingPong, resident_mib
 from tests.live.pairs import connected, talking
 
 CONNECTIONS = 8
@@ -40,37 +40,11 @@ _EMPTY = {
     "empty kprobe": b"int empty(void *ctx) { return 0; }",
 }
 _START_LIMIT_S, _TRIAL_S = 240.0, 0.5
-_LIBBPF = ctypes.CDLL("libbcc.so.0", use_errno=True)  # libbpf comes with it
-Counts = dict[int, tuple[int, int]]
+Accounts = dict[int, Account]
 
 
-class _ProgramInfo(ctypes.Structure):
-    """The end of ``struct bpf_prog_info``, of include/uapi/linux/bpf.h."""
-
-    _fields_ = (
-        ("before", ctypes.c_uint64 * 24),
-        ("run_time_ns", ctypes.c_uint64),
-        ("run_cnt", ctypes.c_uint64),
-    )
-
-
-def programs() -> Counts:
-    """Nanoseconds and runs so far of every BPF program of the machine."""
-    found: Counts = {}
-    number = ctypes.c_uint32(0)
-    while not _LIBBPF.bpf_prog_get_next_id(number, ctypes.byref(number)):
-        fd = _LIBBPF.bpf_prog_get_fd_by_id(number)
-        if fd >= 0:
-            info = _ProgramInfo()
-            length = ctypes.c_uint32(ctypes.sizeof(info))
-            _LIBBPF.bpf_obj_get_info_by_fd(fd, ctypes.byref(info), ctypes.byref(length))
-            os.close(fd)
-            found[number.value] = (info.run_time_ns, info.run_cnt)
-    return found
-
-
-def _time_ns(counts: Counts, others: Counts) -> int:
-    return sum(nanoseconds for number, (nanoseconds, _) in counts.items() if number not in others)
+def _time_ns(accounts: Accounts, others: Accounts) -> int:
+    return sum(account.time_ns for number, account in accounts.items() if number not in others)
 
 
 def segments() -> int:
@@ -85,13 +59,14 @@ class ToolError(Exception):
     """A tool that does not run here; its last words."""
 
 
-def _wait_until_running(process: subprocess.Popen[bytes], others: Counts) -> float:
+def _wait_until_running(process: subprocess.Popen[bytes], others: Accounts) -> float:
     """Seconds until a program of the tool's was at work; one that is there for a moment is a trial."""
     began = time.monotonic()
     first_ran: dict[int, tuple[float, int]] = {}
     while process.poll() is None and time.monotonic() < began + _START_LIMIT_S:
         now_s = time.monotonic() - began
-        ran = {number: runs for number, (_, runs) in programs().items() if runs and number not in others}
+        accounts = programs()
+        ran = {number: one.runs for number, one in accounts.items() if one.runs and number not in others}
         for number, runs in ran.items():
             since_s, runs_then = first_ran.setdefault(number, (now_s, runs))
             if runs > runs_then and now_s > since_s + _TRIAL_S:
@@ -101,7 +76,7 @@ def _wait_until_running(process: subprocess.Popen[bytes], others: Counts) -> flo
 
 
 @contextmanager
-def _running(command: list[str], others: Counts) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+def _running(command: list[str], others: Accounts) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """A tool at work, and the seconds from its exec until it was."""
     with (
         tempfile.TemporaryFile() as says,
@@ -124,7 +99,7 @@ def _running(command: list[str], others: Counts) -> Iterator[tuple[subprocess.Po
                 process.kill()
 
 
-def _cost(traffic: PingPong, others: Counts, seconds: float) -> float:
+def _cost(traffic: PingPong, others: Accounts, seconds: float) -> float:
     """Nanoseconds of the programs per segment received."""
     with bpf_stats(), traffic.running(CONNECTIONS, seconds):
         before, received = programs(), segments()

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import os
-import pty
 import resource
 import select
-import signal
 import statistics
-import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.results import Result
-from bench.traffic import cpu_s, dashboard
+from bench.traffic import cpu_s, dashboard, terminal
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.query import Filter
@@ -151,41 +146,34 @@ async def _refresh_ms(source: Synthetic) -> tuple[float, float]:
     return statistics.median(worker), statistics.median(screen)
 
 
-def _output(terminal: int, timeout_s: float) -> bytes:
+def _output(screen: int, timeout_s: float) -> bytes:
     """What comes next, or nothing in that time."""
-    return os.read(terminal, 1 << 20) if select.select([terminal], [], [], timeout_s)[0] else b""
+    return os.read(screen, 1 << 20) if select.select([screen], [], [], timeout_s)[0] else b""
 
 
 def _key_presses_ms(count: int) -> list[float]:
     """From a key press to the paint that answers it, on a terminal, one picture being shown all the time."""
-    pid, terminal = pty.fork()
-    if not pid:
-        os.environ["TERM"] = "xterm-256color"
-        os.execv(sys.executable, [sys.executable, "-m", "bench.scale", str(count)])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
-    painted = b""
-    while b"worker" not in painted:
-        painted += _output(terminal, 60)
     times = []
-    for _ in range(ROUNDS):
-        for key in KEYS:
-            while _output(terminal, _QUIET_S):
+    with terminal(sys.executable, "-m", "bench.scale", str(count)) as (_, screen):
+        painted = b""
+        while b"worker" not in painted:
+            painted += _output(screen, 60)
+        for _ in range(ROUNDS):
+            for key in KEYS:
+                while _output(screen, _QUIET_S):
+                    pass
+                start = time.perf_counter()
+                os.write(screen, key.encode())
+                if _output(screen, 5):
+                    times.append(1e3 * (time.perf_counter() - start))
+            os.write(screen, b"/\x7f\x7f\r")
+            while _output(screen, _QUIET_S):
                 pass
-            start = time.perf_counter()
-            os.write(terminal, key.encode())
-            if _output(terminal, 5):
-                times.append(1e3 * (time.perf_counter() - start))
-        os.write(terminal, b"/\x7f\x7f\r")
-        while _output(terminal, _QUIET_S):
-            pass
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(terminal)
     return times
 
 
 def _show(count: int) -> None:
-    """The app with one picture of so many connections, until killed."""
+    """The app with one picture of so many connections, until it is ended."""
     source = Synthetic(count)
     source.scan()
     feed = _Feed()

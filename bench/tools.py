@@ -7,7 +7,7 @@ import sys
 import time
 
 from bench.results import Result
-from bench.traffic import PingPong, cpu_s, on_terminal
+from bench.traffic import PingPong, cpu_s, unseen
 
 SECONDS = 10.0
 SETTLE_S = 3.0
@@ -21,7 +21,7 @@ TOOLS = {
 
 
 def _share(traffic: PingPong, command: list[str]) -> float:
-    with on_terminal(command) as pid, traffic.running(8, SECONDS + SETTLE_S):
+    with unseen(*command) as pid, traffic.running(8, SECONDS + SETTLE_S):
         time.sleep(SETTLE_S)
         before_s, start = cpu_s(pid), time.monotonic()
         time.sleep(SECONDS)

@@ -1,10 +1,9 @@
-"""What the benchmarks share: traffic, the program at work, the kernel's own accounts."""
+"""What the benchmarks share: traffic, the program at work."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import signal
@@ -21,8 +20,6 @@ from pathlib import Path
 
 SETTLE_S = 3.0
 """Connections this old are nothing new to any tool."""
-
-_BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
 class PingPong:
@@ -41,16 +38,11 @@ class PingPong:
         return int(output) / seconds
 
     @contextmanager
-    def running(self, connections: int, seconds: float) -> Iterator[None]:
-        """Traffic meanwhile, that ends by itself a second after so many."""
-        command = [self._program, str(connections), str(seconds + 1), str(SETTLE_S)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            time.sleep(SETTLE_S + 0.5)
-            yield
+    def running(self, connections: int, seconds: float) -> Iterator[list[tuple[float, int]]]:
+        """Traffic meanwhile, for so long at most.
 
-    @contextmanager
-    def told(self, connections: int, seconds: float) -> Iterator[list[tuple[float, int]]]:
-        """Traffic meanwhile; the list grows: when, on the monotonic clock, and the round trips until then."""
+        The list grows: when, on the monotonic clock, and the round trips until then.
+        """
         steps: list[tuple[float, int]] = []
         command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
         with subprocess.Popen(
@@ -74,50 +66,46 @@ class PingPong:
 
 
 @contextmanager
-def tcptop(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """The program at work, from its first line on."""
-    command = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        process.stdout.readline()
-        drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait()
-            drain.wait()
-
-
-@contextmanager
-def on_terminal(command: list[str]) -> Iterator[int]:
-    """A program on a terminal of 160x48 that nobody looks at; its pid."""
-    pid, terminal = pty.fork()
+def terminal(*command: str) -> Iterator[tuple[int, int]]:
+    """A program on a terminal of 160x48: its pid, and where it is seen and typed to."""
+    pid, screen = pty.fork()
     if not pid:
         os.environ["TERM"] = "xterm-256color"
         os.execvp(command[0], command)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
-
-    def drain() -> None:
-        with contextlib.suppress(OSError):  # how a terminal tells that its program has ended
-            while os.read(terminal, 65536):
-                pass
-
-    drained = threading.Thread(target=drain)
-    drained.start()
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
     try:
-        yield pid
+        yield pid, screen
     finally:
         os.kill(pid, signal.SIGTERM)
+        drain(screen)
         os.waitpid(pid, 0)
-        drained.join()
-        os.close(terminal)
+        os.close(screen)
+
+
+def drain(screen: int) -> None:
+    """Look at what is shown no longer, until the program has ended."""
+    with contextlib.suppress(OSError):  # how a terminal tells it
+        while os.read(screen, 65536):
+            pass
+
+
+@contextmanager
+def unseen(*command: str) -> Iterator[int]:
+    """A program on a terminal that nobody looks at; its pid."""
+    with terminal(*command) as (pid, screen):
+        drainer = threading.Thread(target=drain, args=(screen,))
+        drainer.start()
+        try:
+            yield pid
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            drainer.join()
 
 
 @contextmanager
 def dashboard(*options: str) -> Iterator[int]:
     """The program as its users see it; its pid."""
-    with on_terminal([sys.executable, "-m", "tcptop_rtt", *options]) as pid:
+    with unseen(sys.executable, "-m", "tcptop_rtt", *options) as pid:
         yield pid
 
 
@@ -131,31 +119,3 @@ def resident_mib(pid: int) -> float:
     """Memory of a process that is in use."""
     fields = Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()
     return int(fields[0]) / 1024
-
-
-@contextmanager
-def bpf_stats() -> Iterator[None]:
-    """While this lasts, the kernel accounts the time of every BPF program."""
-    before = _BPF_STATS.read_text()
-    _BPF_STATS.write_text("1")
-    try:
-        yield
-    finally:
-        _BPF_STATS.write_text(before)
-
-
-def programs_of(pid: int) -> dict[str, tuple[int, int]]:
-    """Nanoseconds and runs so far of each BPF program that a process holds, by name."""
-    shown = json.loads(
-        subprocess.run(["bpftool", "--json", "prog", "show"], check=True, capture_output=True).stdout
-    )
-    held = set()
-    for fdinfo in os.scandir(f"/proc/{pid}/fdinfo"):
-        fields = dict(line.partition(":")[::2] for line in Path(fdinfo.path).read_text().splitlines())
-        if "prog_id" in fields:
-            held.add(int(fields["prog_id"]))
-    return {
-        program["name"]: (program.get("run_time_ns", 0), program.get("run_cnt", 0))
-        for program in shown
-        if program["id"] in held
-    }
