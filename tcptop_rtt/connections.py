@@ -214,7 +214,7 @@ class Connections:
 
     def forget(self, ids: list[int]) -> None:
         """Close connections that turn out to have ended unseen."""
-        self._store.close(np.array([self._store.index_of[connection] for connection in ids], np.intp))
+        self._store.close(self._store.index_of.find(np.array(ids, np.uint64)))
 
     def focus(self, connection: int | None) -> int:
         """Look closely at one connection from now on, or at none; return its socket, 0 if there is none."""

@@ -54,10 +54,10 @@ class History:
         self._cells[:, rows] = np.nan
         self._old[:, rows] = np.nan
 
-    def move(self, index: int, to: int) -> None:
-        """Give a row's past to another row."""
-        self._cells[:, to] = self._cells[:, index]
-        self._old[:, to] = self._old[:, index]
+    def move(self, indices: Indices, to: Indices) -> None:
+        """Give the past of some rows to others."""
+        self._cells[:, to] = self._cells[:, indices]
+        self._old[:, to] = self._old[:, indices]
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
         """Count samples, in microseconds and one of each row at most, into the present cell."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tcptop_rtt.history import History, Indices
+from tcptop_rtt.idtable import Ids, IdTable
 from tcptop_rtt.snapshot import ROW
 from tcptop_rtt.sources.record import Records, gather
 
@@ -47,48 +48,57 @@ class RowStore:
         self.hidden = np.zeros(0, HIDDEN)
         self.history = History(clock_ns())
         self.count = 0
-        self.index_of: dict[int, int] = {}
-        """Row by id."""
+        self.index_of = IdTable()
         self._index_of_sock: dict[int, int] = {}
         self.forgotten = 0
         """Times that the kernel side forgot a connection for lack of room."""
 
     def locate(self, records: Records, chosen: Indices) -> Indices:
         """Row indices of the chosen records' connections, opening rows for the unknown."""
-        ids = records["id"][chosen].tolist()
-        indices = list(map(self.index_of.get, ids))
-        if None in indices:
-            unknown = [position for position, index in enumerate(indices) if index is None]
-            first = {ids[position]: position for position in reversed(unknown)}
-            index_of = self._open(gather(records, chosen[sorted(first.values())]))
-            for position in unknown:
-                indices[position] = index_of[ids[position]]
-        return np.array(indices, np.intp)
+        ids = records["id"][chosen]
+        indices = self.index_of.find(ids)
+        unknown = np.flatnonzero(indices < 0)
+        if len(unknown):
+            _, first, inverse = np.unique(ids[unknown], return_index=True, return_inverse=True)
+            in_time = np.argsort(first)
+            opened = np.empty(len(first), np.intp)
+            opened[in_time] = self._open(gather(records, chosen[unknown[first[in_time]]]))
+            indices[unknown] = opened[inverse]
+        return indices
 
-    def _open(self, records: Records) -> dict[int, int]:
-        """Rows for new connections, of which these are the first records: row indices by id."""
-        index_of: dict[int, int] = {}
-        start, opened, replaced = self.count, [], []
-        for position, (connection, sock) in enumerate(
-            zip(records["id"].tolist(), records["sock"].tolist(), strict=True)
-        ):
+    def _open(self, records: Records) -> Indices:
+        """Rows for new connections, of which these are the first records."""
+        ids, born_seen = records["id"], records["born_seen"]
+        indices = np.empty(len(records), np.intp)
+        start, replaced, met_again = self.count, [], dict[int, int]()
+        opened = np.ones(len(records), bool)
+        for position, sock in enumerate(records["sock"].tolist()):
             before = self._index_of_sock.get(sock)
             if before is not None:
-                known = before < start and not records["born_seen"][position]
+                known = before < start and not born_seen[position]
                 if known and self._same_connection(before, records[position]):
                     # The kernel side has forgotten the socket, for lack of room, and met it again.
                     self.forgotten += 1
-                    del self.index_of[int(self.rows["id"][before])]
-                    self.rows["id"][before] = connection
-                    self.index_of[connection] = index_of[connection] = before
+                    indices[position], opened[position] = before, False
+                    met_again[before] = position
                     continue
                 replaced.append(before)
-            self.index_of[connection] = index_of[connection] = self._index_of_sock[sock] = self.count
+            indices[position] = self._index_of_sock[sock] = self.count
             self.count += 1
-            opened.append(position)
         if self.count > len(self.rows):
             self._grow()
-        records, new = gather(records, np.array(opened, np.intp)), slice(start, self.count)
+        self._rename(np.array(list(met_again), np.intp), ids[list(met_again.values())])
+        self._begin(gather(records, opened), slice(start, self.count))
+        self.index_of.set(ids[opened], indices[opened])
+        self.close(np.array(replaced, np.intp))
+        return indices
+
+    def _rename(self, indices: Indices, ids: Ids) -> None:
+        self.index_of.remove(self.rows["id"][indices])
+        self.rows["id"][indices] = ids
+        self.index_of.set(ids, indices)
+
+    def _begin(self, records: Records, new: slice) -> None:
         self.rows[new] = np.zeros((), ROW)
         self.hidden[new] = np.zeros((), HIDDEN)
         self.history.blank(new)
@@ -96,8 +106,6 @@ class RowStore:
             self.rows[name][new] = records[of]
         for name in ("sock", "born_ns"):
             self.hidden[name][new] = records[name]
-        self.close(np.array(replaced, np.intp))
-        return index_of
 
     def _same_connection(self, index: int, record: np.void) -> bool:
         row = self.rows[index]
@@ -123,21 +131,24 @@ class RowStore:
 
     def drop_closed(self, before_ns: int) -> None:
         """Give up the rows that closed before that time; others take their places."""
-        rows, hidden = self.rows[: self.count], self.hidden[: self.count]
-        closed = np.flatnonzero(rows["closed"])
-        gone = closed[hidden["closed_ns"][closed] < before_ns]
-        # From the last on, so that the row that takes a place is one that stays.
-        for index in gone[::-1].tolist():
-            del self.index_of[int(self.rows["id"][index])]
-            self.count -= 1
-            if index < self.count:
-                self._move(self.count, index)
+        closed = np.flatnonzero(self.rows["closed"][: self.count])
+        gone = closed[self.hidden["closed_ns"][closed] < before_ns]
+        if not len(gone):
+            return
+        self.index_of.remove(self.rows["id"][gone])
+        left = self.count - len(gone)
+        stays = np.ones(len(gone), bool)
+        stays[gone[gone >= left] - left] = False
+        self._move(left + np.flatnonzero(stays), gone[gone < left])
+        self.count = left
 
-    def _move(self, index: int, to: int) -> None:
-        self.rows[to] = self.rows[index]
-        self.hidden[to] = self.hidden[index]
-        self.history.move(index, to)
-        self.index_of[int(self.rows["id"][to])] = to
-        sock = int(self.hidden["sock"][to])
-        if self._index_of_sock.get(sock) == index:
-            self._index_of_sock[sock] = to
+    def _move(self, indices: Indices, to: Indices) -> None:
+        for array in (self.rows, self.hidden):
+            plain = array.view(f"V{array.itemsize}")
+            plain[to] = plain[indices]
+        self.history.move(indices, to)
+        self.index_of.set(self.rows["id"][to], to)
+        moved = zip(self.hidden["sock"][to].tolist(), indices.tolist(), to.tolist(), strict=True)
+        for sock, index, place in moved:
+            if self._index_of_sock.get(sock) == index:
+                self._index_of_sock[sock] = place

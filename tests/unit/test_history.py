@@ -43,7 +43,7 @@ def test_ten_minutes_are_kept_and_no_more() -> None:
 def test_a_row_that_is_blanked_or_moved_takes_its_past_along() -> None:
     history = _history_of(100)
     past = history.past(1)
-    history.move(1, 0)
+    history.move(np.array([1]), np.array([0]))
     history.blank(slice(1, 2))
     assert [values.tolist() for values in history.past(0)] == [values.tolist() for values in past]
     assert len(history.past(1)[0]) == 0
