@@ -311,20 +311,43 @@ static __always_inline u64 jiffies_to_us(u32 jiffies)
 	return (u64)jiffies * TICK_NS / 1000;
 }
 
+#ifdef CHECKED_READS
+struct tcp_sock_copy {
+	u8	bytes[sizeof(struct tcp_sock)];
+};
+BPF_PERCPU_ARRAY(copies, struct tcp_sock_copy, 1);
+#endif
+
+/* It is a bit field in most kernels, which has no address that could be read from. */
+static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
+{
+#ifdef CHECKED_READS
+	int zero = 0;
+	struct tcp_sock_copy *copy = copies.lookup(&zero);
+
+	if (!copy || bpf_probe_read_kernel(copy, sizeof(*copy), tp))
+		return 0;
+	tp = (const void *)copy;
+#endif
+	return tp->chrono_type;
+}
+
 /* How tcp_get_info_chrono_stats() counts: the running period too. */
 static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *tp, u32 now)
 {
-	/* chrono_type is a bit field in some kernels: copy the span and let the compiler find it. */
-	const u32 start = offsetof(struct tcp_sock, chrono_start) / 8 * 8 - 8;
-	u64 span[6] = {};
-	struct tcp_sock *copy = (void *)span - start;
-	u32 running, rwnd, sndbuf, busy;
+	u32 type = chrono_type_of(tp), start, busy, rwnd, sndbuf;
 
-	bpf_probe_read_kernel(span, sizeof(span), (void *)tp + start);
-	running = now - copy->chrono_start;
-	busy = copy->chrono_stat[0] + (copy->chrono_type == 1 ? running : 0);
-	rwnd = copy->chrono_stat[1] + (copy->chrono_type == 2 ? running : 0);
-	sndbuf = copy->chrono_stat[2] + (copy->chrono_type == 3 ? running : 0);
+	READ(start, tp->chrono_start);
+	READ(busy, tp->chrono_stat[0]);
+	READ(rwnd, tp->chrono_stat[1]);
+	READ(sndbuf, tp->chrono_stat[2]);
+	/* enum tcp_chrono */
+	if (type == 1)
+		busy += now - start;
+	else if (type == 2)
+		rwnd += now - start;
+	else if (type == 3)
+		sndbuf += now - start;
 	e->busy_us = jiffies_to_us(busy + rwnd + sndbuf);
 	e->rwnd_limited_us = jiffies_to_us(rwnd);
 	e->sndbuf_limited_us = jiffies_to_us(sndbuf);

@@ -79,7 +79,9 @@ def test_a_pre_forked_servers_connection_belongs_to_the_child_that_accepted_it(w
     context = multiprocessing.get_context("fork")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ready = [context.Event() for _ in range(3)]
-        children = [context.Process(target=_accept_and_wait, args=(listener, event)) for event in ready]
+        children = [
+            context.Process(target=_accept_and_wait, args=(listener, event), daemon=True) for event in ready
+        ]
         for child in children:
             child.start()
         clients = [socket.create_connection(listener.getsockname()) for _ in children]
@@ -108,7 +110,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     context = multiprocessing.get_context("fork")
     here, there = socket.socketpair()
     done = context.Event()
-    child = context.Process(target=_receive_descriptor, args=(there, done))
+    child = context.Process(target=_receive_descriptor, args=(there, done), daemon=True)
     child.start()  # before the connection exists, so that it inherits nothing
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())

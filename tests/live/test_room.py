@@ -15,7 +15,9 @@ import pytest
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe
+from tcptop_rtt.sources.record import INTERVAL_S
 from tests.live.conftest import HEALTH, Watch
+from tests.live.pairs import connected, port_of, round_trip
 
 LOAD_S = 2.0
 LOAD_CONNECTIONS = 1500
@@ -68,6 +70,31 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
     finally:
         large.probe.close()
         tiny.probe.close()
+
+
+def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+    watch = Watch()
+    try:
+        with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+            watch.look()
+            for _ in range(30):
+                _open_and_close(listener)
+            for _ in range(5):
+                for _ in range(20):
+                    round_trip(pair)
+                time.sleep(1.2 * INTERVAL_S)
+            full = watch.probe.read()
+            assert full.lost > 0
+            round_trip(pair)
+            later = watch.probe.read()
+            port = port_of(pair[0])
+        assert not np.isin(port, full.records["lport"])
+        (record,) = later.records[later.records["lport"] == port]
+        assert record["rtt_samples"] == 5 * 20 - 1  # the last one begins the next interval
+        assert later.lost == full.lost
+    finally:
+        watch.probe.close()
 
 
 def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,19 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.live.conftest import Line, Recording
+from tcptop_rtt.sources import program
+from tests.live.conftest import Line, Recording, Watch
 from tests.live.link import ADDRESSES, Link
+from tests.live.pairs import Pair, connected, port_of
 
 PAIRS = 100
 
@@ -192,3 +197,82 @@ def test_two_hundred_sockets_at_rest_equal_what_ss_prints(record: Callable[..., 
     for pair in pairs:
         for one in pair:
             one.close()
+
+
+def _bulk(pair: Pair, size: int) -> None:
+    """So many bytes, which are read only after a while: the receive window is the limit meanwhile."""
+    client, server = pair
+    sender = threading.Thread(target=client.sendall, args=(bytes(size),))
+    sender.start()
+    time.sleep(0.3)
+    while size:
+        size -= len(server.recv(min(size, 1 << 20)))
+    sender.join()
+
+
+_PRINTED = {
+    # Field of a row: what ss prints of it, and how much it is in the row's units.
+    "srtt_us": (r"\brtt:([\d.]+)/", 1000),
+    "rttvar_us": (r"\brtt:[\d.]+/([\d.]+)", 1000),
+    "min_rtt_us": (r"\bminrtt:([\d.]+)", 1000),
+    "cwnd": (r"\bcwnd:(\d+)", 1),
+    "mss": (r"\bmss:(\d+)", 1),
+    "bytes_acked": (r"\bbytes_acked:(\d+)", 1),
+    "bytes_received": (r"\bbytes_received:(\d+)", 1),
+    "rto_us": (r"\brto:([\d.]+)", 1000),
+    "delivery_rate_bps": (r"\bdelivery_rate (\d+)bps", 1),
+    "pacing_rate_bps": (r"\bpacing_rate (\d+)bps", 1),
+    "busy_us": (r"\bbusy:(\d+)ms", 1000),
+    "rwnd_limited_us": (r"\brwnd_limited:(\d+)ms", 1000),
+    "sndbuf_limited_us": (r"\bsndbuf_limited:(\d+)ms", 1000),
+    "unread": (r"^ESTAB\s+(\d+)", 1),
+}
+
+
+@pytest.mark.parametrize("flags", [(), ("-DCHECKED_READS",)], ids=["plain loads", "checked reads"])
+def test_all_that_a_scan_tells_equals_what_ss_prints(
+    flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = program._compile
+    monkeypatch.setattr(program, "_compile", lambda: compiled(*flags))
+    with ExitStack() as opened:
+        pairs = [opened.enter_context(connected()) for _ in range(4)]
+        for pair in pairs[1:]:
+            _bulk(pair, 8_000_000)
+        pairs[2][1].sendall(b"not read yet")
+        time.sleep(1)
+        watch = Watch()
+        try:
+            rows = watch.look().rows
+        finally:
+            watch.probe.close()
+        for ends in pairs:
+            for one, other in (ends, ends[::-1]):
+                command = ["ss", "-tiHnO", "sport", f"= :{port_of(one)}", "dport", f"= :{port_of(other)}"]
+                (line,) = subprocess.run(
+                    command, check=True, capture_output=True, text=True
+                ).stdout.splitlines()
+                (row,) = rows[(rows["lport"] == port_of(one)) & (rows["rport"] == port_of(other))]
+                for name, (pattern, unit) in _PRINTED.items():
+                    found = re.search(pattern, line)
+                    printed = round(float(found[1]) * unit) if found else 0
+                    assert int(row[name]) == printed, (name, line)
+        limited = rows[np.isin(rows["lport"], [port_of(pair[0]) for pair in pairs[1:]])]
+        assert (limited["rwnd_limited_us"] > 100_000).all()
+
+
+def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> None:
+    with connected() as (client, server):
+        client.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                client.send(bytes(1 << 20))
+        limited_us = []
+        for _ in range(2):
+            time.sleep(1)
+            rows = watch.look().rows
+            (row,) = rows[(rows["lport"] == port_of(client)) & (rows["rport"] == port_of(server))]
+            limited_us.append(int(row["rwnd_limited_us"]))
+            assert row["busy_us"] >= row["rwnd_limited_us"]
+        assert limited_us[0] >= 900_000
+        assert limited_us[1] - limited_us[0] >= 900_000

@@ -120,15 +120,20 @@ def test_where_there_is_no_iterator_of_sockets_those_of_processes_are_all_there(
 def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording]) -> None:
     recording = record("--interval", "0.2")
     with connected() as pair:
-        lport = port_of(pair[0])
+        client, server = map(port_of, pair)
         for _ in range(5):
             for _ in range(5):
                 round_trip(pair)
             time.sleep(0.3)
-    recording.wait_for(lambda line: line["event"] == "close" and line["lport"] == lport)
-    lines = [line for line in recording.stop() if line.get("lport") == lport]
-    # One is of the handshake, one of the end.
-    assert sum(line["rtt_samples"] for line in lines) == 1 + 5 * 5 + 1
+    for lport in (client, server):
+        recording.wait_for(lambda line, lport=lport: line["event"] == "close" and line["lport"] == lport)  # type: ignore[misc]
+    lines = recording.stop()
+    told = [
+        sum(line["rtt_samples"] for line in lines if (line.get("lport"), line.get("rport")) == ends)
+        for ends in ((client, server), (server, client))
+    ]
+    # Both have one of the end; only the one who connects has a sample of the handshake.
+    assert told == [1 + 5 * 5 + 1, 5 * 5 + 1]
 
 
 def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
