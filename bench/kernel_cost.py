@@ -1,7 +1,7 @@
 """What the program costs the traffic it watches.
 
-Speed: one run of loopback ping-pong while the dashboard is off and on, in turn; each time it is on against the
-times before and after, by the medians of their tenths of a second; of these ratios the median.
+Speed: one run of loopback ping-pong while the dashboard is off and on, in turn; each time it is on against
+the times before and after, by the medians of their tenths of a second; of these ratios the median.
 Time: nanoseconds per segment of our program against those of an empty one on the same hook, both
 attached at once and accounted by the kernel (bpf_stats). Part of both is the accounting itself.
 """
@@ -53,13 +53,15 @@ def speed_ratio(traffic: PingPong, connections: int) -> Result:
             time.sleep(0.5)
             phase()
     rates = [_rate(steps, *one) for one in phases]
-    ratios = [2 * on / (before + after) for before, on, after in zip(rates[::2], rates[1::2], rates[2::2], strict=False)]
+    off, on = rates[::2], rates[1::2]
+    beside = [(before + after) / 2 for before, after in itertools.pairwise(off)]
+    ratios = [rate / other for rate, other in zip(on, beside, strict=True)]
     return Result(
         f"ping-pong on {connections:,} connections, program on / off",
         statistics.median(ratios),
         at_least=0.97,
         detail=f"turns: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}; "
-        f"off {statistics.median(rates[::2]):,.0f} trips/s",
+        f"off {statistics.median(off):,.0f} trips/s",
     )
 
 

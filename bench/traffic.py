@@ -39,12 +39,12 @@ class PingPong:
 
     @contextmanager
     def running(self, connections: int, seconds: float) -> Iterator[list[tuple[float, int]]]:
-        """Traffic meanwhile, for so long at most.
+        """Traffic meanwhile, for so long at least unless it is left before.
 
         The list grows: when, on the monotonic clock, and the round trips until then.
         """
         steps: list[tuple[float, int]] = []
-        command = [self._program, str(connections), str(seconds), str(SETTLE_S)]
+        command = [self._program, str(connections), str(seconds + 1), str(SETTLE_S)]
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as process:
