@@ -28,6 +28,9 @@ class KeyLine(PartLines):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._show)
 
+    def on_resize(self) -> None:
+        self._show(self.screen)
+
     def on_unmount(self) -> None:
         self.screen.bindings_updated_signal.unsubscribe(self)
 
@@ -35,12 +38,16 @@ class KeyLine(PartLines):
         parts: list[Part] = []
         self._keys = []
         end = 1  # the indent
+        actions: set[str] = set()
         for _, binding, enabled, _ in screen.active_bindings.values():
-            if not (binding.show and enabled):
+            if not (binding.show and enabled) or binding.action in actions:
                 continue
+            actions.add(binding.action)  # of several keys for it the first is enough
             key, description = self.app.get_key_display(binding), f" {binding.description} "
-            parts += [(key, "key"), (description, "description")]
             end += cell_len(key) + cell_len(description)
+            if end > self.size.width + 1:  # the last one needs no gap behind it
+                break
+            parts += [(key, "key"), (description, "description")]
             self._keys.append((end, binding.key))
         self.set_lines([parts])
 
