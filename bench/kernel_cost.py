@@ -18,7 +18,7 @@ from bench.bpf import Account, bpf_stats, programs
 from bench.results import Result
 from bench.traffic import PingPong, dashboard
 
-SECONDS = 2.0
+WINDOW_S, WINDOWS = 1.5, 9
 ROUNDS = 25
 PHASE_S, SETTLED_S = 2.5, 2.0
 """How long the program is on or off, and how long it takes to be at rest after its start."""
@@ -73,32 +73,36 @@ def time_ratio(traffic: PingPong) -> Result:
     with kernel_source():
         module = BPF(text=_EMPTY)
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
-    with (
-        dashboard("--source", "tcp_probe"),
-        bpf_stats(),
-        traffic.running(8, 5 * SECONDS),
-    ):
-        before = programs()
-        time.sleep(3 * SECONDS)
-        after = {number: account for number, account in programs().items() if number not in others}
+    looks: list[dict[int, Account]] = []
+    with dashboard("--source", "tcp_probe"), bpf_stats(), traffic.running(8, WINDOWS * WINDOW_S):
+        for _ in range(WINDOWS + 1):
+            looks.append({number: account for number, account in programs().items() if number not in others})
+            time.sleep(WINDOW_S)
     module.cleanup()
-    total: dict[str, tuple[int, int]] = {}
-    for number, (name, time_ns, runs) in after.items():
-        _, time_then_ns, runs_then = before.get(number, Account(name, 0, 0))
-        total[name] = (time_ns - time_then_ns, runs - runs_then)
-    segments = total["on_segment"][1]
-    parts = [
-        f"{name} {time_ns / runs:.0f} ns x {runs / segments:.3f}"
-        for name, (time_ns, runs) in sorted(total.items())
-        if runs
-    ]
-    empty_ns, _ = total.pop("empty")
+    ratios, details = zip(*(_beyond_empty(*pair) for pair in itertools.pairwise(looks)), strict=True)
     return Result(
         "kernel time per segment / an empty program's",
-        sum(time_ns for time_ns, _ in total.values()) / empty_ns,
+        statistics.median(ratios),
         at_most=2.0,
-        detail=", ".join(parts) + " runs per segment",
+        detail=f"windows: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}; the last: {details[-1]}",
     )
+
+
+def _beyond_empty(before: dict[int, Account], after: dict[int, Account]) -> tuple[float, str]:
+    """The time of all programs between two looks, as a multiple of the empty one's; and its parts."""
+    spent = {
+        name: (time_ns - before[number].time_ns, runs - before[number].runs)
+        for number, (name, time_ns, runs) in after.items()
+        if number in before
+    }
+    segments = spent["on_segment"][1]
+    parts = [
+        f"{name} {time_ns / runs:.0f} ns x {runs / segments:.3f} runs per segment"
+        for name, (time_ns, runs) in sorted(spent.items())
+        if runs
+    ]
+    empty_ns, _ = spent.pop("empty")
+    return sum(time_ns for time_ns, _ in spent.values()) / empty_ns, ", ".join(parts)
 
 
 def measure() -> list[Result]:
