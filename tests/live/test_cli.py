@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Line
+from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
 
 PROGRAM = (sys.executable, "-m", "tcptop_rtt")
@@ -390,23 +390,25 @@ def _check_line(line: Line) -> None:
     assert abs(line["time_ns"] / 1e9 - time.time()) < 60
 
 
-def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end() -> None:
+def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end(
+    record: Callable[..., Recording],
+) -> None:
     began = time.time_ns()
-    with (
-        connected("::1", socket.AF_INET6) as six,
-        connected() as four,
-        _started("--json", "--interval", "0.2") as process,
-    ):
-        _is_running(process)  # takes the header: it has its own test
-        with talking(six), talking(four):
-            time.sleep(0.6)
+    with connected("::1", socket.AF_INET6) as six, connected() as four:
         ports = set(map(port_of, four))
+        recording = record("--interval", "0.2")
+
+        def have_samples() -> bool:
+            seen = [line.get("lport") for line in recording.lines if line["event"] == "sample"]
+            return all(seen.count(port) >= 2 for port in (*ports, *map(port_of, six)))
+
+        with talking(six), talking(four):
+            assert becomes(have_samples, START_S)
         for end in four:
             end.close()
-        time.sleep(0.6)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=END_S)
-    *lines, end_line = [json.loads(line) for line in out.splitlines()]
+        for port in ports:
+            recording.wait_for(lambda line, port=port: line["event"] == "close" and line["lport"] == port)  # type: ignore[misc]
+        _, *lines, end_line = recording.stop()  # the header has a test of its own
     assert end_line == {"event": "end", "lost": 0}
     histories: dict[int, list[Line]] = {}
     for line in lines:
