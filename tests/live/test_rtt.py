@@ -267,7 +267,7 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
                     printed = round(float(found[1]) * unit) if found else 0
                     assert int(row[name]) == printed, (name, line)
         limited = rows[np.isin(rows["lport"], [port_of(pair[0]) for pair in pairs[1:]])]
-        assert (limited["rwnd_limited_us"] > 100_000).all()
+        assert (limited["rwnd_limited_us"] > 0).all()
 
 
 def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> None:
