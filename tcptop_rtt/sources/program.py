@@ -231,7 +231,7 @@ def _require_btf() -> None:
         raise TcptopError(f"{BTF_PATH} is missing: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: OSError) -> str:
     """Why the kernel refused, as far as it tells, and the way out."""
     try:
         lockdown = Path("/sys/kernel/security/lockdown").read_text()
@@ -239,10 +239,9 @@ def _cause(error: Exception) -> str:
         lockdown = ""
     if "[confidentiality]" in lockdown:
         return "the kernel is locked down; boot it with lockdown=integrity"
-    refused = isinstance(error, PermissionError) or "super-user" in str(error)  # bcc's words for EPERM
-    if refused:
+    if error.errno == errno.EPERM:
         return "not permitted on this machine (EPERM)"
-    return error.strerror or "" if isinstance(error, OSError) else str(error)
+    return error.strerror or str(error)
 
 
 def _first_line(messages: Path) -> str:
