@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
-from tcptop_rtt.history import Indices
 from tcptop_rtt.rowstore import RowStore
-from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Owner, Snapshot
+from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Indices, Owner, Snapshot
 from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather
 
 CLOSED_SHOWN_NS = 5_000_000_000

@@ -189,7 +189,7 @@ class Scale(NamedTuple):
     high: float
 
 
-NO_SCALE = Scale(100.0, 10_000.0)
+_NO_SCALE = Scale(100.0, 10_000.0)
 """Where there is nothing to scale."""
 
 
@@ -197,7 +197,7 @@ def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
     """A common log scale for the cells in view: at least a decade, on 1-2-5 steps so that it rarely moves."""
     known = spark_us[spark_us > 0]
     if known.size == 0:
-        return NO_SCALE
+        return _NO_SCALE
     low, high = step_down(float(known.min())), step_up(float(known.max()))
     while high < low * 10:
         low, high = step_down(low * 0.99), high if high >= low * 10 else step_up(high * 1.01)

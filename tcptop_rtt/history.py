@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.snapshot import Indices
+
 CELLS = 120
 CELL_NS = 500_000_000
 OLD_CELLS = 59  # all fits into ten minutes
 _CELLS_PER_OLD = 20
-
-Indices = NDArray[np.intp]
 
 
 class History:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.snapshot import Indices
+
 Ids = NDArray[np.uint64]
-Indices = NDArray[np.intp]
 
 _FREE, _REMOVED = np.uint64(0), np.uint64(1)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio: Fibonacci hashing
@@ -43,12 +44,12 @@ class IdTable:
         """Put in new ids, or give others another row."""
         if 2 * (self._used + len(ids)) > len(self._ids):
             self._grow(len(ids))
-        new = int(np.count_nonzero(self._slots(ids) < 0))
-        self._count, self._used = self._count + new, self._used + new
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             free = pending[self._ids[slots[pending]] == _FREE]
             self._ids[slots[free]] = ids[free]  # of several that want one slot one has it; the others go on
+            new = int(np.count_nonzero(self._ids[slots[free]] == ids[free]))
+            self._count, self._used = self._count + new, self._used + new
             there = self._ids[slots[pending]] == ids[pending]
             done, pending = pending[there], pending[~there]
             self._indices[slots[done]] = indices[done]

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import ROW, Rows
-
-Indices = NDArray[np.intp]
+from tcptop_rtt.snapshot import ROW, Indices, Rows
 
 
 @dataclass(frozen=True, slots=True)

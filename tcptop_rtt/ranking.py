@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import UNKNOWN_U32, Rows
+from tcptop_rtt.snapshot import UNKNOWN_U32, Indices, Rows
 
-Indices = NDArray[np.intp]
 Column = NDArray[Any]
 
 Fields = Callable[[str], Column]
@@ -115,14 +114,17 @@ class Ranking:
 
     def __init__(self, rows: Rows, indices: Indices, key: str, descending: bool) -> None:
         whole = len(indices) == len(rows)
-        columns, unknown = _KEYS[key](lambda name: rows[name] if whole else rows[name][indices])
+
+        def get(name: str) -> Column:
+            return rows[name] if whole else rows[name][indices]
+
+        columns, unknown = _KEYS[key](get)
         values = np.minimum(_numbers(columns), _LAST)
         if descending:
             values = _LAST - values
         values[unknown] = _UNKNOWN
-        ids = rows["id"] if whole else rows["id"][indices]
         # Of the id only half finds room: it is the half that counts up.
-        self._keys = values << np.uint64(32) | ids & _UNKNOWN
+        self._keys = values << np.uint64(32) | get("id") & _UNKNOWN
         self._indices = indices
         self._start = 0
         self._window: Indices = np.zeros(0, np.intp)

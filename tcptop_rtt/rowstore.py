@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tcptop_rtt.history import History, Indices
+from tcptop_rtt.history import History
 from tcptop_rtt.idtable import Ids, IdTable
-from tcptop_rtt.snapshot import ROW
+from tcptop_rtt.snapshot import ROW, Indices
 from tcptop_rtt.sources.record import Records, gather
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Rows = NDArray[np.void]
 """One-dimensional structured array of dtype :data:`ROW`, one element per connection."""
 
+Indices = NDArray[np.intp]
+"""Where rows are, shape (N,)."""
+
 UNKNOWN_U32 = 0xFFFFFFFF
 """How the kernel writes "no RTT yet" in ``rtt_min`` (``tcp_init_sock``: minmax_reset to ~0U)."""
 

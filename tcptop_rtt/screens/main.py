@@ -58,7 +58,7 @@ class MainScreen(LiveScreen):
         self._unicode = unicode
         self._problem = ""
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(filter, unicode)
+        self.table = ConnectionTable(first, filter, unicode)
         self._status = StatusBar(unicode)
 
     def compose(self) -> ComposeResult:

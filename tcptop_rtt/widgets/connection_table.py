@@ -14,7 +14,6 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tcptop_rtt import format as fmt
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
@@ -78,7 +77,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     class ViewChanged(Message):
         """Sort order, filter or follow mode are not what they were."""
 
-    def __init__(self, filter: Filter, unicode: bool) -> None:  # noqa: A002
+    def __init__(self, first: Snapshot, filter: Filter, unicode: bool) -> None:  # noqa: A002
         super().__init__()
         self.filter = filter
         self.sort_key = "rtt"
@@ -86,8 +85,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.follow = False
         self._unicode = unicode
         self._sort_chosen = False
-        self._snapshot: Snapshot | None = None
-        self._ranking: Ranking | None = None
+        self._snapshot = first
+        self._ranking = self._ranked()
         self._cursor = 0
         self._pinned: int | None = None
         self._long_addresses = False
@@ -99,7 +98,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def shown(self) -> int:
         """How many connections match the filter."""
-        return 0 if self._ranking is None else len(self._ranking)
+        return len(self._ranking)
 
     @property
     def cursor_id(self) -> int | None:
@@ -113,8 +112,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return self._ids(0, self.shown)
 
     def _ids(self, start: int, stop: int) -> list[int]:
-        if self._snapshot is None or self._ranking is None:
-            return []
         ids: list[int] = self._snapshot.rows["id"][self._ranking.window(start, stop)].tolist()
         return ids
 
@@ -158,14 +155,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.post_message(self.ViewChanged())
 
     def _arrange(self, reveal: bool = False) -> None:
-        snapshot = self._snapshot
-        if snapshot is None:
-            return
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
-        rows = snapshot.rows
-        self._ranking = Ranking(rows, select(rows, self.filter), self.sort_key, self.descending)
-        self._place_cursor(snapshot, self._ranking)
+        self._ranking = self._ranked()
+        self._place_cursor()
         self._resize_content(self.shown + 1)
         if self._pinned is not None:
             if self.follow and in_view:
@@ -173,6 +166,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             if self.follow or in_view or reveal:
                 self._reveal()
         self._redraw()
+
+    def _ranked(self) -> Ranking:
+        rows = self._snapshot.rows
+        return Ranking(rows, select(rows, self.filter), self.sort_key, self.descending)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -184,15 +181,15 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
 
-    def _place_cursor(self, snapshot: Snapshot, ranking: Ranking) -> None:
-        self._cursor = min(self._cursor, max(0, len(ranking) - 1))
+    def _place_cursor(self) -> None:
+        self._cursor = min(self._cursor, max(0, self.shown - 1))
         if self._pinned is None:
             return
-        found = np.flatnonzero(snapshot.rows["id"] == self._pinned)
+        found = np.flatnonzero(self._snapshot.rows["id"] == self._pinned)
         if not len(found):
             self._pinned = self.cursor_id  # it is gone, and leaves the cursor to its neighbour
             return
-        rank = ranking.rank(int(found[0]))
+        rank = self._ranking.rank(int(found[0]))
         if rank is not None:  # one that is only filtered out comes back
             self._cursor = rank
 
@@ -295,8 +292,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _lines(self, top: int, placed: tuple[columns.Placed, ...]) -> list[Line]:
         snapshot = self._snapshot
         look = Look(placed, self.sort_key, self.descending, self._unicode)
-        if snapshot is None or self._ranking is None:
-            return [table_lines.header(look, fmt.NO_SCALE)]
         visible = self._ranking.window(top, top + self._page)
         return table_lines.lines(
             look, snapshot.rows[visible], snapshot.spark_us[:, visible], self._cursor - top

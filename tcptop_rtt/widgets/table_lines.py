@@ -30,13 +30,13 @@ def lines(look: Look, rows: Rows, spark_us: NDArray[np.float32], cursor: int) ->
     cells = next((width for column, width in look.placed if column.key == "spark"), 0)
     scale = fmt.spark_scale(spark_us)
     sparks = fmt.sparks(spark_us, scale, cells, look.unicode)
-    found = [header(look, scale)]
+    found = [_header(look, scale)]
     for at, (row, spark) in enumerate(zip(rows, sparks, strict=True)):
         found.append(_row(look, row, spark, at == cursor))
     return found
 
 
-def header(look: Look, scale: fmt.Scale) -> Line:
+def _header(look: Look, scale: fmt.Scale) -> Line:
     parts: list[Part] = []
     for column, cells in look.placed:
         title = _spark_title(scale, cells) if column.key == "spark" else column.title
