@@ -140,10 +140,9 @@ class Collector:
         now = time.monotonic()
         if now < self._next_scan:
             return
-        first = self._next_scan == 0.0
-        self._connections.settle(self._source.scan())
-        if first:
-            self._read()  # the first scan has also looked for sockets without a descriptor
+        entries = self._source.scan()
+        self._read()  # what happened before the scan saw it, and the sockets that the first one found unheld
+        self._connections.settle(entries)
         self._next_scan = now + (time.monotonic() - now) / _SCAN_SHARE
         if now >= self._next_check:
             self._next_check = now + _CHECK_PERIOD_S

@@ -78,13 +78,18 @@ class Connections:
         self._count_samples(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
-        rows["stalled"][indices] = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
+        overdue = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
+        rows["stalled"][indices] = overdue & ~rows["closed"][indices]
         self._store.close(indices[records["kind"] == Kind.CLOSE])
         if self._focus:
             self._focus.take(records)
 
     def settle(self, entries: Records) -> None:
-        """Take a whole scan: it refreshes every row, and is the last word on who holds which socket."""
+        """Take a whole scan: it refreshes every row, and is the last word on who holds which socket.
+
+        Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
+        on, the scan may tell the last one, and the ring buffer those before.
+        """
         self._store.history.advance(self._clock_ns())
         self._holders = np.empty(len(entries), _HOLDER)
         for name in _HOLDER.names or ():
@@ -111,7 +116,7 @@ class Connections:
 
     def _copy(self, records: Records, indices: Indices) -> None:
         rows, seen_ns = self._store.rows, self._store.hidden["time_ns"]
-        # What the ring buffer held while a scan went on is older than what the scan has told.
+        # What has come through the ring buffer while a scan went on is newer than what the scan tells.
         fresh = records["time_ns"] >= seen_ns[indices]
         retrans = fresh & (records["kind"] == Kind.RETRANS)
         for name in ("retrans", "backoff", "probes"):
@@ -151,13 +156,17 @@ class Connections:
         self._store.rows["comm"][indices[named]] = records["comm"][named]
 
     def _count_samples(self, records: Records, indices: Indices) -> None:
-        seen = self._store.hidden["interval"]
-        whole = (records["rtt_samples"] > 0) & (records["interval"] > seen[indices])
+        hidden = self._store.hidden
+        # A scan and the hook may tell of the same interval, and of one that found no room later ever more.
+        known = np.where(records["interval"] == hidden["interval"][indices], hidden["counted"][indices], 0)
+        new = (records["interval"] >= hidden["interval"][indices]) & (records["rtt_samples"] > known)
         self._add_samples(
-            indices[whole],
-            *(records[name][whole] for name in ("rtt_samples", "rtt_lo_us", "rtt_hi_us", "last_rtt_us")),
+            indices[new],
+            records["rtt_samples"][new] - known[new],
+            *(records[name][new] for name in ("rtt_lo_us", "rtt_hi_us", "last_rtt_us")),
         )
-        seen[indices[whole]] = records["interval"][whole]  # in order of time: the last one stays
+        for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
+            hidden[name][indices[new]] = records[of][new]  # in order of time: the last one stays
         # The hook's own single samples are for the focus; they come again with their interval.
         single = (records["single_rtt_us"] > 0) & (records["kind"] != Kind.SEGMENT)
         rtt_us = records["single_rtt_us"][single]

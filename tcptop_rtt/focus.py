@@ -39,7 +39,9 @@ class FocusLog:
         new["time_ns"] = records["time_ns"]
         new["rtt_us"] = records["single_rtt_us"]
         new["srtt_us"] = records["srtt_us"]
-        self._log = np.concatenate([self._log, new])[-SAMPLES_KEPT:]
+        log = np.concatenate([self._log, new])
+        # What a scan has found is told after what the ring buffer brought meanwhile.
+        self._log = log[np.argsort(log["time_ns"], kind="stable")][-SAMPLES_KEPT:]
         lowest, highest = int(new["rtt_us"].min()), int(new["rtt_us"].max())
         self._lowest_us = min(lowest, self._lowest_us) if self._samples else lowest
         self._highest_us = max(highest, self._highest_us)

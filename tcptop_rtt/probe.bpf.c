@@ -714,9 +714,21 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 		due = report_segment(sk, m, due, focused, rack.rtt_us) && due;
 	if (due) {
 		m->interval = bpf_jiffies64();
+		barrier();	/* A scan that copies the samples sees by the interval that they change. */
 		m->rtt_samples = 0;
 	}
 	add_sample(m, rack.rtt_us);
+}
+
+/* The owner comes last, as a scan that finds the seat taken reads it. */
+static __always_inline void take_seat(struct meter *seat, const struct meter *m)
+{
+	struct meter copy = *m;
+
+	copy.sock = 0;
+	*seat = copy;
+	barrier();
+	seat->sock = m->sock;
 }
 
 /*
@@ -744,7 +756,7 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 	take_sample(sk, &c->meter);
 	/* It takes its seat for the next segment, lest another socket does so at this moment. */
 	if (!seat->sock)
-		*seat = c->meter;
+		take_seat(seat, &c->meter);
 	return 0;
 }
 
@@ -864,11 +876,12 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 
 	read_single_sample(r, sk, m);
 	control = controls.lookup(&zero);
-	if (!control || !is_over(m, control))
+	if (!control)
 		return;
 	read_samples(r, m);
 	barrier();
-	if (m->interval != r->interval)
+	/* What was copied is whole only if it was over, and if no other interval has begun since. */
+	if (m->interval != r->interval || !is_over(m, control))
 		r->rtt_samples = 0;
 }
 

@@ -23,6 +23,7 @@ HIDDEN = np.dtype(
         ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
         ("interval", "u8"),  # the last one whose samples are counted
+        ("counted", "u4"),  # of them
         ("port_chosen", "?"),
         ("born_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record

@@ -74,8 +74,10 @@ class Probe:
     def _find_unheld(self, entries: Records) -> None:
         """Make the sockets that are there without a descriptor known: the next read brings them."""
         self._report_sockets()
-        _, first = np.unique(entries["netns"], return_index=True)
-        for pid in entries["tgid"][first].tolist():
+        # With more sockets than room, those of a second pass would be met as if for the first time.
+        elsewhere = entries[entries["netns"] != os.stat("/proc/self/ns/net").st_ino]
+        _, first = np.unique(elsewhere["netns"], return_index=True)
+        for pid in elsewhere["tgid"][first].tolist():
             # Without CAP_SYS_ADMIN, or when the process has just gone, that namespace is done without.
             with contextlib.suppress(OSError), network_namespace_of(pid):
                 self._report_sockets()

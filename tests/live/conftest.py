@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -94,12 +95,17 @@ class Watch:
     def look(self) -> Snapshot:
         """Read, scan, and take a snapshot, as the worker does."""
         self.connections.ingest(self.probe.read().records)
-        self.connections.settle(self.probe.scan())
+        entries = self.probe.scan()
+        self.connections.ingest(self.probe.read().records)
+        self.connections.settle(entries)
         return self.connections.snapshot(HEALTH)
+
+    def close(self) -> None:
+        """Detach the probe."""
+        self.probe.close()
 
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    watch = Watch()
-    yield watch
-    watch.probe.close()
+    with closing(Watch()) as watch:
+        yield watch

@@ -7,16 +7,14 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 import pytest
 
-from tcptop_rtt.connections import Connections
 from tcptop_rtt.sources import program
-from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.record import INTERVAL_S, Batch, Kind
-from tests.live.conftest import HEALTH, Watch
+from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
 
 LOAD_S = 2.0
@@ -73,14 +71,13 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
         assert after.lost == part.lost
         assert np.isin(port, after.records["lport"])
     finally:
-        large.probe.close()
-        tiny.probe.close()
+        large.close()
+        tiny.close()
 
 
 def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    watch = Watch()
-    try:
+    with closing(Watch()) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
             for _ in range(30):
@@ -98,14 +95,11 @@ def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyP
         (record,) = later.records[later.records["lport"] == port]
         assert record["rtt_samples"] == 5 * 20 - 1  # the last one begins the next interval
         assert later.lost == full.lost
-    finally:
-        watch.probe.close()
 
 
 def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    watch = Watch()
-    try:
+    with closing(Watch()) as watch:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as opened:
             for _ in range(100):
                 opened.enter_context(socket.create_connection(listener.getsockname()))
@@ -120,35 +114,30 @@ def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: py
         rows = watch.look().rows
         ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
         assert ours["closed"].all()
-    finally:
-        watch.probe.close()
 
 
+@pytest.mark.parametrize("when", ["before them", "after them"])
 def test_with_more_connections_than_room_the_idle_ones_give_way_and_all_stay_on_the_screen(
-    monkeypatch: pytest.MonkeyPatch,
+    when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, pairs = 1024, 1500
     monkeypatch.setattr(program, "MAX_CONNECTIONS", room)
-    probe, connections = Probe(program.Program()), Connections()
-    try:
-        with (
-            _many_files(2 * pairs + 200),
-            socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
-            ExitStack() as opened,
-        ):
-            for _ in range(pairs):
-                opened.enter_context(socket.create_connection(listener.getsockname()))
-                opened.enter_context(listener.accept()[0])
-            port = listener.getsockname()[1]
-            for _ in range(2):
-                connections.ingest(probe.read().records)
-                connections.settle(probe.scan())
-            rows = connections.snapshot(HEALTH).rows
-            ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
-            assert len(ours) == 2 * pairs
-            assert not ours["closed"].any()
-            assert (ours["pid"] == os.getpid()).all()
-            assert len(np.unique(ours[["lport", "rport"]])) == 2 * pairs
-            assert connections.forgotten >= 2 * pairs - room
-    finally:
-        probe.close()
+    with (
+        _many_files(2 * pairs + 200),
+        socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+        ExitStack() as opened,
+    ):
+        watch = opened.enter_context(closing(Watch())) if when == "before them" else None
+        for _ in range(pairs):
+            opened.enter_context(socket.create_connection(listener.getsockname()))
+            opened.enter_context(listener.accept()[0])
+        port = listener.getsockname()[1]
+        watch = watch or opened.enter_context(closing(Watch()))
+        watch.look()
+        rows = watch.look().rows
+        ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
+        assert len(ours) == 2 * pairs
+        assert not ours["closed"].any()
+        assert (ours["pid"] == os.getpid()).all()
+        assert len(np.unique(ours[["lport", "rport"]])) == 2 * pairs
+        assert watch.connections.forgotten >= 2 * pairs - room

@@ -77,6 +77,22 @@ def test_an_interval_that_a_scan_has_told_of_is_not_counted_twice(bench: Bench) 
     assert row["rtt_samples"] == 4
 
 
+def test_what_an_interval_gained_since_it_was_told_of_is_counted(bench: Bench) -> None:
+    bench.connections.ingest(records({"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}))
+    bench.look()
+    bench.connections.ingest(records({"interval": 7, "rtt_samples": 6, "rtt_lo_us": 10, "rtt_hi_us": 90}))
+    (row,) = bench.rows()
+    assert (row["rtt_samples"], row["rtt_hi_us"]) == (2, 90)
+
+
+def test_a_scan_that_saw_a_connection_before_its_end_does_not_call_it_stalled(bench: Bench) -> None:
+    bench.connections.ingest(records({"time_ns": 5, "backoff": 3}, {"time_ns": 6, "kind": Kind.CLOSE}))
+    bench.connections.settle(entries({"time_ns": 4, "backoff": 3}))
+    (row,) = bench.rows()
+    assert row["closed"]
+    assert not row["stalled"]
+
+
 def test_the_spark_has_the_highest_sample_of_each_half_second_and_gaps_between(bench: Bench) -> None:
     one = {"rtt_samples": 1, "rtt_lo_us": 1}
     bench.connections.ingest(
