@@ -334,7 +334,8 @@ def test_a_signal_while_it_starts_leaves_no_files_and_no_message_behind(
         time.sleep(delay_s)
         process.send_signal(number)
         _, err = process.communicate(timeout=END_S)
-    assert process.returncode in (130, 0)  # a fast machine has started by then
+    # The compiler is at work at first; a fast machine has started by the end.
+    assert process.returncode == 130 or (delay_s and process.returncode == 0)
     assert err == ""
     assert list(tmp_path.iterdir()) == []
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from tcptop_rtt.snapshot import Snapshot
 from tests.live.conftest import Recording, Watch
@@ -45,11 +46,8 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
 
 def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -> None:
     with connected() as (client, server):
-        watch = Watch()
-        try:
+        with closing(Watch()) as watch:
             snapshot = watch.look()
-        finally:
-            watch.probe.close()
         (row,) = _live(snapshot, port_of(client), port_of(server))
         assert (row["pid"], row["born"], row["direction"]) == (os.getpid(), False, 1)
         (row,) = _live(snapshot, port_of(server), port_of(client))
@@ -164,12 +162,9 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
             socket.create_server(("127.0.0.1", 0)) as listener,
             socket.create_connection(listener.getsockname()) as client,
         ):
-            watch = Watch()
-            try:
+            with closing(Watch()) as watch:
                 watch.look()
                 snapshot = watch.look()
-            finally:
-                watch.probe.close()
             (row,) = _live(snapshot, port_of(listener), port_of(client))
             assert (row["pid"], row["direction"]) == (0, 2)
         other = snapshot.rows[snapshot.rows["lport"] == rport]

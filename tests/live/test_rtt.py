@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +67,9 @@ def _assert_50_ms(rows: list[Line]) -> None:
 
 def _assert_owner(rows: list[Line], pid: int) -> None:
     # Between the handshake and accept() nobody owns the server's end.
-    named = itertools.dropwhile(lambda shown: shown is None, (row["pid"] for row in rows))
+    named = list(itertools.dropwhile(lambda shown: shown is None, (row["pid"] for row in rows)))
     assert set(named) == {pid}
+    assert len(rows) - len(named) <= 2
 
 
 def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
@@ -132,24 +133,6 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     assert all(row["rtt_lo_us"] is None or row["rtt_lo_us"] >= 50_000 for row in sender)
 
 
-def _pairs(count: int) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Connected sockets over IPv4, IPv6, and IPv4 on IPv6 sockets, in turn."""
-    families = (
-        (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
-        (socket.AF_INET6, "::1", "::1"),
-        (socket.AF_INET6, "::ffff:127.0.0.1", "::ffff:127.0.0.1"),
-    )
-    for number in range(count):
-        family, bound, target = families[number % 3]
-        with socket.socket(family) as listener:
-            listener.bind((bound, 0))
-            listener.listen()
-            client = socket.socket(family)
-            client.connect((target, listener.getsockname()[1]))
-            server, _ = listener.accept()
-            yield client, server
-
-
 def _ss() -> dict[tuple[str, int, str, int], tuple[int, int]]:
     """Smoothed RTT in microseconds and total retransmits of every established socket, as ss prints them."""
     text = subprocess.run(
@@ -169,43 +152,47 @@ def _ss() -> dict[tuple[str, int, str, int], tuple[int, int]]:
 
 def _endpoint(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    return host.strip("[]").removeprefix("::ffff:"), int(port)
+    return _shown(host.strip("[]")), int(port)
 
 
-def _text(endpoint: tuple[str, int]) -> str:
-    return f"{endpoint[0]}:{endpoint[1]}"
+def _shown(host: str) -> str:
+    return host.removeprefix("::ffff:")
+
+
+def _ends(one: socket.socket) -> tuple[str, int, str, int]:
+    (lhost, lport), (rhost, rport) = one.getsockname()[:2], one.getpeername()[:2]
+    return _shown(lhost), lport, _shown(rhost), rport
 
 
 def test_two_hundred_sockets_at_rest_equal_what_ss_prints(record: Callable[..., Recording]) -> None:
-    pairs = list(_pairs(PAIRS))
-    for number, (client, server) in enumerate(pairs):
-        for _ in range(number % 7):
-            client.sendall(b"x" * 100 * number)
-            server.recv(65536)
-            server.sendall(b"y")
-            client.recv(65536)
-    time.sleep(0.5)
-    recording = record("--count", "1")
-    recording.process.wait(20)
-    lines = recording.stop()
-    truth = _ss()
-    ours = {
-        (*_endpoint(_text(one.getsockname())), *_endpoint(_text(one.getpeername())))
-        for pair in pairs
-        for one in pair
-    }
+    families = (
+        ("127.0.0.1", socket.AF_INET),
+        ("::1", socket.AF_INET6),
+        ("::ffff:127.0.0.1", socket.AF_INET6),
+    )
+    with ExitStack() as opened:
+        pairs = [opened.enter_context(connected(*families[number % 3])) for number in range(PAIRS)]
+        for number, (client, server) in enumerate(pairs):
+            for _ in range(number % 7):
+                client.sendall(b"x" * 100 * number)
+                server.recv(65536)
+                server.sendall(b"y")
+                client.recv(65536)
+        time.sleep(0.5)
+        recording = record("--count", "1")
+        recording.process.wait(20)
+        lines = recording.stop()
+        truth = _ss()
+        ours = {_ends(one) for pair in pairs for one in pair}
     compared = 0
     for line in lines:
         key = tuple(line.get(name) for name in ("laddr", "lport", "raddr", "rport"))
-        if line["event"] != "open" or key not in ours:
+        if line["event"] != "open" or key not in ours or line["state"] != "ESTAB":
             continue
         assert (line["srtt_us"] or 0, line["retrans"]) == truth[key], key
         assert line["family"] == (6 if ":" in line["laddr"] else 4)
         compared += 1
     assert compared == 2 * PAIRS
-    for pair in pairs:
-        for one in pair:
-            one.close()
 
 
 def _bulk(pair: Pair, size: int) -> None:
@@ -250,11 +237,8 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
             _bulk(pair, 8_000_000)
         pairs[2][1].sendall(b"not read yet")
         time.sleep(1)
-        watch = Watch()
-        try:
+        with closing(Watch()) as watch:
             rows = watch.look().rows
-        finally:
-            watch.probe.close()
         for ends in pairs:
             for one, other in (ends, ends[::-1]):
                 command = ["ss", "-tiHnO", "sport", f"= :{port_of(one)}", "dport", f"= :{port_of(other)}"]
@@ -267,7 +251,7 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
                     printed = round(float(found[1]) * unit) if found else 0
                     assert int(row[name]) == printed, (name, line)
         limited = rows[np.isin(rows["lport"], [port_of(pair[0]) for pair in pairs[1:]])]
-        assert (limited["rwnd_limited_us"] > 0).all()
+        assert (limited["rwnd_limited_us"] > 100_000).all()
 
 
 def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> None:

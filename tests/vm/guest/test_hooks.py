@@ -6,7 +6,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,7 +113,8 @@ def test_both_hooks_tell_the_same(record: Callable[..., Recording]) -> None:
     for ends, one in fentry.items():
         other = tcp_probe[ends]
         counts = [sum(line["rtt_samples"] for line in history) for history in (one, other)]
-        assert counts[0] >= 50
+        # A segment that was sent again gives no sample, and a paused processor has some sent again.
+        assert counts[0] + one[-1]["retrans"] >= 50
         assert abs(counts[0] - counts[1]) <= 0.01 * counts[0], (ends, counts)
         for of in ("srtt_us", "rttvar_us", "min_rtt_us", "last_rtt_us", "pid", "retrans", "bytes_acked"):
             assert one[-1][of] == other[-1][of], (ends, of)
@@ -126,34 +127,23 @@ def test_both_hooks_tell_the_same(record: Callable[..., Recording]) -> None:
 
 def test_where_a_policy_refuses_fentry_tcp_probe_takes_over_and_says_so() -> None:
     with _no_fentry():
-        watch = Watch()
-        try:
+        with closing(Watch()) as watch:
             assert watch.probe.hook == "tcp_probe"
             assert watch.probe.hook_note.startswith("fentry is refused: ")
             assert "EPERM" in watch.probe.hook_note
             _assert_samples_come(watch)
-        finally:
-            watch.probe.close()
         with pytest.raises(TcptopError, match=r"fentry is refused: .*; use --source tcp_probe"):
             Program("fentry")
 
 
 def test_where_ftrace_is_off_tcp_probe_takes_over() -> None:
     # Such a kernel attaches fentry and never runs it.
-    with _sysctl("kernel/ftrace_enabled", "0"):
-        watch = Watch()
-        try:
-            assert watch.probe.hook == "tcp_probe"
-            assert "ftrace_enabled" in watch.probe.hook_note
-            _assert_samples_come(watch)
-        finally:
-            watch.probe.close()
+    with _sysctl("kernel/ftrace_enabled", "0"), closing(Watch()) as watch:
+        assert watch.probe.hook == "tcp_probe"
+        assert "ftrace_enabled" in watch.probe.hook_note
+        _assert_samples_come(watch)
 
 
 def test_without_the_bpf_compiler_of_the_kernel_samples_come_too() -> None:
-    with _sysctl("net/core/bpf_jit_enable", "0"):
-        watch = Watch()
-        try:
-            _assert_samples_come(watch)
-        finally:
-            watch.probe.close()
+    with _sysctl("net/core/bpf_jit_enable", "0"), closing(Watch()) as watch:
+        _assert_samples_come(watch)
