@@ -87,15 +87,16 @@ class Collector:
         """A first snapshot at once, then one per interval until stopped, and a last one."""
         next_snapshot = next_read = time.monotonic()
         while True:
-            now = time.monotonic()
-            if now >= next_read or self._stopped:
-                self._read()
+            now, last = time.monotonic(), self._stopped
+            due = self._take_requests() or last or now >= next_snapshot - SHORTEST_READ_S / 2
+            if due or now >= next_read:
+                self._look(now, may_scan=due)
+            if now >= next_read:
                 next_read = max(next_read, now - SHORTEST_READ_S) + self._read_period_s()
-            asked = self._take_requests()
-            if asked or self._stopped or now >= next_snapshot - SHORTEST_READ_S / 2:
+            if due:
                 next_snapshot = max(next_snapshot, now) + self._interval_s
                 yield self._snapshot()
-            if self._stopped:
+            if last:
                 return
             next_snapshot = min(next_snapshot, now + self._interval_s)
             next_read = min(next_read, now + self._read_period_s())
@@ -118,6 +119,19 @@ class Collector:
         asked, self._asked = self._asked, False
         return asked
 
+    def _look(self, now: float, may_scan: bool) -> None:
+        """Read the source, after a scan of it if one is due: what the scan tells comes last then."""
+        scans = may_scan and now >= self._next_scan
+        entries = self._source.scan() if scans else None
+        self._read()
+        if entries is None:
+            return
+        self._connections.settle(entries)
+        self._next_scan = now + (time.monotonic() - now) / _SCAN_SHARE
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_PERIOD_S
+            self._connections.forget(self._source.ended(self._connections.unheld_socks()))
+
     def _read(self) -> None:
         batch = self._source.read()
         self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), time.monotonic())
@@ -126,7 +140,6 @@ class Collector:
         self._connections.ingest(batch.records)
 
     def _snapshot(self) -> Snapshot:
-        self._scan()
         snapshot = self._connections.snapshot(self._measure_health())
         if snapshot.focus is None:
             return snapshot
@@ -135,18 +148,6 @@ class Collector:
             snapshot.focus, process=self._processes.describe(pid), cgroup_path=self._processes.cgroup(pid)
         )
         return dataclasses.replace(snapshot, focus=focus)
-
-    def _scan(self) -> None:
-        now = time.monotonic()
-        if now < self._next_scan:
-            return
-        entries = self._source.scan()
-        self._read()  # what happened before the scan saw it, and the sockets that the first one found unheld
-        self._connections.settle(entries)
-        self._next_scan = now + (time.monotonic() - now) / _SCAN_SHARE
-        if now >= self._next_check:
-            self._next_check = now + _CHECK_PERIOD_S
-            self._connections.forget(self._source.ended(self._connections.unheld_socks()))
 
     def _measure_health(self) -> Health:
         then, cpu_then = self._cpu

@@ -7,16 +7,16 @@ Everything works on whole batches; Python touches single connections only when o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
 from tcptop_rtt.rowstore import RowStore
+from tcptop_rtt.samples import SampleCounter
 from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Indices, Owner, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather
+from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather, piece
 
 CLOSED_SHOWN_NS = 5_000_000_000
 
@@ -25,22 +25,12 @@ _TCP_LISTEN = 10  # include/net/tcp_states.h
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 
 
-def _piece(dtype: np.dtype[np.void], first: str, last: str) -> np.dtype[np.void]:
-    """Some neighbouring fields of a structure as one, which is copied many times faster than they are."""
-    fields: Mapping[str, Any] = dtype.fields or {}
-    start = fields[first][1]
-    size = fields[last][1] + fields[last][0].itemsize - start
-    return np.dtype(
-        {"names": ["piece"], "formats": [f"V{size}"], "offsets": [start], "itemsize": dtype.itemsize}
-    )
-
-
 _TOLD, _SCANNED = ("bytes_acked", "probes"), ("busy_us", "congestion_control")
 """First and last of the fields that are in a row as they are in a record, and in an entry."""
 
 _PIECES = {
-    RECORD: [(_piece(ROW, *_TOLD), _piece(RECORD, *_TOLD))],
-    ENTRY: [(_piece(ROW, *ends), _piece(ENTRY, *ends)) for ends in (_TOLD, _SCANNED)],
+    RECORD: [(piece(ROW, *_TOLD), piece(RECORD, *_TOLD))],
+    ENTRY: [(piece(ROW, *ends), piece(ENTRY, *ends)) for ends in (_TOLD, _SCANNED)],
 }
 """What goes from a record or an entry into its row as it is; all other fields have rules of their own."""
 
@@ -62,7 +52,7 @@ class Connections:
         self._store = RowStore(clock_ns)
         self._holders = np.zeros(0, _HOLDER)
         self._snapshot_ns = clock_ns()
-        self._samples = 0
+        self._samples = SampleCounter(self._store)
         self._focus: FocusLog | None = None
 
     def ingest(self, records: Records) -> None:
@@ -75,7 +65,7 @@ class Connections:
     def _take(self, records: Records, indices: Indices) -> None:
         self._copy(records, indices)
         self._name(records, indices)
-        self._count_samples(records, indices)
+        self._samples.count(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
         overdue = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
@@ -115,13 +105,13 @@ class Connections:
         self._find_directions(gather(entries, listening))
 
     def _copy(self, records: Records, indices: Indices) -> None:
-        rows, seen_ns = self._store.rows, self._store.hidden["time_ns"]
+        """Of several records of a row the last whole one counts."""
+        rows, seen_ns, kinds = self._store.rows, self._store.hidden["time_ns"], records["kind"]
+        retrans = np.flatnonzero(kinds == Kind.RETRANS)
+        brief = gather(records, retrans), indices[retrans]
         # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        fresh = records["time_ns"] >= seen_ns[indices]
-        retrans = fresh & (records["kind"] == Kind.RETRANS)
-        for name in ("retrans", "backoff", "probes"):
-            rows[name][indices[retrans]] = records[name][retrans]
-        whole = fresh & ~np.isin(records["kind"], (Kind.RETRANS, Kind.OWNER))
+        whole = (records["time_ns"] >= seen_ns[indices]) & (kinds != Kind.RETRANS) & (kinds != Kind.OWNER)
+        whole &= ~self._superseded(kinds, indices)
         if not whole.all():
             records, indices = gather(records, whole), indices[whole]
         # Rates count from what an older connection had at first sight.
@@ -146,6 +136,22 @@ class Connections:
             rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
             paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
             rows["pacing_rate_bps"][indices] = paced * 8
+        if len(retrans):
+            self._copy_retransmits(*brief)
+
+    def _superseded(self, kinds: NDArray[np.uint32], indices: Indices) -> NDArray[np.bool_]:
+        """Which records tell of a segment that a later one of the same row tells of, too."""
+        found = np.zeros(len(kinds), bool)
+        segments = np.flatnonzero(kinds == Kind.SEGMENT)
+        last = np.empty(self._store.count, np.intp)
+        last[indices[segments]] = segments
+        found[segments] = last[indices[segments]] != segments
+        return found
+
+    def _copy_retransmits(self, records: Records, indices: Indices) -> None:
+        fresh = records["time_ns"] >= self._store.hidden["time_ns"][indices]
+        for name in ("retrans", "backoff", "probes"):
+            self._store.rows[name][indices[fresh]] = records[name][fresh]
 
     def _name(self, records: Records, indices: Indices) -> None:
         """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""
@@ -154,52 +160,6 @@ class Connections:
         named = np.flatnonzero(records["tgid"])
         self._store.rows["pid"][indices[named]] = records["tgid"][named]
         self._store.rows["comm"][indices[named]] = records["comm"][named]
-
-    def _count_samples(self, records: Records, indices: Indices) -> None:
-        hidden = self._store.hidden
-        # A scan and the hook may tell of the same interval, and of one that found no room later ever more.
-        known = np.where(records["interval"] == hidden["interval"][indices], hidden["counted"][indices], 0)
-        new = (records["interval"] >= hidden["interval"][indices]) & (records["rtt_samples"] > known)
-        self._add_samples(
-            indices[new],
-            records["rtt_samples"][new] - known[new],
-            *(records[name][new] for name in ("rtt_lo_us", "rtt_hi_us", "last_rtt_us")),
-        )
-        for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
-            hidden[name][indices[new]] = records[of][new]  # in order of time: the last one stays
-        # The hook's own single samples are for the focus; they come again with their interval.
-        single = (records["single_rtt_us"] > 0) & (records["kind"] != Kind.SEGMENT)
-        rtt_us = records["single_rtt_us"][single]
-        self._add_samples(indices[single], np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
-
-    def _add_samples(
-        self,
-        indices: Indices,
-        samples: NDArray[np.uint32],
-        lo_us: NDArray[np.uint32],
-        hi_us: NDArray[np.uint32],
-        last_us: NDArray[np.uint32],
-    ) -> None:
-        if not len(indices):
-            return
-        self._samples += int(samples.sum())
-        # One of each row, from its several records: numpy's ufunc.at() takes ten times as long.
-        order = np.argsort(indices, kind="stable")
-        starts = np.flatnonzero(np.diff(indices[order], prepend=-1))
-        samples = np.add.reduceat(samples[order], starts)
-        lo_us = np.minimum.reduceat(lo_us[order], starts)
-        hi_us = np.maximum.reduceat(hi_us[order], starts)
-        last_us = last_us[order[np.append(starts[1:], len(order)) - 1]]
-        indices = indices[order[starts]]
-
-        rows = self._store.rows
-        before = rows["rtt_samples"][indices]
-        fresh = before == 0
-        rows["rtt_samples"][indices] = before + samples
-        rows["rtt_lo_us"][indices] = np.where(fresh, lo_us, np.minimum(rows["rtt_lo_us"][indices], lo_us))
-        rows["rtt_hi_us"][indices] = np.where(fresh, hi_us, np.maximum(rows["rtt_hi_us"][indices], hi_us))
-        rows["last_rtt_us"][indices] = last_us
-        self._store.history.add(indices, hi_us)
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
@@ -245,26 +205,24 @@ class Connections:
 
     def samples_per_s(self) -> float:
         """RTT samples counted since the previous snapshot, per second."""
-        return self._samples / max(1e-3, (self._clock_ns() - self._snapshot_ns) / 1e9)
+        return self._samples.counted / max(1e-3, (self._clock_ns() - self._snapshot_ns) / 1e9)
 
     def snapshot(self, health: Health) -> Snapshot:
         """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
         now_ns = self._clock_ns()
         self._store.history.advance(now_ns)
         self._update_rates((now_ns - self._snapshot_ns) / 1e9)
-        rows, hidden = (
-            gather(self._store.rows, slice(self._store.count)),
-            self._store.hidden[: self._store.count],
-        )
+        live = slice(self._store.count)
+        rows, hidden = gather(self._store.rows, live), self._store.hidden[live]
         rows["age_ns"] = now_ns - hidden["born_ns"]
-        closed = np.flatnonzero(rows["closed"])
+        closed = self._store.closed()
         rows["age_ns"][closed] = hidden["closed_ns"][closed] - hidden["born_ns"][closed]
-        spark_us = self._store.history.latest(SPARK_CELLS, slice(self._store.count))
+        spark_us = self._store.history.latest(SPARK_CELLS, live)
         for array in (rows, spark_us):
             array.flags.writeable = False
         focus = self._focus.freeze(now_ns, self._owners(), self._owner_note()) if self._focus else None
-        self._store.rows["rtt_samples"][: self._store.count] = 0
-        self._snapshot_ns, self._samples = now_ns, 0
+        self._samples.begin_anew()
+        self._snapshot_ns = now_ns
         # All have been in a picture, the one just taken.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
         return Snapshot(time.time_ns(), rows, spark_us, health, focus)

@@ -48,7 +48,7 @@ def _state(get: Fields) -> Keys:
 
 def _rtt(get: Fields) -> Keys:
     # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
-    srtt, stalled = get("srtt_us"), get("stalled") & ~get("closed")
+    srtt, stalled = get("srtt_us"), get("stalled")
     return [np.where(stalled, np.uint32(UNKNOWN_U32), srtt)], (srtt == 0) & ~stalled
 
 

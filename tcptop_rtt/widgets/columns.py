@@ -73,7 +73,7 @@ def _state(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
 
 
 def _rtt(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    if row["stalled"] and not row["closed"]:
+    if row["stalled"]:
         return Cell("no ACK", "stalled")  # the last RTT would look healthy
     srtt = int(row["srtt_us"])
     return Cell(fmt.rtt(srtt), fmt.level(srtt))

@@ -6,7 +6,6 @@ from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
@@ -19,9 +18,7 @@ from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.styled import StyleBook
-from tcptop_rtt.widgets.table_lines import Line, Look
-
-GAP = " " * columns.GAP
+from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
 
 
 class Frame(NamedTuple):
@@ -91,7 +88,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._pinned: int | None = None
         self._long_addresses = False
         self._last_frame: Frame | None = None
-        self._styles = StyleBook(self, "connection-table--")
+        self._strips = LineStrips(StyleBook(self, "connection-table--"))
 
     # What is shown
 
@@ -118,7 +115,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, snapshot: Snapshot) -> None:
         """Draw another picture; sort order, filter and cursor stay."""
         self._snapshot = snapshot
-        self._long_addresses = self._long_addresses or bool((snapshot.rows["family"] == 6).any())
         self._arrange()
 
     def set_filter(self, filter: Filter) -> None:  # noqa: A002
@@ -264,7 +260,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles.clear()
+        self._strips.clear()
 
     def _redraw(self) -> None:
         """Draw again what has changed since the last picture: on a quiet table that is a few lines."""
@@ -285,33 +281,24 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         top, size = self.scroll_offset.y, self.size
         frame = self._last_frame
         if frame is None or (frame.top, frame.size) != (top, size):
-            placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
-            frame = self._last_frame = Frame(top, size, placed, self._lines(top, placed))
+            frame = self._last_frame = self._picture(top, size)
         return frame
 
-    def _lines(self, top: int, placed: tuple[columns.Placed, ...]) -> list[Line]:
-        snapshot = self._snapshot
-        look = Look(placed, self.sort_key, self.descending, self._unicode)
+    def _picture(self, top: int, size: Size) -> Frame:
         visible = self._ranking.window(top, top + self._page)
-        return table_lines.lines(
-            look, snapshot.rows[visible], snapshot.spark_us[:, visible], self._cursor - top
-        )
+        rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us[:, visible]
+        # Once some have been in view the columns stay wide.
+        self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
+        placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
+        look = Look(placed, self.sort_key, self.descending, self._unicode)
+        return Frame(top, size, placed, table_lines.lines(look, rows, spark_us, self._cursor - top))
 
-    def render_line(self, y: int) -> Strip:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As they are: nothing goes round them, which Textual would look for line by line."""
         frame = self._frame()
-        width = self.scrollable_content_region.width
-        if y >= len(frame.lines):
-            return Strip.blank(width, self._styles())
-        row, mark, parts = frame.lines[y]
-        base = self._styles(row=row)
-        segments = [Segment(mark, base)]
-        run, run_style = "", parts[0][1]
-        for text, style in parts:
-            if style != run_style:
-                segments.append(Segment(run, self._styles(run_style, row)))
-                run, run_style = "", style
-            run += text + GAP
-        segments.append(Segment(run, self._styles(run_style, row)))
-        # The length is known: to measure every segment would cost as much as to format it.
-        used = columns.GUTTER + sum(cells + len(GAP) for _, cells in frame.placed)
-        return Strip(segments, used).adjust_cell_length(width, base)
+        # The place of the scroll bar is ours while there is none.
+        width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical
+        strips = self._strips.draw(frame.lines, frame.placed, crop.line_range, width)
+        if crop.x or crop.right < width:
+            return [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips

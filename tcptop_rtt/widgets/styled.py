@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -33,6 +34,15 @@ class StyleBook:
         return style
 
     def _combine(self, name: str, row: str) -> Style:
+        """As the terminal is to get it: Textual applies its filters to what it draws, line by line."""
+        style = self._unfiltered(name, row)
+        _, background = self._widget.background_colors
+        for each in self._widget.get_line_filters():
+            ((_, filtered, _),) = each.apply([Segment(" ", style)], background)
+            style = filtered or style
+        return style
+
+    def _unfiltered(self, name: str, row: str) -> Style:
         get = self._widget.get_component_rich_style
         base = get(self._prefix + row) if row else self._widget.rich_style
         if not name:
@@ -48,6 +58,7 @@ class StyleBook:
         return Strip(segments).adjust_cell_length(width, self())
 
 
+@lru_cache(maxsize=8192)
 def fit(text: str, cells: int, right: bool = False) -> str:
     """Text in exactly ``cells`` cells; a wide character counts as two."""
     if text.isascii() and len(text) <= cells:

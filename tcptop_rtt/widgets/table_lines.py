@@ -1,16 +1,19 @@
-"""The table's lines as text and component classes, before they become strips."""
+"""The table's lines: as text and component classes, and as the strips that are painted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.segment import Segment
+from textual.strip import Strip
 
 from tcptop_rtt import format as fmt
 from tcptop_rtt.snapshot import Rows
-from tcptop_rtt.widgets.columns import Placed, arrow
-from tcptop_rtt.widgets.styled import Part, fit
+from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
+from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
 Line = tuple[str, str, list[Part]]
 """A row's component class, the mark in its gutter, and its cells."""
@@ -62,3 +65,48 @@ def _row(look: Look, row: np.void, spark: str, at_cursor: bool) -> Line:
     if not at_cursor:
         return "row", " ", parts
     return "cursor", "▸" if look.unicode else ">", parts
+
+
+class LineStrips:
+    """Lines as strips; one that is the same as before on its line of the screen is not made again."""
+
+    def __init__(self, styles: StyleBook) -> None:
+        self._styles = styles
+        self._made: dict[int, tuple[Line | None, Strip]] = {}
+
+    def clear(self) -> None:
+        """Forget all: colours have changed."""
+        self._styles.clear()
+        self._made.clear()
+
+    def draw(
+        self, lines: list[Line], placed: tuple[Placed, ...], wanted: Iterable[int], width: int
+    ) -> list[Strip]:
+        """The strips of the wanted lines, blank below the last one, ``width`` cells each."""
+        used = GUTTER + sum(cells + GAP for _, cells in placed)
+        strips = []
+        for y in wanted:
+            line = lines[y] if y < len(lines) else None
+            made = self._made.get(y)
+            if made is None or made[0] != line or made[1].cell_length != width:
+                made = self._made[y] = line, self._strip(line, used, width)
+            strips.append(made[1])
+        return strips
+
+    def _strip(self, line: Line | None, used: int, width: int) -> Strip:
+        if line is None:
+            return Strip.blank(width, self._styles())
+        row, mark, parts = line
+        base = self._styles(row=row)
+        segments = [Segment(mark, base)]
+        run, run_style = "", parts[0][1]
+        for text, style in parts:
+            if style != run_style:
+                segments.append(Segment(run, self._styles(run_style, row)))
+                run, run_style = "", style
+            run += text + " " * GAP
+        segments.append(Segment(run, self._styles(run_style, row)))
+        if used > width:
+            return Strip(segments).adjust_cell_length(width, base)
+        # The length is known: to measure every segment would cost as much as to format it.
+        return Strip([*segments, Segment(" " * (width - used), base)], width)

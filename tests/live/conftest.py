@@ -93,8 +93,7 @@ class Watch:
         self.connections = Connections()
 
     def look(self) -> Snapshot:
-        """Read, scan, and take a snapshot, as the worker does."""
-        self.connections.ingest(self.probe.read().records)
+        """Scan, read, and take a snapshot, as the worker does."""
         entries = self.probe.scan()
         self.connections.ingest(self.probe.read().records)
         self.connections.settle(entries)

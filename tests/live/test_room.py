@@ -127,7 +127,10 @@ def test_with_more_connections_than_room_the_idle_ones_give_way_and_all_stay_on_
         socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
         ExitStack() as opened,
     ):
-        watch = opened.enter_context(closing(Watch())) if when == "before them" else None
+        watch = None
+        if when == "before them":
+            watch = opened.enter_context(closing(Watch()))
+            watch.look()
         for _ in range(pairs):
             opened.enter_context(socket.create_connection(listener.getsockname()))
             opened.enter_context(listener.accept()[0])

@@ -63,8 +63,6 @@ def test_addresses_sort_as_numbers() -> None:
 def test_a_stalled_connection_is_the_slowest() -> None:
     rows = rows_of(row(1, srtt_us=5, stalled=True), row(2, srtt_us=10**9), row(3, srtt_us=0, stalled=True))
     assert ids(rows, "rtt", descending=True) == [1, 3, 2]
-    closed = rows_of(row(1, srtt_us=5, stalled=True, closed=True), row(2, srtt_us=10))
-    assert ids(closed, "rtt", descending=True) == [2, 1]
 
 
 def test_only_the_given_indices_are_ordered() -> None:
