@@ -50,6 +50,22 @@ while True:
 """
 
 
+_COMPILING = """
+import os
+import numpy
+from bench.traffic import resident_mib
+told = [resident_mib(os.getpid())]
+from tcptop_rtt.sources import memory, program
+program.hand_back = lambda: None
+loaded = program.Program()
+told.append(resident_mib(os.getpid()))
+memory.hand_back()
+told.append(resident_mib(os.getpid()))
+loaded.close()
+print(*told)
+"""
+
+
 class Synthetic:
     """Connections as a scan tells of them, all of them changing in each."""
 
@@ -227,6 +243,16 @@ def _memory() -> Result:
     )
 
 
+def _libraries() -> list[Result]:
+    """What bcc's libraries take, and what of it is left once the program is loaded."""
+    told = subprocess.run([sys.executable, "-c", _COMPILING], check=True, capture_output=True, text=True)
+    before_mib, taken_mib, left_mib = map(float, told.stdout.split())
+    return [
+        Result("memory of bcc's libraries, once compiled", taken_mib - before_mib, "MiB"),
+        Result("after handing back", left_mib - before_mib, "MiB", detail=f"numpy before: {before_mib:.0f}"),
+    ]
+
+
 def _live(pairs: int) -> Result:
     """The whole program on live sockets, a tenth of them changing in each refresh."""
     with subprocess.Popen(
@@ -248,7 +274,7 @@ def _live(pairs: int) -> Result:
 
 def measure() -> list[Result]:
     """Memory first, while nothing has been freed yet that could be used again."""
-    return [_memory(), *_at(10_000, 10, 30), *_at(100_000, 15, 50), _live(5_000)]
+    return [_memory(), *_libraries(), *_at(10_000, 10, 30), *_at(100_000, 15, 50), _live(5_000)]
 
 
 if __name__ == "__main__":

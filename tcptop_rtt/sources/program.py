@@ -20,6 +20,7 @@ from bcc import BPF, libbcc
 
 from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH, kernel_source
+from tcptop_rtt.sources.memory import hand_back
 
 MAX_CONNECTIONS = 1 << 17
 METER_BITS = 17
@@ -75,6 +76,7 @@ class Program:
         self.ring_fd: int = self._module[b"records"].map_fd
         self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
+        hand_back()
 
     def _open(self, source: str, *flags: str) -> None:
         self._module = _compile(*flags)

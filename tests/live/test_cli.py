@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.live.conftest import Line, Recording
@@ -540,3 +541,11 @@ def test_tables_are_plain_text_in_every_environment(environment: dict[str, str],
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.decode().count(f"{name} ") == 2
     assert b"\x1b" not in ended.stdout
+
+
+def test_the_compilers_code_is_not_kept_in_memory(record: Callable[..., Recording]) -> None:
+    smaps = Path(f"/proc/{record().process.pid}/smaps").read_text()
+    code = re.findall(r"^\S+ r-xp .*(?:LLVM|clang).*\nSize: +(\d+) kB(?:\n.*)*?\nRss: +(\d+) kB", smaps, re.M)
+    mapped_kib, resident_kib = np.array(code, int).sum(axis=0)
+    assert mapped_kib > 50_000
+    assert resident_kib < 5_000
