@@ -106,14 +106,16 @@ class Connections:
 
     def _copy(self, records: Records, indices: Indices) -> None:
         """Of several records of a row the last whole one counts."""
-        rows, seen_ns, kinds = self._store.rows, self._store.hidden["time_ns"], records["kind"]
+        rows, seen_ns, kinds = self._store.rows, self._store.hidden["time_ns"], records["kind"].copy()
         retrans = np.flatnonzero(kinds == Kind.RETRANS)
         brief = gather(records, retrans), indices[retrans]
-        # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        whole = (records["time_ns"] >= seen_ns[indices]) & (kinds != Kind.RETRANS) & (kinds != Kind.OWNER)
-        whole &= ~self._superseded(kinds, indices)
+        whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
         if not whole.all():
             records, indices = gather(records, whole), indices[whole]
+        # What has come through the ring buffer while a scan went on is newer than what the scan tells.
+        fresh = records["time_ns"] >= seen_ns[indices]
+        if not fresh.all():
+            records, indices = gather(records, fresh), indices[fresh]
         # Rates count from what an older connection had at first sight.
         first = (seen_ns[indices] == 0) & (records["born_seen"] == 0)
         for seen, total in _RATED.values():

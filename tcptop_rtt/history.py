@@ -26,10 +26,7 @@ class History:
 
     def grow(self, rows: int) -> None:
         """Make room for so many rows more."""
-        self._cells, self._old = (
-            np.concatenate([cells, np.full((len(cells), rows), np.nan, np.float32)], axis=1)
-            for cells in (self._cells, self._old)
-        )
+        self._cells, self._old = _wider(self._cells, rows), _wider(self._old, rows)
 
     def advance(self, now_ns: int) -> None:
         """Begin the cells that time has come for."""
@@ -79,3 +76,10 @@ class History:
         rtt_us = np.concatenate([self._old[old % OLD_CELLS, index], self._cells[minute % CELLS, index]])
         known = ~np.isnan(rtt_us)
         return begun[known] * CELL_NS, rtt_us[known]
+
+
+def _wider(cells: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    known = cells.shape[1]
+    wider = np.full((len(cells), known + rows), np.nan, np.float32)
+    wider[:, :known] = cells
+    return wider

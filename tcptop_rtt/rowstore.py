@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.history import History
 from tcptop_rtt.idtable import Ids, IdTable
@@ -117,8 +118,7 @@ class RowStore:
     def _grow(self) -> None:
         old = len(self.rows)
         new = max(1024, self.count, old + old // 2)
-        self.rows = np.concatenate([self.rows, np.zeros(new - old, ROW)])
-        self.hidden = np.concatenate([self.hidden, np.zeros(new - old, HIDDEN)])
+        self.rows, self.hidden = _longer(self.rows, new), _longer(self.hidden, new)
         self.history.grow(new - old)
 
     def close(self, indices: Indices) -> None:
@@ -161,3 +161,10 @@ class RowStore:
         for sock, index, place in moved:
             if self._index_of_sock.get(sock) == index:
                 self._index_of_sock[sock] = place
+
+
+def _longer(array: NDArray[np.void], length: int) -> NDArray[np.void]:
+    longer = np.zeros(length, array.dtype)
+    plain = f"V{array.itemsize}"
+    longer.view(plain)[: len(array)] = array.view(plain)
+    return longer
