@@ -558,14 +558,20 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 	return c ? c : adopt(sk);
 }
 
+/* Neighbours in memory are neighbours in meters, so that thousands of them take few pages. */
+#define SEAT_SHIFT	(31 - __builtin_clz((u32)sizeof(struct tcp_sock)))
+
 /*
  * The only seat in meters that the socket may take. The verifier lets nobody
- * multiply what it knows to be a pointer; with its bytes swapped it is a number.
+ * shift what it knows to be a pointer; with its bytes swapped it is a number.
  */
 static __always_inline struct meter *seat_of(struct sock *sk)
 {
-	int seat = __builtin_bswap64((u64)sk) * 0x9e3779b97f4a7c15ULL >> (64 - METER_BITS);
+	u64 swapped = __builtin_bswap64((u64)sk);
+	int seat;
 
+	asm volatile("" : "+r"(swapped));	/* lest the compiler leave both swaps out */
+	seat = __builtin_bswap64(swapped) >> SEAT_SHIFT & ((1 << METER_BITS) - 1);
 	return meters.lookup(&seat);
 }
 
