@@ -70,7 +70,7 @@ def _wait_until_running(process: subprocess.Popen[bytes], others: Accounts) -> f
         for number, runs in ran.items():
             since_s, runs_then = first_ran.setdefault(number, (now_s, runs))
             if runs > runs_then and now_s > since_s + _TRIAL_S:
-                return min(first_ran[number][0] for number in ran)
+                return min(then_s for other, (then_s, _) in first_ran.items() if other in ran)
         time.sleep(0.02)
     raise ToolError("no program of it ran")
 
