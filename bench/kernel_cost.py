@@ -19,7 +19,7 @@ from bench.results import Result
 from bench.traffic import PingPong, dashboard
 
 WINDOW_S, WINDOWS = 1.5, 9
-ROUNDS = 25
+ROUNDS = 35
 PHASE_S, SETTLED_S = 2.5, 2.0
 """How long the program is on or off, and how long it takes to be at rest after its start."""
 

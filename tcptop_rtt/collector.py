@@ -120,9 +120,8 @@ class Collector:
         return asked
 
     def _look(self, now: float, may_scan: bool) -> None:
-        """Read the source, after a scan of it if one is due: what the scan tells comes last then."""
-        scans = may_scan and now >= self._next_scan
-        entries = self._source.scan() if scans else None
+        """Read the source, and scan it if that is due: what has happened before the scan saw it goes first."""
+        entries = self._source.scan() if may_scan and now >= self._next_scan else None
         self._read()
         if entries is None:
             return

@@ -18,5 +18,5 @@ def hand_back() -> None:
         addresses, permissions, *_, path = line.split(maxsplit=5)
         if permissions == "r-xp" and any(name in path for name in _COMPILER):
             start, end = (int(address, 16) for address in addresses.split("-"))
-            # Only code: of what is not to be written any more some has been, when the library was loaded.
+            # Only code, as the loader has written to what else is read-only by now.
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
