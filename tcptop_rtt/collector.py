@@ -120,7 +120,7 @@ class Collector:
         return asked
 
     def _look(self, now: float, may_scan: bool) -> None:
-        """Read the source, and scan it if that is due: what has happened before the scan saw it goes first."""
+        """Read the source, and scan it if that is due; what happened before the scan saw it goes first."""
         entries = self._source.scan() if may_scan and now >= self._next_scan else None
         self._read()
         if entries is None:
