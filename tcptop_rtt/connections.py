@@ -64,6 +64,7 @@ class Connections:
 
     def _take(self, records: Records, indices: Indices) -> None:
         self._copy(records, indices)
+        self._copy_retransmits(records, indices)
         self._name(records, indices)
         self._samples.count(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
@@ -107,8 +108,6 @@ class Connections:
     def _copy(self, records: Records, indices: Indices) -> None:
         """Of several records of a row the last whole one counts."""
         rows, seen_ns, kinds = self._store.rows, self._store.hidden["time_ns"], records["kind"].copy()
-        retrans = np.flatnonzero(kinds == Kind.RETRANS)
-        brief = gather(records, retrans), indices[retrans]
         whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
         if not whole.all():
             records, indices = gather(records, whole), indices[whole]
@@ -138,8 +137,6 @@ class Connections:
             rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
             paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
             rows["pacing_rate_bps"][indices] = paced * 8
-        if len(retrans):
-            self._copy_retransmits(*brief)
 
     def _superseded(self, kinds: NDArray[np.uint32], indices: Indices) -> NDArray[np.bool_]:
         """Which records tell of a segment that a later one of the same row tells of, too."""
@@ -151,9 +148,11 @@ class Connections:
         return found
 
     def _copy_retransmits(self, records: Records, indices: Indices) -> None:
-        fresh = records["time_ns"] >= self._store.hidden["time_ns"][indices]
+        """Take the records that tell of nothing else, unless a whole one is newer."""
+        brief = np.flatnonzero(records["kind"] == Kind.RETRANS)
+        brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
         for name in ("retrans", "backoff", "probes"):
-            self._store.rows[name][indices[fresh]] = records[name][fresh]
+            self._store.rows[name][indices[brief]] = records[name][brief]
 
     def _name(self, records: Records, indices: Indices) -> None:
         """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""

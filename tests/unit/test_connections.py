@@ -77,6 +77,34 @@ def test_an_interval_that_a_scan_has_told_of_is_not_counted_twice(bench: Bench) 
     assert row["rtt_samples"] == 4
 
 
+def test_an_interval_that_was_told_of_while_a_scan_went_on_is_not_counted_twice(bench: Bench) -> None:
+    first = {"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}
+    bench.connections.ingest(records(first, {**first, "interval": 8, "rtt_samples": 2}))
+    bench.connections.settle(entries(first))
+    (row,) = bench.rows()
+    assert row["rtt_samples"] == 6
+
+
+def test_rows_and_their_past_stay_what_they_are_when_more_are_needed(bench: Bench) -> None:
+    told = {"interval": 1, "rtt_samples": 1, "rtt_lo_us": 70, "rtt_hi_us": 70, "srtt_us": 60}
+    bench.connections.ingest(records(told))
+    bench.connections.ingest(records(*({"id": number, "sock": number} for number in range(1000, 4000))))
+    snapshot = bench.look()
+    assert len(snapshot.rows) == 3001
+    assert (snapshot.rows["srtt_us"][0], snapshot.rows["rtt_hi_us"][0]) == (60, 70)
+    assert snapshot.spark_us[-1, 0] == 70
+
+
+def test_the_focus_is_in_order_of_time_though_a_scan_tells_later_of_what_came_before(bench: Bench) -> None:
+    bench.connections.ingest(records({"time_ns": 1}))
+    bench.connections.focus(1)
+    bench.connections.ingest(records({"time_ns": 5, "single_rtt_us": 50}))
+    bench.connections.settle(entries({"time_ns": 4, "single_rtt_us": 40}))
+    focus = bench.look().focus
+    assert focus
+    assert focus.rtt_us.tolist() == [40, 50]
+
+
 def test_what_an_interval_gained_since_it_was_told_of_is_counted(bench: Bench) -> None:
     bench.connections.ingest(records({"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}))
     bench.look()
@@ -85,8 +113,21 @@ def test_what_an_interval_gained_since_it_was_told_of_is_counted(bench: Bench) -
     assert (row["rtt_samples"], row["rtt_hi_us"]) == (2, 90)
 
 
+def test_the_newest_of_a_rows_records_counts_whatever_it_tells_of(bench: Bench) -> None:
+    segments = [{"time_ns": when, "srtt_us": when} for when in (1, 2, 4)]
+    timeout = {"time_ns": 3, "kind": Kind.RETRANS, "backoff": 2, "retrans": 9}
+    bench.connections.ingest(records(*segments[:2], timeout))
+    (row,) = bench.rows()
+    assert (row["srtt_us"], row["retrans"], row["stalled"]) == (2, 9, True)
+    bench.connections.ingest(records(timeout, segments[2]))
+    (row,) = bench.rows()
+    assert (row["srtt_us"], row["retrans"], row["stalled"]) == (4, 0, False)
+
+
 def test_a_scan_that_saw_a_connection_before_its_end_does_not_call_it_stalled(bench: Bench) -> None:
-    bench.connections.ingest(records({"time_ns": 5, "backoff": 3}, {"time_ns": 6, "kind": Kind.CLOSE}))
+    bench.connections.ingest(
+        records({"time_ns": 5, "backoff": 3}, {"time_ns": 6, "backoff": 3, "kind": Kind.CLOSE})
+    )
     bench.connections.settle(entries({"time_ns": 4, "backoff": 3}))
     (row,) = bench.rows()
     assert row["closed"]

@@ -113,8 +113,7 @@ def test_both_hooks_tell_the_same(record: Callable[..., Recording]) -> None:
     for ends, one in fentry.items():
         other = tcp_probe[ends]
         counts = [sum(line["rtt_samples"] for line in history) for history in (one, other)]
-        # A segment that was sent again gives no sample, and a paused processor has some sent again.
-        assert counts[0] + one[-1]["retrans"] >= 50
+        assert counts[0] >= 50
         assert abs(counts[0] - counts[1]) <= 0.01 * counts[0], (ends, counts)
         for of in ("srtt_us", "rttvar_us", "min_rtt_us", "last_rtt_us", "pid", "retrans", "bytes_acked"):
             assert one[-1][of] == other[-1][of], (ends, of)
