@@ -464,6 +464,9 @@ def test_no_color_means_no_colour(terminals: Terminals) -> None:
         for red, green, blue in re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", terminal.text_with_escapes):
             assert red == green == blue
         assert not re.search(r"\x1b\[(?:\d+;)*[349][1-6]m", terminal.text_with_escapes)
+        # Of the 256 colours these are black, white and the greys between.
+        palette = {int(number) for number in re.findall(r"[34]8;5;(\d+)", terminal.text_with_escapes)}
+        assert palette <= {0, 7, 8, 15, 16, 59, 102, 145, 188, 231, *range(232, 256)}
 
 
 @pytest.mark.parametrize("redirection", ["</dev/null", "2>/dev/null"])
