@@ -10,6 +10,7 @@ from bcc import BPF
 
 from bench.results import Result
 from tcptop_rtt.connections import Connections
+from tcptop_rtt.snapshot import Health
 from tcptop_rtt.sources.btf import kernel_source
 from tcptop_rtt.sources.record import RECORD, Kind
 from tcptop_rtt.sources.ringbuf import RingBuffer
@@ -19,7 +20,7 @@ RECORDS, ROUNDS = 50_000, 10
 OFFERED_PER_S = 100_000
 CONNECTIONS = 10_000
 
-# A record per system call of this process: kind, sock and id are all that our way looks at first.
+# A record per system call of this process, as the hook makes them: samples of one connection and interval.
 _PROGRAM = """
 #include <kernel_types.h>
 struct record {
@@ -27,9 +28,16 @@ struct record {
 	u64	sock;
 	u64	time_ns;
 	u64	born_ns;
+	u64	interval;
 	u32	kind;
-	u32	words[39];
+	u32	tgid;
+	u32	rtt_samples;
+	u32	rtt_lo_us;
+	u32	rtt_hi_us;
+	u32	last_rtt_us;
+	u32	words[32];
 };
+_Static_assert(sizeof(struct record) == SIZE, "as in record.py");
 BPF_RINGBUF_OUTPUT(records, PAGES);
 BPF_ARRAY(counts, u64, 2);
 
@@ -48,10 +56,14 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (!r)
 		return 0;
 	__builtin_memset(r, 0, sizeof(*r));
+	r->interval = (count ? *count : 0) / CONNECTIONS + 1;
 	r->id = (count ? *count : 0) % CONNECTIONS + 1;
 	r->sock = r->id << 12;
 	r->time_ns = bpf_ktime_get_ns();
 	r->kind = KIND;
+	r->rtt_samples = 2;
+	r->rtt_lo_us = 100;
+	r->rtt_hi_us = r->last_rtt_us = 200;
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
 }
@@ -72,6 +84,7 @@ def measure() -> list[Result]:
         f"-DNUMBER={getppid}",
         f"-DCONNECTIONS={CONNECTIONS}",
         f"-DKIND={int(Kind.SEGMENT)}",
+        f"-DSIZE={RECORD.itemsize}",
     ]
     with kernel_source():
         module = BPF(text=_PROGRAM, cflags=flags)
@@ -104,6 +117,8 @@ def measure() -> list[Result]:
         start = time.process_time()
         module.ring_buffer_consume()
         bcc_s += time.process_time() - start
+    rows = connections.snapshot(Health("", "", 0, 0, 0)).rows
+    assert rows["rtt_samples"].sum() == 2 * (RECORDS + read), "the table has not understood the records"
     lost = module[b"counts"][1].value
     module.cleanup()
     ring.close()

@@ -102,7 +102,7 @@ class Synthetic:
             if "pad" not in name:
                 records[name] = self._entries[name][chosen]
         records["kind"], records["time_ns"], records["interval"] = Kind.SEGMENT, self.now_ns, self._interval
-        records["rtt_samples"] = 5
+        records["tgid"], records["rtt_samples"] = 0, 5
         records["rtt_lo_us"] = records["rtt_hi_us"] = records["last_rtt_us"] = records["srtt_us"]
         return records
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from tcptop_rtt.focus import FocusLog
 from tcptop_rtt.rowstore import RowStore
 from tcptop_rtt.samples import SampleCounter
-from tcptop_rtt.snapshot import ROW, SPARK_CELLS, Health, Indices, Owner, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather, piece
+from tcptop_rtt.snapshot import SPARK_CELLS, Health, Indices, Owner, Rows, Snapshot
+from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
+
+Kinds = NDArray[np.uint32]
 
 CLOSED_SHOWN_NS = 5_000_000_000
 
@@ -25,14 +27,12 @@ _TCP_LISTEN = 10  # include/net/tcp_states.h
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 
 
-_TOLD, _SCANNED = ("bytes_acked", "probes"), ("busy_us", "congestion_control")
-"""First and last of the fields that are in a row as they are in a record, and in an entry."""
+_LASTING = ("uid", "netns", "rport", "family", "laddr", "raddr")
+"""What a connection keeps for its life; so it does its local port and direction, once they are known."""
 
-_PIECES = {
-    RECORD: [(piece(ROW, *_TOLD), piece(RECORD, *_TOLD))],
-    ENTRY: [(piece(ROW, *ends), piece(ENTRY, *ends)) for ends in (_TOLD, _SCANNED)],
-}
-"""What goes from a record or an entry into its row as it is; all other fields have rules of their own."""
+_TOLD = tuple(name for name in names_between(RECORD, "bytes_acked", "probes") if name not in _LASTING)
+_COPIED = {RECORD: _TOLD, ENTRY: (*_TOLD, *names_between(ENTRY, "busy_us", "congestion_control"))}
+"""What goes from a record or an entry into its row as it is; other fields have rules of their own."""
 
 _HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
 """What is kept of a scan's entries."""
@@ -63,15 +63,16 @@ class Connections:
         self._take(records, self._store.locate(records, np.arange(len(records))))
 
     def _take(self, records: Records, indices: Indices) -> None:
-        self._copy(records, indices)
-        self._copy_retransmits(records, indices)
+        kinds = records["kind"].copy()  # close together, as they are looked at often
+        self._copy(records, indices, kinds)
+        self._copy_retransmits(records, indices, kinds)
         self._name(records, indices)
         self._samples.count(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
         overdue = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
-        rows["stalled"][indices] = overdue & ~rows["closed"][indices]
-        self._store.close(indices[records["kind"] == Kind.CLOSE])
+        rows.put("stalled", indices, overdue & ~rows["closed"][indices])
+        self._store.close(indices[kinds == Kind.CLOSE])
         if self._focus:
             self._focus.take(records)
 
@@ -99,46 +100,56 @@ class Connections:
         keeps[indices[same]] = True
         changed = first & ~keeps[indices]
         for chosen in (changed, same):
-            rows["pid"][indices[chosen]] = tgids[connected[chosen]]
-            rows["comm"][indices[chosen]] = entries["comm"][connected[chosen]]
-        self._store.hidden["held"] = False
-        self._store.hidden["held"][indices] = True
+            rows.put("pid", indices[chosen], tgids[connected[chosen]])
+            rows.put("comm", indices[chosen], entries["comm"][connected[chosen]])
+        self._store.hidden.replace("held", np.zeros(len(self._store.hidden), bool))
+        self._store.hidden.put("held", indices, True)
         self._find_directions(gather(entries, listening))
 
-    def _copy(self, records: Records, indices: Indices) -> None:
+    def _copy(self, records: Records, indices: Indices, kinds: Kinds) -> None:
         """Of several records of a row the last whole one counts."""
-        rows, seen_ns, kinds = self._store.rows, self._store.hidden["time_ns"], records["kind"].copy()
+        rows, hidden = self._store.rows, self._store.hidden
         whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
         if not whole.all():
-            records, indices = gather(records, whole), indices[whole]
+            records, indices, kinds = gather(records, whole), indices[whole], kinds[whole]
         # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        fresh = records["time_ns"] >= seen_ns[indices]
+        seen_ns = hidden["time_ns"][indices]
+        fresh = records["time_ns"] >= seen_ns
         if not fresh.all():
-            records, indices = gather(records, fresh), indices[fresh]
+            records, indices, kinds = gather(records, fresh), indices[fresh], kinds[fresh]
+            seen_ns = seen_ns[fresh]
         # Rates count from what an older connection had at first sight.
-        first = (seen_ns[indices] == 0) & (records["born_seen"] == 0)
+        first = (seen_ns == 0) & (records["born_seen"] == 0)
         for seen, total in _RATED.values():
-            self._store.hidden[seen][indices[first]] = records[total][first]
-        seen_ns[indices] = records["time_ns"]
-        for to, of in _PIECES[records.dtype]:
-            rows.view(to)["piece"][indices] = records.view(of)["piece"]
+            hidden.put(seen, indices[first], records[total][first])
+            moved = indices[hidden[seen][indices] != records[total]]
+            hidden.put("moving", moved, True)
+        hidden.put("time_ns", indices, records["time_ns"])
+        for name in _COPIED[records.dtype]:
+            rows.put(name, indices, records[name])
+        rows.put("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
+        if records.dtype == ENTRY:
+            rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
+            paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
+            rows.put("pacing_rate_bps", indices, paced * 8)
+        # Of these a segment tells nothing new, unless nothing has told of them before.
+        telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
+        if len(telling):
+            self._copy_lasting(gather(records, telling), indices[telling])
+
+    def _copy_lasting(self, records: Records, indices: Indices) -> None:
+        rows = self._store.rows
+        for name in _LASTING:
+            rows.put(name, indices, records[name])
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         has_port = records["lport"] != 0
-        rows["lport"][indices[has_port]] = records["lport"][has_port]
+        rows.put("lport", indices[has_port], records["lport"][has_port])
         # What a scan has found out of an older connection stays.
         told = records["direction"] != Direction.UNKNOWN
-        rows["direction"][indices[told]] = records["direction"][told]
-        rows["min_rtt_us"][indices] = np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"])
-        self._store.hidden["port_chosen"][indices] = records["port_chosen"] != 0
-        for seen, total in _RATED.values():
-            moved = indices[self._store.hidden[seen][indices] != records[total]]
-            self._store.hidden["moving"][moved] = True
-        if records.dtype == ENTRY:
-            rows["delivery_rate_bps"][indices] = records["delivery_rate"] * 8
-            paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-            rows["pacing_rate_bps"][indices] = paced * 8
+        rows.put("direction", indices[told], records["direction"][told])
+        self._store.hidden.put("port_chosen", indices, records["port_chosen"] != 0)
 
-    def _superseded(self, kinds: NDArray[np.uint32], indices: Indices) -> NDArray[np.bool_]:
+    def _superseded(self, kinds: Kinds, indices: Indices) -> NDArray[np.bool_]:
         """Which records tell of a segment that a later one of the same row tells of, too."""
         found = np.zeros(len(kinds), bool)
         segments = np.flatnonzero(kinds == Kind.SEGMENT)
@@ -147,39 +158,36 @@ class Connections:
         found[segments] = last[indices[segments]] != segments
         return found
 
-    def _copy_retransmits(self, records: Records, indices: Indices) -> None:
+    def _copy_retransmits(self, records: Records, indices: Indices, kinds: Kinds) -> None:
         """Take the records that tell of nothing else, unless a whole one is newer."""
-        brief = np.flatnonzero(records["kind"] == Kind.RETRANS)
+        brief = np.flatnonzero(kinds == Kind.RETRANS)
         brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
         for name in ("retrans", "backoff", "probes"):
-            self._store.rows[name][indices[brief]] = records[name][brief]
+            self._store.rows.put(name, indices[brief], records[name][brief])
 
     def _name(self, records: Records, indices: Indices) -> None:
         """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""
         if records.dtype == ENTRY:
             return
         named = np.flatnonzero(records["tgid"])
-        self._store.rows["pid"][indices[named]] = records["tgid"][named]
-        self._store.rows["comm"][indices[named]] = records["comm"][named]
+        self._store.rows.put("pid", indices[named], records["tgid"][named])
+        self._store.rows.put("comm", indices[named], records["comm"][named])
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
-        rows = self._store.rows[: self._store.count]
-        unknown = np.flatnonzero(rows["direction"] == Direction.UNKNOWN)
+        rows = self._store.rows
+        unknown = np.flatnonzero(rows["direction"][: self._store.count] == Direction.UNKNOWN)
         listening = _port_keys(listeners["netns"], listeners["lport"])
         accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
         chosen = self._store.hidden["port_chosen"][unknown]
-        rows["direction"][unknown] = np.where(
-            chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN)
-        )
+        found = np.where(chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN))
+        rows.put("direction", unknown, found)
 
     def unheld_socks(self) -> dict[int, int]:
         """Live connections that no descriptor holds: socket to id. Their end may have been missed."""
-        hidden = self._store.hidden[: self._store.count]
-        indices = np.flatnonzero(~hidden["held"] & ~self._store.rows["closed"][: self._store.count])
-        return dict(
-            zip(hidden["sock"][indices].tolist(), self._store.rows["id"][indices].tolist(), strict=True)
-        )
+        rows, hidden = self._store.rows, self._store.hidden
+        indices = np.flatnonzero(~(hidden["held"] | rows["closed"])[: self._store.count])
+        return dict(zip(hidden["sock"][indices].tolist(), rows["id"][indices].tolist(), strict=True))
 
     def forget(self, ids: list[int]) -> None:
         """Close connections that turn out to have ended unseen."""
@@ -213,34 +221,34 @@ class Connections:
         now_ns = self._clock_ns()
         self._store.history.advance(now_ns)
         self._update_rates((now_ns - self._snapshot_ns) / 1e9)
-        live = slice(self._store.count)
-        rows, hidden = gather(self._store.rows, live), self._store.hidden[live]
-        rows["age_ns"] = now_ns - hidden["born_ns"]
-        closed = self._store.closed()
-        rows["age_ns"][closed] = hidden["closed_ns"][closed] - hidden["born_ns"][closed]
-        spark_us = self._store.history.latest(SPARK_CELLS, live)
-        for array in (rows, spark_us):
-            array.flags.writeable = False
+        self._update_ages(now_ns)
+        rows = Rows(self._store.rows.lend(self._store.count))
+        cells_us = self._store.history.latest(SPARK_CELLS, self._store.count)
         focus = self._focus.freeze(now_ns, self._owners(), self._owner_note()) if self._focus else None
         self._samples.begin_anew()
         self._snapshot_ns = now_ns
         # All have been in a picture, the one just taken.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(time.time_ns(), rows, spark_us, health, focus)
+        return Snapshot(time.time_ns(), rows, cells_us, health, focus)
+
+    def _update_ages(self, now_ns: int) -> None:
+        born_ns, closed = self._store.hidden["born_ns"], self._store.closed()
+        self._store.rows.replace("age_ns", now_ns - born_ns)
+        self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - born_ns[closed])
 
     def _update_rates(self, elapsed_s: float) -> None:
         rows, hidden = self._store.rows, self._store.hidden
         moving = np.flatnonzero(hidden["moving"][: self._store.count])
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
-        hidden["moving"][moving] = False
+        hidden.put("moving", moving, False)
         for rate, (seen, total) in _RATED.items():
             now, before = rows[total][moving], rows[rate][moving]
             new = (now - hidden[seen][moving]) * 8.0 / max(elapsed_s, 1e-3)
             smoothed = before + (new - before) * weight
             smoothed[smoothed < 1] = 0
-            rows[rate][moving] = smoothed
-            hidden[seen][moving] = now
-            hidden["moving"][moving] |= smoothed > 0
+            rows.put(rate, moving, smoothed)
+            hidden.put(seen, moving, now)
+            hidden.put("moving", moving[smoothed > 0], True)
 
     def _owners(self) -> tuple[Owner, ...]:
         if not self._focus:

@@ -23,6 +23,7 @@ class History:
         self._cells = np.zeros((CELLS, 0), np.float32)
         self._old = np.zeros((OLD_CELLS, 0), np.float32)
         self._now = now_ns // CELL_NS
+        self._lent: dict[int, NDArray[np.float32]] = {}
 
     def grow(self, rows: int) -> None:
         """Make room for so many rows more."""
@@ -48,23 +49,32 @@ class History:
 
     def blank(self, rows: slice) -> None:
         """Forget what is known of rows, as they are about to be other connections'."""
+        self._lent.clear()
         self._cells[:, rows] = np.nan
         self._old[:, rows] = np.nan
 
     def move(self, indices: Indices, to: Indices) -> None:
         """Give the past of some rows to others."""
+        self._lent.clear()
         self._cells[:, to] = self._cells[:, indices]
         self._old[:, to] = self._old[:, indices]
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
-        """Count samples, in microseconds and one of each row at most, into the present cell."""
-        cell = self._cells[self._now % CELLS]
-        cell[indices] = np.fmax(cell[indices], rtt_us.astype(np.float32))
+        """Count samples, in microseconds, into the present cell."""
+        np.fmax.at(self._cells[self._now % CELLS], indices, rtt_us.astype(np.float32))
 
-    def latest(self, cells: int, rows: slice) -> NDArray[np.float32]:
-        """A copy of the last cells of these rows, oldest first: shape (cells, number of rows)."""
-        wanted = np.arange(self._now - cells + 1, self._now + 1) % CELLS
-        return self._cells[:, rows][wanted]
+    def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
+        """The last cells of the first rows, oldest first, each of shape (count,) and for good."""
+        # The present one still changes; the others do when rows begin, move or are others in number.
+        self._lent = {cell: self._picture(cell, count) for cell in range(self._now - cells + 1, self._now)}
+        return *self._lent.values(), self._picture(self._now, count)
+
+    def _picture(self, cell: int, count: int) -> NDArray[np.float32]:
+        picture = self._lent.get(cell)
+        if picture is None or len(picture) != count:
+            picture = self._cells[cell % CELLS, :count].copy()
+            picture.flags.writeable = False
+        return picture
 
     def past(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """All that is known of one row, oldest first: when cells began, on the clock in ns, and their RTT."""

@@ -51,7 +51,7 @@ enum direction {
 /*
  * What the ring buffer carries; mirrored by RECORD in sources/record.py, which
  * also checks the size. From bytes_acked to probes it is what user space
- * keeps and shows as it is, copied in one piece.
+ * keeps and shows as it is.
  */
 struct record {
 	u64	id;
@@ -100,7 +100,7 @@ struct entry {
 	struct record record;
 	u64	pacing_rate;		/* bytes per second */
 	u64	delivery_rate;		/* bytes per second */
-	u64	busy_us;		/* from here to the end in one piece, too */
+	u64	busy_us;		/* kept as it is from here to the end */
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
 	u32	rcv_rtt_us;

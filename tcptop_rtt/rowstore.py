@@ -1,6 +1,6 @@
 """Rows of connections: where each one is, from its first record until it is dropped.
 
-Those in use are the first ones, without a gap: what is done to all is done to one stretch of memory.
+Those in use are the first ones, without a gap.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tcptop_rtt.columns import Columns
 from tcptop_rtt.history import History
 from tcptop_rtt.idtable import Ids, IdTable
 from tcptop_rtt.snapshot import ROW, Indices
@@ -31,8 +31,7 @@ HIDDEN = np.dtype(
         ("closed_ns", "u8"),
         ("seen_acked", "u8"),  # byte counters at the previous snapshot
         ("seen_received", "u8"),
-    ],
-    align=True,  # numpy takes four times as long for others
+    ]
 )
 """What is kept of a row but not shown."""
 
@@ -40,15 +39,16 @@ HIDDEN = np.dtype(
 class RowStore:
     """Columns with one row per connection, and the ways to find a row.
 
-    ``rows`` is of dtype ``ROW``, ``hidden`` of :data:`HIDDEN`; the first ``count`` of both are in use.
+    ``rows`` has the fields of ``ROW``, ``hidden`` those of :data:`HIDDEN`; ``count`` rows of both are in use,
+    the first ones.
 
     :param clock_ns: the clock of the records' ``time_ns``
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
-        self.rows = np.zeros(0, ROW)
-        self.hidden = np.zeros(0, HIDDEN)
+        self.rows = Columns(ROW)
+        self.hidden = Columns(HIDDEN)
         self.history = History(clock_ns())
         self.count = 0
         self.index_of = IdTable()
@@ -99,36 +99,40 @@ class RowStore:
 
     def _rename(self, indices: Indices, ids: Ids) -> None:
         self.index_of.remove(self.rows["id"][indices])
-        self.rows["id"][indices] = ids
+        self.rows.put("id", indices, ids)
         self.index_of.set(ids, indices)
 
     def _begin(self, records: Records, new: slice) -> None:
-        self.rows[new] = np.zeros((), ROW)
-        self.hidden[new] = np.zeros((), HIDDEN)
+        self.rows.clear(new)
+        self.hidden.clear(new)
         self.history.blank(new)
         for name, of in (("id", "id"), ("born", "born_seen")):
-            self.rows[name][new] = records[of]
+            self.rows.put(name, new, records[of])
         for name in ("sock", "born_ns"):
-            self.hidden[name][new] = records[name]
+            self.hidden.put(name, new, records[name])
 
     def _same_connection(self, index: int, record: np.void) -> bool:
-        row = self.rows[index]
-        return not row["closed"] and all(row[name].tobytes() == record[name].tobytes() for name in _ENDPOINTS)
+        return not self.rows["closed"][index] and all(
+            self.rows[name][index].tobytes() == record[name].tobytes() for name in _ENDPOINTS
+        )
 
     def _grow(self) -> None:
         old = len(self.rows)
         new = max(1024, self.count, old + old // 2)
-        self.rows, self.hidden = _longer(self.rows, new), _longer(self.hidden, new)
+        for columns in (self.rows, self.hidden):
+            columns.grow(new)
         self.history.grow(new - old)
 
     def close(self, indices: Indices) -> None:
         """These connections have ended; their rows stay until they are dropped."""
         indices = indices[~self.rows["closed"][indices]]
         self._closed += len(indices)
-        self.rows["closed"][indices] = True
-        self.rows["stalled"][indices] = False
-        self.rows["state"][indices] = _TCP_CLOSE
-        self.hidden["closed_ns"][indices] = self._clock_ns()
+        if not len(indices):
+            return
+        self.rows.put("closed", indices, True)
+        self.rows.put("stalled", indices, False)
+        self.rows.put("state", indices, _TCP_CLOSE)
+        self.hidden.put("closed_ns", indices, self._clock_ns())
         for index, sock in zip(indices.tolist(), self.hidden["sock"][indices].tolist(), strict=True):
             if self._index_of_sock.get(sock) == index:
                 del self._index_of_sock[sock]
@@ -152,19 +156,11 @@ class RowStore:
         self.count = left
 
     def _move(self, indices: Indices, to: Indices) -> None:
-        for array in (self.rows, self.hidden):
-            plain = array.view(f"V{array.itemsize}")
-            plain[to] = plain[indices]
+        for columns in (self.rows, self.hidden):
+            columns.move(indices, to)
         self.history.move(indices, to)
         self.index_of.set(self.rows["id"][to], to)
         moved = zip(self.hidden["sock"][to].tolist(), indices.tolist(), to.tolist(), strict=True)
         for sock, index, place in moved:
             if self._index_of_sock.get(sock) == index:
                 self._index_of_sock[sock] = place
-
-
-def _longer(array: NDArray[np.void], length: int) -> NDArray[np.void]:
-    longer = np.zeros(length, array.dtype)
-    plain = f"V{array.itemsize}"
-    longer.view(plain)[: len(array)] = array.view(plain)
-    return longer

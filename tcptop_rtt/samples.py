@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.rowstore import RowStore
-from tcptop_rtt.snapshot import Indices
+from tcptop_rtt.snapshot import UNKNOWN_U32, Indices
 from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records, gather, names_between, piece
 
 _ENDS = ("interval", "min_rtt_us")
@@ -30,7 +30,7 @@ class SampleCounter:
     def begin_anew(self) -> None:
         """What has been counted is in a picture; no row may have moved since."""
         for indices in self._touched:
-            self._store.rows["rtt_samples"][indices] = 0
+            self._store.rows.put("rtt_samples", indices, 0)
         self._touched.clear()
         self.counted = 0
 
@@ -45,14 +45,20 @@ class SampleCounter:
         new = np.flatnonzero((told["interval"] >= seen) & (told["rtt_samples"] > known))
         # The hook's own single samples are for the focus; they come again with their interval.
         single = np.flatnonzero((told["single_rtt_us"] > 0) & (told["kind"] != Kind.SEGMENT))
-        rtt_us = told["single_rtt_us"][single]
-        told, at = gather(told, new), indices[new]
+        singles = indices[single], told["single_rtt_us"][single]
+        if len(new) < len(told):
+            told, indices, known = gather(told, new), indices[new], known[new]
         self._add(
-            at, told["rtt_samples"] - known[new], told["rtt_lo_us"], told["rtt_hi_us"], told["last_rtt_us"]
+            indices,
+            told["rtt_samples"] - known,
+            told["rtt_lo_us"],
+            told["rtt_hi_us"],
+            told["last_rtt_us"],
         )
         for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
-            hidden[name][at] = told[of]  # in order of time: the last one stays
-        self._add(indices[single], np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
+            hidden.put(name, indices, told[of])  # in order of time: the last one stays
+        at, rtt_us = singles
+        self._add(at, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
 
     def _add(
         self,
@@ -65,21 +71,14 @@ class SampleCounter:
         if not len(indices):
             return
         self.counted += int(samples.sum())
-        # One of each row, from its several records: numpy's ufunc.at() takes ten times as long.
-        order = np.argsort(indices, kind="stable")
-        starts = np.flatnonzero(np.diff(indices[order], prepend=-1))
-        samples = np.add.reduceat(samples[order], starts)
-        lo_us = np.minimum.reduceat(lo_us[order], starts)
-        hi_us = np.maximum.reduceat(hi_us[order], starts)
-        last_us = last_us[order[np.append(starts[1:], len(order)) - 1]]
-        indices = indices[order[starts]]
-
         rows = self._store.rows
-        before = rows["rtt_samples"][indices]
-        fresh = before == 0
-        rows["rtt_samples"][indices] = before + samples
-        rows["rtt_lo_us"][indices] = np.where(fresh, lo_us, np.minimum(rows["rtt_lo_us"][indices], lo_us))
-        rows["rtt_hi_us"][indices] = np.where(fresh, hi_us, np.maximum(rows["rtt_hi_us"][indices], hi_us))
-        rows["last_rtt_us"][indices] = last_us
+        fresh = indices[rows["rtt_samples"][indices] == 0]
+        rows.put("rtt_lo_us", fresh, UNKNOWN_U32)
+        rows.put("rtt_hi_us", fresh, 0)
+        # A row may have several records.
+        np.add.at(rows.own("rtt_samples"), indices, samples)
+        np.minimum.at(rows.own("rtt_lo_us"), indices, lo_us)
+        np.maximum.at(rows.own("rtt_hi_us"), indices, hi_us)
+        rows.put("last_rtt_us", indices, last_us)
         self._store.history.add(indices, hi_us)
         self._touched.append(indices)

@@ -5,14 +5,12 @@ Nothing here knows where the numbers come from or how they are shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-
-Rows = NDArray[np.void]
-"""One-dimensional structured array of dtype :data:`ROW`, one element per connection."""
 
 Indices = NDArray[np.intp]
 """Where rows are, shape (N,)."""
@@ -45,15 +43,27 @@ DIRECTIONS = (None, "out", "in")
 ROW = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
+        # Whose it is.
         ("pid", "u4"),  # thread group; 0: not known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
+        ("uid", "u4"),
+        ("netns", "u4"),  # inode number of the network namespace
+        # From where to where.
+        ("family", "u1"),  # 4 or 6
+        ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4
+        ("raddr", "V16"),
         ("lport", "u2"),
+        ("rport", "u2"),
         ("direction", "u1"),  # index into DIRECTIONS
+        # How far it is.
+        ("state", "u1"),  # index into STATES
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer; never if closed
         ("born", "?"),  # the opening was seen: age_ns is the connection's own age
         ("age_ns", "u8"),  # since the connection was first seen, or opened if that was seen
-        # Round-trip time, microseconds; 0: no measurement yet. The smoothed one is further down.
+        # Round-trip time, microseconds; 0: no measurement yet.
+        ("srtt_us", "u4"),
+        ("rttvar_us", "u4"),
         ("min_rtt_us", "u4"),
         ("last_rtt_us", "u4"),
         ("rtt_lo_us", "u4"),  # of the samples since the previous snapshot
@@ -62,28 +72,18 @@ ROW = np.dtype(
         # Rates are averaged over about the last second.
         ("out_bps", "f8"),
         ("in_bps", "f8"),
-        ("delivery_rate_bps", "u8"),  # 0: not known
-        ("pacing_rate_bps", "u8"),  # 0: not paced
-        # What every record of the kernel side tells, in the order of RECORD.
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
-        ("uid", "u4"),
-        ("netns", "u4"),  # inode number of the network namespace
-        ("srtt_us", "u4"),
-        ("rttvar_us", "u4"),
+        ("delivery_rate_bps", "u8"),  # 0: not known
+        ("pacing_rate_bps", "u8"),  # 0: not paced
         ("cwnd", "u4"),  # segments
         ("ssthresh", "u4"),  # segments, or INFINITE_SSTHRESH
         ("mss", "u4"),  # bytes
         ("retrans", "u4"),  # retransmitted segments, total
         ("lost", "u4"),  # segments marked lost, total
-        ("rport", "u2"),
-        ("family", "u1"),  # 4 or 6
-        ("state", "u1"),  # index into STATES
-        ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4
-        ("raddr", "V16"),
         ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
         ("probes", "u1"),  # zero-window probes in a row without an answer
-        # What scans tell, in the order of ENTRY.
+        ("congestion_control", "S16"),
         # The sender's chronograph, microseconds: time with data to send,
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),  # of that, held up by the peer's receive window,
@@ -101,10 +101,45 @@ ROW = np.dtype(
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),
         ("last_ack_ms", "u4"),
-        ("congestion_control", "S16"),
-    ],
-    align=True,  # numpy takes several times as long for others
+    ]
 )
+"""What is known of a connection."""
+
+
+class Rows:
+    """All connections of one moment: a read-only column per field of :data:`ROW`, all of one length.
+
+    By a field's name a column; by a number, a mask or numbers of rows those rows, gathered into a copy
+    of dtype :data:`ROW`.
+    """
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns["id"])
+
+    def __iter__(self) -> Iterator[np.void]:
+        return iter(self[:])
+
+    @overload
+    def __getitem__(self, key: str) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, key: int) -> np.void: ...
+    @overload
+    def __getitem__(self, key: Indices | NDArray[np.bool_] | slice) -> NDArray[np.void]: ...
+
+    def __getitem__(self, key: str | int | Indices | NDArray[np.bool_] | slice) -> NDArray[Any] | np.void:
+        if isinstance(key, str):
+            return self._columns[key]
+        if isinstance(key, int):
+            row: np.void = self[np.array([key])][0]
+            return row
+        ids = self._columns["id"][key]
+        rows = np.empty(len(ids), ROW)
+        for name, column in self._columns.items():
+            rows[name] = column[key]
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +199,19 @@ class Focus:
 class Snapshot:
     """Everything to be shown at one moment. Arrays are read-only.
 
-    ``spark_us`` has shape (SPARK_CELLS, len(rows)): per half second the highest RTT sample,
-    oldest first; nan where no segment brought a sample.
+    ``cells_us`` are SPARK_CELLS columns, oldest first: per half second the highest RTT sample of each row;
+    nan where no segment brought a sample.
     """
 
     time_ns: int  # wall clock, Unix epoch
     rows: Rows
-    spark_us: NDArray[np.float32]
+    cells_us: tuple[NDArray[np.float32], ...]
     health: Health
     focus: Focus | None
+
+    def spark_us(self, indices: Indices) -> NDArray[np.float32]:
+        """The cells of some rows: shape (SPARK_CELLS, number of rows)."""
+        return np.stack([cell[indices] for cell in self.cells_us])
 
 
 SPARK_CELLS = 24
@@ -181,5 +220,5 @@ SPARK_CELLS = 24
 
 def empty(health: Health) -> Snapshot:
     """A picture of no connections: what is shown before the first real one."""
-    rows: NDArray[Any] = np.zeros(0, ROW)
-    return Snapshot(0, rows, np.zeros((SPARK_CELLS, 0), np.float32), health, None)
+    rows = Rows({name: np.zeros(0, ROW[name]) for name in ROW.names or ()})
+    return Snapshot(0, rows, (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)

@@ -74,7 +74,7 @@ class DetailScreen(LiveScreen):
         at = _index(first, id)
         if at is not None:
             # What the sparkline showed is the chart's past: it is never empty at first.
-            self._before = first.spark_us[:, at].astype(np.float64)
+            self._before = first.spark_us(np.array([at]))[:, 0].astype(np.float64)
 
     def compose(self) -> ComposeResult:
         yield self._title

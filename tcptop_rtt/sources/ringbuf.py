@@ -40,11 +40,12 @@ class RingBuffer:
         count = (int(self._producer[0]) - start) // self._slot.itemsize
         offset = mmap.PAGESIZE + start % self._size
         slots = np.frombuffer(self._producer_pages, self._slot, count, offset)
-        unfinished = np.flatnonzero(slots["length"] & _BUSY)
+        lengths = slots["length"].copy()
+        unfinished = np.flatnonzero(lengths & _BUSY)
         if len(unfinished):
-            slots = slots[: unfinished[0]]
+            slots, lengths = slots[: unfinished[0]], lengths[: unfinished[0]]
         # As plain bytes: numpy would copy structures field by field.
-        records: NDArray[np.void] = slots["record"][slots["length"] & _DISCARDED == 0].view(self._dtype)
+        records: NDArray[np.void] = slots["record"][lengths & _DISCARDED == 0].view(self._dtype)
         self._consumer[0] = start + len(slots) * self._slot.itemsize
         return records
 

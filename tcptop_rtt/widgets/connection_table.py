@@ -286,7 +286,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _picture(self, top: int, size: Size) -> Frame:
         visible = self._ranking.window(top, top + self._page)
-        rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us[:, visible]
+        rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
         # Once some have been in view the columns stay wide.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)

@@ -11,7 +11,6 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import Rows
 from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
@@ -28,7 +27,7 @@ class Look(NamedTuple):
     unicode: bool
 
 
-def lines(look: Look, rows: Rows, spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
+def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in look.placed if column.key == "spark"), 0)
     scale = fmt.spark_scale(spark_us)

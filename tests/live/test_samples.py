@@ -11,10 +11,11 @@ from contextlib import closing
 import numpy as np
 import pytest
 from bcc import BPF
+from numpy.typing import NDArray
 
 from tcptop_rtt.collector import Collector
 from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.snapshot import ROW, Rows, Snapshot
+from tcptop_rtt.snapshot import ROW, Snapshot
 from tcptop_rtt.sources import btf, program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -108,7 +109,7 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch:
         assert rows[0][name].tolist() == rows[1][name].tolist(), name
 
 
-def _rows_of(lports: set[int], snapshot: Snapshot) -> Rows:
+def _rows_of(lports: set[int], snapshot: Snapshot) -> NDArray[np.void]:
     rows = snapshot.rows[np.isin(snapshot.rows["lport"], list(lports))]
     return rows[np.argsort(rows["lport"])]
 

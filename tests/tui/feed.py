@@ -28,7 +28,7 @@ def snapshot(
     rows = rows_of(*connections)
     spark = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
     spark[-1] = rows["srtt_us"]
-    return Snapshot(START_NS + step * 1_000_000_000, rows, spark, health, focus)
+    return Snapshot(START_NS + step * 1_000_000_000, rows, tuple(spark), health, focus)
 
 
 def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:

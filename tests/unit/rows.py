@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.snapshot import ROW, Rows
 
@@ -40,9 +41,14 @@ def row(id_: int, **fields: Any) -> dict[str, Any]:
     return values | fields
 
 
+def columns_of(rows: NDArray[np.void]) -> Rows:
+    """Rows as a snapshot has them."""
+    return Rows({name: rows[name] for name in ROW.names or ()})
+
+
 def rows_of(*connections: dict[str, Any]) -> Rows:
     rows = np.zeros(len(connections), ROW)
     for at, connection in enumerate(connections):
         for name, value in connection.items():
             rows[name][at] = np.void(address(value)) if name in ("laddr", "raddr") else value
-    return rows
+    return columns_of(rows)

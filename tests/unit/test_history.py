@@ -53,3 +53,22 @@ def test_after_a_long_pause_nothing_old_is_taken_for_new() -> None:
     history = _history_of(400)
     history.advance(START + 900 * SECOND)
     assert len(history.past(1)[0]) == 0
+
+
+def test_what_was_lent_stays_and_what_is_lent_next_is_up_to_date() -> None:
+    history = History(START)
+    history.grow(3)
+    lent = []
+    for half in range(8):  # two pictures of each cell, and a sample after each of them
+        history.advance(START + half * CELL_NS // 2)
+        lent.append((half, history.latest(4, 2)))
+        history.add(np.array([0]), np.array([100 + half], np.uint32))
+    history.move(np.array([2]), np.array([0]))
+    history.blank(slice(0, 1))
+    for half, cells in lent:
+        begun, present = range(max(0, half // 2 - 3), half // 2), half // 2
+        expected = [100 + 2 * cell + 1 for cell in begun]
+        expected += [100 + 2 * present] if half % 2 else []
+        column = np.array([cell[0] for cell in cells])
+        assert column[~np.isnan(column)].tolist() == expected
+    assert np.isnan(history.latest(4, 3)).all()

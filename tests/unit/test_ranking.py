@@ -8,7 +8,7 @@ import pytest
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.ranking import SORT_KEYS, Ranking
 from tcptop_rtt.snapshot import ROW, UNKNOWN_U32, Rows
-from tests.unit.rows import row, rows_of
+from tests.unit.rows import columns_of, row, rows_of
 
 
 def ids(rows: Rows, key: str, descending: bool = False) -> list[int]:
@@ -74,13 +74,14 @@ def test_only_the_given_indices_are_ordered() -> None:
 
 @pytest.mark.parametrize("key", SORT_KEYS)
 def test_every_key_takes_nothing_and_extremes(key: str) -> None:
-    nothing = np.zeros(0, ROW)
+    nothing = rows_of()
     assert Ranking(nothing, select(nothing, Filter("x")), key, True).window(0, 9).tolist() == []
     raw = np.frombuffer(bytes([255]) * ROW.itemsize * 3, ROW).copy()
     raw["id"] = [3, 1, 2]
     raw["stalled"] = raw["closed"] = False
-    assert ids(raw, key) == [1, 2, 3]
-    assert ids(raw, key, descending=True) == [1, 2, 3]
+    rows = columns_of(raw)
+    assert ids(rows, key) == [1, 2, 3]
+    assert ids(rows, key, descending=True) == [1, 2, 3]
 
 
 def test_random_orders_agree_with_python() -> None:
@@ -91,8 +92,8 @@ def test_random_orders_agree_with_python() -> None:
     items = list(zip(rows["srtt_us"].tolist(), rows["id"].tolist(), strict=True))
     rising = sorted(items, key=lambda item: (item[0] == 0, item[0], item[1]))
     falling = sorted(items, key=lambda item: (item[0] == 0, -item[0], item[1]))
-    assert ids(rows, "rtt") == [id_ for _, id_ in rising]
-    assert ids(rows, "rtt", descending=True) == [id_ for _, id_ in falling]
+    assert ids(columns_of(rows), "rtt") == [id_ for _, id_ in rising]
+    assert ids(columns_of(rows), "rtt", descending=True) == [id_ for _, id_ in falling]
 
 
 @pytest.mark.parametrize("key", SORT_KEYS)
@@ -109,9 +110,9 @@ def test_a_window_is_a_part_of_the_whole_order(key: str, descending: bool) -> No
     rows["comm"] = rng.choice([b"", b"a", b"Bb", b"long-process-nam"], count)
     rows["id"] = rng.permutation(count) + 1
     indices = np.flatnonzero(rng.random(count) < 0.7)
-    whole = Ranking(rows, indices, key, descending).window(0, len(indices)).tolist()
+    whole = Ranking(columns_of(rows), indices, key, descending).window(0, len(indices)).tolist()
     assert sorted(whole) == indices.tolist()
-    ranking = Ranking(rows, indices, key, descending)
+    ranking = Ranking(columns_of(rows), indices, key, descending)
     for start, stop in ((0, 48), (7000, 7048), (20, 30), (len(whole) - 10, len(whole) + 38), (30, 30)):
         assert ranking.window(start, stop).tolist() == whole[start:stop]
     for place in (0, 1, 6999, len(whole) - 1):
