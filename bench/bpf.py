@@ -57,3 +57,28 @@ def programs() -> dict[int, Account]:
             os.close(fd)
             found[number.value] = Account(info.name.decode(), info.run_time_ns, info.run_cnt)
     return found
+
+
+class _LinkInfo(ctypes.Structure):
+    """The beginning of ``struct bpf_link_info``, of include/uapi/linux/bpf.h."""
+
+    _fields_ = (("type", ctypes.c_uint32), ("number", ctypes.c_uint32), ("program", ctypes.c_uint32))
+
+
+def program_of(link_fd: int) -> int:
+    """A descriptor of the program that a link attaches."""
+    info = _LinkInfo()
+    length = ctypes.c_uint32(ctypes.sizeof(info))
+    _checked(_LIBBPF.bpf_obj_get_info_by_fd(link_fd, ctypes.byref(info), ctypes.byref(length)))
+    return _checked(_LIBBPF.bpf_prog_get_fd_by_id(info.program))
+
+
+def attached_again(program_fd: int) -> int:
+    """A new link of a program that was attached before, to the same place."""
+    return _checked(_LIBBPF.bpf_raw_tracepoint_open(None, program_fd))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result

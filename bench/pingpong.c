@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define BATCH 64
-#define STEP_S 0.1
+#define STEP_S 0.02
 
 static double now(void)
 {

@@ -89,9 +89,9 @@ def _parse() -> argparse.Namespace:
     add(
         "--interval",
         type=_interval,
-        default=None,
+        default=1.0,
         metavar="SECONDS",
-        help="time between updates (default: 0.5; 1 for text)",
+        help="time between updates (default: 1)",
     )
     add("--count", type=_positive, metavar="N", help="end after N tables or JSON updates")
     add("--pid", type=_positive, help="only connections of this process")
@@ -144,10 +144,9 @@ def _run(options: argparse.Namespace) -> int:
         probe = Probe(program.result())
     try:
         chosen = Filter("", options.pid, options.family, options.lport, options.rport)
-        interval_s = options.interval or (0.5 if screen else 1.0)
-        collector = Collector(probe, interval_s)
+        collector = Collector(probe, options.interval)
         if screen:
-            return _run_screen(collector, chosen, interval_s)
+            return _run_screen(collector, chosen, options.interval)
         return _run_text(collector, _output(options.json, chosen), options.count)
     finally:
         probe.close()

@@ -177,6 +177,8 @@ class Connections:
         """Who opened a connection that is older than the program: told by its local port."""
         rows = self._store.rows
         unknown = np.flatnonzero(rows["direction"][: self._store.count] == Direction.UNKNOWN)
+        if not len(unknown):
+            return
         listening = _port_keys(listeners["netns"], listeners["lport"])
         accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
         chosen = self._store.hidden["port_chosen"][unknown]

@@ -17,7 +17,7 @@ from tcptop_rtt.query import Filter, select
 from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
 from tcptop_rtt.widgets import columns, table_lines
-from tcptop_rtt.widgets.styled import StyleBook
+from tcptop_rtt.widgets.styled import StyleBook, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
 
 
@@ -298,7 +298,4 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         frame = self._frame()
         # The place of the scroll bar is ours while there is none.
         width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical
-        strips = self._strips.draw(frame.lines, frame.placed, crop.line_range, width)
-        if crop.x or crop.right < width:
-            return [strip.crop(crop.x, crop.right) for strip in strips]
-        return strips
+        return crop_strips(self._strips.draw(frame.lines, frame.placed, crop.line_range, width), width, crop)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -83,6 +84,13 @@ def wrap(text: str, cells: int) -> list[str]:
     return [*lines, text]
 
 
+def crop_strips(strips: list[Strip], width: int, crop: Region) -> list[Strip]:
+    """What is wanted of lines that are ``width`` cells wide."""
+    if crop.x == 0 and crop.right >= width:
+        return strips
+    return [strip.crop(crop.x, crop.right) for strip in strips]
+
+
 class PartLines(Widget):
     """A few lines of coloured text; they are only drawn again when they change, and never laid out again."""
 
@@ -90,10 +98,14 @@ class PartLines(Widget):
         super().__init__()
         self._lines: list[list[Part]] = []
         self._styles = StyleBook(self, prefix)
+        self._strips: list[Strip] = []
+        self._drawn: Size | None = None
+        """For which size the strips are; None: they are of other lines or colours."""
 
     def set_lines(self, lines: list[list[Part]]) -> None:
         if lines != self._lines:
             self._lines = lines
+            self._drawn = None
             self.refresh()
 
     @property
@@ -104,7 +116,13 @@ class PartLines(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._styles.clear()
+        self._drawn = None
 
-    def render_line(self, y: int) -> Strip:
-        parts = self._lines[y] if y < len(self._lines) else []
-        return self._styles.strip(parts, self.size.width, indent=1)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As they are: nothing goes round them, which Textual would look for line by line."""
+        width, height = self.size
+        if self._drawn != self.size:
+            self._drawn = self.size
+            lines = [self._lines[y] if y < len(self._lines) else [] for y in range(height)]
+            self._strips = [self._styles.strip(parts, width, indent=1) for parts in lines]
+        return crop_strips(self._strips[slice(*crop.line_span)], width, crop)
