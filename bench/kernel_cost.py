@@ -22,7 +22,7 @@ from bench.switched import GAP_S, switched
 from bench.traffic import PingPong, dashboard
 
 WINDOW_S, WINDOWS = 1.5, 9
-TURNS, PHASE_S = 300, 0.2
+TURNS, PHASE_S = 400, 0.2
 _SLOWER = "--interval", f"{2 * (PHASE_S + GAP_S) / PHASE_S:.2f}"
 """The default is once a second: once in so much time it is on."""
 

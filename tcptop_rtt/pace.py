@@ -6,6 +6,9 @@ from tcptop_rtt.sources.record import INTERVAL_S
 
 RECORDS_PER_S = 20_000
 """With more active sockets than this allows, samples are told of later; none is lost."""
+EASY_RECORDS_PER_S, EASY_INTERVAL_S = 4_000, 0.4
+"""A record costs the traffic about a microsecond, so there are no more than this as long as a socket is
+told of in each half second: that is what is shown of it."""
 
 
 class Pace:
@@ -25,8 +28,13 @@ class Pace:
         elapsed = now - self._since
         if elapsed >= self.interval_s:
             active = self._records / elapsed * self.interval_s
-            self.interval_s = max(INTERVAL_S, active / RECORDS_PER_S)
+            self.interval_s = _interval_s(active)
             self._since, self._records = now, 0
         else:
             # So many are active at least.
-            self.interval_s = max(self.interval_s, self._records / RECORDS_PER_S)
+            self.interval_s = max(self.interval_s, _interval_s(self._records))
+
+
+def _interval_s(active: float) -> float:
+    easy_s = min(active / EASY_RECORDS_PER_S, EASY_INTERVAL_S)
+    return max(INTERVAL_S, easy_s, active / RECORDS_PER_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.pace import RECORDS_PER_S, Pace
+from tcptop_rtt.pace import EASY_RECORDS_PER_S, RECORDS_PER_S, Pace
 from tcptop_rtt.sources.record import INTERVAL_S
 
 READ_S = 0.5
@@ -22,14 +22,22 @@ def _settled(pace: Pace, active: int, now: float, seconds: float) -> tuple[float
     return now, count / (seconds / 2)
 
 
-@pytest.mark.parametrize("active", [0, 1, 100, 1999])
+@pytest.mark.parametrize("active", [0, 1, 100, 399])
 def test_few_active_sockets_are_told_of_ten_times_a_second(active: int) -> None:
     pace = Pace(1000.0)
     _settled(pace, active, 1000.0, 20)
     assert pace.interval_s == INTERVAL_S == 0.1
 
 
-@pytest.mark.parametrize("active", [4_000, 10_000, 100_000])
+@pytest.mark.parametrize("active", [800, 1_600, 7_900])
+def test_with_more_the_records_are_fewer_but_each_half_second_has_one_of_each_socket(active: int) -> None:
+    pace = Pace(1000.0)
+    _, records_per_s = _settled(pace, active, 1000.0, 120)
+    assert pace.interval_s == pytest.approx(min(active / EASY_RECORDS_PER_S, 0.4), rel=0.1)
+    assert records_per_s == pytest.approx(max(EASY_RECORDS_PER_S, active / 0.4), rel=0.1)
+
+
+@pytest.mark.parametrize("active", [10_000, 100_000])
 def test_with_many_the_records_stay_within_the_budget(active: int) -> None:
     pace = Pace(1000.0)
     _, records_per_s = _settled(pace, active, 1000.0, 120)
