@@ -1,8 +1,8 @@
 """What the program costs the traffic it watches.
 
-Speed: one run of loopback ping-pong while the dashboard is off and on, in turn, for a fifth of a second each;
-each time it is on against the times before and after; of these ratios the median. Off, its process is paused
-and its hook detached. As it is off more than half of the time, it is told to refresh as much more seldom.
+Speed: one run of loopback ping-pong while the dashboard is off and on, in turn, for 0.4 s each; each time it
+is on against the times before and after; of these ratios the median. Off, its process is paused and its hook
+detached.
 Time: nanoseconds per segment of our program against those of an empty one on the same hook, both
 attached at once and accounted by the kernel (bpf_stats). Part of both is the accounting itself.
 """
@@ -22,9 +22,7 @@ from bench.switched import GAP_S, switched
 from bench.traffic import PingPong, dashboard
 
 WINDOW_S, WINDOWS = 1.5, 9
-TURNS, PHASE_S = 400, 0.2
-_SLOWER = "--interval", f"{2 * (PHASE_S + GAP_S) / PHASE_S:.2f}"
-"""The default is once a second: once in so much time it is on."""
+TURNS, PHASE_S = 250, 0.4
 
 _EMPTY = "int empty(void *ctx) { return 0; }"
 
@@ -45,7 +43,7 @@ def speed_ratio(traffic: PingPong, connections: int) -> Result:
         time.sleep(PHASE_S)
         phases.append((begin, time.monotonic()))
 
-    with traffic.running(connections, TURNS * 4 * (PHASE_S + GAP_S)) as steps, switched(*_SLOWER) as program:
+    with traffic.running(connections, TURNS * 4 * (PHASE_S + GAP_S)) as steps, switched(PHASE_S) as program:
         phase()
         for _ in range(TURNS):
             with program.working():

@@ -54,11 +54,16 @@ class Switched:
 
 
 @contextmanager
-def switched(*options: str) -> Iterator[Switched]:
-    """The program on a terminal that nobody looks at, paused."""
+def switched(phase_s: float) -> Iterator[Switched]:
+    """The program on a terminal that nobody looks at, paused.
+
+    It will be at work for so long at a time, and off for as long. What it does once in some time it does once
+    in so much time of work.
+    """
+    share = phase_s / 2 / (phase_s + GAP_S)
     ours, theirs = socket.socketpair()
     theirs.set_inheritable(True)
-    command = sys.executable, "-m", "bench.switched", str(theirs.fileno()), *options
+    command = sys.executable, "-m", "bench.switched", str(theirs.fileno()), str(share)
     with ours, theirs, unseen(*command) as pid:
         _, (link_fd,), _, _ = socket.recv_fds(ours, 1, 1)
         time.sleep(SETTLE_S)
@@ -73,10 +78,15 @@ def _run() -> None:
     """The command line's program, but its hook's link belongs to who has started it."""
     from textual.drivers.linux_driver import LinuxDriver
 
+    from tcptop_rtt import collector, pace
     from tcptop_rtt.cli import main
     from tcptop_rtt.sources.program import Program
 
-    channel = socket.socket(fileno=int(sys.argv.pop(1)))
+    channel, share = socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2])
+    sys.argv[1:] = ["--interval", str(1 / share)]
+    pace.RECORDS_PER_S = round(pace.RECORDS_PER_S * share)
+    pace.EASY_RECORDS_PER_S = round(pace.EASY_RECORDS_PER_S * share)
+    collector.LONGEST_READ_S /= share
     attach = Program._attach_hook
 
     def hand_over(program: Program, source: str) -> None:
