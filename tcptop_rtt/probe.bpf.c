@@ -135,8 +135,9 @@ struct meter {
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
+	u32		refused;	/* the jiffy at which a report found no room */
 	u8		named;		/* its connection's tgid is known */
-	u8		pad[15];
+	u8		pad[11];
 };
 _Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
 
@@ -665,6 +666,12 @@ static __always_inline void add_sample(struct meter *m, u32 rtt_us)
 	m->rtt_samples++;
 }
 
+/* Where there was no room there is hardly any a segment later, and to ask costs as much as to report. */
+static __always_inline bool may_ask(const struct meter *m, const struct control *control)
+{
+	return (u32)bpf_jiffies64() - m->refused >= control->interval_jiffies;
+}
+
 /*
  * Send what the meter holds of a past interval, and to the focus the new
  * sample. False if there is no room: what the meter holds stays there.
@@ -685,6 +692,7 @@ static __always_inline bool report_segment(struct sock *sk, struct meter *m, boo
 	if (!r) {
 		if (focused)
 			count_lost();
+		m->refused = bpf_jiffies64();
 		return false;
 	}
 	fill(r, KIND_SEGMENT, sk, c);
@@ -716,6 +724,8 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 		return;
 	due = is_over(m, control);
 	focused = control->focus == (u64)sk;
+	if (due && m->rtt_samples)
+		due = may_ask(m, control);
 	if ((due && m->rtt_samples) || focused)
 		due = report_segment(sk, m, due, focused, rack.rtt_us) && due;
 	if (due) {
