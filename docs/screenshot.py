@@ -53,7 +53,7 @@ def _server(addresses: tuple[str, str], port: int, name: str) -> str:
 
 
 async def _picture(collector: Collector) -> str:
-    app = TcptopApp(collector, Filter(), 0.5, unicode=True)
+    app = TcptopApp(collector, Filter(), 1.0, unicode=True)
     async with app.run_test(size=(150, 26)) as pilot:
         await asyncio.sleep(14)
         await pilot.press("down", "down")
@@ -83,7 +83,7 @@ def main() -> None:
             started.append(link.run(link.a, sys.executable, "-c", code))
         probe = Probe(Program())
         try:
-            picture = asyncio.run(_picture(Collector(probe, 0.5)))
+            picture = asyncio.run(_picture(Collector(probe, 1.0)))
         finally:
             probe.close()
             for process in started:
