@@ -196,6 +196,15 @@ def test_the_local_port_is_kept_when_the_end_no_longer_tells_it(bench: Bench) ->
     assert bench.rows()["lport"].tolist() == [5000]
 
 
+def test_a_segment_tells_of_the_ends_what_nothing_has_told_before(bench: Bench) -> None:
+    bench.connections.ingest(records({"kind": Kind.OPEN, "lport": 0, "uid": 7}))
+    bench.connections.ingest(records({"lport": 5000, "rport": 80, "uid": 7, "direction": 1}))
+    bench.connections.ingest(records({"lport": 5000, "rport": 80, "uid": 7, "direction": 1, "srtt_us": 3}))
+    (row,) = bench.rows()
+    told = {name: row[name] for name in ("lport", "rport", "uid", "direction", "srtt_us")}
+    assert told == {"lport": 5000, "rport": 80, "uid": 7, "direction": 1, "srtt_us": 3}
+
+
 def test_of_several_holders_the_one_seen_using_the_socket_is_shown(bench: Bench) -> None:
     bench.connections.settle(entries({"tgid": 20, "comm": b"low"}, {"tgid": 30, "comm": b"high"}))
     assert bench.rows()["pid"].tolist() == [20]
