@@ -187,6 +187,21 @@ static __always_inline struct sock *as_tcp(struct sock *sk)
 #endif
 }
 
+/*
+ * What the hook is given is a whole TCP socket always, so that there is
+ * nothing to find out: where the kernel has a cast for it, no call is left.
+ */
+static __always_inline struct sock *as_established(struct sock *sk)
+{
+#if defined(RDONLY_CAST) && !defined(CHECKED_READS)
+	void *(*cast)(const void *obj, u32 type) = (void *)RDONLY_CAST;
+
+	return cast(sk, TCP_SOCK_TYPE);
+#else
+	return as_tcp(sk);
+#endif
+}
+
 /* True while a task, not a softirq, works on the socket: lock_sock(). */
 static __always_inline bool locked_by_current(struct sock *sk)
 {
@@ -753,7 +768,7 @@ static __always_inline void take_seat(struct meter *seat, const struct meter *m)
  */
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
+	struct sock *sk = as_established((struct sock *)ctx->args[0]);
 	struct connection *c;
 	struct meter *seat;
 

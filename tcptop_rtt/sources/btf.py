@@ -36,7 +36,10 @@ _STRUCTS = (
     "tcp_sock",
 )
 _NEWER = "bpf_iter__tcp"  # Linux 5.9
-_BTF_KIND_STRUCT = 4  # include/uapi/linux/btf.h
+_BTF_KIND_STRUCT, _BTF_KIND_FUNC = 4, 12  # include/uapi/linux/btf.h
+
+KERNEL_FUNCTION = 1 << 30
+"""Added to the number of a kernel function that is called; numbers without it are helpers'."""
 
 _HEADERS = {
     # Included on every compiler command line; without it bcc's helpers hide the ring buffer.
@@ -137,6 +140,8 @@ def _write_kernel_types(header: Path) -> None:
             if number < 0 or lib.btf_dump__dump_type(dump, number):
                 release = os.uname().release
                 raise TcptopError(f"Linux {release} has no 'struct {struct}': boot Linux 5.8 or later")
+        tcp_sock = lib.btf__find_by_name_kind(btf, b"tcp_sock", _BTF_KIND_STRUCT)
+        cast = lib.btf__find_by_name_kind(btf, b"bpf_rdonly_cast", _BTF_KIND_FUNC)
     finally:
         lib.btf_dump__free(dump)
         libc.fclose(file)
@@ -144,6 +149,8 @@ def _write_kernel_types(header: Path) -> None:
     text = _with_named_padding(header.read_text())
     if f"struct {_NEWER} {{" not in text:
         text += "#define NO_TCP_ITERATOR\n"
+    if cast > 0:  # Linux 6.2
+        text += f"#define RDONLY_CAST {KERNEL_FUNCTION | cast}\n#define TCP_SOCK_TYPE {tcp_sock}\n"
     header.write_text(text)
 
 

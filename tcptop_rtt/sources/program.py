@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from bcc import BPF, libbcc
 
 from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.sources.btf import BTF_PATH, kernel_source
+from tcptop_rtt.sources.btf import BTF_PATH, KERNEL_FUNCTION, kernel_source
 from tcptop_rtt.sources.memory import hand_back
 
 MAX_CONNECTIONS = 1 << 17
@@ -28,6 +29,9 @@ RING_BYTES = 1 << 22
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
+
+_INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/bpf.h
+_CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 
@@ -117,7 +121,7 @@ class Program:
             # It would attach, and never run.
             raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
         name = place.program.encode()
-        code = self._module.dump_func(name)
+        code = _with_kernel_calls(self._module.dump_func(name))
         with _quiet_stderr():
             type_id = libbcc.lib.libbpf_find_vmlinux_btf_id(place.target.encode(), place.attach_type)
             options = _LoadOptions(
@@ -172,6 +176,16 @@ def _checked(result: int) -> int:
     if result < 0:
         raise OSError(-result, os.strerror(-result))
     return result
+
+
+def _with_kernel_calls(code: bytes) -> bytes:
+    """Mark the calls of kernel functions as such, which bcc's compiler has no way to."""
+    marked = bytearray(code)
+    for place, (operation, registers, offset, target) in enumerate(_INSTRUCTION.iter_unpack(code)):
+        if operation == _CALL and target & KERNEL_FUNCTION:
+            registers |= _PSEUDO_KFUNC_CALL << 4
+            _INSTRUCTION.pack_into(marked, 8 * place, operation, registers, offset, target ^ KERNEL_FUNCTION)
+    return bytes(marked)
 
 
 class _LoadOptions(ctypes.Structure):
