@@ -22,7 +22,7 @@ from bench.switched import GAP_S, switched
 from bench.traffic import PingPong, dashboard
 
 WINDOW_S, WINDOWS = 1.5, 9
-TURNS, PHASE_S = 250, 0.4
+TURNS, PHASE_S = 180, 0.4
 
 _EMPTY = "int empty(void *ctx) { return 0; }"
 
