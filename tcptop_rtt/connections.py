@@ -134,20 +134,19 @@ class Connections:
             rows.put("pacing_rate_bps", indices, paced * 8)
         # Of these a segment tells nothing new, unless nothing has told of them before.
         telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
-        if len(telling):
-            self._copy_lasting(gather(records, telling), indices[telling])
+        self._copy_lasting(records, indices, telling)
 
-    def _copy_lasting(self, records: Records, indices: Indices) -> None:
+    def _copy_lasting(self, records: Records, indices: Indices, telling: Indices) -> None:
         rows = self._store.rows
         for name in _LASTING:
-            rows.put(name, indices, records[name])
+            rows.put(name, indices[telling], records[name][telling])
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
-        has_port = records["lport"] != 0
-        rows.put("lport", indices[has_port], records["lport"][has_port])
+        with_port = telling[records["lport"][telling] != 0]
+        rows.put("lport", indices[with_port], records["lport"][with_port])
         # What a scan has found out of an older connection stays.
-        told = records["direction"] != Direction.UNKNOWN
+        told = telling[records["direction"][telling] != Direction.UNKNOWN]
         rows.put("direction", indices[told], records["direction"][told])
-        self._store.hidden.put("port_chosen", indices, records["port_chosen"] != 0)
+        self._store.hidden.put("port_chosen", indices[telling], records["port_chosen"][telling] != 0)
 
     def _superseded(self, kinds: Kinds, indices: Indices) -> NDArray[np.bool_]:
         """Which records tell of a segment that a later one of the same row tells of, too."""

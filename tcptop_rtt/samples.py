@@ -45,7 +45,7 @@ class SampleCounter:
         new = np.flatnonzero((told["interval"] >= seen) & (told["rtt_samples"] > known))
         # The hook's own single samples are for the focus; they come again with their interval.
         single = np.flatnonzero((told["single_rtt_us"] > 0) & (told["kind"] != Kind.SEGMENT))
-        singles = indices[single], told["single_rtt_us"][single]
+        at, rtt_us = indices[single], told["single_rtt_us"][single]
         if len(new) < len(told):
             told, indices, known = gather(told, new), indices[new], known[new]
         self._add(
@@ -57,7 +57,6 @@ class SampleCounter:
         )
         for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
             hidden.put(name, indices, told[of])  # in order of time: the last one stays
-        at, rtt_us = singles
         self._add(at, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
 
     def _add(
