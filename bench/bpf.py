@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tcptop_rtt.sources.program import checked
+
 _STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 _LIBBPF = ctypes.CDLL("libbcc.so.0", use_errno=True)  # libbpf comes with it
 
@@ -69,16 +71,10 @@ def program_of(link_fd: int) -> int:
     """A descriptor of the program that a link attaches."""
     info = _LinkInfo()
     length = ctypes.c_uint32(ctypes.sizeof(info))
-    _checked(_LIBBPF.bpf_obj_get_info_by_fd(link_fd, ctypes.byref(info), ctypes.byref(length)))
-    return _checked(_LIBBPF.bpf_prog_get_fd_by_id(info.program))
+    checked(_LIBBPF.bpf_obj_get_info_by_fd(link_fd, ctypes.byref(info), ctypes.byref(length)))
+    return checked(_LIBBPF.bpf_prog_get_fd_by_id(info.program))
 
 
 def attached_again(program_fd: int) -> int:
     """A new link of a program that was attached before, to the same place."""
-    return _checked(_LIBBPF.bpf_raw_tracepoint_open(None, program_fd))
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        raise OSError(-result, os.strerror(-result))
-    return result
+    return checked(_LIBBPF.bpf_raw_tracepoint_open(None, program_fd))

@@ -127,16 +127,16 @@ class Program:
             options = _LoadOptions(
                 ctypes.sizeof(_LoadOptions),
                 expected_attach_type=place.attach_type,
-                attach_btf_id=_checked(type_id),
+                attach_btf_id=checked(type_id),
             )
             size, license_ = ctypes.c_size_t(len(code) // 8), b"GPL"
-            program_fd = _checked(
+            program_fd = checked(
                 libbcc.lib.bpf_prog_load(BPF.TRACING, name, license_, code, size, ctypes.byref(options))
             )
             try:
                 if place.attach_type == _ITER:
-                    return _checked(libbcc.lib.bcc_iter_attach(program_fd, None, 0))
-                return _checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
+                    return checked(libbcc.lib.bcc_iter_attach(program_fd, None, 0))
+                return checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
             finally:
                 os.close(program_fd)
 
@@ -154,7 +154,7 @@ class Program:
 
     def open_files(self) -> int:
         """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
-        return _checked(libbcc.lib.bcc_iter_create(self._links[_FILES]))
+        return checked(libbcc.lib.bcc_iter_create(self._links[_FILES]))
 
     def open_sockets(self) -> int | None:
         """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace.
@@ -162,7 +162,7 @@ class Program:
         None before Linux 5.9.
         """
         link = self._links.get(_SOCKETS)
-        return None if link is None else _checked(libbcc.lib.bcc_iter_create(link))
+        return None if link is None else checked(libbcc.lib.bcc_iter_create(link))
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
@@ -171,7 +171,7 @@ class Program:
         self._module.cleanup()
 
 
-def _checked(result: int) -> int:
+def checked(result: int) -> int:
     """What a function of libbpf returns, unless it is an error."""
     if result < 0:
         raise OSError(-result, os.strerror(-result))
