@@ -97,6 +97,28 @@ def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyP
         assert later.lost == full.lost
 
 
+def test_where_there_was_no_room_nobody_asks_again_before_another_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+    interval_s = 2.0
+    with closing(Watch()) as watch:
+        with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+            watch.look()
+            watch.probe.set_interval(interval_s)
+            for _ in range(30):
+                _open_and_close(listener)
+            round_trip(pair)
+            told = []
+            for waited_s in (1.2 * interval_s, 0.0, 1.2 * interval_s):
+                time.sleep(waited_s)
+                for _ in range(5):
+                    round_trip(pair)
+                told.append(watch.probe.read().records["lport"])
+            port = port_of(pair[0])
+        assert [int(np.count_nonzero(lports == port)) for lports in told] == [0, 0, 1]
+
+
 def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
     with closing(Watch()) as watch:
