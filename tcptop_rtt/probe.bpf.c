@@ -165,8 +165,12 @@ _Static_assert(sizeof(struct control) == 24, "keep CONTROL in sources/record.py 
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 BPF_TABLE("lru_hash", u64, struct connection, connections, MAX_CONNECTIONS);
-/* An array, as its look-up costs a segment nothing; each socket has one seat that it may find taken. */
-BPF_ARRAY(meters, struct meter, 1 << METER_BITS);
+/*
+ * An array, as its look-up costs a segment nothing; each socket has one seat
+ * that it may find taken. Of the kernel's arrays only those that may be mapped
+ * begin on a cache line's edge; in another each meter lies in two lines.
+ */
+BPF_F_TABLE("array", int, struct meter, meters, 1 << METER_BITS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(ids, u64, 1);
 BPF_PERCPU_ARRAY(scratch, struct entry, 1);
