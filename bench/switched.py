@@ -86,7 +86,9 @@ def _run() -> None:
     sys.argv[1:] = ["--interval", str(1 / share)]
     pace.RECORDS_PER_S = round(pace.RECORDS_PER_S * share)
     pace.EASY_RECORDS_PER_S = round(pace.EASY_RECORDS_PER_S * share)
+    pace.EASY_INTERVAL_S /= share
     collector.LONGEST_READ_S /= share
+    collector.SCAN_SHARE *= share
     attach = Program._attach_hook
 
     def hand_over(program: Program, source: str) -> None:

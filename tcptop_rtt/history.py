@@ -1,16 +1,15 @@
-"""Recent RTT of every connection: the highest sample of each half second, of older times of each 10 s."""
+"""Recent RTT of every connection: the highest sample of each second, of older times of each 10 s."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import Indices
+from tcptop_rtt.snapshot import CELL_NS, Indices
 
-CELLS = 120
-CELL_NS = 500_000_000
+CELLS = 60
 OLD_CELLS = 59  # all fits into ten minutes
-_CELLS_PER_OLD = 20
+_CELLS_PER_OLD = 10
 
 
 class History:
@@ -38,8 +37,9 @@ class History:
             self._now = now
         for begun in range(self._now + 1, now + 1):
             self._cells[begun % CELLS] = np.nan
-            if begun % _CELLS_PER_OLD == 0:
-                self._sum_up(begun // _CELLS_PER_OLD - 1, begun)
+            # The cell before the present one may get more.
+            if begun % _CELLS_PER_OLD == 1:
+                self._sum_up(begun // _CELLS_PER_OLD - 1, begun - 1)
         self._now = now
 
     def _sum_up(self, old: int, end: int) -> None:
@@ -59,15 +59,18 @@ class History:
         self._cells[:, to] = self._cells[:, indices]
         self._old[:, to] = self._old[:, indices]
 
-    def add(self, indices: Indices, rtt_us: NDArray[np.uint32]) -> None:
-        """Count samples, in microseconds, into the present cell."""
-        np.fmax.at(self._cells[self._now % CELLS], indices, rtt_us.astype(np.float32))
+    def add(self, indices: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
+        """Count samples, in microseconds, into the present cell, earlier ones into the cell before it."""
+        values, early = rtt_us.astype(np.float32), time_ns < self._now * CELL_NS
+        for cell, chosen in ((self._now - 1, early), (self._now, ~early)):
+            np.fmax.at(self._cells[cell % CELLS], indices[chosen], values[chosen])
 
     def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
         """The last cells of the first rows, oldest first, each of shape (count,) and for good."""
-        # The present one still changes; the others do when rows begin, move or are others in number.
-        self._lent = {cell: self._picture(cell, count) for cell in range(self._now - cells + 1, self._now)}
-        return *self._lent.values(), self._picture(self._now, count)
+        pictures = {cell: self._picture(cell, count) for cell in range(self._now - cells + 1, self._now + 1)}
+        # The last two still change; the others do when rows begin, move or are others in number.
+        self._lent = {cell: picture for cell, picture in pictures.items() if cell < self._now - 1}
+        return tuple(pictures.values())
 
     def _picture(self, cell: int, count: int) -> NDArray[np.float32]:
         picture = self._lent.get(cell)

@@ -6,9 +6,9 @@ from tcptop_rtt.sources.record import INTERVAL_S
 
 RECORDS_PER_S = 20_000
 """With more active sockets than this allows, samples are told of later; none is lost."""
-EASY_RECORDS_PER_S, EASY_INTERVAL_S = 4_000, 0.4
+EASY_RECORDS_PER_S, EASY_INTERVAL_S = 2_500, 0.8
 """A record costs the traffic about a microsecond, so there are no more than this as long as a socket is
-told of in each half second: that is what is shown of it."""
+told of in each second: that is what is shown of it."""
 
 
 class Pace:

@@ -39,25 +39,27 @@ class SampleCounter:
         hidden = self._store.hidden
         # Copied close together, as each of them is looked at several times.
         told = records.view(_PIECE[records.dtype])["piece"].copy().view(_FIELDS)
+        time_ns = records["time_ns"]
         seen = hidden["interval"][indices]
         # A scan and the hook may tell of the same interval, and of one that found no room later ever more.
         known = np.where(told["interval"] == seen, hidden["counted"][indices], 0)
         new = np.flatnonzero((told["interval"] >= seen) & (told["rtt_samples"] > known))
         # The hook's own single samples are for the focus; they come again with their interval.
         single = np.flatnonzero((told["single_rtt_us"] > 0) & (told["kind"] != Kind.SEGMENT))
-        at, rtt_us = indices[single], told["single_rtt_us"][single]
+        at, rtt_us, at_ns = indices[single], told["single_rtt_us"][single], time_ns[single]
         if len(new) < len(told):
-            told, indices, known = gather(told, new), indices[new], known[new]
+            told, indices, known, time_ns = gather(told, new), indices[new], known[new], time_ns[new]
         self._add(
             indices,
             told["rtt_samples"] - known,
             told["rtt_lo_us"],
             told["rtt_hi_us"],
             told["last_rtt_us"],
+            time_ns,
         )
         for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
             hidden.put(name, indices, told[of])  # in order of time: the last one stays
-        self._add(at, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
+        self._add(at, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us, at_ns)
 
     def _add(
         self,
@@ -66,6 +68,7 @@ class SampleCounter:
         lo_us: NDArray[np.uint32],
         hi_us: NDArray[np.uint32],
         last_us: NDArray[np.uint32],
+        time_ns: NDArray[np.uint64],
     ) -> None:
         if not len(indices):
             return
@@ -79,5 +82,5 @@ class SampleCounter:
         np.minimum.at(rows.own("rtt_lo_us"), indices, lo_us)
         np.maximum.at(rows.own("rtt_hi_us"), indices, hi_us)
         rows.put("last_rtt_us", indices, last_us)
-        self._store.history.add(indices, hi_us)
+        self._store.history.add(indices, hi_us, time_ns)
         self._touched.append(indices)

@@ -199,7 +199,7 @@ class Focus:
 class Snapshot:
     """Everything to be shown at one moment. Arrays are read-only.
 
-    ``cells_us`` are SPARK_CELLS columns, oldest first: per half second the highest RTT sample of each row;
+    ``cells_us`` are SPARK_CELLS columns, oldest first: per second the highest RTT sample of each row;
     nan where no segment brought a sample.
     """
 
@@ -214,8 +214,11 @@ class Snapshot:
         return np.stack([cell[indices] for cell in self.cells_us])
 
 
+CELL_NS = 1_000_000_000
+"""The time that one cell of a row's recent past stands for."""
 SPARK_CELLS = 24
-"""Cells of a row's sparkline: 12 s at half a second each."""
+SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
+"""What a row's sparkline shows."""
 
 
 def empty(health: Health) -> Snapshot:

@@ -12,13 +12,13 @@ from tcptop_rtt import format as fmt
 from tcptop_rtt.diagnosis import diagnose
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.snapshot import DIRECTIONS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.snapshot import CELL_NS, DIRECTIONS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
 from tcptop_rtt.widgets.styled import Part, PartLines
 
-SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * 0.5, 0.0, SPARK_CELLS)
+SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
 """When the cells of a row's sparkline were, relative to the snapshot."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import SPARK_CELLS, UNKNOWN_U32
+from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, UNKNOWN_U32
 
 
 class Cell(NamedTuple):
@@ -141,11 +141,11 @@ COLUMNS = (
     ),
     Column(
         "spark",
-        "LAST 12s",
+        f"LAST {SPARK_S}s",
         7,
         SPARK_CELLS,
         5,
-        "highest RTT per half second; all rows share the log scale in the title; space: no sample",
+        "highest RTT per second; all rows share the log scale in the title; space: no sample",
         _spark,
         sortable=False,
         numeric=False,

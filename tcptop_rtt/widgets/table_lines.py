@@ -11,6 +11,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt.snapshot import SPARK_S
 from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
@@ -51,8 +52,8 @@ def _header(look: Look, scale: fmt.Scale) -> Line:
 
 
 def _spark_title(scale: fmt.Scale, cells: int) -> str:
-    title = f"12s {scale.low / 1000:g}-{scale.high / 1000:g}ms"
-    return next((text for text in (title, "LAST 12s", "12s") if len(text) <= cells), "")
+    title = f"{SPARK_S}s {scale.low / 1000:g}-{scale.high / 1000:g}ms"
+    return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 
 def _row(look: Look, row: np.void, spark: str, at_cursor: bool) -> Line:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.history import CELL_NS, CELLS, History
+from tcptop_rtt.history import CELLS, History
+from tcptop_rtt.snapshot import CELL_NS
 
 SECOND = 1_000_000_000
 START = 1_000 * SECOND
+
+
+def _add(history: History, rtt_us: int, time_ns: int, row: int) -> None:
+    history.add(np.array([row]), np.array([rtt_us], np.uint32), np.array([time_ns], np.uint64))
 
 
 def _history_of(seconds: int) -> History:
@@ -16,7 +21,7 @@ def _history_of(seconds: int) -> History:
     history.grow(2)
     for second in range(seconds):
         history.advance(START + second * SECOND)
-        history.add(np.array([1]), np.array([second + 1], np.uint32))
+        _add(history, second + 1, START + second * SECOND, 1)
     return history
 
 
@@ -55,6 +60,20 @@ def test_after_a_long_pause_nothing_old_is_taken_for_new() -> None:
     assert len(history.past(1)[0]) == 0
 
 
+def test_a_sample_that_comes_late_belongs_to_the_second_before_and_to_its_ten() -> None:
+    history = History(START)
+    history.grow(1)
+    for second in range(1, 120):
+        history.advance(START + second * SECOND)
+        history.latest(4, 1)
+        _add(history, second, START + second * SECOND - 1, 0)
+        _add(history, 1, START + second * SECOND, 0)
+    lent = np.array([cell[0] for cell in history.latest(4, 1)])
+    assert lent.tolist() == [117, 118, 119, 1]
+    time_ns, rtt_us = history.past(0)
+    assert dict(zip(time_ns.tolist(), rtt_us.tolist(), strict=True))[START + 40 * SECOND] == 50
+
+
 def test_what_was_lent_stays_and_what_is_lent_next_is_up_to_date() -> None:
     history = History(START)
     history.grow(3)
@@ -62,7 +81,7 @@ def test_what_was_lent_stays_and_what_is_lent_next_is_up_to_date() -> None:
     for half in range(8):  # two pictures of each cell, and a sample after each of them
         history.advance(START + half * CELL_NS // 2)
         lent.append((half, history.latest(4, 2)))
-        history.add(np.array([0]), np.array([100 + half], np.uint32))
+        _add(history, 100 + half, START + half * CELL_NS // 2, 0)
     history.move(np.array([2]), np.array([0]))
     history.blank(slice(0, 1))
     for half, cells in lent:

@@ -22,22 +22,22 @@ def _settled(pace: Pace, active: int, now: float, seconds: float) -> tuple[float
     return now, count / (seconds / 2)
 
 
-@pytest.mark.parametrize("active", [0, 1, 100, 399])
+@pytest.mark.parametrize("active", [0, 1, 100, 249])
 def test_few_active_sockets_are_told_of_ten_times_a_second(active: int) -> None:
     pace = Pace(1000.0)
     _settled(pace, active, 1000.0, 20)
     assert pace.interval_s == INTERVAL_S == 0.1
 
 
-@pytest.mark.parametrize("active", [800, 1_600, 7_900])
-def test_with_more_the_records_are_fewer_but_each_half_second_has_one_of_each_socket(active: int) -> None:
+@pytest.mark.parametrize("active", [500, 1_000, 15_900])
+def test_with_more_the_records_are_fewer_but_each_second_has_one_of_each_socket(active: int) -> None:
     pace = Pace(1000.0)
     _, records_per_s = _settled(pace, active, 1000.0, 120)
-    assert pace.interval_s == pytest.approx(min(active / EASY_RECORDS_PER_S, 0.4), rel=0.1)
-    assert records_per_s == pytest.approx(max(EASY_RECORDS_PER_S, active / 0.4), rel=0.1)
+    assert pace.interval_s == pytest.approx(min(active / EASY_RECORDS_PER_S, 0.8), rel=0.1)
+    assert records_per_s == pytest.approx(max(EASY_RECORDS_PER_S, active / 0.8), rel=0.1)
 
 
-@pytest.mark.parametrize("active", [10_000, 100_000])
+@pytest.mark.parametrize("active", [20_000, 100_000])
 def test_with_many_the_records_stay_within_the_budget(active: int) -> None:
     pace = Pace(1000.0)
     _, records_per_s = _settled(pace, active, 1000.0, 120)

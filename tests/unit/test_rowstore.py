@@ -27,7 +27,7 @@ def test_every_connection_keeps_its_own_row_through_a_long_life() -> None:
         records["born_seen"], records["kind"] = 1, Kind.OPEN
         indices = store.locate(records, np.arange(2 * fresh))
         assert store.rows["id"][indices].tolist() == records["id"].tolist()
-        store.history.add(indices[:fresh], ids.astype(np.uint32))
+        store.history.add(indices[:fresh], ids.astype(np.uint32), np.full(fresh, now_ns, np.uint64))
         # A socket that is used again ends the connection that it was before.
         before = {sock: id_ for id_, sock in live.items()}
         closed.update((before[sock], now_ns) for sock in socks.tolist() if sock in before)
