@@ -20,8 +20,9 @@ from tcptop_rtt.sources.record import Batch, Records
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
 """Between two reads of the source."""
 
-_SCAN_SHARE = 0.02
-"""Of one core, at most, for scans: the period stretches with what a scan costs."""
+SCAN_SHARE, FOCUS_SCAN_SHARE = 0.005, 0.02
+"""Of one core, at most, for scans: the period stretches with what a scan costs, less so while somebody looks
+closely at one connection, of which much is known from scans only."""
 _CHECK_PERIOD_S = 5.0
 
 
@@ -115,6 +116,7 @@ class Collector:
         if self._wanted_focus != self._focus:
             self._focus = self._wanted_focus
             self._source.focus(self._connections.focus(self._focus))
+            self._next_scan = 0.0
             self._asked = True
         asked, self._asked = self._asked, False
         return asked
@@ -126,7 +128,8 @@ class Collector:
         if entries is None:
             return
         self._connections.settle(entries)
-        self._next_scan = now + (time.monotonic() - now) / _SCAN_SHARE
+        share = SCAN_SHARE if self._focus is None else FOCUS_SCAN_SHARE
+        self._next_scan = now + (time.monotonic() - now) / share
         if now >= self._next_check:
             self._next_check = now + _CHECK_PERIOD_S
             self._connections.forget(self._source.ended(self._connections.unheld_socks()))

@@ -38,7 +38,7 @@ _HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
 """What is kept of a scan's entries."""
 
 _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
-"""Rate, its counter at the previous snapshot, its counter."""
+"""Rate, its counter at the time that the rate is up to, its counter."""
 
 
 class Connections:
@@ -113,17 +113,19 @@ class Connections:
         if not whole.all():
             records, indices, kinds = gather(records, whole), indices[whole], kinds[whole]
         # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        seen_ns = hidden["time_ns"][indices]
-        fresh = records["time_ns"] >= seen_ns
+        before_ns = hidden["time_ns"][indices]
+        fresh = records["time_ns"] >= before_ns
         if not fresh.all():
             records, indices, kinds = gather(records, fresh), indices[fresh], kinds[fresh]
-            seen_ns = seen_ns[fresh]
+            before_ns = before_ns[fresh]
         # Rates count from what an older connection had at first sight.
-        first = (seen_ns == 0) & (records["born_seen"] == 0)
+        first = (before_ns == 0) & (records["born_seen"] == 0)
         for seen, total in _RATED.values():
             hidden.put(seen, indices[first], records[total][first])
-            moved = indices[hidden[seen][indices] != records[total]]
-            hidden.put("moving", moved, True)
+            moved = hidden[seen][indices] != records[total]
+            begins = np.flatnonzero(moved & ~hidden["moving"][indices])
+            hidden.put("seen_ns", indices[begins], np.maximum(before_ns, records["born_ns"])[begins])
+            hidden.put("moving", indices[moved], True)
         hidden.put("time_ns", indices, records["time_ns"])
         for name in _COPIED[records.dtype]:
             rows.put(name, indices, records[name])
@@ -221,7 +223,7 @@ class Connections:
         """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
         now_ns = self._clock_ns()
         self._store.history.advance(now_ns)
-        self._update_rates((now_ns - self._snapshot_ns) / 1e9)
+        self._update_rates(now_ns)
         self._update_ages(now_ns)
         rows = Rows(self._store.rows.lend(self._store.count))
         cells_us = self._store.history.latest(SPARK_CELLS, self._store.count)
@@ -237,14 +239,20 @@ class Connections:
         self._store.rows.replace("age_ns", now_ns - born_ns)
         self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - born_ns[closed])
 
-    def _update_rates(self, elapsed_s: float) -> None:
+    def _update_rates(self, now_ns: int) -> None:
         rows, hidden = self._store.rows, self._store.hidden
         moving = np.flatnonzero(hidden["moving"][: self._store.count])
+        # Between the times that the counters are of, as scans may be rarer than pictures; the closed's stay.
+        told_ns = np.where(rows["closed"][moving], np.uint64(now_ns), hidden["time_ns"][moving])
+        told = told_ns > hidden["seen_ns"][moving]
+        moving, told_ns = moving[told], told_ns[told]
+        elapsed_s = (told_ns - hidden["seen_ns"][moving]) / 1e9
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
         hidden.put("moving", moving, False)
+        hidden.put("seen_ns", moving, told_ns)
         for rate, (seen, total) in _RATED.items():
             now, before = rows[total][moving], rows[rate][moving]
-            new = (now - hidden[seen][moving]) * 8.0 / max(elapsed_s, 1e-3)
+            new = (now - hidden[seen][moving]) * 8.0 / elapsed_s
             smoothed = before + (new - before) * weight
             smoothed[smoothed < 1] = 0
             rows.put(rate, moving, smoothed)

@@ -29,8 +29,9 @@ HIDDEN = np.dtype(
         ("born_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record
         ("closed_ns", "u8"),
-        ("seen_acked", "u8"),  # byte counters at the previous snapshot
+        ("seen_acked", "u8"),  # byte counters that the rates are up to
         ("seen_received", "u8"),
+        ("seen_ns", "u8"),  # when they were that, if it is moving
     ]
 )
 """What is kept of a row but not shown."""

@@ -237,14 +237,36 @@ def test_directions_of_older_connections_come_from_listeners_and_chosen_ports(be
 def test_rates_count_from_what_was_there_at_first_sight(bench: Bench) -> None:
     bench.connections.ingest(records({"kind": Kind.OWNER, "tgid": 5}))  # tells no counters
     bench.wait(1)
-    bench.connections.settle(entries({"bytes_acked": 10**9, "time_ns": 1}))
+    bench.connections.settle(entries({"bytes_acked": 10**9, "time_ns": bench.now_ns}))
     assert bench.rows()["out_bps"].tolist() == [0]
     for second in range(1, 9):
         bench.wait(1)
-        bench.connections.settle(entries({"bytes_acked": 10**9 + second * 125_000, "time_ns": 1 + second}))
+        told = {"bytes_acked": 10**9 + second * 125_000, "time_ns": bench.now_ns}
+        bench.connections.settle(entries(told))
         (row,) = bench.rows()
     assert row["out_bps"] == pytest.approx(1e6, rel=0.01)
     assert row["in_bps"] == 0
+
+
+def test_rates_are_right_between_scans_and_end_with_the_traffic(bench: Bench) -> None:
+    born = {"born_seen": 1, "born_ns": bench.now_ns, "time_ns": bench.now_ns}
+    bench.connections.ingest(records({"kind": Kind.OPEN, **born}))
+    shown = []
+    for second in range(1, 60):  # silent, then 1 Mbit/s, then silent; told of each fourth second
+        bench.wait(1)
+        if second % 4 == 0:
+            total = 125_000 * min(max(second - 20, 0), 20)
+            bench.connections.settle(entries({"bytes_received": total, **born, "time_ns": bench.now_ns}))
+        shown.append(float(bench.rows()["in_bps"][0]))
+    assert shown[:23] == [0.0] * 23
+    assert shown[23:43] == pytest.approx([1e6] * 20, rel=0.03)
+    assert shown[-1] < 1_000
+    bench.connections.ingest(
+        records({"kind": Kind.CLOSE, "bytes_received": 10**9, **born, "time_ns": bench.now_ns})
+    )
+    at_the_end = bench.rows()["in_bps"][0]
+    bench.wait(4)
+    assert 0 < bench.rows()["in_bps"][0] < 0.05 * at_the_end
 
 
 def test_what_waited_in_the_ring_buffer_during_a_scan_does_not_undo_the_scan(bench: Bench) -> None:
