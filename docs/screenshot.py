@@ -14,6 +14,7 @@ from pathlib import Path
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.collector import Collector
 from tcptop_rtt.query import Filter
+from tcptop_rtt.snapshot import SPARK_S
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.link import Link
@@ -55,7 +56,7 @@ def _server(addresses: tuple[str, str], port: int, name: str) -> str:
 async def _picture(collector: Collector) -> str:
     app = TcptopApp(collector, Filter(), 1.0, unicode=True)
     async with app.run_test(size=(150, 26)) as pilot:
-        await asyncio.sleep(14)
+        await asyncio.sleep(SPARK_S)
         await pilot.press("down", "down")
         await asyncio.sleep(1)
         return app.export_screenshot(title="sudo tcptop-rtt")
