@@ -60,10 +60,10 @@ class History:
         self._old[:, to] = self._old[:, indices]
 
     def add(self, indices: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
-        """Count samples, in microseconds, into the present cell, earlier ones into the cell before it."""
-        values, early = rtt_us.astype(np.float32), time_ns < self._now * CELL_NS
-        for cell, chosen in ((self._now - 1, early), (self._now, ~early)):
-            np.fmax.at(self._cells[cell % CELLS], indices[chosen], values[chosen])
+        """Count samples, in us and in order of time, into the present cell or, early ones, the one before."""
+        values, early = rtt_us.astype(np.float32), int(np.count_nonzero(time_ns < self._now * CELL_NS))
+        for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
+            np.fmax.at(self._cells[cell % CELLS], indices[part], values[part])
 
     def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
         """The last cells of the first rows, oldest first, each of shape (count,) and for good."""
