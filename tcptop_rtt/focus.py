@@ -50,8 +50,8 @@ class FocusLog:
     def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Focus:
         """The log as it is now; the process is left for the caller to fill in."""
         log = np.concatenate([self._past, self._log])
-        counted = self._log if self._samples else self._past
-        p50, p95, p99 = np.percentile(counted["rtt_us"], [50, 95, 99]) if len(counted) else [np.nan] * 3
+        # What is known of before are the highest of their time: no percentile can be had of them.
+        p50, p95, p99 = np.percentile(self._log["rtt_us"], [50, 95, 99]) if self._samples else [np.nan] * 3
         time_s = (log["time_ns"].astype(np.int64) - now_ns) / 1e9
         columns = (time_s, log["rtt_us"].copy(), log["srtt_us"].copy())
         for column in columns:

@@ -184,7 +184,7 @@ class Focus:
     rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
     srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time
     samples: int  # samples seen since the drill-down opened (N is bounded, this is not)
-    p50_us: float  # percentiles over the N samples; nan if there is none
+    p50_us: float  # percentiles over the latest samples since then; nan if there is none
     p95_us: float
     p99_us: float
     lowest_us: int  # over all samples since the drill-down opened; 0: none

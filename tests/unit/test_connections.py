@@ -327,6 +327,7 @@ def test_the_focus_begins_with_what_is_known_and_logs_every_single_sample(bench:
     assert past
     assert past.rtt_us.tolist() == [100]
     assert past.samples == 0
+    assert np.isnan(past.p50_us)  # the past has the highest of each second only
     assert (past.time_s < 0).all()
     bench.connections.ingest(
         records(
