@@ -89,6 +89,8 @@ def _run() -> None:
     pace.EASY_INTERVAL_S /= share
     collector.LONGEST_READ_S /= share
     collector.SCAN_SHARE *= share
+    collector.EASY_SCAN_SHARE *= share
+    collector.EASY_SCAN_S /= share
     attach = Program._attach_hook
 
     def hand_over(program: Program, source: str) -> None:

@@ -20,9 +20,11 @@ from tcptop_rtt.sources.record import Batch, Records
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
 """Between two reads of the source."""
 
-SCAN_SHARE, FOCUS_SCAN_SHARE = 0.005, 0.02
-"""Of one core, at most, for scans: the period stretches with what a scan costs, less so while somebody looks
-closely at one connection, of which much is known from scans only."""
+SCAN_SHARE = 0.02
+"""Of one core, at most, for scans: the period stretches with what a scan costs."""
+EASY_SCAN_SHARE, EASY_SCAN_S = 0.005, 2.0
+"""No more than this as long as scans are so often; unless somebody looks closely at one connection, of which
+much is known from scans only."""
 _CHECK_PERIOD_S = 5.0
 
 
@@ -128,8 +130,9 @@ class Collector:
         if entries is None:
             return
         self._connections.settle(entries)
-        share = SCAN_SHARE if self._focus is None else FOCUS_SCAN_SHARE
-        self._next_scan = now + (time.monotonic() - now) / share
+        cost_s = time.monotonic() - now
+        easy_s = min(cost_s / EASY_SCAN_SHARE, EASY_SCAN_S) if self._focus is None else 0.0
+        self._next_scan = now + max(cost_s / SCAN_SHARE, easy_s)
         if now >= self._next_check:
             self._next_check = now + _CHECK_PERIOD_S
             self._connections.forget(self._source.ended(self._connections.unheld_socks()))
