@@ -124,7 +124,8 @@ class Connections:
             hidden.put(seen, indices[first], records[total][first])
             moved = hidden[seen][indices] != records[total]
             begins = np.flatnonzero(moved & ~hidden["moving"][indices])
-            hidden.put("seen_ns", indices[begins], np.maximum(before_ns, records["born_ns"])[begins])
+            began_ns = np.maximum(before_ns[begins], records["born_ns"][begins])
+            hidden.put("seen_ns", indices[begins], began_ns)
             hidden.put("moving", indices[moved], True)
         hidden.put("time_ns", indices, records["time_ns"])
         for name in _COPIED[records.dtype]:

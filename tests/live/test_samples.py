@@ -73,11 +73,10 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
             assert row["rtt_samples"] == trips
             records = _of(batch.records, port_of(pair[0]))
             assert 8 <= len(records) <= 11  # the first one is of the interval before
-            # By jiffies, which stand still and catch up where the tick comes late, as in an emulated guest.
             apart_jiffies = np.diff(records["interval"].astype(np.int64))
             assert apart_jiffies.min() >= int(watch.probe._control["interval_jiffies"][0])
             apart_ns = np.diff(records["time_ns"].astype(np.int64))
-            assert apart_ns.mean() >= (interval_s - 0.01) * 1e9  # less a jiffy
+            assert apart_ns.min() >= (interval_s - 0.01) * 1e9  # less a jiffy
             assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
 
 
