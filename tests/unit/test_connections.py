@@ -269,6 +269,13 @@ def test_rates_are_right_between_scans_and_end_with_the_traffic(bench: Bench) ->
     assert 0 < bench.rows()["in_bps"][0] < 0.05 * at_the_end
 
 
+def test_the_rate_of_a_connection_whose_opening_was_not_told_counts_from_its_birth(bench: Bench) -> None:
+    born = {"born_seen": 1, "born_ns": bench.now_ns}
+    bench.wait(20)
+    bench.connections.ingest(records({"bytes_acked": 2_500_000, **born, "time_ns": bench.now_ns}))
+    assert bench.rows()["out_bps"].tolist() == pytest.approx([1e6], rel=0.01)
+
+
 def test_what_waited_in_the_ring_buffer_during_a_scan_does_not_undo_the_scan(bench: Bench) -> None:
     bench.connections.settle(entries({"time_ns": 10, "bytes_acked": 500, "srtt_us": 20, "state": 8}))
     bench.look()
