@@ -903,9 +903,8 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
  * socket is not locked here: the interval is checked again after the copy.
  */
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
-						    struct connection *c)
+						    struct meter *m)
 {
-	struct meter *m = meter_of(sk, c);
 	struct control *control;
 	int zero = 0;
 
@@ -951,6 +950,8 @@ BPF_ITER(task_file)
 	struct file *file = ctx->file;
 	struct connection *c;
 	struct task_struct *leader;
+	struct meter *m = NULL;
+	struct rack counted = {}, told = {};
 	struct entry *e;
 	struct sock *sk;
 	int zero = 0;
@@ -973,13 +974,18 @@ BPF_ITER(task_file)
 		if (!c)
 			return 0;
 		fill(&e->record, KIND_ENTRY, sk, c);
-		read_unreported_samples(&e->record, sk, c);
+		m = meter_of(sk, c);
+		counted = m->rack;
+		read_unreported_samples(&e->record, sk, m);
+		told = m->rack;
 		read_details(e, sk);
 	}
 	e->record.tgid = task->tgid;
 	READ_BYTES(leader, task->group_leader);
 	READ_BYTES(e->record.comm, leader->comm);
-	bpf_seq_write(seq, e, sizeof(*e));
+	/* An entry that no longer fits is written anew at the next read, so it has told of nothing yet. */
+	if (bpf_seq_write(seq, e, sizeof(*e)) && m && same_sample(&told, &m->rack))
+		m->rack = counted;
 	return 0;
 }
 

@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -140,6 +140,24 @@ def test_the_stream_tells_of_every_sample_once(record: Callable[..., Recording])
     ]
     # Both have one of the end; only the one who connects has a sample of the handshake.
     assert told == [1 + 5 * 5 + 1, 5 * 5 + 1]
+
+
+def test_a_scan_of_many_sockets_tells_of_every_latest_sample(watch: Watch) -> None:
+    # The kernel shows a socket twice whose entry no longer fits into what one read of the scan returns.
+    with ExitStack() as opened:
+        pairs = []
+        for number in range(400):
+            pairs.append(opened.enter_context(connected()))
+            if number % 7 == 0:  # lest only clients come at the ends of reads
+                opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        lports = {port_of(end) for pair in pairs for end in pair}
+        watch.look()
+        for pair in pairs:
+            round_trip(pair)
+        time.sleep(0.5)  # a delayed ACK brings the servers their samples
+        told = [_rows_of(lports, watch.look())[["lport", "rport", "rtt_samples"]] for _ in range(2)]
+    assert len(told[0]) == 800
+    assert set((told[0]["rtt_samples"] + told[1]["rtt_samples"]).tolist()) == {1}
 
 
 class _TrafficDuringScan(Probe):
