@@ -75,7 +75,11 @@ def releases() -> dict[str, str]:
 
 
 def lines() -> list[str]:
-    """The kernel lines that the lab tests: the oldest that the archive has, and the newest."""
+    """The kernel lines that the lab tests: the oldest that the archive has, and the newest.
+
+    The archive is asked anew: an old list may lack a whole line, which would then go untested unseen.
+    """
+    _ask("apt-get", *_APT, "update")
     every = list(releases())
     return sorted({every[0], every[-1]}, key=_numbers)
 
