@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _IMAGE = re.compile(r"linux-image-((\d+\.\d+)[.\d+a-z-]*-amd64)")
@@ -74,6 +75,7 @@ def releases() -> dict[str, str]:
     return {line: newest[line] for line in sorted(newest, key=_numbers)}
 
 
+@cache
 def lines() -> list[str]:
     """The kernel lines that the lab tests: the oldest that the archive has, and the newest.
 
