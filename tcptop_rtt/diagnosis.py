@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +24,10 @@ QUEUE_US = 10_000
 """Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
 DELAYED_ACK_US = (35_000, 50_000)
 """Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
+BARE_SHARE = 0.2
+"""Bare ACKs per data segment of ours, and per segment of the peer's: below it, ACKs come with data."""
+BARE_COUNT = 10
+"""Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
 STANDING_MS = 500
 STANDING_BYTES = 65_536
 IDLE_SHARE = 0.1
@@ -155,9 +160,9 @@ def _known_min(row: np.void) -> int:
 
 def _delayed_ack(row: np.void) -> Finding | None:
     srtt, lowest = int(row["srtt_us"]), _known_min(row)
-    if not lowest or not row["rtt_samples"] or srtt < QUEUE_FACTOR * lowest:
+    if not lowest or srtt < QUEUE_FACTOR * lowest:
         return None
-    held_us = int(row["rtt_hi_us"]) - lowest
+    held_us = int(row["rtt_hi_us" if row["rtt_samples"] else "last_rtt_us"]) - lowest
     if lowest > DELAYED_ACK_US[0] or not DELAYED_ACK_US[0] <= held_us <= DELAYED_ACK_US[1]:
         return None
     return Finding(
@@ -167,17 +172,53 @@ def _delayed_ack(row: np.void) -> Finding | None:
     )
 
 
-def _queue(row: np.void) -> Finding | None:
+def _has_risen(row: np.void) -> bool:
     srtt, lowest = int(row["srtt_us"]), _known_min(row)
-    if _delayed_ack(row):
-        return None
-    if not lowest or srtt < QUEUE_FACTOR * lowest or srtt - lowest < QUEUE_US:
+    return bool(lowest) and srtt >= QUEUE_FACTOR * lowest and srtt - lowest >= QUEUE_US
+
+
+def _late_answer(row: np.void) -> Finding | None:
+    """A peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
+    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+    segs_in, ours = int(row["segs_in"]), int(row["data_segs_out"])
+    bare = segs_in - int(row["data_segs_in"])
+    with_data = ours >= BARE_COUNT and bare <= BARE_SHARE * min(ours, segs_in)
+    if not with_data or not _has_risen(row) or srtt - lowest > DELAYED_ACK_US[1]:
         return None
     return Finding(
-        "network",
-        f"queueing: RTT is {srtt / lowest:.0f} times its minimum",
-        f"{fmt.rtt(srtt)} now, {fmt.rtt(lowest)} at best: a full buffer on the path, or a busy peer host",
+        "peer",
+        f"takes {fmt.rtt(srtt)} to answer, and its ACKs wait for that",
+        f"{bare} of {segs_in} segments came without data; the path itself is as fast as {fmt.rtt(lowest)}",
     )
+
+
+def _is_local(row: np.void) -> bool:
+    """Whether the peer is this machine, by the addresses."""
+    laddr, raddr = row["laddr"].tobytes(), row["raddr"].tobytes()
+    return laddr == raddr or ipaddress.ip_address(raddr[12:] if row["family"] == 4 else raddr).is_loopback
+
+
+def _queue(row: np.void) -> Finding | None:
+    if not _has_risen(row):
+        return None
+    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+    now, best, times = fmt.rtt(srtt), fmt.rtt(lowest), f"{srtt / lowest:.0f}"
+    if _is_local(row):
+        return Finding(
+            "us",
+            f"this machine lags: RTT is {times} times its minimum",
+            f"{now} now, {best} at best, and no network between: its processors are busy",
+        )
+    return Finding(
+        "network",
+        f"queueing: RTT is {times} times its minimum",
+        f"{now} now, {best} at best: a full buffer on the path, or a busy peer host",
+    )
+
+
+def _high_rtt(row: np.void) -> Finding | None:
+    """One explanation, the most certain one."""
+    return _delayed_ack(row) or _late_answer(row) or _queue(row)
 
 
 def _distance(row: np.void) -> Finding | None:
@@ -198,8 +239,7 @@ _CHECKS: tuple[Callable[[np.void], Finding | None], ...] = (
     _us_not_reading,
     _sndbuf,
     _loss,
-    _delayed_ack,
-    _queue,
+    _high_rtt,
     _distance,
 )
 

@@ -114,10 +114,12 @@ struct entry {
 	u32	last_sent_ms;		/* ago; ~0: never */
 	u32	last_received_ms;
 	u32	last_ack_ms;
+	u32	segs_in;
+	u32	data_segs_in;
+	u32	data_segs_out;
 	char	congestion_control[CA_NAME_LEN];
-	u32	pad;
 };
-_Static_assert(sizeof(struct entry) == 296, "keep ENTRY in sources/record.py in step");
+_Static_assert(sizeof(struct entry) == 304, "keep ENTRY in sources/record.py in step");
 
 /* What tcp_sock keeps of its latest RTT sample. */
 struct rack {
@@ -432,6 +434,13 @@ static __always_inline void read_ages(struct entry *e, struct tcp_sock *tp, u32 
 	e->last_ack_ms = ms_since(now, then);
 }
 
+static __always_inline void read_segments(struct entry *e, struct tcp_sock *tp)
+{
+	READ(e->segs_in, tp->segs_in);
+	READ(e->data_segs_in, tp->data_segs_in);
+	READ(e->data_segs_out, tp->data_segs_out);
+}
+
 /* What only a scan tells. */
 static __always_inline void read_details(struct entry *e, struct sock *sk)
 {
@@ -451,6 +460,7 @@ static __always_inline void read_details(struct entry *e, struct sock *sk)
 	read_queues(e, tp);
 	read_chronograph(e, tp, now);
 	read_ages(e, tp, now);
+	read_segments(e, tp);
 }
 
 static __always_inline void read_samples(struct record *r, const struct meter *m)

@@ -101,6 +101,10 @@ ROW = np.dtype(
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),
         ("last_ack_ms", "u4"),
+        # Segments in total, as tcp_segs_in() and __tcp_transmit_skb() count them.
+        ("segs_in", "u4"),
+        ("data_segs_in", "u4"),  # of them, those that carry data: the others are bare ACKs
+        ("data_segs_out", "u4"),
     ]
 )
 """What is known of a connection."""

@@ -141,6 +141,8 @@ def _volume(row: np.void) -> Block:
         (
             Fact("sent", f"{fmt.size(int(row['bytes_acked']))} acknowledged"),
             Fact("received", fmt.size(int(row["bytes_received"]))),
+            Fact("data segs", f"{row['data_segs_out']:,} out, {row['data_segs_in']:,} in"),
+            Fact("bare ACKs", f"{int(row['segs_in']) - int(row['data_segs_in']):,} in"),
             Fact("out, now", _rate(float(row["out_bps"]))),
             Fact("in, now", _rate(float(row["in_bps"]))),
             Fact("delivery", _rate(float(row["delivery_rate_bps"]))),

@@ -102,8 +102,10 @@ ENTRY = np.dtype(
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),
         ("last_ack_ms", "u4"),
+        ("segs_in", "u4"),
+        ("data_segs_in", "u4"),
+        ("data_segs_out", "u4"),
         ("congestion_control", "S16"),
-        ("entry_pad", "u4"),
     ]
 )
 """What a scan tells of each descriptor: a record and more."""
@@ -111,7 +113,7 @@ ENTRY = np.dtype(
 CONTROL = np.dtype([("interval_jiffies", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (192, 296, 24):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (192, 304, 24):
     raise AssertionError("record.py and probe.bpf.c differ")
 
 

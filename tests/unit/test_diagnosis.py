@@ -11,6 +11,13 @@ from tcptop_rtt.diagnosis import diagnose, shares
 from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
 from tests.unit.rows import row, rows_of
 
+RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
+ANSWERING = {"segs_in": 106, "data_segs_in": 100, "data_segs_out": 100}
+
+LOOPBACK = {"laddr": "127.0.0.1", "raddr": "127.0.0.2"}
+OWN_ADDRESS = {"laddr": "192.0.2.1", "raddr": "192.0.2.1"}
+LOOPBACK_V6 = {"family": 6, "laddr": "::", "raddr": "::1"}
+
 
 def one(**fields: Any) -> np.void:
     healthy = {"srtt_us": 20_000, "min_rtt_us": 19_000, "bytes_acked": 10_000_000, "busy_us": 4_000_000}
@@ -47,6 +54,20 @@ def one(**fields: Any) -> np.void:
             "peer",
             "delays its ACKs: some come 43.0ms late",
         ),
+        (
+            {"srtt_us": 40_000, "min_rtt_us": 20, "rtt_samples": 0, "last_rtt_us": 43_000},
+            "peer",
+            "delays its ACKs: some come 43.0ms late",
+        ),
+        (RISEN | ANSWERING, "peer", "takes 30.0ms to answer, and its ACKs wait for that"),
+        (RISEN | ANSWERING | LOOPBACK, "peer", "takes 30.0ms to answer"),
+        (RISEN | ANSWERING | {"data_segs_in": 85}, "network", "queueing"),  # too many bare ACKs
+        (RISEN | ANSWERING | {"segs_in": 5000, "data_segs_in": 4950}, "network", "queueing"),  # it downloads
+        (RISEN | ANSWERING | {"data_segs_out": 9}, "network", "queueing"),  # too few to tell
+        (RISEN | ANSWERING | {"srtt_us": 60_000}, "network", "queueing"),  # no ACK waits for so long
+        (RISEN | LOOPBACK, "us", "this machine lags: RTT is 150 times its minimum"),
+        (RISEN | OWN_ADDRESS, "us", "this machine lags"),
+        (RISEN | LOOPBACK_V6, "us", "this machine lags"),
         ({"srtt_us": 200_000, "min_rtt_us": 180_000}, "network", "long path: even the lowest RTT is 180ms"),
         ({"busy_us": 100_000}, "nobody", "waiting for the applications"),
     ],
