@@ -37,6 +37,15 @@ print(values[names.index("ActiveOpens")], values[names.index("PassiveOpens")], f
 _IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 
 
+def _least_mib(pid: int, seconds: float) -> float:
+    """What it does not go below in that time: above it, memory goes up and down with what each refresh needs."""
+    end, least = time.monotonic() + seconds, resident_mib(pid)
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        least = min(least, resident_mib(pid))
+    return least
+
+
 def measure() -> list[Result]:
     """Connections reported, of those that the kernel counted; memory after and before."""
     command = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1"]
@@ -62,9 +71,10 @@ def measure() -> list[Result]:
             assert traffic.stdout
             netns = int(traffic.stdout.readline())
             time.sleep(SECONDS / 3)
-            early_mib = resident_mib(process.pid)
+            early_mib = _least_mib(process.pid, SECONDS / 3)
+            late_mib = _least_mib(process.pid, SECONDS / 3)
             opened, accepted = map(int, traffic.stdout.readline().split())
-        late_mib, share = resident_mib(process.pid), 100 * cpu_s(process.pid) / SECONDS
+        share = 100 * cpu_s(process.pid) / SECONDS
         time.sleep(2)
         process.terminate()
         counter.join()
@@ -78,6 +88,11 @@ def measure() -> list[Result]:
             for side, number in missed.items()
         ),
         Result("records lost", end["lost"], at_most=0),
-        Result("memory at the end / after a third", late_mib / early_mib, at_most=1.05),
-        Result("processor time", share, "% of a core", detail=f"{late_mib:.0f} MiB resident"),
+        Result(
+            "memory in the last third / in the second",
+            late_mib / early_mib,
+            at_most=1.05,
+            detail=f"the least each: {late_mib:.0f} MiB, {early_mib:.0f} MiB",
+        ),
+        Result("processor time", share, "% of a core"),
     ]
