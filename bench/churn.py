@@ -38,7 +38,7 @@ _IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"
 
 
 def _least_mib(pid: int, seconds: float) -> float:
-    """What it does not go below in that time: above it, memory goes up and down with what each refresh needs."""
+    """What it never goes below in that time; above, memory goes up and down with what refreshes need."""
     end, least = time.monotonic() + seconds, resident_mib(pid)
     while time.monotonic() < end:
         time.sleep(0.5)
