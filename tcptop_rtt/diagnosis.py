@@ -207,7 +207,7 @@ def _queue(row: np.void) -> Finding | None:
         return Finding(
             "us",
             f"this machine lags: RTT is {times} times its minimum",
-            f"{now} now, {best} at best, and no network between: its processors are busy",
+            f"{now} now, {best} at best, and no network between: busy processors, most likely",
         )
     return Finding(
         "network",

@@ -57,9 +57,11 @@ def _slow_answers(server: socket.socket) -> Iterator[None]:
 
     thread = threading.Thread(target=answer)
     thread.start()
-    yield
-    server.shutdown(socket.SHUT_RD)
-    thread.join()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RD)
+        thread.join()
 
 
 def _ask(pair: Pair) -> None:
