@@ -183,7 +183,7 @@ def _late_answer(row: np.void) -> Finding | None:
     segs_in, ours = int(row["segs_in"]), int(row["data_segs_out"])
     bare = segs_in - int(row["data_segs_in"])
     with_data = ours >= BARE_COUNT and bare <= BARE_SHARE * min(ours, segs_in)
-    if not with_data or not _has_risen(row) or srtt - lowest > DELAYED_ACK_US[1]:
+    if not with_data or srtt - lowest > DELAYED_ACK_US[1]:
         return None
     return Finding(
         "peer",
@@ -198,9 +198,7 @@ def _is_local(row: np.void) -> bool:
     return laddr == raddr or ipaddress.ip_address(raddr[12:] if row["family"] == 4 else raddr).is_loopback
 
 
-def _queue(row: np.void) -> Finding | None:
-    if not _has_risen(row):
-        return None
+def _queue(row: np.void) -> Finding:
     srtt, lowest = int(row["srtt_us"]), _known_min(row)
     now, best, times = fmt.rtt(srtt), fmt.rtt(lowest), f"{srtt / lowest:.0f}"
     if _is_local(row):
@@ -218,7 +216,10 @@ def _queue(row: np.void) -> Finding | None:
 
 def _high_rtt(row: np.void) -> Finding | None:
     """One explanation, the most certain one."""
-    return _delayed_ack(row) or _late_answer(row) or _queue(row)
+    delayed = _delayed_ack(row)
+    if delayed or not _has_risen(row):
+        return delayed
+    return _late_answer(row) or _queue(row)
 
 
 def _distance(row: np.void) -> Finding | None:
