@@ -77,6 +77,13 @@ class Link:
             [*_inside(end), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
+    def start(self, end: subprocess.Popen[bytes], script: str) -> subprocess.Popen[str]:
+        """Start Python there, and wait until the script has printed that it is ready."""
+        process = self.run(end, sys.executable, "-c", script)
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        return process
+
     def cut(self) -> None:
         """Drop every packet from now on."""
         self._wire.send_signal(signal.SIGUSR1)

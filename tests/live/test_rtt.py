@@ -115,9 +115,7 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     link: Link, record: Callable[..., Recording]
 ) -> None:
     recording = record("--interval", "0.5", "-6")
-    server = link.run(link.b, sys.executable, "-c", _SEND_SLOWLY)
-    assert server.stdout
-    server.stdout.readline()
+    server = link.start(link.b, _SEND_SLOWLY)
     client = link.run(link.a, sys.executable, "-c", _RECEIVE)
     assert client.wait(30) == 0
     assert server.wait(30) == 0

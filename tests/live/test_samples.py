@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -209,12 +208,8 @@ def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:
             # No timeout may cut the spike short: an ACK of a segment sent twice is no sample.
             route = "route replace 10.199.0.0/24 dev wire rto_min 5s"
             assert link.run(end, "ip", *route.split()).wait(10) == 0
-        server = link.run(link.b, sys.executable, "-c", _ECHO)
-        assert server.stdout
-        server.stdout.readline()
-        client = link.run(link.a, sys.executable, "-c", _TALK)
-        assert client.stdout
-        client.stdout.readline()
+        server = link.start(link.b, _ECHO)
+        client = link.start(link.a, _TALK)
         time.sleep(0.5)
         watch.look()
         time.sleep(0.3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from tests.live.conftest import Watch
@@ -43,12 +42,8 @@ def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[s
 
 def test_a_cut_link_shows_as_stalled_and_a_mended_one_as_well_again(watch: Watch) -> None:
     with Link(delay_ms=5) as link:
-        server = link.run(link.b, sys.executable, "-c", _ECHO)
-        assert server.stdout
-        server.stdout.readline()
-        client = link.run(link.a, sys.executable, "-c", _TALK)
-        assert client.stdout
-        client.stdout.readline()
+        server = link.start(link.b, _ECHO)
+        client = link.start(link.a, _TALK)
         healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=10)
         assert 10_000 <= healthy["srtt_us"] <= 20_000
         link.cut()

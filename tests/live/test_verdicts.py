@@ -96,9 +96,7 @@ def test_a_process_that_answers_late_is_blamed_not_the_network(watch: Watch) -> 
 
 def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_nothing(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
-        taker = link.run(link.b, sys.executable, "-c", _TAKE)
-        assert taker.stdout
-        taker.stdout.readline()
+        taker = link.start(link.b, _TAKE)
         sender = link.run(link.a, sys.executable, "-c", _SEND)
         try:
             verdict = _verdict_of_a_stalled_path(watch, link, sender.pid)
