@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-from tcptop_rtt import __version__
+from tcptop_rtt import __version__, environment
 from tcptop_rtt.errors import TcptopError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Output(Protocol):
 
 def main() -> int:
     """Run; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
+    environment.clean()
     options = _parse()
     try:
         return _run(options)

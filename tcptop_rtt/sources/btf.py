@@ -175,9 +175,22 @@ def kernel_source() -> Iterator[None]:
         before = os.environ.get("BCC_KERNEL_SOURCE")
         os.environ["BCC_KERNEL_SOURCE"] = directory
         try:
-            yield
+            with _working_in(Path(directory, "include")):
+                yield
         finally:
             if before is None:
                 del os.environ["BCC_KERNEL_SOURCE"]
             else:
                 os.environ["BCC_KERNEL_SOURCE"] = before
+
+
+@contextmanager
+def _working_in(directory: Path) -> Iterator[None]:
+    """bcc looks for every header in the working directory first, which anybody may have written to."""
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long for a name, or gone
+    try:
+        os.chdir(directory)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)

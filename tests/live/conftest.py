@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from tcptop_rtt.connections import Connections
 from tcptop_rtt.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
+from tests.live.program import PROGRAM
 
 Line = dict[str, Any]
 START_S = 30.0
@@ -28,7 +28,7 @@ class Recording:
 
     def __init__(self, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tcptop_rtt", "--json", *options],
+            [PROGRAM, "--json", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -22,8 +22,8 @@ import pytest
 
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
+from tests.live.program import PROGRAM
 
-PROGRAM = (sys.executable, "-m", "tcptop_rtt")
 START_S = 30.0
 END_S = 5.0
 NO_PORT = "1"
@@ -54,7 +54,7 @@ _NEVER_ZERO = "pid lport rport srtt_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_u
 def _run(*arguments: str, before: tuple[str, ...] = (), **keywords: Any) -> subprocess.CompletedProcess[str]:
     """The program until its end; ``before`` is a command that starts it."""
     return subprocess.run(
-        [*before, *PROGRAM, *arguments],
+        [*before, PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -275,7 +275,7 @@ def becomes(condition: Callable[[], bool], timeout_s: float = END_S) -> bool:
 @contextlib.contextmanager
 def _started(*options: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [*PROGRAM, *options],
+        [PROGRAM, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -521,7 +521,7 @@ def test_a_process_name_brings_no_control_character_to_the_output() -> None:
     ("environment", "name"),
     [
         ({"LANG": "C"}, "grün"),
-        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "gr?n"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "grün"),
         ({"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "TERM": "vt100"}, "grün"),
         ({"LC_ALL": "C.UTF-8", "TERM": "dumb", "FORCE_COLOR": "1"}, "grün"),
     ],
@@ -531,7 +531,7 @@ def test_tables_are_plain_text_in_every_environment(environment: dict[str, str],
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))}
     with _holder("grün".encode()) as (pid, _):
         ended = subprocess.run(
-            [*PROGRAM, "--count", "1", "--pid", str(pid)],
+            [PROGRAM, "--count", "1", "--pid", str(pid)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=START_S,

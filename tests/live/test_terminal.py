@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.live.program import PROGRAM
 from tests.live.test_cli import END_S, START_S, becomes, kernel_objects, remaining
 
 WIDE, NARROW = (160, 48), (80, 24)
@@ -139,7 +140,7 @@ class Terminal:
 
     def start(self, arguments: str = "") -> int:
         """Type the command; its PID once the table is there."""
-        self.type(f"{sys.executable} -m tcptop_rtt {arguments}; echo code=$?; stty -a\n")
+        self.type(f"{PROGRAM} {arguments}; echo code=$?; stty -a\n")
         self.wait_for("PROCESS", timeout_s=START_S)
         return self.child
 
@@ -420,7 +421,7 @@ def test_a_signal_restores_the_terminal(terminals: Terminals, number: signal.Sig
 )
 def test_it_ends_with_its_terminal(terminals: Terminals, arguments: str) -> None:
     terminal = terminals()
-    terminal.type(f"{sys.executable} -m tcptop_rtt {arguments}\n")
+    terminal.type(f"{PROGRAM} {arguments}\n")
     terminal.wait_for("header" if "--json" in arguments else "PROCESS", timeout_s=START_S)
     pid = terminal.child
     objects = kernel_objects(pid)
@@ -472,7 +473,7 @@ def test_no_color_means_no_colour(terminals: Terminals) -> None:
 @pytest.mark.parametrize("redirection", ["</dev/null", "2>/dev/null"])
 def test_without_keys_or_a_screen_it_writes_tables(terminals: Terminals, redirection: str) -> None:
     terminal = terminals()
-    terminal.type(f"{sys.executable} -m tcptop_rtt {redirection}; echo code=$?; stty -a\n")
+    terminal.type(f"{PROGRAM} {redirection}; echo code=$?; stty -a\n")
     terminal.wait_for("samples/s", timeout_s=START_S)
     assert terminal.state("alternate_on") == ["0"]
     terminal.press("C-c")

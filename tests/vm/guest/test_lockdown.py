@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.live.program import PROGRAM
+
 
 def _run(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tcptop_rtt", "--json", "--count", "1", *options]
+    command = [PROGRAM, "--json", "--count", "1", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.live.conftest import Line, Recording
+from tests.live.program import PROGRAM
 
 # The user whose checkout it is, so that the files can be read; not root in any case.
 USER = Path(__file__).stat().st_uid or 65534
@@ -82,7 +83,7 @@ def test_two_capabilities_show_every_users_connections() -> None:
         directory.chmod(directory.stat().st_mode | 0o055)  # this guest's only: nothing of it stays
     with _container() as (inside, knows):
         ended = subprocess.run(
-            [*as_user, sys.executable, "-m", "tcptop_rtt", "--json", "--count", "1"],
+            [*as_user, PROGRAM, "--json", "--count", "1"],
             capture_output=True,
             text=True,
             check=False,

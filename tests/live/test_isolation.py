@@ -1,0 +1,161 @@
+"""Nothing that others have written, or that the environment names, is compiled, imported or run as root."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.program import PROGRAM
+
+LIMIT_S = 60.0
+_USED = "#error of another user\n"
+_SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+
+
+def _table(cwd: Path | str, *before: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One table of the program, started from this directory with these further variables."""
+    return subprocess.run(
+        [*before, PROGRAM, "--count", "1"],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "TERM": "dumb", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def _check(ended: subprocess.CompletedProcess[str]) -> None:
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert " connections " in ended.stdout
+
+
+def _looked_for(directory: Path, **environment: str) -> tuple[set[str], str]:
+    """The headers that are looked for anywhere, and all that the kernel was asked for."""
+    trace = directory.parent / f"{directory.name}.strace"
+    calls = "trace=openat,open,stat,newfstatat,statx,access,faccessat,faccessat2,readlink"
+    _check(_table(directory, "strace", "-f", "-o", str(trace), "-e", calls, **environment))
+    text = trace.read_text(errors="replace")
+    return set(re.findall(r'"([^"]+\.h)"', text)), text
+
+
+def test_no_header_of_the_working_directory_or_of_an_include_path_is_compiled(tmp_path: Path) -> None:
+    work, home, path = (tmp_path / name for name in ("work", "home", "path"))
+    for directory in (work, home, path):
+        directory.mkdir()
+    environment = {
+        "HOME": str(home),
+        "ARCH": "x86",
+        **{name: str(path) for name in ("CPATH", "C_INCLUDE_PATH", "BCC_KERNEL_SOURCE", "TMPDIR")},
+    }
+    headers, _ = _looked_for(work)
+    # The longest ends of each path are names that an #include may have had.
+    ends = {"/".join(Path(header).parts[-length:]) for header in headers for length in (1, 2, 3)}
+    names = {end.lstrip("/") for end in ends}
+    assert {"linux/types.h", "bcc/bpf.h", "uapi/linux/ptrace.h", "asm/page.h"} <= names
+    folders = (
+        "",
+        "include",
+        "include/uapi",
+        "include/generated",
+        "arch/x86/include",
+        "arch/x86/include/uapi",
+    )
+    for root in (work, home, path):
+        for name in names:
+            for folder in folders:
+                planted = root / folder / name
+                planted.parent.mkdir(parents=True, exist_ok=True)
+                planted.write_text(_USED)
+    _check(_table(work, **environment))
+    _, asked = _looked_for(work, **environment)
+    for root in (work, home, path):
+        assert not re.search(rf'"{re.escape(str(root))}/[^"]', asked)
+
+
+@pytest.mark.parametrize(
+    "variable", ["PYTHONPATH", "PYTHONUSERBASE", "HOME", "PYTHONSTARTUP", "PYTHONHOME", "working directory"]
+)
+def test_no_python_of_the_invoker_runs(variable: str, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    mark = f"open({str(ran)!r}, 'a').write(__name__)\n"
+    site = tmp_path if variable in ("PYTHONPATH", "working directory") else tmp_path / _SITE
+    if variable == "HOME":
+        site = tmp_path / ".local" / _SITE
+    site.mkdir(parents=True, exist_ok=True)
+    for module in ("sitecustomize", "usercustomize", "bcc", "numpy", "textual", "tcptop_rtt", "json"):
+        (site / f"{module}.py").write_text(mark)
+    (site / "any.pth").write_text(f"import sys; {mark}")
+    environment = {}
+    if variable == "PYTHONSTARTUP":
+        environment[variable] = str(site / "bcc.py")
+    elif variable != "working directory":
+        environment[variable] = str(tmp_path)
+    _check(_table(tmp_path, **environment))
+    assert not ran.exists()
+
+
+def test_no_file_of_the_environments_choice_is_written(tmp_path: Path) -> None:
+    environment = {name: str(tmp_path / name) for name in ("TEXTUAL_LOG", "TEXTUAL_SCREENSHOT_LOCATION")}
+    for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PYTHONPYCACHEPREFIX"):
+        environment[name] = str(tmp_path)
+    environment |= {
+        "TEXTUAL_DRIVER": "no.such:driver",
+        "TEXTUAL": "debug,devtools",
+        "TEXTUAL_SCREENSHOT": "1",
+    }
+    environment["TERM"] = "xterm-256color"
+    script = f"exec timeout --signal=INT 4 {PROGRAM}"
+    ended = subprocess.run(
+        ["script", "--quiet", "--return", "--command", script, "/dev/null"],
+        env={"PATH": os.environ["PATH"], **environment},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert b"PROCESS" in ended.stdout, ended
+    assert list(tmp_path.iterdir()) == []
+
+
+def _kernel_tree(place: Path) -> None:
+    for name in (
+        "Makefile",
+        "Kconfig",
+        "include/linux/kconfig.h",
+        "include/linux/types.h",
+        "arch/x86/Makefile",
+    ):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(_USED)
+
+
+def test_it_starts_in_a_kernel_source_tree(tmp_path: Path) -> None:
+    _kernel_tree(tmp_path)
+    for directory in (tmp_path, tmp_path / "include", tmp_path / "include/linux"):
+        _check(_table(directory))
+
+
+@pytest.mark.parametrize("directory", ["/usr/include", "/proc/self", "/"])
+def test_it_starts_in_a_directory_of_the_system(directory: str) -> None:
+    _check(_table(directory))
+
+
+def test_it_starts_in_a_deleted_directory(tmp_path: Path) -> None:
+    _check(_table(tmp_path, "sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"))
+
+
+def test_it_starts_in_a_directory_whose_path_is_too_long(tmp_path: Path) -> None:
+    deeper = 'i=0; while [ $i -lt 25 ]; do mkdir "$0" && cd -P "$0" || exit; i=$((i + 1)); done; exec "$@"'
+    deeper = deeper.replace('cd -P "$0"', 'cd "./$0"')
+    ended = _table(tmp_path, "bash", "-c", deeper, "d" * 250)
+    _check(ended)
+    shutil.rmtree(tmp_path / ("d" * 250))
