@@ -14,8 +14,6 @@ import math
 import statistics
 import time
 
-from bcc import BPF
-
 from bench.bpf import Account, bpf_stats, programs
 from bench.results import Result
 from bench.switched import GAP_S, switched
@@ -24,7 +22,7 @@ from bench.traffic import PingPong, dashboard
 WINDOW_S, WINDOWS = 1.5, 9
 TURNS, PHASE_S = 180, 0.4
 
-_EMPTY = "int empty(void *ctx) { return 0; }"
+_EMPTY = b"int empty(void *ctx) { return 0; }"
 
 
 def _rate(steps: list[tuple[float, int]], begin: float, end: float) -> float:
@@ -68,11 +66,10 @@ def speed_ratio(traffic: PingPong, connections: int) -> Result:
 
 def time_ratio(traffic: PingPong) -> Result:
     """Time per segment of all programs that run for each segment, as a multiple of an empty program's."""
-    from tcptop_rtt.sources.btf import kernel_source
+    from tcptop_rtt.sources.compiler import compile_program
 
     others = programs().keys()
-    with kernel_source():
-        module = BPF(text=_EMPTY)
+    module = compile_program(_EMPTY)
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     looks: list[dict[int, Account]] = []
     with dashboard("--source", "tcp_probe"), bpf_stats(), traffic.running(8, WINDOWS * WINDOW_S):

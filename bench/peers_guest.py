@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bcc import BPF
-
 from bench.bpf import Account, bpf_stats, programs
 from bench.traffic import PingPong, resident_mib
 from tests.live.pairs import connected, talking
@@ -140,12 +138,11 @@ def measure(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[s
 
 def measure_empty(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[str, Any]:
     """The row of a program that does nothing: what its way of attaching costs by itself."""
-    from tcptop_rtt.sources.btf import kernel_source
+    from tcptop_rtt.sources.compiler import compile_program
 
     others = programs()
     without = _trip_ns(traffic, seconds, rounds)
-    with kernel_source():
-        module = BPF(text=_EMPTY[name])
+    module = compile_program(_EMPTY[name])
     if "tracepoint" in name:
         module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     elif "kprobe" in name:

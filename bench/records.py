@@ -6,12 +6,10 @@ import os
 import time
 from typing import Any
 
-from bcc import BPF
-
 from bench.results import Result
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.snapshot import Health
-from tcptop_rtt.sources.btf import kernel_source
+from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.record import RECORD, Kind
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
@@ -21,8 +19,7 @@ OFFERED_PER_S = 100_000
 CONNECTIONS = 10_000
 
 # A record per system call of this process, as the hook makes them: samples of one connection and interval.
-_PROGRAM = """
-#include <kernel_types.h>
+_PROGRAM = b"""
 struct record {
 	u64	id;
 	u64	sock;
@@ -86,8 +83,7 @@ def measure() -> list[Result]:
         f"-DKIND={int(Kind.SEGMENT)}",
         f"-DSIZE={RECORD.itemsize}",
     ]
-    with kernel_source():
-        module = BPF(text=_PROGRAM, cflags=flags)
+    module = compile_program(_PROGRAM, *flags)
     module.attach_raw_tracepoint(b"sys_enter", b"on_enter")
     table = module[b"records"]
     latest: dict[int, bytes] = {}

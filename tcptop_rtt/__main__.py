@@ -1,7 +1,12 @@
-"""``python -m tcptop_rtt``."""
+"""The command, and ``python -m tcptop_rtt``."""
 
+import signal
 import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # in an import it would come out as a traceback
 
 from tcptop_rtt.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,12 +2,12 @@
 /*
  * Watches every TCP socket of the machine and reports its round-trip time.
  *
- * This is bcc's dialect of BPF C. The kernel's own types are in
- * kernel_types.h, which sources/btf.py writes from the running kernel's BTF.
- * bcc turns a plain "p->field" into a checked read in the function that
- * received p, so fields of the kernel's structures are read in helpers only.
+ * This is bcc's dialect of BPF C. What is read of the kernel's structures is
+ * in the table of sources/kernel_types.py, which puts their definitions, made
+ * from the running kernel's BTF, before this text. bcc turns a plain
+ * "p->field" into a checked read in the function that received p, so fields
+ * of the kernel's structures are read in helpers only.
  */
-#include <kernel_types.h>
 
 #define AF_INET			2
 #define AF_INET6		10
@@ -18,18 +18,31 @@
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
+/* A field that this kernel lacks is of type struct missing, and reads as 0. */
+#define IS_MISSING(src) \
+	_Generic(&(src), struct missing *: 1, const struct missing *: 1, default: 0)
+#define OR_ZERO(src, value) \
+	_Generic(&(src), struct missing *: 0, const struct missing *: 0, default: (value))
+
 /*
  * All programs are told the types of what they get, so that the verifier
  * allows plain loads, which cost a fortieth of a checked read. They are
  * volatile, as it refuses those that the compiler has merged over two fields.
  */
 #ifdef CHECKED_READS
-#define READ(dst, src)		READ_BYTES(dst, src)
+#define READ(dst, src) do {						\
+	typeof(OR_ZERO(src, src)) __value = 0;				\
+	READ_BYTES(__value, src);					\
+	(dst) = __value;						\
+} while (0)
 #else
-#define READ(dst, src)		((dst) = *(const volatile typeof(src) *)&(src))
+#define READ(dst, src)	((dst) = OR_ZERO(src, *(const volatile typeof(src) *)&(src)))
 #endif
 /* Arrays, and what lies behind a pointer without a type. */
-#define READ_BYTES(dst, src)	bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src))
+#define READ_BYTES(dst, src) do {					\
+	if (!IS_MISSING(src))						\
+		bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src)); \
+} while (0)
 
 /* What a record is about; mirrored by Kind in sources/record.py. */
 enum kind {
@@ -183,7 +196,7 @@ static __always_inline struct sock *as_tcp(struct sock *sk)
 #ifdef CHECKED_READS
 	u16 family, protocol;
 
-	READ(family, sk->__sk_common.skc_family);
+	READ(family, sk->skc_family);
 	READ(protocol, sk->sk_protocol);
 	if (protocol != IPPROTO_TCP || (family != AF_INET && family != AF_INET6))
 		return NULL;
@@ -213,7 +226,7 @@ static __always_inline bool locked_by_current(struct sock *sk)
 {
 	int owned;
 
-	READ(owned, sk->sk_lock.owned);
+	READ(owned, sk->sk_lock_owned);
 	return owned;
 }
 
@@ -261,22 +274,22 @@ static __always_inline void read_endpoints(struct record *r, struct sock *sk)
 	u16 family, dport;
 	u32 v4;
 
-	READ(family, sk->__sk_common.skc_family);
-	READ(r->lport, sk->__sk_common.skc_num);
-	READ(dport, sk->__sk_common.skc_dport);
+	READ(family, sk->skc_family);
+	READ(r->lport, sk->skc_num);
+	READ(dport, sk->skc_dport);
 	r->rport = bpf_ntohs(dport);
 	r->family = 6;
 	if (family == AF_INET6) {
-		READ_BYTES(r->laddr, sk->__sk_common.skc_v6_rcv_saddr);
-		READ_BYTES(r->raddr, sk->__sk_common.skc_v6_daddr);
+		READ_BYTES(r->laddr, sk->skc_v6_rcv_saddr);
+		READ_BYTES(r->raddr, sk->skc_v6_daddr);
 		if (is_v4_mapped(r->raddr))
 			r->family = 4;
 		return;
 	}
 	r->family = 4;
-	READ(v4, sk->__sk_common.skc_rcv_saddr);
+	READ(v4, sk->skc_rcv_saddr);
 	map_v4(r->laddr, v4);
-	READ(v4, sk->__sk_common.skc_daddr);
+	READ(v4, sk->skc_daddr);
 	map_v4(r->raddr, v4);
 }
 
@@ -284,12 +297,12 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 {
 	struct inet_bind_bucket *bucket;
 	struct net *net;
-	signed char reuse = 0;
+	s8 reuse = 0;
 
-	READ(net, sk->__sk_common.skc_net.net);
-	READ(r->netns, net->ns.inum);
-	READ(r->uid, sk->sk_uid.val);
-	READ(r->state, sk->__sk_common.skc_state);
+	READ(net, sk->skc_net);
+	READ(r->netns, net->inum);
+	READ(r->uid, sk->sk_uid);
+	READ(r->state, sk->skc_state);
 	/* __inet_hash_connect() marks the ports it picked with -1. */
 	READ(bucket, ((struct inet_connection_sock *)sk)->icsk_bind_hash);
 	if (bucket)
@@ -305,7 +318,7 @@ static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
 	r->srtt_us = value >> 3;
 	READ(value, tp->mdev_us);
 	r->rttvar_us = value >> 2;
-	READ(r->min_rtt_us, tp->rtt_min.s[0].v);
+	READ(r->min_rtt_us, tp->min_rtt_us);
 }
 
 static __always_inline void read_counters(struct record *r, struct tcp_sock *tp)
@@ -333,25 +346,13 @@ static __always_inline u64 jiffies_to_us(u32 jiffies)
 	return (u64)jiffies * TICK_NS / 1000;
 }
 
-#ifdef CHECKED_READS
-struct tcp_sock_copy {
-	u8	bytes[sizeof(struct tcp_sock)];
-};
-BPF_PERCPU_ARRAY(copies, struct tcp_sock_copy, 1);
-#endif
-
-/* It is a bit field in most kernels, which has no address that could be read from. */
+/* A bit field in most kernels: what its byte holds besides is cut off. */
 static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
 {
-#ifdef CHECKED_READS
-	int zero = 0;
-	struct tcp_sock_copy *copy = copies.lookup(&zero);
+	u8 bits;
 
-	if (!copy || bpf_probe_read_kernel(copy, sizeof(*copy), tp))
-		return 0;
-	tp = (const void *)copy;
-#endif
-	return tp->chrono_type;
+	READ(bits, tp->chrono_type);
+	return bits >> chrono_type_SHIFT & chrono_type_MASK;
 }
 
 /* How tcp_get_info_chrono_stats() counts: the running period too. */
@@ -360,9 +361,9 @@ static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *t
 	u32 type = chrono_type_of(tp), start, busy, rwnd, sndbuf;
 
 	READ(start, tp->chrono_start);
-	READ(busy, tp->chrono_stat[0]);
-	READ(rwnd, tp->chrono_stat[1]);
-	READ(sndbuf, tp->chrono_stat[2]);
+	READ(busy, tp->chrono_busy);
+	READ(rwnd, tp->chrono_rwnd_limited);
+	READ(sndbuf, tp->chrono_sndbuf_limited);
 	/* enum tcp_chrono */
 	if (type == 1)
 		busy += now - start;
@@ -428,7 +429,7 @@ static __always_inline void read_ages(struct entry *e, struct tcp_sock *tp, u32 
 
 	READ(then, tp->lsndtime);
 	e->last_sent_ms = ms_since(now, then);
-	READ(then, ((struct inet_connection_sock *)tp)->icsk_ack.lrcvtime);
+	READ(then, ((struct inet_connection_sock *)tp)->lrcvtime);
 	e->last_received_ms = ms_since(now, then);
 	READ(then, tp->rcv_tstamp);
 	e->last_ack_ms = ms_since(now, then);
@@ -449,7 +450,7 @@ static __always_inline void read_details(struct entry *e, struct sock *sk)
 	const struct tcp_congestion_ops *ops;
 	u32 now = bpf_jiffies64(), value;
 
-	READ(value, tp->rcv_rtt_est.rtt_us);
+	READ(value, tp->rcv_rtt_us);
 	e->rcv_rtt_us = value >> 3;
 	READ(value, icsk->icsk_rto);
 	e->rto_us = jiffies_to_us(value);
@@ -533,9 +534,9 @@ static __always_inline struct rack latest_sample(struct sock *sk)
 	const struct tcp_sock *tp = (const void *)sk;
 	struct rack rack;
 
-	READ(rack.mstamp, tp->rack.mstamp);
-	READ(rack.rtt_us, tp->rack.rtt_us);
-	READ(rack.end_seq, tp->rack.end_seq);
+	READ(rack.mstamp, tp->rack_mstamp);
+	READ(rack.rtt_us, tp->rack_rtt_us);
+	READ(rack.end_seq, tp->rack_end_seq);
 	return rack;
 }
 
@@ -972,7 +973,7 @@ BPF_ITER(task_file)
 	sk = tcp_socket(file);
 	if (!sk)
 		return 0;
-	READ(state, sk->__sk_common.skc_state);
+	READ(state, sk->skc_state);
 	e = scratch.lookup(&zero);
 	if (!e || state == BPF_TCP_CLOSE)
 		return 0;

@@ -1,20 +1,16 @@
-"""The kernel's own types for the compiler, from its BTF: no kernel headers are needed.
+"""The running kernel's own type information (BTF), as far as it is asked for: where a member is.
 
-libbpf, which bcc's library brings along, writes the C definitions of the structures that the
-probe uses. bcc includes a handful of kernel headers by itself, so they are stood in for by a small
-private tree that only lives while the probe is compiled.
+libbpf, which bcc's library brings along, finds and checks the types; its ``struct btf_type`` is read here.
+The layout is that of include/uapi/linux/btf.h.
 """
 
 from __future__ import annotations
 
 import ctypes
-import itertools
-import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from bcc import libbcc
 
@@ -22,175 +18,149 @@ from tcptop_rtt.errors import TcptopError
 
 BTF_PATH = Path("/sys/kernel/btf/vmlinux")
 
-_STRUCTS = (
-    "bpf_iter__task_file",
-    "bpf_iter__tcp",
-    "bpf_iter_meta",
-    "file",
-    "inet_bind_bucket",
-    "inode",
-    "net",
-    "socket",
-    "task_struct",
-    "tcp_congestion_ops",
-    "tcp_sock",
-)
-_NEWER = "bpf_iter__tcp"  # Linux 5.9
-_BTF_KIND_STRUCT, _BTF_KIND_FUNC = 4, 12  # include/uapi/linux/btf.h
-
-KERNEL_FUNCTION = 1 << 30
-"""Added to the number of a kernel function that is called; numbers without it are helpers'."""
-
-_HEADERS = {
-    # Included on every compiler command line; without it bcc's helpers hide the ring buffer.
-    "include/linux/kconfig.h": "#define CONFIG_BPF_SYSCALL 1\n",
-    "include/linux/types.h": """\
-typedef unsigned char __u8;
-typedef signed char __s8;
-typedef unsigned short __u16;
-typedef short __s16;
-typedef unsigned int __u32;
-typedef int __s32;
-typedef unsigned long long __u64;
-typedef long long __s64;
-typedef __u8 u8;
-typedef __s8 s8;
-typedef __u16 u16;
-typedef __s16 s16;
-typedef __u32 u32;
-typedef __s32 s32;
-typedef __u64 u64;
-typedef __s64 s64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u64 __be64;
-typedef __u16 __le16;
-typedef __u32 __le32;
-typedef __u64 __le64;
-typedef __u32 __wsum;
-typedef __u64 __attribute__((aligned(8))) __aligned_u64;
-typedef unsigned long size_t;
-typedef unsigned long uintptr_t;
-typedef _Bool bool;
-#define true 1
-#define false 0
-#define offsetof(type, member) __builtin_offsetof(type, member)
-#define NULL ((void *)0)
-#define __always_inline inline __attribute__((always_inline))
-#define barrier() asm volatile("" ::: "memory")
-""",
-    "include/linux/bpf_common.h": """\
-#define BPF_CLASS(code) ((code) & 0x07)
-#define BPF_LD 0x00
-#define BPF_LDX 0x01
-#define BPF_ST 0x02
-#define BPF_STX 0x03
-#define BPF_ALU 0x04
-#define BPF_JMP 0x05
-#define BPF_W 0x00
-#define BPF_H 0x08
-#define BPF_B 0x10
-#define BPF_ABS 0x20
-#define BPF_IND 0x40
-#define BPF_K 0x00
-#define BPF_X 0x08
-#define BPF_MAXINSNS 4096
-""",
-    "include/linux/version.h": """\
-#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))
-#define LINUX_VERSION_CODE KERNEL_VERSION(5, 8, 0)
-""",
-    "include/linux/log2.h": "",
-    "include/uapi/linux/bpf.h": "#include <bcc/bpf.h>\n",
-    "include/uapi/linux/if_packet.h": "",
-    "include/uapi/linux/ptrace.h": "",
-    "include/asm/page.h": f"#define PAGE_SIZE {os.sysconf('SC_PAGE_SIZE')}\n",
-}
+_INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC, _ENUM64 = 1, 2, 3, 4, 5, 6, 12, 19
+_ALIASES = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
+_DEEPEST = 32
 
 
-def _write_kernel_types(header: Path) -> None:
-    """Write C definitions of :data:`_STRUCTS` and of all they contain, laid out as in the running kernel.
+class _Type(ctypes.Structure):
+    """``struct btf_type``; an array's or a structure's members follow it."""
 
-    :raises TcptopError: the kernel has no BTF, or lacks one of the structures.
+    _fields_ = (("name_off", ctypes.c_uint32), ("info", ctypes.c_uint32), ("size_or_type", ctypes.c_uint32))
+
+    @property
+    def kind(self) -> int:
+        return int(self.info) >> 24 & 0x1F
+
+    @property
+    def members(self) -> int:
+        return int(self.info) & 0xFFFF
+
+
+class _Array(ctypes.Structure):
+    _fields_ = (("type", ctypes.c_uint32), ("index_type", ctypes.c_uint32), ("nelems", ctypes.c_uint32))
+
+
+class _Member(ctypes.Structure):
+    _fields_ = (("name_off", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
+
+
+class Member(NamedTuple):
+    """A member of a structure, or of one inside it."""
+
+    offset_bits: int
+    """From the beginning of the outermost structure."""
+    size_bits: int
+    scalar: bool
+    """Whether it is a number, and no structure or array."""
+    pointer_to: str | None
+    """The structure that it points to; an empty name for anything else; None: it is no pointer."""
+
+
+class Btf:
+    """The kernel's types. Close it, as it holds megabytes.
+
+    :raises TcptopError: the kernel has none
     """
-    lib, libc = libbcc.lib, ctypes.CDLL(None)
-    void_p, string = ctypes.c_void_p, ctypes.c_char_p
-    for function, result, arguments in (
-        (libc.fopen, void_p, [string, string]),
-        (libc.fclose, ctypes.c_int, [void_p]),
-        (lib.btf__load_vmlinux_btf, void_p, []),
-        (lib.btf__free, None, [void_p]),
-        (lib.btf__find_by_name_kind, ctypes.c_int, [void_p, string, ctypes.c_uint]),
-        (lib.btf_dump__new, void_p, [void_p, void_p, void_p, void_p]),
-        (lib.btf_dump__dump_type, ctypes.c_int, [void_p, ctypes.c_uint]),
-        (lib.btf_dump__free, None, [void_p]),
-    ):
-        function.restype, function.argtypes = result, arguments
 
-    if not (btf := lib.btf__load_vmlinux_btf()):
-        raise TcptopError(f"cannot read {BTF_PATH}: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
-    file = libc.fopen(bytes(header), b"w")
-    # libbpf prints through a function like vfprintf(), so that very one spares a call of Python per token.
-    dump = lib.btf_dump__new(btf, libc.vfprintf, file, None)
-    try:
-        for struct in _STRUCTS:
-            number = lib.btf__find_by_name_kind(btf, struct.encode(), _BTF_KIND_STRUCT)
-            if number < 0 and struct == _NEWER:
+    def __init__(self) -> None:
+        self._lib = lib = libbcc.lib
+        for function, result, arguments in (
+            (lib.btf__load_vmlinux_btf, ctypes.c_void_p, []),
+            (lib.btf__free, None, [ctypes.c_void_p]),
+            (lib.btf__find_by_name_kind, ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint]),
+            (lib.btf__type_by_id, ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint32]),
+            (lib.btf__name_by_offset, ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_uint32]),
+            (lib.btf__resolve_size, ctypes.c_int64, [ctypes.c_void_p, ctypes.c_uint32]),
+        ):
+            function.restype, function.argtypes = result, arguments
+        self._btf = lib.btf__load_vmlinux_btf()
+        if not self._btf:
+            raise TcptopError(f"cannot read {BTF_PATH}: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+
+    def close(self) -> None:
+        """Free it."""
+        self._lib.btf__free(self._btf)
+
+    def struct(self, name: str) -> int | None:
+        """The number of a structure's type."""
+        return self._find(name, _STRUCT)
+
+    def function(self, name: str) -> int | None:
+        """The number of a function that BPF programs may call."""
+        return self._find(name, _FUNC)
+
+    def size(self, number: int) -> int:
+        """Of a type, in bytes."""
+        return int(self._lib.btf__resolve_size(self._btf, number))
+
+    def member(self, struct: int, path: str) -> Member | None:
+        """The member that a path in C's words leads to: ``rtt_min.s[0].v``. None: there is no such one."""
+        number, offset_bits, size_bits = struct, 0, 0
+        for step in re.findall(r"[^.[\]]+", path):
+            number, kind = self._resolved(number)
+            if step.isdigit():
+                if kind.kind != _ARRAY:
+                    return None
+                array = _Array.from_address(ctypes.addressof(kind) + ctypes.sizeof(_Type))
+                number, size_bits = array.type, 0
+                with suppress(ValueError):
+                    offset_bits += 8 * self.size(number) * int(step)
                 continue
-            if number < 0 or lib.btf_dump__dump_type(dump, number):
-                release = os.uname().release
-                raise TcptopError(f"Linux {release} has no 'struct {struct}': boot Linux 5.8 or later")
-        tcp_sock = lib.btf__find_by_name_kind(btf, b"tcp_sock", _BTF_KIND_STRUCT)
-        cast = lib.btf__find_by_name_kind(btf, b"bpf_rdonly_cast", _BTF_KIND_FUNC)
-    finally:
-        lib.btf_dump__free(dump)
-        libc.fclose(file)
-        lib.btf__free(btf)
-    text = _with_named_padding(header.read_text())
-    if f"struct {_NEWER} {{" not in text:
-        text += "#define NO_TCP_ITERATOR\n"
-    if cast > 0:  # Linux 6.2
-        text += f"#define RDONLY_CAST {KERNEL_FUNCTION | cast}\n#define TCP_SOCK_TYPE {tcp_sock}\n"
-    header.write_text(text)
+            found = self._member_of(number, step, 0)
+            if found is None:
+                return None
+            number, inside_bits, size_bits = found
+            offset_bits += inside_bits
+        resolved, kind = self._resolved(number)
+        return Member(
+            offset_bits,
+            size_bits or 8 * self.size(resolved),
+            kind.kind in (_INT, _ENUM, _ENUM64),
+            self._struct_name(kind.size_or_type) if kind.kind == _PTR else None,
+        )
 
+    def _find(self, name: str, kind: int) -> int | None:
+        number = self._lib.btf__find_by_name_kind(self._btf, name.encode(), kind)
+        return number if number > 0 else None
 
-def _with_named_padding(text: str) -> str:
-    """libbpf pads with nameless bit-fields; after one, clang 14 loads from elsewhere than offsetof() says."""
-    numbers = itertools.count()
-    return re.sub(r"(?m)^(\s+)long: 64;$", lambda found: f"{found[1]}long padding{next(numbers)};", text)
+    def _type(self, number: int) -> _Type:
+        return _Type.from_address(self._lib.btf__type_by_id(self._btf, number))
 
+    def _name(self, offset: int) -> str:
+        return bytes(self._lib.btf__name_by_offset(self._btf, offset) or b"").decode("utf-8", "replace")
 
-@contextmanager
-def kernel_source() -> Iterator[None]:
-    """While this lasts, bcc compiles against the running kernel's own types.
+    def _resolved(self, number: int) -> tuple[int, _Type]:
+        """The type behind typedefs, const and the like."""
+        for _ in range(_DEEPEST):
+            kind = self._type(number)
+            if kind.kind not in _ALIASES:
+                break
+            number = kind.size_or_type
+        return number, kind
 
-    The tree is private (0700) and gone at the end.
-    """
-    with tempfile.TemporaryDirectory(prefix="tcptop-rtt-") as directory:
-        for path, text in _HEADERS.items():
-            header = Path(directory, path)
-            header.parent.mkdir(parents=True, exist_ok=True)
-            header.write_text(text)
-        _write_kernel_types(Path(directory, "include/kernel_types.h"))
-        before = os.environ.get("BCC_KERNEL_SOURCE")
-        os.environ["BCC_KERNEL_SOURCE"] = directory
-        try:
-            with _working_in(Path(directory, "include")):
-                yield
-        finally:
-            if before is None:
-                del os.environ["BCC_KERNEL_SOURCE"]
-            else:
-                os.environ["BCC_KERNEL_SOURCE"] = before
+    def _struct_name(self, number: int) -> str:
+        if not number:
+            return ""  # void *
+        _, kind = self._resolved(number)
+        return self._name(kind.name_off) if kind.kind == _STRUCT else ""
 
-
-@contextmanager
-def _working_in(directory: Path) -> Iterator[None]:
-    """bcc looks for every header in the working directory first, which anybody may have written to."""
-    before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long for a name, or gone
-    try:
-        os.chdir(directory)
-        yield
-    finally:
-        os.fchdir(before)
-        os.close(before)
+    def _member_of(self, struct: int, name: str, depth: int) -> tuple[int, int, int] | None:
+        """Type, offset and width (0: the type's own), both in bits, of a member, or of a nameless one's."""
+        _, kind = self._resolved(struct)
+        if kind.kind not in (_STRUCT, _UNION) or depth > _DEEPEST:
+            return None
+        members = (_Member * kind.members).from_address(ctypes.addressof(kind) + ctypes.sizeof(_Type))
+        has_widths = bool(kind.info >> 31)
+        for member in members:
+            offset, width = member.offset, 0
+            if has_widths:
+                offset, width = offset & 0xFFFFFF, offset >> 24
+            called = self._name(member.name_off)
+            if called == name:
+                return member.type, offset, width
+            if not called:
+                inside = self._member_of(member.type, name, depth + 1)
+                if inside:
+                    return inside[0], offset + inside[1], inside[2]
+        return None

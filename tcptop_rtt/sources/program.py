@@ -1,4 +1,4 @@
-"""probe.bpf.c, compiled and attached: the only module that speaks bcc, but for its headers in btf.py.
+"""probe.bpf.c, compiled, loaded and attached.
 
 It imports nothing but bcc, so that it can compile while the rest of the program is still being imported.
 """
@@ -9,18 +9,16 @@ import ctypes
 import errno
 import os
 import struct
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from bcc import BPF, libbcc
 
 from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.sources.btf import BTF_PATH, KERNEL_FUNCTION, kernel_source
+from tcptop_rtt.sources.btf import BTF_PATH
+from tcptop_rtt.sources.compiler import compile_program
+from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types
 from tcptop_rtt.sources.memory import hand_back
 
 MAX_CONNECTIONS = 1 << 17
@@ -34,6 +32,7 @@ _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/b
 _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
+_SOURCE = Path(__file__).resolve().parent.parent / "probe.bpf.c"
 
 
 _RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h
@@ -70,11 +69,14 @@ class Program:
     def __init__(self, source: str = "auto") -> None:
         _require_capabilities()
         _require_btf()
+        types = kernel_types()
+        self.unknown = types.unknown
+        """The fields of a row that this kernel does not tell."""
         try:
-            self._open(source)
+            self._open(source, types.text)
         except TcptopError:
             # Older kernels refuse plain loads of all that we read: 5.11 was the first to take them.
-            self._open(source, "-DCHECKED_READS")
+            self._open(source, types.text, "-DCHECKED_READS")
         self.jiffy_s = _jiffy_s()
         self.ring_bytes = RING_BYTES
         self.ring_fd: int = self._module[b"records"].map_fd
@@ -82,11 +84,13 @@ class Program:
         self._connections = self._module[b"connections"]
         hand_back()
 
-    def _open(self, source: str, *flags: str) -> None:
-        self._module = _compile(*flags)
+    def _open(self, source: str, types: str, *flags: str) -> None:
+        self._module = _compile(types, *flags)
         self._links: dict[_Place, int] = {}
+        self._readers = -1
         try:
             self._attach_hook(source)
+            self._readers = self._load(_READERS)
             for place in (_STATES, _RETRANSMITS, _FILES):
                 self._attach(place)
             if libbcc.lib.bpf_function_start(self._module.module, _SOCKETS.program.encode()):
@@ -112,39 +116,50 @@ class Program:
         try:
             self._links[place] = self._link(place)
         except OSError as error:
-            kind = "iter/" if place.attach_type == _ITER else "tracepoint "
-            raise TcptopError(f"{kind}{place.target} is refused: {_cause(error)}") from error
+            raise _refusal(place, error) from error
 
-    def _link(self, place: _Place) -> int:
-        """Load and attach by libbpf: bcc has no way to a tracepoint whose arguments have types."""
+    def _load(self, place: _Place) -> int:
+        """The descriptor of a program that is only attached later, when nothing must be loaded any more."""
+        try:
+            return self._loaded(place)
+        except OSError as error:
+            raise _refusal(place, error) from error
+
+    def _loaded(self, place: _Place) -> int:
+        """Load by libbpf: bcc has no way to a tracepoint whose arguments have types."""
         if place.attach_type == _FENTRY and _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
             # It would attach, and never run.
             raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
         name = place.program.encode()
         code = _with_kernel_calls(self._module.dump_func(name))
-        with _quiet_stderr():
-            type_id = libbcc.lib.libbpf_find_vmlinux_btf_id(place.target.encode(), place.attach_type)
-            options = _LoadOptions(
-                ctypes.sizeof(_LoadOptions),
-                expected_attach_type=place.attach_type,
-                attach_btf_id=checked(type_id),
-            )
-            size, license_ = ctypes.c_size_t(len(code) // 8), b"GPL"
-            program_fd = checked(
-                libbcc.lib.bpf_prog_load(BPF.TRACING, name, license_, code, size, ctypes.byref(options))
-            )
-            try:
-                if place.attach_type == _ITER:
-                    return checked(libbcc.lib.bcc_iter_attach(program_fd, None, 0))
-                return checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
-            finally:
-                os.close(program_fd)
+        type_id = libbcc.lib.libbpf_find_vmlinux_btf_id(place.target.encode(), place.attach_type)
+        options = _LoadOptions(
+            ctypes.sizeof(_LoadOptions),
+            expected_attach_type=place.attach_type,
+            attach_btf_id=checked(type_id),
+        )
+        size, license_ = ctypes.c_size_t(len(code) // 8), b"GPL"
+        return checked(
+            libbcc.lib.bpf_prog_load(BPF.TRACING, name, license_, code, size, ctypes.byref(options))
+        )
+
+    def _link(self, place: _Place) -> int:
+        program_fd = self._loaded(place)
+        try:
+            if place.attach_type == _ITER:
+                return checked(libbcc.lib.bcc_iter_attach(program_fd, None, 0))
+            return checked(libbcc.lib.bpf_raw_tracepoint_open(None, program_fd))
+        finally:
+            os.close(program_fd)
 
     def watch_readers(self, watch: bool) -> None:
-        """Let every read of a socket that nobody is known to own name its process, or no longer."""
-        if watch:
-            self._attach(_READERS)
-        else:
+        """Let every read of a socket that nobody is known to own name its process, or no longer.
+
+        :raises OSError: no descriptor is free; ask again
+        """
+        if watch and _READERS not in self._links:
+            self._links[_READERS] = checked(libbcc.lib.bpf_raw_tracepoint_open(None, self._readers))
+        elif not watch and _READERS in self._links:
             os.close(self._links.pop(_READERS))
 
     def connection_at(self, sock: int) -> int | None:
@@ -168,11 +183,21 @@ class Program:
         """Detach everything; the kernel keeps nothing of ours."""
         for fd in self._links.values():
             os.close(fd)
+        if self._readers >= 0:
+            os.close(self._readers)
         self._module.cleanup()
 
 
+def _refusal(place: _Place, error: OSError) -> TcptopError:
+    kind = "iter/" if place.attach_type == _ITER else "tracepoint "
+    return TcptopError(f"{kind}{place.target} is refused: {_cause(error)}")
+
+
 def checked(result: int) -> int:
-    """What a function of libbpf returns, unless it is an error."""
+    """What a function of libbpf returns, unless it is an error.
+
+    :raises OSError: it is one
+    """
     if result < 0:
         raise OSError(-result, os.strerror(-result))
     return result
@@ -208,9 +233,10 @@ def _jiffy_s() -> float:
     return time.clock_getres(_CLOCK_MONOTONIC_COARSE)
 
 
-def _compile(*flags: str) -> BPF:
-    text = resources.files("tcptop_rtt").joinpath("probe.bpf.c").read_bytes()
-    options = [
+def _compile(types: str, *flags: str) -> BPF:
+    text = f'{types}#line 1 "{_SOURCE.name}"\n'.encode() + _SOURCE.read_bytes()
+    return compile_program(
+        text,
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
@@ -218,15 +244,7 @@ def _compile(*flags: str) -> BPF:
         f"-DMETER_BITS={METER_BITS}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *flags,
-    ]
-    with kernel_source(), _quiet_stderr() as messages:
-        try:
-            return BPF(text=text, cflags=options)
-        except Exception as error:
-            reason = _first_line(messages)
-            raise TcptopError(
-                f"cannot compile for Linux {os.uname().release} (5.8 at least): {reason}"
-            ) from error
+    )
 
 
 def _require_capabilities() -> None:
@@ -259,21 +277,3 @@ def _cause(error: OSError) -> str:
     if error.errno == errno.EPERM:
         return "not permitted on this machine (EPERM)"
     return error.strerror or str(error)
-
-
-def _first_line(messages: Path) -> str:
-    lines = [line for line in messages.read_text(errors="replace").splitlines() if "error" in line]
-    return lines[0] if lines else "no message from the compiler"
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[Path]:
-    """Keep what the C libraries write to file descriptor 2 off the terminal, in a file of our own."""
-    with tempfile.NamedTemporaryFile(prefix="tcptop-rtt-") as file:
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield Path(file.name)
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

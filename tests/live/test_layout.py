@@ -1,37 +1,93 @@
-"""Fields are read from where this kernel has them."""
+"""Fields are read from where this kernel has them; what it lacks is unknown, or told in one line."""
 
 from __future__ import annotations
 
-import ctypes
+import json
+import os
+import re
 import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from bcc import BPF, libbcc
+from bcc import BPF
 
-from tcptop_rtt.sources.btf import kernel_source
+from tcptop_rtt.sources.btf import BTF_PATH
+from tcptop_rtt.sources.compiler import compile_program
+from tcptop_rtt.sources.kernel_types import STRUCTS, Field, kernel_types
+from tests.live.pairs import connected, port_of, talking
+from tests.live.program import PROGRAM
 
+LIMIT_S = 60.0
 _ADD_IMMEDIATE, _CALL = 0x07, 0x85  # include/uapi/linux/bpf.h
-_KIND_STRUCT = 4  # include/uapi/linux/btf.h
 
 
-def _offsets(kind: str) -> dict[str, int]:
-    """Where BTF says that each member of a structure is, in bytes (struct btf_member)."""
-    lib = libbcc.lib
-    lib.btf__load_vmlinux_btf.restype = lib.btf__type_by_id.restype = ctypes.c_void_p
-    lib.btf__name_by_offset.restype = ctypes.c_char_p
-    btf = ctypes.c_void_p(lib.btf__load_vmlinux_btf())
-    number = lib.btf__find_by_name_kind(btf, kind.encode(), _KIND_STRUCT)
-    address = lib.btf__type_by_id(btf, number)
-    _, info, _ = struct.unpack("<III", ctypes.string_at(address, 12))
-    members = ctypes.string_at(address + 12, 12 * (info & 0xFFFF))
-    offsets = {}
-    for name, _, offset in struct.iter_unpack("<III", members):
-        bits, bitfield_size = (offset & 0xFFFFFF, offset >> 24) if info >> 31 else (offset, 0)
-        text = lib.btf__name_by_offset(btf, name).decode()
-        if text and bits and not bitfield_size:
-            offsets[text] = bits // 8
-    lib.btf__free(btf)
-    return offsets
+_AFTER = {1: 4, 3: 12, 14: 4, 17: 4}
+"""Bytes that follow an integer, an array, a variable, a declaration tag."""
+_PER_MEMBER = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
+_ALIASES = (8, 9, 10, 11, 18)
+
+
+class _Types:
+    """BTF as include/uapi/linux/btf.h has it, read without any library."""
+
+    def __init__(self, raw: bytes) -> None:
+        _, _, _, header, types_at, types_length, strings_at, _ = struct.unpack_from("<HBBIIIII", raw)
+        self._raw, self._strings = raw, header + strings_at
+        self._places = [0]
+        self.structs: dict[str, int] = {}
+        at, end = header + types_at, header + types_at + types_length
+        while at < end:
+            name, info, _ = struct.unpack_from("<III", raw, at)
+            kind, members = info >> 24 & 0x1F, info & 0xFFFF
+            if kind == 4 and name:
+                self.structs.setdefault(self._text(name), len(self._places))
+            self._places.append(at)
+            at += 12 + _AFTER.get(kind, 0) + members * _PER_MEMBER.get(kind, 0)
+
+    def _text(self, offset: int) -> str:
+        start = self._strings + offset
+        return self._raw[start : self._raw.index(0, start)].decode()
+
+    def _size(self, number: int) -> int:
+        number = self._behind_aliases(number)
+        _, info, size = struct.unpack_from("<III", self._raw, self._places[number])
+        return 8 if info >> 24 & 0x1F == 2 else size
+
+    def _behind_aliases(self, number: int) -> int:
+        while True:
+            _, info, refers_to = struct.unpack_from("<III", self._raw, self._places[number])
+            if info >> 24 & 0x1F not in _ALIASES:
+                return number
+            number = refers_to
+
+    def _members(self, number: int) -> Iterator[tuple[str, int, int]]:
+        """Name, type and offset in bits of all members, those of nameless ones included."""
+        at = self._places[self._behind_aliases(number)]
+        _, info, _ = struct.unpack_from("<III", self._raw, at)
+        if info >> 24 & 0x1F not in (4, 5):
+            return
+        for member in range(info & 0xFFFF):
+            name, kind, offset = struct.unpack_from("<III", self._raw, at + 12 + 12 * member)
+            bits = offset & 0xFFFFFF if info >> 31 else offset
+            if name:
+                yield self._text(name), kind, bits
+            else:
+                yield from ((inner, its, bits + more) for inner, its, more in self._members(kind))
+
+    def offset(self, kind: str, path: str) -> int:
+        """Of the member that this path leads to, in bytes."""
+        number, bits = self.structs[kind], 0
+        for step in path.replace("[", ".").replace("]", "").split("."):
+            if step.isdigit():
+                place = self._places[self._behind_aliases(number)]
+                number = struct.unpack_from("<I", self._raw, place + 12)[0]
+                bits += int(step) * 8 * self._size(number)
+                continue
+            number, more = next((its, more) for name, its, more in self._members(number) if name == step)
+            bits += more
+        return bits // 8
 
 
 def _compiled_offset(module: BPF, function: str) -> int:
@@ -46,10 +102,18 @@ def _compiled_offset(module: BPF, function: str) -> int:
     raise AssertionError(f"{function} calls nothing")
 
 
-@pytest.mark.parametrize("kind", ["task_struct", "tcp_sock", "inet_connection_sock", "sock", "net"])
-def test_the_compiler_and_the_kernel_agree_on_every_field(kind: str) -> None:
-    offsets = _offsets(kind)
-    assert len(offsets) > 20
+def _path(name: str, field: Field) -> str:
+    return field.paths[0] if field.paths else name
+
+
+@pytest.fixture(scope="module")
+def types() -> _Types:
+    return _Types(BTF_PATH.read_bytes())
+
+
+@pytest.mark.parametrize("kind", STRUCTS)
+def test_the_compiler_and_the_kernel_agree_on_every_field(kind: str, types: _Types) -> None:
+    fields = STRUCTS[kind]
     functions = "".join(
         f"""
 static __always_inline int read_{name}(struct {kind} *it)
@@ -62,8 +126,71 @@ int on_{name}(struct bpf_raw_tracepoint_args *ctx)
 {{
 	return read_{name}((struct {kind} *)ctx->args[0]);
 }}"""
-        for name in offsets
+        for name in fields
     )
-    with kernel_source():
-        module = BPF(text=f"#include <kernel_types.h>\n{functions}".encode(), cflags=["-g0"])
-    assert {name: _compiled_offset(module, f"on_{name}") for name in offsets} == offsets
+    module = compile_program((kernel_types().text + functions).encode(), "-g0")
+    compiled = {name: _compiled_offset(module, f"on_{name}") for name in fields}
+    assert compiled == {name: types.offset(kind, _path(name, field)) for name, field in fields.items()}
+
+
+def _renamed(member: str, directory: Path) -> tuple[str, ...]:
+    """Starts a program that finds a kernel in which this member has another name."""
+    other = member[:-1] + ("x" if member[-1] != "x" else "y")
+    raw = BTF_PATH.read_bytes()
+    assert raw.count(f"\0{member}\0".encode()) == 1
+    changed = directory / "vmlinux"
+    changed.write_bytes(raw.replace(f"\0{member}\0".encode(), f"\0{other}\0".encode()))
+    script = f'mount --make-rprivate /sys && mount --bind {changed} {BTF_PATH} && exec "$@"'
+    return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
+
+
+def _run(before: tuple[str, ...], *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, PROGRAM, *options], capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "fields"),
+    [
+        ("icsk_rto", {"rto_us"}),
+        ("rate_interval_us", {"delivery_rate_bps"}),
+        ("mss_cache", {"mss", "delivery_rate_bps"}),
+        ("snd_ssthresh", {"ssthresh"}),
+        ("icsk_ca_ops", {"congestion_control"}),
+        ("mdev_us", {"rttvar_us"}),
+    ],
+)
+def test_a_field_that_the_kernel_has_renamed_is_unknown_and_all_others_are_told(
+    member: str, fields: set[str], tmp_path: Path
+) -> None:
+    with connected() as pair, talking(pair):
+        client = port_of(pair[0])
+        whole, without = (
+            _run(before, "--json", "--count", "2", "--interval", "0.5", "--lport", str(client))
+            for before in ((), _renamed(member, tmp_path))
+        )
+    assert (without.returncode, without.stderr) == (0, "")
+    known, left = (
+        {
+            name
+            for line in ended.stdout.splitlines()
+            for name, it in json.loads(line).items()
+            if it is not None
+        }
+        for ended in (whole, without)
+    )
+    # This one is known once a connection has lost a segment.
+    known.discard("ssthresh")
+    assert known - left == fields - {"ssthresh"}
+    assert not fields & left
+
+
+@pytest.mark.parametrize("member", ["srtt_us", "total_retrans", "skc_num"])
+def test_a_field_that_it_cannot_do_without_is_named_with_the_kernel(member: str, tmp_path: Path) -> None:
+    ended = _run(_renamed(member, tmp_path), "--json", "--count", "1")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert re.match(
+        rf"tcptop-rtt: Linux {re.escape(os.uname().release)} has no '\w+\.(\w+\.)*{member}'", line
+    )

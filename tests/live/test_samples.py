@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.collector import Collector
 from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.snapshot import ROW, Snapshot
-from tcptop_rtt.sources import btf, program
+from tcptop_rtt.sources import kernel_types, program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records
@@ -82,10 +82,10 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
 def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = program._compile
 
-    def refused(*flags: str) -> BPF:
+    def refused(types: str, *flags: str) -> BPF:
         if not flags:
             raise TcptopError("refused")
-        return compiled(*flags)
+        return compiled(types, *flags)
 
     monkeypatch.setattr(program, "_compile", refused)
     checked = Watch()
@@ -117,7 +117,7 @@ def _rows_of(lports: set[int], snapshot: Snapshot) -> NDArray[np.void]:
 def test_where_there_is_no_iterator_of_sockets_those_of_processes_are_all_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(btf, "_STRUCTS", tuple(name for name in btf._STRUCTS if name != "bpf_iter__tcp"))
+    monkeypatch.setattr(kernel_types, "_TCP_ITERATOR", {})
     with connected() as (client, _), closing(Watch()) as watch:
         assert port_of(client) in watch.look().rows["lport"]
 

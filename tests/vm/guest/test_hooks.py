@@ -10,10 +10,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from bcc import BPF
 
 from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.sources.btf import kernel_source
+from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.record import INTERVAL_S
 from tests.live.conftest import Line, Recording, Watch
@@ -23,7 +22,6 @@ CONNECTIONS = 12
 
 # A security policy as an administrator could have loaded: nobody gets fentry.
 _NO_FENTRY = b"""
-#include <kernel_types.h>
 #define PROG_LOAD 5
 #define OFFSET_OF_TYPE 0
 #define OFFSET_OF_ATTACH_TYPE 68
@@ -46,8 +44,7 @@ LSM_PROBE(bpf, int command, union bpf_attr *attr, unsigned int size)
 
 @contextmanager
 def _no_fentry() -> Iterator[None]:
-    with kernel_source():
-        policy = BPF(text=_NO_FENTRY)
+    policy = compile_program(_NO_FENTRY)
     try:
         yield
     finally:

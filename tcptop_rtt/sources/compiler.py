@@ -1,0 +1,64 @@
+"""Compiling BPF programs by bcc, out of nothing but our own text and headers, and without a temporary file.
+
+bcc includes a handful of kernel headers by itself. Those in the directory ``bpf`` stand in for them: no
+kernel headers are needed, and none are taken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bcc import BPF, libbcc
+
+from tcptop_rtt.errors import TcptopError
+
+_HEADERS = Path(__file__).resolve().parent.parent / "bpf"
+
+libbcc.lib.libbpf_set_print(None)  # what it has to say would go to the terminal
+
+
+def compile_program(text: bytes, *flags: str) -> BPF:
+    """bcc's module of a program's text; its maps are made, nothing is loaded yet.
+
+    :raises TcptopError: the compiler refuses it; with its first message
+    """
+    page = f"-DPAGE_SIZE={os.sysconf('SC_PAGE_SIZE')}"
+    with _only_our_headers(), _messages() as messages:
+        try:
+            return BPF(text=text, cflags=[page, *flags])
+        except Exception as error:
+            os.lseek(messages, 0, os.SEEK_SET)
+            lines = os.read(messages, 1 << 16).decode(errors="replace").splitlines()
+            reason = next((line for line in lines if "error" in line), str(error))
+            raise TcptopError(f"cannot compile for Linux {os.uname().release}: {reason}") from error
+
+
+@contextmanager
+def _only_our_headers() -> Iterator[None]:
+    """bcc looks for headers in the working directory first, which anybody may have written to."""
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long for a name, or gone
+    os.environ["BCC_KERNEL_SOURCE"] = str(_HEADERS)
+    try:
+        os.chdir(_HEADERS / "include")
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+        del os.environ["BCC_KERNEL_SOURCE"]
+
+
+@contextmanager
+def _messages() -> Iterator[int]:
+    """Keep what the compiler writes to descriptor 2 off the terminal: a descriptor to read it from."""
+    messages = os.memfd_create("compiler-messages")
+    saved = os.dup(2)
+    try:
+        os.dup2(messages, 2)
+        yield messages
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(messages)

@@ -1,0 +1,192 @@
+"""The kernel's structures for probe.bpf.c: only the members that it reads, where this kernel has them.
+
+:data:`STRUCTS` is the one table of what is read. A member that a kernel has moved needs no change; one that
+it has renamed needs a further path in its entry.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.sources.btf import Btf, Member
+
+KERNEL_FUNCTION = 1 << 30
+"""Added to the number of a kernel function that is called; numbers without it are helpers'."""
+
+
+class Field(NamedTuple):
+    """A member that is read."""
+
+    paths: tuple[str, ...] = ()
+    """Where it may be, the first choice first; as it is called here where none is given."""
+    tells: tuple[str, ...] = ()
+    """The fields of a row that are unknown without it; none: the program cannot do without."""
+
+
+def _at(*paths: str) -> Field:
+    return Field(paths)
+
+
+def _for(*tells: str, at: tuple[str, ...] = ()) -> Field:
+    return Field(at, tells)
+
+
+_ESSENTIAL = Field()
+_CHRONOGRAPH = ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+
+STRUCTS: dict[str, dict[str, Field]] = {
+    "bpf_iter_meta": {"seq": _ESSENTIAL},
+    "bpf_iter__task_file": {"meta": _ESSENTIAL, "task": _ESSENTIAL, "file": _ESSENTIAL},
+    "task_struct": dict.fromkeys(("flags", "tgid", "group_leader", "comm"), _ESSENTIAL),
+    "file": {"f_inode": _ESSENTIAL, "private_data": _ESSENTIAL},
+    "inode": {"i_mode": _ESSENTIAL},
+    "socket": {"sk": _ESSENTIAL},
+    "net": {"inum": _at("ns.inum")},
+    "inet_bind_bucket": {"fastreuse": _for("direction")},
+    "tcp_congestion_ops": {"name": _for("congestion_control")},
+    "sock_common": {"skc_state": _ESSENTIAL},
+    "sock": {
+        "skc_family": _at("__sk_common.skc_family"),
+        "skc_num": _at("__sk_common.skc_num"),
+        "skc_dport": _at("__sk_common.skc_dport"),
+        "skc_rcv_saddr": _at("__sk_common.skc_rcv_saddr"),
+        "skc_daddr": _at("__sk_common.skc_daddr"),
+        "skc_v6_rcv_saddr": _at("__sk_common.skc_v6_rcv_saddr"),
+        "skc_v6_daddr": _at("__sk_common.skc_v6_daddr"),
+        "skc_net": _at("__sk_common.skc_net.net"),
+        "skc_state": _at("__sk_common.skc_state"),
+        "sk_protocol": _ESSENTIAL,
+        "sk_lock_owned": _at("sk_lock.owned"),
+        "sk_uid": _for("uid", at=("sk_uid.val",)),
+        "sk_pacing_rate": _for("pacing_rate_bps"),
+    },
+    "inet_connection_sock": {
+        "icsk_bind_hash": _for("direction"),
+        "icsk_retransmits": _ESSENTIAL,
+        "icsk_probes_out": _ESSENTIAL,
+        "icsk_rto": _for("rto_us"),
+        "icsk_ca_ops": _for("congestion_control"),
+        "lrcvtime": _for("last_received_ms", at=("icsk_ack.lrcvtime",)),
+    },
+    "tcp_sock": {
+        "rack_mstamp": _at("rack.mstamp"),
+        "rack_rtt_us": _at("rack.rtt_us"),
+        "rack_end_seq": _at("rack.end_seq"),
+        "srtt_us": _ESSENTIAL,
+        "mdev_us": _for("rttvar_us"),
+        "min_rtt_us": _for("min_rtt_us", at=("rtt_min.s[0].v",)),
+        "snd_cwnd": _for("cwnd"),
+        "snd_ssthresh": _for("ssthresh"),
+        "mss_cache": _for("mss", "delivery_rate_bps"),
+        "lost": _for("lost"),
+        "bytes_acked": _ESSENTIAL,
+        "bytes_received": _ESSENTIAL,
+        "total_retrans": _ESSENTIAL,
+        "chrono_type": _for(*_CHRONOGRAPH),
+        "chrono_start": _for(*_CHRONOGRAPH),
+        "chrono_busy": _for(*_CHRONOGRAPH, at=("chrono_stat[0]",)),
+        "chrono_rwnd_limited": _for(*_CHRONOGRAPH, at=("chrono_stat[1]",)),
+        "chrono_sndbuf_limited": _for(*_CHRONOGRAPH, at=("chrono_stat[2]",)),
+        "packets_out": _for("in_flight"),
+        "sacked_out": _for("in_flight"),
+        "lost_out": _for("in_flight"),
+        "retrans_out": _for("in_flight"),
+        "rate_delivered": _for("delivery_rate_bps"),
+        "rate_interval_us": _for("delivery_rate_bps"),
+        "write_seq": _for("unsent"),
+        "snd_nxt": _for("unsent", "unacked"),
+        "snd_una": _for("unacked"),
+        "rcv_nxt": _for("unread"),
+        "copied_seq": _for("unread"),
+        "snd_wnd": _for("snd_wnd"),
+        "rcv_wnd": _for("rcv_wnd"),
+        "lsndtime": _for("last_sent_ms"),
+        "rcv_tstamp": _for("last_ack_ms"),
+        "segs_in": _for("segs_in"),
+        "data_segs_in": _for("data_segs_in"),
+        "data_segs_out": _for("data_segs_out"),
+        "rcv_rtt_us": _for("rcv_rtt_us", at=("rcv_rtt_est.rtt_us",)),
+    },
+}
+_TCP_ITERATOR = {"bpf_iter__tcp": {"sk_common": _ESSENTIAL}}  # Linux 5.9
+
+
+class KernelTypes(NamedTuple):
+    """What a kernel has of :data:`STRUCTS`."""
+
+    text: str
+    """C definitions."""
+    unknown: frozenset[str]
+    """The fields of a row that this kernel does not tell."""
+
+
+def kernel_types() -> KernelTypes:
+    """The running kernel's.
+
+    :raises TcptopError: an essential member is missing; says which
+    """
+    btf = Btf()
+    try:
+        return _kernel_types(btf)
+    finally:
+        btf.close()
+
+
+def _kernel_types(btf: Btf) -> KernelTypes:
+    structs = STRUCTS | (_TCP_ITERATOR if btf.struct("bpf_iter__tcp") else {})
+    lines = [*(f"struct {name};" for name in structs), "struct seq_file;", "struct missing { };"]
+    unknown: set[str] = set()
+    for struct, fields in structs.items():
+        number = btf.struct(struct)
+        if number is None:
+            raise _lacks(f"struct {struct}")
+        lines += [f"struct {struct} {{", "\tunion {", f"\t\tu8 all[{btf.size(number)}];"]
+        for name, field in fields.items():
+            member = _find(btf, number, name, field)
+            if member is None and not field.tells:
+                raise _lacks(f"{struct}.{field.paths[0] if field.paths else name}")
+            if member is None:
+                unknown.update(field.tells)
+            lines += _definition(name, member, structs.keys())
+        lines += ["\t};", "};"]
+    if "bpf_iter__tcp" not in structs:
+        lines.append("#define NO_TCP_ITERATOR")
+    cast = btf.function("bpf_rdonly_cast")  # Linux 6.2
+    if cast:
+        lines.append(f"#define RDONLY_CAST {KERNEL_FUNCTION | cast}")
+        lines.append(f"#define TCP_SOCK_TYPE {btf.struct('tcp_sock')}")
+    return KernelTypes("\n".join(lines) + "\n", frozenset(unknown))
+
+
+def _lacks(what: str) -> TcptopError:
+    return TcptopError(
+        f"Linux {os.uname().release} has no '{what}': boot Linux 5.8 or later, or report a newer one"
+    )
+
+
+def _find(btf: Btf, struct: int, name: str, field: Field) -> Member | None:
+    found = (btf.member(struct, path) for path in field.paths or (name,))
+    return next((member for member in found if member), None)
+
+
+def _definition(name: str, member: Member | None, structs: object) -> list[str]:
+    """A member by itself, at its place; for one of some bits, what cuts off the others."""
+    bits = f"#define {name}_SHIFT {{}}\n#define {name}_MASK {{:#x}}"
+    if member is None:
+        return [f"\t\tstruct missing {name};", bits.format(0, 0)]
+    first = member.offset_bits // 8
+    last = (member.offset_bits + member.size_bits + 7) // 8
+    padding = f"u8 before_{name}[{first}]; " if first else ""
+    if member.pointer_to is not None:
+        known = member.pointer_to in structs or member.pointer_to == "seq_file"  # type: ignore[operator]
+        kind = f"struct {member.pointer_to} *{name}" if known else f"void *{name}"
+    elif member.scalar and last - first in (1, 2, 4, 8):
+        kind = f"u{8 * (last - first)} {name}"
+    else:
+        kind = f"u8 {name}[{last - first}]"
+    lines = [f"\t\tstruct {{ {padding}{kind}; }};"]
+    if member.size_bits <= 8:
+        lines.append(bits.format(member.offset_bits % 8, (1 << member.size_bits) - 1))
+    return lines
