@@ -33,6 +33,7 @@ class Source(Protocol):
 
     hook: str
     hook_note: str
+    unknown: frozenset[str]
 
     def set_interval(self, seconds: float) -> None: ...
     def read(self) -> Batch: ...
@@ -164,4 +165,5 @@ class Collector:
             lost=self._lost,
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
             forgotten=self._connections.forgotten,
+            unknown=self._source.unknown,
         )

@@ -233,21 +233,26 @@ def _distance(row: np.void) -> Finding | None:
     )
 
 
-_CHECKS: tuple[Callable[[np.void], Finding | None], ...] = (
+_CHECKS: tuple[tuple[Callable[[np.void], Finding | None], frozenset[str]], ...] = (
     # Most severe first: the first finding gives the summary.
-    _no_answer,
-    _peer_not_reading,
-    _us_not_reading,
-    _sndbuf,
-    _loss,
-    _high_rtt,
-    _distance,
+    (_no_answer, frozenset()),
+    (_peer_not_reading, frozenset({"snd_wnd", "unsent", "rwnd_limited_us"})),
+    (_us_not_reading, frozenset({"unread", "last_received_ms"})),
+    (_sndbuf, frozenset({"sndbuf_limited_us"})),
+    (_loss, frozenset({"mss"})),
+    (_high_rtt, frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})),
+    (_distance, frozenset({"min_rtt_us"})),
 )
+"""Each with the fields that it reads of those that a kernel may not tell."""
 
 
-def diagnose(row: np.void) -> Verdict:
-    """The verdict on one element of a snapshot's rows."""
-    findings = [finding for check in _CHECKS if (finding := check(row))]
+def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
+    """The verdict on one element of a snapshot's rows.
+
+    :param unknown: fields of the row that this kernel does not tell: nothing is concluded from them
+    """
+    possible = [check for check, reads in _CHECKS if not reads & unknown]
+    findings = [finding for check in possible if (finding := check(row))]
     if findings:
         first, *others = findings
         return Verdict(
@@ -258,6 +263,9 @@ def diagnose(row: np.void) -> Verdict:
     srtt = int(row["srtt_us"])
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
+    if len(possible) < len(_CHECKS):
+        missing = ", ".join(sorted(unknown & frozenset().union(*(reads for _, reads in _CHECKS))))
+        return Verdict("unknown", "nothing found, as far as this kernel tells", (f"it lacks {missing}",))
     return _healthy(row, srtt)
 
 

@@ -157,6 +157,7 @@ class Health:
     cpu_percent: float  # of one core, this whole process
     forgotten: int = 0  # times that the kernel side forgot a connection for lack of room, since the start
     problem: str = ""  # what went wrong while running; empty if nothing
+    unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -67,7 +67,9 @@ class JsonLines:
         rows = snapshot.rows
         for row in rows[select(rows, self._filter)]:
             for event in self._events(row):
-                self._write(self._describe(snapshot.time_ns, event, row))
+                line = self._describe(snapshot.time_ns, event, row)
+                line |= dict.fromkeys(line.keys() & snapshot.health.unknown)
+                self._write(line)
         present = set(rows["id"].tolist())
         self._ended &= present
         for cache in (self._last, self._cgroups):

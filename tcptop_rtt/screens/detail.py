@@ -118,8 +118,9 @@ class DetailScreen(LiveScreen):
             self._focus, self._focus_time_ns = focus, snapshot.time_ns
         self._show_title()
         if self._row is not None:
-            verdict = diagnose(self._row)
-            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode))
+            unknown = snapshot.health.unknown
+            verdict = diagnose(self._row, unknown)
+            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode, unknown))
         self._shown_ns = snapshot.time_ns
         self._chart.show(self._series())
 
@@ -159,7 +160,7 @@ class DetailScreen(LiveScreen):
             *self._endpoints(row),
             (f"  {state}", "stalled" if state == "STALLED" else "dim"),
         ]
-        verdict = diagnose(row)
+        verdict = diagnose(row, self._latest.health.unknown)
         second: list[Part] = []
         if self._problem:
             second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]

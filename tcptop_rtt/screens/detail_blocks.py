@@ -20,9 +20,14 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool) -> tuple[Block, ...]:
-    """Most wanted first: a narrow terminal shows the others after scrolling."""
-    return (
+def blocks(
+    row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool, unknown: frozenset[str]
+) -> tuple[Block, ...]:
+    """Most wanted first: a narrow terminal shows the others after scrolling.
+
+    :param unknown: fields of the row that this kernel does not tell
+    """
+    told = (
         _why(row, verdict, unicode),
         _rtt(row, focus),
         _owner(row, focus, unicode),
@@ -31,6 +36,13 @@ def blocks(row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool) -
         _queues(row),
         _times(row),
     )
+    return tuple(
+        Block(block.title, tuple(_if_known(fact, unknown) for fact in block.facts)) for block in told
+    )
+
+
+def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
+    return Fact(fact.label, fmt.UNKNOWN, "unknown") if unknown.intersection(fact.of) else fact
 
 
 def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
@@ -40,9 +52,9 @@ def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
         (
             Fact("", str(verdict), style_of(verdict)),
             *(Fact("", reason) for reason in verdict.reasons),
-            Fact("sending", _bar(share.busy, "of its life", unicode)),
-            Fact("peer's window", _bar(share.rwnd_limited, "of sending", unicode)),
-            Fact("our buffer", _bar(share.sndbuf_limited, "of sending", unicode)),
+            Fact("sending", _bar(share.busy, "of its life", unicode), of=("busy_us",)),
+            Fact("peer's window", _bar(share.rwnd_limited, "of sending", unicode), of=("rwnd_limited_us",)),
+            Fact("our buffer", _bar(share.sndbuf_limited, "of sending", unicode), of=("sndbuf_limited_us",)),
         ),
     )
 
@@ -60,8 +72,8 @@ def _rtt(row: np.void, focus: Focus | None) -> Block:
     srtt = int(row["srtt_us"])
     facts = [
         _level("smoothed", srtt),
-        Fact("jitter", fmt.rtt(int(row["rttvar_us"]) if srtt else 0)),
-        Fact("min_rtt", fmt.rtt(0 if lowest_known == UNKNOWN_U32 else lowest_known)),
+        Fact("jitter", fmt.rtt(int(row["rttvar_us"]) if srtt else 0), of=("rttvar_us",)),
+        Fact("min_rtt", fmt.rtt(0 if lowest_known == UNKNOWN_U32 else lowest_known), of=("min_rtt_us",)),
         _level("last sample", int(row["last_rtt_us"])),
     ]
     if focus is None:
@@ -89,7 +101,7 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     facts = [
         Fact("process", name),
         Fact("PID", str(pid) if pid else fmt.UNKNOWN),
-        Fact("user", f"{fmt.printable(process.user, unicode)} ({uid})" if process else uid),
+        Fact("user", f"{fmt.printable(process.user, unicode)} ({uid})" if process else uid, of=("uid",)),
     ]
     if process is not None:
         facts += [
@@ -113,20 +125,21 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
 
 
 def _congestion(row: np.void, unicode: bool) -> Block:
+    algorithm = fmt.printable(row["congestion_control"], unicode)
     retrans, lost, backoff, probes = (int(row[name]) for name in ("retrans", "lost", "backoff", "probes"))
     return Block(
         "CONGESTION",
         (
-            Fact("cwnd", f"{row['cwnd']} segments"),
-            Fact("ssthresh", fmt.segments(int(row["ssthresh"]))),
-            Fact("in flight", f"{row['in_flight']} segments"),
+            Fact("cwnd", f"{row['cwnd']} segments", of=("cwnd",)),
+            Fact("ssthresh", fmt.segments(int(row["ssthresh"])), of=("ssthresh",)),
+            Fact("in flight", f"{row['in_flight']} segments", of=("in_flight",)),
             Fact("retransmits", f"{retrans:,}", "warn" if retrans else "value"),
-            Fact("marked lost", f"{lost:,}", "warn" if lost else "value"),
+            Fact("marked lost", f"{lost:,}", "warn" if lost else "value", of=("lost",)),
             Fact("timeouts", f"{backoff} in a row", "bad" if backoff else "value"),
             Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
-            Fact("rto", fmt.rtt(int(row["rto_us"]))),
-            Fact("mss", f"{row['mss']} bytes"),
-            Fact("algorithm", fmt.printable(row["congestion_control"], unicode) or fmt.UNKNOWN),
+            Fact("rto", fmt.rtt(int(row["rto_us"])), of=("rto_us",)),
+            Fact("mss", f"{row['mss']} bytes", of=("mss",)),
+            Fact("algorithm", algorithm or fmt.UNKNOWN, of=("congestion_control",)),
         ),
     )
 
@@ -136,17 +149,22 @@ def _rate(bps: float) -> str:
 
 
 def _volume(row: np.void) -> Block:
+    bare = int(row["segs_in"]) - int(row["data_segs_in"])
     return Block(
         "VOLUME",
         (
             Fact("sent", f"{fmt.size(int(row['bytes_acked']))} acknowledged"),
             Fact("received", fmt.size(int(row["bytes_received"]))),
-            Fact("data segs", f"{row['data_segs_out']:,} out, {row['data_segs_in']:,} in"),
-            Fact("bare ACKs", f"{int(row['segs_in']) - int(row['data_segs_in']):,} in"),
+            Fact(
+                "data segs",
+                f"{row['data_segs_out']:,} out, {row['data_segs_in']:,} in",
+                of=("data_segs_out", "data_segs_in"),
+            ),
+            Fact("bare ACKs", f"{bare:,} in", of=("segs_in", "data_segs_in")),
             Fact("out, now", _rate(float(row["out_bps"]))),
             Fact("in, now", _rate(float(row["in_bps"]))),
-            Fact("delivery", _rate(float(row["delivery_rate_bps"]))),
-            Fact("pacing", _rate(float(row["pacing_rate_bps"]))),
+            Fact("delivery", _rate(float(row["delivery_rate_bps"])), of=("delivery_rate_bps",)),
+            Fact("pacing", _rate(float(row["pacing_rate_bps"])), of=("pacing_rate_bps",)),
         ),
     )
 
@@ -156,12 +174,12 @@ def _queues(row: np.void) -> Block:
     return Block(
         "QUEUES AND WINDOWS",
         (
-            Fact("unsent", fmt.size(int(row["unsent"]))),
-            Fact("unacked", fmt.size(int(row["unacked"]))),
-            Fact("unread", fmt.size(unread), "warn" if unread else "value"),
-            Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn"),
-            Fact("our window", fmt.size(int(row["rcv_wnd"]))),
-            Fact("receiver RTT", fmt.rtt(int(row["rcv_rtt_us"]))),
+            Fact("unsent", fmt.size(int(row["unsent"])), of=("unsent",)),
+            Fact("unacked", fmt.size(int(row["unacked"])), of=("unacked",)),
+            Fact("unread", fmt.size(unread), "warn" if unread else "value", of=("unread",)),
+            Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn", of=("snd_wnd",)),
+            Fact("our window", fmt.size(int(row["rcv_wnd"])), of=("rcv_wnd",)),
+            Fact("receiver RTT", fmt.rtt(int(row["rcv_rtt_us"])), of=("rcv_rtt_us",)),
         ),
     )
 
@@ -173,9 +191,9 @@ def _times(row: np.void) -> Block:
     return Block(
         "LAST HEARD",
         (
-            Fact("sent", f"{fmt.span(int(row['last_sent_ms']))} ago"),
-            Fact("received", f"{fmt.span(int(row['last_received_ms']))} ago"),
-            Fact("ACK", f"{fmt.span(int(row['last_ack_ms']))} ago"),
+            Fact("sent", f"{fmt.span(int(row['last_sent_ms']))} ago", of=("last_sent_ms",)),
+            Fact("received", f"{fmt.span(int(row['last_received_ms']))} ago", of=("last_received_ms",)),
+            Fact("ACK", f"{fmt.span(int(row['last_ack_ms']))} ago", of=("last_ack_ms",)),
             Fact("opened", f"{opened}, {age} ago" if row["born"] else f"{opened}, seen for {age}"),
         ),
     )

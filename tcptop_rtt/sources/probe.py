@@ -34,6 +34,7 @@ class Probe:
         self._program = program
         self.hook = program.hook
         self.hook_note = program.hook_note
+        self.unknown = program.unknown
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)

@@ -27,6 +27,8 @@ class Fact:
     label: str
     value: str
     style: str = "value"
+    of: tuple[str, ...] = ()
+    """The fields of a row that it is made of, as far as a kernel may not tell them."""
 
 
 @dataclass(frozen=True, slots=True)

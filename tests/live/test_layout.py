@@ -133,7 +133,7 @@ int on_{name}(struct bpf_raw_tracepoint_args *ctx)
     assert compiled == {name: types.offset(kind, _path(name, field)) for name, field in fields.items()}
 
 
-def _renamed(member: str, directory: Path) -> tuple[str, ...]:
+def renamed(member: str, directory: Path) -> tuple[str, ...]:
     """Starts a program that finds a kernel in which this member has another name."""
     other = member[:-1] + ("x" if member[-1] != "x" else "y")
     raw = BTF_PATH.read_bytes()
@@ -161,14 +161,14 @@ def _run(before: tuple[str, ...], *options: str) -> subprocess.CompletedProcess[
         ("mdev_us", {"rttvar_us"}),
     ],
 )
-def test_a_field_that_the_kernel_has_renamed_is_unknown_and_all_others_are_told(
+def test_a_field_that_the_kernel_hasrenamed_is_unknown_and_all_others_are_told(
     member: str, fields: set[str], tmp_path: Path
 ) -> None:
     with connected() as pair, talking(pair):
         client = port_of(pair[0])
         whole, without = (
             _run(before, "--json", "--count", "2", "--interval", "0.5", "--lport", str(client))
-            for before in ((), _renamed(member, tmp_path))
+            for before in ((), renamed(member, tmp_path))
         )
     assert (without.returncode, without.stderr) == (0, "")
     known, left = (
@@ -188,7 +188,7 @@ def test_a_field_that_the_kernel_has_renamed_is_unknown_and_all_others_are_told(
 
 @pytest.mark.parametrize("member", ["srtt_us", "total_retrans", "skc_num"])
 def test_a_field_that_it_cannot_do_without_is_named_with_the_kernel(member: str, tmp_path: Path) -> None:
-    ended = _run(_renamed(member, tmp_path), "--json", "--count", "1")
+    ended = _run(renamed(member, tmp_path), "--json", "--count", "1")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert re.match(

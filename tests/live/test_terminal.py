@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from tests.live.program import PROGRAM
 from tests.live.test_cli import END_S, START_S, becomes, kernel_objects, remaining
+from tests.live.test_layout import renamed
 
 WIDE, NARROW = (160, 48), (80, 24)
 DRAW_S = 10.0
@@ -478,3 +480,20 @@ def test_without_keys_or_a_screen_it_writes_tables(terminals: Terminals, redirec
     assert terminal.state("alternate_on") == ["0"]
     terminal.press("C-c")
     terminal.check_restored()
+
+
+# Poor kernels
+
+
+def test_the_drill_down_says_what_this_kernel_does_not_tell(terminals: Terminals, tmp_path: Path) -> None:
+    terminal = terminals((160, 60))
+    with talker(b"zz-slow", "slow") as slow:
+        before = shlex.join(renamed("snd_wnd", tmp_path))
+        terminal.type(f"{before} {PROGRAM} --pid {slow.pid}\n")
+        terminal.wait_for("PROCESS", timeout_s=START_S)
+        terminal.select(slow.server)
+        terminal.press("Enter")
+        terminal.wait_for("our window ")
+        assert re.search(r"peer's window +\?", terminal.text)
+        assert re.search(r"our window +\d", terminal.text)
+        terminal.press("q")

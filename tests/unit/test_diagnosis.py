@@ -117,3 +117,25 @@ def test_shares() -> None:
     assert (share.busy, share.rwnd_limited, share.sndbuf_limited) == (0.2, 0.25, 1.0)
     unknown = shares(one(busy_us=0, born=False))
     assert (unknown.busy, unknown.rwnd_limited, unknown.sndbuf_limited) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "fields"),
+    [
+        ("unread", {"unread": 0}),
+        ("snd_wnd", {"snd_wnd": 0, "unsent": 9000}),
+        ("min_rtt_us", {"min_rtt_us": 0}),
+        ("mss", {"retrans": 900}),
+        ("segs_in", {"segs_in": 0}),
+    ],
+)
+def test_nothing_is_concluded_from_what_the_kernel_does_not_tell(
+    unknown: str, fields: dict[str, int]
+) -> None:
+    verdict = diagnose(one(**fields), frozenset({unknown, "rto_us"}))
+    assert verdict.who == "unknown"
+    assert verdict.reasons == (f"it lacks {unknown}",)
+
+
+def test_what_no_verdict_needs_may_be_missing() -> None:
+    assert str(diagnose(one(), frozenset({"rto_us", "ssthresh"}))) == "healthy"
