@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 
 from tcptop_rtt import __version__, environment, start
 from tcptop_rtt.errors import TcptopError
 
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
+
+_REMEDIES = {
+    errno.EMFILE: ": run ulimit -n 1024 first",
+    errno.ENFILE: ": the whole machine has no file left, see sysctl fs.file-max",
+    errno.ENOMEM: ": free some memory first",
+}
+"""What to do about errors of the system."""
 
 _EXAMPLES = """\
 examples:
@@ -26,11 +34,19 @@ def main() -> int:
     options = _parse()
     try:
         return start.run(options)
-    except TcptopError as error:
-        print(f"tcptop-rtt: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except TcptopError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"{error}{_REMEDIES.get(error.errno or 0, '')}"
+    except Exception as error:  # a fault of ours: one line, as for all else, is what its user can report
+        problem = (
+            f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
+        )
+    if sys.stderr is not None:
+        print(f"tcptop-rtt: {problem}", file=sys.stderr)
+    return 1
 
 
 def _parse() -> argparse.Namespace:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tcptop_rtt.bcc_package import bcc_required
 from tcptop_rtt.errors import TcptopError
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
 """How long the dashboard may take to leave once a signal asks it to."""
-
-_BCC_PACKAGES = {
-    "debian": "apt install python3-bpfcc",
-    "ubuntu": "apt install python3-bpfcc",
-    "fedora": "dnf install python3-bcc",
-    "rhel": "dnf install python3-bcc",
-    "arch": "pacman -S python-bcc",
-    "suse": "zypper install python3-bcc",
-    "alpine": "apk add py3-bcc",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -91,24 +82,9 @@ def _is_on_terminal() -> bool:
 
 
 def _import_program() -> type[Program]:
-    try:
+    with bcc_required():
         from tcptop_rtt.sources.program import Program
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "bcc":
-            raise
-        raise TcptopError(f"bcc's Python module is missing: run sudo {_bcc_command()}") from error
     return Program
-
-
-def _bcc_command() -> str:
-    """How to install bcc on this distribution, by /etc/os-release."""
-    try:
-        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
-            fields = dict(line.rstrip("\n").partition("=")[::2] for line in file)
-    except OSError:
-        fields = {}
-    names = f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
-    return next((_BCC_PACKAGES[name] for name in names if name in _BCC_PACKAGES), _BCC_PACKAGES["debian"])
 
 
 def _run_screen(collector: Collector, chosen: Filter, interval_s: float) -> int:

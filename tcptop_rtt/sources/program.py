@@ -248,7 +248,10 @@ def _compile(types: str, *flags: str) -> BPF:
 
 
 def _require_capabilities() -> None:
-    status = Path("/proc/self/status").read_text()
+    try:
+        status = Path("/proc/self/status").read_text()
+    except FileNotFoundError as error:
+        raise TcptopError("/proc is not mounted: run mount -t proc proc /proc") from error
     effective = int(status.partition("CapEff:")[2].split()[0], 16)
     held = {bit for bit in (_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF) if effective >> bit & 1}
     if _CAP_SYS_ADMIN in held or {_CAP_PERFMON, _CAP_BPF} <= held:
@@ -274,6 +277,8 @@ def _cause(error: OSError) -> str:
         lockdown = ""
     if "[confidentiality]" in lockdown:
         return "the kernel is locked down; boot it with lockdown=integrity"
+    if error.errno == errno.EMFILE:
+        return "no file descriptor is free: run ulimit -n 1024 first"
     if error.errno == errno.EPERM:
         return "not permitted on this machine (EPERM)"
     return error.strerror or str(error)

@@ -172,6 +172,39 @@ def test_without_bcc_the_distributions_package_is_named() -> None:
     assert commands.get(platform.freedesktop_os_release()["ID"], "sudo ") in line
 
 
+def test_another_projects_bcc_is_told_as_such(tmp_path: Path) -> None:
+    other = tmp_path / "bcc.py"
+    other.write_text("")
+    script = _WITHOUT_BCC.replace('sys.modules["bcc"] = None', f"sys.path.insert(0, {str(tmp_path)!r})")
+    command = [sys.executable, "-I", "-c", script, "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+    ended.stdout = ended.stdout.partition("loaded:")[0]
+    assert f"{other} is not the BPF Compiler Collection's: remove it" in _complaint(ended)
+
+
+@pytest.mark.parametrize("limit", range(3, 24))
+def test_with_too_few_descriptors_it_runs_or_says_so(limit: int) -> None:
+    shell = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
+    ended = _run("--count", "1", before=shell)
+    if ended.returncode == 0:
+        assert " connections " in ended.stdout
+    elif limit >= 10:  # with fewer, Python itself does not start
+        assert re.search(r"[Tt]oo many open files|no file descriptor", _complaint(ended))
+
+
+def test_without_proc_the_mount_command_is_told() -> None:
+    hide = 'mount --make-rprivate /proc && mount -t tmpfs none /proc && exec "$@"'
+    before = ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", hide, "sh")
+    assert "mount -t proc proc /proc" in _complaint(_run("--json", before=before))
+
+
+def test_with_input_and_errors_closed_a_table_is_written() -> None:
+    shell = ("sh", "-c", 'exec "$@" <&- 2>&-', "sh")
+    ended = _run("--count", "1", before=shell)
+    assert ended.returncode == 0
+    assert " connections " in ended.stdout
+
+
 def _in_own_mounts(mount: str) -> tuple[str, ...]:
     """Starts a program that has an empty directory at this place."""
     # Only /sys is made private, as / is no mount in a chroot.
@@ -340,9 +373,7 @@ def _catches(pid: int, number: signal.Signals) -> bool:
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7])
-@pytest.mark.parametrize(
-    "number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGQUIT", "SIGALRM", "SIGUSR1"]
-)
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "KILL", "QUIT", "ALRM", "USR1"])
 def test_a_signal_while_it_starts_leaves_no_message_behind_and_nothing_in_the_kernel(
     name: str, delay_s: float
 ) -> None:
