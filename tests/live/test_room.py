@@ -53,7 +53,7 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The kernel's events that reports do not depend on: both probes are offered the same. Nothing is read
-    # before, as a read that finds accepted connections has their readers name them, again while there is no room.
+    # before: once a read has found accepted connections, those are named ever again until there is room.
     monkeypatch.setattr(program, "RING_BYTES", 1 << 25)
     large = Watch()
     monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
