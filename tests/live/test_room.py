@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.sources import program
-from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records
+from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records, gather
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
 from tests.live.test_cli import becomes
@@ -41,12 +41,12 @@ def _open_and_close(listener: socket.socket) -> int:
 
 def _events(records: Records) -> Records:
     """Without samples: those that find no room wait for another time."""
-    return records[records["kind"] != Kind.SEGMENT]
+    return gather(records, records["kind"] != Kind.SEGMENT)
 
 
 def _of_port(records: Records, port: int) -> Records:
     """Of the connections between this port and any other."""
-    return records[(records["lport"] == port) | (records["rport"] == port)]
+    return gather(records, (records["lport"] == port) | (records["rport"] == port))
 
 
 def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted(
