@@ -41,12 +41,14 @@ def _open_and_close(listener: socket.socket) -> int:
 
 def _events(records: Records) -> Records:
     """Without samples: those that find no room wait for another time."""
-    return records[records["kind"] != Kind.SEGMENT]
+    chosen: Records = records[records["kind"] != Kind.SEGMENT]
+    return chosen
 
 
 def _of_port(records: Records, port: int) -> Records:
     """Of the connections between this port and any other."""
-    return records[(records["lport"] == port) | (records["rport"] == port)]
+    chosen: Records = records[(records["lport"] == port) | (records["rport"] == port)]
+    return chosen
 
 
 def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted(
