@@ -166,7 +166,9 @@ def test_a_scan_of_many_sockets_tells_of_every_latest_sample(watch: Watch) -> No
             round_trip(pair)
 
         def all_are_told() -> bool:
-            for lport, rport, samples in watch.look().rows[["lport", "rport", "rtt_samples"]].tolist():
+            rows = watch.look().rows
+            columns = (rows[name].tolist() for name in ("lport", "rport", "rtt_samples"))
+            for lport, rport, samples in zip(*columns, strict=True):
                 if (lport, rport) in told:
                     told[lport, rport] += samples
             return all(told.values())
