@@ -59,7 +59,7 @@ class Recording:
         """End it as Ctrl-C would; all its lines."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
         self._reader.join(20)
         return self.lines
 

@@ -22,6 +22,10 @@ from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip
+from tests.live.test_cli import becomes
+
+SPIKE_S = 1.0
+"""Longer than a busy machine holds a packet up."""
 
 _ECHO = """
 import socket
@@ -63,19 +67,26 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
             _ping_pong(0.5, pair)
             time.sleep(2 * interval_s)
             watch.look()
-            trips = _ping_pong(10 * interval_s, pair)
+            trips, pause_s = 0, 0.0
+            ended_s = began_s = time.monotonic()
+            while ended_s < began_s + 10 * interval_s:
+                round_trip(pair)
+                trips += 1
+                pause_s = max(pause_s, time.monotonic() - ended_s)
+                ended_s = time.monotonic()
             time.sleep(2 * interval_s)
             batch = watch.probe.read()
             watch.connections.ingest(batch.records)
             (row,) = _rows_of({port_of(pair[0])}, watch.look())
-            assert trips > 1000
             assert row["rtt_samples"] == trips
             records = _of(batch.records, port_of(pair[0]))
-            assert 8 <= len(records) <= 11  # the first one is of the interval before
+            # The first one is of the interval before.
+            assert 2 <= len(records) <= (ended_s - began_s) / interval_s + 1
             apart_jiffies = np.diff(records["interval"].astype(np.int64))
             assert apart_jiffies.min() >= int(watch.probe._control["interval_jiffies"][0])
+            # A record comes with the first round trip after its interval, which a busy machine may hold up.
             apart_ns = np.diff(records["time_ns"].astype(np.int64))
-            assert apart_ns.min() >= (interval_s - 0.01) * 1e9  # less a jiffy
+            assert apart_ns.max() <= (interval_s + 2 * pause_s + 0.02) * 1e9  # and two jiffies
             assert (records["rtt_lo_us"] <= records["rtt_hi_us"]).all()
 
 
@@ -149,14 +160,23 @@ def test_a_scan_of_many_sockets_tells_of_every_latest_sample(watch: Watch) -> No
             pairs.append(opened.enter_context(connected()))
             if number % 7 == 0:  # lest only clients come at the ends of reads
                 opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-        lports = {port_of(end) for pair in pairs for end in pair}
+        told = {(port_of(one), port_of(other)): 0 for pair in pairs for one, other in (pair, pair[::-1])}
         watch.look()
         for pair in pairs:
             round_trip(pair)
-        time.sleep(0.5)  # a delayed ACK brings the servers their samples
-        told = [_rows_of(lports, watch.look())[["lport", "rport", "rtt_samples"]] for _ in range(2)]
-    assert len(told[0]) == 800
-    assert set((told[0]["rtt_samples"] + told[1]["rtt_samples"]).tolist()) == {1}
+
+        def all_are_told() -> bool:
+            rows = watch.look().rows
+            columns = (rows[name].tolist() for name in ("lport", "rport", "rtt_samples"))
+            for lport, rport, samples in zip(*columns, strict=True):
+                if (lport, rport) in told:
+                    told[lport, rport] += samples
+            return all(told.values())
+
+        assert becomes(all_are_told)  # a delayed ACK brings the servers their samples
+        all_are_told()  # none comes again
+    assert len(told) == 800
+    assert set(told.values()) == {1}
 
 
 class _TrafficDuringScan(Probe):
@@ -214,7 +234,7 @@ def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:
         watch.look()
         time.sleep(0.3)
         calm = _row_of(client.pid, watch.look())
-        link.stall(0.15)
+        link.stall(SPIKE_S)
         time.sleep(0.5)
         # An interval's samples are in the ring buffer or in the scan, at times only at the next look.
         after = [_row_of(client.pid, watch.look())]
@@ -223,10 +243,11 @@ def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:
         for process in (client, server):
             process.kill()
             process.wait()
-    assert 10_000 <= calm["rtt_hi_us"] < 60_000
-    assert max(row["rtt_hi_us"] for row in after) >= 140_000
-    assert min(row["rtt_lo_us"] for row in after) < 60_000
-    assert after[-1]["last_rtt_us"] < 60_000
+    spike_us = (SPIKE_S - 0.01) * 1e6
+    assert 10_000 <= calm["rtt_hi_us"] < spike_us
+    assert max(row["rtt_hi_us"] for row in after) >= spike_us
+    assert min(row["rtt_lo_us"] for row in after) < spike_us
+    assert after[-1]["last_rtt_us"] < spike_us
 
 
 def _row_of(pid: int, snapshot: Snapshot) -> np.void:

@@ -33,7 +33,10 @@ def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[s
     while time.monotonic() < deadline:
         rows = watch.look().rows
         for found in rows[(rows["pid"] == pid) & (rows["rport"] == 8082)]:
-            row = {name: int(found[name]) for name in ("stalled", "backoff", "retrans", "srtt_us", "closed")}
+            row = {
+                name: int(found[name])
+                for name in ("stalled", "backoff", "retrans", "srtt_us", "min_rtt_us", "closed")
+            }
             if bool(row["stalled"]) is stalled and row["srtt_us"]:
                 return row
         time.sleep(0.1)
@@ -44,14 +47,14 @@ def test_a_cut_link_shows_as_stalled_and_a_mended_one_as_well_again(watch: Watch
     with Link(delay_ms=5) as link:
         server = link.start(link.b, _ECHO)
         client = link.start(link.a, _TALK)
-        healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=10)
-        assert 10_000 <= healthy["srtt_us"] <= 20_000
+        healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=30)
+        assert 10_000 <= healthy["min_rtt_us"] <= 20_000  # the smoothed one is that of a busy machine
         link.cut()
-        silent = _wait_for(watch, client.pid, stalled=True, timeout_s=10)
+        silent = _wait_for(watch, client.pid, stalled=True, timeout_s=30)
         assert silent["retrans"] > healthy["retrans"]
         assert not silent["closed"]
         link.mend()
-        _wait_for(watch, client.pid, stalled=False, timeout_s=20)
+        _wait_for(watch, client.pid, stalled=False, timeout_s=60)
         for process in (client, server):
             process.kill()
             process.wait()

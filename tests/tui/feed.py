@@ -84,7 +84,7 @@ class HandCollector:
         self.intervals.append(seconds)
 
     def step(self, picture: Snapshot) -> None:
-        assert self._running.wait(5)
+        assert self._running.wait(30)
         self._publish(picture)
 
 
