@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Snapshot
+from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Rows, Snapshot
 
 FORMAT_VERSION = 1
 
@@ -66,20 +67,32 @@ class JsonLines:
     def show(self, snapshot: Snapshot) -> None:
         """What has changed since the previous snapshot."""
         rows = snapshot.rows
-        for row in rows[select(rows, self._filter)]:
+        for row in rows[self._followed(rows)]:
             for event in self._events(row):
                 self._write(self._describe(snapshot.time_ns, event, row))
-        present = set(rows["id"].tolist())
-        self._ended &= present
-        for cache in (self._last, self._cgroups):
-            for connection in cache.keys() - present:
-                del cache[connection]
+        for connection in self._last.keys() - set(rows["id"].tolist()):
+            # One that the kernel side has forgotten and met again goes on under another id.
+            last = self._last.pop(connection)
+            if connection not in self._ended:
+                last["state"], last["rtt_samples"] = (
+                    STATES.index("CLOSED"),
+                    0,
+                )  # its samples have been told of
+                self._write(self._describe(snapshot.time_ns, "close", last))
+            self._ended.discard(connection)
+            self._cgroups.pop(connection, None)
         self._out.flush()
 
     def end(self, lost: int) -> None:
         """The last line: how many records the kernel side had no room for."""
         self._write({"event": "end", "lost": lost})
         self._out.flush()
+
+    def _followed(self, rows: Rows) -> NDArray[np.bool_]:
+        """What passes the filter, and has passed it: the process or the port of a connection may change."""
+        followed = np.isin(rows["id"], np.fromiter(self._last, np.uint64, len(self._last)))
+        followed[select(rows, self._filter)] = True
+        return followed
 
     def _events(self, row: np.void) -> Iterator[str]:
         connection = int(row["id"])
