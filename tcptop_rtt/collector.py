@@ -56,6 +56,7 @@ class Collector:
         # A signal handler may wake this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lost = 0
+        self._problem = ""
         self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
@@ -131,7 +132,7 @@ class Collector:
 
     def _look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due; what happened before the scan saw it goes first."""
-        entries = self._source.scan() if may_scan and now >= self._next_scan else None
+        entries = self._scan() if may_scan and now >= self._next_scan else None
         self._read()
         if entries is None:
             return
@@ -141,6 +142,16 @@ class Collector:
             began = time.monotonic()
             self._close_ended()
             self._next_check = now + self._pause_s(time.monotonic() - began)
+
+    def _scan(self) -> Records | None:
+        """None if it fails, as without a free descriptor: the next turn tries again."""
+        try:
+            entries = self._source.scan()
+        except OSError as error:
+            self._problem = f"cannot list the sockets: {error.strerror or error}"
+            return None
+        self._problem = ""
+        return entries
 
     def _pause_s(self, cost_s: float) -> float:
         """From one scan, or one question for what has ended, to the next."""
@@ -181,4 +192,5 @@ class Collector:
             lost=self._lost,
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
             forgotten=self._connections.forgotten,
+            problem=self._problem,
         )
