@@ -26,7 +26,6 @@ SCAN_SHARE = 0.02
 EASY_SCAN_SHARE, EASY_SCAN_S = 0.005, 2.0
 """No more than this as long as scans are so often; unless somebody looks closely at one connection, of which
 much is known from scans only."""
-_CHECK_PERIOD_S = 5.0
 
 
 class Source(Protocol):
@@ -58,6 +57,7 @@ class Collector:
         # A signal handler may wake this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lost = 0
+        self._problem = ""
         self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
@@ -133,17 +133,38 @@ class Collector:
 
     def _look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due; what happened before the scan saw it goes first."""
-        entries = self._source.scan() if may_scan and now >= self._next_scan else None
+        entries = self._scan() if may_scan and now >= self._next_scan else None
         self._read()
         if entries is None:
             return
         self._connections.settle(entries)
-        cost_s = time.monotonic() - now
-        easy_s = min(cost_s / EASY_SCAN_SHARE, EASY_SCAN_S) if self._focus is None else 0.0
-        self._next_scan = now + max(cost_s / SCAN_SHARE, easy_s)
+        self._next_scan = now + self._pause_s(time.monotonic() - now)
         if now >= self._next_check:
-            self._next_check = now + _CHECK_PERIOD_S
-            self._connections.forget(self._source.ended(self._connections.unheld_socks()))
+            began = time.monotonic()
+            self._close_ended()
+            self._next_check = now + self._pause_s(time.monotonic() - began)
+
+    def _scan(self) -> Records | None:
+        """None if it fails, as without a free descriptor: the next turn tries again."""
+        try:
+            entries = self._source.scan()
+        except OSError as error:
+            self._problem = f"cannot list the sockets: {error.strerror or error}"
+            return None
+        self._problem = ""
+        return entries
+
+    def _pause_s(self, cost_s: float) -> float:
+        """From one scan, or one question for what has ended, to the next."""
+        easy_s = min(cost_s / EASY_SCAN_SHARE, EASY_SCAN_S) if self._focus is None else 0.0
+        return max(cost_s / SCAN_SHARE, easy_s)
+
+    def _close_ended(self) -> None:
+        """Close the connections whose end was not told: the record found no room."""
+        ended = self._source.ended(self._connections.unheld_socks())
+        # The end of others was told since the latest read, with their final counters.
+        self._read()
+        self._connections.forget(ended)
 
     def _read(self) -> None:
         batch = self._source.read()
@@ -173,4 +194,5 @@ class Collector:
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
             forgotten=self._connections.forgotten,
             unknown=self._source.unknown,
+            problem=self._problem,
         )

@@ -156,7 +156,7 @@ class Health:
     lost: int  # records that found no room in the ring buffer, since the start
     cpu_percent: float  # of one core, this whole process
     forgotten: int = 0  # times that the kernel side forgot a connection for lack of room, since the start
-    problem: str = ""  # what went wrong while running; empty if nothing
+    problem: str = ""  # what does not work at the moment; empty if all does
     unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
 
 

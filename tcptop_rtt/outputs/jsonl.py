@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Snapshot
+from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Rows, Snapshot
 
 FORMAT_VERSION = 1
 
@@ -48,6 +49,7 @@ class JsonLines:
         self._cgroups: dict[int, tuple[int, str | None]] = {}
         self._last: dict[int, np.void] = {}
         self._ended: set[int] = set()
+        self._unknown: frozenset[str] = frozenset()
 
     def begin(self, hook: str) -> None:
         """The header: where and when the stream was made."""
@@ -66,22 +68,31 @@ class JsonLines:
     def show(self, snapshot: Snapshot) -> None:
         """What has changed since the previous snapshot."""
         rows = snapshot.rows
-        for row in rows[select(rows, self._filter)]:
+        self._unknown = snapshot.health.unknown
+        for row in rows[self._followed(rows)]:
             for event in self._events(row):
-                line = self._describe(snapshot.time_ns, event, row)
-                line |= dict.fromkeys(line.keys() & snapshot.health.unknown)
-                self._write(line)
-        present = set(rows["id"].tolist())
-        self._ended &= present
-        for cache in (self._last, self._cgroups):
-            for connection in cache.keys() - present:
-                del cache[connection]
+                self._write(self._describe(snapshot.time_ns, event, row))
+        for connection in self._last.keys() - set(rows["id"].tolist()):
+            # One that the kernel side has forgotten and met again goes on under another id.
+            last = self._last.pop(connection)
+            if connection not in self._ended:
+                # Its samples have been told of.
+                last["state"], last["rtt_samples"] = STATES.index("CLOSED"), 0
+                self._write(self._describe(snapshot.time_ns, "close", last))
+            self._ended.discard(connection)
+            self._cgroups.pop(connection, None)
         self._out.flush()
 
     def end(self, lost: int) -> None:
         """The last line: how many records the kernel side had no room for."""
         self._write({"event": "end", "lost": lost})
         self._out.flush()
+
+    def _followed(self, rows: Rows) -> NDArray[np.bool_]:
+        """What passes the filter, and has passed it: the process or the port of a connection may change."""
+        followed = np.isin(rows["id"], np.fromiter(self._last, np.uint64, len(self._last)))
+        followed[select(rows, self._filter)] = True
+        return followed
 
     def _events(self, row: np.void) -> Iterator[str]:
         connection = int(row["id"])
@@ -116,7 +127,7 @@ class JsonLines:
         line["ssthresh"] = int(row["ssthresh"]) if row["ssthresh"] < INFINITE_SSTHRESH else None
         line |= {name: int(row[name]) for name in _TOTALS}
         line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None
-        return line
+        return line | dict.fromkeys(line.keys() & self._unknown)
 
     def _cgroup(self, row: np.void) -> str | None:
         """Asked once per connection and owner, while the process is likely to be there."""

@@ -46,9 +46,10 @@ class PlainTables:
         ranking = Ranking(rows, select(rows, self._filter), "rtt", descending=True)
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
         health = snapshot.health
+        problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
-            f"{health.lost} lost\n"
+            f"{health.lost} lost{problem}\n"
         )
         self._line([title for title, _, _ in _COLUMNS])
         for row in rows[ranking.window(0, len(ranking))]:

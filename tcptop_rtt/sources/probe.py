@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.sources.netns import network_namespace_of
 from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Direction, Kind, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
@@ -39,6 +40,7 @@ class Probe:
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._unheld_found = False
+        self._readers_watched = False
         self._readers_watched_until = 0.0
         self._jiffy_s = program.jiffy_s
         self.set_interval(INTERVAL_S)
@@ -56,20 +58,21 @@ class Probe:
     def _watch_readers(self, records: Records) -> None:
         """While connections are being accepted; what lives long is named by a scan, the rest at its end."""
         now = time.monotonic()
-        watched = self._readers_watched_until > 0
         if ((records["kind"] == Kind.OPEN) & (records["direction"] == Direction.IN)).any():
             self._readers_watched_until = now + READERS_WATCHED_S
-        elif now > self._readers_watched_until:
-            self._readers_watched_until = 0.0
-        if watched != (self._readers_watched_until > 0):
-            self._program.watch_readers(not watched)
+        watch = now <= self._readers_watched_until
+        if watch != self._readers_watched:
+            # It may fail, as without a free descriptor: the next read tries again.
+            with contextlib.suppress(OSError, TcptopError):
+                self._program.watch_readers(watch)
+                self._readers_watched = watch
 
     def scan(self) -> Records:
         """One pass over every open TCP socket: of dtype ``ENTRY``, one per descriptor, shape (N,)."""
         entries = np.frombuffer(_read_all(self._program.open_files()), ENTRY)
         if not self._unheld_found:
-            self._unheld_found = True
             self._find_unheld(entries)
+            self._unheld_found = True
         return entries
 
     def _find_unheld(self, entries: Records) -> None:

@@ -1,0 +1,105 @@
+"""Connections whose end is not told, or is told at an awkward moment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tcptop_rtt.collector import Collector
+from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.sources import program
+from tcptop_rtt.sources.probe import Probe
+from tcptop_rtt.sources.program import Program
+from tcptop_rtt.sources.record import Records
+from tests.live.pairs import Pair, connected, port_of
+
+INTERVAL_S = 0.1
+
+
+def _nothing() -> None:
+    pass
+
+
+class _Probe(Probe):
+    """Counts its scans, and lets something happen after one and before it is asked what has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(Program())
+        self.scans = 0
+        self.after_scan = self.before_question = _nothing
+
+    def scan(self) -> Records:
+        self.scans += 1
+        entries = super().scan()
+        self.after_scan()
+        return entries
+
+    def ended(self, connections: dict[int, int]) -> list[int]:
+        self.before_question()
+        return super().ended(connections)
+
+
+@contextmanager
+def _watching() -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
+    with closing(_Probe()) as probe:
+        yield probe, Collector(probe, INTERVAL_S).snapshots()
+
+
+def _with_port(snapshot: Snapshot, port: int) -> NDArray[np.void]:
+    rows = snapshot.rows
+    return rows[np.flatnonzero((rows["lport"] == port) | (rows["rport"] == port))]
+
+
+def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+    with _watching() as (probe, snapshots), socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        port = listener.getsockname()[1]
+        for _ in range(2):
+            with ExitStack() as opened:
+                for _ in range(100):
+                    opened.enter_context(socket.create_connection(listener.getsockname()))
+                    opened.enter_context(listener.accept()[0])
+                seen, lost = probe.scans, next(snapshots).health.lost
+                while probe.scans < seen + 2:
+                    rows = _with_port(next(snapshots), port)
+                assert np.count_nonzero(~rows["closed"]) == 200
+            seen = probe.scans
+            while probe.scans < seen + 2:
+                latest = next(snapshots)
+            assert latest.health.lost > lost
+            assert _with_port(latest, port)["closed"].all()
+
+
+def test_a_connection_that_ends_just_before_it_is_asked_for_is_closed_with_its_final_counters() -> None:
+    with _watching() as (probe, snapshots), ExitStack() as opened:
+        next(snapshots)
+        pairs: list[Pair] = []
+
+        def connect() -> None:
+            if not pairs:
+                pairs.append(opened.enter_context(connected()))
+
+        def talk_and_close() -> None:
+            if pairs and pairs[0][0].fileno() >= 0:
+                client, server = pairs[0]
+                ports.append(port_of(client))
+                client.sendall(b"x" * 1000)
+                server.recv(1000)
+                opened.close()
+
+        ports: list[int] = []
+        # No scan has seen it by the time of the question, and none does afterwards.
+        probe.after_scan, probe.before_question = connect, talk_and_close
+        closed: list[np.void] = []
+        while len(closed) < 2:
+            snapshot = next(snapshots)
+            closed = [row for row in _with_port(snapshot, ports[0]) if row["closed"]] if ports else []
+        assert [int(row["bytes_acked"] + row["bytes_received"]) >= 1000 for row in closed] == [True, True]

@@ -1,0 +1,82 @@
+"""The stream's events, from snapshots made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tcptop_rtt.outputs.jsonl import JsonLines
+from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.query import Filter
+from tcptop_rtt.snapshot import Health, Snapshot
+from tests.unit.rows import row, rows_of
+
+HEALTH = Health("test", "", 0.0, 0, 0.0)
+
+
+class Stream:
+    """A stream into a file, and what it tells of a connection."""
+
+    def __init__(self, path: Path, fd: int, chosen: Filter) -> None:
+        self._path = path
+        self._output = JsonLines(Writer(fd, lambda: False), chosen, lambda _: None)
+
+    def show(self, *rows: dict[str, Any]) -> None:
+        self._output.show(Snapshot(1, rows_of(*rows), (), HEALTH, None))
+
+    def lines(self, connection: int) -> list[dict[str, Any]]:
+        lines = map(json.loads, self._path.read_text().splitlines())
+        return [line for line in lines if line["id"] == connection]
+
+    def events(self, connection: int) -> list[str]:
+        return [line["event"] for line in self.lines(connection)]
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[Callable[[Filter], Stream]]:
+    with ExitStack() as stack:
+
+        def start(chosen: Filter) -> Stream:
+            path = tmp_path / "stream"
+            return Stream(path, stack.enter_context(path.open("wb")).fileno(), chosen)
+
+        yield start
+
+
+def test_a_connection_that_vanishes_is_closed_once_with_its_last_counters(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    told.show(row(5, bytes_acked=7, rtt_samples=3, rtt_lo_us=1, rtt_hi_us=2), row(6))
+    told.show(row(6))
+    told.show(row(6))
+    assert told.events(5) == ["open", "sample", "close"]
+    last = told.lines(5)[-1]
+    assert (last["bytes_acked"], last["state"], last["rtt_samples"]) == (7, "CLOSED", 0)
+    assert told.events(6) == ["open"]
+
+
+def test_a_connection_that_closes_before_it_vanishes_is_closed_once(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    for rows in ([row(5)], [row(5, closed=True, state=7)], [row(5, closed=True, state=7)], [], []):
+        told.show(*rows)
+    assert told.events(5) == ["open", "close"]
+
+
+def test_a_connection_that_is_handed_to_another_process_is_followed_to_its_close(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter(pid=1000))
+    told.show(row(5, pid=1000), row(6, pid=2000))
+    told.show(row(5, pid=2000, bytes_acked=9), row(6, pid=2000, bytes_acked=9))
+    told.show(row(5, pid=2000, closed=True, state=7), row(6, pid=2000, closed=True, state=7))
+    assert told.events(5) == ["open", "sample", "close"]
+    assert [line["pid"] for line in told.lines(5)] == [1000, 2000, 2000]
+    assert told.events(6) == []
