@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-import threading
+import queue
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -54,7 +55,8 @@ class Collector:
         self._focus: int | None = None
         self._asked = False
         self._stopped = False
-        self._wake = threading.Event()
+        # A signal handler may wake this thread while it waits: an Event would deadlock.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lost = 0
         self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
@@ -65,17 +67,22 @@ class Collector:
         """Time between snapshots."""
         self._interval_s = seconds
         self._asked = True
-        self._wake.set()
+        self._wake.put(None)
 
     def set_focus(self, connection: int | None) -> None:
         """Report every ACK of one connection, in each snapshot's ``focus``."""
         self._wanted_focus = connection
-        self._wake.set()
+        self._wake.put(None)
 
     def stop(self) -> None:
         """End the iteration of :meth:`snapshots` at its next turn, at once."""
         self._stopped = True
-        self._wake.set()
+        self._wake.put(None)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether :meth:`stop` has been called."""
+        return self._stopped
 
     @property
     def health(self) -> Health:
@@ -104,8 +111,8 @@ class Collector:
                 return
             next_snapshot = min(next_snapshot, now + self._interval_s)
             next_read = min(next_read, now + self._read_period_s())
-            self._wake.wait(max(0.0, next_read - time.monotonic()))
-            self._wake.clear()
+            with contextlib.suppress(queue.Empty):
+                self._wake.get(timeout=max(0.0, next_read - time.monotonic()))
 
     def _read_period_s(self) -> float:
         """Seldom, as each wake-up takes a processor from the traffic; but a focus's chart has to move."""

@@ -9,6 +9,7 @@ import locale
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tcptop_rtt.errors import TcptopError
 
 if TYPE_CHECKING:
     from tcptop_rtt.collector import Collector
+    from tcptop_rtt.outputs.writer import Writer
     from tcptop_rtt.outputs.writing import Output
     from tcptop_rtt.query import Filter
     from tcptop_rtt.sources.program import Program
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
 """How long the dashboard may take to leave once a signal asks it to."""
+_COMPLAINT_S = 0.3
+"""How long standard error may take to say why standard output takes nothing."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         collector = Collector(probe, options.interval)
         if screen:
             return _run_screen(collector, chosen, options.interval)
-        return _run_text(collector, _output(options.json, chosen), options.count)
+        return _run_text(collector, options.json, chosen, options.count)
     finally:
         probe.close()
 
@@ -107,26 +111,42 @@ def _run_screen(collector: Collector, chosen: Filter, interval_s: float) -> int:
     return app.return_code or 0
 
 
-def _output(json: bool, chosen: Filter) -> Output:
-    if json:
-        from tcptop_rtt.outputs.jsonl import JsonLines
-        from tcptop_rtt.processes import Processes
-
-        return JsonLines(sys.stdout, chosen, Processes().cgroup)
-    from tcptop_rtt.outputs.plain import PlainTables
-
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a locale may lack what a name holds
-    return PlainTables(sys.stdout, chosen)
-
-
-def _run_text(collector: Collector, output: Output, count: int | None) -> int:
+def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | None) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
+    from tcptop_rtt.outputs.writer import Writer, hung_up
     from tcptop_rtt.outputs.writing import write_all
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         collector.stop()
 
+    def stop_without_reader() -> None:
+        # However quiet the machine, and however long the interval.
+        if hung_up(stdout, timeout_ms=None):
+            collector.stop()
+
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
-    write_all(collector.health.hook, collector.snapshots(), output, count)
+    stdout = sys.stdout.fileno()
+    writer = Writer(stdout, lambda: collector.stopped, sys.stdout.encoding)
+    threading.Thread(target=stop_without_reader, daemon=True).start()
+    try:
+        write_all(collector.health.hook, collector.snapshots(), _output(json, chosen, writer), writer, count)
+    except TcptopError as error:
+        if sys.stderr is not None:
+            # It may be the terminal that takes nothing.
+            complaint = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
+            complaint.write(f"tcptop-rtt: {error}\n")
+            complaint.flush()
+        return 1
     return 0
+
+
+def _output(json: bool, chosen: Filter, writer: Writer) -> Output:
+    if json:
+        from tcptop_rtt.outputs.jsonl import JsonLines
+        from tcptop_rtt.processes import Processes
+
+        return JsonLines(writer, chosen, Processes().cgroup)
+    from tcptop_rtt.outputs.plain import PlainTables
+
+    return PlainTables(writer, chosen)

@@ -7,10 +7,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
+from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Snapshot
 
@@ -40,7 +41,7 @@ class JsonLines:
     :param cgroup: the cgroup path of a process, or None
     """
 
-    def __init__(self, out: TextIO, chosen: Filter, cgroup: Callable[[int], str | None]) -> None:
+    def __init__(self, out: Writer, chosen: Filter, cgroup: Callable[[int], str | None]) -> None:
         self._out = out
         self._filter = chosen
         self._cgroup_of = cgroup

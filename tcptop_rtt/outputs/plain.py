@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TextIO
 
 import numpy as np
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
@@ -33,7 +33,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
 class PlainTables:
     """Writes each snapshot as a table, slowest connection first."""
 
-    def __init__(self, out: TextIO, chosen: Filter) -> None:
+    def __init__(self, out: Writer, chosen: Filter) -> None:
         self._out = out
         self._filter = chosen
 
@@ -46,15 +46,15 @@ class PlainTables:
         ranking = Ranking(rows, select(rows, self._filter), "rtt", descending=True)
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
         health = snapshot.health
-        print(
+        self._out.write(
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
-            f"{health.lost} lost",
-            file=self._out,
+            f"{health.lost} lost\n"
         )
         self._line([title for title, _, _ in _COLUMNS])
         for row in rows[ranking.window(0, len(ranking))]:
             self._line([text(row) for _, _, text in _COLUMNS])
-        print(file=self._out, flush=True)
+        self._out.write("\n")
+        self._out.flush()
 
     def end(self, lost: int) -> None:
         """Nothing goes after the last table."""
@@ -64,4 +64,4 @@ class PlainTables:
             cell.ljust(-width) if width < 0 else cell.rjust(width)
             for cell, (_, width, _) in zip(cells, _COLUMNS, strict=True)
         )
-        print(" ".join(padded).rstrip(), file=self._out)
+        self._out.write(" ".join(padded).rstrip() + "\n")

@@ -20,7 +20,7 @@ from tcptop_rtt.sources.program import Program
 from tests.live.program import PROGRAM
 
 Line = dict[str, Any]
-START_S = 30.0
+START_S = 120.0
 
 
 class Recording:

@@ -24,7 +24,7 @@ from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import PROGRAM
 
-START_S = 30.0
+START_S = 120.0
 END_S = 5.0
 NO_PORT = "1"
 """As --lport it matches nothing, so nothing is written between the first line and the last."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import closing
+from typing import NamedTuple
 
-import numpy as np
-
-from tcptop_rtt.collector import EASY_SCAN_S, Collector
+from tcptop_rtt.collector import EASY_SCAN_S, SCAN_SHARE, Collector
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.record import Records
-from tests.live.pairs import connected
+from tests.live.pairs import connected, port_of
 
 COST_S = 0.01
-"""Of a scan, at least: two percent of a core allow one each half second, half a percent each two seconds."""
+"""Of a scan, at least: half a percent of a core does not allow one each two seconds."""
 
 
 class _Costly(Probe):
@@ -22,28 +22,58 @@ class _Costly(Probe):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.scanned_s: list[float] = []
+        self.scans = 0
 
     def scan(self) -> Records:
-        self.scanned_s.append(time.monotonic())
+        self.scans += 1
         time.sleep(COST_S)
         return super().scan()
 
 
+class _Look(NamedTuple):
+    now_s: float
+    may_scan: bool
+    has_scanned: bool
+    cost_s: float
+    """At least what the collector has measured."""
+
+
+class _Logged(Collector):
+    """Writes down each look, by the clock that the collector itself goes by."""
+
+    def __init__(self, probe: _Costly) -> None:
+        super().__init__(probe, 0.1)
+        self._probe = probe
+        self.looks: list[_Look] = []
+
+    def _look(self, now: float, may_scan: bool) -> None:
+        scans = self._probe.scans
+        super()._look(now, may_scan)
+        self.looks.append(_Look(now, may_scan, self._probe.scans > scans, time.monotonic() - now))
+
+    def scans(self) -> list[_Look]:
+        return [look for look in self.looks if look.has_scanned]
+
+
 def test_costly_scans_are_rare_until_somebody_looks_closely_at_a_connection() -> None:
-    with closing(_Costly(Program())) as probe, connected():
-        collector = Collector(probe, 0.1)
-        began_s, focused_s = time.monotonic(), 0.0
+    with closing(_Costly(Program())) as probe, connected() as (client, _):
+        collector = _Logged(probe)
+        first_focused = 0
         for snapshot in collector.snapshots():
-            now_s = time.monotonic()
-            if not focused_s and now_s > began_s + 2.5 * EASY_SCAN_S:
-                collector.set_focus(int(snapshot.rows["id"][0]))
-                focused_s = now_s
-            elif focused_s and now_s > focused_s + 1.5 * EASY_SCAN_S:
+            if not first_focused and len(collector.scans()) == 4:
+                (row,) = snapshot.rows[snapshot.rows["lport"] == port_of(client)]
+                first_focused = len(collector.looks)
+                collector.set_focus(int(row["id"]))
+            elif first_focused and len(collector.scans()) == 7:
                 collector.stop()
-        scanned_s = np.array(probe.scanned_s)
-        before, after = scanned_s[scanned_s < focused_s], scanned_s[scanned_s >= focused_s]
-        # The first one finds the sockets without a descriptor, too.
-        assert np.diff(before)[1:].min() > 0.9 * EASY_SCAN_S
-        assert after[0] - focused_s < 0.5 * EASY_SCAN_S
-        assert np.diff(after).max() < 0.9 * EASY_SCAN_S
+    before, after = collector.looks[:first_focused], collector.looks[first_focused:]
+    for last, scan in itertools.pairwise(look for look in before if look.has_scanned):
+        assert scan.now_s - last.now_s >= EASY_SCAN_S
+    # The answer to the focus is a scan, and from then on there is one whenever its share of a core allows it.
+    last = next(look for look in after if look.may_scan)
+    assert last.has_scanned
+    for look in after[after.index(last) + 1 :]:
+        if look.may_scan and look.now_s - last.now_s >= last.cost_s / SCAN_SHARE:
+            assert look.has_scanned
+        if look.has_scanned:
+            last = look

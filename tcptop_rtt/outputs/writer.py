@@ -1,0 +1,116 @@
+"""A file descriptor as a place for whole lines: waits for its reader, but not for ever once told to stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import stat
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 1.0
+"""How long a reader is waited for, in all, once the program has been told to stop."""
+
+_CHUNK_BYTES = 1 << 16
+_SLICE_MS = 100
+"""How long a wait goes on before it is asked whether to stop."""
+_PTMX = os.makedev(5, 2)
+"""Opening this one makes a new terminal."""
+
+
+class Writer:
+    """Writes text, and counts the lines that it cannot write.
+
+    No call waits inside the kernel, where no signal would end it, and the descriptor's mode stays as it is,
+    as other processes share it.
+
+    :param stopped: whether the program has been told to stop
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        stopped: Callable[[], bool],
+        encoding: str = "utf-8",
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._fd = fd
+        self._stopped = stopped
+        self._encoding = encoding
+        self._patience_s = patience_s
+        self._try_to_write = _without_waiting(fd)
+        self._pending = bytearray()
+        self.failure = ""
+        """Why nothing is written any more; empty: all is well, or nobody reads any more."""
+        self.gone = False
+        """Nobody reads any more: the reader has closed its end, or the terminal is gone."""
+        self.unwritten = 0
+        """Lines that have not got out whole."""
+
+    def write(self, text: str) -> None:
+        """Take text; it gets out with the next :meth:`flush`, or before."""
+        self._pending += text.encode(self._encoding, "replace")
+        if len(self._pending) >= _CHUNK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write all that there is, or count its lines."""
+        while self._pending and not self.failure and not self.gone:
+            try:
+                written = self._try_to_write(self._pending[:_CHUNK_BYTES])
+            except BlockingIOError:
+                self._wait()
+            except OSError as error:
+                if error.errno == errno.EPIPE or hung_up(self._fd):
+                    self.gone = True
+                else:
+                    self.failure = error.strerror or str(error)
+            else:
+                del self._pending[:written]
+        self.unwritten += self._pending.count(b"\n")
+        self._pending.clear()
+
+    def _wait(self) -> None:
+        began = time.monotonic()
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        poll.poll(_SLICE_MS)
+        if self._stopped():
+            self._patience_s -= time.monotonic() - began
+            if self._patience_s <= 0:
+                self.failure = "its reader takes nothing"
+
+
+def hung_up(fd: int, timeout_ms: float | None = 0) -> bool:
+    """Whether nobody reads there any more; None: return when that is so."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(timeout_ms))
+
+
+def _without_waiting(fd: int) -> Callable[[bytes | bytearray], int]:
+    """A function that writes at once what there is room for; BlockingIOError if there is none."""
+    status = os.fstat(fd)
+    if stat.S_ISSOCK(status.st_mode):
+        connection = socket.socket(fileno=os.dup(fd))
+        return lambda data: connection.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+    is_terminal = os.isatty(fd) and status.st_rdev != _PTMX
+    if not (is_terminal or stat.S_ISFIFO(status.st_mode)):
+        return lambda data: os.write(fd, data)
+    try:
+        # Opened once more it has a mode of its own.
+        own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return lambda data: _write_a_little(fd, data)
+    return lambda data: os.write(own, data)
+
+
+def _write_a_little(fd: int, data: bytes | bytearray) -> int:
+    """A pipe that has room has it for this much."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    if not poll.poll(0):
+        raise BlockingIOError
+    return os.write(fd, data[: select.PIPE_BUF])
