@@ -1,7 +1,7 @@
 """Package archives as apt sees them: this machine's own, and the suites of Debian whose kernels are tested.
 
 The second is a view of its own, with its lists under the lab's cache: what is installed here, and of which
-release, does not matter. Its mirror is the one that this machine has; Debian's keys verify what comes from it.
+release, does not matter. Its mirror is the one that this machine has, Debian's keys verify it.
 """
 
 from __future__ import annotations

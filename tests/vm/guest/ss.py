@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def ss(*conditions: str, within: Sequence[str] = ()) -> dict[str, int]:
-    """Of the one established connection that meets the conditions, as seen within `ip netns exec` or the like."""
+    """Of the one established connection that meets the conditions, as seen within a command."""
     command = [*within, "ss", "-tinHO", "state", "established", *conditions]
     (line,) = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
