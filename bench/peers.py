@@ -24,8 +24,8 @@ def measure(counting: bool) -> dict[str, Row]:
     """What the guest has found, by tool."""
     from tests.vm import lab, packages
 
-    kernel = packages.kernel(packages.lines()[0])
-    layers = [packages.headers(kernel), *(packages.unpacked(name) for name in PACKAGES)]
+    kernel = packages.kernel("bookworm")
+    layers = [packages.headers(kernel), *map(packages.tools, PACKAGES)]
     with tempfile.TemporaryDirectory() as results:
         command = [sys.executable, "-m", "bench.peers_guest", *(["--counting"] if counting else [])]
         status = lab.run(

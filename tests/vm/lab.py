@@ -1,6 +1,6 @@
 """Runs a command as root under a stock Debian kernel, in a virtual machine over this machine's own files.
 
-    python -m tests.vm.lab [--kernel 6.1] -- COMMAND...
+    python -m tests.vm.lab [--kernel bookworm] -- COMMAND...
 
 The guest sees this machine's / read-only, with a tmpfs over it: whatever is installed here, the checkout and
 its .venv included, runs there, and nothing that it writes stays. It has no network but its own, and its own
@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.vm import packages
-from tests.vm.packages import Kernel, LabError
+from tests.vm.archive import LabError
+from tests.vm.packages import NEWEST, Kernel
 
 HERE = Path(__file__).parent
 TIME_LIMIT_S = 600.0
@@ -196,7 +197,9 @@ def main() -> int:
     """The command line."""
     assert __doc__
     parser = argparse.ArgumentParser(prog="python -m tests.vm.lab", description=__doc__.splitlines()[0])
-    parser.add_argument("--kernel", metavar="LINE", default=packages.lines()[0])
+    parser.add_argument(
+        "--kernel", metavar="NAME", default="bookworm", help=f"a suite, a line such as 6.12, or {NEWEST}"
+    )
     parser.add_argument("--headers", action="store_true", help="with the kernel's headers")
     parser.add_argument("--counting", action="store_true", help="one CPU, 1 ns per instruction")
     parser.add_argument("--boot", default="", metavar="PARAMETERS", help="further ones for the kernel")

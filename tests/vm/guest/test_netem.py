@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.live.conftest import Line, Recording
+from tests.vm.guest.ss import ss
 
 TALK_S = 12
 QUIET_S = 4
@@ -121,22 +121,7 @@ def _says(process: subprocess.Popen[str], word: str) -> None:
 
 
 def _ss(netns: str) -> dict[str, int]:
-    """What ss prints of the one connection of a namespace, in the units of our own."""
-    command = ["ip", "netns", "exec", netns, "ss", "-tinHO", "state", "established"]
-    (line,) = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-    def ms(pattern: str) -> int:
-        found = re.search(pattern, line)
-        assert found, line
-        return round(float(found[1]) * 1000)
-
-    retrans = re.search(r"\bretrans:\d+/(\d+)", line)
-    return {
-        "srtt_us": ms(r"\brtt:([\d.]+)/"),
-        "rttvar_us": ms(r"\brtt:[\d.]+/([\d.]+)"),
-        "min_rtt_us": ms(r"\bminrtt:([\d.]+)"),
-        "retrans": int(retrans[1]) if retrans else 0,
-    }
+    return ss(within=["ip", "netns", "exec", netns])
 
 
 def _history(lines: list[Line], end: str) -> list[Line]:

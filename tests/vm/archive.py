@@ -1,0 +1,110 @@
+"""Package archives as apt sees them: this machine's own, and the suites of Debian whose kernels are tested.
+
+The second is a view of its own, with its lists under the lab's cache: what is installed here, and of which
+release, does not matter. Its mirror is the one that this machine has, Debian's keys verify it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "testing")
+
+_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_QUIET = ("-qq", "-o", "APT::Sandbox::User=root", "-o", "APT::Update::Error-Mode=any")
+
+
+class LabError(Exception):
+    """The lab itself cannot work here, and why."""
+
+
+def cache_directory() -> Path:
+    """Where all that the lab downloads stays."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tcptop-rtt-lab")
+
+
+class Archive:
+    """What can be downloaded from it."""
+
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        self._options = tuple(part for option in options for part in ("-o", option))
+        self._updated = False
+
+    def ask(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
+        """What apt-get or apt-cache prints."""
+        command = [program, *_QUIET, *self._options, *arguments]
+        try:
+            return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=cwd).stdout
+        except FileNotFoundError as error:
+            raise LabError(
+                f"{program} is missing: the lab takes its kernels from a Debian archive"
+            ) from error
+        except subprocess.CalledProcessError as error:
+            raise LabError(f"{program} {' '.join(arguments)} failed: its message is above") from error
+
+    def update(self) -> None:
+        """Fetch the lists anew, once per run of the lab."""
+        if not self._updated:
+            self.ask("apt-get", "update")
+            self._updated = True
+
+    def download(self, packages: Sequence[str], directory: Path) -> None:
+        """Put the files of some packages into a directory; apt checks them against the signed lists."""
+        print("lab: fetching", *packages, file=sys.stderr)
+        # Older lists may name what the archive no longer has.
+        self.update()
+        self.ask("apt-get", "download", *packages, cwd=directory)
+
+    def depends(self, package: str) -> list[str]:
+        """The packages that it needs, where it names just one for the purpose."""
+        return re.findall(r"^  Depends: ([^\s<]+)", self.ask("apt-cache", "depends", package), re.MULTILINE)
+
+
+HOST = Archive()
+
+
+@cache
+def debian() -> Archive:
+    """The suites, on this machine's mirror."""
+    if not _KEYS.exists():
+        raise LabError(f"{_KEYS} is missing: install debian-archive-keyring")
+    view = cache_directory() / "apt"
+    for directory in ("lists/partial", "archives/partial"):
+        (view / directory).mkdir(parents=True, exist_ok=True)
+    (view / "status").touch()  # as if nothing were installed
+    (view / "debian.sources").write_text(
+        f"Types: deb\nURIs: {_mirror()}\nSuites: {' '.join(SUITES)}\nComponents: main\n"
+        f"Architectures: amd64\nSigned-By: {_KEYS}\nTargets: Packages\n"
+    )
+    return Archive(
+        (
+            f"Dir::State={view}",
+            f"Dir::State::status={view}/status",
+            f"Dir::Cache={view}",
+            f"Dir::Etc::sourcelist={view}/debian.sources",
+            *(f"Dir::Etc::{none}=/dev/null" for none in ("sourceparts", "preferences", "preferencesparts")),
+            "APT::Architecture=amd64",
+        )
+    )
+
+
+def _mirror() -> str:
+    """Where this machine takes Debian itself from."""
+    for lists in ("as they are", "updated"):
+        if lists == "updated":
+            HOST.update()
+        for target in HOST.ask(
+            "apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
+        ).splitlines():
+            origin, label, address = target.split("|")
+            if origin == label == "Debian":
+                return address
+    raise LabError(
+        "this machine's package sources have no Debian archive, from which the lab takes its kernels"
+    )

@@ -1,0 +1,65 @@
+"""Both hooks, side by side on one lossy connection: what everything else builds upon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.live.conftest import Line, Recording
+from tests.live.pairs import connected, port_of, round_trip
+from tests.vm.guest.ss import ss
+
+HOOKS = ("fentry", "tcp_probe")
+CATCH_UP_S = 60.0
+ENOUGH_S = 60.0
+
+
+@contextmanager
+def _lossy_loopback() -> Iterator[None]:
+    device = ["dev", "lo", "root"]
+    subprocess.run(
+        ["tc", "qdisc", "add", *device, "netem", "delay", "10ms", "3ms", "loss", "10%"], check=True
+    )
+    try:
+        yield
+    finally:
+        subprocess.run(["tc", "qdisc", "delete", *device], check=True)
+
+
+def _last(recording: Recording, port: int) -> Line:
+    return next((line for line in reversed(recording.lines) if line.get("lport") == port), {})
+
+
+def test_both_hooks_tell_the_process_and_what_ss_prints(record: Callable[..., Recording]) -> None:
+    recordings = {hook: record("--source", hook, "--interval", "0.5") for hook in HOOKS}
+    with connected() as pair, _lossy_loopback():
+        ports = [port_of(end) for end in pair]
+        deadline = time.monotonic() + ENOUGH_S
+        while not all(ss(f"sport = :{port}")["retrans"] for port in ports):
+            assert time.monotonic() < deadline
+            for _ in range(20):
+                round_trip(pair)
+        time.sleep(2)  # the last ACK may itself be lost
+        expected = {}
+        for port in ports:
+            truth = ss(f"sport = :{port}")
+            assert truth["srtt_us"] > 0
+            expected[port] = {"pid": os.getpid(), **truth}
+
+        def told(hook: str) -> dict[int, Line]:
+            lines = {port: _last(recordings[hook], port) for port in ports}
+            return {port: {of: line.get(of) for of in expected[port]} for port, line in lines.items()}
+
+        deadline = time.monotonic() + CATCH_UP_S
+        while any(told(hook) != expected for hook in HOOKS) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert {hook: told(hook) for hook in HOOKS} == dict.fromkeys(HOOKS, expected)
+    for hook, recording in recordings.items():
+        lines = recording.stop()
+        header = lines[0]
+        assert (header["hook"], header["kernel"]) == (hook, os.uname().release)
+        for port in ports:
+            assert sum(line["rtt_samples"] for line in lines if line.get("lport") == port) > 0
