@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.sources.netns import network_namespace_of
 from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Direction, Kind, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
@@ -63,7 +62,7 @@ class Probe:
         watch = now <= self._readers_watched_until
         if watch != self._readers_watched:
             # It may fail, as without a free descriptor: the next read tries again.
-            with contextlib.suppress(OSError, TcptopError):
+            with contextlib.suppress(OSError):
                 self._program.watch_readers(watch)
                 self._readers_watched = watch
 
