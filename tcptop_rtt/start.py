@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.outside import TEXT_BYTES, read_bytes, text_of
 
 if TYPE_CHECKING:
     from tcptop_rtt.collector import Collector
@@ -107,8 +108,8 @@ def _import_program() -> type[Program]:
 def _bcc_command() -> str:
     """How to install bcc on this distribution, by /etc/os-release."""
     try:
-        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
-            fields = dict(line.rstrip("\n").partition("=")[::2] for line in file)
+        text = text_of(read_bytes("/etc/os-release", TEXT_BYTES))
+        fields = dict(line.partition("=")[::2] for line in text.split("\n"))
     except OSError:
         fields = {}
     names = f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
