@@ -33,7 +33,8 @@ Level = Literal["unknown", "good", "warn", "bad"]
 
 def printable(raw: bytes | str, unicode: bool = True) -> str:
     """One line of harmless text: no control, escape, bidi, format or undecodable character survives."""
-    return _printable(raw, unicode)
+    # Long ones are few, and would take megabytes.
+    return _printable(raw, unicode) if len(raw) <= 64 else _printable.__wrapped__(raw, unicode)
 
 
 @lru_cache(maxsize=8192)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psutil
 
+from tcptop_rtt.outside import TEXT_BYTES, name_of, read_bytes, text_of
 from tcptop_rtt.snapshot import Process
+
+_CGROUP_FILE_BYTES = 1 << 16
+"""A line for each hierarchy, each with a path."""
 
 
 class Processes:
@@ -26,19 +28,31 @@ class Processes:
             with process.oneshot():
                 return Process(
                     pid=pid,
-                    cmdline=" ".join(process.cmdline()),
-                    user=process.username(),
+                    cmdline=_command_line(pid),
+                    user=name_of(process.username()),
                     started=process.create_time(),
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,
                 )
-        except psutil.Error:
+        except (psutil.Error, OSError):
             return None
 
     def cgroup(self, pid: int) -> str | None:
         """The path of the process in the cgroup v2 hierarchy; None if it is not known."""
         try:
-            lines = Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines()
+            raw = read_bytes(f"/proc/{pid}/cgroup", _CGROUP_FILE_BYTES)
         except OSError:
             return None
-        return next((line[3:] for line in lines if line.startswith("0::")), None)
+        return _unified_path(raw)
+
+
+def _command_line(pid: int) -> str:
+    """Its arguments with spaces between, or the beginning of them: they may be megabytes."""
+    raw = read_bytes(f"/proc/{pid}/cmdline", TEXT_BYTES + 1)
+    whole = raw.rstrip(b"\0") if len(raw) <= TEXT_BYTES else raw
+    return text_of(whole.replace(b"\0", b" "))
+
+
+def _unified_path(raw: bytes) -> str | None:
+    """The path in the v2 hierarchy, by a process's ``cgroup`` file; other ends of lines may be in a path."""
+    return next((text_of(line[3:]) for line in raw.split(b"\n") if line.startswith(b"0::")), None)

@@ -12,6 +12,8 @@ from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
 """Cells of a share's bar."""
+HOLDERS = 50
+"""Told by name of those that hold one socket."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -114,8 +116,10 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     if focus is not None and focus.owner_note:
         facts.append(Fact("", fmt.printable(focus.owner_note, unicode), "warn"))
     if focus is not None and focus.owners:
-        holders = ", ".join(f"{fmt.printable(owner.comm, unicode)} {owner.pid}" for owner in focus.owners)
-        facts.append(Fact("held by", holders))
+        first = focus.owners[:HOLDERS]
+        holders = ", ".join(f"{fmt.printable(owner.comm, unicode)} {owner.pid}" for owner in first)
+        more = len(focus.owners) - len(first)
+        facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
     path = focus.cgroup_path if focus else None
     facts += [
         Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),

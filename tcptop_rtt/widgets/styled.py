@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, get_character_cell_size, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -75,13 +75,28 @@ def wrap(text: str, cells: int) -> list[str]:
     """Text cut into lines of at most ``cells`` cells, at spaces where there are some."""
     cells = max(2, cells)
     lines: list[str] = []
-    while cell_len(text) > cells:
-        cut = len(set_cell_size(text, cells).rstrip()) if not text.isascii() else cells
-        space = text.rfind(" ", 1, cut + 1)
-        cut = space if space > 0 else max(1, cut)
-        lines.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*lines, text]
+    start, end = 0, _end_of_line(text, 0, cells)
+    while end < len(text):
+        space = text.rfind(" ", start + 1, end + 1)
+        cut = space if space > 0 else end
+        lines.append(text[start:cut].rstrip())
+        start = cut
+        while start < len(text) and text[start] == " ":
+            start += 1
+        end = _end_of_line(text, start, cells)
+    return [*lines, text[start:]]
+
+
+def _end_of_line(text: str, start: int, cells: int) -> int:
+    """Where the line that begins at ``start`` is full; each character is looked at once."""
+    if text.isascii():
+        return min(len(text), start + cells)
+    width = 0
+    for index in range(start, len(text)):
+        width += get_character_cell_size(text[index])
+        if width > cells:
+            return index
+    return len(text)
 
 
 def crop_strips(strips: list[Strip], width: int, crop: Region) -> list[Strip]:

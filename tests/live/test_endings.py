@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
@@ -12,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tcptop_rtt.collector import Collector
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.snapshot import STATES, Snapshot
 from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -103,3 +105,52 @@ def test_a_connection_that_ends_just_before_it_is_asked_for_is_closed_with_its_f
             snapshot = next(snapshots)
             closed = [row for row in _with_port(snapshot, ports[0]) if row["closed"]] if ports else []
         assert [int(row["bytes_acked"] + row["bytes_received"]) >= 1000 for row in closed] == [True, True]
+
+
+_LEAVE_ORPHANS = """
+import socket
+from pathlib import Path
+Path("/proc/sys/net/ipv4/tcp_orphan_retries").write_text("1")
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+client.setblocking(False)
+try:
+    while True:
+        client.send(bytes(65536))
+except BlockingIOError:
+    pass
+print(client.getsockname()[1], flush=True)
+input()
+client.close()
+subprocess.run(["ip", "link", "set", "lo", "down"])
+"""
+"""A process that ends with data unsent, in a network namespace of its own that ends with it."""
+
+
+def test_an_orphan_of_a_namespace_that_is_gone_is_open_until_the_kernel_gives_up_on_it() -> None:
+    script = "import subprocess" + _LEAVE_ORPHANS
+    command = [
+        "unshare",
+        "--net",
+        "sh",
+        "-c",
+        'ip link set lo up; exec "$@"',
+        "sh",
+        sys.executable,
+        "-c",
+        script,
+    ]
+    with (
+        _watching() as (_, snapshots),
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stdout
+        port = int(process.stdout.readline())
+        while not len(_with_port(next(snapshots), port)):
+            pass
+        process.communicate("\n")
+        states = set()
+        while not (rows := _with_port(next(snapshots), port))["closed"].all():
+            states |= {STATES[row["state"]] for row in rows}
+    assert "FIN-WAIT-1" in states

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.detail_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.snapshot import Owner
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
 from tests.tui.conftest import Open
@@ -108,6 +110,18 @@ async def test_an_unknown_owner_says_why(stage: Open) -> None:
         await it.show(row(1, pid=0, comm=b""), step=1, focus=unknown)
         assert "the kernel's own" in facts(it)
         assert "cgroup        ?" in facts(it)
+
+
+async def test_of_many_holders_the_first_are_named_and_the_others_counted(stage: Open) -> None:
+    owners = tuple(Owner(10_000 + number, b"worker") for number in range(HOLDERS + 4321))
+    async with stage() as it:
+        await it.show(row(1))
+        await it.press("enter")
+        await it.show(row(1), step=1, focus=focus_on(1, 1000, owners=owners))
+        text = " ".join(facts(it).split())
+    assert all(str(10_000 + number) in text for number in range(HOLDERS))
+    assert str(10_000 + HOLDERS) not in text
+    assert "4,321 more" in text
 
 
 async def test_escape_leaves_and_returns_to_the_newest_picture(stage: Open) -> None:

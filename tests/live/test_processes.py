@@ -1,0 +1,56 @@
+"""What is read of real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tcptop_rtt.outside import CUT, TEXT_BYTES
+from tcptop_rtt.processes import Processes
+
+_WAIT = "import sys; print(flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[int]:
+    """Its PID, once it runs: in the middle of exec() it has no command line."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield process.pid
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    "argument", ["x" * 100_000, "日" * 40_000, "-Da=b " * 15_000], ids=["letters", "wide", "words"]
+)
+def test_of_a_long_command_line_the_beginning_is_read(argument: str) -> None:
+    command = [sys.executable, "-c", _WAIT, argument]
+    with _running(command) as pid:
+        told = Processes().describe(pid)
+    assert told
+    whole = " ".join(command)
+    assert told.cmdline.endswith(CUT)
+    assert whole.startswith(told.cmdline.removesuffix(CUT))
+    assert TEXT_BYTES - 4 < len(told.cmdline.removesuffix(CUT).encode()) <= TEXT_BYTES
+
+
+def test_a_short_command_line_is_told_as_it_is() -> None:
+    command = [sys.executable, "-c", _WAIT, "", "a b"]
+    with _running(command) as pid:
+        told = Processes().describe(pid)
+    assert told
+    assert told.cmdline == " ".join(command)
+    assert Processes().describe(pid) is None
+
+
+def test_an_own_cgroup_is_found() -> None:
+    lines = Path("/proc/self/cgroup").read_bytes().decode().split("\n")
+    expected = next((line[3:] for line in lines if line.startswith("0::")), None)
+    assert Processes().cgroup(os.getpid()) == expected
