@@ -128,6 +128,9 @@ class _Feed:
         self.running = threading.Event()
         self._ended = threading.Event()
 
+    def open(self) -> None:
+        """Nothing to wait for."""
+
     def run(self, publish: Callable[[Snapshot], None]) -> None:
         self.publish = publish
         self.running.set()

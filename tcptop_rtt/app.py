@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from textual.app import App
@@ -12,10 +14,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from tcptop_rtt import format as fmt
+from tcptop_rtt.errors import TcptopError
 from tcptop_rtt.query import Filter
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.snapshot import Health, Snapshot, empty
+from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 JOIN_S = 5.0
@@ -23,11 +28,18 @@ JOIN_S = 5.0
 
 
 class Collector(Protocol):
-    """What makes the snapshots. Its methods, except ``run``, never block."""
+    """What makes the snapshots. Its methods, except ``open`` and ``run``, never block."""
 
     @property
     def health(self) -> Health:
         """How it is doing; known before ``run``."""
+        ...
+
+    def open(self) -> None:
+        """Get ready to run, or be stopped; called in the thread that ``run`` is called in.
+
+        :raises TcptopError: it cannot run here, and why
+        """
         ...
 
     def run(self, publish: Callable[[Snapshot], None]) -> None:
@@ -45,6 +57,10 @@ class Collector(Protocol):
     def set_interval(self, seconds: float, /) -> None:
         """How often to publish."""
         ...
+
+
+class Opened(Message):
+    """The collector has begun."""
 
 
 class SnapshotReady(Message):
@@ -76,17 +92,20 @@ class TcptopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before any widget: Textual's own ones copy, or tell of another key.
         Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
     def __init__(self, collector: Collector, filter: Filter, interval_s: float, unicode: bool) -> None:  # noqa: A002
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
+        self.problem: TcptopError | None = None
+        """Why it has ended, unless somebody wanted it to."""
         self._collector = collector
         self._unicode = unicode
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
-        self._latest = empty(collector.health)
+        self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
-        self.main = MainScreen(self._latest, filter, interval_s, unicode, collector.set_interval)
+        self.main = MainScreen(empty(collector.health), filter, interval_s, unicode, collector.set_interval)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -113,12 +132,31 @@ class TcptopApp(App[None]):
         self._collector.stop()
         self.join_collector()
 
+    def _handle_exception(self, error: Exception) -> None:
+        """End with one line; Textual would print pages, with values of variables."""
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()  # Textual's pilot raises it again
+            self.problem = TcptopError(_describe(error))
+        self._close_messages_no_wait()
+
+    def action_suspend_process(self) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.stop_job()
+
     def join_collector(self) -> None:
         """Wait for the worker, which has been told to stop or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
     def _collect(self) -> None:
+        try:
+            self._collector.open()
+        except TcptopError as problem:
+            self.problem = problem
+            self.leave()
+            return
+        self.post_message(Opened())
         try:
             self._collector.run(self._publish)
         except Exception as problem:  # whatever ends the worker, the last picture stays up and says so
@@ -130,6 +168,9 @@ class TcptopApp(App[None]):
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
 
+    def on_opened(self) -> None:
+        self.main.show_waiting("waiting for the first look at the sockets")
+
     def on_collector_ended(self, message: CollectorEnded) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen):
@@ -138,7 +179,7 @@ class TcptopApp(App[None]):
     def on_connection_table_drill_in(self, message: ConnectionTable.DrillIn) -> None:
         from tcptop_rtt.screens.detail import DetailScreen
 
-        if self.screen is not self.main:
+        if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
         self._collector.set_focus(message.id)
         self.push_screen(DetailScreen(message.id, self._latest, self._unicode), self._on_detail_left)
@@ -159,8 +200,16 @@ class TcptopApp(App[None]):
     def paint(self) -> None:
         """Show the newest picture on the active screen; what it covers is painted when it comes back."""
         screen = self.screen
-        if isinstance(screen, LiveScreen):
+        if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)
 
     def on_live_screen_resumed(self) -> None:
         self.paint()
+
+
+def _describe(error: Exception) -> str:
+    """What has failed and where, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    text = fmt.printable(" ".join(str(error).split()), unicode=True)
+    return f"the dashboard has failed, please report it: {type(error).__name__}: {text}{place}"

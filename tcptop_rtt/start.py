@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,13 @@ from tcptop_rtt.errors import TcptopError
 
 if TYPE_CHECKING:
     from tcptop_rtt.collector import Collector
+    from tcptop_rtt.opening import Opening
     from tcptop_rtt.outputs.writer import Writer
     from tcptop_rtt.outputs.writing import Output
     from tcptop_rtt.query import Filter
     from tcptop_rtt.sources.program import Program
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
 """How long the dashboard may take to leave once a signal asks it to."""
 _COMPLAINT_S = 0.3
@@ -38,34 +39,57 @@ def run(options: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
     screen = not options.json and options.count is None and _is_on_terminal()
-    with _deferred_signals(), _no_collections(), ThreadPoolExecutor(1) as executor:
-        # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-        program = executor.submit(_import_program(), options.source)
-        from tcptop_rtt.collector import Collector
-        from tcptop_rtt.query import Filter
-        from tcptop_rtt.sources.probe import Probe
+    with ExitStack() as cleanup:
+        with _deferred_signals(), _no_collections():
+            # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
+            program = _in_background(_import_program(), options.source)
+            from tcptop_rtt.opening import Opening
+            from tcptop_rtt.query import Filter
 
-        if screen:
-            importlib.import_module("tcptop_rtt.app")
-        probe = Probe(program.result())
-    try:
+            if screen:
+                importlib.import_module("tcptop_rtt.app")
+            opening = Opening(program, options.interval)
+            cleanup.callback(opening.close)
+            if not screen or program.done():
+                opening.open()
         chosen = Filter("", options.pid, options.family, options.lport, options.rport)
-        collector = Collector(probe, options.interval)
-        if screen:
-            return _run_screen(collector, chosen, options.interval)
-        return _run_text(collector, options.json, chosen, options.count)
-    finally:
-        probe.close()
+        if not screen:
+            return _run_text(opening.collector, options.json, chosen, options.count)
+        code = _run_screen(opening, chosen, options.interval)
+        if not program.done():
+            # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
+            os._exit(code)
+        return code
+
+
+def _in_background(function: Callable[[str], Program], source: str) -> Future[Program]:
+    """Call it in a thread that does not hold up the end of the program."""
+    future: Future[Program] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function(source))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=call, name="compiler", daemon=True).start()
+    return future
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Those that end the program in order; nohup, or a shell's ``&``, has some of them ignored."""
+    return [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
 @contextmanager
 def _deferred_signals() -> Iterator[None]:
     """Obey a signal at the end only: in an import it would come out as an error, and leave files behind."""
     came: list[int] = []
-    for number in STOP_SIGNALS:
+    numbers = _stop_signals()
+    for number in numbers:
         signal.signal(number, lambda number, _: came.append(number))
     yield
-    for number in STOP_SIGNALS:
+    for number in numbers:
         signal.signal(number, signal.default_int_handler)
     if came:
         raise KeyboardInterrupt
@@ -81,7 +105,9 @@ def _no_collections() -> Iterator[None]:
 
 
 def _is_on_terminal() -> bool:
-    """Whether there is a terminal to read keys from and to draw on, which Textual does through stderr."""
+    """Whether there is a terminal to read keys from and to draw on."""
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        return False  # such as Emacs' shell: it would show escape sequences as they are
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
@@ -91,24 +117,22 @@ def _import_program() -> type[Program]:
     return Program
 
 
-def _run_screen(collector: Collector, chosen: Filter, interval_s: float) -> int:
+def _run_screen(opening: Opening, chosen: Filter, interval_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
 
     unicode = "utf" in locale.getencoding().lower()
-    app = TcptopApp(collector, chosen, interval_s, unicode)
+    app = TcptopApp(opening, chosen, interval_s, unicode)
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        if not os.isatty(sys.stdin.fileno()):
-            # The terminal is gone: nothing to restore, and what is written to it would wait for ever.
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        signal.alarm(_LEAVE_S)  # as long as a terminal that takes no output may delay it
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        signal.alarm(_LEAVE_S)
         app.leave()
 
-    for number in STOP_SIGNALS:
+    for number in _stop_signals():
         signal.signal(number, leave)
     app.run()
-    return app.return_code or 0
+    if app.problem is not None:
+        raise app.problem
+    return 0
 
 
 def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | None) -> int:
@@ -124,7 +148,7 @@ def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | Non
         if hung_up(stdout, timeout_ms=None):
             collector.stop()
 
-    for number in STOP_SIGNALS:
+    for number in _stop_signals():
         signal.signal(number, stop)
     stdout = sys.stdout.fileno()
     writer = Writer(stdout, lambda: collector.stopped, sys.stdout.encoding)

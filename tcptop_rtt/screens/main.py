@@ -57,6 +57,7 @@ class MainScreen(LiveScreen):
         self._tell_interval = set_interval
         self._unicode = unicode
         self._problem = ""
+        self._waiting = "compiling the BPF program"
         self._filter_line: FilterLine | None = None
         self.table = ConnectionTable(first, filter, unicode)
         self._status = StatusBar(unicode)
@@ -74,14 +75,21 @@ class MainScreen(LiveScreen):
     def frozen(self) -> bool:
         return self._frozen_total is not None
 
+    def show_waiting(self, what: str) -> None:
+        """Say what there is no first picture for yet."""
+        self._waiting = what
+        self._show_status()
+
     def show(self, snapshot: Snapshot) -> None:
         """Take the newest picture; a frozen screen keeps the one it has."""
+        self._waiting = ""
         self._latest = snapshot
         if not self.frozen:
             self.table.show(snapshot)
         self._show_status()
 
     def show_problem(self, text: str) -> None:
+        self._waiting = ""
         self._problem = text
         self._show_status()
 
@@ -100,6 +108,7 @@ class MainScreen(LiveScreen):
                 frozen=self.frozen,
                 follow=self.table.follow,
                 problem=self._problem,
+                waiting=self._waiting,
             )
         )
 
@@ -150,7 +159,7 @@ class MainScreen(LiveScreen):
             self.table.set_filter(replace(self.table.filter, text=message.text))
 
     def on_filter_line_closed(self) -> None:
-        self.table.focus()
+        self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
 
     def action_clear_filter(self) -> None:
         """Show all connections again, as far as the command line lets them through."""

@@ -83,6 +83,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._unicode = unicode
         self._sort_chosen = False
         self._snapshot = first
+        self._begun = False
         self._ranking = self._ranked()
         self._cursor = 0
         self._pinned: int | None = None
@@ -115,6 +116,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, snapshot: Snapshot) -> None:
         """Draw another picture; sort order, filter and cursor stay."""
         self._snapshot = snapshot
+        self._begun = True
         self._arrange()
 
     def set_filter(self, filter: Filter) -> None:  # noqa: A002
@@ -285,6 +287,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return frame
 
     def _picture(self, top: int, size: Size) -> Frame:
+        if not self._begun:
+            return Frame(top, size, (), [])  # a header alone would say that there is no connection
         visible = self._ranking.window(top, top + self._page)
         rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
         # Once some have been in view the columns stay wide.

@@ -26,6 +26,7 @@ class Status:
     frozen: bool
     follow: bool
     problem: str = ""
+    waiting: str = ""  # what there is no first picture for yet; empty if there is one
 
 
 class StatusBar(PartLines):
@@ -43,6 +44,8 @@ class StatusBar(PartLines):
         self.set_lines([self._first(status), self._second(status)])
 
     def _first(self, status: Status) -> list[Part]:
+        if status.waiting:
+            return [("tcptop-rtt", "name"), ("  " + status.waiting, "value")]
         health = status.health
         count = f"{status.total:,}"
         if status.shown != status.total:

@@ -66,6 +66,9 @@ class HandCollector:
         self._running = threading.Event()
         self._publish: Callable[[Snapshot], None] = lambda _: None
 
+    def open(self) -> None:
+        """Nothing to wait for."""
+
     def run(self, publish: Callable[[Snapshot], None]) -> None:
         self._publish = publish
         self._running.set()

@@ -1,0 +1,147 @@
+"""Reads the terminal: keys, mouse and pastes, however many, broken or endless they are."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from textual import constants
+from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.events import Paste
+from textual.message import Message
+
+MAX_PASTE_CHARACTERS = 4096
+PASTE_SILENCE_S = 2.0
+"""A paste that pauses for so long has ended, even if the terminal never says so."""
+_READ_BYTES = 4096
+_PARSED_CHARACTERS = 256
+"""At a time: the parser takes some 60 microseconds for each."""
+_CTRL_C = "\x03"
+_CTRL_C_KITTY = "\x1b[99;5u"
+
+
+class Keyboard:
+    """A thread that reads until it is stopped or the terminal is gone.
+
+    :param take: called with every message
+    :param has_room: whether messages are taken now; what comes meanwhile is dropped unread
+    :param leave: called at once when Ctrl-C is pressed, before all that waits
+    :param gone: called when the terminal is gone
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        take: Callable[[Message], None],
+        has_room: Callable[[], bool],
+        leave: Callable[[], None],
+        gone: Callable[[], None],
+    ) -> None:
+        self._fd = fd
+        self._take = take
+        self._has_room = has_room
+        self._leave = leave
+        self._gone = gone
+        self._decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self._parser = XTermParser()
+        self._paste: str | None = None
+        self._held = ""
+        """The end of what was read, which may be the beginning of a paste's mark."""
+        self._stop_reader, self._stop_writer = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="terminal-input", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read no more; what is typed from now on belongs to others."""
+        os.write(self._stop_writer, b"x")
+        self._thread.join()
+        os.close(self._stop_reader)
+        os.close(self._stop_writer)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._stop_reader, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(self._timeout_ms()))
+            if self._stop_reader in ready:
+                return
+            if not ready:
+                self._silence()
+            elif not self._read():
+                self._gone()
+                return
+
+    def _timeout_ms(self) -> float | None:
+        if self._paste is not None:
+            return PASTE_SILENCE_S * 1000
+        if self._held or self._parser._timeout_time is not None:
+            return constants.ESCAPE_DELAY * 1000
+        return None
+
+    def _read(self) -> bool:
+        """Take what is there; whether the terminal still is."""
+        try:
+            data = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        text = self._decoder.decode(data)
+        # Within a paste only one that is typed by itself counts.
+        if text == _CTRL_C or (self._paste is None and (_CTRL_C in text or _CTRL_C_KITTY in text)):
+            self._leave()
+        else:
+            self._split(text)
+        return bool(data)
+
+    def _split(self, text: str) -> None:
+        """Tell pastes from keys. Textual's parser keeps all of a paste, and takes escapes in it for keys."""
+        text, self._held = self._held + text, ""
+        while text:
+            mark = BRACKETED_PASTE_START if self._paste is None else BRACKETED_PASTE_END
+            before, found, text = text.partition(mark)
+            if not found:
+                held = next(n for n in range(len(mark) - 1, -1, -1) if before.endswith(mark[:n]))
+                before, self._held = before[: len(before) - held], before[len(before) - held :]
+            if self._paste is None:
+                self._parse(before)
+                if found:
+                    self._paste = ""
+            else:
+                self._paste = (self._paste + before)[:MAX_PASTE_CHARACTERS]
+                if found:
+                    self._end_paste()
+
+    def _end_paste(self) -> None:
+        if self._paste:
+            self._take(Paste(self._paste.replace("\x00", "")))
+        self._paste = None
+
+    def _silence(self) -> None:
+        """What has begun is not going to go on."""
+        if self._paste is not None:
+            self._end_paste()
+        held, self._held = self._held, ""
+        self._parse(held)
+        self._parser._timeout_time = 0.0 if self._parser._timeout_time is not None else None
+        self._hand_over(self._parser.tick)
+
+    def _parse(self, text: str) -> None:
+        for start in range(0, len(text), _PARSED_CHARACTERS):
+            if not self._has_room():
+                self._parser = XTermParser()  # what it has begun with may have lost its end
+                return
+            part = text[start : start + _PARSED_CHARACTERS]
+            self._hand_over(partial(self._parser.feed, part))
+
+    def _hand_over(self, messages: Callable[[], Iterable[Message]]) -> None:
+        try:
+            for message in messages():
+                self._take(message)
+        except Exception:  # whatever it stumbles over, the next key is a new one
+            self._parser = XTermParser()

@@ -1,0 +1,410 @@
+"""The dashboard on a terminal that misbehaves, and under signals that nobody plans for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.program import PROGRAM
+from tests.live.test_cli import START_S, becomes, kernel_objects, remaining
+
+END_S = 20.0
+"""Generous: what is told apart is an end from none."""
+LEFT = b"\x1b[?1049l"
+MODES = [b"1049", b"1000", b"1003", b"1006", b"1015", b"2004", b"1004"]
+
+
+class Pty:
+    """The program on a terminal that the test holds the other end of.
+
+    :param controlling: whether it is the program's controlling terminal
+    """
+
+    def __init__(
+        self,
+        *command: str,
+        controlling: bool = True,
+        term: str | None = "xterm-256color",
+        paused: bool = False,
+    ) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        self.attributes = termios.tcgetattr(self.theirs)
+        self.output = bytearray()
+
+        def begin() -> None:
+            os.setsid()
+            if controlling:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        environment = {name: value for name, value in os.environ.items() if name != "TERM"}
+        self.process = subprocess.Popen(
+            command or [PROGRAM],
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            env=environment | ({"TERM": term} if term is not None else {}),
+            preexec_fn=begin,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._closed = threading.Event()
+        if not paused:
+            self.read()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def read(self) -> None:
+        """Take what the program writes, from now on."""
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closed.is_set():
+            if select.select([self.ours], [], [], 0.1)[0]:
+                self.output += os.read(self.ours, 65536)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+    def type_much(self, keys: bytes) -> None:
+        """As fast as the program takes it."""
+        while keys:
+            keys = keys[os.write(self.ours, keys[:4096]) :]
+
+    def expect(self, condition: Callable[[], bool], what: str, timeout_s: float = START_S) -> None:
+        if not becomes(condition, timeout_s):
+            pytest.fail(f"not within {timeout_s} s: {what}; the last output: {bytes(self.output[-3000:])!r}")
+
+    def wait_for(self, text: bytes, since: int = 0) -> None:
+        self.expect(lambda: text in self.output[since:], f"{text!r} on the screen")
+
+    def started(self) -> Pty:
+        self.wait_for(b"PROCESS")
+        return self
+
+    def check_keys(self) -> None:
+        """They still do what they do: here, open the help and close it."""
+        since = len(self.output)
+        self.type(b"?")
+        self.wait_for(b"slowest first", since)
+        self.type(b"?")
+
+    def ended(self) -> int:
+        return self.process.wait(END_S)
+
+    def check_restored(self) -> None:
+        assert termios.tcgetattr(self.theirs) == self.attributes
+        self.wait_for(LEFT)
+        output = bytes(self.output)
+        for mode in MODES:
+            assert output.rfind(b"\x1b[?%sh" % mode) < output.rfind(b"\x1b[?%sl" % mode)
+        assert output.rfind(b"\x1b[?25l") < output.rfind(b"\x1b[?25h")
+        assert b"Traceback" not in output
+
+    def hang_up(self) -> None:
+        """The terminal goes away."""
+        self._closed.set()
+        if self._reader.is_alive():
+            self._reader.join()
+        os.close(self.theirs)
+        os.close(self.ours)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if not self._closed.is_set():
+            self.hang_up()
+
+
+Open = Callable[..., Pty]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Open]:
+    opened: list[Pty] = []
+
+    def open_(*command: str, **how: Any) -> Pty:
+        opened.append(Pty(*command, **how))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.close()
+
+
+def threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+# What is typed
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        b"\xff",
+        b"\xe9a",
+        b"\xed\xa0\x80",
+        b"\xe6\x97",
+        b"\x1b[M \xc8\x30",
+        b"\x1b[200~" + bytes(range(128, 256)) + b"\x1b[201~",
+        b"\x1b[48;60000;60000;60000;60000t",
+    ],
+    ids=repr,
+)
+def test_no_key_ends_it_however_broken(terminal: Open, keys: bytes) -> None:
+    it = terminal().started()
+    it.type(keys)
+    time.sleep(0.3)  # longer than a sequence may pause
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        b"jk" * 200_000,
+        b"\x1b[" + b"1;" * 50_000,
+        b"\x1b]0;" + b"x" * 100_000,
+        b"/\x1b[200~" + b"abc " * 100_000 + b"\x1b[201~\x1b",
+        b"\x1b[200~" + b"x" * 400_000,
+        b"\x1b" * 10_000,
+    ],
+    ids=["letters", "CSI", "OSC", "paste", "endless paste", "escapes"],
+)
+def test_much_input_is_survived_and_q_leaves_afterwards(terminal: Open, keys: bytes) -> None:
+    it = terminal().started()
+    it.type_much(keys)
+    time.sleep(3)  # so long an endless paste may pause
+    it.type(b"\x1b")
+    time.sleep(0.3)
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+def test_ctrl_c_does_not_wait_behind_input(terminal: Open) -> None:
+    it = terminal().started()
+    flood = threading.Thread(target=lambda: _flood(it), daemon=True)
+    flood.start()
+    assert it.ended() == 0
+    flood.join(END_S)
+    it.check_restored()
+
+
+def _flood(it: Pty) -> None:
+    with suppress(OSError):
+        it.type_much(b"jk" * 50_000 + b"\x03")
+
+
+def test_keys_in_the_burst_of_the_filters_enter_are_commands(terminal: Open) -> None:
+    it = terminal().started()
+    since = len(it.output)
+    it.type(b"/zz-none\r?")
+    it.wait_for(b"slowest first", since)
+    it.type(b"?")
+    it.wait_for(b'"zz-none"', since)
+    it.type(b"q")
+    assert it.ended() == 0
+    assert b"zz-none?" not in it.output
+
+
+def test_what_is_pasted_presses_no_key(terminal: Open) -> None:
+    it = terminal().started()
+    it.type(b"\x1b[200~q\x1bq\x1b[q\x1b[201~")
+    time.sleep(0.3)
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+
+
+# The terminal goes away
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["controlling", "not controlling"])
+@pytest.mark.parametrize("before", [b"", b"\r", b"/x"], ids=["table", "chart", "filter"])
+def test_it_ends_when_its_terminal_is_gone(terminal: Open, controlling: bool, before: bytes) -> None:
+    it = terminal(controlling=controlling).started()
+    objects = kernel_objects(it.pid)
+    assert objects
+    if before:
+        it.type(before)
+        time.sleep(0.5)
+    it.hang_up()
+    it.ended()
+    assert becomes(lambda: not remaining(objects))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_terminal_that_takes_no_output_does_not_hold_up_leaving(terminal: Open, number: int) -> None:
+    it = terminal(paused=True)
+    assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
+    time.sleep(2)  # it has drawn more than a terminal keeps
+    it.process.send_signal(number)
+    assert it.ended() == 0
+    assert termios.tcgetattr(it.theirs) == it.attributes
+
+
+def test_after_a_pause_of_the_terminal_the_whole_picture_is_there(terminal: Open) -> None:
+    it = terminal(paused=True)
+    assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
+    time.sleep(1)
+    it.read()
+    it.started()
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+# Signals
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGPROF, signal.SIGRTMIN],
+)
+def test_a_signal_that_kills_restores_the_terminal_first(terminal: Open, number: int) -> None:
+    it = terminal().started()
+    objects = kernel_objects(it.pid)
+    it.process.send_signal(number)
+    assert it.ended() == -number
+    it.check_restored()
+    assert becomes(lambda: not remaining(objects))
+
+
+def test_stopped_and_continued_it_has_no_more_threads_and_draws_again(terminal: Open) -> None:
+    it = terminal().started()
+    it.check_keys()
+    before = threads(it.pid)
+    for _ in range(3):
+        it.process.send_signal(signal.SIGSTOP)
+        it.expect(lambda: state(it.pid) == "T", "stopped")
+        since = len(it.output)
+        it.process.send_signal(signal.SIGCONT)
+        it.wait_for(b"PROCESS", since)
+        it.wait_for(b"Details", since)
+        it.expect(lambda: threads(it.pid) == before, "no more threads than before")
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.4, 0.7, 1.0, 1.3])
+def test_stopped_and_continued_while_it_starts_q_leaves(terminal: Open, delay_s: float) -> None:
+    it = terminal()
+    time.sleep(delay_s)
+    it.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.2)
+    it.process.send_signal(signal.SIGCONT)
+    it.started()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+def test_a_session_that_nobody_could_continue_is_not_stopped(terminal: Open) -> None:
+    it = terminal().started()  # it leads its session, so there is no shell
+    it.type(b"\x1a")
+    it.wait_for(LEFT)
+    time.sleep(1)  # keys on the way to a stopped program belong to the shell
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--count", "9999"]], ids=["screen", "json", "plain"])
+def test_a_hang_up_that_was_ignored_stays_so(terminal: Open, options: list[str]) -> None:
+    it = terminal("sh", "-c", 'trap "" HUP; exec "$0" "$@"', PROGRAM, *options)
+    it.wait_for(b"header" if "--json" in options else b"PROCESS")
+    it.process.send_signal(signal.SIGHUP)
+    since = len(it.output)
+    if options:
+        it.expect(lambda: len(it.output) > since + 500, "more output")
+    else:
+        it.check_keys()
+    it.process.send_signal(signal.SIGTERM)
+    assert it.ended() == 0
+
+
+# The start
+
+
+@pytest.mark.parametrize("term", [None, "", "dumb"], ids=repr)
+def test_a_terminal_without_escape_sequences_gets_tables(terminal: Open, term: str | None) -> None:
+    it = terminal(term=term)
+    it.wait_for(b"samples/s")
+    it.process.send_signal(signal.SIGINT)
+    assert it.ended() == 0
+    assert b"\x1b" not in it.output
+
+
+_SLOW = """
+import sys, time
+seconds = float(sys.argv.pop(1))
+from tcptop_rtt import cli
+from tcptop_rtt.sources import program
+class Slow(program.Program):
+    def __init__(self, source):
+        time.sleep(seconds)
+        super().__init__(source)
+program.Program = Slow
+sys.exit(cli.main())
+"""
+
+
+def slow(seconds: float) -> list[str]:
+    """The program, on a machine whose compiler takes longer by so many seconds."""
+    return [sys.executable, "-c", _SLOW, str(seconds)]
+
+
+def test_it_says_what_it_waits_for_before_the_first_rows(terminal: Open) -> None:
+    it = terminal(*slow(3)).started()
+    output = re.sub(rb"\x1b\[[0-9;?<>=]*[A-Za-z]", b"", bytes(it.output))
+    assert output.index(b"compiling the BPF program") < output.index(b"PROCESS")
+    assert output.index(b"Quit") < output.index(b"PROCESS")  # with all the frame
+
+
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+def test_it_can_be_left_while_it_compiles(terminal: Open, key: bytes) -> None:
+    it = terminal(*slow(3600))
+    it.wait_for(b"Quit")
+    it.type(key)
+    assert it.ended() == 0
+    it.check_restored()
+
+
+def test_what_fails_once_the_screen_is_open_is_told_in_one_line(terminal: Open) -> None:
+    it = terminal("setpriv", "--bounding-set=-sys_admin,-bpf", *slow(3))
+    it.wait_for(b"Quit")
+    assert it.ended() == 1
+    it.check_restored()
+    _, _, after = bytes(it.output).rpartition(LEFT)
+    (line,) = re.findall(rb"tcptop-rtt: .*", after)
+    assert b"CAP_BPF missing" in line
