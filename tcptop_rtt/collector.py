@@ -95,13 +95,17 @@ class Collector:
             publish(snapshot)
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """A first snapshot at once, then one per interval until stopped, and a last one."""
+        """A first snapshot at once, then one per interval until stopped, and a last one.
+
+        One comes before its time where very many connections have ended since: they are kept until then.
+        """
         next_snapshot = next_read = time.monotonic()
         while True:
             now, last = time.monotonic(), self._stopped
             due = self._take_requests() or last or now >= next_snapshot - SHORTEST_READ_S / 2
             if due or now >= next_read:
                 self._look(now, may_scan=due)
+                due = due or self._connections.snapshot_is_urgent
             if now >= next_read:
                 next_read = max(next_read, now - SHORTEST_READ_S) + self._read_period_s()
             if due:

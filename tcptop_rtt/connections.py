@@ -21,6 +21,8 @@ from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, g
 Kinds = NDArray[np.uint32]
 
 CLOSED_SHOWN_NS = 5_000_000_000
+CLOSED_KEPT = 10_000
+"""Rows that have been closed for so long: more than this do not wait for the next snapshot."""
 
 _RATE_SMOOTHING_S = 1.0
 _TCP_LISTEN = 10  # include/net/tcp_states.h
@@ -212,6 +214,15 @@ class Connections:
         return 0 if index is None else int(self._store.rows["pid"][index])
 
     @property
+    def snapshot_is_urgent(self) -> bool:
+        """Whether so many connections have ended since the last one that memory grows for them."""
+        closed = self._store.closed()
+        if len(closed) <= CLOSED_KEPT:
+            return False
+        old = self._store.hidden["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
+        return int(np.count_nonzero(old)) > CLOSED_KEPT
+
+    @property
     def forgotten(self) -> int:
         """Times that the kernel side forgot a connection for lack of room."""
         return self._store.forgotten
@@ -233,7 +244,7 @@ class Connections:
         self._snapshot_ns = now_ns
         # All have been in a picture, the one just taken.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(time.time_ns(), rows, cells_us, health, focus)
+        return Snapshot(time.time_ns(), now_ns, rows, cells_us, health, focus)
 
     def _update_ages(self, now_ns: int) -> None:
         born_ns, closed = self._store.hidden["born_ns"], self._store.closed()

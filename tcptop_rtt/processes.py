@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pwd
+import threading
+from collections.abc import Callable
+
 import psutil
 
 from tcptop_rtt.outside import TEXT_BYTES, name_of, read_bytes, text_of
@@ -11,11 +15,46 @@ _CGROUP_FILE_BYTES = 1 << 16
 """A line for each hierarchy, each with a path."""
 
 
+_NAME_WAIT_S = 0.05
+
+
+def _name(uid: int) -> str:
+    return pwd.getpwuid(uid).pw_name
+
+
+class UserNames:
+    """Names of users, whose data base may be a network away: who asks does not wait for it.
+
+    :param look_up: the name of a user; KeyError if there is none; called in a thread of its own
+    """
+
+    def __init__(self, look_up: Callable[[int], str] = _name) -> None:
+        self._look_up = look_up
+        self._names: dict[int, str] = {}
+        self._asked: set[int] = set()
+
+    def get(self, uid: int) -> str:
+        """Empty if there is none, or as long as it is not known yet."""
+        if uid not in self._asked:
+            self._asked.add(uid)
+            asking = threading.Thread(target=self._ask, args=(uid,), name="user-name", daemon=True)
+            asking.start()
+            asking.join(_NAME_WAIT_S)
+        return self._names.get(uid, "")
+
+    def _ask(self, uid: int) -> None:
+        try:
+            self._names[uid] = name_of(self._look_up(uid))
+        except KeyError:
+            self._names[uid] = ""
+
+
 class Processes:
     """Descriptions of processes; keeps the last one, so that its CPU use is that between two looks."""
 
     def __init__(self) -> None:
         self._last: psutil.Process | None = None
+        self._users = UserNames()
 
     def describe(self, pid: int) -> Process | None:
         """The process as it is now; None if there is none, or it may not be looked at."""
@@ -29,7 +68,7 @@ class Processes:
                 return Process(
                     pid=pid,
                     cmdline=_command_line(pid),
-                    user=name_of(process.username()),
+                    user=self._users.get(process.uids().real),
                     started=process.create_time(),
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,

@@ -174,7 +174,7 @@ class Process:
 
     pid: int
     cmdline: str
-    user: str
+    user: str  # empty: not known, or not yet
     started: float  # seconds since the Unix epoch
     cpu_percent: float  # of one core, since the previous look
     rss_bytes: int
@@ -208,7 +208,8 @@ class Snapshot:
     nan where no segment brought a sample.
     """
 
-    time_ns: int  # wall clock, Unix epoch
+    time_ns: int  # wall clock, Unix epoch; it may be set, back too
+    clock_ns: int  # CLOCK_MONOTONIC: for the time between two snapshots
     rows: Rows
     cells_us: tuple[NDArray[np.float32], ...]
     health: Health
@@ -229,4 +230,4 @@ SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
 def empty(health: Health) -> Snapshot:
     """A picture of no connections: what is shown before the first real one."""
     rows = Rows({name: np.zeros(0, ROW[name]) for name in ROW.names or ()})
-    return Snapshot(0, rows, (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)
+    return Snapshot(0, 0, rows, (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)

@@ -61,12 +61,12 @@ class DetailScreen(LiveScreen):
         self.shows_all = False
         self._unicode = unicode
         self._latest = first
-        self._shown_ns = first.time_ns  # of the picture on the screen: a frozen one is older than the latest
+        self._shown_ns = first.clock_ns  # of the picture on the screen: a frozen one is older than the latest
         self._problem = ""
         self._row: np.void | None = None
         self._focus: Focus | None = None
-        self._focus_time_ns = first.time_ns
-        self._opened_ns = first.time_ns
+        self._focus_time_ns = first.clock_ns
+        self._opened_ns = first.clock_ns
         self._before: Floats = np.zeros(SPARK_CELLS)
         self._title = TitleLines()
         self._chart = RttChart(unicode)
@@ -115,13 +115,13 @@ class DetailScreen(LiveScreen):
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         focus = snapshot.focus
         if focus is not None and focus.id == self.connection_id:
-            self._focus, self._focus_time_ns = focus, snapshot.time_ns
+            self._focus, self._focus_time_ns = focus, snapshot.clock_ns
         self._show_title()
         if self._row is not None:
             unknown = snapshot.health.unknown
             verdict = diagnose(self._row, unknown)
             self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode, unknown))
-        self._shown_ns = snapshot.time_ns
+        self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
     def _series(self) -> Series:

@@ -103,7 +103,11 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     facts = [
         Fact("process", name),
         Fact("PID", str(pid) if pid else fmt.UNKNOWN),
-        Fact("user", f"{fmt.printable(process.user, unicode)} ({uid})" if process else uid, of=("uid",)),
+        Fact(
+            "user",
+            f"{fmt.printable(process.user, unicode)} ({uid})" if process and process.user else uid,
+            of=("uid",),
+        ),
     ]
     if process is not None:
         facts += [

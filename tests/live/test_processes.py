@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tcptop_rtt.outside import CUT, TEXT_BYTES
-from tcptop_rtt.processes import Processes
+from tcptop_rtt.processes import Processes, UserNames
+from tests.live.test_cli import becomes
 
 _WAIT = "import sys; print(flush=True); sys.stdin.read()"
 
@@ -54,3 +57,22 @@ def test_an_own_cgroup_is_found() -> None:
     lines = Path("/proc/self/cgroup").read_bytes().decode().split("\n")
     expected = next((line[3:] for line in lines if line.startswith("0::")), None)
     assert Processes().cgroup(os.getpid()) == expected
+
+
+def test_nobody_waits_for_the_name_of_a_user() -> None:
+    answer = threading.Event()
+
+    def slow(uid: int) -> str:
+        answer.wait()
+        return pwd.getpwuid(uid).pw_name
+
+    users = UserNames(slow)
+    assert users.get(0) == ""
+    answer.set()
+    assert becomes(lambda: users.get(0) == "root")
+
+
+def test_a_user_without_a_name_has_none() -> None:
+    users = UserNames()
+    assert becomes(lambda: users.get(os.getuid()) == pwd.getpwuid(os.getuid()).pw_name)
+    assert users.get(4_000_000_000) == ""

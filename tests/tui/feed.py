@@ -23,12 +23,18 @@ HOSTILE = b"[/red]$(x)\x1b[31m"
 
 
 def snapshot(
-    *connections: dict[str, Any], step: int = 0, health: Health = HEALTH, focus: Focus | None = None
+    *connections: dict[str, Any],
+    step: int = 0,
+    health: Health = HEALTH,
+    focus: Focus | None = None,
+    clock_set_s: int = 0,
 ) -> Snapshot:
+    """``step`` seconds after the first one, since when the wall clock has been set forward so far."""
     rows = rows_of(*connections)
     spark = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
     spark[-1] = rows["srtt_us"]
-    return Snapshot(START_NS + step * 1_000_000_000, rows, tuple(spark), health, focus)
+    time_ns = START_NS + (step + clock_set_s) * 1_000_000_000
+    return Snapshot(time_ns, step * 1_000_000_000, rows, tuple(spark), health, focus)
 
 
 def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:

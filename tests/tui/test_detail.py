@@ -55,6 +55,18 @@ async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) 
         assert "-5m" not in it.screen_text
 
 
+@pytest.mark.parametrize("clock_set_s", [3600, -3600, 30 * 365 * 86400])
+async def test_the_chart_does_not_notice_that_the_wall_clock_is_set(stage: Open, clock_set_s: int) -> None:
+    async with stage() as it:
+        await it.show(row(2))
+        await it.press("enter", "z")
+        focus = focus_on(2, *[1000] * 250)
+        await it.show(row(2), step=300, focus=focus)
+        before = it.screen_text
+        await it.show(row(2), step=300, focus=focus, clock_set_s=clock_set_s)
+        assert it.screen_text == before
+
+
 async def test_z_leaves_a_frozen_chart_where_it_is(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(2))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tcptop_rtt.connections import CLOSED_SHOWN_NS, Connections
+from tcptop_rtt.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
 from tcptop_rtt.snapshot import SPARK_CELLS, Health, Rows, Snapshot
 from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
 
@@ -353,3 +353,21 @@ def test_the_focus_begins_with_what_is_known_and_logs_every_single_sample(bench:
     bench.look()
     assert bench.rows()["id"].tolist() == [2]
     assert bench.look().focus  # the log outlives the row
+
+
+def test_connections_that_have_ended_do_not_wait_for_a_snapshot_in_any_number(bench: Bench) -> None:
+    def end(ids: range) -> None:
+        made = np.zeros(len(ids), RECORD)
+        made["id"], made["sock"], made["kind"] = np.array(ids) + 2, np.array(ids) + 2, Kind.CLOSE
+        bench.connections.ingest(made)
+
+    end(range(CLOSED_KEPT))
+    bench.wait(CLOSED_SHOWN_NS / SECOND_NS + 1)
+    assert not bench.connections.snapshot_is_urgent
+    end(range(CLOSED_KEPT, 2 * CLOSED_KEPT))
+    assert not bench.connections.snapshot_is_urgent  # they have to be shown for a while
+    bench.wait(CLOSED_SHOWN_NS / SECOND_NS + 1)
+    assert bench.connections.snapshot_is_urgent
+    assert len(bench.rows()) == 2 * CLOSED_KEPT
+    assert not bench.connections.snapshot_is_urgent
+    assert len(bench.rows()) == 0

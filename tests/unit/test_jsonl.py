@@ -27,7 +27,7 @@ class Stream:
         self._output = JsonLines(Writer(fd, lambda: False), chosen, lambda _: None)
 
     def show(self, *rows: dict[str, Any]) -> None:
-        self._output.show(Snapshot(1, rows_of(*rows), (), HEALTH, None))
+        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None))
 
     def lines(self, connection: int) -> list[dict[str, Any]]:
         lines = map(json.loads, self._path.read_text().splitlines())
