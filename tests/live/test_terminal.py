@@ -164,17 +164,20 @@ class Terminal:
     def select(self, remote: str) -> None:
         """Move the cursor to the connection to this endpoint."""
         self.row(remote)
-        self.press("Down", "Up")  # until it is moved, the cursor stays on the first line
+        self._move_cursor("Down")  # until it is moved, it stays on the first line
         for _ in range(100):
             lines = self.text.splitlines()
-            cursor = _find(lines, lambda line: line.startswith(("▸", ">")))
-            wanted = _find(lines, lambda line: f" {remote} " in line)
+            cursor, wanted = _cursor(lines), _find(lines, lambda line: f" {remote} " in line)
             if cursor == wanted:
                 return
-            self.press("Down" if cursor < wanted else "Up")
-            marked = lines[cursor]
-            becomes(lambda marked=marked: self.marked() != marked, 1)  # type: ignore[misc]
+            self._move_cursor("Down" if cursor < wanted else "Up")
         pytest.fail(f"the cursor never came to {remote}:\n{self.text}")
+
+    def _move_cursor(self, key: str) -> None:
+        """Returns when it has moved; at an end of the table it does not, which takes a second to tell."""
+        before = _cursor(self.text.splitlines())
+        self.press(key)
+        becomes(lambda: _cursor(self.text.splitlines()) != before, 1)
 
     def expect_selected(self, remote: str) -> None:
         self.expect(lambda: f" {remote} " in self.marked(), f"the cursor on the connection to {remote}")
@@ -213,6 +216,10 @@ class Terminal:
 
 def _find(lines: list[str], condition: Callable[[str], bool]) -> int:
     return next((at for at, line in enumerate(lines) if condition(line)), 0)
+
+
+def _cursor(lines: list[str]) -> int:
+    return _find(lines, lambda line: line.startswith(("▸", ">")))
 
 
 class Terminals:

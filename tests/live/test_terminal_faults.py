@@ -408,3 +408,24 @@ def test_what_fails_once_the_screen_is_open_is_told_in_one_line(terminal: Open) 
     _, _, after = bytes(it.output).rpartition(LEFT)
     (line,) = re.findall(rb"tcptop-rtt: .*", after)
     assert b"CAP_BPF missing" in line
+
+
+_BROKEN = """
+import sys
+from tcptop_rtt import cli
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+def show(self, snapshot):
+    raise KeyError("a\\x1b[31mname")
+ConnectionTable.show = show
+sys.exit(cli.main())
+"""
+
+
+def test_a_failure_of_the_dashboard_is_one_line_and_exit_code_1(terminal: Open) -> None:
+    it = terminal(sys.executable, "-c", _BROKEN)
+    assert it.ended() == 1
+    it.check_restored()
+    _, _, after = bytes(it.output).rpartition(b"\x1b[?7h")
+    (line,) = after.split(b"\r\n")[:-1]
+    assert line.startswith(b"tcptop-rtt: the dashboard has failed, please report it: KeyError: ")
+    assert b"\x1b" not in line
