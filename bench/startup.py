@@ -24,7 +24,7 @@ _IMPORTS = "import bcc, textual.app"
 # The program, telling at its end when it came by which place first; compiler and imports run side by side.
 _MARKED = """
 import functools, json, sys, time
-from tcptop_rtt import cli
+from tcptop_rtt import cli, start
 marks = {}
 def mark(owner, name, what):
     function = getattr(owner, name)
@@ -34,13 +34,13 @@ def mark(owner, name, what):
         marks.setdefault(what, time.monotonic())
         return result
     setattr(owner, name, marked)
-imported, shown = cli._import_program, cli._run_screen
+imported, shown = start._import_program, start._run_screen
 def import_program():
     marks["interpreter and command line"] = time.monotonic()
     program = imported()
     marks["bcc imported"] = time.monotonic()
     module = sys.modules[program.__module__]
-    mark(sys.modules["tcptop_rtt.sources.btf"], "_write_kernel_types", "types of the kernel written")
+    mark(module, "kernel_types", "types of the kernel read")
     mark(module, "_compile", "compiled")
     mark(program, "__init__", "attached")
     return program
@@ -53,7 +53,7 @@ def run_screen(*arguments):
     mark(Collector, "_snapshot", "first snapshot")
     mark(ConnectionTable, "show", "rows arranged")
     return shown(*arguments)
-cli._import_program, cli._run_screen = import_program, run_screen
+start._import_program, start._run_screen = import_program, run_screen
 begin, path = float(sys.argv.pop(1)), sys.argv.pop(1)
 try:
     cli.main()

@@ -31,7 +31,7 @@
  */
 #ifdef CHECKED_READS
 #define READ(dst, src) do {						\
-	typeof(OR_ZERO(src, src)) __value = 0;				\
+	typeof((0, OR_ZERO(src, src))) __value = 0; /* never const */	\
 	READ_BYTES(__value, src);					\
 	(dst) = __value;						\
 } while (0)
