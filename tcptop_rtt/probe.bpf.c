@@ -30,8 +30,9 @@
  * volatile, as it refuses those that the compiler has merged over two fields.
  */
 #ifdef CHECKED_READS
+/* The comma takes a const away, which would let the compiler assume the 0. */
 #define READ(dst, src) do {						\
-	typeof((0, OR_ZERO(src, src))) __value = 0; /* never const */	\
+	typeof(((void)0, OR_ZERO(src, src))) __value = 0;		\
 	READ_BYTES(__value, src);					\
 	(dst) = __value;						\
 } while (0)
