@@ -6,16 +6,20 @@ release, does not matter. Its mirror is the one that this machine has, Debian's 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "testing")
 
+_FRESH_S = 900.0
 _KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _QUIET = ("-qq", "-o", "APT::Sandbox::User=root", "-o", "APT::Update::Error-Mode=any")
 
@@ -29,12 +33,21 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tcptop-rtt-lab")
 
 
+@contextmanager
+def alone(purpose: str) -> Iterator[None]:
+    """Where several labs run at once, only one of them at a time does this."""
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with (cache_directory() / f"{purpose}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Archive:
     """What can be downloaded from it."""
 
-    def __init__(self, options: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, options: Sequence[str] = ()) -> None:
+        self._name = name
         self._options = tuple(part for option in options for part in ("-o", option))
-        self._updated = False
 
     def ask(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
         """What apt-get or apt-cache prints."""
@@ -49,10 +62,12 @@ class Archive:
             raise LabError(f"{program} {' '.join(arguments)} failed: its message is above") from error
 
     def update(self) -> None:
-        """Fetch the lists anew, once per run of the lab."""
-        if not self._updated:
-            self.ask("apt-get", "update")
-            self._updated = True
+        """Fetch the lists anew, unless that was just done."""
+        done = cache_directory() / f"{self._name}.updated"
+        with alone(f"{self._name}.lists"):
+            if not done.exists() or time.time() - done.stat().st_mtime > _FRESH_S:
+                self.ask("apt-get", "update")
+                done.touch()
 
     def download(self, packages: Sequence[str], directory: Path) -> None:
         """Put the files of some packages into a directory; apt checks them against the signed lists."""
@@ -66,7 +81,7 @@ class Archive:
         return re.findall(r"^  Depends: ([^\s<]+)", self.ask("apt-cache", "depends", package), re.MULTILINE)
 
 
-HOST = Archive()
+HOST = Archive("host")
 
 
 @cache
@@ -78,11 +93,14 @@ def debian() -> Archive:
     for directory in ("lists/partial", "archives/partial"):
         (view / directory).mkdir(parents=True, exist_ok=True)
     (view / "status").touch()  # as if nothing were installed
-    (view / "debian.sources").write_text(
+    new = view / f"{os.getpid()}.sources"
+    new.write_text(
         f"Types: deb\nURIs: {_mirror()}\nSuites: {' '.join(SUITES)}\nComponents: main\n"
         f"Architectures: amd64\nSigned-By: {_KEYS}\nTargets: Packages\n"
     )
+    new.rename(view / "debian.sources")
     return Archive(
+        "debian",
         (
             f"Dir::State={view}",
             f"Dir::State::status={view}/status",
@@ -90,7 +108,7 @@ def debian() -> Archive:
             f"Dir::Etc::sourcelist={view}/debian.sources",
             *(f"Dir::Etc::{none}=/dev/null" for none in ("sourceparts", "preferences", "preferencesparts")),
             "APT::Architecture=amd64",
-        )
+        ),
     )
 
 

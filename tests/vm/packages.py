@@ -11,11 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.vm.archive import HOST, SUITES, Archive, LabError, cache_directory, debian
+from tests.vm.archive import HOST, SUITES, Archive, LabError, alone, cache_directory, debian
 
 NEWEST = "newest"
 
@@ -90,12 +91,7 @@ def kernel(name: str) -> Kernel:
     image = f"linux-image-{found}"
     # Linux 7 comes in parts.
     parts = {f"linux-{part}-{found}" for part in ("binary", "modules")} & set(archive.depends(image))
-    tree = unpacked(archive, image, *sorted(parts))
-    stock = Kernel(found, tree)
-    if not (stock.modules / "modules.dep").exists():
-        # The package leaves this to its installation.
-        subprocess.run(["busybox", "depmod", "-b", tree / "usr", found], check=True)
-    return stock
+    return Kernel(found, unpacked(archive, image, *sorted(parts)))
 
 
 def headers(kernel: Kernel) -> Path:
@@ -113,13 +109,21 @@ def tools(package: str) -> Path:
 def unpacked(archive: Archive, *packages: str) -> Path:
     """The files of some packages as one tree, fetched where missing, checked where cached."""
     place = cache_directory() / packages[0]
-    if place.exists():
-        check = ["sha256sum", "--quiet", "--check", _SUMS]
-        if not subprocess.run(check, cwd=place, check=False).returncode:
-            return place / "tree"
-        print(f"lab: {place} is damaged: fetching it again", file=sys.stderr)
-        shutil.rmtree(place)
-    cache_directory().mkdir(parents=True, exist_ok=True)
+    with alone("packages"):
+        if place.exists() and not _intact(place):
+            print(f"lab: {place} is damaged: fetching it again", file=sys.stderr)
+            shutil.rmtree(place)
+        if not place.exists():
+            _unpack(archive, packages, place)
+    return place / "tree"
+
+
+def _intact(place: Path) -> bool:
+    check = ["sha256sum", "--quiet", "--check", _SUMS]
+    return not subprocess.run(check, cwd=place, check=False).returncode
+
+
+def _unpack(archive: Archive, packages: Sequence[str], place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache_directory()) as work:
         new = Path(work, "new")
         new.mkdir()
@@ -127,10 +131,12 @@ def unpacked(archive: Archive, *packages: str) -> Path:
         for package in Path(work).glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, new / "tree"], check=True)
         _merge_usr(new / "tree")
+        for modules in (new / "tree/usr/lib/modules").glob("*/kernel"):
+            # The package leaves this to its installation.
+            subprocess.run(["busybox", "depmod", "-b", new / "tree/usr", modules.parent.name], check=True)
         listing = "find tree -type f -print0 | xargs -0r sha256sum >" + _SUMS
         subprocess.run(listing, shell=True, cwd=new, check=True)  # noqa: S602  # a fixed command
         new.rename(place)
-    return place / "tree"
 
 
 def _merge_usr(tree: Path) -> None:
