@@ -243,6 +243,13 @@ static __always_inline u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
+/* Before Linux 5.17 the rest of a longer name that it had before follows the end of one. */
+static __always_inline void read_comm(char *comm, struct task_struct *task)
+{
+	__builtin_memset(comm, 0, COMM_LEN);
+	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
+}
+
 /* The name of the process, which is its first thread's, not the caller's. */
 static __always_inline void read_current_comm(char *comm)
 {
@@ -250,7 +257,7 @@ static __always_inline void read_current_comm(char *comm)
 	struct task_struct *leader;
 
 	READ_BYTES(leader, task->group_leader);
-	bpf_probe_read_kernel(comm, COMM_LEN, &leader->comm);
+	read_comm(comm, leader);
 }
 
 static __always_inline bool is_v4_mapped(const u8 *addr)
@@ -994,7 +1001,7 @@ BPF_ITER(task_file)
 	}
 	e->record.tgid = task->tgid;
 	READ_BYTES(leader, task->group_leader);
-	READ_BYTES(e->record.comm, leader->comm);
+	read_comm(e->record.comm, leader);
 	/* An entry that no longer fits is written anew at the next read, so it has told of nothing yet. */
 	if (bpf_seq_write(seq, e, sizeof(*e)) && m && same_sample(&told, &m->rack))
 		m->rack = counted;
