@@ -243,21 +243,28 @@ def test_it_ends_when_its_terminal_goes_away_however_long_the_interval(options: 
         assert process.wait(END_S) == 0
 
 
-def _with_nohup(log: Path, terminal: int | None) -> subprocess.Popen[bytes]:
+@contextmanager
+def _with_nohup(log: Path, terminal: int | None) -> Iterator[subprocess.Popen[bytes]]:
     """In the background of a session that somebody else leads, or as all that there is on a terminal."""
 
     def take_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    with log.open("wb") as output:
-        return subprocess.Popen(
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
             ["nohup", PROGRAM, "--json", "--interval", "3600"],
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=output,
             stderr=output,
             start_new_session=terminal is not None,
             preexec_fn=None if terminal is None else take_terminal,
-        )
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_with_nohup_it_goes_on_without_its_session(tmp_path: Path) -> None:
