@@ -33,7 +33,7 @@ _LASTING = ("uid", "netns", "rport", "family", "laddr", "raddr")
 """What a connection keeps for its life; so it does its local port and direction, once they are known."""
 
 _TOLD = tuple(name for name in names_between(RECORD, "bytes_acked", "probes") if name not in _LASTING)
-_COPIED = {RECORD: _TOLD, ENTRY: (*_TOLD, *names_between(ENTRY, "busy_us", "congestion_control"))}
+_DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
 """What goes from a record or an entry into its row as it is; other fields have rules of their own."""
 
 _HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
@@ -114,6 +114,8 @@ class Connections:
         whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
         if not whole.all():
             records, indices, kinds = gather(records, whole), indices[whole], kinds[whole]
+        if records.dtype == ENTRY:
+            self._copy_details(records, indices)
         # What has come through the ring buffer while a scan went on is newer than what the scan tells.
         before_ns = hidden["time_ns"][indices]
         fresh = records["time_ns"] >= before_ns
@@ -130,16 +132,21 @@ class Connections:
             hidden.put("seen_ns", indices[begins], began_ns)
             hidden.put("moving", indices[moved], True)
         hidden.put("time_ns", indices, records["time_ns"])
-        for name in _COPIED[records.dtype]:
+        for name in _TOLD:
             rows.put(name, indices, records[name])
         rows.put("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
-        if records.dtype == ENTRY:
-            rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
-            paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-            rows.put("pacing_rate_bps", indices, paced * 8)
         # Of these a segment tells nothing new, unless nothing has told of them before.
         telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
         self._copy_lasting(records, indices, telling)
+
+    def _copy_details(self, records: Records, indices: Indices) -> None:
+        """Take what only a scan tells: nothing that has come meanwhile is newer."""
+        rows = self._store.rows
+        for name in _DETAILS:
+            rows.put(name, indices, records[name])
+        rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
+        paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
+        rows.put("pacing_rate_bps", indices, paced * 8)
 
     def _copy_lasting(self, records: Records, indices: Indices, telling: Indices) -> None:
         rows = self._store.rows

@@ -124,6 +124,15 @@ def test_the_newest_of_a_rows_records_counts_whatever_it_tells_of(bench: Bench) 
     assert (row["srtt_us"], row["retrans"], row["stalled"]) == (4, 0, False)
 
 
+def test_what_only_a_scan_tells_is_taken_though_a_record_of_later_has_come_before(bench: Bench) -> None:
+    bench.connections.ingest(records({"time_ns": 5, "srtt_us": 50}))
+    told = {"time_ns": 4, "srtt_us": 40, "rto_us": 200_000, "delivery_rate": 1000, "pacing_rate": 2000}
+    bench.connections.settle(entries(told))
+    (row,) = bench.rows()
+    assert row["srtt_us"] == 50
+    assert (row["rto_us"], row["delivery_rate_bps"], row["pacing_rate_bps"]) == (200_000, 8000, 16000)
+
+
 def test_a_scan_that_saw_a_connection_before_its_end_does_not_call_it_stalled(bench: Bench) -> None:
     bench.connections.ingest(
         records({"time_ns": 5, "backoff": 3}, {"time_ns": 6, "backoff": 3, "kind": Kind.CLOSE})
