@@ -145,7 +145,7 @@ def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | Non
 
     def stop_without_reader() -> None:
         # However quiet the machine, and however long the interval.
-        if hung_up(stdout, timeout_ms=None):
+        if hung_up(stdout, *_terminal_of_our_own(), timeout_ms=None):
             collector.stop()
 
     for number in _stop_signals():
@@ -163,6 +163,16 @@ def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | Non
             complaint.flush()
         return 1
     return 0
+
+
+def _terminal_of_our_own() -> list[int]:
+    """The terminal that was opened for this program alone: once it is gone, nobody comes back to end us."""
+    if os.getsid(0) != os.getpid():
+        return []
+    try:
+        return [os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)]
+    except OSError:
+        return []
 
 
 def _output(json: bool, chosen: Filter, writer: Writer) -> Output:

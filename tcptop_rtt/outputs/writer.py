@@ -83,10 +83,11 @@ class Writer:
                 self.failure = "its reader takes nothing"
 
 
-def hung_up(fd: int, timeout_ms: float | None = 0) -> bool:
-    """Whether nobody reads there any more; None: return when that is so."""
+def hung_up(*fds: int, timeout_ms: float | None = 0) -> bool:
+    """Whether nobody is at the other end of one of them any more; None: return when that is so."""
     poll = select.poll()
-    poll.register(fd, 0)
+    for fd in fds:
+        poll.register(fd, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(timeout_ms))
 
 

@@ -21,10 +21,7 @@ import pytest
 
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import PROGRAM
-
-START_S = 30.0
-END_S = 10.0
-"""How long the end may take on a machine that has other work, where it would take for ever with a fault."""
+from tests.live.test_cli import END_S, START_S, becomes
 
 _F_SETPIPE_SZ = 1031
 _SMALL_PIPE = 1 << 12
@@ -241,6 +238,52 @@ def test_a_signal_ends_it_on_a_terminal_that_takes_nothing(options: list[str]) -
 def test_it_ends_when_its_terminal_goes_away_however_long_the_interval(options: list[str]) -> None:
     with _terminal() as (near, far), _started(far, *options, "--interval", "3600", stderr=far) as process:
         assert os.read(near, 1)
+        os.close(far)
+        os.close(near)
+        assert process.wait(END_S) == 0
+
+
+@contextmanager
+def _with_nohup(log: Path, terminal: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    """In the background of a session that somebody else leads, or as all that there is on a terminal."""
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            ["nohup", PROGRAM, "--json", "--interval", "3600"],
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=output,
+            stderr=output,
+            start_new_session=terminal is not None,
+            preexec_fn=None if terminal is None else take_terminal,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_with_nohup_it_goes_on_without_its_session(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with _with_nohup(log, None) as process:
+        assert becomes(lambda: b'"header"' in log.read_bytes(), START_S)
+        process.send_signal(signal.SIGHUP)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+        assert ignored >> (signal.SIGHUP - 1) & 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(END_S) == 0
+    assert log.read_text().splitlines()[-1].startswith('{"event":"end"')
+
+
+def test_with_nohup_it_ends_with_a_terminal_that_was_opened_for_it_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with _terminal() as (near, far), _with_nohup(log, far) as process:
+        assert becomes(lambda: b'"header"' in log.read_bytes(), START_S)
         os.close(far)
         os.close(near)
         assert process.wait(END_S) == 0
