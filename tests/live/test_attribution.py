@@ -72,10 +72,10 @@ def test_a_thousand_short_connections_are_all_reported_with_their_processes(
         time.sleep(1)
         lines = recording.stop()
     assert len(clients) == SHORT_CONNECTIONS
-    # By address alone: a client may well be given the listener's own port number.
+    # By address too: a client may well be given the listener's own port number.
     closed = [line for line in lines if line["event"] == "close"]
-    client_ends = [line for line in closed if line["laddr"].startswith("127.1.")]
-    server_ends = [line for line in closed if line["raddr"].startswith("127.1.")]
+    client_ends = [line for line in closed if line["laddr"].startswith("127.1.") and line["rport"] == port]
+    server_ends = [line for line in closed if line["raddr"].startswith("127.1.") and line["lport"] == port]
     assert len(client_ends) == len(server_ends) == SHORT_CONNECTIONS
     seen_clients = {line["laddr"]: line["pid"] for line in client_ends}
     seen_servers = {line["raddr"]: line["pid"] for line in server_ends}
