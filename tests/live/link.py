@@ -70,6 +70,11 @@ class Link:
             process.kill()
             process.wait()
 
+    @property
+    def namespaces(self) -> set[int]:
+        """The numbers of both network namespaces: their addresses may be those of others, too."""
+        return {os.stat(f"/proc/{holder.pid}/ns/net").st_ino for holder in (self.a, self.b)}
+
     def run(self, end: subprocess.Popen[bytes], *command: str) -> subprocess.Popen[str]:
         """Start a program in the namespace of ``a`` or ``b``."""
         # nsenter replaces itself with the command, so the process is the command's own.
