@@ -228,7 +228,7 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
     flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = program._compile
-    monkeypatch.setattr(program, "_compile", lambda types, *_: compiled(types, *flags))
+    monkeypatch.setattr(program, "_compile", lambda types, *more: compiled(types, *flags, *more))
     with ExitStack() as opened:
         pairs = [opened.enter_context(connected()) for _ in range(4)]
         for pair in pairs[1:]:

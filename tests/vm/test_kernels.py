@@ -11,7 +11,7 @@ import pytest
 
 from tests.vm import lab, packages
 
-TIME_LIMIT_S = 900.0
+TIME_LIMIT_S = 1800.0
 
 OLDEST, SECOND, NEWEST = "bullseye", "bookworm", packages.NEWEST
 THOROUGH = (OLDEST, SECOND, NEWEST)
