@@ -33,8 +33,9 @@ _LASTING = ("uid", "netns", "rport", "family", "laddr", "raddr")
 """What a connection keeps for its life; so it does its local port and direction, once they are known."""
 
 _TOLD = tuple(name for name in names_between(RECORD, "bytes_acked", "probes") if name not in _LASTING)
-_DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
 """What goes from a record or an entry into its row as it is; other fields have rules of their own."""
+_DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
+"""What only a scan tells, and goes into the row as it is."""
 
 _HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
 """What is kept of a scan's entries."""

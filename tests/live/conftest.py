@@ -17,10 +17,9 @@ from tcptop_rtt.connections import Connections
 from tcptop_rtt.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
-from tests.live.program import PROGRAM
+from tests.live.program import PROGRAM, START_S
 
 Line = dict[str, Any]
-START_S = 120.0
 
 
 class Recording:

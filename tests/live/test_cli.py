@@ -22,10 +22,8 @@ import pytest
 
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import PROGRAM
+from tests.live.program import END_S, PROGRAM, START_S
 
-START_S = 120.0
-END_S = 20.0
 NO_PORT = "1"
 """As --lport it matches nothing, so nothing is written between the first line and the last."""
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import PROGRAM
-from tests.live.test_cli import END_S, START_S, becomes
+from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.test_cli import becomes
 
 _F_SETPIPE_SZ = 1031
 _SMALL_PIPE = 1 << 12

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.live.program import PROGRAM
-from tests.live.test_cli import END_S, START_S, becomes, kernel_objects, remaining
+from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.test_cli import becomes, kernel_objects, remaining
 from tests.live.test_layout import renamed
 
 WIDE, NARROW = (160, 48), (80, 24)

@@ -22,11 +22,9 @@ from typing import Any
 import pytest
 
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import PROGRAM
-from tests.live.test_cli import START_S, becomes, kernel_objects, remaining
+from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.test_cli import becomes, kernel_objects, remaining
 
-END_S = 20.0
-"""Generous: what is told apart is an end from none."""
 LEFT = b"\x1b[?1049l"
 MODES = [b"1049", b"1000", b"1003", b"1006", b"1015", b"2004", b"1004"]
 
