@@ -22,6 +22,7 @@ from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.query import Filter
 from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.sources.probe import PART_ENTRIES
 from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
 
 HEALTH = Health("synthetic", "", 0.0, 0, 0.0)
@@ -79,6 +80,7 @@ class Synthetic:
         entries["id"], entries["sock"] = numbers + 1, (numbers + 1) << 12
         entries["kind"], entries["state"], entries["family"] = Kind.ENTRY, 1, 4
         entries["tgid"], entries["comm"] = numbers % 500 + 1, b"worker"
+        entries["pid"] = entries["tgid"]
         entries["lport"], entries["rport"] = numbers % 60_000 + 1, 443
         addresses = np.zeros((count, 16), np.uint8)
         addresses[:, 10:12] = 255
@@ -90,7 +92,9 @@ class Synthetic:
         """Settle a whole scan."""
         self._entries["time_ns"] = self.now_ns
         self._entries["srtt_us"] = self._random.integers(10, 100_000, len(self._entries))
-        self.connections.settle(self._entries.copy())
+        for start in range(0, len(self._entries), PART_ENTRIES):
+            self.connections.take(self._entries[start : start + PART_ENTRIES].copy())
+        self.connections.settle()
 
     def samples(self) -> Records:
         """Records of a tenth of the connections."""

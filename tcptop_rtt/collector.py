@@ -7,7 +7,7 @@ import dataclasses
 import math
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.pace import Pace
 from tcptop_rtt.processes import Processes
-from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.sources.record import Batch, Records
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
@@ -37,7 +37,10 @@ class Source(Protocol):
 
     def set_interval(self, seconds: float) -> None: ...
     def read(self) -> Batch: ...
-    def scan(self) -> Records: ...
+
+    waiting: dict[int, Waiting]
+
+    def scan(self, unheld: Collection[int]) -> Iterator[Records]: ...
     def focus(self, sock: int) -> None: ...
     def ended(self, connections: dict[int, int]) -> list[int]: ...
 
@@ -56,12 +59,11 @@ class Collector:
         self._stopped = False
         # A signal handler may wake this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._lost = 0
+        self._lost = self._untracked = 0
         self._problem = ""
         self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
-        self._next_check = 0.0
 
     def set_interval(self, seconds: float) -> None:
         """Time between snapshots."""
@@ -136,36 +138,35 @@ class Collector:
         return asked
 
     def _look(self, now: float, may_scan: bool) -> None:
-        """Read the source, and scan it if that is due; what happened before the scan saw it goes first."""
-        entries = self._scan() if may_scan and now >= self._next_scan else None
-        self._read()
-        if entries is None:
+        """Read the source, and scan it if that is due."""
+        if not (may_scan and now >= self._next_scan and self._scan()):
+            self._read()
             return
-        self._connections.settle(entries)
+        self._close_ended()
         self._next_scan = now + self._pause_s(time.monotonic() - now)
-        if now >= self._next_check:
-            began = time.monotonic()
-            self._close_ended()
-            self._next_check = now + self._pause_s(time.monotonic() - began)
 
-    def _scan(self) -> Records | None:
-        """None if it fails, as without a free descriptor: the next turn tries again."""
+    def _scan(self) -> bool:
+        """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
         try:
-            entries = self._source.scan()
+            for entries in self._source.scan(self._connections.unheld_namespaces()):
+                self._read()  # what happened before the scan saw it goes first
+                self._connections.take(entries)
         except OSError as error:
+            self._connections.drop_scan()
             self._problem = f"cannot list the sockets: {error.strerror or error}"
-            return None
+            return False
+        self._connections.settle()
         self._problem = ""
-        return entries
+        return True
 
     def _pause_s(self, cost_s: float) -> float:
-        """From one scan, or one question for what has ended, to the next."""
+        """From one scan, with the question for what has ended, to the next."""
         easy_s = min(cost_s / EASY_SCAN_SHARE, EASY_SCAN_S) if self._focus is None else 0.0
         return max(cost_s / SCAN_SHARE, easy_s)
 
     def _close_ended(self) -> None:
         """Close the connections whose end was not told: the record found no room."""
-        ended = self._source.ended(self._connections.unheld_socks())
+        ended = self._source.ended(self._connections.unmet_socks())
         # The end of others was told since the latest read, with their final counters.
         self._read()
         self._connections.forget(ended)
@@ -174,18 +175,19 @@ class Collector:
         batch = self._source.read()
         self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), time.monotonic())
         self._source.set_interval(self._pace.interval_s)
-        self._lost = batch.lost
+        self._lost, self._untracked = batch.lost, batch.untracked
         self._connections.ingest(batch.records)
 
     def _snapshot(self) -> Snapshot:
         snapshot = self._connections.snapshot(self._measure_health())
+        waiting = tuple(self._source.waiting.values())
         if snapshot.focus is None:
-            return snapshot
-        pid = self._connections.owner_of(snapshot.focus.id)
+            return dataclasses.replace(snapshot, waiting=waiting)
+        key = self._connections.owner_of(snapshot.focus.id)
         focus = dataclasses.replace(
-            snapshot.focus, process=self._processes.describe(pid), cgroup_path=self._processes.cgroup(pid)
+            snapshot.focus, process=self._processes.describe(key), cgroup_path=self._processes.cgroup(key)
         )
-        return dataclasses.replace(snapshot, focus=focus)
+        return dataclasses.replace(snapshot, focus=focus, waiting=waiting)
 
     def _measure_health(self) -> Health:
         then, cpu_then = self._cpu
@@ -196,7 +198,7 @@ class Collector:
             samples_per_s=self._connections.samples_per_s(),
             lost=self._lost,
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
-            forgotten=self._connections.forgotten,
+            untracked=self._untracked,
             unknown=self._source.unknown,
             problem=self._problem,
         )

@@ -13,9 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.focus import FocusLog
+from tcptop_rtt.holders import Holders
 from tcptop_rtt.rowstore import RowStore
 from tcptop_rtt.samples import SampleCounter
-from tcptop_rtt.snapshot import SPARK_CELLS, Health, Indices, Owner, Rows, Snapshot
+from tcptop_rtt.snapshot import (
+    SPARK_CELLS,
+    UNKNOWN_U32,
+    Focus,
+    Health,
+    Holder,
+    Indices,
+    ProcessKey,
+    Rows,
+    Snapshot,
+)
 from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
 
 Kinds = NDArray[np.uint32]
@@ -25,20 +36,18 @@ CLOSED_KEPT = 10_000
 """Rows that have been closed for so long: more than this do not wait for the next snapshot."""
 
 _RATE_SMOOTHING_S = 1.0
-_TCP_LISTEN = 10  # include/net/tcp_states.h
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 
 
-_LASTING = ("uid", "netns", "rport", "family", "laddr", "raddr")
+_LASTING = ("netns", "ifindex", "rport", "family", "laddr", "raddr")
 """What a connection keeps for its life; so it does its local port and direction, once they are known."""
 
-_TOLD = tuple(name for name in names_between(RECORD, "bytes_acked", "probes") if name not in _LASTING)
+_TOLD = tuple(
+    name for name in names_between(RECORD, "bytes_acked", "probes") if name not in (*_LASTING, "uid")
+)
 """What goes from a record or an entry into its row as it is; other fields have rules of their own."""
 _DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
 """What only a scan tells, and goes into the row as it is."""
-
-_HOLDER = np.dtype([(name, ENTRY[name]) for name in ("id", "tgid", "comm")])
-"""What is kept of a scan's entries."""
 
 _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
 """Rate, its counter at the time that the rate is up to, its counter."""
@@ -53,7 +62,7 @@ class Connections:
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock_ns = clock_ns
         self._store = RowStore(clock_ns)
-        self._holders = np.zeros(0, _HOLDER)
+        self._holders = Holders(self._store)
         self._snapshot_ns = clock_ns()
         self._samples = SampleCounter(self._store)
         self._focus: FocusLog | None = None
@@ -69,7 +78,8 @@ class Connections:
         kinds = records["kind"].copy()  # close together, as they are looked at often
         self._copy(records, indices, kinds)
         self._copy_retransmits(records, indices, kinds)
-        self._name(records, indices)
+        if records.dtype == RECORD:
+            self._holders.name(records, indices)
         self._samples.count(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
@@ -79,35 +89,27 @@ class Connections:
         if self._focus:
             self._focus.take(records)
 
-    def settle(self, entries: Records) -> None:
-        """Take a whole scan: it refreshes every row, and is the last word on who holds which socket.
+    def take(self, entries: Records) -> None:
+        """Take a part of a scan, which refreshes the rows that it meets.
 
         Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
         on, the scan may tell the last one, and the ring buffer those before.
         """
         self._store.history.advance(self._clock_ns())
-        self._holders = np.empty(len(entries), _HOLDER)
-        for name in _HOLDER.names or ():
-            self._holders[name] = entries[name]
-        ids, tgids, listening = entries["id"], entries["tgid"], entries["state"] == _TCP_LISTEN
-        connected = np.flatnonzero(~listening)
-        # By process, so that the first entry of a connection is its oldest holder's in most cases.
-        connected = connected[np.lexsort((tgids[connected], ids[connected]))]
-        indices = self._store.locate(entries, connected)
-        first = np.ones(len(connected), bool)
-        first[1:] = indices[1:] != indices[:-1]
-        self._take(gather(entries, connected[first]), indices[first])
-        rows = self._store.rows
-        same = tgids[connected] == rows["pid"][indices]
-        keeps = np.zeros(len(rows), bool)
-        keeps[indices[same]] = True
-        changed = first & ~keeps[indices]
-        for chosen in (changed, same):
-            rows.put("pid", indices[chosen], tgids[connected[chosen]])
-            rows.put("comm", indices[chosen], entries["comm"][connected[chosen]])
-        self._store.hidden.replace("held", np.zeros(len(self._store.hidden), bool))
-        self._store.hidden.put("held", indices, True)
-        self._find_directions(gather(entries, listening))
+        entries = self._holders.see(entries)
+        indices = self._store.locate(entries, np.arange(len(entries)))
+        self._holders.see_connections(entries, indices)
+        # A connection has an entry per descriptor.
+        _, first = np.unique(indices, return_index=True)
+        self._take(gather(entries, first), indices[first])
+
+    def settle(self) -> None:
+        """All parts of a scan have been taken: it is the last word on who holds which socket."""
+        self._holders.settle()
+
+    def drop_scan(self) -> None:
+        """A scan has failed before its end."""
+        self._holders.drop_scan()
 
     def _copy(self, records: Records, indices: Indices, kinds: Kinds) -> None:
         """Of several records of a row the last whole one counts."""
@@ -132,7 +134,8 @@ class Connections:
             began_ns = np.maximum(before_ns[begins], records["born_ns"][begins])
             hidden.put("seen_ns", indices[begins], began_ns)
             hidden.put("moving", indices[moved], True)
-        hidden.put("time_ns", indices, records["time_ns"])
+        for name in ("time_ns", "sampled_us"):
+            hidden.put(name, indices, records[name])
         for name in _TOLD:
             rows.put(name, indices, records[name])
         rows.put("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
@@ -141,6 +144,7 @@ class Connections:
         self._copy_lasting(records, indices, telling)
 
     def _copy_details(self, records: Records, indices: Indices) -> None:
+        self._store.rows.put("scanned", indices, True)
         """Take what only a scan tells: nothing that has come meanwhile is newer."""
         rows = self._store.rows
         for name in _DETAILS:
@@ -153,6 +157,9 @@ class Connections:
         rows = self._store.rows
         for name in _LASTING:
             rows.put(name, indices[telling], records[name][telling])
+        # Who made the socket is all that is known until a process is.
+        nameless = telling[rows["holder"][indices[telling]] == Holder.UNKNOWN]
+        rows.put("uid", indices[nameless], records["uid"][nameless])
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         with_port = telling[records["lport"][telling] != 0]
         rows.put("lport", indices[with_port], records["lport"][with_port])
@@ -177,31 +184,17 @@ class Connections:
         for name in ("retrans", "backoff", "probes"):
             self._store.rows.put(name, indices[brief], records[name][brief])
 
-    def _name(self, records: Records, indices: Indices) -> None:
-        """Note the owners seen in process context; a scan's holders are settled by :meth:`settle`."""
-        if records.dtype == ENTRY:
-            return
-        named = np.flatnonzero(records["tgid"])
-        self._store.rows.put("pid", indices[named], records["tgid"][named])
-        self._store.rows.put("comm", indices[named], records["comm"][named])
-
-    def _find_directions(self, listeners: Records) -> None:
-        """Who opened a connection that is older than the program: told by its local port."""
-        rows = self._store.rows
-        unknown = np.flatnonzero(rows["direction"][: self._store.count] == Direction.UNKNOWN)
-        if not len(unknown):
-            return
-        listening = _port_keys(listeners["netns"], listeners["lport"])
-        accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
-        chosen = self._store.hidden["port_chosen"][unknown]
-        found = np.where(chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN))
-        rows.put("direction", unknown, found)
-
-    def unheld_socks(self) -> dict[int, int]:
-        """Live connections that no descriptor holds: socket to id. Their end may have been missed."""
+    def unmet_socks(self) -> dict[int, int]:
+        """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""
         rows, hidden = self._store.rows, self._store.hidden
-        indices = np.flatnonzero(~(hidden["held"] | rows["closed"])[: self._store.count])
+        indices = np.flatnonzero(~(hidden["met"] | rows["closed"])[: self._store.count])
         return dict(zip(hidden["sock"][indices].tolist(), rows["id"][indices].tolist(), strict=True))
+
+    def unheld_namespaces(self) -> set[int]:
+        """The network namespaces of live connections that no descriptor is known to hold."""
+        rows, hidden = self._store.rows, self._store.hidden
+        unheld = ~(hidden["held"] | rows["closed"])[: self._store.count]
+        return {*np.unique(rows["netns"][: self._store.count][unheld]).tolist()}
 
     def forget(self, ids: list[int]) -> None:
         """Close connections that turn out to have ended unseen."""
@@ -216,10 +209,12 @@ class Connections:
         self._focus = FocusLog(connection, *self._store.history.past(index))
         return 0 if self._store.rows["closed"][index] else int(self._store.hidden["sock"][index])
 
-    def owner_of(self, connection: int) -> int:
-        """The process that a connection is shown under; 0: not known."""
+    def owner_of(self, connection: int) -> ProcessKey:
+        """The process that a connection is shown under."""
         index = self._store.index_of.get(connection)
-        return 0 if index is None else int(self._store.rows["pid"][index])
+        if index is None:
+            return ProcessKey(0, 0)
+        return ProcessKey(*(int(self._store.rows[name][index]) for name in ("pid", "started_ns")))
 
     @property
     def snapshot_is_urgent(self) -> bool:
@@ -229,11 +224,6 @@ class Connections:
             return False
         old = self._store.hidden["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
         return int(np.count_nonzero(old)) > CLOSED_KEPT
-
-    @property
-    def forgotten(self) -> int:
-        """Times that the kernel side forgot a connection for lack of room."""
-        return self._store.forgotten
 
     def samples_per_s(self) -> float:
         """RTT samples counted since the previous snapshot, per second."""
@@ -247,7 +237,7 @@ class Connections:
         self._update_ages(now_ns)
         rows = Rows(self._store.rows.lend(self._store.count))
         cells_us = self._store.history.latest(SPARK_CELLS, self._store.count)
-        focus = self._focus.freeze(now_ns, self._owners(), self._owner_note()) if self._focus else None
+        focus = self._freeze(self._focus, now_ns) if self._focus else None
         self._samples.begin_anew()
         self._snapshot_ns = now_ns
         # All have been in a picture, the one just taken.
@@ -258,6 +248,10 @@ class Connections:
         born_ns, closed = self._store.hidden["born_ns"], self._store.closed()
         self._store.rows.replace("age_ns", now_ns - born_ns)
         self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - born_ns[closed])
+        sampled_us = self._store.hidden["sampled_us"]
+        ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
+        ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
+        self._store.rows.replace("rtt_age_ms", ages_ms.astype(np.uint32))
 
     def _update_rates(self, now_ns: int) -> None:
         rows, hidden = self._store.rows, self._store.hidden
@@ -279,23 +273,5 @@ class Connections:
             hidden.put(seen, moving, now)
             hidden.put("moving", moving[smoothed > 0], True)
 
-    def _owners(self) -> tuple[Owner, ...]:
-        if not self._focus:
-            return ()
-        holders = self._holders[self._holders["id"] == self._focus.id]
-        return tuple(sorted({Owner(int(one["tgid"]), bytes(one["comm"])) for one in holders}))
-
-    def _owner_note(self) -> str:
-        """Why the focused connection has no process."""
-        index = self._store.index_of.get(self._focus.id) if self._focus else None
-        if index is None or self._store.rows["pid"][index]:
-            return ""
-        if self._store.rows["closed"][index]:
-            return "it ended before a process was seen using it"
-        if self._store.rows["born"][index]:
-            return "no process holds it: it waits to be accepted, or belongs to the kernel"
-        return "no process holds it: it was closed, waits to be accepted, or belongs to the kernel"
-
-
-def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    return netns.astype(np.uint64) << np.uint64(16) | lport
+    def _freeze(self, log: FocusLog, now_ns: int) -> Focus:
+        return log.freeze(now_ns, self._holders.of(log.id), self._holders.note(log.id))

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import INFINITE_SSTHRESH, STATES
+from tcptop_rtt.snapshot import INFINITE_SSTHRESH, STATES, Holder
 
 UNKNOWN = "?"
 NOTHING = "-"
@@ -181,6 +181,27 @@ def state(number: int, closed: bool, stalled: bool) -> str:
     if stalled:
         return "STALLED"
     return STATES[number] if number < len(STATES) else UNKNOWN
+
+
+def process(row: np.void, unicode: bool = True) -> str:
+    """Who holds it: in brackets who only listens there, and the kernel."""
+    name = printable(row["comm"], unicode)
+    match Holder(int(row["holder"])):
+        case Holder.NOBODY:
+            return NOTHING
+        case Holder.KERNEL:
+            return "[kernel]"
+        case Holder.LISTENER:
+            return f"({name})"
+        case _:
+            return name or UNKNOWN
+
+
+def pid(row: np.void) -> str:
+    """The PID of who holds it."""
+    if row["holder"] in (Holder.NOBODY, Holder.KERNEL):
+        return NOTHING
+    return str(row["pid"]) if row["pid"] else UNKNOWN
 
 
 class Scale(NamedTuple):

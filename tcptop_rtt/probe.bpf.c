@@ -12,6 +12,9 @@
 #define AF_INET			2
 #define AF_INET6		10
 #define IPPROTO_TCP		6
+#define IPPROTO_MPTCP		262
+#define ECONNABORTED		103	/* include/uapi/asm-generic/errno.h */
+#define SOCK_DEAD		0	/* enum sock_flags in include/net/sock.h */
 #define PF_KTHREAD		0x00200000	/* include/linux/sched.h */
 #define S_IFMT			0170000
 #define S_IFSOCK		0140000
@@ -53,7 +56,8 @@ enum kind {
 	KIND_RETRANS	= 4,	/* a segment was sent again; tells of retransmissions only */
 	KIND_OWNER	= 5,	/* a process was seen using the socket; tells its name only */
 	KIND_CLOSE	= 6,	/* the kernel is done with it */
-	KIND_ENTRY	= 7,	/* the iterator's view: one per open descriptor */
+	KIND_ENTRY	= 7,	/* a scan's view: one per open descriptor, and one where there is none */
+	KIND_MPTCP	= 8,	/* a scan's view of who holds an MPTCP socket: its inode, and the process */
 };
 
 enum direction {
@@ -72,9 +76,13 @@ struct record {
 	u64	sock;
 	u64	time_ns;		/* CLOCK_MONOTONIC */
 	u64	born_ns;
+	u64	started_ns;		/* CLOCK_BOOTTIME, of the process: with tgid it is the only one ever */
+	u64	sampled_us;		/* CLOCK_MONOTONIC, of the latest ACK with a sample; 0: there is none */
 	u64	interval;		/* the one that rtt_* are of: the jiffy it began at */
 	u32	kind;
-	u32	tgid;			/* 0: this record does not tell */
+	u32	tgid;			/* 0: this record does not tell of a process */
+	u32	pid;			/* the same as user space sees it; 0: it does not see it */
+	u32	process_uid;
 	u32	rtt_samples;
 	u32	rtt_lo_us;
 	u32	rtt_hi_us;
@@ -98,6 +106,7 @@ struct record {
 	u32	mss;
 	u32	retrans;
 	u32	lost;
+	u32	ifindex;		/* of the interface that it is bound to; 0: of none */
 	u16	rport;
 	u8	family;			/* 4 or 6 */
 	u8	state;
@@ -105,15 +114,25 @@ struct record {
 	u8	raddr[16];
 	u8	backoff;
 	u8	probes;
-	u8	more_pad[6];
+	u8	more_pad[2];
 };
-_Static_assert(sizeof(struct record) == 192, "keep RECORD in sources/record.py in step");
+_Static_assert(sizeof(struct record) == 216, "keep RECORD in sources/record.py in step");
+
+/* Who may use a socket; mirrored by Hold in sources/record.py. */
+enum hold {
+	HOLD_SOCKET	= 1,	/* it has been given to a process, or is the kernel's */
+	HOLD_FILE	= 2,	/* a file stands for it */
+	HOLD_DEAD	= 4,	/* an orphan: whoever held it is gone */
+};
 
 /* What a scan tells of each socket: mirrored by ENTRY in sources/record.py. */
 struct entry {
 	struct record record;
 	u64	pacing_rate;		/* bytes per second */
 	u64	delivery_rate;		/* bytes per second */
+	u64	inode;			/* a subflow has that of its MPTCP socket; 0: none */
+	u32	hold;			/* enum hold */
+	u32	pad;
 	u64	busy_us;		/* kept as it is from here to the end */
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
@@ -133,7 +152,7 @@ struct entry {
 	u32	data_segs_out;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 304, "keep ENTRY in sources/record.py in step");
+_Static_assert(sizeof(struct entry) == 344, "keep ENTRY in sources/record.py in step");
 
 /* What tcp_sock keeps of its latest RTT sample. */
 struct rack {
@@ -152,8 +171,7 @@ struct meter {
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
 	u32		refused;	/* the jiffy at which a report found no room */
-	u8		named;		/* its connection's tgid is known */
-	u8		pad[11];
+	u8		pad[12];
 };
 _Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
 
@@ -164,23 +182,32 @@ struct connection {
 	struct meter	meter;		/* in use while another socket has its seat in meters */
 	u64		retrans_reported; /* the jiffy of the latest report of one */
 	u32		tgid;		/* 0: not known yet */
+	u32		scan;		/* the latest one that has told of a descriptor of it */
 	u8		direction;
 	u8		born_seen;
-	u8		pad[2];
+	u8		closed;		/* told of as such: only its process is still to be named */
+	u8		pad[5];
 };
-_Static_assert(sizeof(struct connection) == 96, "padding is explicit");
+_Static_assert(sizeof(struct connection) == 104, "padding is explicit");
 
 /* Shared memory with user space; mirrored by CONTROL in sources/record.py. */
 struct control {
 	u32	interval_jiffies;	/* user space sets it: between two records of a socket, at least */
-	u32	pad;
+	u32	scan;			/* user space counts its scans here */
 	u64	focus;			/* user space sets the socket whose every ACK it wants */
 	u64	lost;			/* records that found no room, counted here */
+	u64	untracked;		/* connections that there was no memory for, counted here */
+	u32	time_wait;		/* met by a scan of sockets, counted here, and set to 0 by user space */
+	u32	syn_recv;		/* likewise */
 };
-_Static_assert(sizeof(struct control) == 24, "keep CONTROL in sources/record.py in step");
+_Static_assert(sizeof(struct control) == 40, "keep CONTROL in sources/record.py in step");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
-BPF_TABLE("lru_hash", u64, struct connection, connections, MAX_CONNECTIONS);
+/*
+ * Memory is taken for what is there, and given back at its end. A map that
+ * drops the oldest would forget connections that live.
+ */
+BPF_F_TABLE("hash", u64, struct connection, connections, MAX_CONNECTIONS, BPF_F_NO_PREALLOC);
 /*
  * An array, as its look-up costs a segment nothing; each socket has one seat
  * that it may find taken. Of the kernel's arrays only those that may be mapped
@@ -231,16 +258,12 @@ static __always_inline bool locked_by_current(struct sock *sk)
 	return owned;
 }
 
-/* The current process, or 0 if it is the kernel itself. */
-static __always_inline u32 current_tgid(void)
+static __always_inline bool is_kernel_thread(struct task_struct *task)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	u32 flags;
 
 	READ_BYTES(flags, task->flags);
-	if (flags & PF_KTHREAD)
-		return 0;
-	return bpf_get_current_pid_tgid() >> 32;
+	return flags & PF_KTHREAD;
 }
 
 /* Before Linux 5.17 the rest of a longer name that it had before follows the end of one. */
@@ -250,14 +273,19 @@ static __always_inline void read_comm(char *comm, struct task_struct *task)
 	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
 }
 
-/* The name of the process, which is its first thread's, not the caller's. */
-static __always_inline void read_current_comm(char *comm)
+/* The process of a task: its name is its first thread's. */
+static __always_inline void read_process(struct record *r, struct task_struct *task)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *leader;
+	const struct cred *cred;
 
 	READ_BYTES(leader, task->group_leader);
-	read_comm(comm, leader);
+	READ_BYTES(r->tgid, leader->tgid);
+	r->pid = r->tgid;
+	READ_BYTES(r->started_ns, leader->start_boottime);
+	READ_BYTES(cred, leader->real_cred);
+	READ_BYTES(r->process_uid, cred->euid);
+	read_comm(r->comm, leader);
 }
 
 static __always_inline bool is_v4_mapped(const u8 *addr)
@@ -310,6 +338,7 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	READ(net, sk->skc_net);
 	READ(r->netns, net->inum);
 	READ(r->uid, sk->sk_uid);
+	READ(r->ifindex, sk->skc_bound_dev_if);
 	READ(r->state, sk->skc_state);
 	/* __inet_hash_connect() marks the ports it picked with -1. */
 	READ(bucket, ((struct inet_connection_sock *)sk)->icsk_bind_hash);
@@ -327,6 +356,12 @@ static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
 	READ(value, tp->mdev_us);
 	r->rttvar_us = value >> 2;
 	READ(r->min_rtt_us, tp->min_rtt_us);
+	/* When the segment was sent that the latest sample is of; 0: since the handshake there is none. */
+	READ(r->sampled_us, tp->rack_mstamp);
+	if (r->sampled_us) {
+		READ(value, tp->rack_rtt_us);
+		r->sampled_us += value;
+	}
 }
 
 static __always_inline void read_counters(struct record *r, struct tcp_sock *tp)
@@ -513,13 +548,27 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 	r->born_seen = c->born_seen;
 }
 
-static __always_inline void count_lost(void)
+static __always_inline struct control *shared(void)
 {
 	int zero = 0;
-	struct control *control = controls.lookup(&zero);
+
+	return controls.lookup(&zero);
+}
+
+static __always_inline void count_lost(void)
+{
+	struct control *control = shared();
 
 	if (control)
 		__sync_fetch_and_add(&control->lost, 1);
+}
+
+static __always_inline void count_untracked(void)
+{
+	struct control *control = shared();
+
+	if (control)
+		__sync_fetch_and_add(&control->untracked, 1);
 }
 
 static __always_inline struct record *reserve(void)
@@ -561,6 +610,18 @@ static __always_inline void start_meter(struct meter *m, struct sock *sk)
 	m->sock = (u64)sk;
 }
 
+/*
+ * The verifier lets nobody shift what it knows to be a pointer; with its bytes
+ * swapped it is a number.
+ */
+static __always_inline u64 address_of(struct sock *sk)
+{
+	u64 swapped = __builtin_bswap64((u64)sk);
+
+	asm volatile("" : "+r"(swapped));	/* lest the compiler leave both swaps out */
+	return __builtin_bswap64(swapped);
+}
+
 /* State for a socket seen for the first time. */
 static __always_inline void begin(struct connection *c, struct sock *sk,
 				  enum direction direction, bool born_seen)
@@ -570,8 +631,10 @@ static __always_inline void begin(struct connection *c, struct sock *sk,
 
 	__builtin_memset(c, 0, sizeof(*c));
 	id = ids.lookup(&zero);
+	/* Of two that a softirq makes the counter give the same number the sockets differ. */
 	if (id)
-		c->id = ++*id << 12 | (bpf_get_smp_processor_id() & 0xfff);
+		c->id = ++*id << 24 | (address_of(sk) >> 7 & 0xfff) << 12 |
+			(bpf_get_smp_processor_id() & 0xfff);
 	c->born_ns = bpf_ktime_get_ns();
 	c->direction = direction;
 	c->born_seen = born_seen;
@@ -585,7 +648,8 @@ static __always_inline struct connection *adopt(struct sock *sk)
 	u64 key = (u64)sk;
 
 	begin(&fresh, sk, DIRECTION_UNKNOWN, false);
-	connections.insert(&key, &fresh);
+	if (connections.insert(&key, &fresh) && !connections.lookup(&key))
+		count_untracked();
 	return connections.lookup(&key);
 }
 
@@ -600,17 +664,11 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 /* Neighbours in memory are neighbours in meters, so that thousands of them take few pages. */
 #define SEAT_SHIFT	(31 - __builtin_clz((u32)sizeof(struct tcp_sock)))
 
-/*
- * The only seat in meters that the socket may take. The verifier lets nobody
- * shift what it knows to be a pointer; with its bytes swapped it is a number.
- */
+/* The only seat in meters that the socket may take. */
 static __always_inline struct meter *seat_of(struct sock *sk)
 {
-	u64 swapped = __builtin_bswap64((u64)sk);
-	int seat;
+	int seat = address_of(sk) >> SEAT_SHIFT & ((1 << METER_BITS) - 1);
 
-	asm volatile("" : "+r"(swapped));	/* lest the compiler leave both swaps out */
-	seat = __builtin_bswap64(swapped) >> SEAT_SHIFT & ((1 << METER_BITS) - 1);
 	return meters.lookup(&seat);
 }
 
@@ -624,7 +682,8 @@ static __always_inline struct connection *give_birth(struct sock *sk, enum direc
 	if (m && m->sock == key)
 		m->sock = 0;
 	begin(&fresh, sk, direction, true);
-	connections.update(&key, &fresh);
+	if (connections.update(&key, &fresh))
+		count_untracked();
 	return connections.lookup(&key);
 }
 
@@ -646,17 +705,15 @@ static __always_inline struct meter *meter_of(struct sock *sk, struct connection
 	return m && m->sock == (u64)sk ? m : &c->meter;
 }
 
-/* Name the current process as the owner, if it is the one using the socket. */
-static __always_inline void name_owner(struct record *r, struct sock *sk, struct connection *c)
+/* Name the current process as the owner, as it is the one using the socket. */
+static __always_inline void name_owner(struct record *r, struct connection *c)
 {
-	u32 tgid = current_tgid();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
-	if (!tgid)
+	if (is_kernel_thread(task))
 		return;
-	c->tgid = tgid;
-	meter_of(sk, c)->named = true;
-	r->tgid = tgid;
-	read_current_comm(r->comm);
+	read_process(r, task);
+	c->tgid = r->tgid;
 }
 
 static __always_inline bool same_sample(const struct rack *a, const struct rack *b)
@@ -675,7 +732,7 @@ static __always_inline void read_single_sample(struct record *r, struct sock *sk
 	r->single_rtt_us = rack.rtt_us;
 }
 
-/* Of a listener only its port matters: it tells which connections were accepted. */
+/* Of a listener its endpoint matters: it tells which connections were accepted, and who is to accept. */
 static __always_inline void fill_listener(struct record *r, struct sock *sk)
 {
 	r->kind = KIND_ENTRY;
@@ -722,7 +779,7 @@ static __always_inline bool report_segment(struct sock *sk, struct meter *m, boo
 	struct record *r;
 
 	if (!c) {
-		/* It gave way to younger ones when the map was full: the next segment starts anew. */
+		/* It has ended on another CPU: whoever has its address next starts anew. */
 		m->sock = 0;
 		return true;
 	}
@@ -752,12 +809,11 @@ static __always_inline void take_sample(struct sock *sk, struct meter *m)
 	struct rack rack = latest_sample(sk);
 	struct control *control;
 	bool due, focused;
-	int zero = 0;
 
 	if (same_sample(&rack, &m->rack))
 		return;
 	m->rack = rack;
-	control = controls.lookup(&zero);
+	control = shared();
 	if (!control)
 		return;
 	due = is_over(m, control);
@@ -814,6 +870,53 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/*
+ * Who acts on the socket here is its owner, but for "ss -K", which ends others'
+ * with this error (tcp_abort()).
+ */
+static __always_inline bool acts_as_owner(struct sock *sk)
+{
+	int error;
+
+	READ(error, sk->sk_err);
+	return locked_by_current(sk) && error != ECONNABORTED;
+}
+
+/* Whether some process has still to let go of the socket. */
+static __always_inline bool has_holder(struct sock *sk)
+{
+	struct socket *socket;
+
+	READ(socket, sk->sk_socket);
+	return socket;
+}
+
+/*
+ * The connection that the change is about; NULL if it is about none. From
+ * SYN_RECV also those come who are known: a simultaneous open passes through
+ * it with the socket that connect() was called for, and a server may have
+ * used Fast Open's.
+ */
+static __always_inline struct connection *connection_of(struct sock *sk, int before, int after)
+{
+	u64 key = (u64)sk;
+	struct connection *c;
+
+	if (after == BPF_TCP_SYN_SENT)
+		return give_birth(sk, DIRECTION_OUT);
+	c = connections.lookup(&key);
+	return c && !c->closed ? c : NULL;
+}
+
+static __always_inline u32 kind_of_change(int before, int after)
+{
+	if (after == BPF_TCP_CLOSE)
+		return KIND_CLOSE;
+	if (after == BPF_TCP_SYN_SENT || before == BPF_TCP_SYN_RECV)
+		return KIND_OPEN;
+	return KIND_STATE;
+}
+
 int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
@@ -821,25 +924,20 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	struct connection *c;
 	struct record *r;
 	struct meter *m;
-	enum direction direction = DIRECTION_UNKNOWN;
-	u64 key = (u64)sk;
-	u32 kind = KIND_OPEN;
+	u32 kind;
 
-	if (!sk || before == BPF_TCP_LISTEN || after == BPF_TCP_LISTEN ||
-	    after == BPF_TCP_SYN_RECV)
+	if (!sk || after == BPF_TCP_LISTEN)
 		return 0;
-	if (after == BPF_TCP_SYN_SENT)
-		direction = DIRECTION_OUT;
-	else if (before == BPF_TCP_SYN_RECV && after == BPF_TCP_ESTABLISHED)
-		direction = DIRECTION_IN;
-	if (direction) {
-		c = give_birth(sk, direction);
-	} else {
-		c = connections.lookup(&key);
-		kind = after == BPF_TCP_CLOSE ? KIND_CLOSE : KIND_STATE;
+	if (before == BPF_TCP_LISTEN) {
+		/* A listener's clone: its addresses are not there yet, so that there is nothing to tell. */
+		if (after == BPF_TCP_SYN_RECV)
+			give_birth(sk, DIRECTION_IN);
+		return 0;
 	}
+	c = connection_of(sk, before, after);
 	if (!c)
 		return 0;
+	kind = kind_of_change(before, after);
 	r = begin_record(kind, sk, c);
 	if (r) {
 		r->state = after;
@@ -848,41 +946,42 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		read_single_sample(r, sk, m);
 		if (kind == KIND_CLOSE)
 			read_samples(r, m);
-		if (!c->tgid && locked_by_current(sk))
-			name_owner(r, sk, c);
+		if (!c->tgid && acts_as_owner(sk))
+			name_owner(r, c);
 		submit(r);
 	}
-	if (kind == KIND_CLOSE)
+	if (kind != KIND_CLOSE)
+		return 0;
+	/* Reset by the peer, it is still held by a process that nobody knows: on_destroy() meets that one. */
+	if (!c->tgid && has_holder(sk))
+		c->closed = true;
+	else
 		end(sk);
 	return 0;
 }
 
-/*
- * A reader names the owner of an accepted socket before the next scan does.
- * Attached only while connections are being accepted, as every read comes by.
- */
-int on_rcv_space_adjust(struct bpf_raw_tracepoint_args *ctx)
+/* The last that happens to a socket: here the owner lets go of one that the peer has reset. */
+int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
 	struct record *r;
-	struct meter *m;
 	u64 key = (u64)sk;
 
 	if (!sk)
 		return 0;
-	m = seat_of(sk);
-	if (m && m->sock == key && m->named)
-		return 0;
 	c = connections.lookup(&key);
-	if (!c || c->tgid || !locked_by_current(sk))
+	if (!c)
 		return 0;
-	r = reserve();
-	if (!r)
-		return 0;
-	begin_brief(r, KIND_OWNER, sk, c);
-	name_owner(r, sk, c);
-	submit(r);
+	if (!c->tgid && locked_by_current(sk)) {
+		r = reserve();
+		if (r) {
+			begin_brief(r, KIND_OWNER, sk, c);
+			name_owner(r, c);
+			submit(r);
+		}
+	}
+	end(sk);
 	return 0;
 }
 
@@ -895,14 +994,12 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
-	struct control *control;
+	struct control *control = shared();
 	struct record *r;
 	u64 key = (u64)sk, now = bpf_jiffies64();
-	int zero = 0;
 
 	if (!sk)
 		return 0;
-	control = controls.lookup(&zero);
 	c = connections.lookup(&key);
 	if (!control || !c || now - c->retrans_reported < control->interval_jiffies)
 		return 0;
@@ -924,11 +1021,9 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
 						    struct meter *m)
 {
-	struct control *control;
-	int zero = 0;
+	struct control *control = shared();
 
 	read_single_sample(r, sk, m);
-	control = controls.lookup(&zero);
 	if (!control)
 		return;
 	read_samples(r, m);
@@ -938,8 +1033,52 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 		r->rtt_samples = 0;
 }
 
-/* The TCP socket behind an open file, or NULL. */
-static __always_inline struct sock *tcp_socket(struct file *file)
+static __always_inline void read_hold(struct entry *e, struct sock *sk)
+{
+	unsigned long flags;
+	struct socket *socket;
+	struct file *file;
+
+	READ(flags, sk->skc_flags);
+	if (flags & 1 << SOCK_DEAD)
+		e->hold |= HOLD_DEAD;
+	READ(socket, sk->sk_socket);
+	if (!socket)
+		return;
+	e->hold |= HOLD_SOCKET;
+	READ(file, socket->file);
+	if (file)
+		e->hold |= HOLD_FILE;
+	/* SOCK_INODE(): it lies behind the socket, where the verifier allows no plain load. */
+	READ_BYTES(e->inode, ((struct socket_alloc *)socket)->i_ino);
+}
+
+/* An entry that no longer fits is written anew at the next read, so that it has told of nothing yet. */
+static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
+					struct connection *c)
+{
+	struct meter *m = meter_of(sk, c);
+	struct rack counted = m->rack, told;
+
+	read_unreported_samples(&e->record, sk, m);
+	told = m->rack;
+	if (bpf_seq_write(seq, e, sizeof(*e)) && same_sample(&told, &m->rack))
+		m->rack = counted;
+}
+
+/* An empty entry to fill. */
+static __always_inline struct entry *begin_entry(void)
+{
+	int zero = 0;
+	struct entry *e = scratch.lookup(&zero);
+
+	if (e)
+		__builtin_memset(e, 0, sizeof(*e));
+	return e;
+}
+
+/* The socket behind an open file, or NULL. */
+static __always_inline struct sock *socket_of(struct file *file)
 {
 	struct socket *socket;
 	struct sock *sk;
@@ -958,86 +1097,137 @@ static __always_inline struct sock *tcp_socket(struct file *file)
 		return NULL;
 #endif
 	READ(sk, socket->sk);
-	return sk ? as_tcp(sk) : NULL;
+	return sk;
 }
 
-/* One entry per descriptor of a TCP socket, of every process and network namespace. */
+/* Its subflows are TCP sockets without a descriptor: they have its inode's number. */
+static __always_inline void tell_of_mptcp(struct seq_file *seq, struct task_struct *task,
+					  struct file *file, struct sock *sk)
+{
+	struct entry *e;
+	struct inode *inode;
+	u16 protocol;
+
+	READ(protocol, sk->sk_protocol);
+	if (protocol != IPPROTO_MPTCP)
+		return;
+	e = begin_entry();
+	if (!e)
+		return;
+	e->record.kind = KIND_MPTCP;
+	READ(inode, file->f_inode);
+	READ(e->inode, inode->i_ino);
+	read_process(&e->record, task);
+	bpf_seq_write(seq, e, sizeof(*e));
+}
+
+static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct connection *c)
+{
+	fill(&e->record, KIND_ENTRY, sk, c);
+	read_details(e, sk);
+}
+
+/* One entry per descriptor of a TCP or MPTCP socket, of every process and network namespace. */
 BPF_ITER(task_file)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct control *control = shared();
 	struct connection *c;
-	struct task_struct *leader;
-	struct meter *m = NULL;
-	struct rack counted = {}, told = {};
 	struct entry *e;
-	struct sock *sk;
-	int zero = 0;
+	struct sock *any, *sk;
 	u8 state;
 
-	if (!task || !file)
+	if (!task || !file || !control)
 		return 0;
-	sk = tcp_socket(file);
-	if (!sk)
+	any = socket_of(file);
+	if (!any)
 		return 0;
+	sk = as_tcp(any);
+	if (!sk) {
+		tell_of_mptcp(seq, task, file, any);
+		return 0;
+	}
 	READ(state, sk->skc_state);
-	e = scratch.lookup(&zero);
-	if (!e || state == BPF_TCP_CLOSE)
+	if (state == BPF_TCP_CLOSE)
 		return 0;
-	__builtin_memset(e, 0, sizeof(*e));
+	e = begin_entry();
+	if (!e)
+		return 0;
 	if (state == BPF_TCP_LISTEN) {
 		fill_listener(&e->record, sk);
-	} else {
-		c = find_or_adopt(sk);
-		if (!c)
-			return 0;
-		fill(&e->record, KIND_ENTRY, sk, c);
-		m = meter_of(sk, c);
-		counted = m->rack;
-		read_unreported_samples(&e->record, sk, m);
-		told = m->rack;
-		read_details(e, sk);
+		read_process(&e->record, task);
+		bpf_seq_write(seq, e, sizeof(*e));
+		return 0;
 	}
-	e->record.tgid = task->tgid;
-	READ_BYTES(leader, task->group_leader);
-	read_comm(e->record.comm, leader);
-	/* An entry that no longer fits is written anew at the next read, so it has told of nothing yet. */
-	if (bpf_seq_write(seq, e, sizeof(*e)) && m && same_sample(&told, &m->rack))
-		m->rack = counted;
+	c = find_or_adopt(sk);
+	if (!c)
+		return 0;
+	c->scan = control->scan;
+	fill_entry(e, sk, c);
+	e->hold = HOLD_SOCKET | HOLD_FILE;
+	read_process(&e->record, task);
+	write_entry(seq, e, sk, c);
 	return 0;
 }
 
 #ifndef NO_TCP_ITERATOR
+static __always_inline void tell_of_listener(struct seq_file *seq, struct sock *sk)
+{
+	struct entry *e = begin_entry();
+
+	if (!e)
+		return;
+	fill_listener(&e->record, sk);
+	read_hold(e, sk);
+	bpf_seq_write(seq, e, sizeof(*e));
+}
+
+static __always_inline void tell_of_unheld(struct seq_file *seq, struct sock *sk,
+					   const struct control *control)
+{
+	struct connection *c = find_or_adopt(sk);
+	struct entry *e;
+
+	if (!c || c->scan == control->scan)
+		return;
+	e = begin_entry();
+	if (!e)
+		return;
+	fill_entry(e, sk, c);
+	read_hold(e, sk);
+	write_entry(seq, e, sk, c);
+}
+
 /*
- * Sockets without a descriptor: not accepted yet, closed but not done, or the
- * kernel's own. Run once, at the start; later ones are seen when they begin.
+ * After the scan of descriptors: the sockets of one network namespace that it
+ * has not met. They are not accepted yet, or closed but not done, subflows of
+ * MPTCP, the kernel's own, or held by io_uring alone.
  */
 BPF_ITER(tcp)
 {
 	struct sock_common *common = ctx->sk_common;
-	struct connection *c;
+	struct control *control = shared();
 	struct sock *sk;
-	struct record *r;
-	u64 key;
 	u8 state;
 
-	if (!common)
+	if (!common || !control)
 		return 0;
 	READ(state, common->skc_state);
-	if (state == BPF_TCP_CLOSE || state == BPF_TCP_LISTEN || state == BPF_TCP_TIME_WAIT ||
-	    state == BPF_TCP_NEW_SYN_RECV)
+	if (state == BPF_TCP_TIME_WAIT)
+		control->time_wait++;
+	else if (state == BPF_TCP_NEW_SYN_RECV)
+		control->syn_recv++;
+	if (state == BPF_TCP_CLOSE || state == BPF_TCP_TIME_WAIT || state == BPF_TCP_NEW_SYN_RECV)
 		return 0;
 	sk = as_tcp((struct sock *)common);
-	key = (u64)sk;
-	if (!sk || connections.lookup(&key))
+	if (!sk)
 		return 0;
-	c = adopt(sk);
-	if (!c)
-		return 0;
-	r = begin_record(KIND_OPEN, sk, c);
-	if (r)
-		submit(r);
+	if (state == BPF_TCP_LISTEN)
+		tell_of_listener(ctx->meta->seq, sk);
+	else
+		tell_of_unheld(ctx->meta->seq, sk, control);
 	return 0;
 }
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import threading
 from collections.abc import Callable
@@ -9,11 +10,14 @@ from collections.abc import Callable
 import psutil
 
 from tcptop_rtt.outside import TEXT_BYTES, name_of, read_bytes, text_of
-from tcptop_rtt.snapshot import Process
+from tcptop_rtt.snapshot import Process, ProcessKey
 
 _CGROUP_FILE_BYTES = 1 << 16
 """A line for each hierarchy, each with a path."""
 
+
+_STAT_BYTES = 4096
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 _NAME_WAIT_S = 0.05
 
@@ -56,9 +60,10 @@ class Processes:
         self._last: psutil.Process | None = None
         self._users = UserNames()
 
-    def describe(self, pid: int) -> Process | None:
-        """The process as it is now; None if there is none, or it may not be looked at."""
-        if not pid:
+    def describe(self, key: ProcessKey) -> Process | None:
+        """The process as it is now; None if it is there no more, or may not be looked at."""
+        pid = key.pid
+        if not _is_still(key):
             return None
         try:
             if self._last is None or self._last.pid != pid or not self._last.is_running():
@@ -68,7 +73,7 @@ class Processes:
                 return Process(
                     pid=pid,
                     cmdline=_command_line(pid),
-                    user=self._users.get(process.uids().real),
+                    user=self._users.get(process.uids().effective),
                     started=process.create_time(),
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,
@@ -76,13 +81,25 @@ class Processes:
         except (psutil.Error, OSError):
             return None
 
-    def cgroup(self, pid: int) -> str | None:
+    def cgroup(self, key: ProcessKey) -> str | None:
         """The path of the process in the cgroup v2 hierarchy; None if it is not known."""
         try:
-            raw = read_bytes(f"/proc/{pid}/cgroup", _CGROUP_FILE_BYTES)
+            raw = read_bytes(f"/proc/{key.pid}/cgroup", _CGROUP_FILE_BYTES)
         except OSError:
             return None
-        return _unified_path(raw)
+        # Asked after the file was read: a process that has the PID since would have shown its own.
+        return _unified_path(raw) if _is_still(key) else None
+
+
+def _is_still(key: ProcessKey) -> bool:
+    """Whether the PID is that process's: it may be another's by now."""
+    try:
+        raw = read_bytes(f"/proc/{key.pid}/stat", _STAT_BYTES)
+    except OSError:
+        return False
+    # The name, in brackets, may hold anything; starttime is the 20th field after it (proc_pid_stat(5)).
+    fields = raw.rpartition(b")")[2].split()
+    return len(fields) > 19 and int(fields[19]) == key.started_ns // (1_000_000_000 // _CLOCK_TICKS)
 
 
 def _command_line(pid: int) -> str:

@@ -11,16 +11,17 @@ import numpy as np
 
 from tcptop_rtt.columns import Columns
 from tcptop_rtt.history import History
-from tcptop_rtt.idtable import Ids, IdTable
-from tcptop_rtt.snapshot import ROW, Indices
+from tcptop_rtt.idtable import IdTable
+from tcptop_rtt.snapshot import ROW, Holder, Indices
 from tcptop_rtt.sources.record import Records, gather
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
-_ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")
 
 HIDDEN = np.dtype(
     [
-        ("held", "?"),  # by a descriptor, at the last scan
+        ("met", "?"),  # by the latest scan
+        ("held", "?"),  # by a descriptor, as it found
+        ("tgid", "u4"),  # the process's number as the kernel counts; 0: not known
         ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
         ("interval", "u8"),  # the last one whose samples are counted
@@ -28,6 +29,7 @@ HIDDEN = np.dtype(
         ("port_chosen", "?"),
         ("born_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record
+        ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
         ("closed_ns", "u8"),
         ("seen_acked", "u8"),  # byte counters that the rates are up to
         ("seen_received", "u8"),
@@ -53,10 +55,8 @@ class RowStore:
         self.history = History(clock_ns())
         self.count = 0
         self.index_of = IdTable()
-        self._index_of_sock: dict[int, int] = {}
+        self._index_of_sock = IdTable()
         self._closed = 0
-        self.forgotten = 0
-        """Times that the kernel side forgot a connection for lack of room."""
 
     def locate(self, records: Records, chosen: Indices) -> Indices:
         """Row indices of the chosen records' connections, opening rows for the unknown."""
@@ -73,35 +73,22 @@ class RowStore:
 
     def _open(self, records: Records) -> Indices:
         """Rows for new connections, of which these are the first records."""
-        ids, born_seen = records["id"], records["born_seen"]
-        indices = np.empty(len(records), np.intp)
-        start, replaced, met_again = self.count, [], dict[int, int]()
-        opened = np.ones(len(records), bool)
-        for position, sock in enumerate(records["sock"].tolist()):
-            before = self._index_of_sock.get(sock)
-            if before is not None:
-                known = before < start and not born_seen[position]
-                if known and self._same_connection(before, records[position]):
-                    # The kernel side has forgotten the socket, for lack of room, and met it again.
-                    self.forgotten += 1
-                    indices[position], opened[position] = before, False
-                    met_again[before] = position
-                    continue
-                replaced.append(before)
-            indices[position] = self._index_of_sock[sock] = self.count
-            self.count += 1
+        start, self.count = self.count, self.count + len(records)
+        indices = np.arange(start, self.count)
         if self.count > len(self.rows):
             self._grow()
-        self._rename(np.array(list(met_again), np.intp), ids[list(met_again.values())])
-        self._begin(gather(records, opened), slice(start, self.count))
-        self.index_of.set(ids[opened], indices[opened])
-        self.close(np.array(replaced, np.intp))
+        self._begin(records, slice(start, self.count))
+        self.index_of.set(records["id"], indices)
+        # Of two with one socket the later one has it: the end of the other was not told.
+        socks = records["sock"][::-1]
+        socks, last = np.unique(socks, return_index=True)
+        last = len(records) - 1 - last
+        earlier = np.ones(len(records), bool)
+        earlier[last] = False
+        before = self._index_of_sock.find(socks)
+        self._index_of_sock.set(socks, indices[last])
+        self.close(np.concatenate([before[before >= 0], indices[earlier]]))
         return indices
-
-    def _rename(self, indices: Indices, ids: Ids) -> None:
-        self.index_of.remove(self.rows["id"][indices])
-        self.rows.put("id", indices, ids)
-        self.index_of.set(ids, indices)
 
     def _begin(self, records: Records, new: slice) -> None:
         self.rows.clear(new)
@@ -111,11 +98,6 @@ class RowStore:
             self.rows.put(name, new, records[of])
         for name in ("sock", "born_ns"):
             self.hidden.put(name, new, records[name])
-
-    def _same_connection(self, index: int, record: np.void) -> bool:
-        return not self.rows["closed"][index] and all(
-            self.rows[name][index].tobytes() == record[name].tobytes() for name in _ENDPOINTS
-        )
 
     def _grow(self) -> None:
         old = len(self.rows)
@@ -134,9 +116,21 @@ class RowStore:
         self.rows.put("stalled", indices, False)
         self.rows.put("state", indices, _TCP_CLOSE)
         self.hidden.put("closed_ns", indices, self._clock_ns())
-        for index, sock in zip(indices.tolist(), self.hidden["sock"][indices].tolist(), strict=True):
-            if self._index_of_sock.get(sock) == index:
-                del self._index_of_sock[sock]
+        self._name_last_holder(indices)
+        socks = self.hidden["sock"][indices]
+        self._index_of_sock.remove(socks[self._index_of_sock.find(socks) == indices])
+
+    def _name_last_holder(self, indices: Indices) -> None:
+        """From now on the process is the last one that held it; who only listened did not."""
+        holder = self.rows["holder"][indices]
+        orphans = indices[holder == Holder.NOBODY]
+        for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
+            self.rows.put(name, orphans, self.rows[last][orphans])
+            self.rows.put(name, indices[holder == Holder.LISTENER], np.zeros((), self.rows[name].dtype))
+        self.rows.put(
+            "holder", orphans, np.where(self.rows["pid"][orphans] != 0, Holder.PROCESS, Holder.UNKNOWN)
+        )
+        self.rows.put("holder", indices[holder == Holder.LISTENER], Holder.UNKNOWN)
 
     def closed(self) -> Indices:
         """Rows of connections that have ended."""
@@ -161,7 +155,6 @@ class RowStore:
             columns.move(indices, to)
         self.history.move(indices, to)
         self.index_of.set(self.rows["id"][to], to)
-        moved = zip(self.hidden["sock"][to].tolist(), indices.tolist(), to.tolist(), strict=True)
-        for sock, index, place in moved:
-            if self._index_of_sock.get(sock) == index:
-                self._index_of_sock[sock] = place
+        socks = self.hidden["sock"][to]
+        found = self._index_of_sock.find(socks) == indices
+        self._index_of_sock.set(socks[found], to[found])

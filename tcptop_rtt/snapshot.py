@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, overload
+from enum import IntEnum
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +41,34 @@ STATES = (
 DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""
 
+
+class Holder(IntEnum):
+    """How a connection's process is known."""
+
+    UNKNOWN = 0
+    PROCESS = 1  # it holds the socket, by a descriptor or by the MPTCP socket above it
+    LISTENER = 2  # nobody has accepted it yet: the process is the one that listens
+    NOBODY = 3  # an orphan: its process has closed it or ended, the kernel has data to send
+    KERNEL = 4  # the kernel itself
+
+
+HOLDERS = (None, "process", "listener", "nobody", "kernel")
+"""Indexed by the ``holder`` field."""
+
+
 ROW = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
         # Whose it is.
-        ("pid", "u4"),  # thread group; 0: not known
+        ("holder", "u1"),  # what Holder says of pid, comm, uid, started_ns
+        ("pid", "u4"),  # thread group; 0: none, or not known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
-        ("uid", "u4"),
+        ("uid", "u4"),  # effective one of the process; of the socket where no process is known
+        ("started_ns", "u8"),  # of the process, CLOCK_BOOTTIME; 0: not known
+        ("was_pid", "u4"),  # who held it before nobody did; 0: not known
+        ("was_comm", "S16"),
         ("netns", "u4"),  # inode number of the network namespace
+        ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
         # From where to where.
         ("family", "u1"),  # 4 or 6
         ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4
@@ -69,6 +90,7 @@ ROW = np.dtype(
         ("rtt_lo_us", "u4"),  # of the samples since the previous snapshot
         ("rtt_hi_us", "u4"),
         ("rtt_samples", "u4"),
+        ("rtt_age_ms", "u4"),  # since the latest sample; UNKNOWN_U32: none since the handshake, or never
         # Rates are averaged over about the last second.
         ("out_bps", "f8"),
         ("in_bps", "f8"),
@@ -84,6 +106,7 @@ ROW = np.dtype(
         ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
         ("probes", "u1"),  # zero-window probes in a row without an answer
         ("congestion_control", "S16"),
+        ("scanned", "?"),  # the following, pacing and delivery rate and congestion control are known
         # The sender's chronograph, microseconds: time with data to send,
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),  # of that, held up by the peer's receive window,
@@ -155,9 +178,24 @@ class Health:
     samples_per_s: float  # RTT samples the kernel side has seen
     lost: int  # records that found no room in the ring buffer, since the start
     cpu_percent: float  # of one core, this whole process
-    forgotten: int = 0  # times that the kernel side forgot a connection for lack of room, since the start
+    untracked: int = 0  # connections that the kernel side had no memory for, since the start
     problem: str = ""  # what does not work at the moment; empty if all does
     unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
+
+
+class ProcessKey(NamedTuple):
+    """A process; there is no other one of the same, ever."""
+
+    pid: int  # 0: not known, or not seen from here
+    started_ns: int  # CLOCK_BOOTTIME
+
+
+class Waiting(NamedTuple):
+    """How many there are in a network namespace of what is no whole socket, and so no row."""
+
+    netns: int
+    time_wait: int
+    syn_recv: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -214,6 +252,7 @@ class Snapshot:
     cells_us: tuple[NDArray[np.float32], ...]
     health: Health
     focus: Focus | None
+    waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The cells of some rows: shape (SPARK_CELLS, number of rows)."""

@@ -14,11 +14,33 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import DIRECTIONS, INFINITE_SSTHRESH, STATES, Rows, Snapshot
+from tcptop_rtt.snapshot import (
+    DIRECTIONS,
+    HOLDERS,
+    INFINITE_SSTHRESH,
+    STATES,
+    UNKNOWN_U32,
+    Holder,
+    ProcessKey,
+    Rows,
+    Snapshot,
+    Waiting,
+)
 
 FORMAT_VERSION = 1
 
-_NEWS = ("pid", "comm", "state", "srtt_us", "retrans", "lost", "bytes_acked", "bytes_received", "backoff")
+_NEWS = (
+    "pid",
+    "comm",
+    "holder",
+    "state",
+    "srtt_us",
+    "retrans",
+    "lost",
+    "bytes_acked",
+    "bytes_received",
+    "backoff",
+)
 """A connection has news when one of these has changed, or it has new RTT samples."""
 
 _COUNTS = ("id", "family", "uid", "netns")
@@ -42,13 +64,14 @@ class JsonLines:
     :param cgroup: the cgroup path of a process, or None
     """
 
-    def __init__(self, out: Writer, chosen: Filter, cgroup: Callable[[int], str | None]) -> None:
+    def __init__(self, out: Writer, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
         self._out = out
         self._filter = chosen
         self._cgroup_of = cgroup
-        self._cgroups: dict[int, tuple[int, str | None]] = {}
+        self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
         self._last: dict[int, np.void] = {}
         self._ended: set[int] = set()
+        self._waiting: dict[int, Waiting] = {}
         self._unknown: frozenset[str] = frozenset()
 
     def begin(self, hook: str) -> None:
@@ -72,8 +95,11 @@ class JsonLines:
         for row in rows[self._followed(rows)]:
             for event in self._events(row):
                 self._write(self._describe(snapshot.time_ns, event, row))
+        for waiting in snapshot.waiting:
+            if waiting != self._waiting.get(waiting.netns, waiting._replace(time_wait=0, syn_recv=0)):
+                self._write({"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()})
+        self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
         for connection in self._last.keys() - set(rows["id"].tolist()):
-            # One that the kernel side has forgotten and met again goes on under another id.
             last = self._last.pop(connection)
             if connection not in self._ended:
                 # Its samples have been told of.
@@ -109,11 +135,14 @@ class JsonLines:
             yield "sample"
 
     def _describe(self, time_ns: int, event: str, row: np.void) -> dict[str, Any]:
-        known_pid = int(row["pid"]) or None
+        pid, was_pid = int(row["pid"]) or None, int(row["was_pid"]) or None
         # A line of the same moment follows an "open": samples are told of once.
         samples = 0 if event == "open" else int(row["rtt_samples"])
-        line: dict[str, Any] = {"event": event, "time_ns": time_ns, "pid": known_pid}
-        line["comm"] = row["comm"].decode("utf-8", "replace") if known_pid else None
+        line: dict[str, Any] = {"event": event, "time_ns": time_ns, "pid": pid}
+        line["comm"] = _text(row["comm"])
+        line["holder"] = HOLDERS[row["holder"]]
+        line["was_pid"] = was_pid if row["holder"] == Holder.NOBODY else None
+        line["was_comm"] = _text(row["was_comm"]) if row["holder"] == Holder.NOBODY else None
         line |= {name: int(row[name]) for name in _COUNTS}
         line |= {name: int(row[name]) or None for name in _PORTS}
         line["laddr"] = _address(row["family"], row["laddr"])
@@ -124,6 +153,7 @@ class JsonLines:
         line |= {name: int(row[name]) or None for name in _MEASURED}
         line |= {name: int(row[name]) if samples else None for name in ("rtt_lo_us", "rtt_hi_us")}
         line["rtt_samples"] = samples
+        line["rtt_age_ms"] = int(row["rtt_age_ms"]) if row["rtt_age_ms"] != UNKNOWN_U32 else None
         line["ssthresh"] = int(row["ssthresh"]) if row["ssthresh"] < INFINITE_SSTHRESH else None
         line |= {name: int(row[name]) for name in _TOTALS}
         line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None
@@ -131,14 +161,18 @@ class JsonLines:
 
     def _cgroup(self, row: np.void) -> str | None:
         """Asked once per connection and owner, while the process is likely to be there."""
-        connection, pid = int(row["id"]), int(row["pid"])
+        connection, key = int(row["id"]), ProcessKey(int(row["pid"]), int(row["started_ns"]))
         known = self._cgroups.get(connection)
-        if known is None or known[0] != pid:
-            known = self._cgroups[connection] = (pid, self._cgroup_of(pid) if pid else None)
+        if known is None or known[0] != key:
+            known = self._cgroups[connection] = (key, self._cgroup_of(key) if key.pid else None)
         return known[1]
 
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _text(raw: bytes) -> str | None:
+    return raw.decode("utf-8", "replace") or None
 
 
 def _address(family: int, raw: np.void) -> str:

@@ -14,8 +14,8 @@ from tcptop_rtt.ranking import Ranking
 from tcptop_rtt.snapshot import Snapshot
 
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
-    ("PROCESS", -15, lambda row: fmt.printable(row["comm"]) if row["pid"] else fmt.UNKNOWN),
-    ("PID", 7, lambda row: str(row["pid"] or fmt.UNKNOWN)),
+    ("PROCESS", -15, fmt.process),
+    ("PID", 7, fmt.pid),
     ("LOCAL", -24, lambda row: fmt.endpoint(int(row["family"]), row["laddr"].tobytes(), int(row["lport"]))),
     ("REMOTE", -24, lambda row: fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))),
     ("STATE", -10, lambda row: fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))),

@@ -151,8 +151,7 @@ class DetailScreen(LiveScreen):
         for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
-        name = fmt.printable(row["comm"], self._unicode) or fmt.UNKNOWN
-        pid = str(row["pid"]) if row["pid"] else fmt.UNKNOWN
+        name, pid = fmt.process(row, self._unicode), fmt.pid(row)
         state = fmt.state(int(row["state"]), self.closed, bool(row["stalled"]))
         first += [
             (name, "name"),

@@ -97,12 +97,10 @@ def _level(label: str, us: float) -> Fact:
 
 def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     process = focus.process if focus else None
-    pid = int(row["pid"])
-    name = fmt.printable(row["comm"], unicode) or fmt.UNKNOWN
     uid = f"uid {int(row['uid'])}"
     facts = [
-        Fact("process", name),
-        Fact("PID", str(pid) if pid else fmt.UNKNOWN),
+        Fact("process", fmt.process(row, unicode)),
+        Fact("PID", fmt.pid(row)),
         Fact(
             "user",
             f"{fmt.printable(process.user, unicode)} ({uid})" if process and process.user else uid,

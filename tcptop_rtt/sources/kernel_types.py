@@ -39,10 +39,19 @@ _CHRONOGRAPH = ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
 STRUCTS: dict[str, dict[str, Field]] = {
     "bpf_iter_meta": {"seq": _ESSENTIAL},
     "bpf_iter__task_file": {"meta": _ESSENTIAL, "task": _ESSENTIAL, "file": _ESSENTIAL},
-    "task_struct": dict.fromkeys(("flags", "tgid", "group_leader", "comm"), _ESSENTIAL),
+    "task_struct": {
+        "flags": _ESSENTIAL,
+        "tgid": _ESSENTIAL,
+        "group_leader": _ESSENTIAL,
+        "comm": _ESSENTIAL,
+        "start_boottime": _ESSENTIAL,
+        "real_cred": _for("uid"),
+    },
+    "cred": {"euid": _for("uid", at=("euid.val",))},
     "file": {"f_inode": _ESSENTIAL, "private_data": _ESSENTIAL},
-    "inode": {"i_mode": _ESSENTIAL},
-    "socket": {"sk": _ESSENTIAL},
+    "inode": {"i_mode": _ESSENTIAL, "i_ino": _ESSENTIAL},
+    "socket": {"sk": _ESSENTIAL, "file": _ESSENTIAL},
+    "socket_alloc": {"i_ino": _at("vfs_inode.i_ino")},
     "net": {"inum": _at("ns.inum")},
     "inet_bind_bucket": {"fastreuse": _for("direction")},
     "tcp_congestion_ops": {"name": _for("congestion_control")},
@@ -57,7 +66,11 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "skc_v6_daddr": _at("__sk_common.skc_v6_daddr"),
         "skc_net": _at("__sk_common.skc_net.net"),
         "skc_state": _at("__sk_common.skc_state"),
+        "skc_bound_dev_if": _for("ifindex", at=("__sk_common.skc_bound_dev_if",)),
+        "skc_flags": _at("__sk_common.skc_flags"),
         "sk_protocol": _ESSENTIAL,
+        "sk_socket": _ESSENTIAL,
+        "sk_err": _ESSENTIAL,
         "sk_lock_owned": _at("sk_lock.owned"),
         "sk_uid": _for("uid", at=("sk_uid.val",)),
         "sk_pacing_rate": _for("pacing_rate_bps"),
@@ -110,7 +123,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "rcv_rtt_us": _for("rcv_rtt_us", at=("rcv_rtt_est.rtt_us",)),
     },
 }
-_TCP_ITERATOR = {"bpf_iter__tcp": {"sk_common": _ESSENTIAL}}  # Linux 5.9
+_TCP_ITERATOR = {"bpf_iter__tcp": {"meta": _ESSENTIAL, "sk_common": _ESSENTIAL}}  # Linux 5.9
 
 
 class KernelTypes(NamedTuple):

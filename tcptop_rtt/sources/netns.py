@@ -1,22 +1,81 @@
-"""Doing something inside another process's network namespace."""
+"""The network namespaces of this machine, and doing something inside one."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
+_OURS = "/proc/thread-self/ns/net"
+
+
+class Namespaces:
+    """Ways into the namespaces that have a process or, as those of ``ip netns``, a name.
+
+    None is held open: that would keep it alive.
+    """
+
+    def __init__(self) -> None:
+        self.ours = os.stat(_OURS).st_ino
+        self._ways: dict[int, str] = {}
+
+    def find(self) -> list[int]:
+        """The inode numbers of all of them, ours first."""
+        self._ways = {self.ours: _OURS}
+        for way in _possible_ways():
+            with contextlib.suppress(OSError):
+                self._ways.setdefault(os.stat(way).st_ino, way)
+        return list(self._ways)
+
+    @contextmanager
+    def inside(self, netns: int) -> Iterator[None]:
+        """While this lasts, the calling thread, and no other, is in that namespace.
+
+        :raises OSError: there is no way there any more, or CAP_SYS_ADMIN is missing
+        """
+        if netns == self.ours:
+            yield
+            return
+        if netns not in self._ways or os.stat(self._ways[netns]).st_ino != netns:
+            self.find()
+        if netns not in self._ways:
+            raise FileNotFoundError(f"no process is in the network namespace {netns}")
+        with network_namespace_at(self._ways[netns]):
+            yield
+
+
+def _possible_ways() -> Iterator[str]:
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdecimal():
+                yield f"/proc/{entry.name}/ns/net"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            before, _, after = line.partition(" - ")
+            if after.startswith("nsfs "):
+                yield before.split()[4].encode(errors="surrogateescape").decode("unicode_escape")
 
 
 @contextmanager
 def network_namespace_of(pid: int) -> Iterator[None]:
-    """While this lasts, the calling thread, and no other, is in that namespace.
+    """While this lasts, the calling thread, and no other, is in a process's namespace.
 
     :raises OSError: there is no such process, or CAP_SYS_ADMIN is missing
     """
-    with open("/proc/thread-self/ns/net", "rb") as ours, open(f"/proc/{pid}/ns/net", "rb") as theirs:
+    with network_namespace_at(f"/proc/{pid}/ns/net"):
+        yield
+
+
+@contextmanager
+def network_namespace_at(path: str) -> Iterator[None]:
+    """While this lasts, the calling thread, and no other, is in the namespace that a file stands for.
+
+    :raises OSError: there is no such file, or CAP_SYS_ADMIN is missing
+    """
+    with open(_OURS, "rb") as ours, open(path, "rb") as theirs:
         _enter(theirs.fileno())
         try:
             yield

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import mmap
 import os
 import time
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.sources.netns import network_namespace_of
-from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Direction, Kind, Records
+from tcptop_rtt.snapshot import Waiting
+from tcptop_rtt.sources.netns import Namespaces
+from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.program import Program
 
-
-READERS_WATCHED_S = 2.0
-"""After the latest accept."""
+EVERYWHERE_S = 10.0
+"""Between two scans of the sockets of all network namespaces; others go where something is to be found."""
+PART_ENTRIES = 8192
+"""Of a scan, about: so many are in memory at once."""
 
 
 class Probe:
@@ -35,12 +37,14 @@ class Probe:
         self.hook = program.hook
         self.hook_note = program.hook_note
         self.unknown = program.unknown
+        self.waiting: dict[int, Waiting] = {}
+        """What the latest scan of each network namespace has counted."""
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
-        self._unheld_found = False
-        self._readers_watched = False
-        self._readers_watched_until = 0.0
+        self._namespaces = Namespaces()
+        self._everywhere_after = 0.0
+        self._lost = 0
         self._jiffy_s = program.jiffy_s
         self.set_interval(INTERVAL_S)
 
@@ -51,44 +55,42 @@ class Probe:
     def read(self) -> Batch:
         """Take what is in the ring buffer."""
         records = self._ring.read()
-        self._watch_readers(records)
-        return Batch(records, int(self._control["lost"][0]))
+        return Batch(records, int(self._control["lost"][0]), int(self._control["untracked"][0]))
 
-    def _watch_readers(self, records: Records) -> None:
-        """While connections are being accepted; what lives long is named by a scan, the rest at its end."""
-        now = time.monotonic()
-        if ((records["kind"] == Kind.OPEN) & (records["direction"] == Direction.IN)).any():
-            self._readers_watched_until = now + READERS_WATCHED_S
-        watch = now <= self._readers_watched_until
-        if watch != self._readers_watched:
-            # It may fail, as without a free descriptor: the next read tries again.
-            with contextlib.suppress(OSError):
-                self._program.watch_readers(watch)
-                self._readers_watched = watch
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        """One pass over every open TCP socket, in parts of dtype ``ENTRY``: an entry per descriptor, and then
+        one for each socket without any.
 
-    def scan(self) -> Records:
-        """One pass over every open TCP socket: of dtype ``ENTRY``, one per descriptor, shape (N,)."""
-        entries = np.frombuffer(_read_all(self._program.open_files()), ENTRY)
-        if not self._unheld_found:
-            self._find_unheld(entries)
-            self._unheld_found = True
-        return entries
+        :param unheld: the network namespaces, besides ours, where connections without a descriptor are known
+        :raises OSError: it cannot be done now, as without a free descriptor
+        """
+        self._control["scan"] += 1
+        yield from _parts(self._program.open_files())
+        for netns in self._where(unheld):
+            try:
+                with self._namespaces.inside(netns):
+                    fd = self._program.open_sockets()
+            except OSError:
+                # It is gone, or CAP_SYS_ADMIN is missing: it is done without.
+                self.waiting.pop(netns, None)
+                if netns == self._namespaces.ours:
+                    raise
+                continue
+            if fd is not None:
+                self._control["time_wait"] = self._control["syn_recv"] = 0
+                yield from _parts(fd)
+                time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
+                self.waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
-    def _find_unheld(self, entries: Records) -> None:
-        """Make the sockets that are there without a descriptor known: the next read brings them."""
-        self._report_sockets()
-        # With more sockets than room, those of a second pass would be met as if for the first time.
-        elsewhere = entries[entries["netns"] != os.stat("/proc/self/ns/net").st_ino]
-        _, first = np.unique(elsewhere["netns"], return_index=True)
-        for pid in elsewhere["tgid"][first].tolist():
-            # Without CAP_SYS_ADMIN, or when the process has just gone, that namespace is done without.
-            with contextlib.suppress(OSError), network_namespace_of(pid):
-                self._report_sockets()
-
-    def _report_sockets(self) -> None:
-        fd = self._program.open_sockets()
-        if fd is not None:
-            _read_all(fd)
+    def _where(self, unheld: Collection[int]) -> list[int]:
+        lost, self._lost = self._lost, int(self._control["lost"][0])
+        if self._lost == lost and time.monotonic() < self._everywhere_after:
+            return list(dict.fromkeys([self._namespaces.ours, *unheld]))
+        self._everywhere_after = time.monotonic() + EVERYWHERE_S
+        found = self._namespaces.find()
+        for gone in self.waiting.keys() - set(found):
+            del self.waiting[gone]
+        return found
 
     def ended(self, connections: dict[int, int]) -> list[int]:
         """Which of these connections, socket to id, the kernel side knows no longer: their ids."""
@@ -110,7 +112,7 @@ class Probe:
         self._program.close()
 
 
-def _read_all(fd: int) -> bytes:
+def _parts(fd: int) -> Iterator[Records]:
     """All that an iterator has to say; closes it."""
     chunks: list[bytes] = []
     try:
@@ -119,8 +121,11 @@ def _read_all(fd: int) -> bytes:
                 chunk = os.read(fd, 1 << 20)
             except BlockingIOError:
                 continue  # bpf_seq_read() pauses after a million objects that it had nothing to say of
-            if not chunk:
-                return b"".join(chunks)
             chunks.append(chunk)
+            if not chunk or sum(map(len, chunks)) >= PART_ENTRIES * ENTRY.itemsize:
+                yield np.frombuffer(b"".join(chunks), ENTRY)
+                chunks.clear()
+            if not chunk:
+                return
     finally:
         os.close(fd)

@@ -21,7 +21,9 @@ from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types
 from tcptop_rtt.sources.memory import hand_back
 
-MAX_CONNECTIONS = 1 << 17
+FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
+BYTES_PER_CONNECTION = 8192
+"""Of the machine's memory: a socket with its file takes the kernel more."""
 METER_BITS = 17
 RING_BYTES = 1 << 22
 
@@ -54,7 +56,7 @@ _HOOKS = {
 
 _STATES = _Place("on_set_state", _RAW_TP, "inet_sock_set_state")
 _RETRANSMITS = _Place("on_retransmit", _RAW_TP, "tcp_retransmit_skb")
-_READERS = _Place("on_rcv_space_adjust", _RAW_TP, "tcp_rcv_space_adjust")
+_ENDS = _Place("on_destroy", _RAW_TP, "tcp_destroy_sock")
 _FILES = _Place("bpf_iter__task_file", _ITER, "task_file")
 _SOCKETS = _Place("bpf_iter__tcp", _ITER, "tcp")
 
@@ -87,11 +89,9 @@ class Program:
     def _open(self, source: str, types: str, *flags: str) -> None:
         self._module = _compile(types, *flags)
         self._links: dict[_Place, int] = {}
-        self._readers = -1
         try:
             self._attach_hook(source)
-            self._readers = self._load(_READERS)
-            for place in (_STATES, _RETRANSMITS, _FILES):
+            for place in (_STATES, _ENDS, _RETRANSMITS, _FILES):
                 self._attach(place)
             if libbcc.lib.bpf_function_start(self._module.module, _SOCKETS.program.encode()):
                 self._attach(_SOCKETS)
@@ -116,14 +116,8 @@ class Program:
         try:
             self._links[place] = self._link(place)
         except OSError as error:
-            raise _refusal(place, error) from error
-
-    def _load(self, place: _Place) -> int:
-        """The descriptor of a program that is only attached later, when nothing must be loaded any more."""
-        try:
-            return self._loaded(place)
-        except OSError as error:
-            raise _refusal(place, error) from error
+            kind = "iter/" if place.attach_type == _ITER else "tracepoint "
+            raise TcptopError(f"{kind}{place.target} is refused: {_cause(error)}") from error
 
     def _loaded(self, place: _Place) -> int:
         """Load by libbpf: bcc has no way to a tracepoint whose arguments have types."""
@@ -152,29 +146,18 @@ class Program:
         finally:
             os.close(program_fd)
 
-    def watch_readers(self, watch: bool) -> None:
-        """Let every read of a socket that nobody is known to own name its process, or no longer.
-
-        :raises OSError: no descriptor is free; ask again
-        """
-        if watch and _READERS not in self._links:
-            self._links[_READERS] = checked(libbcc.lib.bpf_raw_tracepoint_open(None, self._readers))
-        elif not watch and _READERS in self._links:
-            os.close(self._links.pop(_READERS))
-
     def connection_at(self, sock: int) -> int | None:
-        """The id of the connection that the kernel side has for a socket."""
+        """The id of the live connection that the kernel side has for a socket."""
         state = self._connections.get(ctypes.c_uint64(sock))
-        return None if state is None else int(state.id)
+        return None if state is None or state.closed else int(state.id)
 
     def open_files(self) -> int:
-        """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP socket."""
+        """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP or MPTCP socket."""
         return checked(libbcc.lib.bcc_iter_create(self._links[_FILES]))
 
     def open_sockets(self) -> int | None:
-        """A file descriptor; read to its end, it reports unknown sockets of the thread's own namespace.
-
-        None before Linux 5.9.
+        """A file descriptor that reads as one ``ENTRY`` per socket of the thread's own network namespace
+        that the latest scan of descriptors has not met. None before Linux 5.9.
         """
         link = self._links.get(_SOCKETS)
         return None if link is None else checked(libbcc.lib.bcc_iter_create(link))
@@ -183,14 +166,7 @@ class Program:
         """Detach everything; the kernel keeps nothing of ours."""
         for fd in self._links.values():
             os.close(fd)
-        if self._readers >= 0:
-            os.close(self._readers)
         self._module.cleanup()
-
-
-def _refusal(place: _Place, error: OSError) -> TcptopError:
-    kind = "iter/" if place.attach_type == _ITER else "tracepoint "
-    return TcptopError(f"{kind}{place.target} is refused: {_cause(error)}")
 
 
 def checked(result: int) -> int:
@@ -233,6 +209,13 @@ def _jiffy_s() -> float:
     return time.clock_getres(_CLOCK_MONOTONIC_COARSE)
 
 
+def _most_connections() -> int:
+    """How many this machine can have at most, as a power of 2: each takes a bucket of 16 bytes beforehand."""
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    possible = 1 << (memory_bytes // BYTES_PER_CONNECTION).bit_length() - 1
+    return min(max(FEWEST_CONNECTIONS, possible), MOST_CONNECTIONS)
+
+
 def _compile(types: str, *flags: str) -> BPF:
     text = f'{types}#line 1 "{_SOURCE.name}"\n'.encode() + _SOURCE.read_bytes()
     return compile_program(
@@ -240,7 +223,7 @@ def _compile(types: str, *flags: str) -> BPF:
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
-        f"-DMAX_CONNECTIONS={MAX_CONNECTIONS}",
+        f"-DMAX_CONNECTIONS={_most_connections()}",
         f"-DMETER_BITS={METER_BITS}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *flags,

@@ -6,7 +6,7 @@ Each mirrors the C structure of the same name field by field; both sides check t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ class Kind(IntEnum):
     OWNER = 5
     CLOSE = 6
     ENTRY = 7
+    MPTCP = 8
 
 
 class Direction(IntEnum):
@@ -34,6 +35,14 @@ class Direction(IntEnum):
     UNKNOWN = 0
     OUT = 1
     IN = 2
+
+
+class Hold(IntFlag):
+    """Who may use a socket: ``enum hold`` in probe.bpf.c."""
+
+    SOCKET = 1
+    FILE = 2
+    DEAD = 4
 
 
 INTERVAL_S = 0.1
@@ -45,9 +54,13 @@ RECORD = np.dtype(
         ("sock", "u8"),
         ("time_ns", "u8"),
         ("born_ns", "u8"),
+        ("started_ns", "u8"),
+        ("sampled_us", "u8"),
         ("interval", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
+        ("pid", "u4"),
+        ("process_uid", "u4"),
         ("rtt_samples", "u4"),
         ("rtt_lo_us", "u4"),
         ("rtt_hi_us", "u4"),
@@ -71,6 +84,7 @@ RECORD = np.dtype(
         ("mss", "u4"),
         ("retrans", "u4"),
         ("lost", "u4"),
+        ("ifindex", "u4"),
         ("rport", "u2"),
         ("family", "u1"),
         ("state", "u1"),
@@ -78,7 +92,7 @@ RECORD = np.dtype(
         ("raddr", "V16"),
         ("backoff", "u1"),
         ("probes", "u1"),
-        ("more_pad", "V6"),
+        ("more_pad", "V2"),
     ]
 )
 """What the ring buffer carries."""
@@ -88,6 +102,9 @@ ENTRY = np.dtype(
         *RECORD.descr,
         ("pacing_rate", "u8"),
         ("delivery_rate", "u8"),
+        ("inode", "u8"),
+        ("hold", "u4"),
+        ("entry_pad", "u4"),
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
         ("sndbuf_limited_us", "u8"),
@@ -108,12 +125,22 @@ ENTRY = np.dtype(
         ("congestion_control", "S16"),
     ]
 )
-"""What a scan tells of each descriptor: a record and more."""
+"""What a scan tells of each descriptor, and of each socket without one: a record and more."""
 
-CONTROL = np.dtype([("interval_jiffies", "u4"), ("pad", "u4"), ("focus", "u8"), ("lost", "u8")])
+CONTROL = np.dtype(
+    [
+        ("interval_jiffies", "u4"),
+        ("scan", "u4"),
+        ("focus", "u8"),
+        ("lost", "u8"),
+        ("untracked", "u8"),
+        ("time_wait", "u4"),
+        ("syn_recv", "u4"),
+    ]
+)
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (192, 304, 24):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (216, 344, 40):
     raise AssertionError("record.py and probe.bpf.c differ")
 
 
@@ -144,3 +171,4 @@ class Batch(NamedTuple):
 
     records: Records
     lost: int  # records that found no room, since the start
+    untracked: int = 0  # connections that the kernel side had no memory for, since the start

@@ -11,7 +11,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, UNKNOWN_U32
+from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, UNKNOWN_U32, Holder
 
 
 class Cell(NamedTuple):
@@ -44,17 +44,14 @@ class Placed(NamedTuple):
 
 
 def _process(row: np.void, width: int, unicode: bool) -> Cell:
-    name = fmt.printable(row["comm"], unicode)
-    if not name:
-        return Cell(fmt.UNKNOWN, "dim")
+    name = fmt.process(row, unicode)
     if cell_len(name) > width:
         name = set_cell_size(name, width - 1) + ("…" if unicode else "~")
-    return Cell(name)
+    return Cell(name, "" if row["holder"] == Holder.PROCESS else "dim")
 
 
 def _pid(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    pid = row["pid"]
-    return Cell(str(pid)) if pid else Cell(fmt.UNKNOWN, "dim")
+    return Cell(fmt.pid(row), "" if row["holder"] == Holder.PROCESS else "dim")
 
 
 def _local(row: np.void, width: int, unicode: bool) -> Cell:
@@ -116,8 +113,17 @@ def _spark(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
 
 
 COLUMNS = (
-    Column("process", "PROCESS", 15, 15, 1, "who holds the socket; ? if not known", _process, numeric=False),
-    Column("pid", "PID", 7, 7, 4, "process id; ? if not known", _pid),
+    Column(
+        "process",
+        "PROCESS",
+        15,
+        15,
+        1,
+        "who holds the socket; (name): listens, has not accepted it; -: nobody any more; ?: not known",
+        _process,
+        numeric=False,
+    ),
+    Column("pid", "PID", 7, 7, 4, "process id; -: none; ?: not known", _pid),
     Column("local", "LOCAL", 21, 47, 9, "our address and port", _local, numeric=False),
     Column("remote", "REMOTE", 21, 47, 2, "the peer's address and port", _remote, numeric=False),
     Column(

@@ -50,14 +50,14 @@ class StatusBar(PartLines):
         count = f"{status.total:,}"
         if status.shown != status.total:
             count = f"{status.shown:,} of {count}"
-        forgotten = _value(f"{health.forgotten:,}", "forgotten", "bad") if health.forgotten else []
+        untracked = _value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []
         return [
             ("tcptop-rtt", "name"),
             *_value(count, "connection" if status.total == 1 else "connections"),
             ("  " + fmt.printable(health.hook, self._unicode), "value"),
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
-            *forgotten,
+            *untracked,
             *_value(f"{health.cpu_percent:.1f}%", "cpu"),
         ]
 

@@ -54,6 +54,12 @@ class Recording:
             time.sleep(0.05)
         pytest.fail(f"no such line in {timeout_s} s; the last of {len(self.lines)}: {self.lines[-3:]}")
 
+    def wait_for_close(self, lport: int, rport: int) -> Line:
+        """The end of a connection."""
+        return self.wait_for(
+            lambda line: line["event"] == "close" and (line["lport"], line["rport"]) == (lport, rport)
+        )
+
     def stop(self) -> list[Line]:
         """End it as Ctrl-C would; all its lines."""
         if self.process.poll() is None:
@@ -93,9 +99,10 @@ class Watch:
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
-        entries = self.probe.scan()
-        self.connections.ingest(self.probe.read().records)
-        self.connections.settle(entries)
+        for entries in self.probe.scan(self.connections.unheld_namespaces()):
+            self.connections.ingest(self.probe.read().records)
+            self.connections.take(entries)
+        self.connections.settle()
         return self.connections.snapshot(HEALTH)
 
     def close(self) -> None:

@@ -15,7 +15,17 @@ import pytest
 
 from tcptop_rtt.outside import CUT, TEXT_BYTES
 from tcptop_rtt.processes import Processes, UserNames
+from tcptop_rtt.snapshot import ProcessKey
 from tests.live.test_cli import becomes
+
+
+def _key(pid: int) -> ProcessKey:
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except FileNotFoundError:
+        ticks = 0
+    return ProcessKey(pid, ticks * 10**9 // os.sysconf("SC_CLK_TCK"))
+
 
 _WAIT = "import sys; print(flush=True); sys.stdin.read()"
 
@@ -36,7 +46,7 @@ def _running(command: list[str]) -> Iterator[int]:
 def test_of_a_long_command_line_the_beginning_is_read(argument: str) -> None:
     command = [sys.executable, "-c", _WAIT, argument]
     with _running(command) as pid:
-        told = Processes().describe(pid)
+        told = Processes().describe(_key(pid))
     assert told
     whole = " ".join(command)
     assert told.cmdline.endswith(CUT)
@@ -47,16 +57,16 @@ def test_of_a_long_command_line_the_beginning_is_read(argument: str) -> None:
 def test_a_short_command_line_is_told_as_it_is() -> None:
     command = [sys.executable, "-c", _WAIT, "", "a b"]
     with _running(command) as pid:
-        told = Processes().describe(pid)
+        told = Processes().describe(_key(pid))
     assert told
     assert told.cmdline == " ".join(command)
-    assert Processes().describe(pid) is None
+    assert Processes().describe(_key(pid)) is None
 
 
 def test_an_own_cgroup_is_found() -> None:
     lines = Path("/proc/self/cgroup").read_bytes().decode().split("\n")
     expected = next((line[3:] for line in lines if line.startswith("0::")), None)
-    assert Processes().cgroup(os.getpid()) == expected
+    assert Processes().cgroup(_key(os.getpid())) == expected
 
 
 def test_nobody_waits_for_the_name_of_a_user() -> None:

@@ -168,7 +168,7 @@ def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: py
             assert len(ours) == 200
             assert not ours["closed"].any()
         rows = watch.look().rows
-        watch.connections.forget(watch.probe.ended(watch.connections.unheld_socks()))
+        watch.connections.forget(watch.probe.ended(watch.connections.unmet_socks()))
         rows = watch.look().rows
         ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
         assert ours["closed"].all()

@@ -343,7 +343,7 @@ async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
             "fentry refused",
             "15k samples/s",
             "17 lost",
-            "4 forgotten",
+            "4 without memory",
             "! ring [gone]",
         ):
             assert part in text
