@@ -17,6 +17,7 @@ _CGROUP_FILE_BYTES = 1 << 16
 
 
 _STAT_BYTES = 4096
+_STATUS_BYTES = 1 << 16
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 _NAME_WAIT_S = 0.05
@@ -59,11 +60,12 @@ class Processes:
     def __init__(self) -> None:
         self._last: psutil.Process | None = None
         self._users = UserNames()
+        self._proc_is_ours = _proc_is_ours()
 
     def describe(self, key: ProcessKey) -> Process | None:
         """The process as it is now; None if it is there no more, or may not be looked at."""
         pid = key.pid
-        if not _is_still(key):
+        if not self._is_there(key):
             return None
         try:
             if self._last is None or self._last.pid != pid or not self._last.is_running():
@@ -88,7 +90,19 @@ class Processes:
         except OSError:
             return None
         # Asked after the file was read: a process that has the PID since would have shown its own.
-        return _unified_path(raw) if _is_still(key) else None
+        return _unified_path(raw) if self._is_there(key) else None
+
+    def _is_there(self, key: ProcessKey) -> bool:
+        return self._proc_is_ours and _is_still(key)
+
+
+def _proc_is_ours() -> bool:
+    """Whether /proc counts as our PID namespace does: by an outer one's we have more numbers than one."""
+    try:
+        status = read_bytes("/proc/self/status", _STATUS_BYTES)
+    except OSError:
+        return False
+    return any(line.startswith(b"NSpid:") and len(line.split()) == 2 for line in status.split(b"\n"))
 
 
 def _is_still(key: ProcessKey) -> bool:
