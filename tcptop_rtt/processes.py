@@ -59,7 +59,6 @@ class Processes:
 
     def __init__(self) -> None:
         self._last: psutil.Process | None = None
-        self._users = UserNames()
         self._proc_is_ours = _proc_is_ours()
 
     def describe(self, key: ProcessKey) -> Process | None:
@@ -75,7 +74,6 @@ class Processes:
                 return Process(
                     pid=pid,
                     cmdline=_command_line(pid),
-                    user=self._users.get(process.uids().effective),
                     started=process.create_time(),
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,

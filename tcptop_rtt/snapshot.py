@@ -212,7 +212,6 @@ class Process:
 
     pid: int
     cmdline: str
-    user: str  # empty: not known, or not yet
     started: float  # seconds since the Unix epoch
     cpu_percent: float  # of one core, since the previous look
     rss_bytes: int
@@ -234,6 +233,7 @@ class Focus:
     highest_us: int
     owners: tuple[Owner, ...]  # all holders; empty: not known
     owner_note: str  # why the owner is not known; empty if it is
+    user: str  # the name of the row's uid; empty: it has none, or it is not known yet
     process: Process | None
     cgroup_path: str | None
 

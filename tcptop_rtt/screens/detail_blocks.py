@@ -103,7 +103,7 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
         Fact("PID", fmt.pid(row)),
         Fact(
             "user",
-            f"{fmt.printable(process.user, unicode)} ({uid})" if process and process.user else uid,
+            f"{fmt.printable(focus.user, unicode)} ({uid})" if focus and focus.user else uid,
             of=("uid",),
         ),
     ]
