@@ -16,6 +16,7 @@ from tcptop_rtt.connections import Connections
 from tcptop_rtt.pace import Pace
 from tcptop_rtt.processes import Processes, UserNames
 from tcptop_rtt.snapshot import Health, Snapshot, Waiting
+from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.record import Batch, Records
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
@@ -39,6 +40,7 @@ class Source(Protocol):
     def read(self) -> Batch: ...
 
     waiting: dict[int, Waiting]
+    interfaces: Interfaces
 
     def scan(self, unheld: Collection[int]) -> Iterator[Records]: ...
     def focus(self, sock: int) -> None: ...
@@ -180,6 +182,8 @@ class Collector:
         self._connections.ingest(batch.records)
 
     def _snapshot(self) -> Snapshot:
+        bound = self._connections.bound_namespaces()
+        self._connections.name_interfaces(self._source.interfaces.names(bound))
         snapshot = self._connections.snapshot(self._measure_health())
         waiting = tuple(self._source.waiting.values())
         if snapshot.focus is None:

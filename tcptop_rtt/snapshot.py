@@ -69,6 +69,7 @@ ROW = np.dtype(
         ("was_comm", "S16"),
         ("netns", "u4"),  # inode number of the network namespace
         ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
+        ("interface", "S16"),  # its name in that namespace; empty: there is none, or it is not known
         # From where to where.
         ("family", "u1"),  # 4 or 6
         ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4

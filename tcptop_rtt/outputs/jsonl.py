@@ -147,6 +147,7 @@ class JsonLines:
         line |= {name: int(row[name]) or None for name in _PORTS}
         line["laddr"] = _address(row["family"], row["laddr"])
         line["raddr"] = _address(row["family"], row["raddr"])
+        line["interface"] = _text(row["interface"]) or (str(row["ifindex"]) if row["ifindex"] else None)
         line["state"] = STATES[row["state"]]
         line["direction"] = DIRECTIONS[row["direction"]]
         line["cgroup"] = self._cgroup(row)

@@ -16,8 +16,8 @@ from tcptop_rtt.snapshot import Snapshot
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
     ("PROCESS", -15, fmt.process),
     ("PID", 7, fmt.pid),
-    ("LOCAL", -24, lambda row: fmt.endpoint(int(row["family"]), row["laddr"].tobytes(), int(row["lport"]))),
-    ("REMOTE", -24, lambda row: fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))),
+    ("LOCAL", -24, fmt.local),
+    ("REMOTE", -24, fmt.remote),
     ("STATE", -10, lambda row: fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))),
     ("RTT", 7, lambda row: fmt.rtt(row["srtt_us"])),
     ("JITTER", 7, lambda row: fmt.rtt(row["rttvar_us"])),

@@ -71,7 +71,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "skc_v6_daddr": _at("__sk_common.skc_v6_daddr"),
         "skc_net": _at("__sk_common.skc_net.net"),
         "skc_state": _at("__sk_common.skc_state"),
-        "skc_bound_dev_if": _for("ifindex", at=("__sk_common.skc_bound_dev_if",)),
+        "skc_bound_dev_if": _for("interface", at=("__sk_common.skc_bound_dev_if",)),
         "skc_flags": _at("__sk_common.skc_flags"),
         "sk_protocol": _ESSENTIAL,
         "sk_socket": _ESSENTIAL,

@@ -42,7 +42,7 @@ _INTEGERS = """
     time_ns id pid uid family lport rport netns srtt_us rttvar_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us
     rtt_samples cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
 """
-_TEXTS = "event comm laddr raddr state direction cgroup congestion_control"
+_TEXTS = "event comm laddr raddr interface state direction cgroup congestion_control"
 _ALWAYS_KNOWN = """
     time_ns id event family laddr raddr state uid netns rtt_samples retrans lost bytes_acked bytes_received
 """

@@ -71,6 +71,7 @@ def test_the_path_is_found_on_hosts_of_all_kinds(raw: bytes, path: str | None) -
 def test_only_a_newline_ends_a_line(end: bytes) -> None:
     raw = b"1:name=systemd:/a" + end + b"0::/another\n"
     assert cgroup_path(raw) == (b"/a" + end + b"0::/another").decode("utf-8", "replace")
+    assert cgroup_path(raw + b"0::/right\n") == "/right"
 
 
 def test_colons_belong_to_the_path() -> None:

@@ -80,3 +80,9 @@ def test_a_connection_that_is_handed_to_another_process_is_followed_to_its_close
     assert told.events(5) == ["open", "sample", "close"]
     assert [line["pid"] for line in told.lines(5)] == [1000, 2000, 2000]
     assert told.events(6) == []
+
+
+def test_an_interface_has_its_name_or_else_its_number(stream: Callable[[Filter], Stream]) -> None:
+    told = stream(Filter())
+    told.show(row(5, ifindex=2, interface=b"eth0"), row(6, ifindex=3), row(7))
+    assert [told.lines(id_)[0]["interface"] for id_ in (5, 6, 7)] == ["eth0", "3", None]
