@@ -14,7 +14,7 @@ import numpy as np
 
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.pace import Pace
-from tcptop_rtt.processes import Processes
+from tcptop_rtt.processes import Processes, UserNames
 from tcptop_rtt.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.sources.record import Batch, Records
 
@@ -52,6 +52,7 @@ class Collector:
         self._source = source
         self._connections = Connections()
         self._processes = Processes()
+        self._users = UserNames()
         self._interval_s = interval_s
         self._wanted_focus: int | None = None
         self._focus: int | None = None
@@ -184,8 +185,12 @@ class Collector:
         if snapshot.focus is None:
             return dataclasses.replace(snapshot, waiting=waiting)
         key = self._connections.owner_of(snapshot.focus.id)
+        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.focus.id].tolist()
         focus = dataclasses.replace(
-            snapshot.focus, process=self._processes.describe(key), cgroup_path=self._processes.cgroup(key)
+            snapshot.focus,
+            user=self._users.get(uids[0]) if uids else "",
+            process=self._processes.describe(key),
+            cgroup_path=self._processes.cgroup(key),
         )
         return dataclasses.replace(snapshot, focus=focus, waiting=waiting)
 

@@ -67,6 +67,7 @@ class FocusLog:
             highest_us=self._highest_us,
             owners=owners,
             owner_note=owner_note,
+            user="",
             process=None,
             cgroup_path=None,
         )

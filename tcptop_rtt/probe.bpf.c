@@ -20,6 +20,7 @@
 #define S_IFSOCK		0140000
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
+#define MAX_PID_NS_LEVEL	32	/* include/linux/pid_namespace.h */
 
 /* A field that this kernel lacks is of type struct missing, and reads as 0. */
 #define IS_MISSING(src) \
@@ -81,7 +82,7 @@ struct record {
 	u64	interval;		/* the one that rtt_* are of: the jiffy it began at */
 	u32	kind;
 	u32	tgid;			/* 0: this record does not tell of a process */
-	u32	pid;			/* the same as user space sees it; 0: it does not see it */
+	u32	pid;			/* the same in user space's PID namespace; 0: it is in another one */
 	u32	process_uid;
 	u32	rtt_samples;
 	u32	rtt_lo_us;
@@ -274,6 +275,37 @@ static __always_inline void read_comm(char *comm, struct task_struct *task)
 	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
 }
 
+/* What a process is called in the PID namespace that user space is in; 0: it is in another one. */
+static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
+{
+#ifdef PID_NAMESPACE	/* Its inode. It is left out for the initial one, where each has the kernel's number. */
+	struct pid *pid = NULL;
+	struct upid *upid;
+	struct pid_namespace *namespace;
+	u32 deepest = 0, number = 0, level, inode;
+
+	READ_BYTES(pid, leader->thread_pid);
+	if (!pid || IS_MISSING(pid->numbers))
+		return 0;
+	READ_BYTES(deepest, pid->level);
+	upid = (struct upid *)&pid->numbers;
+	#pragma clang loop unroll(disable)
+	for (level = 1; level <= MAX_PID_NS_LEVEL && level <= deepest; level++) {
+		namespace = NULL;
+		inode = 0;
+		READ_BYTES(namespace, upid[level].ns);
+		READ_BYTES(inode, namespace->inode);
+		if (inode == PID_NAMESPACE) {
+			READ_BYTES(number, upid[level].nr);
+			break;
+		}
+	}
+	return number;
+#else
+	return tgid;
+#endif
+}
+
 /* The process of a task: its name is its first thread's. */
 static __always_inline void read_process(struct record *r, struct task_struct *task)
 {
@@ -282,7 +314,7 @@ static __always_inline void read_process(struct record *r, struct task_struct *t
 
 	READ_BYTES(leader, task->group_leader);
 	READ_BYTES(r->tgid, leader->tgid);
-	r->pid = r->tgid;
+	r->pid = pid_of(leader, r->tgid);
 	READ_BYTES(r->started_ns, leader->start_boottime);
 	READ_BYTES(cred, leader->real_cred);
 	READ_BYTES(r->process_uid, cred->euid);

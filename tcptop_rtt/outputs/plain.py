@@ -31,11 +31,15 @@ _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
 
 
 class PlainTables:
-    """Writes each snapshot as a table, slowest connection first."""
+    """Writes each snapshot as a table, slowest connection first.
 
-    def __init__(self, out: Writer, chosen: Filter) -> None:
+    :param note: what there is to say of an empty table
+    """
+
+    def __init__(self, out: Writer, chosen: Filter, note: Callable[[], str]) -> None:
         self._out = out
         self._filter = chosen
+        self._note = note
 
     def begin(self, hook: str) -> None:
         """Nothing goes before the first table."""
@@ -54,6 +58,9 @@ class PlainTables:
         self._line([title for title, _, _ in _COLUMNS])
         for row in rows[ranking.window(0, len(ranking))]:
             self._line([text(row) for _, _, text in _COLUMNS])
+        note = "" if len(ranking) else self._note()
+        if note:
+            self._out.write(note + "\n")
         self._out.write("\n")
         self._out.flush()
 

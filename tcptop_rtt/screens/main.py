@@ -49,6 +49,7 @@ class MainScreen(LiveScreen):
         interval_s: float,
         unicode: bool,
         set_interval: Callable[[float], None],
+        note: Callable[[], str],
     ) -> None:
         super().__init__()
         self._latest = first
@@ -59,7 +60,7 @@ class MainScreen(LiveScreen):
         self._problem = ""
         self._waiting = "compiling the BPF program"
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(first, filter, unicode)
+        self.table = ConnectionTable(first, filter, unicode, note)
         self._status = StatusBar(unicode)
 
     def compose(self) -> ComposeResult:

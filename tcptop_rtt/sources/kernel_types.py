@@ -46,7 +46,12 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "comm": _ESSENTIAL,
         "start_boottime": _ESSENTIAL,
         "real_cred": _for("uid"),
+        "thread_pid": _for("pid"),
     },
+    # What a process is called in a PID namespace other than the initial one.
+    "pid": {"level": _for("pid"), "numbers": _for("pid")},
+    "upid": {"nr": _for("pid"), "ns": _for("pid")},
+    "pid_namespace": {"inode": _for("pid", at=("ns.inum",))},
     "cred": {"euid": _for("uid", at=("euid.val",))},
     "file": {"f_inode": _ESSENTIAL, "private_data": _ESSENTIAL},
     "inode": {"i_mode": _ESSENTIAL, "i_ino": _ESSENTIAL},
