@@ -233,7 +233,7 @@ def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(
             process.communicate()
             (row,) = _live(watch.look(), lport, port)
             assert (row["pid"], row["comm"], row["holder"]) == (0, b"", Holder.NOBODY)
-            assert (row["was_pid"], STATES[row["state"]]) == (process.pid, "FIN-WAIT-1")  # type: ignore[index]
+            assert (row["was_pid"], STATES[row["state"]]) == (process.pid, "FIN-WAIT-1")  # type: ignore[call-overload]
             assert f"({process.pid}), gone" in _note(watch, row)
             command = ["ss", "-tnHO", "sport", f"= :{lport}", "dport", f"= :{port}"]
             _, _, send_q, *_ = subprocess.run(
@@ -374,7 +374,8 @@ def test_a_connection_that_the_peer_has_reset_is_named_when_its_process_lets_go(
 
 def _rows(watch: Watch, lport: int, rport: int) -> NDArray[np.void]:
     rows = watch.connections.snapshot(HEALTH).rows
-    return rows[(rows["lport"] == lport) & (rows["rport"] == rport)]
+    found: NDArray[np.void] = rows[(rows["lport"] == lport) & (rows["rport"] == rport)]
+    return found
 
 
 def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> None:
