@@ -87,7 +87,7 @@ class Connections:
         rows.put("stalled", indices, overdue & ~rows["closed"][indices])
         self._store.close(indices[kinds == Kind.CLOSE])
         if self._focus:
-            self._focus.take(records)
+            self._focus.take(records[rows["id"][indices] == self._focus.id])
 
     def take(self, entries: Records) -> None:
         """Take a part of a scan, which refreshes the rows that it meets.
@@ -188,7 +188,7 @@ class Connections:
         """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""
         rows, hidden = self._store.rows, self._store.hidden
         indices = np.flatnonzero(~(hidden["met"] | rows["closed"])[: self._store.count])
-        return dict(zip(hidden["sock"][indices].tolist(), rows["id"][indices].tolist(), strict=True))
+        return dict(zip(hidden["sock"][indices].tolist(), hidden["kernel_id"][indices].tolist(), strict=True))
 
     def unheld_namespaces(self) -> set[int]:
         """The network namespaces of live connections that no descriptor is known to hold."""

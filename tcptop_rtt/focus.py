@@ -31,8 +31,8 @@ class FocusLog:
         self._highest_us = 0
 
     def take(self, records: Records) -> None:
-        """Log the samples of this connection among the records."""
-        records = records[(records["id"] == self.id) & (records["single_rtt_us"] > 0)]
+        """Log the single samples among these records of the connection."""
+        records = records[records["single_rtt_us"] > 0]
         if not len(records):
             return
         new = np.zeros(len(records), _SAMPLE)

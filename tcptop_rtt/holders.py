@@ -74,7 +74,7 @@ class Holders:
     def see_connections(self, entries: Records, indices: Indices) -> None:
         """Take those of the rows at ``indices``: with a process each that holds it, or without any."""
         seen = _seen(entries)
-        seen["index"] = indices
+        seen["index"], seen["id"] = indices, self._store.rows["id"][indices]
         self._parts.append(seen)
 
     def drop_scan(self) -> None:

@@ -218,6 +218,7 @@ BPF_F_TABLE("array", int, struct meter, meters, 1 << METER_BITS, BPF_F_MMAPABLE)
 BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(ids, u64, 1);
 BPF_PERCPU_ARRAY(scratch, struct entry, 1);
+BPF_PERCPU_ARRAY(spares, struct connection, 1);
 
 /* A whole TCP socket, of a type that its fields may be read by; NULL if it is none. */
 static __always_inline struct sock *as_tcp(struct sock *sk)
@@ -691,6 +692,25 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 	struct connection *c = connections.lookup(&key);
 
 	return c ? c : adopt(sk);
+}
+
+/*
+ * What a scan tells of a connection that there is no memory for: no segment
+ * of it is counted, and its socket's address stands for an id.
+ */
+static __always_inline struct connection *find_adopt_or_borrow(struct sock *sk)
+{
+	struct connection *c = find_or_adopt(sk);
+	int zero = 0;
+
+	if (c)
+		return c;
+	c = spares.lookup(&zero);
+	if (!c)
+		return NULL;
+	begin(c, sk, DIRECTION_UNKNOWN, false);
+	c->id = (u64)sk;
+	return c;
 }
 
 /* Neighbours in memory are neighbours in meters, so that thousands of them take few pages. */
@@ -1193,7 +1213,7 @@ BPF_ITER(task_file)
 		bpf_seq_write(seq, e, sizeof(*e));
 		return 0;
 	}
-	c = find_or_adopt(sk);
+	c = find_adopt_or_borrow(sk);
 	if (!c)
 		return 0;
 	c->scan = control->scan;
@@ -1219,7 +1239,7 @@ static __always_inline void tell_of_listener(struct seq_file *seq, struct sock *
 static __always_inline void tell_of_unheld(struct seq_file *seq, struct sock *sk,
 					   const struct control *control)
 {
-	struct connection *c = find_or_adopt(sk);
+	struct connection *c = find_adopt_or_borrow(sk);
 	struct entry *e;
 
 	if (!c || c->scan == control->scan)
