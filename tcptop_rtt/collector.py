@@ -142,11 +142,12 @@ class Collector:
 
     def _look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due."""
+        began_s = time.thread_time()  # not by the clock: others may have had the processor
         if not (may_scan and now >= self._next_scan and self._scan()):
             self._read()
             return
         self._close_ended()
-        self._next_scan = now + self._pause_s(time.monotonic() - now)
+        self._next_scan = now + self._pause_s(time.thread_time() - began_s)
 
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""

@@ -108,6 +108,8 @@ class MainScreen(LiveScreen):
                 filter=self.table.filter,
                 frozen=self.frozen,
                 follow=self.table.follow,
+                time_wait=sum(one.time_wait for one in self._latest.waiting),
+                syn_recv=sum(one.syn_recv for one in self._latest.waiting),
                 problem=self._problem,
                 waiting=self._waiting,
             )
