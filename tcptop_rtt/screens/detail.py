@@ -164,8 +164,7 @@ class DetailScreen(LiveScreen):
         if self._problem:
             second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
         if not (row["stalled"] and not self.closed):
-            srtt = int(row["srtt_us"])
-            second += [("RTT ", "dim"), (fmt.rtt(srtt), fmt.level(srtt)), ("  ", "")]
+            second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 

@@ -41,6 +41,7 @@ sys.stdin.read()
 _INTEGERS = """
     time_ns id pid uid family lport rport netns srtt_us rttvar_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us
     rtt_samples cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
+    rtt_age_ms rcv_rtt_us
 """
 _TEXTS = "event comm laddr raddr state direction cgroup congestion_control"
 _ALWAYS_KNOWN = """
