@@ -95,7 +95,9 @@ class Connections:
         Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
         on, the scan may tell the last one, and the ring buffer those before.
         """
-        self._store.history.advance(self._clock_ns())
+        now_ns = self._clock_ns()
+        self._store.history.advance(now_ns)
+        self._store.minute.advance(now_ns)
         entries = self._holders.see(entries)
         indices = self._store.locate(entries, np.arange(len(entries)))
         self._holders.see_connections(entries, indices)
@@ -144,11 +146,16 @@ class Connections:
         self._copy_lasting(records, indices, telling)
 
     def _copy_details(self, records: Records, indices: Indices) -> None:
-        self._store.rows.put("scanned", indices, True)
         """Take what only a scan tells: nothing that has come meanwhile is newer."""
-        rows = self._store.rows
+        rows, hidden = self._store.rows, self._store.hidden
         for name in _DETAILS:
             rows.put(name, indices, records[name])
+        hidden.put("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
+        hidden.put("counted_retrans", indices, records["retrans"])
+        # What an older connection had before it was first seen may be of any time.
+        self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["born"][indices])])
+        self._store.minute.note()
+        rows.put("scanned", indices, True)
         rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
         paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
         rows.put("pacing_rate_bps", indices, paced * 8)
@@ -248,6 +255,8 @@ class Connections:
         """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
         now_ns = self._clock_ns()
         self._store.history.advance(now_ns)
+        self._store.minute.advance(now_ns)
+        self._store.minute.tell()
         self._update_rates(now_ns)
         self._update_ages(now_ns)
         rows = Rows(self._store.rows.lend(self._store.count))

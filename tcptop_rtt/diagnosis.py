@@ -1,4 +1,7 @@
-"""Is it the network, the peer or us? A verdict on one connection from its counters alone."""
+"""Is it the network, the peer or us? A verdict on one connection from its counters alone.
+
+Of counters the last minute counts: what was wrong an hour ago is not what holds a connection up.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from typing import Literal
 import numpy as np
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import STATES, UNKNOWN_U32
+from tcptop_rtt import known
+from tcptop_rtt.known import Source
+from tcptop_rtt.snapshot import STATES
 
 Who = Literal["network", "peer", "us", "nobody", "unknown"]
 
 LIMITED_SHARE = 0.2
 """Of the time with data to send: from here on a limit is worth naming."""
+LIMITED_BUSY_US = 100_000
+"""The kernel counts in jiffies: in less time a few of them would be a share."""
 LOSS_SHARE = 0.01
 LOSS_COUNT = 3
 """A single lost segment in a short connection is already more than 1 %."""
@@ -59,46 +66,77 @@ class Finding:
 class Shares:
     """Where the sender's time went, 0 to 1; None where it cannot be known."""
 
-    busy: float | None  # of the connection's life
+    busy: float | None  # of all the time
     rwnd_limited: float | None  # of the busy time
     sndbuf_limited: float | None  # of the busy time
 
 
 def shares(row: np.void) -> Shares:
-    """The kernel's chronograph as shares; the life of a connection that was there before us is not known."""
-    busy = int(row["busy_us"])
-    life_us = int(row["age_ns"]) // 1000
-    return Shares(
-        busy=min(1.0, busy / life_us) if row["born"] and life_us else None,
-        rwnd_limited=min(1.0, int(row["rwnd_limited_us"]) / busy) if busy else None,
-        sndbuf_limited=min(1.0, int(row["sndbuf_limited_us"]) / busy) if busy else None,
+    """The kernel's chronograph of the last minute as shares."""
+    return _shares(row, "_1m", int(row["window_ms"]) * 1000)
+
+
+def life_shares(row: np.void) -> Shares:
+    """The same of its whole life, which is not known of a connection that was there before us."""
+    return _shares(row, "", int(row["age_ns"]) // 1000 if row["born"] else 0)
+
+
+def _shares(row: np.void, suffix: str, time_us: int) -> Shares:
+    busy, rwnd, sndbuf = (
+        int(row[f"{name}{suffix}"]) for name in ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
     )
+    return Shares(
+        busy=min(1.0, busy / time_us) if time_us else None,
+        rwnd_limited=min(1.0, rwnd / busy) if busy else None,
+        sndbuf_limited=min(1.0, sndbuf / busy) if busy else None,
+    )
+
+
+def loss(row: np.void) -> float | None:
+    """Which share of the data segments of the last minute was sent again; None: none was sent.
+
+    The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
+    through __tcp_transmit_skb().
+    """
+    sent = int(row["data_segs_out_1m"])
+    return min(1.0, int(row["retrans_1m"]) / sent) if sent else None
+
+
+def window(row: np.void) -> str:
+    """How long the last minute of this connection was."""
+    return f"the last {fmt.span(int(row['window_ms']))}"
+
+
+def _limited(row: np.void, name: Literal["rwnd_limited", "sndbuf_limited"]) -> float:
+    share: float | None = getattr(shares(row), name)
+    return share or 0.0 if row["busy_us_1m"] >= LIMITED_BUSY_US else 0.0
 
 
 def _no_answer(row: np.void) -> Finding | None:
     timeouts, probes = int(row["backoff"]), int(row["probes"])
     if not (row["stalled"] or timeouts):
         return None
-    quiet = fmt.span(int(row["last_ack_ms"]))
+    ack_ms = known.value(row, "last_ack_ms")
+    quiet = "no ACK" if ack_ms is None else f"no ACK for {fmt.span(ack_ms)}"
     if STATES[min(int(row["state"]), len(STATES) - 1)] == "SYN-SENT":
         return Finding("peer", "no answer to our SYN", "nothing listens there, or the path drops everything")
     if probes and not timeouts:
         return Finding(
             "peer",
             f"its window is closed, {probes} probes unanswered",
-            f"it takes no more data and its last ACK came {quiet} ago",
+            f"it takes no more data: {quiet}",
         )
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
     return Finding(
         "peer",
-        f"silent: {what}, no ACK for {quiet}",
+        f"silent: {what}, {quiet}",
         "gone, or the path drops everything; from here the two look alike",
     )
 
 
 def _peer_not_reading(row: np.void) -> Finding | None:
     closed_window = row["snd_wnd"] == 0 and row["unsent"] > 0
-    share = shares(row).rwnd_limited or 0.0
+    share = _limited(row, "rwnd_limited")
     if closed_window:
         return Finding(
             "peer",
@@ -109,7 +147,7 @@ def _peer_not_reading(row: np.void) -> Finding | None:
         return Finding(
             "peer",
             f"reads too slowly: its window held us up {share:.0%} of the time",
-            f"receive window limited {share:.0%} of the time with data to send",
+            f"receive window limited {share:.0%} of the time with data to send in {window(row)}",
         )
     return None
 
@@ -127,35 +165,30 @@ def _us_not_reading(row: np.void) -> Finding | None:
 
 
 def _sndbuf(row: np.void) -> Finding | None:
-    share = shares(row).sndbuf_limited or 0.0
+    share = _limited(row, "sndbuf_limited")
     if share < LIMITED_SHARE:
         return None
     return Finding(
         "us",
         f"send buffer is too small: it held us up {share:.0%} of the time",
-        f"send buffer limited {share:.0%} of the time with data to send",
+        f"send buffer limited {share:.0%} of the time with data to send in {window(row)}",
     )
 
 
 def _loss(row: np.void) -> Finding | None:
-    retrans, mss = int(row["retrans"]), int(row["mss"])
-    if retrans < LOSS_COUNT or not mss:
-        return None
-    # The kernel counts retransmitted segments, but acknowledged bytes: their quotient is an estimate.
-    sent = int(row["bytes_acked"]) / mss + retrans
-    share = retrans / sent
-    if share < LOSS_SHARE:
+    count, share = int(row["retrans_1m"]), loss(row)
+    if count < LOSS_COUNT or share is None or share < LOSS_SHARE:
         return None
     return Finding(
         "network",
-        f"loses segments: about {share:.0%} were sent again",
-        f"{retrans} retransmissions in about {sent:.0f} segments",
+        f"loses segments: {fmt.percent1(share)} were sent again",
+        f"{count:,} of {row['data_segs_out_1m']:,} data segments in {window(row)}; "
+        f"{row['retrans']:,} of {row['data_segs_out']:,} in all",
     )
 
 
 def _known_min(row: np.void) -> int:
-    lowest = int(row["min_rtt_us"])
-    return 0 if lowest == UNKNOWN_U32 else lowest
+    return known.value(row, "min_rtt_us") or 0
 
 
 def _delayed_ack(row: np.void) -> Finding | None:
@@ -180,15 +213,16 @@ def _has_risen(row: np.void) -> bool:
 def _late_answer(row: np.void) -> Finding | None:
     """A peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
     srtt, lowest = int(row["srtt_us"]), _known_min(row)
-    segs_in, ours = int(row["segs_in"]), int(row["data_segs_out"])
-    bare = segs_in - int(row["data_segs_in"])
-    with_data = ours >= BARE_COUNT and bare <= BARE_SHARE * min(ours, segs_in)
+    segs_in, ours = int(row["segs_in_1m"]), int(row["data_segs_out_1m"])
+    bare = segs_in - int(row["data_segs_in_1m"])
+    with_data = ours >= BARE_COUNT and segs_in > 0 and bare <= BARE_SHARE * min(ours, segs_in)
     if not with_data or srtt - lowest > DELAYED_ACK_US[1]:
         return None
     return Finding(
         "peer",
         f"takes {fmt.rtt(srtt)} to answer, and its ACKs wait for that",
-        f"{bare} of {segs_in} segments came without data; the path itself is as fast as {fmt.rtt(lowest)}",
+        f"{bare:,} of {segs_in:,} segments in {window(row)} came without data; "
+        f"the path itself is as fast as {fmt.rtt(lowest)}",
     )
 
 
@@ -216,6 +250,8 @@ def _queue(row: np.void) -> Finding:
 
 def _high_rtt(row: np.void) -> Finding | None:
     """One explanation, the most certain one."""
+    if known.rtt(row).source != Source.FRESH:
+        return None
     delayed = _delayed_ack(row)
     if delayed or not _has_risen(row):
         return delayed
@@ -224,7 +260,7 @@ def _high_rtt(row: np.void) -> Finding | None:
 
 def _distance(row: np.void) -> Finding | None:
     lowest = _known_min(row)
-    if fmt.level(lowest) != "bad":
+    if fmt.level(lowest) != "bad" or known.rtt(row).source != Source.FRESH:
         return None
     return Finding(
         "network",
@@ -239,7 +275,7 @@ _CHECKS: tuple[tuple[Callable[[np.void], Finding | None], frozenset[str]], ...] 
     (_peer_not_reading, frozenset({"snd_wnd", "unsent", "rwnd_limited_us"})),
     (_us_not_reading, frozenset({"unread", "last_received_ms"})),
     (_sndbuf, frozenset({"sndbuf_limited_us"})),
-    (_loss, frozenset({"mss"})),
+    (_loss, frozenset({"data_segs_out"})),
     (_high_rtt, frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})),
     (_distance, frozenset({"min_rtt_us"})),
 )
@@ -251,7 +287,8 @@ def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
 
     :param unknown: fields of the row that this kernel does not tell: nothing is concluded from them
     """
-    possible = [check for check, reads in _CHECKS if not reads & unknown]
+    unread = known.unread(row, unknown)
+    possible = [check for check, reads in _CHECKS if not reads & unread]
     findings = [finding for check in possible if (finding := check(row))]
     if findings:
         first, *others = findings
@@ -263,19 +300,39 @@ def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
     srtt = int(row["srtt_us"])
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
+    if not row["scanned"]:
+        return Verdict("unknown", "not looked at yet", ("only a scan tells of its queues and windows",))
     if len(possible) < len(_CHECKS):
         missing = ", ".join(sorted(unknown & frozenset().union(*(reads for _, reads in _CHECKS))))
         return Verdict("unknown", "nothing found, as far as this kernel tells", (f"it lacks {missing}",))
-    return _healthy(row, srtt)
+    return _without_sample(row) if known.rtt(row).source != Source.FRESH else _healthy(row, srtt)
+
+
+def _resent(row: np.void) -> str:
+    if not row["retrans"]:
+        return "nothing was retransmitted"
+    return f"{row['retrans_1m']:,} retransmissions in {window(row)}, {row['retrans']:,} in all"
+
+
+def _without_sample(row: np.void) -> Verdict:
+    """Nothing is wrong as far as can be seen, but of the path nothing is known now."""
+    rtt = known.rtt(row)
+    reasons = ["only data of ours that the peer acknowledges brings a sample", _resent(row)]
+    if rtt.source == Source.OLD:
+        return Verdict("nobody", f"idle: the latest RTT is {fmt.span(rtt.age_ms or 0)} old", tuple(reasons))
+    if rtt.source == Source.RECEIVER:
+        reasons.append(f"the RTT is about {fmt.rtt(rtt.us)}, by the pace of what is received")
+    what = "no RTT since the handshake" if known.never_sampled(row.__getitem__) else "it only receives now"
+    return Verdict("nobody", f"nothing found; {what}", tuple(reasons))
 
 
 def _healthy(row: np.void, srtt: int) -> Verdict:
     lowest = _known_min(row)
     reasons = [f"RTT {fmt.rtt(srtt)}, {fmt.rtt(lowest)} at best" if lowest else f"RTT {fmt.rtt(srtt)}"]
-    reasons.append(f"{row['retrans']} retransmissions" if row["retrans"] else "nothing was retransmitted")
+    reasons.append(_resent(row))
     busy = shares(row).busy
     if busy is not None and busy < IDLE_SHARE:
         share = fmt.percent(busy, 1.0)
-        reasons.append(f"data to send only {share} of its life: the applications set the pace")
+        reasons.append(f"data to send only {share} of {window(row)}: the applications set the pace")
         return Verdict("nobody", "healthy; mostly idle, waiting for the applications", tuple(reasons))
     return Verdict("nobody", "healthy", tuple(reasons))

@@ -24,7 +24,8 @@ class FocusLog:
         self.id = connection
         self._past = np.zeros(len(past_ns), _SAMPLE)
         self._past["time_ns"] = past_ns
-        self._past["rtt_us"] = self._past["srtt_us"] = past_us
+        # What was smoothed then is not kept: the highest sample is no measure of it.
+        self._past["rtt_us"] = past_us
         self._log = np.zeros(0, _SAMPLE)
         self._samples = 0
         self._lowest_us = 0

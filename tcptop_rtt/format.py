@@ -14,12 +14,17 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import INFINITE_SSTHRESH, STATES, Holder
+from tcptop_rtt import known
+from tcptop_rtt.known import Source
+from tcptop_rtt.snapshot import STATES, Holder
 
 UNKNOWN = "?"
 NOTHING = "-"
+NEVER = "never"
 RTT_WIDTH = 7
 """The widest that :func:`rtt` gets."""
+AGED_RTT_WIDTH = 10
+"""The widest that :func:`rtt_now` gets."""
 
 FAST_US = 50_000
 SLOW_US = 150_000
@@ -54,9 +59,9 @@ def _safe_char(char: str) -> str:
     return char if char.isprintable() else "\ufffd"
 
 
-def rtt(us: float) -> str:
-    """Microseconds as ``0.043ms``, ``1.24ms``, ``48.2ms``, ``1240ms``, ``3.1s``; 0 and nan: ``-``."""
-    if not us > 0:
+def rtt(us: float | None) -> str:
+    """Microseconds as ``0.043ms``, ``1.24ms``, ``48.2ms``, ``1240ms``, ``3.1s``; None, 0 and nan: ``-``."""
+    if us is None or not us > 0:
         return NOTHING
     if us < 1_000:
         return f"{us / 1000:.3f}ms"
@@ -70,6 +75,40 @@ def rtt(us: float) -> str:
     if seconds < 99.95:
         return f"{seconds:.1f}s"
     return f"{seconds:.0f}s" if seconds < 99_999 else ">1day"
+
+
+def _brief_rtt(us: int) -> str:
+    """What leaves room for an age."""
+    if us < 1_000:
+        return f"{us}us"
+    if us < 9_950:
+        return f"{us / 1000:.1f}ms"
+    if us < 999_500:
+        return f"{us / 1000:.0f}ms"
+    return f"{us / 1e6:.1f}s" if us < 99_950_000 else f"{us / 1e6:.0f}s"
+
+
+def rtt_now(row: np.void) -> str:
+    """What the RTT column says: one that is not of now says how old it is, a stalled one nothing.
+
+    ``48.2ms``; ``320ms 31m``: taken so long ago; ``320ms >31m``: or before; ``~48.2ms``: the receiver's
+    estimate.
+    """
+    if row["stalled"]:
+        return "no ACK"  # the last RTT would look healthy
+    now = known.rtt(row)
+    mark = "~" if now.source == Source.RECEIVER else ""
+    if now.age_ms is None:
+        return mark + rtt(now.us)
+    days = now.age_ms // 86_400_000
+    older = ">" if now.older or days > 99 else ""
+    return f"{mark}{_brief_rtt(now.us)} {older}{age(now.age_ms * 1_000_000) if days < 100 else '99d'}"
+
+
+def rtt_level(row: np.void) -> Level:
+    """How the RTT of now is judged; there is nothing to judge of any other."""
+    now = known.rtt(row)
+    return level(now.us) if now.source == Source.FRESH else "unknown"
 
 
 def level(us: float) -> Level:
@@ -115,6 +154,17 @@ def age(ns: int) -> str:
     return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
 
 
+def age_of(row: np.void) -> str:
+    """How old a connection is; ``>``: it was there before we were."""
+    text = age(int(row["age_ns"]))
+    return text if row["born"] else f">{text}"
+
+
+def ago(ms: int | None) -> str:
+    """Milliseconds as ``3.4s ago``; None: never."""
+    return NEVER if ms is None else f"{span(ms)} ago"
+
+
 def span(ms: float) -> str:
     """Milliseconds as ``120ms``, ``3.4s``, ``12m``."""
     if ms < 1000:
@@ -130,9 +180,9 @@ def percent(part: float, whole: float) -> str:
     return "<1%" if 0 < share < 1 else f"{share:.0f}%"
 
 
-def segments(count: int) -> str:
-    """A slow start threshold or window in segments; infinite: ``-``."""
-    return NOTHING if count >= INFINITE_SSTHRESH else str(count)
+def percent1(share: float) -> str:
+    """A small share, to the tenth: ``1.1%``."""
+    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
 
 
 def moment(epoch: float) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt import known
+from tcptop_rtt.known import Source
 from tcptop_rtt.snapshot import UNKNOWN_U32, Indices, Rows
 
 Column = NDArray[Any]
@@ -15,8 +17,13 @@ Column = NDArray[Any]
 Fields = Callable[[str], Column]
 """Gives a field's values, only of the rows to be sorted: gathering whole rows would cost more."""
 
-Keys = tuple[list[Column], Column]
-"""What to sort by, most important first, and which rows are unknown. A column alone has 32 bits at most."""
+
+class Keys(NamedTuple):
+    """What to sort rows by. A column alone has 32 bits at most."""
+
+    columns: list[Column]  # most important first
+    unknown: Column  # which rows come last, both ways
+    aside: Column | None = None  # which come after the others, both ways
 
 
 def _big_endian_words(column: Column) -> list[Column]:
@@ -29,13 +36,13 @@ def _process(get: Fields) -> Keys:
     comm = get("comm")
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, 16)
     upper = (raw >= ord("A")) & (raw <= ord("Z"))
-    return _big_endian_words(np.where(upper, raw | 32, raw)), comm == b""
+    return Keys(_big_endian_words(np.where(upper, raw | 32, raw)), comm == b"")
 
 
 def _endpoint(side: str) -> Callable[[Fields], Keys]:
     def keys(get: Fields) -> Keys:
         family = get("family")
-        return [family, *_big_endian_words(get(side + "addr")), get(side + "port")], family == 0
+        return Keys([family, *_big_endian_words(get(side + "addr")), get(side + "port")], family == 0)
 
     return keys
 
@@ -43,18 +50,24 @@ def _endpoint(side: str) -> Callable[[Fields], Keys]:
 def _state(get: Fields) -> Keys:
     state, closed = get("state"), get("closed")
     rank = np.where(closed, 7, np.where(get("stalled"), 255, state))
-    return [rank.astype(np.uint8)], (state == 0) & ~closed
+    return Keys([rank.astype(np.uint8)], (state == 0) & ~closed)
 
 
 def _rtt(get: Fields) -> Keys:
     # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
-    srtt, stalled = get("srtt_us"), get("stalled")
-    return [np.where(stalled, np.uint32(UNKNOWN_U32), srtt)], (srtt == 0) & ~stalled
+    stalled = get("stalled")
+    source, us = known.rtts(get)
+    return Keys(
+        [np.where(stalled, np.uint32(UNKNOWN_U32), us)],
+        (source == Source.NONE) & ~stalled,
+        # What is not measured now is neither slow nor fast now.
+        (source != Source.FRESH) & ~stalled,
+    )
 
 
 def _min_rtt(get: Fields) -> Keys:
     value = get("min_rtt_us")
-    return [value], (value == 0) | (value == UNKNOWN_U32)
+    return Keys([value], (value == 0) | (value == UNKNOWN_U32))
 
 
 def _number(name: str, needs: str | None = None) -> Callable[[Fields], Keys]:
@@ -62,7 +75,7 @@ def _number(name: str, needs: str | None = None) -> Callable[[Fields], Keys]:
 
     def keys(get: Fields) -> Keys:
         value = get(name)
-        return [value], np.zeros(len(value), bool) if needs is None else get(needs) == 0
+        return Keys([value], np.zeros(len(value), bool) if needs is None else get(needs) == 0)
 
     return keys
 
@@ -71,15 +84,16 @@ def _rate(name: str) -> Callable[[Fields], Keys]:
     def keys(get: Fields) -> Keys:
         value = get(name)
         # The bits of numbers that are not negative compare like the numbers.
-        return [np.maximum(np.nan_to_num(value), 0).astype(np.float32).view(np.uint32)], np.isnan(value)
+        bits = np.maximum(np.nan_to_num(value), 0).astype(np.float32).view(np.uint32)
+        return Keys([bits], np.isnan(value))
 
     return keys
 
 
 def _age(get: Fields) -> Keys:
     age_ns = get("age_ns")
-    tenths = age_ns >> np.uint64(27)  # about; they fit for 18 years
-    return [tenths], np.zeros(len(age_ns), bool)
+    tenths = age_ns >> np.uint64(27)  # about; they fit for 9 years
+    return Keys([tenths], np.zeros(len(age_ns), bool))
 
 
 _KEYS: dict[str, Callable[[Fields], Keys]] = {
@@ -100,7 +114,7 @@ _KEYS: dict[str, Callable[[Fields], Keys]] = {
 SORT_KEYS = tuple(_KEYS)
 """What a :class:`Ranking` can go by."""
 
-_UNKNOWN, _LAST = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFE)
+_UNKNOWN, _ASIDE, _LAST = np.uint64(0xFFFFFFFF), np.uint64(0x80000000), np.uint64(0x7FFFFFFE)
 _SMALL = 1024
 """So few are sorted at once."""
 
@@ -118,11 +132,13 @@ class Ranking:
         def get(name: str) -> Column:
             return rows[name] if whole else rows[name][indices]
 
-        columns, unknown = _KEYS[key](get)
-        values = np.minimum(_numbers(columns), _LAST)
+        keys = _KEYS[key](get)
+        values = np.minimum(_numbers(keys.columns), _LAST)
         if descending:
             values = _LAST - values
-        values[unknown] = _UNKNOWN
+        if keys.aside is not None:
+            values[keys.aside] |= _ASIDE
+        values[keys.unknown] = _UNKNOWN
         # Of the id only half finds room: it is the half that counts up.
         self._keys = values << np.uint64(32) | get("id") & _UNKNOWN
         self._indices = indices

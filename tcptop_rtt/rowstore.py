@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.columns import Columns
 from tcptop_rtt.history import History
 from tcptop_rtt.idtable import IdTable
+from tcptop_rtt.minute import Minute
 from tcptop_rtt.snapshot import ROW, Holder, Indices
 from tcptop_rtt.sources.record import Records, gather
 
@@ -40,6 +41,8 @@ HIDDEN = np.dtype(
         ("seen_acked", "u8"),  # byte counters that the rates are up to
         ("seen_received", "u8"),
         ("seen_ns", "u8"),  # when they were that, if it is moving
+        ("counted_ms", "u4"),  # of the latest scan, or else of its birth, modulo 2**32
+        ("counted_retrans", "u4"),  # as that scan has found them, like the other counters
     ]
 )
 """What is kept of a row but not shown."""
@@ -59,6 +62,7 @@ class RowStore:
         self.rows = Columns(ROW)
         self.hidden = Columns(HIDDEN)
         self.history = History(clock_ns())
+        self.minute = Minute(self.rows, self.hidden, clock_ns())
         self.count = 0
         self.index_of = IdTable()
         self._index_of_sock = IdTable()
@@ -134,6 +138,8 @@ class RowStore:
             self.rows.put(name, new, records[of])
         for name, of in (("sock", "sock"), ("born_ns", "born_ns"), ("kernel_id", "id")):
             self.hidden.put(name, new, records[of])
+        self.hidden.put("counted_ms", new, records["born_ns"] // 1_000_000 & 0xFFFFFFFF)
+        self.minute.begin(new)
 
     def _grow(self) -> None:
         old = len(self.rows)
@@ -141,6 +147,7 @@ class RowStore:
         for columns in (self.rows, self.hidden):
             columns.grow(new)
         self.history.grow(new - old)
+        self.minute.grow(new - old)
 
     def close(self, indices: Indices) -> None:
         """These connections have ended; their rows stay until they are dropped."""
@@ -191,6 +198,7 @@ class RowStore:
         for columns in (self.rows, self.hidden):
             columns.move(indices, to)
         self.history.move(indices, to)
+        self.minute.move(indices, to)
         for ids in (self.rows["id"][to], self.hidden["kernel_id"][to]):
             self.index_of.set(ids, to)
         socks = self.hidden["sock"][to]

@@ -107,7 +107,7 @@ ROW = np.dtype(
         ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
         ("probes", "u1"),  # zero-window probes in a row without an answer
         ("congestion_control", "S16"),
-        ("scanned", "?"),  # the following, pacing and delivery rate and congestion control are known
+        ("scanned", "?"),  # the following, and the rates and congestion control before, have been read
         # The sender's chronograph, microseconds: time with data to send,
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),  # of that, held up by the peer's receive window,
@@ -128,7 +128,17 @@ ROW = np.dtype(
         # Segments in total, as tcp_segs_in() and __tcp_transmit_skb() count them.
         ("segs_in", "u4"),
         ("data_segs_in", "u4"),  # of them, those that carry data: the others are bare ACKs
-        ("data_segs_out", "u4"),
+        ("data_segs_out", "u4"),  # those sent again, too
+        # What has been gained up to the latest scan in about the minute before it; of a younger connection
+        # since it was opened, of one that was there before us since it was first seen.
+        ("window_ms", "u4"),  # how long that is; 0: not known yet
+        ("retrans_1m", "u4"),
+        ("segs_in_1m", "u4"),
+        ("data_segs_in_1m", "u4"),
+        ("data_segs_out_1m", "u4"),
+        ("busy_us_1m", "u4"),
+        ("rwnd_limited_us_1m", "u4"),
+        ("sndbuf_limited_us_1m", "u4"),
     ]
 )
 """What is known of a connection."""
@@ -225,7 +235,7 @@ class Focus:
     id: int
     time_s: NDArray[np.float64]  # (N,) seconds before the snapshot, ascending to 0, all <= 0
     rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
-    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time
+    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the drill-down opened
     samples: int  # samples seen since the drill-down opened (N is bounded, this is not)
     p50_us: float  # percentiles over the latest samples since then; nan if there is none
     p95_us: float

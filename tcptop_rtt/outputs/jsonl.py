@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt import known
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.snapshot import (
     DIRECTIONS,
     HOLDERS,
-    INFINITE_SSTHRESH,
     STATES,
-    UNKNOWN_U32,
     Holder,
     ProcessKey,
     Rows,
@@ -43,19 +42,29 @@ _NEWS = (
 )
 """A connection has news when one of these has changed, or it has new RTT samples."""
 
-_COUNTS = ("id", "family", "uid", "netns")
-_PORTS = ("lport", "rport")
-_MEASURED = (
+_NUMBERS = (
+    "id",
+    "family",
+    "uid",
+    "netns",
+    "lport",
+    "rport",
     "srtt_us",
     "rttvar_us",
     "min_rtt_us",
     "last_rtt_us",
+    "rtt_age_ms",
+    "rcv_rtt_us",
     "mss",
     "rto_us",
     "cwnd",
+    "ssthresh",
     "delivery_rate_bps",
+    "retrans",
+    "lost",
+    "bytes_acked",
+    "bytes_received",
 )
-_TOTALS = ("retrans", "lost", "bytes_acked", "bytes_received")
 
 
 class JsonLines:
@@ -149,20 +158,15 @@ class JsonLines:
         line["holder"] = HOLDERS[row["holder"]]
         line["was_pid"] = was_pid if row["holder"] == Holder.NOBODY else None
         line["was_comm"] = _text(row["was_comm"]) if row["holder"] == Holder.NOBODY else None
-        line |= {name: int(row[name]) for name in _COUNTS}
-        line |= {name: int(row[name]) or None for name in _PORTS}
+        line |= {name: known.value(row, name, self._unknown) for name in _NUMBERS}
         line["laddr"] = _address(row["family"], row["laddr"])
         line["raddr"] = _address(row["family"], row["raddr"])
         line["interface"] = _text(row["interface"]) or (str(row["ifindex"]) if row["ifindex"] else None)
         line["state"] = STATES[row["state"]]
         line["direction"] = DIRECTIONS[row["direction"]]
         line["cgroup"] = self._cgroup(row)
-        line |= {name: int(row[name]) or None for name in _MEASURED}
         line |= {name: int(row[name]) if samples else None for name in ("rtt_lo_us", "rtt_hi_us")}
         line["rtt_samples"] = samples
-        line["rtt_age_ms"] = int(row["rtt_age_ms"]) if row["rtt_age_ms"] != UNKNOWN_U32 else None
-        line["ssthresh"] = int(row["ssthresh"]) if row["ssthresh"] < INFINITE_SSTHRESH else None
-        line |= {name: int(row[name]) for name in _TOTALS}
         line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None
         return line | dict.fromkeys(line.keys() & self._unknown)
 

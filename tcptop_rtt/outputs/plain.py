@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt import known
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter, select
 from tcptop_rtt.ranking import Ranking
@@ -19,13 +20,13 @@ _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
     ("LOCAL", -24, fmt.local),
     ("REMOTE", -24, fmt.remote),
     ("STATE", -10, lambda row: fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))),
-    ("RTT", 7, lambda row: fmt.rtt(row["srtt_us"])),
-    ("JITTER", 7, lambda row: fmt.rtt(row["rttvar_us"])),
-    ("MIN", 7, lambda row: fmt.rtt(row["min_rtt_us"])),
+    ("RTT", fmt.AGED_RTT_WIDTH, fmt.rtt_now),
+    ("JITTER", 7, lambda row: fmt.rtt(known.value(row, "rttvar_us"))),
+    ("MIN", 7, lambda row: fmt.rtt(known.value(row, "min_rtt_us"))),
     ("RETR", 5, lambda row: fmt.tally(int(row["retrans"]))),
     ("IN", 6, lambda row: fmt.bits(row["in_bps"])),
     ("OUT", 6, lambda row: fmt.bits(row["out_bps"])),
-    ("AGE", 4, lambda row: fmt.age(int(row["age_ns"]))),
+    ("AGE", 5, fmt.age_of),
 )
 """Title, width (negative: aligned left), text of a row."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt import known
 from tcptop_rtt.diagnosis import diagnose
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
@@ -125,17 +127,20 @@ class DetailScreen(LiveScreen):
         self._chart.show(self._series())
 
     def _series(self) -> Series:
-        """The samples since this screen was opened, and what the sparkline knew of the time before."""
+        """The samples since this screen was opened, and what was known of the time before."""
+        return dataclasses.replace(self._samples(), empty=_why_empty(self._row, self.closed))
+
+    def _samples(self) -> Series:
         now_ns = self._shown_ns
         if self.closed and self._focus is not None:
             now_ns = self._focus_time_ns  # nothing comes any more: the chart stands still
         before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9
         focus = self._focus
         if focus is None or not len(focus.time_s):
-            return _series(before_s, self._before, np.full(SPARK_CELLS, np.nan), RECENT_S)
+            return _samples_of(before_s, self._before, np.full(SPARK_CELLS, np.nan), RECENT_S)
         time_s = focus.time_s - (now_ns - self._focus_time_ns) / 1e9
         older = before_s < time_s[0]
-        return _series(
+        return _samples_of(
             np.concatenate((before_s[older], time_s)),
             np.concatenate((self._before[older], focus.rtt_us)),
             np.concatenate((np.full(int(older.sum()), np.nan), focus.srtt_us)),
@@ -164,8 +169,7 @@ class DetailScreen(LiveScreen):
         if self._problem:
             second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
         if not (row["stalled"] and not self.closed):
-            srtt = int(row["srtt_us"])
-            second += [("RTT ", "dim"), (fmt.rtt(srtt), fmt.level(srtt)), ("  ", "")]
+            second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
@@ -194,7 +198,20 @@ def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
     return int(found[0]) if len(found) else None
 
 
-def _series(time_s: Floats, rtt_us: Floats, srtt_us: Floats, recent_s: float) -> Series:
+def _why_empty(row: np.void | None, closed: bool) -> str:
+    """What the chart says where it has nothing to draw: a sample is waited for only where one may come."""
+    if row is None or closed:
+        return "no RTT sample was taken"
+    if known.never_sampled(row.__getitem__):
+        if row["bytes_received"] and not row["unacked"]:
+            return "no RTT sample: it only receives, and only what it sends brings one"
+        if row["scanned"] and not row["unacked"] and not row["unsent"]:
+            return "no RTT sample: nothing has been sent yet"
+        return "waiting for the first RTT sample"
+    return f"no RTT sample: the latest one came {fmt.ago(known.value(row, 'rtt_age_ms'))}"
+
+
+def _samples_of(time_s: Floats, rtt_us: Floats, srtt_us: Floats, recent_s: float) -> Series:
     """Without what is older, and without the leading times that have no sample."""
     known = np.flatnonzero((rtt_us > 0) & (time_s >= -recent_s))
     start = int(known[0]) if len(known) else len(time_s)

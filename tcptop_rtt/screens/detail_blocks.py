@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt import diagnosis
+from tcptop_rtt import diagnosis, known
 from tcptop_rtt import format as fmt
 from tcptop_rtt.diagnosis import Verdict
-from tcptop_rtt.snapshot import DIRECTIONS, UNKNOWN_U32, Focus
+from tcptop_rtt.snapshot import DIRECTIONS, Focus
 from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
@@ -38,9 +38,8 @@ def blocks(
         _queues(row),
         _times(row),
     )
-    return tuple(
-        Block(block.title, tuple(_if_known(fact, unknown) for fact in block.facts)) for block in told
-    )
+    unread = known.unread(row, unknown)
+    return tuple(Block(block.title, tuple(_if_known(fact, unread) for fact in block.facts)) for block in told)
 
 
 def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
@@ -48,38 +47,44 @@ def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
 
 
 def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
-    share = diagnosis.shares(row)
+    now, life = diagnosis.shares(row), diagnosis.life_shares(row)
+    minute = f"of {diagnosis.window(row)}"
+
+    def fact(label: str, share: float | None, whole: str, in_all: float | None, of: str) -> Fact:
+        total = "" if in_all is None else f"; in all {fmt.percent(in_all, 1.0)}"
+        return Fact(label, _bar(share, whole, unicode) + total, of=(of,))
+
     return Block(
         "NETWORK, PEER OR US?",
         (
             Fact("", str(verdict), style_of(verdict)),
             *(Fact("", reason) for reason in verdict.reasons),
-            Fact("sending", _bar(share.busy, "of its life", unicode), of=("busy_us",)),
-            Fact("peer's window", _bar(share.rwnd_limited, "of sending", unicode), of=("rwnd_limited_us",)),
-            Fact("our buffer", _bar(share.sndbuf_limited, "of sending", unicode), of=("sndbuf_limited_us",)),
+            fact("sending", now.busy, minute, life.busy, "busy_us"),
+            fact("peer's window", now.rwnd_limited, "of sending", life.rwnd_limited, "rwnd_limited_us"),
+            fact("our buffer", now.sndbuf_limited, "of sending", life.sndbuf_limited, "sndbuf_limited_us"),
         ),
     )
 
 
 def _bar(share: float | None, whole: str, unicode: bool) -> str:
     if share is None:
-        return fmt.UNKNOWN
+        return fmt.NOTHING
     full, empty = ("■", "·") if unicode else ("#", ".")
     cells = round(share * BAR)
     return f"{full * cells}{empty * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
 def _rtt(row: np.void, focus: Focus | None) -> Block:
-    lowest_known = int(row["min_rtt_us"])
-    srtt = int(row["srtt_us"])
     facts = [
-        _level("smoothed", srtt),
-        Fact("jitter", fmt.rtt(int(row["rttvar_us"]) if srtt else 0), of=("rttvar_us",)),
-        Fact("min_rtt", fmt.rtt(0 if lowest_known == UNKNOWN_U32 else lowest_known), of=("min_rtt_us",)),
-        _level("last sample", int(row["last_rtt_us"])),
+        _smoothed(row),
+        Fact("jitter", fmt.rtt(known.value(row, "rttvar_us")), of=("rttvar_us",)),
+        Fact("min_rtt", fmt.rtt(known.value(row, "min_rtt_us")), of=("min_rtt_us",)),
+        Fact("last sample", fmt.rtt(known.value(row, "last_rtt_us"))),
+        Fact("taken", fmt.ago(known.value(row, "rtt_age_ms"))),
+        Fact("by receiver", fmt.rtt(known.value(row, "rcv_rtt_us")), of=("rcv_rtt_us",)),
     ]
     if focus is None:
-        return Block("ROUND-TRIP TIME", (*facts, Fact("percentiles", "waiting for samples", "label")))
+        return Block("ROUND-TRIP TIME", tuple(facts))
     facts += [
         _level("p50", focus.p50_us),
         _level("p95", focus.p95_us),
@@ -89,6 +94,13 @@ def _rtt(row: np.void, focus: Focus | None) -> Block:
         Fact("samples", f"{focus.samples:,} since Enter"),
     ]
     return Block("ROUND-TRIP TIME", tuple(facts))
+
+
+def _smoothed(row: np.void) -> Fact:
+    text = fmt.rtt(known.value(row, "srtt_us"))
+    if row["srtt_us"] and known.never_sampled(row.__getitem__):
+        text += ", of the handshake"
+    return Fact("smoothed", text, fmt.rtt_level(row))
 
 
 def _level(label: str, us: float) -> Fact:
@@ -132,16 +144,29 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     return Block("WHOSE IT IS", tuple(facts))
 
 
+def _lost(row: np.void) -> str:
+    share = diagnosis.loss(row)
+    return fmt.NOTHING if share is None else f"{fmt.percent1(share)} of data segments"
+
+
 def _congestion(row: np.void, unicode: bool) -> Block:
     algorithm = fmt.printable(row["congestion_control"], unicode)
     retrans, lost, backoff, probes = (int(row[name]) for name in ("retrans", "lost", "backoff", "probes"))
+    window = fmt.span(int(row["window_ms"]))
     return Block(
         "CONGESTION",
         (
             Fact("cwnd", f"{row['cwnd']} segments", of=("cwnd",)),
-            Fact("ssthresh", fmt.segments(int(row["ssthresh"])), of=("ssthresh",)),
+            Fact("ssthresh", _segments(known.value(row, "ssthresh")), of=("ssthresh",)),
             Fact("in flight", f"{row['in_flight']} segments", of=("in_flight",)),
-            Fact("retransmits", f"{retrans:,}", "warn" if retrans else "value"),
+            Fact(
+                "retransmits",
+                f"{row['retrans_1m']:,} in {window}",
+                "warn" if row["retrans_1m"] else "value",
+                of=("busy_us",),
+            ),
+            Fact("in all", f"{retrans:,}"),
+            Fact("sent again", _lost(row), of=("data_segs_out",)),
             Fact("marked lost", f"{lost:,}", "warn" if lost else "value", of=("lost",)),
             Fact("timeouts", f"{backoff} in a row", "bad" if backoff else "value"),
             Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
@@ -152,12 +177,18 @@ def _congestion(row: np.void, unicode: bool) -> Block:
     )
 
 
+def _segments(count: int | None) -> str:
+    return fmt.NOTHING if count is None else str(count)
+
+
 def _rate(bps: float) -> str:
     return f"{fmt.bits(bps)}bit/s" if bps > 0 else fmt.NOTHING
 
 
 def _volume(row: np.void) -> Block:
     bare = int(row["segs_in"]) - int(row["data_segs_in"])
+    bare_1m = int(row["segs_in_1m"]) - int(row["data_segs_in_1m"])
+    window = fmt.span(int(row["window_ms"]))
     return Block(
         "VOLUME",
         (
@@ -169,6 +200,11 @@ def _volume(row: np.void) -> Block:
                 of=("data_segs_out", "data_segs_in"),
             ),
             Fact("bare ACKs", f"{bare:,} in", of=("segs_in", "data_segs_in")),
+            Fact(
+                f"in {window}",
+                f"{row['data_segs_out_1m']:,} out, {row['data_segs_in_1m']:,} in, {bare_1m:,} bare",
+                of=("data_segs_out", "segs_in", "data_segs_in"),
+            ),
             Fact("out, now", _rate(float(row["out_bps"]))),
             Fact("in, now", _rate(float(row["in_bps"]))),
             Fact("delivery", _rate(float(row["delivery_rate_bps"])), of=("delivery_rate_bps",)),
@@ -187,7 +223,6 @@ def _queues(row: np.void) -> Block:
             Fact("unread", fmt.size(unread), "warn" if unread else "value", of=("unread",)),
             Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn", of=("snd_wnd",)),
             Fact("our window", fmt.size(int(row["rcv_wnd"])), of=("rcv_wnd",)),
-            Fact("receiver RTT", fmt.rtt(int(row["rcv_rtt_us"])), of=("rcv_rtt_us",)),
         ),
     )
 
@@ -196,12 +231,16 @@ def _times(row: np.void) -> Block:
     direction = DIRECTIONS[int(row["direction"]) % len(DIRECTIONS)]
     opened = {"out": "from here", "in": "by the peer", None: fmt.UNKNOWN}[direction]
     age = fmt.age(int(row["age_ns"]))
+
+    def last(label: str, name: str) -> Fact:
+        return Fact(label, fmt.ago(known.value(row, name)), of=(name,))
+
     return Block(
         "LAST HEARD",
         (
-            Fact("sent", f"{fmt.span(int(row['last_sent_ms']))} ago", of=("last_sent_ms",)),
-            Fact("received", f"{fmt.span(int(row['last_received_ms']))} ago", of=("last_received_ms",)),
-            Fact("ACK", f"{fmt.span(int(row['last_ack_ms']))} ago", of=("last_ack_ms",)),
+            last("sent", "last_sent_ms"),
+            last("received", "last_received_ms"),
+            last("ACK", "last_ack_ms"),
             Fact("opened", f"{opened}, {age} ago" if row["born"] else f"{opened}, seen for {age}"),
         ),
     )

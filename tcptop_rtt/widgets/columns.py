@@ -11,7 +11,8 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, UNKNOWN_U32, Holder
+from tcptop_rtt import known
+from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, Holder
 
 
 class Cell(NamedTuple):
@@ -70,25 +71,21 @@ def _state(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
 
 
 def _rtt(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    if row["stalled"]:
-        return Cell("no ACK", "stalled")  # the last RTT would look healthy
-    srtt = int(row["srtt_us"])
-    return Cell(fmt.rtt(srtt), fmt.level(srtt))
+    level = fmt.rtt_level(row)
+    style = "stalled" if row["stalled"] else "dim" if level == "unknown" else level
+    return Cell(fmt.rtt_now(row), style)
 
 
 def _jitter(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    # Before the first sample the kernel keeps a made-up deviation.
-    return Cell(fmt.rtt(int(row["rttvar_us"]) if row["srtt_us"] else 0), "dim")
+    return Cell(fmt.rtt(known.value(row, "rttvar_us")), "dim")
 
 
 def _min_rtt(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    lowest = int(row["min_rtt_us"])
-    return Cell(fmt.rtt(0 if lowest == UNKNOWN_U32 else lowest), "dim")
+    return Cell(fmt.rtt(known.value(row, "min_rtt_us")), "dim")
 
 
 def _retrans(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    count = int(row["retrans"])
-    return Cell(fmt.tally(count), "warn" if count else "dim")
+    return Cell(fmt.tally(int(row["retrans"])), "warn" if row["retrans_1m"] else "dim")
 
 
 def _in(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
@@ -104,8 +101,7 @@ def _rate(bps: float) -> Cell:
 
 
 def _age(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
-    text = fmt.age(int(row["age_ns"]))
-    return Cell(text if row["born"] else f">{text}", "dim")
+    return Cell(fmt.age_of(row), "dim")
 
 
 def _spark(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
@@ -139,16 +135,17 @@ COLUMNS = (
     Column(
         "rtt",
         "RTT",
-        fmt.RTT_WIDTH,
-        fmt.RTT_WIDTH,
+        fmt.AGED_RTT_WIDTH,
+        fmt.AGED_RTT_WIDTH,
         0,
-        "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above; no ACK: stalled",
+        "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above; dim with an age: the "
+        "latest sample is so old, or of the handshake; ~: estimated from what it receives; no ACK: stalled",
         _rtt,
     ),
     Column(
         "spark",
         f"LAST {SPARK_S}s",
-        7,
+        4,
         SPARK_CELLS,
         5,
         "highest RTT per second; all rows share the log scale in the title; space: no sample",
@@ -168,7 +165,15 @@ COLUMNS = (
         "lowest RTT of the last minutes (min_rtt)",
         _min_rtt,
     ),
-    Column("retrans", "RETR", 5, 5, 6, "segments retransmitted, in total", _retrans),
+    Column(
+        "retrans",
+        "RETR",
+        5,
+        5,
+        6,
+        "segments retransmitted, in total; yellow: in the last minute, too",
+        _retrans,
+    ),
     Column("in", "IN b/s", 7, 7, 7, "received, bits per second", _in),
     Column("out", "OUT b/s", 8, 8, 8, "sent and acknowledged, bits per second", _out),
     Column("age", "AGE", 5, 5, 11, "since it was opened; >: it was there before we started", _age),

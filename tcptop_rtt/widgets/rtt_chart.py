@@ -18,6 +18,8 @@ from tcptop_rtt.widgets.styled import Part, StyleBook
 Floats = NDArray[np.float64]
 
 WINDOWS_S = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
+HOLD_S = 3.0
+"""Without a sample for longer the smoothed line ends: nothing is known of how it went on."""
 LABEL = fmt.RTT_WIDTH + 2
 """Cells of the y axis: a label, a space, the rule."""
 
@@ -34,6 +36,13 @@ class Series:
     time_s: Floats
     rtt_us: Floats
     srtt_us: Floats
+    empty: str = "waiting for the first RTT sample"  # what to say where there is nothing to draw
+
+    @property
+    def silent_s(self) -> float:
+        """For how long there has been no sample."""
+        sampled = np.flatnonzero(self.rtt_us > 0)
+        return -float(self.time_s[sampled[-1]]) if len(sampled) else 0.0
 
 
 NO_SERIES = Series(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -90,14 +99,15 @@ def extremes(at: NDArray[np.intp], values: Floats, columns: int) -> tuple[Floats
     return low, high
 
 
-def smoothed(at: NDArray[np.intp], values: Floats, columns: int) -> Floats:
-    """The last value of each column, held until the next; nan before the first."""
+def smoothed(at: NDArray[np.intp], values: Floats, columns: int, hold: int) -> Floats:
+    """The last value of each column, held until the next, but for ``hold`` columns at most; nan elsewhere."""
     known = values > 0
     line = np.full(columns, np.nan)
     line[at[known]] = values[known]  # of several writes to one column the last stays
     have = np.where(np.isnan(line), -1, np.arange(columns))
     latest = np.maximum.accumulate(have)
-    return np.where(latest >= 0, line[latest], np.nan)
+    held = (latest >= 0) & (np.arange(columns) - latest <= hold)
+    return np.where(held, line[latest], np.nan)
 
 
 class RttChart(Widget):
@@ -142,7 +152,7 @@ class RttChart(Widget):
         lines = [self._legend()]
         if not (self._series.rtt_us > 0).any() and not (self._series.srtt_us > 0).any():
             lines += [[] for _ in range(rows // 2)]
-            lines.append([(" " * LABEL + "waiting for the first RTT sample", "label")])
+            lines.append([(" " * LABEL + self._series.empty, "label")])
             lines += [[] for _ in range(rows - rows // 2 - 1)]
         else:
             lines += self._plot(columns, rows, window)
@@ -153,7 +163,7 @@ class RttChart(Widget):
         return [
             (" " * LABEL, ""),
             (raw, "raw"),
-            (" every ACK's RTT, lowest to highest  ", "label"),
+            (" every ACK's RTT; before Enter, highest only  ", "label"),
             (smooth, "smooth"),
             (" smoothed (srtt)", "label"),
         ]
@@ -162,7 +172,8 @@ class RttChart(Widget):
         series = self._series
         axis = axis_for(np.concatenate((series.rtt_us, series.srtt_us)))
         position = np.clip((series.time_s + window) / window, 0.0, 1.0)
-        line = smoothed(_column(position, columns), series.srtt_us, columns)
+        hold = round(HOLD_S * columns / window)
+        line = smoothed(_column(position, columns), series.srtt_us, columns, hold)
         line_third = _level(axis, line, 3 * rows)  # counted from the bottom, -1: none
         line_row = np.where(line_third >= 0, rows - 1 - line_third // 3, -1)
         if self._unicode:
@@ -171,6 +182,7 @@ class RttChart(Widget):
             )
         else:
             cells = _bars(*extremes(_column(position, columns), series.rtt_us, columns), axis, rows)
+        note, note_row = self._silence(line_row, cells)
         ticks = axis.ticks(rows)
         rule, tick = ("│", "┤") if self._unicode else ("|", "+")
         lines: list[list[Part]] = []
@@ -180,7 +192,9 @@ class RttChart(Widget):
             parts: list[Part] = [(label, "label"), (tick if value else rule, "axis")]
             blank = ("┈" if self._unicode else " ") if value else " "
             for column in range(columns):
-                if line_row[column] == row:
+                if row == note_row and column >= columns - len(note):
+                    _extend(parts, note[column - columns], "label")
+                elif line_row[column] == row:
                     glyph = _THIRDS[line_third[column] % 3] if self._unicode else "*"
                     _extend(parts, glyph, "smooth")
                 elif cells[row][column] == " ":
@@ -189,6 +203,17 @@ class RttChart(Widget):
                     _extend(parts, cells[row][column], "raw")
             lines.append(parts)
         return lines
+
+    def _silence(self, line_row: NDArray[np.intp], cells: list[str]) -> tuple[str, int]:
+        """What to say at the right end if nothing has come for long, and in which row: a free one, if any."""
+        silent_s = self._series.silent_s
+        if silent_s < HOLD_S:
+            return "", -1
+        note = f" no sample for {fmt.age(int(silent_s) * 1_000_000_000)}"[-len(cells[0]) :]
+        start = len(cells[0]) - len(note)
+        middle_first = sorted(range(len(cells)), key=lambda row: abs(2 * row - len(cells)))
+        free = (row for row in middle_first if not cells[row][start:].strip() and row not in line_row[start:])
+        return note, next(free, 0)
 
 
 def _column(position: Floats, columns: int) -> NDArray[np.intp]:
@@ -229,11 +254,18 @@ def _extend(parts: list[Part], glyph: str, style: str) -> None:
         parts.append((glyph, style))
 
 
+def _clock(seconds: int) -> str:
+    """``45s``, ``3m45s``, ``10m``, ``1h30m``: to the second, as an axis needs it."""
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return "".join(f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if count)
+
+
 def _time_labels(columns: int, window: int) -> str:
     line = [" "] * columns
-    marks = 4 if columns >= 48 else 2
+    # Each at a whole second.
+    marks = next(marks for marks in ((4, 3, 1) if columns >= 48 else (2, 1)) if window % marks == 0)
     for mark in range(marks):
-        label = "-" + fmt.age(window * (marks - mark) // marks * 1_000_000_000)
+        label = "-" + _clock(window * (marks - mark) // marks)
         start = columns * mark // marks
         line[start : start + len(label)] = label
     line[-3:] = "now"

@@ -2,10 +2,10 @@
 
 Run as a program it is the wire: it holds every packet back, and drops them all while told to.
 
-    python link.py PID_A PID_B DELAY_MS
+    python link.py PID_A PID_B DELAY_MS LOSE_EACH
 
 The namespaces are those of two processes. It prints ``ready`` once packets flow. SIGUSR1 cuts the
-wire, SIGUSR2 mends it.
+wire, SIGUSR2 mends it. Of the packets from A that are longer than an empty one, each LOSE_EACH-th is lost.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from tcptop_rtt.sources.netns import network_namespace_of
 _TUNSETIFF = 0x400454CA  # include/uapi/linux/if_tun.h
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 
+EMPTY_BYTES = 100
+"""No segment without data is longer: IPv6 and TCP with all options have 100 bytes."""
+
 ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 """IPv4 and IPv6 address of each end."""
 
@@ -36,11 +39,13 @@ ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 class Link:
     """Two namespaces joined by a wire that takes ``delay_ms`` each way.
 
+    Of the data segments from ``a`` it loses each ``lose_each``-th; 0: none.
+
     ``a`` and ``b`` are processes that do nothing but hold them: nothing of it outlives the test.
     """
 
-    def __init__(self, delay_ms: float) -> None:
-        self._delay_ms = delay_ms
+    def __init__(self, delay_ms: float, lose_each: int = 0) -> None:
+        self._arguments = (str(delay_ms), str(lose_each))
 
     def __enter__(self) -> Link:
         self.a, self.b = _hold_namespace(), _hold_namespace()
@@ -55,7 +60,7 @@ class Link:
             ):
                 subprocess.run([*_inside(holder), "ip", *command.split()], check=True)
         self._wire = subprocess.Popen(
-            [sys.executable, "-m", "tests.live.link", str(self.a.pid), str(self.b.pid), str(self._delay_ms)],
+            [sys.executable, "-m", "tests.live.link", str(self.a.pid), str(self.b.pid), *self._arguments],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -134,13 +139,14 @@ def _packets(tun: int) -> Iterator[bytes]:
             yield os.read(tun, 65536)
 
 
-def _carry(tuns: tuple[int, int], delay_s: float) -> None:
+def _carry(tuns: tuple[int, int], delay_s: float, lose_each: int) -> None:
     """Pass packets on, each ``delay_s`` after it came, for ever."""
     # A wire does not wait for a busy CPU.
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     whole = [True]
     signal.signal(signal.SIGUSR1, lambda *_: whole.__setitem__(0, False))
     signal.signal(signal.SIGUSR2, lambda *_: whole.__setitem__(0, True))
+    sent = 0
     other = {tuns[0]: tuns[1], tuns[1]: tuns[0]}
     waiting: collections.deque[tuple[float, int, bytes]] = collections.deque()
     print("ready", flush=True)
@@ -148,7 +154,9 @@ def _carry(tuns: tuple[int, int], delay_s: float) -> None:
         pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
         for tun in select.select(tuns, [], [], pause)[0]:
             for packet in _packets(tun):
-                if whole[0]:
+                data = tun == tuns[0] and len(packet) > EMPTY_BYTES
+                sent += data
+                if whole[0] and not (data and lose_each and sent % lose_each == 0):
                     waiting.append((time.monotonic() + delay_s, other[tun], packet))
         while waiting and waiting[0][0] <= time.monotonic():
             _, tun, packet = waiting.popleft()
@@ -156,4 +164,8 @@ def _carry(tuns: tuple[int, int], delay_s: float) -> None:
 
 
 if __name__ == "__main__":
-    _carry((_open_tun(int(sys.argv[1])), _open_tun(int(sys.argv[2]))), float(sys.argv[3]) / 1000)
+    _carry(
+        (_open_tun(int(sys.argv[1])), _open_tun(int(sys.argv[2]))),
+        float(sys.argv[3]) / 1000,
+        int(sys.argv[4]),
+    )

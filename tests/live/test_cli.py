@@ -41,7 +41,7 @@ sys.stdin.read()
 _INTEGERS = """
     time_ns id pid uid family lport rport netns srtt_us rttvar_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us
     rtt_samples rtt_age_ms cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
-    was_pid
+    rcv_rtt_us was_pid
 """
 _TEXTS = "event comm holder was_comm laddr raddr interface state direction cgroup congestion_control"
 _ALWAYS_KNOWN = """

@@ -13,10 +13,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tcptop_rtt.diagnosis import Verdict, diagnose
+from tcptop_rtt import format as fmt
+from tcptop_rtt import known
+from tcptop_rtt.diagnosis import Verdict, diagnose, loss
+from tcptop_rtt.known import Source
+from tcptop_rtt.ranking import Ranking
 from tests.live.conftest import Watch
 from tests.live.link import Link
-from tests.live.pairs import Pair, connected, port_of, row_of
+from tests.live.pairs import Pair, connected, port_of, round_trip, row_of
 
 ANSWER_S = 0.02
 ROUNDS = 40
@@ -110,6 +114,80 @@ def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_not
                 process.wait()
     assert verdict.who == "network", verdict
     assert "queueing" in verdict.summary
+
+
+def test_a_link_that_loses_each_hundredth_segment_reads_so(watch: Watch) -> None:
+    with Link(delay_ms=1, lose_each=100) as link:
+        taker = link.start(link.b, _TAKE)
+        sender = link.run(link.a, sys.executable, "-c", _SEND)
+        try:
+            deadline = time.monotonic() + 120
+            sent = 0
+            while sent < 1000:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+                for row in watch.look().rows:
+                    if row["pid"] == sender.pid and row["rport"] == 8082:
+                        sent, found = int(row["data_segs_out"]), row
+        finally:
+            for process in (sender, taker):
+                process.kill()
+                process.wait()
+    share = loss(found)
+    assert share is not None
+    assert 0.005 <= share <= 0.02, share
+    assert found["data_segs_out_1m"] <= found["data_segs_out"]
+
+
+_SERVE = """
+import socket, sys
+listener = socket.create_server(("10.199.0.2", 8082))
+print("ready", flush=True)
+connection, _ = listener.accept()
+sys.stdin.readline()
+while connection.send(bytes(1000)):
+    sys.stdin.readline()
+"""
+_RECEIVE = """
+import socket
+connection = socket.create_connection(("10.199.0.2", 8082))
+print("ready", flush=True)
+while connection.recv(65536):
+    pass
+"""
+
+
+def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: Watch) -> None:
+    with Link(delay_ms=150) as link, connected() as pair:
+        server = link.start(link.b, _SERVE)
+        client = link.start(link.a, _RECEIVE)
+        try:
+            round_trip(pair)
+            assert server.stdin
+            for _ in range(20):
+                server.stdin.write("go\n")
+                server.stdin.flush()
+            deadline = time.monotonic() + 60
+            found = _row(watch, pid=client.pid, rport=8082)
+            while not (found["bytes_received"] and found["rcv_rtt_us"]) and time.monotonic() < deadline:
+                time.sleep(0.1)
+                server.stdin.write("go\n")
+                server.stdin.flush()
+                found = _row(watch, pid=client.pid, rport=8082)
+            round_trip(pair)
+            rows = watch.look().rows
+        finally:
+            for process in (client, server):
+                process.kill()
+                process.wait()
+        assert found["srtt_us"] >= 300_000
+        assert found["bytes_received"]
+        assert known.rtt(found).source == Source.RECEIVER
+        assert fmt.rtt_now(found).startswith("~")
+        assert diagnose(found).who == "nobody", diagnose(found)
+        ranking = Ranking(rows, np.arange(len(rows)), "rtt", descending=True)
+        place = {int(rows["id"][index]): at for at, index in enumerate(ranking.window(0, len(rows)).tolist())}
+        assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
 
 
 def _verdict_of_a_stalled_path(watch: Watch, link: Link, pid: int) -> Verdict:

@@ -40,7 +40,7 @@ async def test_the_chart_is_not_empty_before_the_first_focus(stage: Open) -> Non
         await it.show(row(1))
         await it.press("enter")
         assert any("\u2800" < char <= "\u28ff" for char in it.screen_text)
-        assert "waiting for samples" in facts(it)
+        assert "p50" not in facts(it)
 
 
 async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) -> None:
@@ -90,7 +90,14 @@ async def test_what_the_drill_down_says(stage: Open) -> None:
             bytes_acked=1_500_000,
             unread=3,
             busy_us=1_000_000,
-            rwnd_limited_us=500_000,
+            window_ms=59_000,
+            busy_us_1m=1_000_000,
+            rwnd_limited_us_1m=500_000,
+            retrans=107,
+            retrans_1m=7,
+            data_segs_out=9106,
+            data_segs_out_1m=700,
+            last_ack_ms=0xFFFFFFFF,
         )
         await it.show(shown)
         await it.press("enter")
@@ -109,6 +116,11 @@ async def test_what_the_drill_down_says(stage: Open) -> None:
             "nginx 1001, nginx 1002",
             "/web.slice/nginx",
             "50% of sending",
+            "retransmits   7 in 59s",
+            "in all        107",
+            "1.0% of data segments",
+            "in 59s        700 out",
+            "ACK           never",
             "peer: reads too slowly",
         ):
             assert part.replace(" ", "") in text.replace(" ", "").replace("\n", ""), part
@@ -284,10 +296,87 @@ def test_a_spike_of_one_sample_is_never_lost() -> None:
     assert sum(0x2800 < ord(char) <= 0x28FF for char in top) == 1
 
 
-def test_the_smoothed_line_is_held_until_the_next_sample() -> None:
-    line = rtt_chart.smoothed(np.array([1, 1, 4]), np.array([5.0, 6.0, 7.0]), 6)
-    assert np.isnan(line[0])
-    assert line[1:].tolist() == [6.0, 6.0, 6.0, 7.0, 7.0]
+def test_the_smoothed_line_is_held_until_the_next_sample_but_not_for_long() -> None:
+    line = rtt_chart.smoothed(np.array([1, 1, 4]), np.array([5.0, 6.0, 7.0]), 9, hold=2)
+    assert np.isnan(line[[0, 7, 8]]).all()
+    assert line[1:7].tolist() == [6.0, 6.0, 6.0, 7.0, 7.0, 7.0]
+
+
+def drawn(series: rtt_chart.Series, unicode: bool = False) -> list[str]:
+    """The chart's lines without the y axis: legend, plot, time axis."""
+    chart = rtt_chart.RttChart(unicode)
+    chart._series = series
+    lines = ["".join(text for text, _ in line) for line in chart.lines(69, 14)]
+    return [line[rtt_chart.LABEL :] for line in lines]
+
+
+@pytest.mark.parametrize("silent_s", [3, 12, 50])
+def test_through_an_outage_nothing_is_drawn_but_how_long_it_is(silent_s: int) -> None:
+    time_s = np.arange(-59.0, 1 - silent_s)
+    plot = drawn(rtt_chart.Series(time_s, np.full(len(time_s), 900.0), np.full(len(time_s), 1000.0)))[1:-1]
+    assert sum(f"no sample for {silent_s}s" in line for line in plot) == 1
+    since_s = round(silent_s - rtt_chart.HOLD_S) - 1
+    # A column is a second.
+    gap = [line.replace(f"no sample for {silent_s}s", "")[60 - since_s :] for line in plot]
+    assert not any("*" in line or "|" in line for line in gap)
+    assert any("*" in line for line in plot)
+
+
+def test_a_line_that_goes_on_says_nothing_of_silence() -> None:
+    time_s = np.arange(-59.0, 1) - 2
+    assert "no sample" not in "".join(drawn(rtt_chart.Series(time_s, time_s * 0 + 9, time_s * 0 + 9)))
+
+
+def test_before_enter_the_highest_samples_are_no_smoothed_line() -> None:
+    time_s = np.arange(-59.0, 1)
+    srtt = np.where(time_s > -20, 1000.0, 0)
+    plot = drawn(rtt_chart.Series(time_s, np.full(60, 2000.0), srtt))[1:-1]
+    assert not any("*" in line[:39] for line in plot)
+    assert any("*" in line[42:] for line in plot)
+    assert any("|" in line[:39] for line in plot)
+
+
+@pytest.mark.parametrize(
+    ("window", "labels"),
+    [
+        (15, "-15s -10s -5s"),
+        (30, "-30s -20s -10s"),
+        (60, "-1m -45s -30s -15s"),
+        (120, "-2m -1m30s -1m -30s"),
+        (300, "-5m -3m45s -2m30s -1m15s"),
+        (600, "-10m -7m30s -5m -2m30s"),
+        (7200, "-2h -1h30m -1h -30m"),
+    ],
+)
+def test_times_are_told_to_the_second(window: int, labels: str) -> None:
+    assert drawn(rtt_chart.Series(np.array([-window, 0.0]), np.ones(2), np.ones(2)))[-1].split() == [
+        *labels.split(),
+        "now",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": 2, "bytes_acked": 0, "scanned": False}, "waiting for the first RTT sample"),
+        ({"bytes_acked": 1, "unacked": 100}, "waiting for the first RTT sample"),
+        ({"bytes_acked": 1}, "nothing has been sent yet"),
+        ({"bytes_acked": 1, "bytes_received": 9}, "it only receives"),
+        ({"rtt_age_ms": 1_860_000}, "the latest one came 31m ago"),
+        ({"closed": True, "bytes_acked": 0}, "no RTT sample was taken"),
+    ],
+)
+async def test_a_sample_is_waited_for_only_where_one_may_come(
+    stage: Open, fields: dict[str, int], words: str
+) -> None:
+    async with stage() as it:
+        shown = row(1, **fields)
+        await it.show(shown)
+        await it.press("enter")
+        empty = focus_on(1)
+        for step in (40, 100):  # the sparkline of the beginning has gone by then
+            await it.show(shown, step=step, focus=empty)
+        assert words in it.screen_text
 
 
 def test_axis_ticks_are_round_and_apart() -> None:

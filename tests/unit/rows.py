@@ -30,6 +30,8 @@ def row(id_: int, **fields: Any) -> dict[str, Any]:
         "rport": 443,
         "laddr": "192.0.2.1",
         "raddr": f"198.51.100.{id_ % 250}",
+        "scanned": True,
+        "bytes_acked": 5000,
         "srtt_us": 1000 * id_,
         "rttvar_us": 100,
         "min_rtt_us": 900 * id_,

@@ -310,6 +310,77 @@ def test_an_unknown_lowest_rtt_is_zero_not_the_kernels_mark(bench: Bench) -> Non
     assert bench.rows()["min_rtt_us"].tolist() == [0]
 
 
+def count(bench: Bench, **counters: int) -> np.void:
+    """Scan the connection, and look at its row."""
+    bench.scan(entries({"time_ns": bench.now_ns, **counters}))
+    row: np.void = bench.rows()[0]
+    return row
+
+
+def test_of_a_burst_long_ago_nothing_is_left_in_the_last_minute(bench: Bench) -> None:
+    born = {"born_seen": 1, "born_ns": bench.now_ns, "kind": Kind.OPEN}
+    bench.connections.ingest(records({**born, "time_ns": bench.now_ns}))
+    shown = []
+    for second in range(1, 181):  # a segment in each second, and of the first ten all are sent again
+        bench.wait(1)
+        told = {"data_segs_out": second, "busy_us": 5000 * second + 2**33, "retrans": min(second, 10)}
+        row = count(bench, **told, born_seen=1, born_ns=born["born_ns"])
+        shown.append([int(row[name]) for name in ("window_ms", "data_segs_out_1m", "retrans_1m")])
+    assert shown[:50] == [[1000 * n, n, min(n, 10)] for n in range(1, 51)]
+    for window_ms, sent, again in shown[70:]:
+        assert 50_000 <= window_ms <= 61_000
+        assert sent == window_ms // 1000
+        assert again == 0
+    assert row["retrans"] == 10
+    assert row["busy_us_1m"] == 5 * row["window_ms"]
+
+
+def test_what_an_older_connection_had_at_first_sight_is_not_of_the_last_minute(bench: Bench) -> None:
+    bench.connections.ingest(records({"time_ns": bench.now_ns, "retrans": 500}))  # tells of no segments
+    row = bench.rows()[0]
+    assert (row["scanned"], row["window_ms"], row["retrans_1m"]) == (False, 0, 0)
+    bench.wait(3)
+    row = count(bench, data_segs_out=900, retrans=500)
+    assert (row["scanned"], row["window_ms"], row["data_segs_out_1m"], row["retrans_1m"]) == (True, 0, 0, 0)
+    bench.wait(3)
+    row = count(bench, data_segs_out=960, retrans=506)
+    assert (row["window_ms"], row["data_segs_out_1m"], row["retrans_1m"]) == (3000, 60, 6)
+
+
+def test_retransmissions_and_segments_of_the_last_minute_are_of_the_same_moment(bench: Bench) -> None:
+    count(bench, data_segs_out=900, retrans=0)
+    bench.wait(3)
+    count(bench, data_segs_out=1000, retrans=1)
+    # Until the next scan tells of the segments, too.
+    bench.connections.ingest(records({"kind": Kind.RETRANS, "retrans": 99, "time_ns": bench.now_ns + 1}))
+    row = bench.rows()[0]
+    assert (row["retrans"], row["retrans_1m"], row["data_segs_out_1m"]) == (99, 1, 100)
+
+
+def test_rare_scans_make_the_minute_longer_not_wrong(bench: Bench) -> None:
+    count(bench, data_segs_out=100)
+    for second in range(1, 6):
+        bench.wait(100)
+        row = count(bench, data_segs_out=100 + 100 * second)
+        assert (row["window_ms"], row["data_segs_out_1m"]) == (100_000, 100)
+
+
+def test_the_last_minute_goes_along_when_rows_move_and_begins_anew_with_another(bench: Bench) -> None:
+    both = [{"id": 1, "sock": 100}, {"id": 2, "sock": 200}]
+    bench.scan(entries(*({**one, "time_ns": bench.now_ns} for one in both)))
+    bench.wait(2)
+    bench.scan(entries(*({**one, "time_ns": bench.now_ns, "segs_in": 7} for one in both)))
+    bench.connections.ingest(records({**both[0], "kind": Kind.CLOSE, "time_ns": bench.now_ns}))
+    bench.look()
+    bench.wait(6)
+    bench.look()
+    bench.connections.ingest(records(*({"id": number, "sock": number} for number in range(1000, 4000))))
+    rows = bench.rows()
+    gained = dict(zip(rows["id"].tolist(), rows["segs_in_1m"].tolist(), strict=True))
+    assert gained.pop(2) == 7
+    assert set(gained.values()) == {0}
+
+
 def test_snapshots_are_read_only_and_do_not_change_afterwards(bench: Bench) -> None:
     bench.connections.ingest(records({"srtt_us": 5}))
     snapshot = bench.look()

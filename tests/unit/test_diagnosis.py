@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop_rtt.diagnosis import diagnose, shares
+from tcptop_rtt.diagnosis import Shares, diagnose, life_shares, shares
 from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
-ANSWERING = {"segs_in": 106, "data_segs_in": 100, "data_segs_out": 100}
+ANSWERING = {"segs_in_1m": 106, "data_segs_in_1m": 100, "data_segs_out_1m": 100}
 
 LOOPBACK = {"laddr": "127.0.0.1", "raddr": "127.0.0.2"}
 OWN_ADDRESS = {"laddr": "192.0.2.1", "raddr": "192.0.2.1"}
@@ -20,7 +20,15 @@ LOOPBACK_V6 = {"family": 6, "laddr": "::", "raddr": "::1"}
 
 
 def one(**fields: Any) -> np.void:
-    healthy = {"srtt_us": 20_000, "min_rtt_us": 19_000, "bytes_acked": 10_000_000, "busy_us": 4_000_000}
+    healthy = {
+        "srtt_us": 20_000,
+        "min_rtt_us": 19_000,
+        "bytes_acked": 10_000_000,
+        "window_ms": 60_000,
+        "busy_us_1m": 40_000_000,
+        "data_segs_out": 90_000,
+        "data_segs_out_1m": 1000,
+    }
     found: np.void = rows_of(row(1, **(healthy | fields)))[0]
     return found
 
@@ -43,11 +51,13 @@ def one(**fields: Any) -> np.void:
         ({"stalled": True, "probes": 4}, "peer", "4 probes unanswered"),
         ({"stalled": True, "state": 2, "backoff": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
         ({"snd_wnd": 0, "unsent": 70_000}, "peer", "receive window is closed"),
-        ({"rwnd_limited_us": 1_000_000}, "peer", "its window held us up 25%"),
+        ({"rwnd_limited_us_1m": 10_000_000}, "peer", "its window held us up 25%"),
         ({"unread": 200_000}, "us", "process is not reading: 200kB"),
         ({"unread": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
-        ({"sndbuf_limited_us": 2_000_000}, "us", "send buffer is too small: it held us up 50%"),
-        ({"retrans": 500}, "network", "loses segments: about 7%"),
+        ({"sndbuf_limited_us_1m": 20_000_000}, "us", "send buffer is too small: it held us up 50%"),
+        ({"retrans_1m": 10, "retrans": 107}, "network", "loses segments: 1.0% were sent again"),
+        ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% were sent again"),
+        ({"retrans_1m": 3, "data_segs_out_1m": 1}, "network", "loses segments: 100% were sent again"),
         ({"srtt_us": 190_000}, "network", "queueing: RTT is 10 times its minimum"),
         (
             {"srtt_us": 12_000, "min_rtt_us": 20, "rtt_samples": 9, "rtt_hi_us": 43_000},
@@ -61,15 +71,36 @@ def one(**fields: Any) -> np.void:
         ),
         (RISEN | ANSWERING, "peer", "takes 30.0ms to answer, and its ACKs wait for that"),
         (RISEN | ANSWERING | LOOPBACK, "peer", "takes 30.0ms to answer"),
-        (RISEN | ANSWERING | {"data_segs_in": 85}, "network", "queueing"),  # too many bare ACKs
-        (RISEN | ANSWERING | {"segs_in": 5000, "data_segs_in": 4950}, "network", "queueing"),  # it downloads
-        (RISEN | ANSWERING | {"data_segs_out": 9}, "network", "queueing"),  # too few to tell
+        (RISEN | ANSWERING | {"data_segs_in_1m": 85}, "network", "queueing"),  # too many bare ACKs
+        (
+            RISEN | ANSWERING | {"segs_in_1m": 5000, "data_segs_in_1m": 4950},
+            "network",
+            "queueing",
+        ),  # it downloads
+        (RISEN | ANSWERING | {"data_segs_out_1m": 9}, "network", "queueing"),  # too few to tell
         (RISEN | ANSWERING | {"srtt_us": 60_000}, "network", "queueing"),  # no ACK waits for so long
         (RISEN | LOOPBACK, "us", "this machine lags: RTT is 150 times its minimum"),
         (RISEN | OWN_ADDRESS, "us", "this machine lags"),
         (RISEN | LOOPBACK_V6, "us", "this machine lags"),
         ({"srtt_us": 200_000, "min_rtt_us": 180_000}, "network", "long path: even the lowest RTT is 180ms"),
-        ({"busy_us": 100_000}, "nobody", "waiting for the applications"),
+        ({"busy_us_1m": 100_000}, "nobody", "waiting for the applications"),
+        # What is not measured now is no measure of now.
+        (
+            {"srtt_us": 320_000, "min_rtt_us": 320_000, "bytes_acked": 1},
+            "nobody",
+            "no RTT since the handshake",
+        ),
+        (RISEN | {"bytes_acked": 1, "rcv_rtt_us": 48_000}, "nobody", "no RTT since the handshake"),
+        (RISEN | {"rtt_age_ms": UNKNOWN_U32}, "nobody", "no RTT since the handshake"),
+        (RISEN | {"rtt_age_ms": 1_860_000}, "nobody", "idle: the latest RTT is 31m old"),
+        (RISEN | {"rtt_age_ms": 10_001}, "nobody", "idle"),
+        (RISEN | {"rtt_age_ms": 10_000}, "network", "queueing"),
+        ({"rtt_age_ms": 60_000, "rcv_rtt_us": 5, "last_received_ms": 9}, "nobody", "it only receives now"),
+        # What has not been read says nothing.
+        ({"scanned": False}, "unknown", "not looked at yet"),
+        ({"scanned": False, "unsent": 70_000, "snd_wnd": 0, "unread": 200_000}, "unknown", "not looked at"),
+        ({"scanned": False, "stalled": True, "backoff": 2}, "peer", "2 timeouts in a row, no ACK"),
+        ({"stalled": True, "backoff": 2, "last_ack_ms": UNKNOWN_U32}, "peer", "2 timeouts in a row, no ACK"),
     ],
 )
 def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
@@ -82,10 +113,15 @@ def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"retrans": 2, "bytes_acked": 0},  # too few to speak of loss
-        {"retrans": 50, "bytes_acked": 10**9},  # below one percent
+        {"retrans_1m": 2, "data_segs_out_1m": 2},  # too few to speak of loss
+        {"retrans_1m": 9, "retrans": 9},  # below one percent
+        {"retrans": 50_000, "data_segs_out": 60_000},  # of hours ago, as the next ones are
+        {"rwnd_limited_us": 9 * 10**9, "busy_us": 10**10},
+        {"sndbuf_limited_us": 9 * 10**9, "busy_us": 10**10},
+        RISEN | {"srtt_us": 9000, "segs_in": 106, "data_segs_in": 100},
+        {"busy_us_1m": 99_000, "rwnd_limited_us_1m": 99_000},  # some jiffies
         {"srtt_us": 600, "min_rtt_us": 30},  # a host that is busy, not a queue
-        {"rwnd_limited_us": 700_000},
+        {"rwnd_limited_us_1m": 7_000_000},
         {"unread": 10, "last_received_ms": 3},  # it has just come
         {"snd_wnd": 0},  # closed, but nothing waits
     ],
@@ -95,7 +131,7 @@ def test_what_is_still_healthy(fields: dict[str, Any]) -> None:
 
 
 def test_silence_outranks_all_and_the_rest_is_mentioned() -> None:
-    verdict = diagnose(one(stalled=True, backoff=2, retrans=900, unread=200_000, last_ack_ms=9000))
+    verdict = diagnose(one(stalled=True, backoff=2, retrans_1m=900, unread=200_000, last_ack_ms=9000))
     assert verdict.who == "peer"
     assert str(verdict).startswith("peer: silent")
     assert [reason.split(":")[0] for reason in verdict.reasons[1:]] == ["also us", "also network"]
@@ -113,10 +149,12 @@ def test_zeros_and_ones_everywhere() -> None:
 
 
 def test_shares() -> None:
-    share = shares(one(busy_us=1_000_000, rwnd_limited_us=250_000, sndbuf_limited_us=9_000_000))
-    assert (share.busy, share.rwnd_limited, share.sndbuf_limited) == (0.2, 0.25, 1.0)
-    unknown = shares(one(busy_us=0, born=False))
-    assert (unknown.busy, unknown.rwnd_limited, unknown.sndbuf_limited) == (None, None, None)
+    counted = {"busy_us": 1_000_000, "rwnd_limited_us": 250_000, "sndbuf_limited_us": 9_000_000}
+    assert life_shares(one(**counted)) == Shares(0.2, 0.25, 1.0)
+    minute = {f"{name}_1m": value for name, value in counted.items()}
+    assert shares(one(**minute, window_ms=10_000)) == Shares(0.1, 0.25, 1.0)
+    assert life_shares(one(born=False, **counted)).busy is None
+    assert shares(one(busy_us_1m=0, window_ms=0)) == Shares(None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +163,7 @@ def test_shares() -> None:
         ("unread", {"unread": 0}),
         ("snd_wnd", {"snd_wnd": 0, "unsent": 9000}),
         ("min_rtt_us", {"min_rtt_us": 0}),
-        ("mss", {"retrans": 900}),
+        ("data_segs_out", {"retrans_1m": 900}),
         ("segs_in", {"segs_in": 0}),
     ],
 )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import INFINITE_SSTHRESH
+from tcptop_rtt.snapshot import UNKNOWN_U32
+from tests.unit.rows import row, rows_of
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,6 @@ def test_rates_and_tallies_fit_their_columns() -> None:
 def test_unknown_numbers() -> None:
     assert fmt.bits(float("nan")) == "-"
     assert fmt.percent(1, 0) == "-"
-    assert fmt.segments(INFINITE_SSTHRESH) == "-"
-    assert fmt.segments(10) == "10"
 
 
 @pytest.mark.parametrize(
@@ -84,11 +83,62 @@ def test_age(seconds: int, text: str) -> None:
     assert fmt.age(seconds * 1_000_000_000) == text
 
 
-@pytest.mark.parametrize(
-    ("ms", "text"), [(0, "0ms"), (999, "999ms"), (3400, "3.4s"), (60_000, "1m"), (0xFFFFFFFF, "49d")]
-)
+@pytest.mark.parametrize(("ms", "text"), [(0, "0ms"), (999, "999ms"), (3400, "3.4s"), (60_000, "1m")])
 def test_span(ms: int, text: str) -> None:
     assert fmt.span(ms) == text
+
+
+def test_ago() -> None:
+    assert [fmt.ago(ms) for ms in (0, 3400, None)] == ["0ms ago", "3.4s ago", "never"]
+
+
+MINUTE_NS = 60 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "level"),
+    [
+        ({}, "320ms", "bad"),
+        ({"srtt_us": 0, "bytes_acked": 0}, "-", "unknown"),
+        ({"rtt_age_ms": 10_000}, "320ms", "bad"),
+        ({"rtt_age_ms": 10_001}, "320ms 10s", "unknown"),
+        ({"rtt_age_ms": 1_860_000}, "320ms 31m", "unknown"),
+        ({"bytes_acked": 1, "rtt_age_ms": 2000}, "320ms 2s", "unknown"),
+        ({"rtt_age_ms": UNKNOWN_U32}, "320ms 31m", "unknown"),
+        ({"rtt_age_ms": UNKNOWN_U32, "born": False}, "320ms >31m", "unknown"),
+        ({"rtt_age_ms": UNKNOWN_U32, "age_ns": 10**18}, "320ms >99d", "unknown"),
+        ({"srtt_us": 43, "rtt_age_ms": 60_000}, "43us 1m", "unknown"),
+        ({"srtt_us": 5210, "rtt_age_ms": 60_000}, "5.2ms 1m", "unknown"),
+        ({"srtt_us": 3_100_000, "rtt_age_ms": 60_000}, "3.1s 1m", "unknown"),
+        ({"bytes_acked": 1, "rcv_rtt_us": 48_200}, "~48.2ms", "unknown"),
+        ({"bytes_acked": 1, "rcv_rtt_us": 48_200, "last_received_ms": 60_000}, "~48ms 1m", "unknown"),
+        ({"rcv_rtt_us": 48_200}, "320ms", "bad"),  # it sends
+        ({"rcv_rtt_us": 48_200, "rtt_age_ms": 60_000, "last_received_ms": 7}, "~48.2ms", "unknown"),
+        ({"rcv_rtt_us": 48_200, "rtt_age_ms": 60_000, "last_received_ms": 59_990}, "320ms 1m", "unknown"),
+        ({"stalled": True, "rtt_age_ms": 60_000}, "no ACK", "unknown"),
+    ],
+)
+def test_an_rtt_that_is_not_of_now_says_so(fields: dict[str, int], text: str, level: str) -> None:
+    (one,) = rows_of(row(1, **({"srtt_us": 320_000, "age_ns": 31 * MINUTE_NS} | fields)))
+    assert fmt.rtt_now(one) == text
+    assert len(text) <= fmt.AGED_RTT_WIDTH
+    assert level == (fmt.rtt_level(one) if not one["stalled"] else "unknown")
+
+
+def test_an_rtt_with_its_age_never_gets_wider_than_its_column() -> None:
+    for us in np.unique(np.geomspace(1, 2**32 - 1, 500).astype(np.int64)).tolist():
+        for fields in (
+            {"srtt_us": us, "rtt_age_ms": UNKNOWN_U32, "born": False, "age_ns": 10**18},
+            {"bytes_acked": 0, "rcv_rtt_us": us, "last_received_ms": UNKNOWN_U32 - 1},
+            {"bytes_acked": 0, "rcv_rtt_us": us},
+        ):
+            (one,) = rows_of(row(1, **fields))
+            assert len(fmt.rtt_now(one)) <= fmt.AGED_RTT_WIDTH, fmt.rtt_now(one)
+
+
+def test_an_age_from_before_the_program_says_so() -> None:
+    older, born = rows_of(row(1, born=False, age_ns=0), row(2, age_ns=0))
+    assert (fmt.age_of(older), fmt.age_of(born)) == (">0s", "0s")
 
 
 def test_percent() -> None:

@@ -73,6 +73,20 @@ def test_a_connection_that_closes_before_it_vanishes_is_closed_once(
     assert told.events(5) == ["open", "close"]
 
 
+def test_what_is_not_known_is_null_not_a_made_up_value(stream: Callable[[Filter], Stream]) -> None:
+    told = stream(Filter())
+    unknown = {"srtt_us": 0, "rttvar_us": 250_000, "rtt_age_ms": 0xFFFFFFFF, "ssthresh": 0x7FFFFFFF}
+    scans = {"rcv_rtt_us": 48_000, "rto_us": 200_000}
+    told.show(
+        row(1, **unknown, **scans, scanned=False, lport=0),
+        row(2, rttvar_us=7, rtt_age_ms=31, ssthresh=10, retrans=0, **scans),
+    )
+    names = ("srtt_us", "rttvar_us", "rtt_age_ms", "ssthresh", "rcv_rtt_us", "rto_us", "lport", "retrans")
+    first, second = (told.lines(number)[0] for number in (1, 2))
+    assert [first[name] for name in names] == [None] * 7 + [0]
+    assert [second[name] for name in names] == [2000, 7, 31, 10, 48_000, 200_000, 40002, 0]
+
+
 def test_a_connection_that_is_handed_to_another_process_is_followed_to_its_close(
     stream: Callable[[Filter], Stream],
 ) -> None:

@@ -65,6 +65,21 @@ def test_a_stalled_connection_is_the_slowest() -> None:
     assert ids(rows, "rtt", descending=True) == [1, 3, 2]
 
 
+@pytest.mark.parametrize("descending", [True, False])
+def test_what_is_not_measured_now_sorts_below_what_is(descending: bool) -> None:
+    rows = rows_of(
+        row(1, srtt_us=320_000, bytes_acked=1),  # of the handshake
+        row(2, srtt_us=10),
+        row(3, srtt_us=500_000, rtt_age_ms=10_001),
+        row(4, srtt_us=20),
+        row(5, srtt_us=900_000, bytes_acked=0, rcv_rtt_us=48_000),
+        row(6, srtt_us=0),
+        row(7, srtt_us=900_000, bytes_acked=1, stalled=True),
+    )
+    order = [7, 4, 2, 3, 1, 5, 6] if descending else [2, 4, 7, 5, 1, 3, 6]
+    assert ids(rows, "rtt", descending) == order
+
+
 def test_only_the_given_indices_are_ordered() -> None:
     rows = rows_of(row(1), row(2), row(3), row(4))
     ranking = Ranking(rows, np.array([0, 2, 3]), "rtt", True)
