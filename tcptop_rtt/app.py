@@ -84,7 +84,10 @@ class CollectorEnded(Message):
 
 
 class TcptopApp(App[None]):
-    """All connections, or one of them closely."""
+    """All connections, or one of them closely.
+
+    :param note: what there is to say of a table without any
+    """
 
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
@@ -95,7 +98,14 @@ class TcptopApp(App[None]):
         Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
-    def __init__(self, collector: Collector, filter: Filter, interval_s: float, unicode: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        collector: Collector,
+        filter: Filter,  # noqa: A002
+        interval_s: float,
+        unicode: bool,
+        note: Callable[[], str] = str,
+    ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | None = None
         """Why it has ended, unless somebody wanted it to."""
@@ -105,7 +115,8 @@ class TcptopApp(App[None]):
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
-        self.main = MainScreen(empty(collector.health), filter, interval_s, unicode, collector.set_interval)
+        first = empty(collector.health)
+        self.main = MainScreen(first, filter, interval_s, unicode, collector.set_interval, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main

@@ -14,8 +14,9 @@ import numpy as np
 
 from tcptop_rtt.connections import Connections
 from tcptop_rtt.pace import Pace
-from tcptop_rtt.processes import Processes
+from tcptop_rtt.processes import Processes, UserNames
 from tcptop_rtt.snapshot import Health, Snapshot, Waiting
+from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.record import Batch, Records
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
@@ -39,6 +40,7 @@ class Source(Protocol):
     def read(self) -> Batch: ...
 
     waiting: dict[int, Waiting]
+    interfaces: Interfaces
 
     def scan(self, unheld: Collection[int]) -> Iterator[Records]: ...
     def focus(self, sock: int) -> None: ...
@@ -52,6 +54,7 @@ class Collector:
         self._source = source
         self._connections = Connections()
         self._processes = Processes()
+        self._users = UserNames()
         self._interval_s = interval_s
         self._wanted_focus: int | None = None
         self._focus: int | None = None
@@ -139,11 +142,12 @@ class Collector:
 
     def _look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due."""
+        began_s = time.thread_time()  # not by the clock: others may have had the processor
         if not (may_scan and now >= self._next_scan and self._scan()):
             self._read()
             return
         self._close_ended()
-        self._next_scan = now + self._pause_s(time.monotonic() - now)
+        self._next_scan = now + self._pause_s(time.thread_time() - began_s)
 
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
@@ -179,13 +183,19 @@ class Collector:
         self._connections.ingest(batch.records)
 
     def _snapshot(self) -> Snapshot:
+        bound = self._connections.bound_namespaces()
+        self._connections.name_interfaces(self._source.interfaces.names(bound))
         snapshot = self._connections.snapshot(self._measure_health())
         waiting = tuple(self._source.waiting.values())
         if snapshot.focus is None:
             return dataclasses.replace(snapshot, waiting=waiting)
         key = self._connections.owner_of(snapshot.focus.id)
+        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.focus.id].tolist()
         focus = dataclasses.replace(
-            snapshot.focus, process=self._processes.describe(key), cgroup_path=self._processes.cgroup(key)
+            snapshot.focus,
+            user=self._users.get(uids[0]) if uids else "",
+            process=self._processes.describe(key),
+            cgroup_path=self._processes.cgroup(key),
         )
         return dataclasses.replace(snapshot, focus=focus, waiting=waiting)
 

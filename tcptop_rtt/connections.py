@@ -7,7 +7,7 @@ Everything works on whole batches; Python touches single connections only when o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class Connections:
         rows.put("stalled", indices, overdue & ~rows["closed"][indices])
         self._store.close(indices[kinds == Kind.CLOSE])
         if self._focus:
-            self._focus.take(records)
+            self._focus.take(records[rows["id"][indices] == self._focus.id])
 
     def take(self, entries: Records) -> None:
         """Take a part of a scan, which refreshes the rows that it meets.
@@ -195,13 +195,28 @@ class Connections:
         """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""
         rows, hidden = self._store.rows, self._store.hidden
         indices = np.flatnonzero(~(hidden["met"] | rows["closed"])[: self._store.count])
-        return dict(zip(hidden["sock"][indices].tolist(), rows["id"][indices].tolist(), strict=True))
+        return dict(zip(hidden["sock"][indices].tolist(), hidden["kernel_id"][indices].tolist(), strict=True))
 
     def unheld_namespaces(self) -> set[int]:
         """The network namespaces of live connections that no descriptor is known to hold."""
         rows, hidden = self._store.rows, self._store.hidden
         unheld = ~(hidden["held"] | rows["closed"])[: self._store.count]
         return {*np.unique(rows["netns"][: self._store.count][unheld]).tolist()}
+
+    def bound_namespaces(self) -> set[int]:
+        """The network namespaces of connections that are bound to an interface."""
+        rows = self._store.rows
+        bound = np.flatnonzero(rows["ifindex"][: self._store.count])
+        return {*np.unique(rows["netns"][bound]).tolist()}
+
+    def name_interfaces(self, names: Mapping[tuple[int, int], bytes]) -> None:
+        """Note what the interfaces are called, by network namespace and index."""
+        rows = self._store.rows
+        bound = np.flatnonzero(rows["ifindex"][: self._store.count])
+        keys = zip(rows["netns"][bound].tolist(), rows["ifindex"][bound].tolist(), strict=True)
+        told = np.array([names.get(key, b"") for key in keys], rows["interface"].dtype)
+        changed = told != rows["interface"][bound]
+        rows.put("interface", bound[changed], told[changed])
 
     def forget(self, ids: list[int]) -> None:
         """Close connections that turn out to have ended unseen."""

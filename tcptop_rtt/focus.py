@@ -32,8 +32,8 @@ class FocusLog:
         self._highest_us = 0
 
     def take(self, records: Records) -> None:
-        """Log the samples of this connection among the records."""
-        records = records[(records["id"] == self.id) & (records["single_rtt_us"] > 0)]
+        """Log the single samples among these records of the connection."""
+        records = records[records["single_rtt_us"] > 0]
         if not len(records):
             return
         new = np.zeros(len(records), _SAMPLE)
@@ -68,6 +68,7 @@ class FocusLog:
             highest_us=self._highest_us,
             owners=owners,
             owner_note=owner_note,
+            user="",
             process=None,
             cgroup_path=None,
         )

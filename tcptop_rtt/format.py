@@ -202,9 +202,16 @@ def address(family: int, raw: bytes) -> str:
 
 
 @lru_cache(maxsize=65536)
-def endpoint(family: int, raw: bytes, port: int) -> str:
-    """``192.0.2.1:443`` or ``[2001:db8::1]:443``."""
+def endpoint(
+    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", unicode: bool = True
+) -> str:
+    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
+
+    :param ifindex: the interface that it is bound to, 0: none; without it a link-local address is ambiguous
+    """
     host = address(family, raw)
+    if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
+        host = f"{host}%{printable(interface, unicode) or ifindex}"
     return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
 
 
@@ -231,6 +238,21 @@ def state(number: int, closed: bool, stalled: bool) -> str:
     if stalled:
         return "STALLED"
     return STATES[number] if number < len(STATES) else UNKNOWN
+
+
+def local(row: np.void, unicode: bool = True) -> str:
+    """Our address and port."""
+    return _end(row, "l", unicode)
+
+
+def remote(row: np.void, unicode: bool = True) -> str:
+    """The peer's address and port."""
+    return _end(row, "r", unicode)
+
+
+def _end(row: np.void, side: str, unicode: bool) -> str:
+    raw, port = row[side + "addr"].tobytes(), int(row[side + "port"])
+    return endpoint(int(row["family"]), raw, port, int(row["ifindex"]), bytes(row["interface"]), unicode)
 
 
 def process(row: np.void, unicode: bool = True) -> str:

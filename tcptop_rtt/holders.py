@@ -74,7 +74,7 @@ class Holders:
     def see_connections(self, entries: Records, indices: Indices) -> None:
         """Take those of the rows at ``indices``: with a process each that holds it, or without any."""
         seen = _seen(entries)
-        seen["index"] = indices
+        seen["index"], seen["id"] = indices, self._store.rows["id"][indices]
         self._parts.append(seen)
 
     def drop_scan(self) -> None:
@@ -177,7 +177,8 @@ class Holders:
     def of(self, connection: int) -> tuple[Owner, ...]:
         """All that hold one connection, by the latest scan."""
         held = self._held[self._held["id"] == connection]
-        return tuple(sorted({Owner(int(one["pid"]), bytes(one["comm"])) for one in held}))
+        _, first = np.unique(held["tgid"], return_index=True)
+        return tuple(sorted(Owner(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
 
     def note(self, connection: int) -> str:
         """Why a connection has no process, or has it only so far; empty if it has one."""
@@ -188,11 +189,14 @@ class Holders:
         holder = rows["holder"][index]
         if holder == Holder.UNKNOWN and rows["closed"][index]:
             return "it ended before a process was seen using it"
-        if holder == Holder.NOBODY and rows["was_pid"][index]:
-            return (
-                f"was {rows['was_comm'][index].decode('utf-8', 'replace')} ({rows['was_pid'][index]}), gone"
-            )
-        return _NOTES[Holder(holder)]
+        if holder == Holder.NOBODY and rows["was_comm"][index]:
+            was_pid = rows["was_pid"][index]
+            name = rows["was_comm"][index].decode("utf-8", "replace")
+            return f"was {name} ({was_pid}), gone" if was_pid else f"was {name}, gone"
+        notes = [_NOTES[Holder(holder)]]
+        if self._store.hidden["tgid"][index] and not rows["pid"][index]:
+            notes.append("its process is in another PID namespace")
+        return "; ".join(filter(None, notes))
 
 
 def _seen(entries: Records) -> NDArray[np.void]:

@@ -20,6 +20,7 @@
 #define S_IFSOCK		0140000
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
+#define MAX_PID_NS_LEVEL	32	/* include/linux/pid_namespace.h */
 
 /* A field that this kernel lacks is of type struct missing, and reads as 0. */
 #define IS_MISSING(src) \
@@ -81,7 +82,7 @@ struct record {
 	u64	interval;		/* the one that rtt_* are of: the jiffy it began at */
 	u32	kind;
 	u32	tgid;			/* 0: this record does not tell of a process */
-	u32	pid;			/* the same as user space sees it; 0: it does not see it */
+	u32	pid;			/* the same in user space's PID namespace; 0: it is in another one */
 	u32	process_uid;
 	u32	rtt_samples;
 	u32	rtt_lo_us;
@@ -217,6 +218,7 @@ BPF_F_TABLE("array", int, struct meter, meters, 1 << METER_BITS, BPF_F_MMAPABLE)
 BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(ids, u64, 1);
 BPF_PERCPU_ARRAY(scratch, struct entry, 1);
+BPF_PERCPU_ARRAY(spares, struct connection, 1);
 
 /* A whole TCP socket, of a type that its fields may be read by; NULL if it is none. */
 static __always_inline struct sock *as_tcp(struct sock *sk)
@@ -273,6 +275,37 @@ static __always_inline void read_comm(char *comm, struct task_struct *task)
 	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
 }
 
+/* What a process is called in the PID namespace that user space is in; 0: it is in another one. */
+static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
+{
+#ifdef PID_NAMESPACE	/* Its inode. It is left out for the initial one, where each has the kernel's number. */
+	struct pid *pid = NULL;
+	struct upid *upid;
+	struct pid_namespace *namespace;
+	u32 deepest = 0, number = 0, level, inode;
+
+	READ_BYTES(pid, leader->thread_pid);
+	if (!pid || IS_MISSING(pid->numbers))
+		return 0;
+	READ_BYTES(deepest, pid->level);
+	upid = (struct upid *)&pid->numbers;
+	#pragma clang loop unroll(disable)
+	for (level = 1; level <= MAX_PID_NS_LEVEL && level <= deepest; level++) {
+		namespace = NULL;
+		inode = 0;
+		READ_BYTES(namespace, upid[level].ns);
+		READ_BYTES(inode, namespace->inode);
+		if (inode == PID_NAMESPACE) {
+			READ_BYTES(number, upid[level].nr);
+			break;
+		}
+	}
+	return number;
+#else
+	return tgid;
+#endif
+}
+
 /* The process of a task: its name is its first thread's. */
 static __always_inline void read_process(struct record *r, struct task_struct *task)
 {
@@ -281,7 +314,7 @@ static __always_inline void read_process(struct record *r, struct task_struct *t
 
 	READ_BYTES(leader, task->group_leader);
 	READ_BYTES(r->tgid, leader->tgid);
-	r->pid = r->tgid;
+	r->pid = pid_of(leader, r->tgid);
 	READ_BYTES(r->started_ns, leader->start_boottime);
 	READ_BYTES(cred, leader->real_cred);
 	READ_BYTES(r->process_uid, cred->euid);
@@ -659,6 +692,25 @@ static __always_inline struct connection *find_or_adopt(struct sock *sk)
 	struct connection *c = connections.lookup(&key);
 
 	return c ? c : adopt(sk);
+}
+
+/*
+ * What a scan tells of a connection that there is no memory for: no segment
+ * of it is counted, and its socket's address stands for an id.
+ */
+static __always_inline struct connection *find_adopt_or_borrow(struct sock *sk)
+{
+	struct connection *c = find_or_adopt(sk);
+	int zero = 0;
+
+	if (c)
+		return c;
+	c = spares.lookup(&zero);
+	if (!c)
+		return NULL;
+	begin(c, sk, DIRECTION_UNKNOWN, false);
+	c->id = (u64)sk;
+	return c;
 }
 
 /* Neighbours in memory are neighbours in meters, so that thousands of them take few pages. */
@@ -1161,7 +1213,7 @@ BPF_ITER(task_file)
 		bpf_seq_write(seq, e, sizeof(*e));
 		return 0;
 	}
-	c = find_or_adopt(sk);
+	c = find_adopt_or_borrow(sk);
 	if (!c)
 		return 0;
 	c->scan = control->scan;
@@ -1187,7 +1239,7 @@ static __always_inline void tell_of_listener(struct seq_file *seq, struct sock *
 static __always_inline void tell_of_unheld(struct seq_file *seq, struct sock *sk,
 					   const struct control *control)
 {
-	struct connection *c = find_or_adopt(sk);
+	struct connection *c = find_adopt_or_borrow(sk);
 	struct entry *e;
 
 	if (!c || c->scan == control->scan)

@@ -17,6 +17,7 @@ _CGROUP_FILE_BYTES = 1 << 16
 
 
 _STAT_BYTES = 4096
+_STATUS_BYTES = 1 << 16
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 _NAME_WAIT_S = 0.05
@@ -58,12 +59,12 @@ class Processes:
 
     def __init__(self) -> None:
         self._last: psutil.Process | None = None
-        self._users = UserNames()
+        self._proc_is_ours = _proc_is_ours()
 
     def describe(self, key: ProcessKey) -> Process | None:
         """The process as it is now; None if it is there no more, or may not be looked at."""
         pid = key.pid
-        if not _is_still(key):
+        if not self._is_there(key):
             return None
         try:
             if self._last is None or self._last.pid != pid or not self._last.is_running():
@@ -73,7 +74,6 @@ class Processes:
                 return Process(
                     pid=pid,
                     cmdline=_command_line(pid),
-                    user=self._users.get(process.uids().effective),
                     started=process.create_time(),
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,
@@ -82,13 +82,25 @@ class Processes:
             return None
 
     def cgroup(self, key: ProcessKey) -> str | None:
-        """The path of the process in the cgroup v2 hierarchy; None if it is not known."""
+        """The path of the process's cgroup; None if it is not known."""
         try:
             raw = read_bytes(f"/proc/{key.pid}/cgroup", _CGROUP_FILE_BYTES)
         except OSError:
             return None
         # Asked after the file was read: a process that has the PID since would have shown its own.
-        return _unified_path(raw) if _is_still(key) else None
+        return cgroup_path(raw) if self._is_there(key) else None
+
+    def _is_there(self, key: ProcessKey) -> bool:
+        return self._proc_is_ours and _is_still(key)
+
+
+def _proc_is_ours() -> bool:
+    """Whether /proc counts as our PID namespace does: by an outer one's we have more numbers than one."""
+    try:
+        status = read_bytes("/proc/self/status", _STATUS_BYTES)
+    except OSError:
+        return False
+    return any(line.startswith(b"NSpid:") and len(line.split()) == 2 for line in status.split(b"\n"))
 
 
 def _is_still(key: ProcessKey) -> bool:
@@ -109,6 +121,18 @@ def _command_line(pid: int) -> str:
     return text_of(whole.replace(b"\0", b" "))
 
 
-def _unified_path(raw: bytes) -> str | None:
-    """The path in the v2 hierarchy, by a process's ``cgroup`` file; other ends of lines may be in a path."""
-    return next((text_of(line[3:]) for line in raw.split(b"\n") if line.startswith(b"0::")), None)
+def cgroup_path(raw: bytes) -> str | None:
+    """Where a process is, by its ``cgroup`` file, which has a line for each hierarchy (cgroups(7)).
+
+    The unified hierarchy (v2) comes first, then systemd's, then the controllers': where there are several,
+    a process is at the root of those that nobody uses. Other ends of lines than newlines may be in a path.
+    """
+    paths: dict[bytes, bytes] = {}
+    for line in raw.split(b"\n"):
+        number, _, rest = line.partition(b":")
+        controllers, separator, path = rest.partition(b":")
+        if separator and number.isdigit():
+            paths[controllers] = path
+    found = [paths.pop(name) for name in (b"", b"name=systemd") if name in paths] + list(paths.values())
+    used = [path for path in found if path != b"/"]
+    return text_of((used or found)[0]) if found else None

@@ -46,9 +46,12 @@ def select(rows: Rows, filter: Filter) -> Indices:  # noqa: A002 - the word user
 
 
 _SEARCHED = np.dtype(
-    [(name, ROW[name]) for name in ("comm", "laddr", "raddr", "pid", "lport", "rport", "family")]
+    [
+        (name, ROW[name])
+        for name in ("comm", "laddr", "raddr", "pid", "ifindex", "interface", "lport", "rport", "family")
+    ]
 )
-_unpack = struct.Struct("=16s16s16sIHHB").unpack
+_unpack = struct.Struct("=16s16s16sII16sHHB").unpack
 
 _known: dict[bytes, str] = {}
 """Texts by the fields they are made of: a filter is typed letter by letter, and applied to each picture."""
@@ -71,13 +74,23 @@ def _texts(rows: Rows, indices: Indices) -> list[str]:
     return texts
 
 
-def _text(comm: bytes, laddr: bytes, raddr: bytes, pid: int, lport: int, rport: int, family: int) -> str:
+def _text(
+    comm: bytes,
+    laddr: bytes,
+    raddr: bytes,
+    pid: int,
+    ifindex: int,
+    interface: bytes,
+    lport: int,
+    rport: int,
+    family: int,
+) -> str:
     # Parts are separated by what no word contains, so that a match never spans two of them.
     parts = (
         fmt.printable(comm.rstrip(b"\0")),
         str(pid) if pid else "",
-        fmt.endpoint(family, laddr, lport),
-        fmt.endpoint(family, raddr, rport),
+        fmt.endpoint(family, laddr, lport, ifindex, interface.rstrip(b"\0")),
+        fmt.endpoint(family, raddr, rport, ifindex, interface.rstrip(b"\0")),
     )
     return "\n".join(parts).lower()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.columns import Columns
 from tcptop_rtt.history import History
@@ -17,6 +18,7 @@ from tcptop_rtt.snapshot import ROW, Holder, Indices
 from tcptop_rtt.sources.record import Records, gather
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
+_ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")
 
 HIDDEN = np.dtype(
     [
@@ -25,6 +27,10 @@ HIDDEN = np.dtype(
         ("tgid", "u4"),  # the process's number as the kernel counts; 0: not known
         ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
+        (
+            "kernel_id",
+            "u8",
+        ),  # what the kernel side calls it now
         ("interval", "u8"),  # the last one whose samples are counted
         ("counted", "u4"),  # of them
         ("port_chosen", "?"),
@@ -69,11 +75,41 @@ class RowStore:
         unknown = np.flatnonzero(indices < 0)
         if len(unknown):
             _, first, inverse = np.unique(ids[unknown], return_index=True, return_inverse=True)
+            firsts = gather(records, chosen[unknown[first]])
+            found = self._find_renamed(firsts)
             in_time = np.argsort(first)
-            opened = np.empty(len(first), np.intp)
-            opened[in_time] = self._open(gather(records, chosen[unknown[first[in_time]]]))
-            indices[unknown] = opened[inverse]
+            new = in_time[found[in_time] < 0]
+            found[new] = self._open(gather(firsts, new))
+            indices[unknown] = found[inverse]
         return indices
+
+    def _find_renamed(self, records: Records) -> Indices:
+        """Rows of connections that the kernel side had no memory for, or has none for now; -1 for others.
+
+        Their sockets' addresses stand for ids then.
+        """
+        indices = self._index_of_sock.find(records["sock"])
+        if not self.count:
+            return indices
+        ids, before = records["id"], self.hidden["kernel_id"][indices]
+        renamed = (indices >= 0) & (records["born_seen"] == 0)
+        renamed &= (ids == records["sock"]) | (before == records["sock"])
+        renamed &= self._have_endpoints(indices, records)
+        at, ids = indices[renamed], ids[renamed]
+        self._forget_kernel_ids(at)
+        self.hidden.put("kernel_id", at, ids)
+        self.index_of.set(ids, at)
+        return np.where(renamed, indices, -1)
+
+    def _have_endpoints(self, indices: Indices, records: Records) -> NDArray[np.bool_]:
+        same = [self.rows[name][indices] == records[name] for name in _ENDPOINTS]
+        all_same: NDArray[np.bool_] = np.logical_and.reduce(same)
+        return all_same
+
+    def _forget_kernel_ids(self, indices: Indices) -> None:
+        """An id that differs from the row's own stands in the table beside it."""
+        ids = self.hidden["kernel_id"][indices]
+        self.index_of.remove(ids[ids != self.rows["id"][indices]])
 
     def _open(self, records: Records) -> Indices:
         """Rows for new connections, of which these are the first records."""
@@ -100,8 +136,8 @@ class RowStore:
         self.history.blank(new)
         for name, of in (("id", "id"), ("born", "born_seen")):
             self.rows.put(name, new, records[of])
-        for name in ("sock", "born_ns"):
-            self.hidden.put(name, new, records[name])
+        for name, of in (("sock", "sock"), ("born_ns", "born_ns"), ("kernel_id", "id")):
+            self.hidden.put(name, new, records[of])
         self.hidden.put("counted_ms", new, records["born_ns"] // 1_000_000 & 0xFFFFFFFF)
         self.minute.begin(new)
 
@@ -150,6 +186,7 @@ class RowStore:
         if not len(gone):
             return
         self._closed -= len(gone)
+        self._forget_kernel_ids(gone)
         self.index_of.remove(self.rows["id"][gone])
         left = self.count - len(gone)
         stays = np.ones(len(gone), bool)
@@ -162,7 +199,8 @@ class RowStore:
             columns.move(indices, to)
         self.history.move(indices, to)
         self.minute.move(indices, to)
-        self.index_of.set(self.rows["id"][to], to)
+        for ids in (self.rows["id"][to], self.hidden["kernel_id"][to]):
+            self.index_of.set(ids, to)
         socks = self.hidden["sock"][to]
         found = self._index_of_sock.find(socks) == indices
         self._index_of_sock.set(socks[found], to[found])

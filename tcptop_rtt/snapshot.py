@@ -61,7 +61,7 @@ ROW = np.dtype(
         ("id", "u8"),  # never used twice in one run
         # Whose it is.
         ("holder", "u1"),  # what Holder says of pid, comm, uid, started_ns
-        ("pid", "u4"),  # thread group; 0: none, or not known
+        ("pid", "u4"),  # in our PID namespace; 0: none, not known, or in another one if comm is known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
         ("uid", "u4"),  # effective one of the process; of the socket where no process is known
         ("started_ns", "u8"),  # of the process, CLOCK_BOOTTIME; 0: not known
@@ -69,6 +69,7 @@ ROW = np.dtype(
         ("was_comm", "S16"),
         ("netns", "u4"),  # inode number of the network namespace
         ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
+        ("interface", "S16"),  # its name in that namespace; empty: there is none, or it is not known
         # From where to where.
         ("family", "u1"),  # 4 or 6
         ("laddr", "V16"),  # IPv4 ones are v4-mapped and have family 4
@@ -212,7 +213,7 @@ class Waiting(NamedTuple):
 class Owner:
     """One process that holds the socket."""
 
-    pid: int
+    pid: int  # 0: in another PID namespace
     comm: bytes
 
 
@@ -222,7 +223,6 @@ class Process:
 
     pid: int
     cmdline: str
-    user: str  # empty: not known, or not yet
     started: float  # seconds since the Unix epoch
     cpu_percent: float  # of one core, since the previous look
     rss_bytes: int
@@ -244,6 +244,7 @@ class Focus:
     highest_us: int
     owners: tuple[Owner, ...]  # all holders; empty: not known
     owner_note: str  # why the owner is not known; empty if it is
+    user: str  # the name of the row's uid; empty: it has none, or it is not known yet
     process: Process | None
     cgroup_path: str | None
 

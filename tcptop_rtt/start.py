@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         raise TcptopError("standard output is closed")
     screen = not options.json and options.count is None and _is_on_terminal()
     with ExitStack() as cleanup:
+        note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
             program = _in_background(_import_program(), options.source)
@@ -54,12 +55,23 @@ def run(options: argparse.Namespace) -> int:
                 opening.open()
         chosen = Filter("", options.pid, options.family, options.lport, options.rport)
         if not screen:
-            return _run_text(opening.collector, options.json, chosen, options.count)
-        code = _run_screen(opening, chosen, options.interval)
+            return _run_text(opening.collector, options.json, chosen, note, options.count)
+        code = _run_screen(opening, chosen, note, options.interval)
         if not program.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
         return code
+
+
+def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
+    """What there is to say of the process that is asked for, and that may end."""
+    if pid is None:
+        return str
+    from tcptop_rtt.wanted import WantedProcess
+
+    wanted = WantedProcess(pid)
+    cleanup.callback(wanted.close)
+    return wanted.note
 
 
 def _in_background(function: Callable[[str], Program], source: str) -> Future[Program]:
@@ -117,11 +129,11 @@ def _import_program() -> type[Program]:
     return Program
 
 
-def _run_screen(opening: Opening, chosen: Filter, interval_s: float) -> int:
+def _run_screen(opening: Opening, chosen: Filter, note: Callable[[], str], interval_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
 
     unicode = "utf" in locale.getencoding().lower()
-    app = TcptopApp(opening, chosen, interval_s, unicode)
+    app = TcptopApp(opening, chosen, interval_s, unicode, note)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -135,7 +147,9 @@ def _run_screen(opening: Opening, chosen: Filter, interval_s: float) -> int:
     return 0
 
 
-def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | None) -> int:
+def _run_text(
+    collector: Collector, json: bool, chosen: Filter, note: Callable[[], str], count: int | None
+) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
     from tcptop_rtt.outputs.writer import Writer, hung_up
     from tcptop_rtt.outputs.writing import write_all
@@ -154,7 +168,8 @@ def _run_text(collector: Collector, json: bool, chosen: Filter, count: int | Non
     writer = Writer(stdout, lambda: collector.stopped, sys.stdout.encoding)
     threading.Thread(target=stop_without_reader, daemon=True).start()
     try:
-        write_all(collector.health.hook, collector.snapshots(), _output(json, chosen, writer), writer, count)
+        output = _output(json, chosen, note, writer)
+        write_all(collector.health.hook, collector.snapshots(), output, writer, count)
     except TcptopError as error:
         if sys.stderr is not None:
             # It may be the terminal that takes nothing.
@@ -175,7 +190,7 @@ def _terminal_of_our_own() -> list[int]:
         return []
 
 
-def _output(json: bool, chosen: Filter, writer: Writer) -> Output:
+def _output(json: bool, chosen: Filter, note: Callable[[], str], writer: Writer) -> Output:
     if json:
         from tcptop_rtt.outputs.jsonl import JsonLines
         from tcptop_rtt.processes import Processes
@@ -183,4 +198,4 @@ def _output(json: bool, chosen: Filter, writer: Writer) -> Output:
         return JsonLines(writer, chosen, Processes().cgroup)
     from tcptop_rtt.outputs.plain import PlainTables
 
-    return PlainTables(writer, chosen)
+    return PlainTables(writer, chosen, note)

@@ -104,10 +104,7 @@ class JsonLines:
         for row in rows[self._followed(rows)]:
             for event in self._events(row):
                 self._write(self._describe(snapshot.time_ns, event, row))
-        for waiting in snapshot.waiting:
-            if waiting != self._waiting.get(waiting.netns, waiting._replace(time_wait=0, syn_recv=0)):
-                self._write({"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()})
-        self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
+        self._count_waiting(snapshot)
         for connection in self._last.keys() - set(rows["id"].tolist()):
             last = self._last.pop(connection)
             if connection not in self._ended:
@@ -117,6 +114,15 @@ class JsonLines:
             self._ended.discard(connection)
             self._cgroups.pop(connection, None)
         self._out.flush()
+
+    def _count_waiting(self, snapshot: Snapshot) -> None:
+        """Of all sockets: where only some connections are wanted, nothing is told of it."""
+        if self._filter != Filter():
+            return
+        for waiting in snapshot.waiting:
+            if waiting != self._waiting.get(waiting.netns, waiting._replace(time_wait=0, syn_recv=0)):
+                self._write({"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()})
+        self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
 
     def end(self, lost: int) -> None:
         """The last line: how many records the kernel side had no room for."""
@@ -155,6 +161,7 @@ class JsonLines:
         line |= {name: known.value(row, name, self._unknown) for name in _NUMBERS}
         line["laddr"] = _address(row["family"], row["laddr"])
         line["raddr"] = _address(row["family"], row["raddr"])
+        line["interface"] = _text(row["interface"]) or (str(row["ifindex"]) if row["ifindex"] else None)
         line["state"] = STATES[row["state"]]
         line["direction"] = DIRECTIONS[row["direction"]]
         line["cgroup"] = self._cgroup(row)

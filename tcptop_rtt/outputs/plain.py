@@ -17,8 +17,8 @@ from tcptop_rtt.snapshot import Snapshot
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
     ("PROCESS", -15, fmt.process),
     ("PID", 7, fmt.pid),
-    ("LOCAL", -24, lambda row: fmt.endpoint(int(row["family"]), row["laddr"].tobytes(), int(row["lport"]))),
-    ("REMOTE", -24, lambda row: fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))),
+    ("LOCAL", -24, fmt.local),
+    ("REMOTE", -24, fmt.remote),
     ("STATE", -10, lambda row: fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))),
     ("RTT", fmt.AGED_RTT_WIDTH, fmt.rtt_now),
     ("JITTER", 7, lambda row: fmt.rtt(known.value(row, "rttvar_us"))),
@@ -32,11 +32,15 @@ _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
 
 
 class PlainTables:
-    """Writes each snapshot as a table, slowest connection first."""
+    """Writes each snapshot as a table, slowest connection first.
 
-    def __init__(self, out: Writer, chosen: Filter) -> None:
+    :param note: what there is to say of an empty table
+    """
+
+    def __init__(self, out: Writer, chosen: Filter, note: Callable[[], str]) -> None:
         self._out = out
         self._filter = chosen
+        self._note = note
 
     def begin(self, hook: str) -> None:
         """Nothing goes before the first table."""
@@ -55,6 +59,9 @@ class PlainTables:
         self._line([title for title, _, _ in _COLUMNS])
         for row in rows[ranking.window(0, len(ranking))]:
             self._line([text(row) for _, _, text in _COLUMNS])
+        note = "" if len(ranking) else self._note()
+        if note:
+            self._out.write(note + "\n")
         self._out.write("\n")
         self._out.flush()
 

@@ -174,9 +174,8 @@ class DetailScreen(LiveScreen):
         self._title.set_lines([first, second])
 
     def _endpoints(self, row: np.void) -> list[Part]:
-        family = int(row["family"])
-        local = fmt.endpoint(family, row["laddr"].tobytes(), int(row["lport"]))
-        remote = fmt.endpoint(family, row["raddr"].tobytes(), int(row["rport"]))
+        local = fmt.local(row, self._unicode)
+        remote = fmt.remote(row, self._unicode)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
         if len(local) + len(remote) > room:
             local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._unicode)

@@ -115,7 +115,7 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
         Fact("PID", fmt.pid(row)),
         Fact(
             "user",
-            f"{fmt.printable(process.user, unicode)} ({uid})" if process and process.user else uid,
+            f"{fmt.printable(focus.user, unicode)} ({uid})" if focus and focus.user else uid,
             of=("uid",),
         ),
     ]
@@ -131,7 +131,9 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
         facts.append(Fact("", fmt.printable(focus.owner_note, unicode), "warn"))
     if focus is not None and focus.owners:
         first = focus.owners[:HOLDERS]
-        holders = ", ".join(f"{fmt.printable(owner.comm, unicode)} {owner.pid}" for owner in first)
+        holders = ", ".join(
+            f"{fmt.printable(owner.comm, unicode)} {owner.pid or fmt.UNKNOWN}" for owner in first
+        )
         more = len(focus.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
     path = focus.cgroup_path if focus else None

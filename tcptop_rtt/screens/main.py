@@ -49,6 +49,7 @@ class MainScreen(LiveScreen):
         interval_s: float,
         unicode: bool,
         set_interval: Callable[[float], None],
+        note: Callable[[], str],
     ) -> None:
         super().__init__()
         self._latest = first
@@ -59,7 +60,7 @@ class MainScreen(LiveScreen):
         self._problem = ""
         self._waiting = "compiling the BPF program"
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(first, filter, unicode)
+        self.table = ConnectionTable(first, filter, unicode, note)
         self._status = StatusBar(unicode)
 
     def compose(self) -> ComposeResult:
@@ -107,6 +108,8 @@ class MainScreen(LiveScreen):
                 filter=self.table.filter,
                 frozen=self.frozen,
                 follow=self.table.follow,
+                time_wait=sum(one.time_wait for one in self._latest.waiting),
+                syn_recv=sum(one.syn_recv for one in self._latest.waiting),
                 problem=self._problem,
                 waiting=self._waiting,
             )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.snapshot import Waiting
+from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netns import Namespaces
 from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
@@ -43,6 +44,7 @@ class Probe:
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()
+        self.interfaces = Interfaces(self._namespaces)
         self._everywhere_after = 0.0
         self._lost = 0
         self._jiffy_s = program.jiffy_s

@@ -30,6 +30,8 @@ RING_BYTES = 1 << 22
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
+_INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
+
 _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/bpf.h
 _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
@@ -72,7 +74,7 @@ class Program:
         _require_capabilities()
         _require_btf()
         types = kernel_types()
-        self.unknown = types.unknown
+        self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
         """The fields of a row that this kernel does not tell."""
         try:
             self._open(source, types.text)
@@ -216,7 +218,14 @@ def _most_connections() -> int:
     return min(max(FEWEST_CONNECTIONS, possible), MOST_CONNECTIONS)
 
 
+def _inner_pid_namespace() -> int | None:
+    """The inode of the one we are in, which no other has as long as we live; None: it is the initial one."""
+    inode = os.stat("/proc/self/ns/pid").st_ino
+    return inode if inode != _INITIAL_PID_NAMESPACE else None
+
+
 def _compile(types: str, *flags: str) -> BPF:
+    namespace = _inner_pid_namespace()
     text = f'{types}#line 1 "{_SOURCE.name}"\n'.encode() + _SOURCE.read_bytes()
     return compile_program(
         text,
@@ -226,6 +235,7 @@ def _compile(types: str, *flags: str) -> BPF:
         f"-DMAX_CONNECTIONS={_most_connections()}",
         f"-DMETER_BITS={METER_BITS}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
+        *([f"-DPID_NAMESPACE={namespace}u"] if namespace else []),
         *flags,
     )
 

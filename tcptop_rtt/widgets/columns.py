@@ -56,12 +56,12 @@ def _pid(row: np.void, width: int, unicode: bool) -> Cell:  # noqa: ARG001
 
 
 def _local(row: np.void, width: int, unicode: bool) -> Cell:
-    text = fmt.endpoint(int(row["family"]), row["laddr"].tobytes(), int(row["lport"]))
+    text = fmt.local(row, unicode)
     return Cell(fmt.shorten(text, width, unicode), "dim")
 
 
 def _remote(row: np.void, width: int, unicode: bool) -> Cell:
-    text = fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))
+    text = fmt.remote(row, unicode)
     return Cell(fmt.shorten(text, width, unicode))
 
 

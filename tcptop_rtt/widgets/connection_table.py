@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
@@ -34,6 +35,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Connections in sorted order. The cursor belongs to a connection, not to a line.
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
+
+    :param note: what there is to say of an empty table
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -74,8 +77,15 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     class ViewChanged(Message):
         """Sort order, filter or follow mode are not what they were."""
 
-    def __init__(self, first: Snapshot, filter: Filter, unicode: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        first: Snapshot,
+        filter: Filter,  # noqa: A002
+        unicode: bool,
+        note: Callable[[], str],
+    ) -> None:
         super().__init__()
+        self._note = note
         self.filter = filter
         self.sort_key = "rtt"
         self.descending = True
@@ -295,7 +305,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
         look = Look(placed, self.sort_key, self.descending, self._unicode)
-        return Frame(top, size, placed, table_lines.lines(look, rows, spark_us, self._cursor - top))
+        lines = table_lines.lines(look, rows, spark_us, self._cursor - top)
+        note = "" if self.shown else self._note()
+        if note:
+            lines.append(table_lines.note(look, note))
+        return Frame(top, size, placed, lines)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """As they are: nothing goes round them, which Textual would look for line by line."""

@@ -25,6 +25,8 @@ class Status:
     filter: Filter
     frozen: bool
     follow: bool
+    time_wait: int = 0
+    syn_recv: int = 0
     problem: str = ""
     waiting: str = ""  # what there is no first picture for yet; empty if there is one
 
@@ -58,6 +60,8 @@ class StatusBar(PartLines):
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
             *untracked,
+            *(_value(f"{status.time_wait:,}", "TIME-WAIT") if status.time_wait else []),
+            *(_value(f"{status.syn_recv:,}", "SYN-RECV") if status.syn_recv else []),
             *_value(f"{health.cpu_percent:.1f}%", "cpu"),
         ]
 

@@ -67,6 +67,11 @@ def _row(look: Look, row: np.void, spark: str, at_cursor: bool) -> Line:
     return "cursor", "▸" if look.unicode else ">", parts
 
 
+def note(look: Look, text: str) -> Line:
+    """A line of words across all columns."""
+    return "row", " ", [(fit(text, sum(cells + GAP for _, cells in look.placed) - GAP), "dim")]
+
+
 class LineStrips:
     """Lines as strips; one that is the same as before on its line of the screen is not made again."""
 

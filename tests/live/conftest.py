@@ -23,11 +23,14 @@ Line = dict[str, Any]
 
 
 class Recording:
-    """A running ``tcptop-rtt --json``; its lines so far are in ``lines``."""
+    """A running ``tcptop-rtt --json``; its lines so far are in ``lines``.
 
-    def __init__(self, *options: str) -> None:
+    :param before: the command that starts it
+    """
+
+    def __init__(self, *options: str, before: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
-            [PROGRAM, "--json", *options],
+            [*before, PROGRAM, "--json", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,8 +77,8 @@ def record() -> Iterator[Callable[..., Recording]]:
     """Start recordings that end with the test."""
     running: list[Recording] = []
 
-    def start(*options: str) -> Recording:
-        recording = Recording(*options)
+    def start(*options: str, before: tuple[str, ...] = ()) -> Recording:
+        recording = Recording(*options, before=before)
         running.append(recording)
         recording.wait_for(lambda line: line["event"] == "header")
         return recording

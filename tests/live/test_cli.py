@@ -40,15 +40,15 @@ sys.stdin.read()
 
 _INTEGERS = """
     time_ns id pid uid family lport rport netns srtt_us rttvar_us min_rtt_us last_rtt_us rtt_lo_us rtt_hi_us
-    rtt_samples cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
-    rtt_age_ms rcv_rtt_us
+    rtt_samples rtt_age_ms cwnd ssthresh mss rto_us retrans lost bytes_acked bytes_received delivery_rate_bps
+    rcv_rtt_us was_pid
 """
-_TEXTS = "event comm laddr raddr state direction cgroup congestion_control"
+_TEXTS = "event comm holder was_comm laddr raddr interface state direction cgroup congestion_control"
 _ALWAYS_KNOWN = """
     time_ns id event family laddr raddr state uid netns rtt_samples retrans lost bytes_acked bytes_received
 """
 # A sample may be of less than a microsecond.
-_NEVER_ZERO = "pid lport rport srtt_us min_rtt_us last_rtt_us mss"
+_NEVER_ZERO = "pid was_pid lport rport srtt_us min_rtt_us last_rtt_us mss"
 
 
 def _run(*arguments: str, before: tuple[str, ...] = (), **keywords: Any) -> subprocess.CompletedProcess[str]:
@@ -437,7 +437,9 @@ def _check_line(line: Line) -> None:
     assert line["family"] in (4, 6)
     assert (":" in line["laddr"]) == (line["family"] == 6)
     assert line["direction"] in ("out", "in", None)
-    assert (line["comm"] is None) == (line["pid"] is None)
+    assert line["comm"] is not None or line["pid"] is None
+    assert line["holder"] in ("process", "listener", "nobody", "kernel", None)
+    assert line["was_pid"] is None or line["holder"] == "nobody"
     assert (line["rtt_lo_us"] is None) == (line["rtt_samples"] == 0)
     assert abs(line["time_ns"] / 1e9 - time.time()) < 60
 
@@ -461,6 +463,7 @@ def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end(
         for port in ports:
             recording.wait_for(lambda line, port=port: line["event"] == "close" and line["lport"] == port)  # type: ignore[misc]
         _, *lines, end_line = recording.stop()  # the header has a test of its own
+        lines = [line for line in lines if line["event"] != "waiting"]
     assert end_line == {"event": "end", "lost": 0}
     histories: dict[int, list[Line]] = {}
     for line in lines:

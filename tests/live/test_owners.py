@@ -6,16 +6,22 @@ import ctypes
 import multiprocessing
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
-from tcptop_rtt.snapshot import Snapshot
-from tests.live.conftest import Recording, Watch
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tcptop_rtt.snapshot import STATES, Holder, Snapshot
+from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip
+from tests.live.test_cli import becomes
 
 _NEVER_ACCEPT = """
 import socket, time
@@ -23,6 +29,21 @@ listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 print(listener.getsockname()[1], flush=True)
 time.sleep(30)
+"""
+
+
+_IPPROTO_MPTCP = 262
+_LEAVE_TIME_WAIT = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+for _ in range(3):
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    client.close()
+    server.recv(1)
+    server.close()
+print("ready", flush=True)
+time.sleep(600)
 """
 
 
@@ -40,6 +61,11 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
         "srtt_us",
         "age_ns",
         "unacked",
+        "unsent",
+        "unread",
+        "holder",
+        "was_pid",
+        "scanned",
     )
     return [{name: row[name].item() for name in names} for row in rows if not row["closed"]]
 
@@ -136,19 +162,24 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     client.close()
 
 
-def test_a_connection_that_waits_to_be_accepted_has_no_process_and_says_why(watch: Watch) -> None:
+def _note(watch: Watch, row: dict[str, object]) -> str:
+    watch.connections.focus(int(row["id"]))  # type: ignore[call-overload]
+    focus = watch.look().focus
+    assert focus
+    return focus.owner_note
+
+
+def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_says_so(watch: Watch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
-        client.sendall(b"x")
+        client.sendall(b"request")
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
-        assert row["pid"] == 0
-        watch.connections.focus(int(row["id"]))  # type: ignore[call-overload]
-        focus = watch.look().focus
-        assert focus
-        assert "accepted" in focus.owner_note
+        assert (row["pid"], row["holder"], row["direction"]) == (os.getpid(), Holder.LISTENER, 2)
+        assert (row["scanned"], row["unread"]) == (True, 7)
+        assert "accepted" in _note(watch, row)
         server, _ = listener.accept()
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
-        assert row["pid"] == os.getpid()
+        assert (row["pid"], row["holder"]) == (os.getpid(), Holder.PROCESS)
         server.close()
         client.close()
 
@@ -163,12 +194,196 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
             socket.create_connection(listener.getsockname()) as client,
         ):
             with closing(Watch()) as watch:
-                watch.look()
                 snapshot = watch.look()
             (row,) = _live(snapshot, port_of(listener), port_of(client))
-            assert (row["pid"], row["direction"]) == (0, 2)
-        other = snapshot.rows[snapshot.rows["lport"] == rport]
-        assert len(other) == 1  # in the namespace of another process too
+            assert (row["pid"], row["holder"], row["direction"]) == (os.getpid(), Holder.LISTENER, 2)
+        other = snapshot.rows[
+            (snapshot.rows["lport"] == rport) & np.isin(snapshot.rows["netns"], [*link.namespaces])
+        ]
+        assert other["pid"].tolist() == [holder.pid]  # in the namespace of another process too
+        holder.kill()
+        holder.wait()
+
+
+_FILL_AND_LEAVE = """
+import socket, sys
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+client.setblocking(False)
+try:
+    while True:
+        client.send(bytes(65536))
+except BlockingIOError:
+    pass
+print(client.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(watch: Watch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = port_of(listener)
+        command = [sys.executable, "-c", _FILL_AND_LEAVE, str(port)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        lport = int(process.stdout.readline())
+        server, _ = listener.accept()
+        with server:
+            (row,) = _live(watch.look(), lport, port)
+            assert (row["pid"], row["holder"]) == (process.pid, Holder.PROCESS)
+            process.communicate()
+            (row,) = _live(watch.look(), lport, port)
+            assert (row["pid"], row["comm"], row["holder"]) == (0, b"", Holder.NOBODY)
+            assert (row["was_pid"], STATES[row["state"]]) == (process.pid, "FIN-WAIT-1")  # type: ignore[call-overload]
+            assert f"({process.pid}), gone" in _note(watch, row)
+            command = ["ss", "-tnHO", "sport", f"= :{lport}", "dport", f"= :{port}"]
+            _, _, send_q, *_ = subprocess.run(
+                command, check=True, capture_output=True, text=True
+            ).stdout.split()
+            # ss counts the FIN that waits behind the data, too, in one or the other.
+            assert int(row["unsent"]) + int(row["unacked"]) == int(send_q)  # type: ignore[call-overload]
+            with closing(Watch()) as later:
+                (row,) = _live(later.look(), lport, port)
+            assert (row["pid"], row["holder"], row["scanned"]) == (0, Holder.NOBODY, True)
+
+
+@contextmanager
+def _mptcp() -> Iterator[tuple[socket.socket, socket.socket, socket.socket]]:
+    """Listener, client and server."""
+    kind = (socket.AF_INET, socket.SOCK_STREAM, _IPPROTO_MPTCP)
+    with socket.socket(*kind) as listener, socket.socket(*kind) as client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        with server:
+            round_trip((client, server))
+            yield listener, client, server
+
+
+@pytest.mark.parametrize("when", ["before it", "after it"])
+def test_the_sockets_below_an_mptcp_one_belong_to_its_process(when: str) -> None:
+    with ExitStack() as opened:
+        watch = opened.enter_context(closing(Watch())) if when == "after it" else None
+        listener, client, _ = opened.enter_context(_mptcp())
+        watch = watch or opened.enter_context(closing(Watch()))
+        snapshot = watch.look()
+        for ends, direction in (
+            ((port_of(client), port_of(listener)), 1),
+            ((port_of(listener), port_of(client)), 2),
+        ):
+            (row,) = _live(snapshot, *ends)
+            assert (row["pid"], row["holder"]) == (os.getpid(), Holder.PROCESS)
+            assert (row["direction"], row["scanned"]) == (direction, True)
+            assert _note(watch, row) == ""
+
+
+def test_a_socket_connected_to_itself_is_one_connection_from_here(watch: Watch) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.connect(one.getsockname())
+        one.sendall(b"x")
+        one.recv(1)
+        rows = watch.look().rows
+    ours = rows[(rows["lport"] == rows["rport"]) & (rows["pid"] == os.getpid())]
+    assert ours[["direction", "closed"]].tolist() == [(1, False)]
+
+
+_FAST_OPEN = """
+import socket
+from pathlib import Path
+Path("/proc/sys/net/ipv4/tcp_fastopen").write_text("519")  # without a cookie, at both ends
+"""
+_ANSWER_AT_ONCE = (
+    _FAST_OPEN
+    + """
+listener = socket.create_server(("10.199.0.2", 8084))
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
+print("ready", flush=True)
+server, _ = listener.accept()
+server.recv(100)
+server.sendall(b"answer")
+print(server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0], flush=True)
+server.recv(100)
+"""
+)
+_ASK_AT_ONCE = (
+    _FAST_OPEN
+    + """
+client = socket.socket()
+client.sendto(b"hello", socket.MSG_FASTOPEN, ("10.199.0.2", 8084))
+print("ready", flush=True)
+client.recv(100)
+print("answered", flush=True)
+client.recv(100)
+"""
+)
+
+
+def test_fast_open_is_one_connection_from_its_first_moment(watch: Watch) -> None:
+    with Link(delay_ms=1000) as link:
+        server = link.start(link.b, _ANSWER_AT_ONCE)
+        client = link.start(link.a, _ASK_AT_ONCE)
+        assert server.stdout
+        assert client.stdout
+        assert int(server.stdout.readline()) == STATES.index("SYN-RECV")
+        early = _of(watch, link, 8084)
+        assert client.stdout.readline() == "answered\n"
+        assert becomes(lambda: STATES[_of(watch, link, 8084)["state"]] == "ESTAB")
+        late = _of(watch, link, 8084)
+        for row in (early, late):
+            assert (row["pid"], row["direction"]) == (server.pid, 2)
+        assert early["id"] == late["id"]
+        for process in (client, server):
+            process.kill()
+            process.wait()
+
+
+def _of(watch: Watch, link: Link, lport: int) -> np.void:
+    rows = watch.look().rows
+    row: np.void
+    (row,) = rows[(rows["lport"] == lport) & np.isin(rows["netns"], [*link.namespaces]) & ~rows["closed"]]
+    return row
+
+
+def test_what_was_ended_by_another_process_is_not_that_ones(watch: Watch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        ends = (port_of(listener), port_of(client))
+        command = ["ss", "-K", "-tnHO", "sport", f"= :{ends[0]}", "dport", f"= :{ends[1]}"]
+        subprocess.run(command, check=True, capture_output=True)
+        # Nobody had accepted it, and no scan has seen it.
+        rows = watch.look().rows
+        (row,) = rows[(rows["lport"] == ends[0]) & (rows["rport"] == ends[1])]
+        assert (bool(row["closed"]), int(row["pid"])) == (True, 0)
+        client.close()
+
+
+def test_a_connection_that_the_peer_has_reset_is_named_when_its_process_lets_go(watch: Watch) -> None:
+    with connected() as (client, server):
+        ends = (port_of(server), port_of(client))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        watch.connections.ingest(watch.probe.read().records)
+        (row,) = _rows(watch, *ends)
+        assert (bool(row["closed"]), int(row["pid"])) == (True, 0)
+        server.close()
+        watch.connections.ingest(watch.probe.read().records)
+        (row,) = _rows(watch, *ends)
+        assert (bool(row["closed"]), int(row["pid"])) == (True, os.getpid())
+
+
+def _rows(watch: Watch, lport: int, rport: int) -> NDArray[np.void]:
+    rows = watch.connections.snapshot(HEALTH).rows
+    found: NDArray[np.void] = rows[(rows["lport"] == lport) & (rows["rport"] == rport)]
+    return found
+
+
+def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> None:
+    with Link(delay_ms=1) as link:
+        holder = link.start(link.a, _LEAVE_TIME_WAIT)
+        netns = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
+        watch.look()
+        assert watch.probe.waiting[netns] == (netns, 3, 0)
         holder.kill()
         holder.wait()
 

@@ -53,7 +53,8 @@ def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:
         "highest_us": int(samples.max(initial=0)),
         "owners": (Owner(1001, b"nginx"), Owner(1002, b"nginx")),
         "owner_note": "",
-        "process": Process(1001, "nginx: worker", "www-data", 1_700_000_000.0, 2.5, 30_000_000),
+        "user": "www-data",
+        "process": Process(1001, "nginx: worker", 1_700_000_000.0, 2.5, 30_000_000),
         "cgroup_path": "/web.slice/nginx",
     }
     return Focus(**(values | fields))

@@ -217,7 +217,8 @@ async def test_hostile_text_is_literal_in_the_drill_down(stage: Open) -> None:
         focus = focus_on(
             1,
             1000,
-            process=Process(1, f"sh {hostile}", hostile, 1e9, 0.0, 0),
+            user=hostile,
+            process=Process(1, f"sh {hostile}", 1e9, 0.0, 0),
             owners=(Owner(1, HOSTILE),),
             cgroup_path=f"/{hostile}",
             owner_note=hostile,

@@ -235,3 +235,15 @@ def test_a_scale_spans_a_decade_and_holds_its_values(high: float) -> None:
     assert scale.high >= high
     assert scale.high >= 10 * scale.low
     assert fmt.spark_scale(spark([np.nan])).high > 0
+
+
+def test_a_link_local_address_has_its_interface() -> None:
+    raw = socket.inet_pton(socket.AF_INET6, "fe80::1")
+    assert fmt.endpoint(6, raw, 443, 3, b"eth0") == "[fe80::1%eth0]:443"
+    assert fmt.endpoint(6, raw, 443, 3, b"") == "[fe80::1%3]:443"
+    assert fmt.endpoint(6, raw, 443) == "[fe80::1]:443"
+    assert fmt.endpoint(6, raw, 443, 3, b"a\x1bb") == "[fe80::1%a\ufffdb]:443"
+    assert (
+        fmt.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443, 3, b"vrf")
+        == "[2001:db8::1]:443"
+    )

@@ -13,7 +13,7 @@ import pytest
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.snapshot import Health, Holder, Snapshot, Waiting
 from tests.unit.rows import row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
@@ -26,12 +26,15 @@ class Stream:
         self._path = path
         self._output = JsonLines(Writer(fd, lambda: False), chosen, lambda _: None)
 
-    def show(self, *rows: dict[str, Any]) -> None:
-        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None))
+    def show(self, *rows: dict[str, Any], waiting: tuple[Waiting, ...] = ()) -> None:
+        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting))
+
+    def all(self, *events: str) -> list[dict[str, Any]]:
+        lines = map(json.loads, self._path.read_text().splitlines())
+        return [line for line in lines if line["event"] in events]
 
     def lines(self, connection: int) -> list[dict[str, Any]]:
-        lines = map(json.loads, self._path.read_text().splitlines())
-        return [line for line in lines if line["id"] == connection]
+        return [line for line in self.all("open", "sample", "close") if line["id"] == connection]
 
     def events(self, connection: int) -> list[str]:
         return [line["event"] for line in self.lines(connection)]
@@ -94,3 +97,32 @@ def test_a_connection_that_is_handed_to_another_process_is_followed_to_its_close
     assert told.events(5) == ["open", "sample", "close"]
     assert [line["pid"] for line in told.lines(5)] == [1000, 2000, 2000]
     assert told.events(6) == []
+
+
+def test_an_interface_has_its_name_or_else_its_number(stream: Callable[[Filter], Stream]) -> None:
+    told = stream(Filter())
+    told.show(row(5, ifindex=2, interface=b"eth0"), row(6, ifindex=3), row(7))
+    assert [told.lines(id_)[0]["interface"] for id_ in (5, 6, 7)] == ["eth0", "3", None]
+
+
+def test_what_waits_is_told_per_namespace_when_it_changes_and_not_beside_a_filter(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    for waiting in ((Waiting(7, 0, 0),), (Waiting(7, 3, 1),), (Waiting(7, 3, 1), Waiting(8, 1, 0))):
+        told.show(waiting=waiting)
+    assert [(line["netns"], line["time_wait"], line["syn_recv"]) for line in told.all("waiting")] == [
+        (7, 3, 1),
+        (8, 1, 0),
+    ]
+    told = stream(Filter(lport=1))
+    told.show(waiting=(Waiting(7, 3, 1),))
+    assert told.all("waiting") == []
+
+
+def test_an_orphan_has_no_process_but_one_that_had_it(stream: Callable[[Filter], Stream]) -> None:
+    told = stream(Filter())
+    told.show(row(5, holder=Holder.NOBODY, pid=0, comm=b"", was_pid=9, was_comm=b"gone"))
+    (line,) = told.lines(5)
+    names = ("pid", "comm", "holder", "was_pid", "was_comm")
+    assert tuple(line[name] for name in names) == (None, None, "nobody", 9, "gone")

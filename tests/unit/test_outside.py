@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tcptop_rtt.outside import CUT, NAME_CHARACTERS, TEXT_BYTES, name_of, text_of
-from tcptop_rtt.processes import _unified_path
 
 
 def test_text_is_whole_up_to_the_bound_and_marked_where_it_is_cut() -> None:
@@ -20,10 +17,3 @@ def test_no_half_of_a_character_stays_at_the_cut_and_what_is_not_utf8_is_replace
     assert text_of("日本".encode(), 3) == "日" + CUT
     assert text_of(b"\xffab", 2) == "\ufffda" + CUT
     assert text_of(b"\xe6\x97") == "\ufffd"
-
-
-@pytest.mark.parametrize("other_end", ["\v", "\f", "\r", "\x1c", "\x85", "\u2028"])
-def test_the_path_in_another_hierarchy_is_not_taken_for_the_unified_one(other_end: str) -> None:
-    foreign = f"3:name=old:/a{other_end}0::/wrong\n".encode()
-    assert _unified_path(foreign + b"0::/right\n") == "/right"
-    assert _unified_path(foreign) is None

@@ -67,3 +67,10 @@ def test_pid_zero_is_not_text() -> None:
 def test_a_hostile_name_is_found_as_it_is_shown() -> None:
     rows = rows_of(row(1, comm=b"[/red]$(x)\x1b[31m"))
     assert found(rows, text="[/red]$(x)\ufffd[31m") == [1]
+
+
+def test_the_interface_of_a_link_local_address_is_found() -> None:
+    ends = {"family": 6, "laddr": "fe80::1", "raddr": "fe80::2"}
+    rows = rows_of(row(1, ifindex=2, interface=b"eth0", **ends), row(2, ifindex=3, interface=b"eth1", **ends))
+    assert found(rows, text="fe80::2%eth1") == [2]
+    assert found(rows, text="%ETH0]:443") == [1]

@@ -1,0 +1,102 @@
+"""The user is the one that the process runs as now, wherever it is told."""
+
+from __future__ import annotations
+
+import pwd
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tcptop_rtt.collector import Collector
+from tcptop_rtt.sources.probe import Probe
+from tcptop_rtt.sources.program import Program
+from tests.live.conftest import Recording
+from tests.live.pairs import port_of
+from tests.live.test_terminal import Terminals, terminals  # noqa: F401 - a fixture
+
+UID = 65534
+
+_DROP = f"""
+import os, socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as client:
+    print(client.getsockname()[1], flush=True)
+    sys.stdin.readline()
+    os.setresuid(-1, {UID}, -1)
+    print(flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Dropper:
+    """A process that connects as root, and lays it down when told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.port = int(self._answer())
+
+    def _answer(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline()
+
+    def drop(self) -> None:
+        assert self._process.stdin
+        print(file=self._process.stdin, flush=True)
+        self._answer()
+
+
+@contextmanager
+def _dropper() -> Iterator[Dropper]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-c", _DROP, str(port_of(listener))]
+        with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
+            server, _ = listener.accept()
+            with server:
+                yield Dropper(process)
+                process.kill()
+
+
+def test_a_process_that_becomes_another_user_is_told_as_that(record: Callable[..., Recording]) -> None:
+    with _dropper() as dropper:
+        for uid in (0, UID):
+            if uid:
+                dropper.drop()
+            recording = record("--interval", "0.2", "--pid", str(dropper.pid))
+            assert recording.wait_for(lambda line: line.get("lport") == dropper.port)["uid"] == uid
+
+
+def test_name_and_number_of_the_user_are_of_one_moment() -> None:
+    with _dropper() as dropper, closing(Probe(Program())) as probe:
+        collector = Collector(probe, 0.1)
+        for snapshot in collector.snapshots():
+            (row,) = snapshot.rows[snapshot.rows["lport"] == dropper.port]
+            if snapshot.focus is None:
+                collector.set_focus(int(row["id"]))
+                continue
+            if row["uid"] == 0:
+                assert snapshot.focus.user in ("", "root")
+                dropper.drop()
+            elif snapshot.focus.user:
+                assert snapshot.focus.user == pwd.getpwuid(UID).pw_name
+                assert row["uid"] == UID
+                break
+        collector.stop()
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_the_drill_down_has_both(drops: bool, terminals: Terminals) -> None:  # noqa: F811
+    uid = UID if drops else 0
+    terminal = terminals()
+    with _dropper() as dropper:
+        if drops:
+            dropper.drop()
+        terminal.start(f"--pid {dropper.pid}")
+        terminal.wait_for(f":{dropper.port} ")
+        terminal.press("Enter")
+        terminal.wait_for("user", f"{pwd.getpwuid(uid).pw_name} (uid {uid})")
+        terminal.press("q")
+        terminal.check_restored()
