@@ -15,6 +15,7 @@ import numpy as np
 from tcptop_rtt import format as fmt
 from tcptop_rtt import known
 from tcptop_rtt.known import Source
+from tcptop_rtt.shares import loss, shares
 from tcptop_rtt.snapshot import STATES
 
 Who = Literal["network", "peer", "us", "nobody", "unknown"]
@@ -23,9 +24,10 @@ LIMITED_SHARE = 0.2
 """Of the time with data to send: from here on a limit is worth naming."""
 LIMITED_BUSY_US = 100_000
 """The kernel counts in jiffies: in less time a few of them would be a share."""
-LOSS_SHARE = 0.01
+LOSS_SHARE = 0.005
+"""A path that loses one percent is told of, though by chance a little less was lost."""
 LOSS_COUNT = 3
-"""A single lost segment in a short connection is already more than 1 %."""
+"""A single lost segment in a short connection is already a large share."""
 QUEUE_FACTOR = 3
 QUEUE_US = 10_000
 """Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
@@ -60,51 +62,6 @@ class Finding:
     who: Who
     summary: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Where the sender's time went, 0 to 1; None where it cannot be known."""
-
-    busy: float | None  # of all the time
-    rwnd_limited: float | None  # of the busy time
-    sndbuf_limited: float | None  # of the busy time
-
-
-def shares(row: np.void) -> Shares:
-    """The kernel's chronograph of the last minute as shares."""
-    return _shares(row, "_1m", int(row["window_ms"]) * 1000)
-
-
-def life_shares(row: np.void) -> Shares:
-    """The same of its whole life, which is not known of a connection that was there before us."""
-    return _shares(row, "", int(row["age_ns"]) // 1000 if row["born"] else 0)
-
-
-def _shares(row: np.void, suffix: str, time_us: int) -> Shares:
-    busy, rwnd, sndbuf = (
-        int(row[f"{name}{suffix}"]) for name in ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
-    )
-    return Shares(
-        busy=min(1.0, busy / time_us) if time_us else None,
-        rwnd_limited=min(1.0, rwnd / busy) if busy else None,
-        sndbuf_limited=min(1.0, sndbuf / busy) if busy else None,
-    )
-
-
-def loss(row: np.void) -> float | None:
-    """Which share of the data segments of the last minute was sent again; None: none was sent.
-
-    The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
-    through __tcp_transmit_skb().
-    """
-    sent = int(row["data_segs_out_1m"])
-    return min(1.0, int(row["retrans_1m"]) / sent) if sent else None
-
-
-def window(row: np.void) -> str:
-    """How long the last minute of this connection was."""
-    return f"the last {fmt.span(int(row['window_ms']))}"
 
 
 def _limited(row: np.void, name: Literal["rwnd_limited", "sndbuf_limited"]) -> float:
@@ -147,7 +104,7 @@ def _peer_not_reading(row: np.void) -> Finding | None:
         return Finding(
             "peer",
             f"reads too slowly: its window held us up {share:.0%} of the time",
-            f"receive window limited {share:.0%} of the time with data to send in {window(row)}",
+            f"receive window limited {share:.0%} of the time with data to send in {fmt.window(row)}",
         )
     return None
 
@@ -171,7 +128,7 @@ def _sndbuf(row: np.void) -> Finding | None:
     return Finding(
         "us",
         f"send buffer is too small: it held us up {share:.0%} of the time",
-        f"send buffer limited {share:.0%} of the time with data to send in {window(row)}",
+        f"send buffer limited {share:.0%} of the time with data to send in {fmt.window(row)}",
     )
 
 
@@ -182,7 +139,7 @@ def _loss(row: np.void) -> Finding | None:
     return Finding(
         "network",
         f"loses segments: {fmt.percent1(share)} were sent again",
-        f"{count:,} of {row['data_segs_out_1m']:,} data segments in {window(row)}; "
+        f"{count:,} of {row['data_segs_out_1m']:,} data segments in {fmt.window(row)}; "
         f"{row['retrans']:,} of {row['data_segs_out']:,} in all",
     )
 
@@ -221,7 +178,7 @@ def _late_answer(row: np.void) -> Finding | None:
     return Finding(
         "peer",
         f"takes {fmt.rtt(srtt)} to answer, and its ACKs wait for that",
-        f"{bare:,} of {segs_in:,} segments in {window(row)} came without data; "
+        f"{bare:,} of {segs_in:,} segments in {fmt.window(row)} came without data; "
         f"the path itself is as fast as {fmt.rtt(lowest)}",
     )
 
@@ -311,7 +268,7 @@ def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
 def _resent(row: np.void) -> str:
     if not row["retrans"]:
         return "nothing was retransmitted"
-    return f"{row['retrans_1m']:,} retransmissions in {window(row)}, {row['retrans']:,} in all"
+    return f"{row['retrans_1m']:,} retransmissions in {fmt.window(row)}, {row['retrans']:,} in all"
 
 
 def _without_sample(row: np.void) -> Verdict:
@@ -333,6 +290,6 @@ def _healthy(row: np.void, srtt: int) -> Verdict:
     busy = shares(row).busy
     if busy is not None and busy < IDLE_SHARE:
         share = fmt.percent(busy, 1.0)
-        reasons.append(f"data to send only {share} of {window(row)}: the applications set the pace")
+        reasons.append(f"data to send only {share} of {fmt.window(row)}: the applications set the pace")
         return Verdict("nobody", "healthy; mostly idle, waiting for the applications", tuple(reasons))
     return Verdict("nobody", "healthy", tuple(reasons))

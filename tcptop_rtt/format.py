@@ -5,14 +5,12 @@ Nothing from outside (process names, command lines, paths) may reach a terminal 
 
 from __future__ import annotations
 
-import math
 import socket
 import time
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcptop_rtt import known
 from tcptop_rtt.known import Source
@@ -28,10 +26,6 @@ AGED_RTT_WIDTH = 10
 
 FAST_US = 50_000
 SLOW_US = 150_000
-
-BLOCKS = "▁▂▃▄▅▆▇"
-"""Stops before the full block: a full one would fuse with the row above."""
-RAMP = "_.:-=+#"
 
 Level = Literal["unknown", "good", "warn", "bad"]
 
@@ -172,6 +166,11 @@ def span(ms: float) -> str:
     return f"{ms / 1000:.1f}s" if ms < 9_950 else age(int(ms) * 1_000_000)
 
 
+def window(row: np.void) -> str:
+    """How long the last minute of this connection was."""
+    return f"the last {span(int(row['window_ms']))}"
+
+
 def percent(part: float, whole: float) -> str:
     """``part`` of ``whole``; ``-`` if there is no whole."""
     if whole <= 0:
@@ -274,71 +273,3 @@ def pid(row: np.void) -> str:
     if row["holder"] in (Holder.NOBODY, Holder.KERNEL):
         return NOTHING
     return str(row["pid"]) if row["pid"] else UNKNOWN
-
-
-class Scale(NamedTuple):
-    """The RTT range, microseconds, that the sparklines of one view share."""
-
-    low: float
-    high: float
-
-
-_NO_SCALE = Scale(100.0, 10_000.0)
-"""Where there is nothing to scale."""
-
-
-def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
-    """A common log scale for the cells in view: at least a decade, on 1-2-5 steps so that it rarely moves."""
-    known = spark_us[spark_us > 0]
-    if known.size == 0:
-        return _NO_SCALE
-    low, high = step_down(float(known.min())), step_up(float(known.max()))
-    while high < low * 10:
-        low, high = step_down(low * 0.99), high if high >= low * 10 else step_up(high * 1.01)
-    return Scale(low, high)
-
-
-def step_down(value: float) -> float:
-    """The next of 1, 2, 5, 10, ... at or below a positive value."""
-    decade = 10.0 ** math.floor(math.log10(value))
-    return float(next(step for step in (5 * decade, 2 * decade, decade, 0.5 * decade) if step <= value))
-
-
-def step_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, ... at or above a positive value."""
-    decade = 10.0 ** math.floor(math.log10(value))
-    return float(
-        next(step for step in (decade, 2 * decade, 5 * decade, 10 * decade, 20 * decade) if step >= value)
-    )
-
-
-def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, unicode: bool) -> list[str]:
-    """One string of ``cells`` glyphs per column of ``spark_us`` (oldest first); no sample: a space.
-
-    When there are fewer cells than values, each cell shows the highest of its values: a spike stays visible.
-    """
-    values = _fold(spark_us, cells)
-    glyphs = BLOCKS if unicode else RAMP
-    codes = np.array([ord(" "), *map(ord, glyphs)], np.uint32)
-    known = values > 0
-    low, high = math.log(scale.low), math.log(scale.high)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        height = (np.log(values) - low) / (high - low) * len(glyphs)
-    # Values outside the scale, and float32 rounding at its top, land on the first and last glyph.
-    levels = np.where(known, np.clip(np.nan_to_num(height), 0, len(glyphs) - 1).astype(np.intp) + 1, 0)
-    text: NDArray[Any] = np.ascontiguousarray(codes[levels].T)
-    if text.size == 0:
-        return [""] * spark_us.shape[1]
-    return [line.ljust(cells) for line in text.view(f"<U{cells}").ravel().tolist()]
-
-
-def _fold(spark_us: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
-    history = spark_us.shape[0]
-    if cells <= 0:
-        return spark_us[:0]
-    if cells >= history:
-        blank = np.full((cells - history, spark_us.shape[1]), np.nan, np.float32)
-        return np.concatenate((blank, spark_us))
-    starts = np.arange(cells) * history // cells
-    folded: NDArray[np.float32] = np.fmax.reduceat(spark_us, starts, axis=0)
-    return folded

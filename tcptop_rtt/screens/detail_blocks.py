@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt import diagnosis, known
 from tcptop_rtt import format as fmt
+from tcptop_rtt import known, shares
 from tcptop_rtt.diagnosis import Verdict
 from tcptop_rtt.snapshot import DIRECTIONS, Focus
 from tcptop_rtt.widgets.facts import Block, Fact
@@ -47,8 +47,8 @@ def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
 
 
 def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
-    now, life = diagnosis.shares(row), diagnosis.life_shares(row)
-    minute = f"of {diagnosis.window(row)}"
+    now, life = shares.shares(row), shares.life_shares(row)
+    minute = f"of {fmt.window(row)}"
 
     def fact(label: str, share: float | None, whole: str, in_all: float | None, of: str) -> Fact:
         total = "" if in_all is None else f"; in all {fmt.percent(in_all, 1.0)}"
@@ -145,7 +145,7 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
 
 
 def _lost(row: np.void) -> str:
-    share = diagnosis.loss(row)
+    share = shares.loss(row)
     return fmt.NOTHING if share is None else f"{fmt.percent1(share)} of data segments"
 
 

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt import sparks
 from tcptop_rtt.widgets.styled import Part, StyleBook
 
 Floats = NDArray[np.float64]
@@ -81,8 +82,8 @@ def axis_for(us: Floats) -> Axis:
     known = us[us > 0]
     if not len(known):
         return Axis(100.0, 10_000.0)
-    low, high = fmt.step_down(float(known.min())), fmt.step_up(float(known.max()))
-    return Axis(low, high if high > low else fmt.step_up(high * 1.01))
+    low, high = sparks.step_down(float(known.min())), sparks.step_up(float(known.max()))
+    return Axis(low, high if high > low else sparks.step_up(high * 1.01))
 
 
 def window_for(time_s: Floats) -> int:

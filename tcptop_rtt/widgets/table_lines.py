@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
 
-from tcptop_rtt import format as fmt
+from tcptop_rtt import sparks
 from tcptop_rtt.snapshot import SPARK_S
 from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
@@ -31,15 +31,15 @@ class Look(NamedTuple):
 def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in look.placed if column.key == "spark"), 0)
-    scale = fmt.spark_scale(spark_us)
-    sparks = fmt.sparks(spark_us, scale, cells, look.unicode)
+    scale = sparks.spark_scale(spark_us)
+    drawn = sparks.sparks(spark_us, scale, cells, look.unicode)
     found = [_header(look, scale)]
-    for at, (row, spark) in enumerate(zip(rows, sparks, strict=True)):
+    for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
         found.append(_row(look, row, spark, at == cursor))
     return found
 
 
-def _header(look: Look, scale: fmt.Scale) -> Line:
+def _header(look: Look, scale: sparks.Scale) -> Line:
     parts: list[Part] = []
     for column, cells in look.placed:
         title = _spark_title(scale, cells) if column.key == "spark" else column.title
@@ -51,7 +51,7 @@ def _header(look: Look, scale: fmt.Scale) -> Line:
     return "header", " ", parts
 
 
-def _spark_title(scale: fmt.Scale, cells: int) -> str:
+def _spark_title(scale: sparks.Scale, cells: int) -> str:
     title = f"{SPARK_S}s {scale.low / 1000:g}-{scale.high / 1000:g}ms"
     return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 

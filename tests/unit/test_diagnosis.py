@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop_rtt.diagnosis import Shares, diagnose, life_shares, shares
+from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.shares import Shares, life_shares, shares
 from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
 from tests.unit.rows import row, rows_of
 
@@ -55,7 +56,7 @@ def one(**fields: Any) -> np.void:
         ({"unread": 200_000}, "us", "process is not reading: 200kB"),
         ({"unread": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
         ({"sndbuf_limited_us_1m": 20_000_000}, "us", "send buffer is too small: it held us up 50%"),
-        ({"retrans_1m": 10, "retrans": 107}, "network", "loses segments: 1.0% were sent again"),
+        ({"retrans_1m": 5, "retrans": 107}, "network", "loses segments: 0.5% were sent again"),
         ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% were sent again"),
         ({"retrans_1m": 3, "data_segs_out_1m": 1}, "network", "loses segments: 100% were sent again"),
         ({"srtt_us": 190_000}, "network", "queueing: RTT is 10 times its minimum"),
@@ -114,7 +115,7 @@ def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
     "fields",
     [
         {"retrans_1m": 2, "data_segs_out_1m": 2},  # too few to speak of loss
-        {"retrans_1m": 9, "retrans": 9},  # below one percent
+        {"retrans_1m": 4, "retrans": 9},  # below half a percent
         {"retrans": 50_000, "data_segs_out": 60_000},  # of hours ago, as the next ones are
         {"rwnd_limited_us": 9 * 10**9, "busy_us": 10**10},
         {"sndbuf_limited_us": 9 * 10**9, "busy_us": 10**10},

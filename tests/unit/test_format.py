@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tcptop_rtt import format as fmt
+from tcptop_rtt import sparks
 from tcptop_rtt.snapshot import UNKNOWN_U32
 from tests.unit.rows import row, rows_of
 
@@ -199,42 +200,42 @@ def spark(*columns: list[float]) -> np.ndarray[tuple[int, int], np.dtype[np.floa
 
 def test_sparks_share_a_log_scale() -> None:
     values = spark([100, 1_000, 10_000], [10_000, np.nan, 100])
-    scale = fmt.spark_scale(values)
+    scale = sparks.spark_scale(values)
     assert scale == (100.0, 10_000.0)
-    assert fmt.sparks(values, scale, 3, unicode=True) == ["▁▄▇", "▇ ▁"]
-    assert fmt.sparks(values, scale, 3, unicode=False) == ["_-#", "# _"]
+    assert sparks.sparks(values, scale, 3, unicode=True) == ["▁▄▇", "▇ ▁"]
+    assert sparks.sparks(values, scale, 3, unicode=False) == ["_-#", "# _"]
 
 
 def test_small_jitter_is_no_mountain() -> None:
     values = spark([1_000, 1_003, 1_001, 1_006])
-    (line,) = fmt.sparks(values, fmt.spark_scale(values), 4, unicode=True)
+    (line,) = sparks.sparks(values, sparks.spark_scale(values), 4, unicode=True)
     assert len(set(line)) == 1
 
 
 def test_values_outside_the_scale_are_clamped() -> None:
     values = spark([1, 1e9, 0, np.inf])
-    assert fmt.sparks(values, fmt.Scale(100.0, 1000.0), 4, unicode=True) == ["▁▇ ▇"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 1000.0), 4, unicode=True) == ["▁▇ ▇"]
 
 
 def test_fewer_cells_keep_the_spike() -> None:
     values = spark([100, 100, 100, 10_000, 100, 100])
-    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 3, unicode=True) == ["▁▇▁"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 3, unicode=True) == ["▁▇▁"]
 
 
 def test_more_cells_than_values_and_none_at_all() -> None:
     values = spark([100, 10_000])
-    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 4, unicode=True) == ["  ▁▇"]
-    assert fmt.sparks(values, fmt.Scale(100.0, 10_000.0), 0, unicode=True) == [""]
-    assert fmt.sparks(np.zeros((24, 0), np.float32), fmt.Scale(1.0, 10.0), 8, unicode=True) == []
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 4, unicode=True) == ["  ▁▇"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 0, unicode=True) == [""]
+    assert sparks.sparks(np.zeros((24, 0), np.float32), sparks.Scale(1.0, 10.0), 8, unicode=True) == []
 
 
 @pytest.mark.parametrize("high", [1.0, 9.0, 10.0, 55.0, 3e9])
 def test_a_scale_spans_a_decade_and_holds_its_values(high: float) -> None:
-    scale = fmt.spark_scale(spark([high * 0.99, high]))
+    scale = sparks.spark_scale(spark([high * 0.99, high]))
     assert scale.low <= high * 0.99
     assert scale.high >= high
     assert scale.high >= 10 * scale.low
-    assert fmt.spark_scale(spark([np.nan])).high > 0
+    assert sparks.spark_scale(spark([np.nan])).high > 0
 
 
 def test_a_link_local_address_has_its_interface() -> None:

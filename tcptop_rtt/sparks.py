@@ -1,0 +1,81 @@
+"""A row's recent RTTs as a line of blocks, and the round numbers that scales begin and end at."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCKS = "▁▂▃▄▅▆▇"
+"""Stops before the full block: a full one would fuse with the row above."""
+RAMP = "_.:-=+#"
+
+
+class Scale(NamedTuple):
+    """The RTT range, microseconds, that the sparklines of one view share."""
+
+    low: float
+    high: float
+
+
+_NO_SCALE = Scale(100.0, 10_000.0)
+"""Where there is nothing to scale."""
+
+
+def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
+    """A common log scale for the cells in view: at least a decade, on 1-2-5 steps so that it rarely moves."""
+    known = spark_us[spark_us > 0]
+    if known.size == 0:
+        return _NO_SCALE
+    low, high = step_down(float(known.min())), step_up(float(known.max()))
+    while high < low * 10:
+        low, high = step_down(low * 0.99), high if high >= low * 10 else step_up(high * 1.01)
+    return Scale(low, high)
+
+
+def step_down(value: float) -> float:
+    """The next of 1, 2, 5, 10, ... at or below a positive value."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    return float(next(step for step in (5 * decade, 2 * decade, decade, 0.5 * decade) if step <= value))
+
+
+def step_up(value: float) -> float:
+    """The next of 1, 2, 5, 10, ... at or above a positive value."""
+    decade = 10.0 ** math.floor(math.log10(value))
+    return float(
+        next(step for step in (decade, 2 * decade, 5 * decade, 10 * decade, 20 * decade) if step >= value)
+    )
+
+
+def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, unicode: bool) -> list[str]:
+    """One string of ``cells`` glyphs per column of ``spark_us`` (oldest first); no sample: a space.
+
+    When there are fewer cells than values, each cell shows the highest of its values: a spike stays visible.
+    """
+    values = _fold(spark_us, cells)
+    glyphs = BLOCKS if unicode else RAMP
+    codes = np.array([ord(" "), *map(ord, glyphs)], np.uint32)
+    known = values > 0
+    low, high = math.log(scale.low), math.log(scale.high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        height = (np.log(values) - low) / (high - low) * len(glyphs)
+    # Values outside the scale, and float32 rounding at its top, land on the first and last glyph.
+    levels = np.where(known, np.clip(np.nan_to_num(height), 0, len(glyphs) - 1).astype(np.intp) + 1, 0)
+    text: NDArray[Any] = np.ascontiguousarray(codes[levels].T)
+    if text.size == 0:
+        return [""] * spark_us.shape[1]
+    return [line.ljust(cells) for line in text.view(f"<U{cells}").ravel().tolist()]
+
+
+def _fold(spark_us: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
+    history = spark_us.shape[0]
+    if cells <= 0:
+        return spark_us[:0]
+    if cells >= history:
+        blank = np.full((cells - history, spark_us.shape[1]), np.nan, np.float32)
+        return np.concatenate((blank, spark_us))
+    starts = np.arange(cells) * history // cells
+    folded: NDArray[np.float32] = np.fmax.reduceat(spark_us, starts, axis=0)
+    return folded
