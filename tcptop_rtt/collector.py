@@ -61,7 +61,6 @@ class Collector:
         self._pace = Pace(time.monotonic())
         self._cpu = (time.monotonic(), time.process_time())
         self._next_scan = 0.0
-        self._next_check = 0.0
 
     def set_interval(self, seconds: float) -> None:
         """Time between snapshots."""
@@ -142,11 +141,8 @@ class Collector:
         if entries is None:
             return
         self._connections.settle(entries)
+        self._close_ended()
         self._next_scan = now + self._pause_s(time.monotonic() - now)
-        if now >= self._next_check:
-            began = time.monotonic()
-            self._close_ended()
-            self._next_check = now + self._pause_s(time.monotonic() - began)
 
     def _scan(self) -> Records | None:
         """None if it fails, as without a free descriptor: the next turn tries again."""
@@ -159,7 +155,7 @@ class Collector:
         return entries
 
     def _pause_s(self, cost_s: float) -> float:
-        """From one scan, or one question for what has ended, to the next."""
+        """From one scan, with the question for what has ended, to the next."""
         easy_s = min(cost_s / EASY_SCAN_SHARE, EASY_SCAN_S) if self._focus is None else 0.0
         return max(cost_s / SCAN_SHARE, easy_s)
 

@@ -54,6 +54,12 @@ class Recording:
             time.sleep(0.05)
         pytest.fail(f"no such line in {timeout_s} s; the last of {len(self.lines)}: {self.lines[-3:]}")
 
+    def wait_for_close(self, lport: int, rport: int) -> Line:
+        """The end of a connection."""
+        return self.wait_for(
+            lambda line: line["event"] == "close" and (line["lport"], line["rport"]) == (lport, rport)
+        )
+
     def stop(self) -> list[Line]:
         """End it as Ctrl-C would; all its lines."""
         if self.process.poll() is None:

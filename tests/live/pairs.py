@@ -7,6 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.snapshot import Rows
+
 Pair = tuple[socket.socket, socket.socket]
 """Client and server."""
 
@@ -30,6 +35,18 @@ def port_of(end: socket.socket) -> int:
     """Its own port."""
     port: int = end.getsockname()[1]
     return port
+
+
+def row_of(rows: Rows, end: socket.socket) -> np.void:
+    """The row of this end. Its own port alone may be somebody else's too, at another address."""
+    row: np.void
+    (row,) = rows[(rows["lport"] == port_of(end)) & (rows["rport"] == end.getpeername()[1])]
+    return row
+
+
+def rows_of(rows: Rows, *pairs: Pair) -> NDArray[np.void]:
+    """The rows of their ends, in this order."""
+    return np.array([row_of(rows, end) for pair in pairs for end in pair])
 
 
 def round_trip(pair: Pair) -> None:

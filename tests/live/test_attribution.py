@@ -7,7 +7,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from tests.live.conftest import Recording
+from tests.live.conftest import Line, Recording
+from tests.live.test_cli import becomes
 
 SHORT_CONNECTIONS = 1000
 AT_ONCE = 8
@@ -62,6 +63,11 @@ def _run_short_connections(port: int, listener: socket.socket) -> tuple[dict[str
     return clients, servers
 
 
+def _closed(recording: Recording, client: str, server: str, port: int) -> list[Line]:
+    lines = [line for line in list(recording.lines) if line["event"] == "close"]
+    return [line for line in lines if line[client].startswith("127.1.") and line[server] == port]
+
+
 def test_a_thousand_short_connections_are_all_reported_with_their_processes(
     record: Callable[..., Recording],
 ) -> None:
@@ -69,13 +75,17 @@ def test_a_thousand_short_connections_are_all_reported_with_their_processes(
         port = listener.getsockname()[1]
         recording = record("--interval", "0.5")
         clients, servers = _run_short_connections(port, listener)
-        time.sleep(1)
-        lines = recording.stop()
+        # By address too: a client may well be given the listener's own port number.
+        assert becomes(
+            lambda: (
+                len(_closed(recording, "laddr", "rport", port)) == SHORT_CONNECTIONS
+                and len(_closed(recording, "raddr", "lport", port)) == SHORT_CONNECTIONS
+            )
+        )
+        recording.stop()
     assert len(clients) == SHORT_CONNECTIONS
-    # By address too: a client may well be given the listener's own port number.
-    closed = [line for line in lines if line["event"] == "close"]
-    client_ends = [line for line in closed if line["laddr"].startswith("127.1.") and line["rport"] == port]
-    server_ends = [line for line in closed if line["raddr"].startswith("127.1.") and line["lport"] == port]
+    client_ends = _closed(recording, "laddr", "rport", port)
+    server_ends = _closed(recording, "raddr", "lport", port)
     assert len(client_ends) == len(server_ends) == SHORT_CONNECTIONS
     seen_clients = {line["laddr"]: line["pid"] for line in client_ends}
     seen_servers = {line["raddr"]: line["pid"] for line in server_ends}

@@ -7,19 +7,17 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tcptop_rtt.sources import program
 from tests.live.conftest import Line, Recording, Watch
 from tests.live.link import ADDRESSES, Link
-from tests.live.pairs import Pair, connected, port_of
+from tests.live.pairs import Pair, connected, port_of, row_of
 
 PAIRS = 100
 
@@ -54,6 +52,15 @@ def _measured(lines: list[Line], **wanted: object) -> list[Line]:
         for line in lines
         if line.get("srtt_us") and all(line[name] == value for name, value in wanted.items())
     ]
+
+
+def _wait_for_both_ends(recording: Recording, link: Link, port: int) -> None:
+    for side in ("lport", "rport"):
+        recording.wait_for(
+            lambda line, side=side: (  # type: ignore[misc]
+                line["event"] == "close" and line[side] == port and line["netns"] in link.namespaces
+            )
+        )
 
 
 def _assert_50_ms(rows: list[Line]) -> None:
@@ -94,7 +101,7 @@ def test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     url = f"http://{ADDRESSES['b'][0]}:8080/file"
     client = link.run(link.a, "curl", "--silent", "--output", "/dev/null", url)
     assert client.wait(30) == 0
-    time.sleep(1)
+    _wait_for_both_ends(recording, link, 8080)
     lines = [line for line in recording.stop() if line.get("netns") in link.namespaces]
     server.kill()
     server.wait()
@@ -119,7 +126,7 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     client = link.run(link.a, sys.executable, "-c", _RECEIVE)
     assert client.wait(30) == 0
     assert server.wait(30) == 0
-    time.sleep(1)
+    _wait_for_both_ends(recording, link, 8081)
     lines = [line for line in recording.stop() if line.get("netns") in link.namespaces]
     for rows, process in ((_measured(lines, rport=8081), client), (_measured(lines, lport=8081), server)):
         assert rows
@@ -193,15 +200,24 @@ def test_two_hundred_sockets_at_rest_equal_what_ss_prints(record: Callable[..., 
     assert compared == 2 * PAIRS
 
 
-def _bulk(pair: Pair, size: int) -> None:
-    """So many bytes, which are read only after a while: the receive window is the limit meanwhile."""
+def _fill(sender: socket.socket) -> int:
+    """Send until the receiver, which does not read, takes no more; how many bytes."""
+    sent = 0
+    sender.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sent += sender.send(bytes(1 << 20))
+    sender.setblocking(True)
+    return sent
+
+
+def _bulk(pair: Pair) -> None:
+    """Megabytes that are read only after a while: the receive window is the limit meanwhile."""
     client, server = pair
-    sender = threading.Thread(target=client.sendall, args=(bytes(size),))
-    sender.start()
+    size = _fill(client)
     time.sleep(0.3)
     while size:
         size -= len(server.recv(min(size, 1 << 20)))
-    sender.join()
 
 
 _PRINTED = {
@@ -232,7 +248,7 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
     with ExitStack() as opened:
         pairs = [opened.enter_context(connected()) for _ in range(4)]
         for pair in pairs[1:]:
-            _bulk(pair, 8_000_000)
+            _bulk(pair)
         pairs[2][1].sendall(b"not read yet")
         time.sleep(1)
         with closing(Watch()) as watch:
@@ -243,26 +259,21 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(
                 (line,) = subprocess.run(
                     command, check=True, capture_output=True, text=True
                 ).stdout.splitlines()
-                (row,) = rows[(rows["lport"] == port_of(one)) & (rows["rport"] == port_of(other))]
+                row = row_of(rows, one)
                 for name, (pattern, unit) in _PRINTED.items():
                     found = re.search(pattern, line)
                     printed = round(float(found[1]) * unit) if found else 0
                     assert int(row[name]) == printed, (name, line)
-        limited = rows[np.isin(rows["lport"], [port_of(pair[0]) for pair in pairs[1:]])]
-        assert (limited["rwnd_limited_us"] > 100_000).all()
+        assert all(row_of(rows, pair[0])["rwnd_limited_us"] > 100_000 for pair in pairs[1:])
 
 
 def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> None:
-    with connected() as (client, server):
-        client.setblocking(False)
-        with suppress(BlockingIOError):
-            while True:
-                client.send(bytes(1 << 20))
+    with connected() as (client, _):
+        _fill(client)
         limited_us = []
         for _ in range(2):
             time.sleep(1)
-            rows = watch.look().rows
-            (row,) = rows[(rows["lport"] == port_of(client)) & (rows["rport"] == port_of(server))]
+            row = row_of(watch.look().rows, client)
             limited_us.append(int(row["rwnd_limited_us"]))
             assert row["busy_us"] >= row["rwnd_limited_us"]
         assert limited_us[0] >= 900_000

@@ -11,7 +11,7 @@ from tcptop_rtt.collector import EASY_SCAN_S, SCAN_SHARE, Collector
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.record import Records
-from tests.live.pairs import connected, port_of
+from tests.live.pairs import connected, row_of
 
 COST_S = 0.01
 """Of a scan, at least: half a percent of a core does not allow one each two seconds."""
@@ -61,9 +61,8 @@ def test_costly_scans_are_rare_until_somebody_looks_closely_at_a_connection() ->
         first_focused = 0
         for snapshot in collector.snapshots():
             if not first_focused and len(collector.scans()) == 4:
-                (row,) = snapshot.rows[snapshot.rows["lport"] == port_of(client)]
                 first_focused = len(collector.looks)
-                collector.set_focus(int(row["id"]))
+                collector.set_focus(int(row_of(snapshot.rows, client)["id"]))
             elif first_focused and len(collector.scans()) == 7:
                 collector.stop()
     before, after = collector.looks[:first_focused], collector.looks[first_focused:]

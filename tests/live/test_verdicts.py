@@ -16,7 +16,7 @@ import numpy as np
 from tcptop_rtt.diagnosis import Verdict, diagnose
 from tests.live.conftest import Watch
 from tests.live.link import Link
-from tests.live.pairs import Pair, connected, port_of
+from tests.live.pairs import Pair, connected, port_of, row_of
 
 ANSWER_S = 0.02
 ROUNDS = 40
@@ -72,7 +72,7 @@ def _ask(pair: Pair) -> None:
 
 
 def _ss_segments(port: int) -> dict[str, int]:
-    command = ["ss", "-tiHnO", f"sport = :{port}"]
+    command = ["ss", "-tiHnO", "src", f"127.0.0.1:{port}"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {
         name: int(count) for name, count in re.findall(r"\b(segs_in|data_segs_in|data_segs_out):(\d+)", text)
@@ -86,7 +86,7 @@ def test_a_process_that_answers_late_is_blamed_not_the_network(watch: Watch) -> 
             # A busy machine takes longer to answer now and then, and so long that an ACK goes before.
             for _ in range(20):
                 _ask(pair)
-                row = _row(watch, lport=port_of(client))
+                row = row_of(watch.look().rows, client)
                 truth = _ss_segments(port_of(client))
                 if "to answer" in diagnose(row).summary:
                     break
