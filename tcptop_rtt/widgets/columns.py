@@ -207,7 +207,7 @@ def place(width: int, long_addresses: bool) -> tuple[Placed, ...]:
     for column in sorted(COLUMNS, key=lambda column: column.priority):
         needs = column.width + (GAP if widths else 0)
         if needs <= room or not widths:
-            widths[column.key] = column.width
+            widths[column.key] = min(column.width, max(1, room))
             room -= needs
     for key in _GROW:
         column = BY_KEY[key]

@@ -102,11 +102,19 @@ class Link:
         """Let packets pass again."""
         self._wire.send_signal(signal.SIGUSR2)
 
-    def stall(self, seconds: float) -> None:
-        """Hold every packet back for so long, then let them go: one spike of RTT."""
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold every packet back while this lasts, then let them go."""
         self._wire.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self._wire.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._wire.send_signal(signal.SIGCONT)
+
+    def stall(self, seconds: float) -> None:
+        """Hold every packet back for so long."""
+        with self.holding():
+            time.sleep(seconds)
 
 
 def _hold_namespace() -> subprocess.Popen[bytes]:

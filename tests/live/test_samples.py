@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing
@@ -23,7 +24,7 @@ from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, rows_of
 from tests.live.test_cli import becomes
 
-SPIKE_S = 1.0
+SPIKE_S = 2.0
 """Longer than a busy machine holds a packet up."""
 
 _ECHO = """
@@ -35,12 +36,14 @@ while data := connection.recv(4096):
     connection.sendall(data)
 """
 _TALK = """
-import socket, time
+import socket, sys
 connection = socket.create_connection(("10.199.0.2", 8083))
 print("ready", flush=True)
-while True:
+for _ in sys.stdin:
     connection.sendall(b"x")
+    print("sent", flush=True)
     connection.recv(4096)
+    print("answered", flush=True)
 """
 
 
@@ -114,7 +117,7 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same(monkeypatch:
         plain.close()
     assert (rows[0]["rtt_samples"] >= 90).all()
     # Both have their own ids; time goes on between the two looks.
-    own = {"id", "age_ns", "out_bps", "in_bps", "rtt_age_ms"}
+    own = {"id", "age_ns", "out_bps", "in_bps", "rtt_age_ms", "window_ms"}
     own |= {"last_sent_ms", "last_received_ms", "last_ack_ms"}
     for name in {*(ROW.names or ())} - own:
         assert rows[0][name].tolist() == rows[1][name].tolist(), name
@@ -224,25 +227,47 @@ def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:
             assert link.run(end, "ip", *route.split()).wait(10) == 0
         server = link.start(link.b, _ECHO)
         client = link.start(link.a, _TALK)
-        spike_us = (SPIKE_S - 0.01) * 1e6
         looks: list[np.void] = []
+        spike_us = SPIKE_S * 1e6
 
         def told(condition: Callable[[np.void], bool]) -> bool:
-            looks.append(_row_of(client.pid, watch.look()))
-            return bool(looks[-1]["rtt_samples"]) and bool(condition(looks[-1]))
+            row = _row_of(client.pid, watch.look())
+            if row["rtt_samples"]:
+                looks.append(row)
+            return bool(row["rtt_samples"] and condition(row))
 
         try:
+            for _ in range(20):
+                _talk(client)
             assert becomes(lambda: told(lambda row: 10_000 <= row["rtt_hi_us"] < spike_us))
             looks.clear()
-            link.stall(SPIKE_S)
+            with link.holding():
+                _talk(client, wait=False)
+                time.sleep(SPIKE_S)
+            assert client.stdout
+            assert client.stdout.readline() == "answered\n"
+            for _ in range(20):
+                _talk(client)
             # An interval's samples are in the ring buffer or in the scan, at times only at a later look.
             assert becomes(lambda: told(lambda row: row["rtt_hi_us"] >= spike_us)), looks
+            _talk(client)
             assert becomes(lambda: told(lambda row: row["rtt_hi_us"] < spike_us)), looks
         finally:
             for process in (client, server):
                 process.kill()
                 process.wait()
     assert sum(row["rtt_hi_us"] >= spike_us for row in looks) == 1
+
+
+def _talk(client: subprocess.Popen[str], wait: bool = True) -> None:
+    """Let it send a byte, and wait for the answer."""
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "sent\n"
+    if wait:
+        assert client.stdout.readline() == "answered\n"
 
 
 def _row_of(pid: int, snapshot: Snapshot) -> np.void:

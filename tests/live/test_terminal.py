@@ -155,7 +155,14 @@ class Terminal:
 
     def row(self, remote: str) -> str:
         """The row of the connection to this endpoint."""
-        return self.wait_for(f" {remote} ")
+        rows: list[str] = []
+
+        def is_there() -> bool:
+            rows[:] = [line for line in self.text.splitlines() if _is_to(line, remote)]
+            return bool(rows)
+
+        self.expect(is_there, f"a row to {remote}")
+        return rows[0]
 
     def marked(self) -> str:
         """The row with the cursor."""
@@ -167,7 +174,7 @@ class Terminal:
         self._move_cursor("Down")  # until it is moved, it stays on the first line
         for _ in range(100):
             lines = self.text.splitlines()
-            cursor, wanted = _cursor(lines), _find(lines, lambda line: f" {remote} " in line)
+            cursor, wanted = _cursor(lines), _find(lines, lambda line: _is_to(line, remote))
             if cursor == wanted:
                 return
             self._move_cursor("Down" if cursor < wanted else "Up")
@@ -180,7 +187,7 @@ class Terminal:
         becomes(lambda: _cursor(self.text.splitlines()) != before, 1)
 
     def expect_selected(self, remote: str) -> None:
-        self.expect(lambda: f" {remote} " in self.marked(), f"the cursor on the connection to {remote}")
+        self.expect(lambda: _is_to(self.marked(), remote), f"the cursor on the connection to {remote}")
 
     def filter(self, text: str) -> None:
         self.type(f"/{text}\r")  # at once: no key may get past the line that opens
@@ -216,6 +223,11 @@ class Terminal:
 
 def _find(lines: list[str], condition: Callable[[str], bool]) -> int:
     return next((at for at, line in enumerate(lines) if condition(line)), 0)
+
+
+def _is_to(line: str, remote: str) -> bool:
+    """The row of its other end has this endpoint, too: first, as the local one."""
+    return re.findall(r"\S+:\d+", line)[-1:] == [remote]
 
 
 def _cursor(lines: list[str]) -> int:

@@ -1,7 +1,7 @@
 """Package archives as apt sees them: this machine's own, and the suites of Debian whose kernels are tested.
 
-The second is a view of its own, with its lists under the lab's cache: what is installed here, and of which
-release, does not matter. Its mirror is the one that this machine has, Debian's keys verify it.
+The second is a view of its own for each architecture, with its lists under the lab's cache: what is installed
+here, and of which release, does not matter. Its mirror is this machine's, and Debian's keys verify it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "testing")
+SUITES = {
+    "amd64": ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "testing"),
+    "arm64": ("trixie",),
+}
+"""Of each architecture, as Debian names it."""
 
 _FRESH_S = 900.0
 _KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -76,6 +80,11 @@ class Archive:
         self.update()
         self.ask("apt-get", "download", *packages, cwd=directory)
 
+    def with_dependencies(self, packages: Sequence[str]) -> list[str]:
+        """These, and what they need, as on a machine that has nothing yet."""
+        plan = self.ask("apt-get", "--simulate", "--no-install-recommends", "install", *packages)
+        return re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
+
     def depends(self, package: str) -> list[str]:
         """The packages that it needs, where it names just one for the purpose."""
         return re.findall(r"^  Depends: ([^\s<]+)", self.ask("apt-cache", "depends", package), re.MULTILINE)
@@ -85,29 +94,30 @@ HOST = Archive("host")
 
 
 @cache
-def debian() -> Archive:
-    """The suites, on this machine's mirror."""
+def debian(architecture: str) -> Archive:
+    """The suites of an architecture, on this machine's mirror."""
     if not _KEYS.exists():
         raise LabError(f"{_KEYS} is missing: install debian-archive-keyring")
-    view = cache_directory() / "apt"
+    view = cache_directory() / f"apt-{architecture}"
     for directory in ("lists/partial", "archives/partial"):
         (view / directory).mkdir(parents=True, exist_ok=True)
     (view / "status").touch()  # as if nothing were installed
     new = view / f"{os.getpid()}.sources"
     new.write_text(
-        f"Types: deb\nURIs: {_mirror()}\nSuites: {' '.join(SUITES)}\nComponents: main\n"
-        f"Architectures: amd64\nSigned-By: {_KEYS}\nTargets: Packages\n"
+        f"Types: deb\nURIs: {_mirror()}\nSuites: {' '.join(SUITES[architecture])}\nComponents: main\n"
+        f"Architectures: {architecture}\nSigned-By: {_KEYS}\nTargets: Packages\n"
     )
     new.rename(view / "debian.sources")
     return Archive(
-        "debian",
+        f"debian-{architecture}",
         (
             f"Dir::State={view}",
             f"Dir::State::status={view}/status",
             f"Dir::Cache={view}",
             f"Dir::Etc::sourcelist={view}/debian.sources",
             *(f"Dir::Etc::{none}=/dev/null" for none in ("sourceparts", "preferences", "preferencesparts")),
-            "APT::Architecture=amd64",
+            f"APT::Architecture={architecture}",
+            f"APT::Architectures={architecture}",
         ),
     )
 

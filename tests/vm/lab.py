@@ -3,15 +3,14 @@
     python -m tests.vm.lab [--kernel bookworm] -- COMMAND...
 
 The guest sees this machine's / read-only, with a tmpfs over it: whatever is installed here, the checkout and
-its .venv included, runs there, and nothing that it writes stays. It has no network but its own, and its own
-kernel's modules. Needs qemu and busybox; KVM is used where it works.
+its .venv included, runs there, and nothing that it writes stays. A guest of another architecture has a Debian
+of its own instead of this machine's, and a copy of the checkout. Each has its own kernel's modules, and no
+network but its own. Needs qemu and busybox; KVM is used where it works.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import functools
 import lzma
 import os
 import shlex
@@ -22,7 +21,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.vm import packages
+from tests.vm import foreign, machine, packages
 from tests.vm.archive import LabError
 from tests.vm.packages import NEWEST, Kernel
 
@@ -30,9 +29,7 @@ HERE = Path(__file__).parent
 TIME_LIMIT_S = 600.0
 
 _DRIVERS = ("virtio_pci", "9pnet_virtio", "9p", "overlay")  # what it takes to reach the files
-_QEMU = "qemu-system-x86_64"
 _TIMED_OUT = 124  # of timeout(1)
-_KVM_CREATE_VM = 0xAE01  # include/uapi/linux/kvm.h
 
 
 def run(
@@ -47,13 +44,13 @@ def run(
 ) -> int:
     """The exit code of a command in a new guest; its output is passed on.
 
-    :param layers: trees of further files, laid over this machine's
+    :param layers: trees of further files, laid over those that the guest has by itself
     :param boot: further parameters of the kernel
     :param counting: one CPU on which an instruction takes 1 ns, the same on every run
     :param results: gets what the command leaves in /run/lab/results
     :raises LabError: the guest did not come to the command's end; its console is printed
     """
-    for program in (_QEMU, "busybox"):
+    for program in (machine.MACHINES[kernel.architecture].qemu, "busybox"):
         if not shutil.which(program):
             raise LabError(f"{program} is missing: run ./setup test-vm, which installs it")
     with tempfile.TemporaryDirectory(prefix="tcptop-rtt-lab-") as work:
@@ -61,11 +58,20 @@ def run(
         (exchange / "results").mkdir(parents=True)
         shutil.copy(HERE / "main.sh", exchange)
         (exchange / "command").write_text(f"cd {shlex.quote(os.getcwd())}\nexec {shlex.join(command)}\n")
-        shares = {f"layer{number}": tree for number, tree in enumerate([*layers, kernel.tree, Path("/")])}
-        initramfs = _initramfs(kernel, list(shares), Path(work, "initramfs"))
-        machine = _machine(kernel, initramfs, boot, counting, console=Path(work, "console"))
-        machine += _shared(shares, exchange)
-        ended = _wait(machine, time_limit_s)
+        native = kernel.architecture == machine.HOST
+        files = [Path("/")] if native else foreign.layers(kernel.architecture, Path(work))
+        shares = {f"layer{number}": tree for number, tree in enumerate([*layers, kernel.tree, *files])}
+        qemu = machine.command(
+            kernel.architecture,
+            kernel=_uncompressed(kernel.image, Path(work)),
+            initramfs=_initramfs(kernel, files[-1], list(shares), Path(work, "initramfs")),
+            boot=boot,
+            counting=counting,
+            console=Path(work, "console"),
+            shares=shares,
+            exchange=exchange,
+        )
+        ended = _wait(qemu, time_limit_s)
         status = exchange / "status"
         if ended or not status.exists():
             print(Path(work, "console").read_text(errors="replace"), file=sys.stderr)
@@ -79,66 +85,15 @@ def run(
         return int(status.read_text())
 
 
-def _wait(machine: Sequence[str], time_limit_s: float) -> int:
+def _wait(qemu: Sequence[str], time_limit_s: float) -> int:
     # timeout(1) ends the guest even if nobody is left to wait for it.
-    limited = ["timeout", "--kill-after=5", str(time_limit_s), *machine]
+    limited = ["timeout", "--kill-after=5", str(time_limit_s), *qemu]
     sys.stdout.flush()
     with subprocess.Popen(limited, stdin=subprocess.DEVNULL) as guest:
         try:
             return guest.wait()
         finally:
             guest.terminate()
-
-
-def _machine(kernel: Kernel, initramfs: Path, boot: str, counting: bool, console: Path) -> list[str]:
-    if counting:
-        processor = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0", "-cpu", "max"]
-    elif kvm_works():
-        processor = ["-accel", "kvm", "-smp", "2", "-cpu", "host"]
-    else:
-        processor = ["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max"]
-    return [
-        _QEMU,
-        *processor,
-        *("-machine", "pc,hpet=off", "-m", "2G", "-nodefaults", "-no-user-config"),
-        *("-no-reboot", "-display", "none"),
-        *(
-            "-serial",
-            f"file:{console}",
-            "-chardev",
-            "stdio,id=output,signal=off",
-            "-serial",
-            "chardev:output",
-        ),
-        *("-kernel", str(_uncompressed(kernel.image, initramfs.parent)), "-initrd", str(initramfs)),
-        *("-append", f"console=ttyS0 quiet panic=-1 tsc=reliable {boot}"),
-    ]
-
-
-@functools.cache
-def kvm_works() -> bool:
-    """Whether this machine's processor runs guests itself: /dev/kvm alone does not tell."""
-    try:
-        with open("/dev/kvm", "rb+", buffering=0) as kvm:
-            os.close(fcntl.ioctl(kvm, _KVM_CREATE_VM, 0))
-    except OSError:
-        return False
-    return bool({"vmx", "svm"} & set(Path("/proc/cpuinfo").read_text().split()))
-
-
-def _shared(shares: dict[str, Path], exchange: Path) -> list[str]:
-    options = []
-    for tag, path in {**shares, "exchange": exchange}.items():
-        readonly = "off" if path == exchange else "on"
-        where = str(path).replace(",", ",,")
-        options += [
-            *(
-                "-fsdev",
-                f"local,id={tag},path={where},security_model=none,readonly={readonly},multidevs=remap",
-            ),
-            *("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"),
-        ]
-    return options
 
 
 def _uncompressed(image: Path, directory: Path) -> Path:
@@ -156,11 +111,11 @@ def _uncompressed(image: Path, directory: Path) -> Path:
     return place
 
 
-def _initramfs(kernel: Kernel, layers: list[str], tree: Path) -> Path:
+def _initramfs(kernel: Kernel, system: Path, layers: list[str], tree: Path) -> Path:
     """An archive of init.sh, busybox, and the drivers in the order in which to load them."""
     (tree / "bin").mkdir(parents=True)
     (tree / "modules").mkdir()
-    shutil.copy(shutil.which("busybox") or "busybox", tree / "bin")
+    shutil.copy(system / "usr/bin/busybox", tree / "bin")
     shutil.copy(HERE / "init.sh", tree / "init")
     (tree / "init").chmod(0o755)
     (tree / "layers.txt").write_text("\n".join(layers) + "\n")
@@ -200,6 +155,9 @@ def main() -> int:
     parser.add_argument(
         "--kernel", metavar="NAME", default="bookworm", help=f"a suite, a line such as 6.12, or {NEWEST}"
     )
+    parser.add_argument(
+        "--architecture", choices=machine.MACHINES, default=machine.HOST, help="of the processor"
+    )
     parser.add_argument("--headers", action="store_true", help="with the kernel's headers")
     parser.add_argument("--counting", action="store_true", help="one CPU, 1 ns per instruction")
     parser.add_argument("--boot", default="", metavar="PARAMETERS", help="further ones for the kernel")
@@ -207,7 +165,7 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     try:
-        kernel = packages.kernel(options.kernel)
+        kernel = packages.kernel(options.kernel, options.architecture)
         return run(
             kernel,
             options.command,

@@ -1,4 +1,4 @@
-"""What the lab takes from package archives: stock kernels, their headers, other tools.
+"""What the lab takes from package archives: stock kernels, their headers, other programs.
 
 Nothing is installed. Each set of packages is unpacked once, under the cache, beside a list of SHA-256 sums
 that every later use is checked against.
@@ -27,6 +27,8 @@ _SUMS = "SHA256SUMS"
 class Kernel:
     """A stock kernel, unpacked."""
 
+    architecture: str
+    """As Debian names it."""
     release: str
     """As ``uname -r`` says."""
     tree: Path
@@ -54,51 +56,52 @@ def _line(release: str) -> str:
 
 
 @cache
-def releases() -> dict[str, str]:
+def releases(architecture: str) -> dict[str, str]:
     """The kernel that each suite installs: ``{"bookworm": "6.1.0-49-amd64"}``.
 
     The archive is asked anew: an old list may lack a whole line, which would then go untested unseen.
     """
-    archive = debian()
+    archive = debian(architecture)
     archive.update()
     found = {}
-    for offer in archive.ask("apt-cache", "madison", "linux-image-amd64").splitlines():
+    for offer in archive.ask("apt-cache", "madison", f"linux-image-{architecture}").splitlines():
         name, version, source = (word.strip() for word in offer.split("|"))
         suite = source.split()[1].partition("/")[0]
         fields = archive.ask("apt-cache", "show", f"{name}={version}")
         needed = re.search(r"^Depends: .*\blinux-image-(\d\S+)", fields, re.MULTILINE)
         if needed:
             found[suite] = needed[1]
-    if missing := set(SUITES) - set(found):
+    if missing := set(SUITES[architecture]) - set(found):
         raise LabError(f"the package archive has no kernel of {', '.join(sorted(missing))}")
     return found
 
 
-def release(name: str) -> str:
+def release(name: str, architecture: str) -> str:
     """The kernel of a suite, or the newest of a line such as 6.12, or of all (``newest``)."""
-    every = releases()
+    every = releases(architecture)
     fitting = [release for suite, release in every.items() if name in (suite, _line(release), NEWEST)]
     if not fitting:
         known = sorted({*every, *map(_line, every.values()), NEWEST})
-        raise LabError(f"no kernel {name} in the package archive, only {', '.join(known)}")
+        raise LabError(f"no {architecture} kernel {name} in the package archive, only {', '.join(known)}")
     return max(fitting, key=_numbers)
 
 
-def kernel(name: str) -> Kernel:
+def kernel(name: str, architecture: str = "amd64") -> Kernel:
     """The one that :func:`release` says, fetched where missing."""
-    archive = debian()
-    found = release(name)
+    archive = debian(architecture)
+    found = release(name, architecture)
     image = f"linux-image-{found}"
     # Linux 7 comes in parts.
     parts = {f"linux-{part}-{found}" for part in ("binary", "modules")} & set(archive.depends(image))
-    return Kernel(found, unpacked(archive, image, *sorted(parts)))
+    return Kernel(architecture, found, unpacked(archive, image, *sorted(parts)))
 
 
 def headers(kernel: Kernel) -> Path:
     """The headers that a distribution would compile against."""
     name = f"linux-headers-{kernel.release}"
-    parts = [part for part in debian().depends(name) if re.match(r"linux-(headers|kbuild)-", part)]
-    return unpacked(debian(), name, *parts)
+    archive = debian(kernel.architecture)
+    parts = [part for part in archive.depends(name) if re.match(r"linux-(headers|kbuild)-", part)]
+    return unpacked(archive, name, *parts)
 
 
 def tools(package: str) -> Path:
@@ -106,9 +109,19 @@ def tools(package: str) -> Path:
     return unpacked(HOST, package)
 
 
-def unpacked(archive: Archive, *packages: str) -> Path:
-    """The files of some packages as one tree, fetched where missing, checked where cached."""
-    place = cache_directory() / packages[0]
+def system(architecture: str, packages: Sequence[str]) -> Path:
+    """A Debian with these packages and what they need, and with nothing else."""
+    archive = debian(architecture)
+    name = "+".join([*packages, architecture])
+    return unpacked(archive, *archive.with_dependencies(packages), name=name)
+
+
+def unpacked(archive: Archive, *packages: str, name: str = "") -> Path:
+    """The files of some packages as one tree, fetched where missing, checked where cached.
+
+    :param name: of the tree in the cache, else that of the first package
+    """
+    place = cache_directory() / (name or packages[0])
     with alone("packages"):
         if place.exists() and not _intact(place):
             print(f"lab: {place} is damaged: fetching it again", file=sys.stderr)
@@ -142,6 +155,6 @@ def _unpack(archive: Archive, packages: Sequence[str], place: Path) -> None:
 def _merge_usr(tree: Path) -> None:
     """As on a machine where /lib and the like are links into /usr: this is laid over such a one."""
     for name in ("bin", "lib", "sbin"):
-        if (tree / name).is_dir():
+        if (tree / name).is_dir() and not (tree / name).is_symlink():
             shutil.copytree(tree / name, tree / "usr" / name, symlinks=True, dirs_exist_ok=True)
             shutil.rmtree(tree / name)

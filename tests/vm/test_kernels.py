@@ -1,4 +1,4 @@
-"""The program under stock kernels, as Debian's suites have them.
+"""The program under stock kernels, as Debian's suites have them, on two architectures.
 
 Each test boots a guest of its own, and runs tests inside.
 """
@@ -16,7 +16,7 @@ TIME_LIMIT_S = 1800.0
 OLDEST, SECOND, NEWEST = "bullseye", "bookworm", packages.NEWEST
 THOROUGH = (OLDEST, SECOND, NEWEST)
 WITHOUT_MPTCP = (OLDEST,)
-SMOKE_ONLY = ("bookworm-backports", "trixie")
+SMOKE_ONLY = (("bookworm-backports", "amd64"), ("trixie", "amd64"), ("trixie", "arm64"))
 
 # Each starts the program anew, which takes long there: one of each kind has to do.
 _OF_MANY = "not test_a_field_that or mss_cache or srtt_us"
@@ -35,17 +35,16 @@ _NEED_A_FAST_MACHINE = (
 )
 
 
-def _pytest(name: str, *arguments: str, boot: str = "") -> None:
+def _pytest(kernel: packages.Kernel, *arguments: str, boot: str = "") -> None:
     """Run tests in a guest; they all have to pass."""
-    kernel = packages.kernel(name)
     options = ["-p", "no:cacheprovider", "--durations=5"]
     command = [sys.executable, "-m", "pytest", *options, *arguments]
     assert lab.run(kernel, command, boot=boot, time_limit_s=TIME_LIMIT_S) == 0
 
 
-@pytest.mark.parametrize("name", SMOKE_ONLY)
-def test_both_hooks_work(name: str) -> None:
-    _pytest(name, _SMOKE)
+@pytest.mark.parametrize(("name", "architecture"), SMOKE_ONLY)
+def test_both_hooks_work(name: str, architecture: str) -> None:
+    _pytest(packages.kernel(name, architecture), _SMOKE)
 
 
 @pytest.mark.parametrize("name", THOROUGH)
@@ -54,11 +53,12 @@ def test_live_tests_pass(name: str) -> None:
         f"tests/live/test_{module}.py" for module in ("layout", "owners", "samples", "rtt", "attribution")
     ]
     chosen = f"({_OF_MANY}) and not mptcp" if name in WITHOUT_MPTCP else _OF_MANY
-    _pytest(name, _SMOKE, *modules, "-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE))
+    options = ["-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE)]
+    _pytest(packages.kernel(name), _SMOKE, *modules, *options)
 
 
 @pytest.mark.parametrize("name", [OLDEST, NEWEST])
 def test_what_only_a_stock_kernel_can_show(name: str) -> None:
     # A kernel cannot be unlocked again: lockdown comes last.
     modules = [f"tests/vm/guest/test_{module}.py" for module in ("hooks", "netem", "privileges", "lockdown")]
-    _pytest(name, *modules, boot=f"lsm={_SECURITY}")
+    _pytest(packages.kernel(name), *modules, boot=f"lsm={_SECURITY}")
