@@ -13,14 +13,16 @@ import itertools
 import math
 import statistics
 import time
+from contextlib import ExitStack
 
 from bench.bpf import Account, bpf_stats, programs
 from bench.results import Result
 from bench.switched import GAP_S, switched
-from bench.traffic import PingPong, dashboard
+from bench.traffic import PingPong, accepting, dashboard
 
 WINDOW_S, WINDOWS = 1.5, 9
 TURNS, PHASE_S = 180, 0.4
+ACCEPTS_PER_S = 50
 
 _EMPTY = b"int empty(void *ctx) { return 0; }"
 
@@ -64,22 +66,28 @@ def speed_ratio(traffic: PingPong, connections: int) -> Result:
     )
 
 
-def time_ratio(traffic: PingPong) -> Result:
-    """Time per segment of all programs that run for each segment, as a multiple of an empty program's."""
+def time_ratio(traffic: PingPong, accepts_per_s: int = 0) -> Result:
+    """Time of all programs per segment, as a multiple of an empty program's."""
     from tcptop_rtt.sources.compiler import compile_program
 
     others = programs().keys()
     module = compile_program(_EMPTY)
     module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     looks: list[dict[int, Account]] = []
-    with dashboard("--source", "tcp_probe"), bpf_stats(), traffic.running(8, WINDOWS * WINDOW_S):
+    with ExitStack() as opened:
+        opened.enter_context(dashboard("--source", "tcp_probe"))
+        opened.enter_context(bpf_stats())
+        opened.enter_context(traffic.running(8, WINDOWS * WINDOW_S))
+        if accepts_per_s:
+            opened.enter_context(accepting(accepts_per_s))
         for _ in range(WINDOWS + 1):
             looks.append({number: account for number, account in programs().items() if number not in others})
             time.sleep(WINDOW_S)
     module.cleanup()
     ratios, details = zip(*(_beyond_empty(*pair) for pair in itertools.pairwise(looks)), strict=True)
     return Result(
-        "kernel time per segment / an empty program's",
+        "kernel time per segment / an empty program's"
+        + (f", while {accepts_per_s} connections a second are accepted" if accepts_per_s else ""),
         statistics.median(ratios),
         at_most=2.0,
         detail=f"windows: {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}; the last: {details[-1]}",
@@ -106,4 +114,5 @@ def _beyond_empty(before: dict[int, Account], after: dict[int, Account]) -> tupl
 def measure() -> list[Result]:
     """Both ratios, the speed also on many connections."""
     traffic = PingPong()
-    return [time_ratio(traffic), *(speed_ratio(traffic, connections) for connections in (8, 1000))]
+    times = [time_ratio(traffic, accepts_per_s) for accepts_per_s in (0, ACCEPTS_PER_S)]
+    return [*times, *(speed_ratio(traffic, connections) for connections in (8, 1000))]

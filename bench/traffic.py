@@ -65,6 +65,31 @@ class PingPong:
                 follower.join()
 
 
+_ACCEPT = """
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+pause_s, due_s = 1 / float(sys.argv[1]), time.monotonic()
+while True:
+    with socket.create_connection(listener.getsockname()) as client, listener.accept()[0] as server:
+        client.sendall(b"question")
+        server.recv(16)
+        server.sendall(b"answer")
+        client.recv(16)
+    due_s += pause_s
+    time.sleep(max(0.0, due_s - time.monotonic()))
+"""
+
+
+@contextmanager
+def accepting(per_s: int) -> Iterator[None]:
+    """Another process accepts so many connections a second meanwhile; each lives for one question."""
+    with subprocess.Popen([sys.executable, "-c", _ACCEPT, str(per_s)]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 @contextmanager
 def terminal(*command: str) -> Iterator[tuple[int, int]]:
     """A program on a terminal of 160x48: its pid, and where it is seen and typed to."""

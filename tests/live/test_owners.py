@@ -235,15 +235,22 @@ def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(
             assert (row["pid"], row["comm"], row["holder"]) == (0, b"", Holder.NOBODY)
             assert (row["was_pid"], STATES[row["state"]]) == (process.pid, "FIN-WAIT-1")  # type: ignore[call-overload]
             assert f"({process.pid}), gone" in _note(watch, row)
-            command = ["ss", "-tnHO", "sport", f"= :{lport}", "dport", f"= :{port}"]
-            _, _, send_q, *_ = subprocess.run(
-                command, check=True, capture_output=True, text=True
-            ).stdout.split()
-            # ss counts the FIN that waits behind the data, too, in one or the other.
-            assert int(row["unsent"]) + int(row["unacked"]) == int(send_q)  # type: ignore[call-overload]
+            # The peer's window may open a little between the two looks.
+            assert becomes(lambda: _to_send(watch, lport, port) == _send_q(lport, port))
+            assert _send_q(lport, port) > 0
             with closing(Watch()) as later:
                 (row,) = _live(later.look(), lport, port)
             assert (row["pid"], row["holder"], row["scanned"]) == (0, Holder.NOBODY, True)
+
+
+def _to_send(watch: Watch, lport: int, rport: int) -> int:
+    (row,) = _live(watch.look(), lport, rport)
+    return int(row["unsent"]) + int(row["unacked"])  # type: ignore[call-overload,no-any-return]
+
+
+def _send_q(lport: int, rport: int) -> int:
+    command = ["ss", "-tnHO", "sport", f"= :{lport}", "dport", f"= :{rport}"]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[2])
 
 
 @contextmanager
