@@ -366,14 +366,13 @@ def test_rare_scans_make_the_minute_longer_not_wrong(bench: Bench) -> None:
 
 
 def test_the_last_minute_goes_along_when_rows_move_and_begins_anew_with_another(bench: Bench) -> None:
-    both = [{"id": 1, "sock": 100}, {"id": 2, "sock": 200}]
-    bench.scan(entries(*({**one, "time_ns": bench.now_ns} for one in both)))
-    bench.wait(2)
-    bench.scan(entries(*({**one, "time_ns": bench.now_ns, "segs_in": 7} for one in both)))
-    bench.connections.ingest(records({**both[0], "kind": Kind.CLOSE, "time_ns": bench.now_ns}))
+    first, second = {"id": 1, "sock": 100, "segs_in": 500}, {"id": 2, "sock": 200, "segs_in": 20}
+    bench.scan(entries({**first, "time_ns": bench.now_ns}, {**second, "time_ns": bench.now_ns}))
+    bench.connections.ingest(records({"id": 1, "sock": 100, "kind": Kind.CLOSE, "time_ns": bench.now_ns}))
     bench.look()
     bench.wait(6)
-    bench.look()
+    bench.look()  # the second one takes the place of the first
+    bench.scan(entries({**second, "segs_in": 27, "time_ns": bench.now_ns}))
     bench.connections.ingest(records(*({"id": number, "sock": number} for number in range(1000, 4000))))
     rows = bench.rows()
     gained = dict(zip(rows["id"].tolist(), rows["segs_in_1m"].tolist(), strict=True))
@@ -410,6 +409,7 @@ def test_the_focus_begins_with_what_is_known_and_logs_every_single_sample(bench:
     past = bench.look().focus
     assert past
     assert past.rtt_us.tolist() == [100]
+    assert past.srtt_us.tolist() == [0]
     assert past.samples == 0
     assert np.isnan(past.p50_us)  # the past has the highest of each second only
     assert (past.time_s < 0).all()
