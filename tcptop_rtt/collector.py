@@ -7,7 +7,7 @@ import dataclasses
 import math
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -42,7 +42,9 @@ class Source(Protocol):
     waiting: dict[int, Waiting]
     interfaces: Interfaces
 
-    def scan(self, unheld: Collection[int]) -> Iterator[Records]: ...
+    unheld: set[int]
+
+    def scan(self) -> Iterator[Records]: ...
     def focus(self, sock: int) -> None: ...
     def ended(self, connections: dict[int, int]) -> list[int]: ...
 
@@ -152,7 +154,8 @@ class Collector:
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
         try:
-            for entries in self._source.scan(self._connections.unheld_namespaces()):
+            self._source.unheld = self._connections.unheld_namespaces()
+            for entries in self._source.scan():
                 self._read()  # what happened before the scan saw it goes first
                 self._connections.take(entries)
         except OSError as error:

@@ -6,7 +6,7 @@ import math
 import mmap
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,8 @@ class Probe:
         self.hook = program.hook
         self.hook_note = program.hook_note
         self.unknown = program.unknown
+        self.unheld: set[int] = set()
+        """The network namespaces, besides ours, where connections without a descriptor are known."""
         self.waiting: dict[int, Waiting] = {}
         """What the latest scan of each network namespace has counted."""
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
@@ -59,16 +61,15 @@ class Probe:
         records = self._ring.read()
         return Batch(records, int(self._control["lost"][0]), int(self._control["untracked"][0]))
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self) -> Iterator[Records]:
         """One pass over every open TCP socket, in parts of dtype ``ENTRY``: an entry per descriptor, and then
         one for each socket without any.
 
-        :param unheld: the network namespaces, besides ours, where connections without a descriptor are known
         :raises OSError: it cannot be done now, as without a free descriptor
         """
         self._control["scan"] += 1
         yield from _parts(self._program.open_files())
-        for netns in self._where(unheld):
+        for netns in self._where():
             try:
                 with self._namespaces.inside(netns):
                     fd = self._program.open_sockets()
@@ -84,10 +85,10 @@ class Probe:
                 time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
                 self.waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
-    def _where(self, unheld: Collection[int]) -> list[int]:
+    def _where(self) -> list[int]:
         lost, self._lost = self._lost, int(self._control["lost"][0])
         if self._lost == lost and time.monotonic() < self._everywhere_after:
-            return list(dict.fromkeys([self._namespaces.ours, *unheld]))
+            return list(dict.fromkeys([self._namespaces.ours, *self.unheld]))
         self._everywhere_after = time.monotonic() + EVERYWHERE_S
         found = self._namespaces.find()
         for gone in self.waiting.keys() - set(found):

@@ -102,7 +102,8 @@ class Watch:
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
-        for entries in self.probe.scan(self.connections.unheld_namespaces()):
+        self.probe.unheld = self.connections.unheld_namespaces()
+        for entries in self.probe.scan():
             self.connections.ingest(self.probe.read().records)
             self.connections.take(entries)
         self.connections.settle()

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
@@ -37,8 +37,8 @@ class _Probe(Probe):
         self.scans = 0
         self.after_scan = self.before_question = _nothing
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
-        yield from super().scan(unheld)
+    def scan(self) -> Iterator[Records]:
+        yield from super().scan()
         self.scans += 1
         self.after_scan()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
 import numpy as np
@@ -182,9 +182,9 @@ class _TrafficDuringScan(Probe):
 
     traffic: Callable[[], None]
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self) -> Iterator[Records]:
         self.traffic()
-        yield from super().scan(unheld)
+        yield from super().scan()
 
 
 def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
