@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
@@ -19,6 +19,7 @@ from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.record import Records
+from tests.live.conftest import Line, Recording
 from tests.live.pairs import Pair, connected, port_of
 from tests.live.test_cli import becomes
 
@@ -112,6 +113,40 @@ def test_a_connection_that_ends_just_before_it_is_asked_for_is_closed_with_its_f
             snapshot = next(snapshots)
             closed = [row for row in _with_port(snapshot, ports[0]) if row["closed"]] if ports else []
         assert [int(row["bytes_acked"] + row["bytes_received"]) >= 1000 for row in closed] == [True, True]
+
+
+SHORT_CONNECTIONS = 5000
+BLOCK = 250
+
+
+def test_the_last_line_of_each_short_connection_has_all_its_bytes(record: Callable[..., Recording]) -> None:
+    recording = record("--interval", "0.2")
+    sent: dict[str, int] = {}
+
+    def closed(end: str, other: str) -> dict[str, Line]:
+        lines = [line for line in list(recording.lines) if line["event"] == "close"]
+        return {line[end]: line for line in lines if line[end] in sent and line[other] == port}
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        port = port_of(listener)
+        for block in range(SHORT_CONNECTIONS // BLOCK):
+            for number in range(1, BLOCK + 1):
+                # Ports are used again within a second; of loopback addresses there are enough.
+                source, size = f"127.2.{block}.{number}", 1 + number * 7919 % 20_000
+                with socket.create_connection(listener.getsockname(), source_address=(source, 0)) as client:
+                    server, _ = listener.accept()
+                    client.sendall(bytes(size))
+                with server:
+                    while server.recv(65536):
+                        pass
+                sent[source] = size
+            # More at once than it can write down would be lost.
+            assert becomes(lambda: closed("laddr", "rport").keys() == sent.keys())
+            assert becomes(lambda: closed("raddr", "lport").keys() == sent.keys())
+    for end, other, count in (("laddr", "rport", "bytes_acked"), ("raddr", "lport", "bytes_received")):
+        beyond = {line[count] - sent[source] for source, line in closed(end, other).items()}
+        assert beyond <= {0, 1, 2}  # SYN and FIN count, too
+    assert recording.stop()[-1] == {"event": "end", "lost": 0}
 
 
 _LEAVE_ORPHANS = """
