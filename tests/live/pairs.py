@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +57,21 @@ def round_trip(pair: Pair) -> None:
         receiver.recv(1)
 
 
-@contextmanager
-def talking(pair: Pair, pause_s: float = 0.005) -> Iterator[None]:
+def talking(pair: Pair, pause_s: float = 0.005) -> AbstractContextManager[None]:
     """Round trips all the time."""
+    return repeating(lambda: round_trip(pair), pause_s)
+
+
+@contextmanager
+def repeating(action: Callable[[], None], pause_s: float) -> Iterator[None]:
+    """Do it again and again meanwhile, in another thread."""
     done = threading.Event()
 
-    def talk() -> None:
+    def repeat() -> None:
         while not done.wait(pause_s):
-            round_trip(pair)
+            action()
 
-    thread = threading.Thread(target=talk)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield

@@ -7,8 +7,7 @@ import re
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -18,8 +17,10 @@ from tcptop_rtt import format as fmt
 from tcptop_rtt.snapshot import STATES, Holder, Rows
 from tests.live.conftest import Watch
 from tests.live.link import Link
-from tests.live.pairs import connected, port_of
+from tests.live.pairs import connected, port_of, repeating
 from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_TIME_WAIT, _NEVER_ACCEPT, _mptcp
+
+CHURN_PAUSE_S = 0.002
 
 Ends = tuple[str, str]
 
@@ -116,23 +117,6 @@ def _process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@contextmanager
-def _churning(start: Callable[[], None]) -> Iterator[None]:
-    done = threading.Event()
-
-    def churn() -> None:
-        while not done.wait(0.002):
-            start()
-
-    thread = threading.Thread(target=churn)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 def _come_and_go() -> None:
     with connected():
         pass
@@ -165,7 +149,7 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         holder.stdout.readline()
         inside = ("nsenter", f"--net=/proc/{link.b.pid}/ns/net")
         places: list[tuple[int, tuple[str, ...]]] = [(_netns(os.getpid()), ()), (_netns(link.b.pid), inside)]
-        opened.enter_context(_churning(_come_and_go))
+        opened.enter_context(repeating(_come_and_go, CHURN_PAUSE_S))
         for netns, prefix in places * 3:
             for _ in range(5):  # what happens between ss and the look is no difference
                 compared, wrong = _differences(watch, netns, prefix)
