@@ -35,15 +35,12 @@ class Source(Protocol):
     hook: str
     hook_note: str
     unknown: frozenset[str]
+    waiting: dict[int, Waiting]
+    interfaces: Interfaces
+    unheld: set[int]
 
     def set_interval(self, seconds: float) -> None: ...
     def read(self) -> Batch: ...
-
-    waiting: dict[int, Waiting]
-    interfaces: Interfaces
-
-    unheld: set[int]
-
     def scan(self) -> Iterator[Records]: ...
     def focus(self, sock: int) -> None: ...
     def ended(self, connections: dict[int, int]) -> list[int]: ...

@@ -153,11 +153,12 @@ class Holders:
             (int(rows["netns"][index]), int(rows["lport"][index]), rows["laddr"][index].tobytes())
             for index in indices.tolist()
         ]
-        found = _listening(set(endpoints), listeners, mptcp)
+        named = _named(listeners, mptcp)
+        found = _listening(set(endpoints), listeners, named["tgid"])
         place = np.array([found.get(endpoint, -1) for endpoint in endpoints], np.intp)
         self._nobody(indices[place < 0], Holder.UNKNOWN)
         known = indices[place >= 0]
-        self._put(known, _named(listeners, mptcp)[place[place >= 0]])
+        self._put(known, named[place[place >= 0]])
         rows.put("holder", known, Holder.LISTENER)
 
     def _find_directions(self, listeners: Records) -> None:
@@ -230,10 +231,9 @@ def _named(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.void]:
 
 
 def _listening(
-    endpoints: Iterable[tuple[int, int, bytes]], listeners: Records, mptcp: NDArray[np.void]
+    endpoints: Iterable[tuple[int, int, bytes]], listeners: Records, tgids: NDArray[np.uint32]
 ) -> dict[tuple[int, int, bytes], int]:
     """By network namespace, port and address the place of the listener: of several that of the lowest PID."""
-    tgids = _named(listeners, mptcp)["tgid"]
     at: dict[tuple[int, int, bytes], int] = {}
     for place in np.argsort(tgids, kind="stable")[::-1].tolist():
         if tgids[place]:
