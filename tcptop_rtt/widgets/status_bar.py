@@ -60,9 +60,9 @@ class StatusBar(PartLines):
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
             *untracked,
+            *_value(f"{health.cpu_percent:.1f}%", "cpu"),
             *(_value(f"{status.time_wait:,}", "TIME-WAIT") if status.time_wait else []),
             *(_value(f"{status.syn_recv:,}", "SYN-RECV") if status.syn_recv else []),
-            *_value(f"{health.cpu_percent:.1f}%", "cpu"),
         ]
 
     def _second(self, status: Status) -> list[Part]:
