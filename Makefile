@@ -27,5 +27,5 @@ bench: ## the benchmarks (ARGS go to them)
 bench-peers: ## a comparison with similar tools, in a virtual machine
 	./setup bench-peers
 
-uninstall: ## remove everything that the targets above installed
+uninstall: ## remove what the targets above made, and name the packages that they installed
 	./setup uninstall
