@@ -31,17 +31,44 @@ SCANNED = frozenset(
 )
 """The fields that only a scan brings: before the first one they are zeros that say nothing."""
 
-_NONE = {
+_NOTHING = {
     **dict.fromkeys(("srtt_us", "last_rtt_us", "rcv_rtt_us", "mss", "rto_us", "cwnd"), (0,)),
-    **dict.fromkeys(("lport", "rport", "delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
+    **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
+    **dict.fromkeys(("delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),
     "min_rtt_us": (0, UNKNOWN_U32),
     "ssthresh": (INFINITE_SSTHRESH,),
 }
-"""How a field says that there is nothing to tell."""
+"""The values by which a field says that there is nothing to tell."""
 
-_NEEDS = {"rttvar_us": "srtt_us"}
-"""Before the first sample the kernel keeps a made-up deviation of 250 ms."""
+_NEEDS = {
+    # Before the first sample the kernel keeps a made-up deviation of 250 ms.
+    "rttvar_us": "srtt_us",
+    **dict.fromkeys(("rtt_lo_us", "rtt_hi_us"), "rtt_samples"),
+    **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
+}
+"""Where this other field is 0, the field says nothing."""
+
+
+def is_unknown(
+    get: Callable[[str], NDArray[Any]], name: str, unknown: frozenset[str] = frozenset()
+) -> NDArray[np.bool_]:
+    """Which rows do not tell a field.
+
+    :param get: gives the values of a field
+    :param unknown: fields that this kernel does not tell
+    """
+    values = get(name)
+    if name.removesuffix("_1m") in unknown:
+        return np.ones(values.shape, bool)
+    mask = np.zeros(values.shape, bool)
+    if name in SCANNED:
+        mask = mask | ~get("scanned")
+    if name in _NEEDS:
+        mask = mask | (get(_NEEDS[name]) == 0)
+    for nothing in _NOTHING.get(name, ()):
+        mask = mask | (values == nothing)
+    return mask
 
 
 def value(row: np.void, name: str, unknown: frozenset[str] = frozenset()) -> int | None:
@@ -49,12 +76,7 @@ def value(row: np.void, name: str, unknown: frozenset[str] = frozenset()) -> int
 
     :param unknown: fields of the row that this kernel does not tell
     """
-    if name in unknown or (name in SCANNED and not row["scanned"]):
-        return None
-    if name in _NEEDS and value(row, _NEEDS[name], unknown) is None:
-        return None
-    found = int(row[name])
-    return None if found in _NONE.get(name, ()) else found
+    return None if is_unknown(row.__getitem__, name, unknown) else int(row[name])
 
 
 def unread(row: np.void, unknown: frozenset[str] = frozenset()) -> frozenset[str]:

@@ -179,6 +179,15 @@ class Rows:
             rows[name] = column[key]
         return rows
 
+    def take(self, indices: Indices, **others: NDArray[Any]) -> Rows:
+        """Some rows, with other values in some fields."""
+        return Rows({name: others.get(name, column[indices]) for name, column in self._columns.items()})
+
+
+def no_rows() -> Rows:
+    """Those of no connections."""
+    return Rows({name: np.zeros(0, ROW[name]) for name in ROW.names or ()})
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -279,5 +288,4 @@ SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
 
 def empty(health: Health) -> Snapshot:
     """A picture of no connections: what is shown before the first real one."""
-    rows = Rows({name: np.zeros(0, ROW[name]) for name in ROW.names or ()})
-    return Snapshot(0, 0, rows, (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)
+    return Snapshot(0, 0, no_rows(), (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)
