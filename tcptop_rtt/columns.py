@@ -39,8 +39,14 @@ class Columns:
         return column
 
     def put(self, name: str, where: Where, values: Any) -> None:
-        """Write to a column; of several values for one row the last one stays."""
-        if isinstance(where, slice) or len(where):
+        """Write to a column; of several values for one row the last one stays.
+
+        One that is lent and would not change is not copied: most of what a scan tells is as it was.
+        """
+        if not isinstance(where, slice) and not len(where):
+            return
+        column = self._columns[name]
+        if column.flags.writeable or not (column[where] == values).all():
             self.own(name)[where] = values
 
     def replace(self, name: str, values: NDArray[Any]) -> None:

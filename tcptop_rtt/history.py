@@ -92,7 +92,4 @@ class History:
 
 
 def _wider(cells: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    known = cells.shape[1]
-    wider = np.full((len(cells), known + rows), np.nan, np.float32)
-    wider[:, :known] = cells
-    return wider
+    return np.concatenate([cells, np.full((len(cells), rows), np.nan, np.float32)], axis=1)

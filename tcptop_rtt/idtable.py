@@ -15,14 +15,17 @@ _FEWEST_BITS = 10
 
 
 class IdTable:
-    """A hash table with open addressing. Ids are greater than 1; what is set or removed at once differs."""
+    """A hash table with open addressing. Ids are greater than 1; what is set or removed at once differs.
+
+    Row numbers are below 2**31.
+    """
 
     def __init__(self) -> None:
         self._make(_FEWEST_BITS)
 
     def _make(self, bits: int) -> None:
         self._ids = np.zeros(1 << bits, np.uint64)
-        self._indices = np.zeros(1 << bits, np.intp)
+        self._indices = np.zeros(1 << bits, np.int32)
         self._shift, self._mask = np.uint64(64 - bits), (1 << bits) - 1
         self._count = 0
         self._used = 0  # slots that are not free: those of removed ids, too
@@ -33,7 +36,7 @@ class IdTable:
     def find(self, ids: Ids) -> Indices:
         """The row of each id; -1 for those that are not in the table."""
         slots = self._slots(ids)
-        return np.where(slots < 0, -1, self._indices[slots])
+        return np.where(slots < 0, np.intp(-1), self._indices[slots])
 
     def get(self, id: int) -> int | None:  # noqa: A002 - as in the snapshot
         """The row of one id, if it is there."""
@@ -42,7 +45,7 @@ class IdTable:
 
     def set(self, ids: Ids, indices: Indices) -> None:
         """Put in new ids, or give others another row."""
-        if 2 * (self._used + len(ids)) > len(self._ids):
+        if 3 * (self._used + len(ids)) > 2 * len(self._ids):
             self._grow(len(ids))
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
@@ -79,7 +82,7 @@ class IdTable:
         live = self._ids > _REMOVED
         ids, indices = self._ids[live], self._indices[live]
         bits = _FEWEST_BITS
-        while 1 << bits < 4 * (len(ids) + more):
+        while 1 << bits < 2 * (len(ids) + more):
             bits += 1
         self._make(bits)
         self.set(ids, indices)

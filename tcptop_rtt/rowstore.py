@@ -143,7 +143,7 @@ class RowStore:
 
     def _grow(self) -> None:
         old = len(self.rows)
-        new = max(1024, self.count, old + old // 2)
+        new = max(1024, self.count, old + old // 8)
         for columns in (self.rows, self.hidden):
             columns.grow(new)
         self.history.grow(new - old)

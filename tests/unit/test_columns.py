@@ -44,6 +44,8 @@ def test_a_column_that_has_not_changed_is_lent_again_without_a_copy() -> None:
     first = columns.lend(2)
     columns.put("number", np.zeros(0, np.intp), 7)
     columns.put("name", np.array([0]), np.void(b"ab"))
+    columns.put("number", np.array([1, 0]), [2, 1])  # as they were
+    columns.put("number", slice(1, 2), 2)
     second = columns.lend(2)
     assert np.shares_memory(first["number"], second["number"])
     assert not np.shares_memory(first["name"], second["name"])

@@ -37,7 +37,7 @@ def test_it_agrees_with_a_dict_through_a_long_life() -> None:
         count = int(rng.integers(0, 400))
         fresh = [(serial + number + 1) << 12 | int(rng.integers(0, 8)) for number in range(count)]
         serial += count
-        rows = rng.integers(0, 1 << 40, count).tolist()
+        rows = rng.integers(0, 1 << 31, count).tolist()
         truth.update(zip(fresh, rows, strict=True))
         table.set(_u64(fresh), np.array(rows, np.intp))
         known = list(truth)
