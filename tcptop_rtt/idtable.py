@@ -80,7 +80,7 @@ class IdTable:
 
     def _grow(self, more: int) -> None:
         live = self._ids > _REMOVED
-        ids, indices = self._ids[live], self._indices[live]
+        ids, indices = self._ids[live], self._indices[live].astype(np.intp)
         bits = _FEWEST_BITS
         while 1 << bits < 2 * (len(ids) + more):
             bits += 1
