@@ -18,7 +18,7 @@ from tcptop_rtt.snapshot import STATES, Holder, Rows
 from tests.live.conftest import Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, repeating
-from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_TIME_WAIT, _NEVER_ACCEPT, _mptcp
+from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_NO_WHOLE_SOCKETS, _NEVER_ACCEPT, _mptcp
 
 CHURN_PAUSE_S = 0.002
 
@@ -143,7 +143,7 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         backlog = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         for _ in range(3):
             opened.enter_context(socket.create_connection(backlog.getsockname())).sendall(b"request")
-        link.start(link.a, _LEAVE_TIME_WAIT)
+        link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
         holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
         assert holder.stdout
         holder.stdout.readline()

@@ -33,7 +33,7 @@ time.sleep(30)
 
 
 _IPPROTO_MPTCP = 262
-_LEAVE_TIME_WAIT = """
+_LEAVE_NO_WHOLE_SOCKETS = """
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 for _ in range(3):
@@ -42,9 +42,32 @@ for _ in range(3):
     client.close()
     server.recv(1)
     server.close()
+listener = socket.create_server(("127.0.0.1", 0))
+# Until there is data, what has been connected to stays in SYN-RECV.
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+waiting = [socket.create_connection(listener.getsockname()) for _ in range(2)]
 print("ready", flush=True)
 time.sleep(600)
 """
+"""Three connections in TIME-WAIT, two in SYN-RECV."""
+
+
+_IO_URING_SETUP, _IO_URING_REGISTER = 425, 427  # include/uapi/asm-generic/unistd.h
+_IORING_REGISTER_FILES = 2  # include/uapi/linux/io_uring.h
+
+
+@contextmanager
+def _registered_with_io_uring(opened: socket.socket) -> Iterator[None]:
+    """Meanwhile a ring holds the socket, whether it has a descriptor or not."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    ring = call(_IO_URING_SETUP, 4, ctypes.create_string_buffer(120))
+    assert ring >= 0, os.strerror(ctypes.get_errno())
+    try:
+        files = (ctypes.c_int * 1)(opened.fileno())
+        assert call(_IO_URING_REGISTER, ring, _IORING_REGISTER_FILES, files, 1) == 0
+        yield
+    finally:
+        os.close(ring)
 
 
 def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]:
@@ -387,12 +410,24 @@ def _rows(watch: Watch, lport: int, rport: int) -> NDArray[np.void]:
 
 def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
-        holder = link.start(link.a, _LEAVE_TIME_WAIT)
+        holder = link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
         netns = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
         watch.look()
-        assert watch.probe.waiting[netns] == (netns, 3, 0)
+        assert watch.probe.waiting[netns] == (netns, 3, 2)
         holder.kill()
         holder.wait()
+
+
+def test_a_socket_that_only_io_uring_has_is_a_row_without_a_process(watch: Watch) -> None:
+    with ExitStack() as opened:
+        client, server = opened.enter_context(connected())
+        ports = port_of(server), port_of(client)
+        client.sendall(b"question")
+        opened.enter_context(_registered_with_io_uring(server))
+        server.close()
+        (row,) = _live(watch.look(), *ports)
+        assert (row["state"], row["pid"], row["unread"]) == (STATES.index("ESTAB"), 0, len(b"question"))
+        assert row["holder"] == Holder.UNKNOWN
 
 
 def test_a_thread_is_shown_as_its_process(record: Callable[..., Recording]) -> None:
