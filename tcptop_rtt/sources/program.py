@@ -1,4 +1,4 @@
-"""probe.bpf.c, compiled, loaded and attached.
+"""The BPF program, compiled, loaded and attached.
 
 It imports nothing but bcc, so that it can compile while the rest of the program is still being imported.
 """
@@ -36,8 +36,9 @@ _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/b
 _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
-_SOURCE = Path(__file__).resolve().parent.parent / "probe.bpf.c"
-
+_PACKAGE = Path(__file__).resolve().parent.parent
+_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/conn.h", "probe.bpf.c")
+"""The files of the program, in the order in which the compiler reads them."""
 
 _RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h
 
@@ -224,11 +225,18 @@ def _inner_pid_namespace() -> int | None:
     return inode if inode != _INITIAL_PID_NAMESPACE else None
 
 
+def _text(types: str) -> bytes:
+    """The kernel's types and all parts as one text, as bcc rewrites the use of maps in no file that its text
+    includes. The compiler's messages name the part.
+    """
+    parts = (f'#line 1 "{part}"\n'.encode() + (_PACKAGE / part).read_bytes() for part in _PARTS)
+    return types.encode() + b"".join(parts)
+
+
 def _compile(types: str, *flags: str) -> BPF:
     namespace = _inner_pid_namespace()
-    text = f'{types}#line 1 "{_SOURCE.name}"\n'.encode() + _SOURCE.read_bytes()
     return compile_program(
-        text,
+        _text(types),
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",

@@ -1,4 +1,4 @@
-"""The structures that cross from probe.bpf.c, as numpy sees them.
+"""The structures that cross from the BPF program, as numpy sees them.
 
 Each mirrors the C structure of the same name field by field; both sides check the size.
 """
@@ -17,7 +17,7 @@ Records = NDArray[np.void]
 
 
 class Kind(IntEnum):
-    """What a record is about: ``enum kind`` in probe.bpf.c."""
+    """What a record is about: ``enum kind`` in bpf/abi.h."""
 
     OPEN = 1
     STATE = 2
@@ -30,7 +30,7 @@ class Kind(IntEnum):
 
 
 class Direction(IntEnum):
-    """Who opened a connection: ``enum direction`` in probe.bpf.c."""
+    """Who opened a connection: ``enum direction`` in bpf/abi.h."""
 
     UNKNOWN = 0
     OUT = 1
@@ -38,7 +38,7 @@ class Direction(IntEnum):
 
 
 class Hold(IntFlag):
-    """Who may use a socket: ``enum hold`` in probe.bpf.c."""
+    """Who may use a socket: ``enum hold`` in bpf/abi.h."""
 
     SOCKET = 1
     FILE = 2
@@ -141,7 +141,7 @@ CONTROL = np.dtype(
 """Memory shared with the kernel side."""
 
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (216, 344, 40):
-    raise AssertionError("record.py and probe.bpf.c differ")
+    raise AssertionError("record.py and bpf/abi.h differ")
 
 
 def names_between(dtype: np.dtype[np.void], first: str, last: str) -> tuple[str, ...]:
