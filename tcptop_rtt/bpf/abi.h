@@ -92,7 +92,7 @@ struct entry {
 	u64	delivery_rate;		/* bytes per second */
 	u64	inode;			/* a subflow has that of its MPTCP socket; 0: none */
 	u32	hold;			/* enum hold */
-	u32	pad;
+	u32	entry_pad;
 	u64	busy_us;		/* kept as it is from here to the end */
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
