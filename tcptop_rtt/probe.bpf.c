@@ -21,24 +21,24 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_established((struct sock *)ctx->args[0]);
 	struct connection *c;
-	struct meter *seat;
+	struct rtt_window *slot;
 
 	if (!sk)
 		return 0;
-	seat = seat_of(sk);
-	if (!seat)
+	slot = slot_of(sk);
+	if (!slot)
 		return 0;
-	if (seat->sock == (u64)sk) {
-		take_sample(sk, seat);
+	if (slot->sock == (u64)sk) {
+		take_sample(sk, slot);
 		return 0;
 	}
-	c = find_or_adopt(sk);
+	c = conn_find_or_track(sk);
 	if (!c)
 		return 0;
-	take_sample(sk, &c->meter);
-	/* It takes its seat for the next segment, lest another socket does so at this moment. */
-	if (!seat->sock)
-		take_seat(seat, &c->meter);
+	take_sample(sk, &c->window);
+	/* It takes its slot for the next segment, lest another socket does so at this moment. */
+	if (!slot->sock)
+		claim_slot(slot, &c->window);
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static __always_inline struct connection *connection_of(struct sock *sk, int bef
 	struct connection *c;
 
 	if (after == BPF_TCP_SYN_SENT)
-		return give_birth(sk, DIRECTION_OUT);
+		return conn_open(sk, DIRECTION_OUT);
 	c = connections.lookup(&key);
 	return c && !c->closed ? c : NULL;
 }
@@ -95,7 +95,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	int before = ctx->args[1], after = ctx->args[2];
 	struct connection *c;
 	struct record *r;
-	struct meter *m;
+	struct rtt_window *w;
 	u32 kind;
 
 	if (!sk || after == BPF_TCP_LISTEN)
@@ -103,24 +103,24 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	if (before == BPF_TCP_LISTEN) {
 		/* A listener's clone: its addresses are not there yet, so that there is nothing to tell. */
 		if (after == BPF_TCP_SYN_RECV)
-			give_birth(sk, DIRECTION_IN);
+			conn_open(sk, DIRECTION_IN);
 		return 0;
 	}
 	c = connection_of(sk, before, after);
 	if (!c)
 		return 0;
 	kind = kind_of_change(before, after);
-	r = begin_record(kind, sk, c);
+	r = new_record(kind, sk, c);
 	if (r) {
 		r->state = after;
-		m = meter_of(sk, c);
+		w = window_of(sk, c);
 		/* The hook sees segments of established connections only. */
-		read_single_sample(r, sk, m);
+		read_single_sample(r, sk, w);
 		if (kind == KIND_CLOSE)
-			read_samples(r, m);
+			read_samples(r, w);
 		if (!c->tgid && acts_as_owner(sk))
 			name_owner(r, c);
-		submit(r);
+		submit_record(r);
 	}
 	if (kind != KIND_CLOSE)
 		return 0;
@@ -128,7 +128,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	if (!c->tgid && has_holder(sk))
 		c->closed = true;
 	else
-		end(sk);
+		conn_close(sk);
 	return 0;
 }
 
@@ -146,14 +146,14 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 	if (!c)
 		return 0;
 	if (!c->tgid && locked_by_current(sk)) {
-		r = reserve();
+		r = reserve_record();
 		if (r) {
-			begin_brief(r, KIND_OWNER, sk, c);
+			init_partial_record(r, KIND_OWNER, sk, c);
 			name_owner(r, c);
-			submit(r);
+			submit_record(r);
 		}
 	}
-	end(sk);
+	conn_close(sk);
 	return 0;
 }
 
@@ -166,7 +166,7 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
 	struct connection *c;
-	struct control *control = shared();
+	struct control *control = shared_control();
 	struct record *r;
 	u64 key = (u64)sk, now = bpf_jiffies64();
 
@@ -176,20 +176,20 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	if (!control || !c || now - c->retrans_reported < control->interval_jiffies)
 		return 0;
 	c->retrans_reported = now;
-	r = reserve();
+	r = reserve_record();
 	if (!r)
 		return 0;
-	begin_brief(r, KIND_RETRANS, sk, c);
+	init_partial_record(r, KIND_RETRANS, sk, c);
 	read_retransmits(r, sk);
-	submit(r);
+	submit_record(r);
 	return 0;
 }
 
 /* An empty entry to fill. */
-static __always_inline struct entry *begin_entry(void)
+static __always_inline struct entry *new_entry(void)
 {
 	int zero = 0;
-	struct entry *e = scratch.lookup(&zero);
+	struct entry *e = scratch_entries.lookup(&zero);
 
 	if (e)
 		__builtin_memset(e, 0, sizeof(*e));
@@ -202,17 +202,17 @@ static __always_inline struct entry *begin_entry(void)
  * socket is not locked here: the interval is checked again after the copy.
  */
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
-						    struct meter *m)
+						    struct rtt_window *w)
 {
-	struct control *control = shared();
+	struct control *control = shared_control();
 
-	read_single_sample(r, sk, m);
+	read_single_sample(r, sk, w);
 	if (!control)
 		return;
-	read_samples(r, m);
+	read_samples(r, w);
 	barrier();
 	/* What was copied is whole only if it was over, and if no other interval has begun since. */
-	if (m->interval != r->interval || !is_over(m, control))
+	if (w->interval != r->interval || !interval_is_over(w, control))
 		r->rtt_samples = 0;
 }
 
@@ -220,18 +220,18 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
 					struct connection *c)
 {
-	struct meter *m = meter_of(sk, c);
-	struct rack counted = m->rack, told;
+	struct rtt_window *w = window_of(sk, c);
+	struct rack counted = w->rack, written;
 
-	read_unreported_samples(&e->record, sk, m);
-	told = m->rack;
-	if (bpf_seq_write(seq, e, sizeof(*e)) && same_sample(&told, &m->rack))
-		m->rack = counted;
+	read_unreported_samples(&e->record, sk, w);
+	written = w->rack;
+	if (bpf_seq_write(seq, e, sizeof(*e)) && same_sample(&written, &w->rack))
+		w->rack = counted;
 }
 
 static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct connection *c)
 {
-	fill(&e->record, KIND_ENTRY, sk, c);
+	fill_record(&e->record, KIND_ENTRY, sk, c);
 	read_details(e, sk);
 }
 
@@ -267,7 +267,7 @@ static __always_inline struct sock *socket_of(struct file *file)
 }
 
 /* Its subflows are TCP sockets without a descriptor: they have its inode's number. */
-static __always_inline void tell_of_mptcp(struct seq_file *seq, struct task_struct *task,
+static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct *task,
 					  struct file *file, struct sock *sk)
 {
 	struct entry *e;
@@ -277,7 +277,7 @@ static __always_inline void tell_of_mptcp(struct seq_file *seq, struct task_stru
 	READ(protocol, sk->sk_protocol);
 	if (protocol != IPPROTO_MPTCP)
 		return;
-	e = begin_entry();
+	e = new_entry();
 	if (!e)
 		return;
 	e->record.kind = KIND_MPTCP;
@@ -293,7 +293,7 @@ BPF_ITER(task_file)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct control *control = shared();
+	struct control *control = shared_control();
 	struct connection *c;
 	struct entry *e;
 	struct sock *any, *sk;
@@ -306,13 +306,13 @@ BPF_ITER(task_file)
 		return 0;
 	sk = as_tcp(any);
 	if (!sk) {
-		tell_of_mptcp(seq, task, file, any);
+		write_mptcp(seq, task, file, any);
 		return 0;
 	}
 	READ(state, sk->skc_state);
 	if (state == BPF_TCP_CLOSE)
 		return 0;
-	e = begin_entry();
+	e = new_entry();
 	if (!e)
 		return 0;
 	if (state == BPF_TCP_LISTEN) {
@@ -321,7 +321,7 @@ BPF_ITER(task_file)
 		bpf_seq_write(seq, e, sizeof(*e));
 		return 0;
 	}
-	c = find_adopt_or_borrow(sk);
+	c = conn_for_scan(sk);
 	if (!c)
 		return 0;
 	c->scan = control->scan;
@@ -333,9 +333,9 @@ BPF_ITER(task_file)
 }
 
 #ifndef NO_TCP_ITERATOR
-static __always_inline void tell_of_listener(struct seq_file *seq, struct sock *sk)
+static __always_inline void write_listener(struct seq_file *seq, struct sock *sk)
 {
-	struct entry *e = begin_entry();
+	struct entry *e = new_entry();
 
 	if (!e)
 		return;
@@ -344,15 +344,15 @@ static __always_inline void tell_of_listener(struct seq_file *seq, struct sock *
 	bpf_seq_write(seq, e, sizeof(*e));
 }
 
-static __always_inline void tell_of_unheld(struct seq_file *seq, struct sock *sk,
+static __always_inline void write_unheld(struct seq_file *seq, struct sock *sk,
 					   const struct control *control)
 {
-	struct connection *c = find_adopt_or_borrow(sk);
+	struct connection *c = conn_for_scan(sk);
 	struct entry *e;
 
 	if (!c || c->scan == control->scan)
 		return;
-	e = begin_entry();
+	e = new_entry();
 	if (!e)
 		return;
 	fill_entry(e, sk, c);
@@ -368,7 +368,7 @@ static __always_inline void tell_of_unheld(struct seq_file *seq, struct sock *sk
 BPF_ITER(tcp)
 {
 	struct sock_common *common = ctx->sk_common;
-	struct control *control = shared();
+	struct control *control = shared_control();
 	struct sock *sk;
 	u8 state;
 
@@ -385,9 +385,9 @@ BPF_ITER(tcp)
 	if (!sk)
 		return 0;
 	if (state == BPF_TCP_LISTEN)
-		tell_of_listener(ctx->meta->seq, sk);
+		write_listener(ctx->meta->seq, sk);
 	else
-		tell_of_unheld(ctx->meta->seq, sk, control);
+		write_unheld(ctx->meta->seq, sk, control);
 	return 0;
 }
 #endif

@@ -5,7 +5,7 @@
  */
 
 /* The RTT samples of one socket in one interval. Written under the socket's lock only. */
-struct meter {
+struct rtt_window {
 	u64		sock;		/* 0: free */
 	struct rack	rack;		/* the latest sample, counted */
 	u64		interval;	/* the jiffy it began at */
@@ -13,16 +13,16 @@ struct meter {
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
-	u32		refused;	/* the jiffy at which a report found no room */
+	u32		reserve_failed_at; /* the jiffy at which a report found no room */
 	u8		pad[12];
 };
-_Static_assert(sizeof(struct meter) == 64, "keep meter in one cache line");
+_Static_assert(sizeof(struct rtt_window) == 64, "keep rtt_window in one cache line");
 
 /* What is known of a connection from birth to end. */
 struct connection {
 	u64		id;
 	u64		born_ns;
-	struct meter	meter;		/* in use while another socket has its seat in meters */
+	struct rtt_window window;	/* in use while another socket has its slot */
 	u64		retrans_reported; /* the jiffy of the latest report of one */
 	u32		tgid;		/* 0: not known yet */
 	u32		scan;		/* the latest one that has told of a descriptor of it */
@@ -40,17 +40,17 @@ BPF_RINGBUF_OUTPUT(records, RING_PAGES);
  */
 BPF_F_TABLE("hash", u64, struct connection, connections, MAX_CONNECTIONS, BPF_F_NO_PREALLOC);
 /*
- * An array, as its look-up costs a segment nothing; each socket has one seat
+ * An array, as its look-up costs a segment nothing; each socket has one slot
  * that it may find taken. Of the kernel's arrays only those that may be mapped
- * begin on a cache line's edge; in another each meter lies in two lines.
+ * begin on a cache line's edge; in another each window lies in two lines.
  */
-BPF_F_TABLE("array", int, struct meter, meters, 1 << METER_BITS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", int, struct rtt_window, rtt_windows, 1 << RTT_WINDOW_BITS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
 BPF_PERCPU_ARRAY(ids, u64, 1);
-BPF_PERCPU_ARRAY(scratch, struct entry, 1);
-BPF_PERCPU_ARRAY(spares, struct connection, 1);
+BPF_PERCPU_ARRAY(scratch_entries, struct entry, 1);
+BPF_PERCPU_ARRAY(scratch_connections, struct connection, 1);
 
-static __always_inline struct control *shared(void)
+static __always_inline struct control *shared_control(void)
 {
 	int zero = 0;
 
@@ -59,7 +59,7 @@ static __always_inline struct control *shared(void)
 
 static __always_inline void count_lost(void)
 {
-	struct control *control = shared();
+	struct control *control = shared_control();
 
 	if (control)
 		__sync_fetch_and_add(&control->lost, 1);
@@ -67,13 +67,13 @@ static __always_inline void count_lost(void)
 
 static __always_inline void count_untracked(void)
 {
-	struct control *control = shared();
+	struct control *control = shared_control();
 
 	if (control)
 		__sync_fetch_and_add(&control->untracked, 1);
 }
 
-static __always_inline struct record *reserve(void)
+static __always_inline struct record *reserve_record(void)
 {
 	struct record *r = records.ringbuf_reserve(sizeof(struct record));
 
@@ -83,13 +83,13 @@ static __always_inline struct record *reserve(void)
 }
 
 /* The worker polls, so no record wakes it. */
-static __always_inline void submit(struct record *r)
+static __always_inline void submit_record(struct record *r)
 {
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
 /* Everything but the owner and the samples. */
-static __always_inline void fill(struct record *r, u32 kind, struct sock *sk,
+static __always_inline void fill_record(struct record *r, u32 kind, struct sock *sk,
 				 const struct connection *c)
 {
 	__builtin_memset(r, 0, sizeof(*r));
@@ -108,7 +108,7 @@ static __always_inline void fill(struct record *r, u32 kind, struct sock *sk,
 }
 
 /* A record that tells one thing only. */
-static __always_inline void begin_brief(struct record *r, u32 kind, struct sock *sk,
+static __always_inline void init_partial_record(struct record *r, u32 kind, struct sock *sk,
 					const struct connection *c)
 {
 	__builtin_memset(r, 0, sizeof(*r));
@@ -122,12 +122,12 @@ static __always_inline void begin_brief(struct record *r, u32 kind, struct sock 
 
 /* The record of something that happened to sk; NULL if there is no room. */
 static __always_inline struct record *
-begin_record(u32 kind, struct sock *sk, const struct connection *c)
+new_record(u32 kind, struct sock *sk, const struct connection *c)
 {
-	struct record *r = reserve();
+	struct record *r = reserve_record();
 
 	if (r)
-		fill(r, kind, sk, c);
+		fill_record(r, kind, sk, c);
 	return r;
 }
 
@@ -143,15 +143,15 @@ static __always_inline u64 address_of(struct sock *sk)
 	return __builtin_bswap64(swapped);
 }
 
-static __always_inline void start_meter(struct meter *m, struct sock *sk)
+static __always_inline void window_init(struct rtt_window *w, struct sock *sk)
 {
-	__builtin_memset(m, 0, sizeof(*m));
-	m->rack = latest_sample(sk);
-	m->sock = (u64)sk;
+	__builtin_memset(w, 0, sizeof(*w));
+	w->rack = latest_sample(sk);
+	w->sock = (u64)sk;
 }
 
 /* State for a socket seen for the first time. */
-static __always_inline void begin(struct connection *c, struct sock *sk,
+static __always_inline void conn_init(struct connection *c, struct sock *sk,
 				  enum direction direction, bool born_seen)
 {
 	int zero = 0;
@@ -166,101 +166,101 @@ static __always_inline void begin(struct connection *c, struct sock *sk,
 	c->born_ns = bpf_ktime_get_ns();
 	c->direction = direction;
 	c->born_seen = born_seen;
-	start_meter(&c->meter, sk);
+	window_init(&c->window, sk);
 }
 
 /* A connection older than the probe. Two CPUs may meet it at once: the first wins. */
-static __always_inline struct connection *adopt(struct sock *sk)
+static __always_inline struct connection *conn_track_existing(struct sock *sk)
 {
 	struct connection fresh;
 	u64 key = (u64)sk;
 
-	begin(&fresh, sk, DIRECTION_UNKNOWN, false);
+	conn_init(&fresh, sk, DIRECTION_UNKNOWN, false);
 	if (connections.insert(&key, &fresh) && !connections.lookup(&key))
 		count_untracked();
 	return connections.lookup(&key);
 }
 
-static __always_inline struct connection *find_or_adopt(struct sock *sk)
+static __always_inline struct connection *conn_find_or_track(struct sock *sk)
 {
 	u64 key = (u64)sk;
 	struct connection *c = connections.lookup(&key);
 
-	return c ? c : adopt(sk);
+	return c ? c : conn_track_existing(sk);
 }
 
 /*
  * What a scan tells of a connection that there is no memory for: no segment
  * of it is counted, and its socket's address stands for an id.
  */
-static __always_inline struct connection *find_adopt_or_borrow(struct sock *sk)
+static __always_inline struct connection *conn_for_scan(struct sock *sk)
 {
-	struct connection *c = find_or_adopt(sk);
+	struct connection *c = conn_find_or_track(sk);
 	int zero = 0;
 
 	if (c)
 		return c;
-	c = spares.lookup(&zero);
+	c = scratch_connections.lookup(&zero);
 	if (!c)
 		return NULL;
-	begin(c, sk, DIRECTION_UNKNOWN, false);
+	conn_init(c, sk, DIRECTION_UNKNOWN, false);
 	c->id = (u64)sk;
 	return c;
 }
 
-/* Neighbours in memory are neighbours in meters, so that thousands of them take few pages. */
-#define SEAT_SHIFT	(31 - __builtin_clz((u32)sizeof(struct tcp_sock)))
+/* Neighbours in memory are neighbours in rtt_windows, so that thousands of them take few pages. */
+#define SLOT_SHIFT	(31 - __builtin_clz((u32)sizeof(struct tcp_sock)))
 
-/* The only seat in meters that the socket may take. */
-static __always_inline struct meter *seat_of(struct sock *sk)
+/* The only slot in rtt_windows that the socket may take. */
+static __always_inline struct rtt_window *slot_of(struct sock *sk)
 {
-	int seat = address_of(sk) >> SEAT_SHIFT & ((1 << METER_BITS) - 1);
+	int slot = address_of(sk) >> SLOT_SHIFT & ((1 << RTT_WINDOW_BITS) - 1);
 
-	return meters.lookup(&seat);
+	return rtt_windows.lookup(&slot);
 }
 
 /* A connection that begins now; whatever this address held before is over. */
-static __always_inline struct connection *give_birth(struct sock *sk, enum direction direction)
+static __always_inline struct connection *conn_open(struct sock *sk, enum direction direction)
 {
 	struct connection fresh;
-	struct meter *m = seat_of(sk);
+	struct rtt_window *w = slot_of(sk);
 	u64 key = (u64)sk;
 
-	if (m && m->sock == key)
-		m->sock = 0;
-	begin(&fresh, sk, direction, true);
+	if (w && w->sock == key)
+		w->sock = 0;
+	conn_init(&fresh, sk, direction, true);
 	if (connections.update(&key, &fresh))
 		count_untracked();
 	return connections.lookup(&key);
 }
 
-static __always_inline void end(struct sock *sk)
+static __always_inline void conn_close(struct sock *sk)
 {
-	struct meter *m = seat_of(sk);
+	struct rtt_window *w = slot_of(sk);
 	u64 key = (u64)sk;
 
-	if (m && m->sock == key)
-		m->sock = 0;
+	if (w && w->sock == key)
+		w->sock = 0;
 	connections.delete(&key);
 }
 
-/* The meter in use, when its connection is known. */
-static __always_inline struct meter *meter_of(struct sock *sk, struct connection *c)
+/* The window in use, when its connection is known. */
+static __always_inline struct rtt_window *window_of(struct sock *sk, struct connection *c)
 {
-	struct meter *m = seat_of(sk);
+	struct rtt_window *w = slot_of(sk);
 
-	return m && m->sock == (u64)sk ? m : &c->meter;
+	return w && w->sock == (u64)sk ? w : &c->window;
 }
 
-/* The owner comes last, as a scan that finds the seat taken reads it. */
-static __always_inline void take_seat(struct meter *seat, const struct meter *m)
+/* The owner comes last, as a scan that finds the slot taken reads it. */
+static __always_inline void claim_slot(struct rtt_window *slot, const struct rtt_window *w)
 {
-	struct meter copy = *m;
+	struct rtt_window copy = *w;
 
 	copy.sock = 0;
-	*seat = copy;
+	*slot = copy;
 	barrier();
-	seat->sock = m->sock;
+	slot->sock = w->sock;
 }
 
 /* Name the current process as the owner, as it is the one using the socket. */
@@ -274,53 +274,56 @@ static __always_inline void name_owner(struct record *r, struct connection *c)
 	c->tgid = r->tgid;
 }
 
-static __always_inline void read_samples(struct record *r, const struct meter *m)
+static __always_inline void read_samples(struct record *r, const struct rtt_window *w)
 {
-	r->interval = m->interval;
-	r->rtt_samples = m->rtt_samples;
-	r->rtt_lo_us = m->rtt_lo_us;
-	r->rtt_hi_us = m->rtt_hi_us;
-	r->last_rtt_us = m->last_rtt_us;
+	r->interval = w->interval;
+	r->rtt_samples = w->rtt_samples;
+	r->rtt_lo_us = w->rtt_lo_us;
+	r->rtt_hi_us = w->rtt_hi_us;
+	r->last_rtt_us = w->last_rtt_us;
 }
 
 /* The latest ACK's sample, if the hook has not counted it yet: now it is told of by itself. */
-static __always_inline void read_single_sample(struct record *r, struct sock *sk, struct meter *m)
+static __always_inline void read_single_sample(struct record *r, struct sock *sk,
+					       struct rtt_window *w)
 {
 	struct rack rack = latest_sample(sk);
 
-	if (same_sample(&rack, &m->rack))
+	if (same_sample(&rack, &w->rack))
 		return;
-	m->rack = rack;
+	w->rack = rack;
 	r->single_rtt_us = rack.rtt_us;
 }
 
-/* What is left of an interval that is over stays in the meter until the next sample. */
-static __always_inline bool is_over(const struct meter *m, const struct control *control)
+/* What is left of an interval that is over stays in the window until the next sample. */
+static __always_inline bool interval_is_over(const struct rtt_window *w,
+					     const struct control *control)
 {
-	return bpf_jiffies64() - m->interval >= control->interval_jiffies;
+	return bpf_jiffies64() - w->interval >= control->interval_jiffies;
 }
 
-static __always_inline void add_sample(struct meter *m, u32 rtt_us)
+static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 {
-	if (!m->rtt_samples || rtt_us < m->rtt_lo_us)
-		m->rtt_lo_us = rtt_us;
-	if (!m->rtt_samples || rtt_us > m->rtt_hi_us)
-		m->rtt_hi_us = rtt_us;
-	m->last_rtt_us = rtt_us;
-	m->rtt_samples++;
+	if (!w->rtt_samples || rtt_us < w->rtt_lo_us)
+		w->rtt_lo_us = rtt_us;
+	if (!w->rtt_samples || rtt_us > w->rtt_hi_us)
+		w->rtt_hi_us = rtt_us;
+	w->last_rtt_us = rtt_us;
+	w->rtt_samples++;
 }
 
 /* Where there was no room there is hardly any a segment later, and to ask costs as much as to report. */
-static __always_inline bool may_ask(const struct meter *m, const struct control *control)
+static __always_inline bool may_reserve_again(const struct rtt_window *w,
+					      const struct control *control)
 {
-	return (u32)bpf_jiffies64() - m->refused >= control->interval_jiffies;
+	return (u32)bpf_jiffies64() - w->reserve_failed_at >= control->interval_jiffies;
 }
 
 /*
- * Send what the meter holds of a past interval, and to the focus the new
- * sample. False if there is no room: what the meter holds stays there.
+ * Send what the window holds of a past interval, and to the focus the new
+ * sample. False if there is no room: what the window holds stays there.
  */
-static __always_inline bool report_segment(struct sock *sk, struct meter *m, bool due,
+static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w, bool due,
 					   bool focused, u32 rtt_us)
 {
 	u64 key = (u64)sk;
@@ -329,22 +332,22 @@ static __always_inline bool report_segment(struct sock *sk, struct meter *m, boo
 
 	if (!c) {
 		/* It has ended on another CPU: whoever has its address next starts anew. */
-		m->sock = 0;
+		w->sock = 0;
 		return true;
 	}
 	r = records.ringbuf_reserve(sizeof(*r));
 	if (!r) {
 		if (focused)
 			count_lost();
-		m->refused = bpf_jiffies64();
+		w->reserve_failed_at = bpf_jiffies64();
 		return false;
 	}
-	fill(r, KIND_SEGMENT, sk, c);
+	fill_record(r, KIND_SEGMENT, sk, c);
 	if (due)
-		read_samples(r, m);
+		read_samples(r, w);
 	if (focused)
 		r->single_rtt_us = rtt_us;
-	submit(r);
+	submit_record(r);
 	return true;
 }
 
@@ -353,28 +356,28 @@ static __always_inline bool report_segment(struct sock *sk, struct meter *m, boo
  * interval before goes out with the first sample after it, so a socket sends
  * at most one record per interval.
  */
-static __always_inline void take_sample(struct sock *sk, struct meter *m)
+static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 {
 	struct rack rack = latest_sample(sk);
 	struct control *control;
 	bool due, focused;
 
-	if (same_sample(&rack, &m->rack))
+	if (same_sample(&rack, &w->rack))
 		return;
-	m->rack = rack;
-	control = shared();
+	w->rack = rack;
+	control = shared_control();
 	if (!control)
 		return;
-	due = is_over(m, control);
+	due = interval_is_over(w, control);
 	focused = control->focus == (u64)sk;
-	if (due && m->rtt_samples)
-		due = may_ask(m, control);
-	if ((due && m->rtt_samples) || focused)
-		due = report_segment(sk, m, due, focused, rack.rtt_us) && due;
+	if (due && w->rtt_samples)
+		due = may_reserve_again(w, control);
+	if ((due && w->rtt_samples) || focused)
+		due = report_segment(sk, w, due, focused, rack.rtt_us) && due;
 	if (due) {
-		m->interval = bpf_jiffies64();
+		w->interval = bpf_jiffies64();
 		barrier();	/* A scan that copies the samples sees by the interval that they change. */
-		m->rtt_samples = 0;
+		w->rtt_samples = 0;
 	}
-	add_sample(m, rack.rtt_us);
+	add_sample(w, rack.rtt_us);
 }

@@ -24,7 +24,7 @@ from tcptop_rtt.sources.memory import hand_back
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
 BYTES_PER_CONNECTION = 8192
 """Of the machine's memory: a socket with its file takes the kernel more."""
-METER_BITS = 17
+RTT_WINDOW_BITS = 17
 RING_BYTES = 1 << 22
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
@@ -241,7 +241,7 @@ def _compile(types: str, *flags: str) -> BPF:
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
         f"-DMAX_CONNECTIONS={_most_connections()}",
-        f"-DMETER_BITS={METER_BITS}",
+        f"-DRTT_WINDOW_BITS={RTT_WINDOW_BITS}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *([f"-DPID_NAMESPACE={namespace}u"] if namespace else []),
         *flags,
