@@ -2,10 +2,10 @@
 /*
  * Watches every TCP socket of the machine and reports its round-trip time.
  *
- * This is bcc's dialect of BPF C. Here are the programs; what they call is in
- * bpf/abi.h, bpf/sock_read.h and bpf/conn.h. bcc rewrites the use of maps in
- * its main text only, so sources/program.py puts these files before this one,
- * instead of an #include.
+ * This is bcc's dialect of BPF C. These are the programs; bpf/abi.h,
+ * bpf/sock_read.h and bpf/conn.h have what they call. bcc rewrites the use of
+ * maps in its main text only, so there is no #include: sources/program.py puts
+ * those files before this one.
  */
 
 #define IPPROTO_MPTCP		262
@@ -14,8 +14,8 @@
 #define S_IFSOCK		0140000
 
 /*
- * Every segment of an established connection comes by here: by fentry of
- * tcp_rcv_established(), or by the tracepoint that the function begins with.
+ * Runs for every segment of an established connection: at the entry of
+ * tcp_rcv_established(), or at the tracepoint that this function begins with.
  */
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -36,15 +36,15 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 	if (!c)
 		return 0;
 	take_sample(sk, &c->window);
-	/* It takes its slot for the next segment, lest another socket does so at this moment. */
+	/* The slot serves from the next segment on, as another socket may claim it at this moment. */
 	if (!slot->sock)
 		claim_slot(slot, &c->window);
 	return 0;
 }
 
 /*
- * Who acts on the socket here is its owner, but for "ss -K", which ends others'
- * with this error (tcp_abort()).
+ * The task that has locked the socket is its owner. The exception is "ss -K",
+ * which closes other processes' sockets with this error: see tcp_abort().
  */
 static __always_inline bool acts_as_owner(struct sock *sk)
 {
@@ -54,7 +54,7 @@ static __always_inline bool acts_as_owner(struct sock *sk)
 	return locked_by_current(sk) && error != ECONNABORTED;
 }
 
-/* Whether some process has still to let go of the socket. */
+/* Whether a process still holds the socket. */
 static __always_inline bool has_holder(struct sock *sk)
 {
 	struct socket *socket;
@@ -63,13 +63,8 @@ static __always_inline bool has_holder(struct sock *sk)
 	return socket;
 }
 
-/*
- * The connection that the change is about; NULL if it is about none. From
- * SYN_RECV also those come who are known: a simultaneous open passes through
- * it with the socket that connect() was called for, and a server may have
- * used Fast Open's.
- */
-static __always_inline struct connection *connection_of(struct sock *sk, int before, int after)
+/* The connection whose state changes; NULL if it is not tracked, or has been reported as closed. */
+static __always_inline struct connection *connection_of(struct sock *sk, int after)
 {
 	u64 key = (u64)sk;
 	struct connection *c;
@@ -80,6 +75,11 @@ static __always_inline struct connection *connection_of(struct sock *sk, int bef
 	return c && !c->closed ? c : NULL;
 }
 
+/*
+ * A connection that leaves SYN_RECV is reported as open. It may be known
+ * before: a simultaneous open comes from SYN_SENT, and a server may use a
+ * connection of Fast Open in SYN_RECV.
+ */
 static __always_inline u32 kind_of_change(int before, int after)
 {
 	if (after == BPF_TCP_CLOSE)
@@ -101,12 +101,12 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	if (!sk || after == BPF_TCP_LISTEN)
 		return 0;
 	if (before == BPF_TCP_LISTEN) {
-		/* A listener's clone: its addresses are not there yet, so that there is nothing to tell. */
+		/* This clone of a listener has no addresses yet, so it is not reported. */
 		if (after == BPF_TCP_SYN_RECV)
 			conn_open(sk, DIRECTION_IN);
 		return 0;
 	}
-	c = connection_of(sk, before, after);
+	c = connection_of(sk, after);
 	if (!c)
 		return 0;
 	kind = kind_of_change(before, after);
@@ -114,7 +114,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	if (r) {
 		r->state = after;
 		w = window_of(sk, c);
-		/* The hook sees segments of established connections only. */
+		/* on_segment() sees established connections only, so it may have missed this sample. */
 		read_single_sample(r, sk, w);
 		if (kind == KIND_CLOSE)
 			read_samples(r, w);
@@ -124,7 +124,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	}
 	if (kind != KIND_CLOSE)
 		return 0;
-	/* Reset by the peer, it is still held by a process that nobody knows: on_destroy() meets that one. */
+	/* The peer has reset it, and an unknown process still holds it: on_destroy() names that one. */
 	if (!c->tgid && has_holder(sk))
 		c->closed = true;
 	else
@@ -132,7 +132,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* The last that happens to a socket: here the owner lets go of one that the peer has reset. */
+/* The last event of a socket. The owner of one that the peer has reset closes it here. */
 int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
@@ -158,9 +158,8 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * A peer that has gone silent sends no ACK, so the hook alone would not tell.
- * The kernel counts the timeout after this: what matters is that scans see no
- * socket without a descriptor.
+ * Reports retransmissions while a silent peer sends no ACK, as scans may not
+ * see a socket without a descriptor. The kernel counts the timeout after this.
  */
 int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -185,7 +184,7 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* An empty entry to fill. */
+/* An empty entry. */
 static __always_inline struct entry *new_entry(void)
 {
 	int zero = 0;
@@ -197,9 +196,9 @@ static __always_inline struct entry *new_entry(void)
 }
 
 /*
- * What the hook has not reported yet and, as the socket may stay idle, may
- * not for long: an interval that is over, and the latest ACK's sample. The
- * socket is not locked here: the interval is checked again after the copy.
+ * Reads the samples that on_segment() has not reported, and may not for long
+ * as the socket may be idle: those of a past interval, and the latest ACK's.
+ * The socket is not locked, so the interval is checked again after the copy.
  */
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
 						    struct rtt_window *w)
@@ -211,12 +210,12 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 		return;
 	read_samples(r, w);
 	barrier();
-	/* What was copied is whole only if it was over, and if no other interval has begun since. */
+	/* The copy is whole if its interval was over, and no other one has begun since. */
 	if (w->interval != r->interval || !interval_is_over(w, control))
 		r->rtt_samples = 0;
 }
 
-/* An entry that no longer fits is written anew at the next read, so that it has told of nothing yet. */
+/* An entry that does not fit is written again by the next read, so its sample is put back. */
 static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
 					struct connection *c)
 {
@@ -235,7 +234,7 @@ static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct 
 	read_details(e, sk);
 }
 
-/* Of a listener its endpoint matters: it tells which connections were accepted, and who is to accept. */
+/* A listener's endpoint is enough to find the connections that it accepts. */
 static __always_inline void fill_listener(struct record *r, struct sock *sk)
 {
 	r->kind = KIND_ENTRY;
@@ -266,9 +265,9 @@ static __always_inline struct sock *socket_of(struct file *file)
 	return sk;
 }
 
-/* Its subflows are TCP sockets without a descriptor: they have its inode's number. */
+/* Writes who holds an MPTCP socket. Its subflows have no descriptor, but its inode's number. */
 static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct *task,
-					  struct file *file, struct sock *sk)
+					struct file *file, struct sock *sk)
 {
 	struct entry *e;
 	struct inode *inode;
@@ -287,7 +286,7 @@ static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct
 	bpf_seq_write(seq, e, sizeof(*e));
 }
 
-/* One entry per descriptor of a TCP or MPTCP socket, of every process and network namespace. */
+/* Writes an entry per descriptor of a TCP or MPTCP socket, of all processes and namespaces. */
 BPF_ITER(task_file)
 {
 	struct seq_file *seq = ctx->meta->seq;
@@ -345,7 +344,7 @@ static __always_inline void write_listener(struct seq_file *seq, struct sock *sk
 }
 
 static __always_inline void write_unheld(struct seq_file *seq, struct sock *sk,
-					   const struct control *control)
+					 const struct control *control)
 {
 	struct connection *c = conn_for_scan(sk);
 	struct entry *e;
@@ -361,9 +360,9 @@ static __always_inline void write_unheld(struct seq_file *seq, struct sock *sk,
 }
 
 /*
- * After the scan of descriptors: the sockets of one network namespace that it
- * has not met. They are not accepted yet, or closed but not done, subflows of
- * MPTCP, the kernel's own, or held by io_uring alone.
+ * Writes the sockets of a network namespace that have no descriptor, after the
+ * scan of descriptors. They wait to be accepted, are closed by their process
+ * but not by TCP, are subflows of MPTCP, or belong to the kernel or io_uring.
  */
 BPF_ITER(tcp)
 {

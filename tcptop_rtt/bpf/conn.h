@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * What is known of each connection: the maps that hold it, from birth to end,
- * the records that tell of it, and the RTT samples of its socket.
+ * The state of the connections: the maps that hold it, how a connection is
+ * opened and closed, its records, and the RTT samples of its socket.
  */
 
-/* The RTT samples of one socket in one interval. Written under the socket's lock only. */
+/*
+ * The RTT samples of one socket in one interval. They are counted under the
+ * socket's lock. A scan takes no lock: it copies them, and writes rack only.
+ */
 struct rtt_window {
 	u64		sock;		/* 0: free */
-	struct rack	rack;		/* the latest sample, counted */
-	u64		interval;	/* the jiffy it began at */
+	struct rack	rack;		/* the latest sample that was counted or reported */
+	u64		interval;	/* the jiffy at which it began */
 	u32		rtt_samples;
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
@@ -18,31 +21,31 @@ struct rtt_window {
 };
 _Static_assert(sizeof(struct rtt_window) == 64, "keep rtt_window in one cache line");
 
-/* What is known of a connection from birth to end. */
+/* A connection, from its first to its last event. */
 struct connection {
 	u64		id;
 	u64		born_ns;
-	struct rtt_window window;	/* in use while another socket has its slot */
-	u64		retrans_reported; /* the jiffy of the latest report of one */
+	struct rtt_window window;	/* in use as long as the socket has no slot */
+	u64		retrans_reported; /* the jiffy of the latest KIND_RETRANS */
 	u32		tgid;		/* 0: not known yet */
-	u32		scan;		/* the latest one that has told of a descriptor of it */
+	u32		scan;		/* the latest one that wrote an entry for a descriptor */
 	u8		direction;
 	u8		born_seen;
-	u8		closed;		/* told of as such: only its process is still to be named */
+	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
 	u8		pad[5];
 };
 _Static_assert(sizeof(struct connection) == 104, "padding is explicit");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 /*
- * Memory is taken for what is there, and given back at its end. A map that
- * drops the oldest would forget connections that live.
+ * Each connection takes memory until it is closed. An LRU map would take it
+ * beforehand, and forget connections that are still open.
  */
 BPF_F_TABLE("hash", u64, struct connection, connections, MAX_CONNECTIONS, BPF_F_NO_PREALLOC);
 /*
- * An array, as its look-up costs a segment nothing; each socket has one slot
- * that it may find taken. Of the kernel's arrays only those that may be mapped
- * begin on a cache line's edge; in another each window lies in two lines.
+ * Looking up an array costs next to nothing. Each socket has one slot in it,
+ * which another socket may have claimed. The flag puts each window into one
+ * cache line: the values of other arrays do not begin at the edge of a line.
  */
 BPF_F_TABLE("array", int, struct rtt_window, rtt_windows, 1 << RTT_WINDOW_BITS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", int, struct control, controls, 1, BPF_F_MMAPABLE);
@@ -82,15 +85,15 @@ static __always_inline struct record *reserve_record(void)
 	return r;
 }
 
-/* The worker polls, so no record wakes it. */
+/* User space polls, so no record wakes it. */
 static __always_inline void submit_record(struct record *r)
 {
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* Everything but the owner and the samples. */
+/* All that a record has of a connection, except its process and its samples. */
 static __always_inline void fill_record(struct record *r, u32 kind, struct sock *sk,
-				 const struct connection *c)
+					const struct connection *c)
 {
 	__builtin_memset(r, 0, sizeof(*r));
 	r->kind = kind;
@@ -107,9 +110,9 @@ static __always_inline void fill_record(struct record *r, u32 kind, struct sock 
 	read_retransmits(r, sk);
 }
 
-/* A record that tells one thing only. */
+/* The identity of a connection. The caller adds what the record is about. */
 static __always_inline void init_partial_record(struct record *r, u32 kind, struct sock *sk,
-					const struct connection *c)
+						const struct connection *c)
 {
 	__builtin_memset(r, 0, sizeof(*r));
 	r->kind = kind;
@@ -132,14 +135,14 @@ new_record(u32 kind, struct sock *sk, const struct connection *c)
 }
 
 /*
- * The verifier lets nobody shift what it knows to be a pointer; with its bytes
- * swapped it is a number.
+ * The address as a number. The verifier allows no shift of a pointer, but
+ * swapping the bytes makes it a number.
  */
 static __always_inline u64 address_of(struct sock *sk)
 {
 	u64 swapped = __builtin_bswap64((u64)sk);
 
-	asm volatile("" : "+r"(swapped));	/* lest the compiler leave both swaps out */
+	asm volatile("" : "+r"(swapped));	/* or the compiler would drop both swaps */
 	return __builtin_bswap64(swapped);
 }
 
@@ -150,16 +153,16 @@ static __always_inline void window_init(struct rtt_window *w, struct sock *sk)
 	w->sock = (u64)sk;
 }
 
-/* State for a socket seen for the first time. */
+/* The state of a connection that is new to the program. */
 static __always_inline void conn_init(struct connection *c, struct sock *sk,
-				  enum direction direction, bool born_seen)
+				      enum direction direction, bool born_seen)
 {
 	int zero = 0;
 	u64 *id;
 
 	__builtin_memset(c, 0, sizeof(*c));
 	id = ids.lookup(&zero);
-	/* Of two that a softirq makes the counter give the same number the sockets differ. */
+	/* A softirq may get the same count as the task that it interrupts; their sockets differ. */
 	if (id)
 		c->id = ++*id << 24 | (address_of(sk) >> 7 & 0xfff) << 12 |
 			(bpf_get_smp_processor_id() & 0xfff);
@@ -169,7 +172,7 @@ static __always_inline void conn_init(struct connection *c, struct sock *sk,
 	window_init(&c->window, sk);
 }
 
-/* A connection older than the probe. Two CPUs may meet it at once: the first wins. */
+/* Adds a connection older than the program. If two CPUs meet it at once, the first one wins. */
 static __always_inline struct connection *conn_track_existing(struct sock *sk)
 {
 	struct connection fresh;
@@ -190,8 +193,8 @@ static __always_inline struct connection *conn_find_or_track(struct sock *sk)
 }
 
 /*
- * What a scan tells of a connection that there is no memory for: no segment
- * of it is counted, and its socket's address stands for an id.
+ * The connection that a scan writes an entry of. If there is no memory for it,
+ * it is not tracked: its id is then the address of its socket.
  */
 static __always_inline struct connection *conn_for_scan(struct sock *sk)
 {
@@ -208,10 +211,10 @@ static __always_inline struct connection *conn_for_scan(struct sock *sk)
 	return c;
 }
 
-/* Neighbours in memory are neighbours in rtt_windows, so that thousands of them take few pages. */
+/* Sockets that are neighbours in memory have neighbouring slots, so few pages are in use. */
 #define SLOT_SHIFT	(31 - __builtin_clz((u32)sizeof(struct tcp_sock)))
 
-/* The only slot in rtt_windows that the socket may take. */
+/* The only slot that the socket may claim. */
 static __always_inline struct rtt_window *slot_of(struct sock *sk)
 {
 	int slot = address_of(sk) >> SLOT_SHIFT & ((1 << RTT_WINDOW_BITS) - 1);
@@ -219,7 +222,7 @@ static __always_inline struct rtt_window *slot_of(struct sock *sk)
 	return rtt_windows.lookup(&slot);
 }
 
-/* A connection that begins now; whatever this address held before is over. */
+/* Starts a connection. An earlier one of the same socket address is over. */
 static __always_inline struct connection *conn_open(struct sock *sk, enum direction direction)
 {
 	struct connection fresh;
@@ -244,7 +247,7 @@ static __always_inline void conn_close(struct sock *sk)
 	connections.delete(&key);
 }
 
-/* The window in use, when its connection is known. */
+/* The window that the socket's samples are counted in. */
 static __always_inline struct rtt_window *window_of(struct sock *sk, struct connection *c)
 {
 	struct rtt_window *w = slot_of(sk);
@@ -252,18 +255,18 @@ static __always_inline struct rtt_window *window_of(struct sock *sk, struct conn
 	return w && w->sock == (u64)sk ? w : &c->window;
 }
 
-/* The owner comes last, as a scan that finds the slot taken reads it. */
-static __always_inline void claim_slot(struct rtt_window *slot, const struct rtt_window *w)
+/* Writes sock last, because a scan reads a slot as soon as its sock is set. */
+static __always_inline void claim_slot(struct rtt_window *slot, const struct rtt_window *own)
 {
-	struct rtt_window copy = *w;
+	struct rtt_window copy = *own;
 
 	copy.sock = 0;
 	*slot = copy;
 	barrier();
-	slot->sock = w->sock;
+	slot->sock = own->sock;
 }
 
-/* Name the current process as the owner, as it is the one using the socket. */
+/* Puts the current process into the record, as it is the one that uses the socket. */
 static __always_inline void name_owner(struct record *r, struct connection *c)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -283,7 +286,7 @@ static __always_inline void read_samples(struct record *r, const struct rtt_wind
 	r->last_rtt_us = w->last_rtt_us;
 }
 
-/* The latest ACK's sample, if the hook has not counted it yet: now it is told of by itself. */
+/* Reports the latest ACK's sample by itself, if on_segment() has not counted it yet. */
 static __always_inline void read_single_sample(struct record *r, struct sock *sk,
 					       struct rtt_window *w)
 {
@@ -295,7 +298,7 @@ static __always_inline void read_single_sample(struct record *r, struct sock *sk
 	r->single_rtt_us = rack.rtt_us;
 }
 
-/* What is left of an interval that is over stays in the window until the next sample. */
+/* The samples of a past interval stay in the window until the next sample. */
 static __always_inline bool interval_is_over(const struct rtt_window *w,
 					     const struct control *control)
 {
@@ -312,7 +315,7 @@ static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 	w->rtt_samples++;
 }
 
-/* Where there was no room there is hardly any a segment later, and to ask costs as much as to report. */
+/* A reservation costs as much as a report, so after a failed one an interval has to pass. */
 static __always_inline bool may_reserve_again(const struct rtt_window *w,
 					      const struct control *control)
 {
@@ -320,8 +323,8 @@ static __always_inline bool may_reserve_again(const struct rtt_window *w,
 }
 
 /*
- * Send what the window holds of a past interval, and to the focus the new
- * sample. False if there is no room: what the window holds stays there.
+ * Sends the samples of the past interval if they are due, and the new sample
+ * of the focused socket. False if there is no room: the samples stay.
  */
 static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w, bool due,
 					   bool focused, u32 rtt_us)
@@ -331,7 +334,7 @@ static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w
 	struct record *r;
 
 	if (!c) {
-		/* It has ended on another CPU: whoever has its address next starts anew. */
+		/* Another CPU has closed it, so the slot is free. */
 		w->sock = 0;
 		return true;
 	}
@@ -352,9 +355,9 @@ static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w
 }
 
 /*
- * Account the sample that the previous ACK brought, if it brought one. The
- * interval before goes out with the first sample after it, so a socket sends
- * at most one record per interval.
+ * Counts the sample of the previous ACK, if it had one. The first sample of an
+ * interval sends those of the interval before, so a socket sends at most one
+ * record per interval.
  */
 static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 {
@@ -376,7 +379,7 @@ static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 		due = report_segment(sk, w, due, focused, rack.rtt_us) && due;
 	if (due) {
 		w->interval = bpf_jiffies64();
-		barrier();	/* A scan that copies the samples sees by the interval that they change. */
+		barrier();	/* The changed interval shows a scan that the samples change. */
 		w->rtt_samples = 0;
 	}
 	add_sample(w, rack.rtt_us);

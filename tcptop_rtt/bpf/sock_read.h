@@ -2,11 +2,10 @@
 /*
  * Reads the kernel's sockets and tasks. No map is used here.
  *
- * What is read of the kernel's structures is in the table of
- * sources/kernel_types.py, which puts their definitions, made from the running
- * kernel's BTF, before this text. bcc turns a plain "p->field" into a checked
- * read in the function that received p, so fields of the kernel's structures
- * are read in helpers only.
+ * sources/kernel_types.py lists the fields that are read. It makes their
+ * definitions from the running kernel's BTF, and they stand before this text.
+ * bcc turns a plain "p->field" into a checked read in the function that
+ * received p, so only helpers read fields of the kernel's structures.
  */
 
 #define AF_INET			2
@@ -23,12 +22,12 @@
 	_Generic(&(src), struct missing *: 0, const struct missing *: 0, default: (value))
 
 /*
- * All programs are told the types of what they get, so that the verifier
- * allows plain loads, which cost a fortieth of a checked read. They are
- * volatile, as it refuses those that the compiler has merged over two fields.
+ * The verifier knows the types of a program's arguments, so it allows plain
+ * loads. One costs a fortieth of a checked read. The loads are volatile,
+ * because the verifier refuses one that the compiler has merged over two fields.
  */
 #ifdef CHECKED_READS
-/* The comma takes a const away, which would let the compiler assume the 0. */
+/* The comma removes const, which would let the compiler assume the 0. */
 #define READ(dst, src) do {						\
 	typeof(((void)0, OR_ZERO(src, src))) __value = 0;		\
 	READ_BYTES(__value, src);					\
@@ -37,13 +36,13 @@
 #else
 #define READ(dst, src)	((dst) = OR_ZERO(src, *(const volatile typeof(src) *)&(src)))
 #endif
-/* Arrays, and what lies behind a pointer without a type. */
+/* For arrays, and for memory whose type the verifier does not know. */
 #define READ_BYTES(dst, src) do {					\
 	if (!IS_MISSING(src))						\
 		bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)&(src)); \
 } while (0)
 
-/* A whole TCP socket, of a type that its fields may be read by; NULL if it is none. */
+/* The socket as a full TCP socket, whose fields may be read; NULL if it is not one. */
 static __always_inline struct sock *as_tcp(struct sock *sk)
 {
 #ifdef CHECKED_READS
@@ -60,8 +59,8 @@ static __always_inline struct sock *as_tcp(struct sock *sk)
 }
 
 /*
- * What the hook is given is a whole TCP socket always, so that there is
- * nothing to find out: where the kernel has a cast for it, no call is left.
+ * on_segment() always gets a full TCP socket, so nothing has to be checked.
+ * The cast costs no call; kernels without it take the checked way.
  */
 static __always_inline struct sock *as_established(struct sock *sk)
 {
@@ -74,7 +73,7 @@ static __always_inline struct sock *as_established(struct sock *sk)
 #endif
 }
 
-/* True while a task, not a softirq, works on the socket: lock_sock(). */
+/* Whether a task has locked the socket by lock_sock(). A softirq does not. */
 static __always_inline bool locked_by_current(struct sock *sk)
 {
 	int owned;
@@ -91,17 +90,17 @@ static __always_inline bool is_kernel_thread(struct task_struct *task)
 	return flags & PF_KTHREAD;
 }
 
-/* Before Linux 5.17 the rest of a longer name that it had before follows the end of one. */
+/* Before Linux 5.17 the rest of an earlier, longer name may follow the terminating 0. */
 static __always_inline void read_comm(char *comm, struct task_struct *task)
 {
 	__builtin_memset(comm, 0, COMM_LEN);
 	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
 }
 
-/* What a process is called in the PID namespace that user space is in; 0: it is in another one. */
+/* The process's PID in user space's PID namespace; 0: it is outside of it. */
 static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
 {
-#ifdef PID_NAMESPACE	/* Its inode. It is left out for the initial one, where each has the kernel's number. */
+#ifdef PID_NAMESPACE	/* its inode; not defined in the initial one, where the PID is the tgid */
 	struct pid *pid = NULL;
 	struct upid *upid;
 	struct pid_namespace *namespace;
@@ -129,7 +128,7 @@ static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
 #endif
 }
 
-/* The process of a task: its name is its first thread's. */
+/* The process of a task. It has the name of its first thread. */
 static __always_inline void read_process(struct record *r, struct task_struct *task)
 {
 	struct task_struct *leader;
@@ -196,7 +195,7 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	READ(r->uid, sk->sk_uid);
 	READ(r->ifindex, sk->skc_bound_dev_if);
 	READ(r->state, sk->skc_state);
-	/* __inet_hash_connect() marks the ports it picked with -1. */
+	/* __inet_hash_connect() marks the ports that it picked with -1. */
 	READ(bucket, ((struct inet_connection_sock *)sk)->icsk_bind_hash);
 	if (bucket)
 		READ(reuse, bucket->fastreuse);
@@ -212,7 +211,7 @@ static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
 	READ(value, tp->mdev_us);
 	r->rttvar_us = value >> 2;
 	READ(r->min_rtt_us, tp->min_rtt_us);
-	/* When the segment was sent that the latest sample is of; 0: since the handshake there is none. */
+	/* When the segment of the latest sample was sent; 0: no sample since the handshake. */
 	READ(r->sampled_us, tp->rack_mstamp);
 	if (r->sampled_us) {
 		READ(value, tp->rack_rtt_us);
@@ -239,7 +238,7 @@ static __always_inline void read_retransmits(struct record *r, struct sock *sk)
 	READ(r->probes, icsk->icsk_probes_out);
 }
 
-/* What tcp_sock keeps of its latest RTT sample. */
+/* The latest RTT sample, as tcp_sock keeps it. */
 struct rack {
 	u64	mstamp;
 	u32	rtt_us;
@@ -278,17 +277,17 @@ static __always_inline void read_hold(struct entry *e, struct sock *sk)
 	READ(file, socket->file);
 	if (file)
 		e->hold |= HOLD_FILE;
-	/* SOCK_INODE(): it lies behind the socket, where the verifier allows no plain load. */
+	/* SOCK_INODE(). It lies beyond struct socket, where the verifier allows no plain load. */
 	READ_BYTES(e->inode, ((struct socket_alloc *)socket)->i_ino);
 }
 
-/* TICK_NS, the length of a jiffy, comes with the compiler command line. */
+/* The loader defines TICK_NS, the length of a jiffy. */
 static __always_inline u64 jiffies_to_us(u32 jiffies)
 {
 	return (u64)jiffies * TICK_NS / 1000;
 }
 
-/* A bit field in most kernels: what its byte holds besides is cut off. */
+/* It is a bit field in most kernels, so the rest of its byte is cut off. */
 static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
 {
 	u8 bits;
@@ -297,7 +296,7 @@ static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
 	return bits >> chrono_type_SHIFT & chrono_type_MASK;
 }
 
-/* How tcp_get_info_chrono_stats() counts: the running period too. */
+/* As in tcp_get_info_chrono_stats(), the running period counts too. */
 static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *tp, u32 now)
 {
 	u32 type = chrono_type_of(tp), start, busy, rwnd, sndbuf;
@@ -318,7 +317,7 @@ static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *t
 	e->sndbuf_limited_us = jiffies_to_us(sndbuf);
 }
 
-/* As tcp_packets_in_flight() has it. */
+/* As in tcp_packets_in_flight(). */
 static __always_inline void read_in_flight(struct entry *e, struct tcp_sock *tp)
 {
 	u32 packets_out, sacked_out, lost_out, retrans_out;
@@ -337,7 +336,7 @@ static __always_inline void read_rates(struct entry *e, struct tcp_sock *tp)
 
 	READ(pacing_rate, ((struct sock *)tp)->sk_pacing_rate);
 	e->pacing_rate = pacing_rate;
-	/* tcp_compute_delivery_rate() */
+	/* As in tcp_compute_delivery_rate(). */
 	READ(delivered, tp->rate_delivered);
 	READ(interval_us, tp->rate_interval_us);
 	if (interval_us)
@@ -384,7 +383,7 @@ static __always_inline void read_segments(struct entry *e, struct tcp_sock *tp)
 	READ(e->data_segs_out, tp->data_segs_out);
 }
 
-/* What only a scan tells. */
+/* The fields that only a scan reads. */
 static __always_inline void read_details(struct entry *e, struct sock *sk)
 {
 	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;

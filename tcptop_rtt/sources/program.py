@@ -76,7 +76,7 @@ class Program:
         _require_btf()
         types = kernel_types()
         self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
-        """The fields of a row that this kernel does not tell."""
+        """The fields of a row that this kernel does not have."""
         try:
             self._open(source, types.text)
         except TcptopError:
@@ -103,7 +103,7 @@ class Program:
             raise
 
     def _attach_hook(self, source: str) -> None:
-        """Attach to the first hook that lets us: no version tells."""
+        """Attach to the first hook that can be attached, whatever the kernel's version."""
         self.hook_note = ""
         for self.hook, place in _HOOKS.items():
             if source in ("auto", self.hook):
@@ -271,7 +271,7 @@ def _require_btf() -> None:
 
 
 def _cause(error: OSError) -> str:
-    """Why the kernel refused, as far as it tells, and the way out."""
+    """Why the kernel refused, as far as is known, and the way out."""
     try:
         lockdown = Path("/sys/kernel/security/lockdown").read_text()
     except OSError:

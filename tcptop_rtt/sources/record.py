@@ -1,6 +1,6 @@
 """The structures that cross from the BPF program, as numpy sees them.
 
-Each mirrors the C structure of the same name field by field; both sides check the size.
+Each mirrors the C structure of the same name in bpf/abi.h field by field.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Hold(IntFlag):
 
 
 INTERVAL_S = 0.1
-"""Between two records of one socket, at least, unless the kernel side is told otherwise."""
+"""The least time between two records of one socket, unless it is set otherwise."""
 
 RECORD = np.dtype(
     [
@@ -125,7 +125,7 @@ ENTRY = np.dtype(
         ("congestion_control", "S16"),
     ]
 )
-"""What a scan tells of each descriptor, and of each socket without one: a record and more."""
+"""What a scan writes of each descriptor, and of each socket without one: a record and more."""
 
 CONTROL = np.dtype(
     [
