@@ -91,25 +91,6 @@ static __always_inline void submit_record(struct record *r)
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* All that a record has of a connection, except its process and its samples. */
-static __always_inline void fill_record(struct record *r, u32 kind, struct sock *sk,
-					const struct connection *c)
-{
-	__builtin_memset(r, 0, sizeof(*r));
-	r->kind = kind;
-	r->id = c->id;
-	r->sock = (u64)sk;
-	r->time_ns = bpf_ktime_get_ns();
-	r->born_ns = c->born_ns;
-	r->direction = c->direction;
-	r->born_seen = c->born_seen;
-	read_endpoints(r, sk);
-	read_identity(r, sk);
-	read_rtt(r, (struct tcp_sock *)sk);
-	read_counters(r, (struct tcp_sock *)sk);
-	read_retransmits(r, sk);
-}
-
 /* The identity of a connection. The caller adds what the record is about. */
 static __always_inline void init_partial_record(struct record *r, u32 kind, struct sock *sk,
 						const struct connection *c)
@@ -121,6 +102,19 @@ static __always_inline void init_partial_record(struct record *r, u32 kind, stru
 	r->time_ns = bpf_ktime_get_ns();
 	r->born_ns = c->born_ns;
 	r->born_seen = c->born_seen;
+}
+
+/* All that a record has of a connection, except its process and its samples. */
+static __always_inline void fill_record(struct record *r, u32 kind, struct sock *sk,
+					const struct connection *c)
+{
+	init_partial_record(r, kind, sk, c);
+	r->direction = c->direction;
+	read_endpoints(r, sk);
+	read_identity(r, sk);
+	read_rtt(r, (struct tcp_sock *)sk);
+	read_counters(r, (struct tcp_sock *)sk);
+	read_retransmits(r, sk);
 }
 
 /* The record of something that happened to sk; NULL if there is no room. */
