@@ -1,6 +1,6 @@
-"""The structures that cross from probe.bpf.c, as numpy sees them.
+"""The structures that cross from the BPF program, as numpy sees them.
 
-Each mirrors the C structure of the same name field by field; both sides check the size.
+Each mirrors the C structure of the same name in bpf/abi.h field by field.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Records = NDArray[np.void]
 
 
 class Kind(IntEnum):
-    """What a record is about: ``enum kind`` in probe.bpf.c."""
+    """What a record is about: ``enum kind`` in bpf/abi.h."""
 
     OPEN = 1
     STATE = 2
@@ -30,7 +30,7 @@ class Kind(IntEnum):
 
 
 class Direction(IntEnum):
-    """Who opened a connection: ``enum direction`` in probe.bpf.c."""
+    """Who opened a connection: ``enum direction`` in bpf/abi.h."""
 
     UNKNOWN = 0
     OUT = 1
@@ -38,7 +38,7 @@ class Direction(IntEnum):
 
 
 class Hold(IntFlag):
-    """Who may use a socket: ``enum hold`` in probe.bpf.c."""
+    """Who may use a socket: ``enum hold`` in bpf/abi.h."""
 
     SOCKET = 1
     FILE = 2
@@ -46,7 +46,7 @@ class Hold(IntFlag):
 
 
 INTERVAL_S = 0.1
-"""Between two records of one socket, at least, unless the kernel side is told otherwise."""
+"""The least time between two records of one socket, unless it is set otherwise."""
 
 RECORD = np.dtype(
     [
@@ -125,7 +125,7 @@ ENTRY = np.dtype(
         ("congestion_control", "S16"),
     ]
 )
-"""What a scan tells of each descriptor, and of each socket without one: a record and more."""
+"""What a scan writes of each descriptor, and of each socket without one: a record and more."""
 
 CONTROL = np.dtype(
     [
@@ -141,7 +141,7 @@ CONTROL = np.dtype(
 """Memory shared with the kernel side."""
 
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (216, 344, 40):
-    raise AssertionError("record.py and probe.bpf.c differ")
+    raise AssertionError("record.py and bpf/abi.h differ")
 
 
 def names_between(dtype: np.dtype[np.void], first: str, last: str) -> tuple[str, ...]:
