@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from bench.results import Result
-from tcptop_rtt.connections import Connections
-from tcptop_rtt.snapshot import Health
+from tcptop_rtt.model.record import RECORD, Kind
+from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.record import RECORD, Kind
 from tcptop_rtt.sources.ringbuf import RingBuffer
+from tcptop_rtt.tracking.connections import Connections
 
 RING_BYTES = 1 << 24
 RECORDS, ROUNDS = 50_000, 10

@@ -78,8 +78,8 @@ def _run() -> None:
     """The command line's program, but its hook's link belongs to who has started it."""
     from textual.drivers.linux_driver import LinuxDriver
 
-    from tcptop_rtt import collector, pace
     from tcptop_rtt.cli import main
+    from tcptop_rtt.feeds import collector, pace
     from tcptop_rtt.sources.program import Program
 
     channel, share = socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2])

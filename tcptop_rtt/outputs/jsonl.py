@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.fields import FIELDS, NAMES
+from tcptop_rtt.model.snapshot import STATES, Indices, ProcessKey, Rows, Snapshot, Waiting, no_rows
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import STATES, Indices, ProcessKey, Rows, Snapshot, Waiting, no_rows
+from tcptop_rtt.view.fields import FIELDS, NAMES
+from tcptop_rtt.view.query import Filter, select
 
 FORMAT_VERSION = 1
 

@@ -6,8 +6,8 @@ import json
 import sys
 from typing import Any
 
-from tcptop_rtt.fields import FIELDS, Field
 from tcptop_rtt.outputs.jsonl import FORMAT_VERSION
+from tcptop_rtt.view.fields import FIELDS, Field
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TIME = {**_COUNT, "description": "wall clock, nanoseconds since the Unix epoch"}

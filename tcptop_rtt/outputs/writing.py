@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.snapshot import Snapshot
 
 
 class Output(Protocol):

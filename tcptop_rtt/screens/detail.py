@@ -9,12 +9,12 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.model.snapshot import CELL_NS, DIRECTIONS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.snapshot import CELL_NS, DIRECTIONS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series

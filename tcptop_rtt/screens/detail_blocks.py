@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known, shares
-from tcptop_rtt.diagnosis import Verdict
-from tcptop_rtt.snapshot import DIRECTIONS, Focus
+from tcptop_rtt.model.snapshot import DIRECTIONS, Focus
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known, shares
+from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6

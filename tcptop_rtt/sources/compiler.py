@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 
 _HEADERS = Path(__file__).resolve().parent.parent / "bpf" / "stand_ins"
 

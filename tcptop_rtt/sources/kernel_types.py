@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import Btf, Member
 
 KERNEL_FUNCTION = 1 << 30

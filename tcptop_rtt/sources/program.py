@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tcptop_rtt
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.kernel_types import kernel_types
 from tcptop_rtt.sources.program import _compile
 

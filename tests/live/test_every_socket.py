@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import STATES, Holder, Rows
+from tcptop_rtt.model.snapshot import STATES, Holder, Rows
+from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, repeating

@@ -79,7 +79,7 @@ import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
 from tcptop_rtt.screens import detail_blocks
-from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.view.diagnosis import diagnose
 with closing(Watch()) as watch:
     print(flush=True)
     port = int(sys.stdin.readline())

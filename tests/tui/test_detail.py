@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.screens.detail import DetailScreen
 from tcptop_rtt.screens.detail_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.snapshot import Owner
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
 from tests.tui.conftest import Open
@@ -211,7 +211,7 @@ async def test_freeze_holds_the_drill_down(stage: Open) -> None:
 
 async def test_hostile_text_is_literal_in_the_drill_down(stage: Open) -> None:
     async with stage() as it:
-        from tcptop_rtt.snapshot import Owner, Process
+        from tcptop_rtt.model.snapshot import Owner, Process
 
         hostile = HOSTILE.decode()
         focus = focus_on(

@@ -10,9 +10,9 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tcptop_rtt.query import Filter
+from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.snapshot import Health
+from tcptop_rtt.view.query import Filter
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tcptop_rtt.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
-from tcptop_rtt.snapshot import SPARK_CELLS, Health, Rows, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Rows, Snapshot
+from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
 SECOND_NS = 1_000_000_000

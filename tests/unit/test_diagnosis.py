@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop_rtt.diagnosis import diagnose
-from tcptop_rtt.shares import Shares, life_shares, shares
-from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
+from tcptop_rtt.model.snapshot import ROW, UNKNOWN_U32
+from tcptop_rtt.view.diagnosis import diagnose
+from tcptop_rtt.view.shares import Shares, life_shares, shares
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcptop_rtt.fields import FIELDS
+from tcptop_rtt.model.snapshot import ROW, Health, Holder, Snapshot, Waiting
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import ROW, Health, Holder, Snapshot, Waiting
+from tcptop_rtt.view.fields import FIELDS
+from tcptop_rtt.view.query import Filter
 from tests.unit.rows import row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)

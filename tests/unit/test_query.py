@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import Rows
+from tcptop_rtt.model.snapshot import Rows
+from tcptop_rtt.view.query import Filter, select
 from tests.unit.rows import row, rows_of
 
 

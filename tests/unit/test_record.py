@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tcptop_rtt
+from tcptop_rtt.model.record import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
 from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.record import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
 
 _ABI = (Path(tcptop_rtt.__file__).parent / "bpf/abi.h").read_text()
 _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/bpf.h

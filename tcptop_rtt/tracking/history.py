@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import CELL_NS, Indices
+from tcptop_rtt.model.snapshot import CELL_NS, Indices
 
 CELLS = 60
 OLD_CELLS = 59  # all fits into ten minutes

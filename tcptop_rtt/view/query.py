@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import ROW, Indices, Rows
+from tcptop_rtt.model.snapshot import ROW, Indices, Rows
+from tcptop_rtt.view import format as fmt
 
 
 @dataclass(frozen=True, slots=True)

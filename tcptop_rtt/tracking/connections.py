@@ -12,11 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.focus import FocusLog
-from tcptop_rtt.holders import Holders
-from tcptop_rtt.rowstore import RowStore
-from tcptop_rtt.samples import SampleCounter
-from tcptop_rtt.snapshot import (
+from tcptop_rtt.model.record import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
+from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
     UNKNOWN_U32,
     Focus,
@@ -27,7 +24,10 @@ from tcptop_rtt.snapshot import (
     Rows,
     Snapshot,
 )
-from tcptop_rtt.sources.record import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
+from tcptop_rtt.tracking.focus import FocusLog
+from tcptop_rtt.tracking.holders import Holders
+from tcptop_rtt.tracking.rowstore import RowStore
+from tcptop_rtt.tracking.samples import SampleCounter
 
 Kinds = NDArray[np.uint32]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.columns import Columns
-from tcptop_rtt.history import History
-from tcptop_rtt.idtable import IdTable
-from tcptop_rtt.minute import Minute
-from tcptop_rtt.snapshot import ROW, Holder, Indices
-from tcptop_rtt.sources.record import Records, gather
+from tcptop_rtt.model.record import Records, gather
+from tcptop_rtt.model.snapshot import ROW, Holder, Indices
+from tcptop_rtt.tracking.columns import Columns
+from tcptop_rtt.tracking.history import History
+from tcptop_rtt.tracking.idtable import IdTable
+from tcptop_rtt.tracking.minute import Minute
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
 _ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")

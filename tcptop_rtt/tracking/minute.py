@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.columns import Columns, Where
-from tcptop_rtt.snapshot import Indices
+from tcptop_rtt.model.snapshot import Indices
+from tcptop_rtt.tracking.columns import Columns, Where
 
 STEP_NS = 10_000_000_000
 STEPS = 6  # with the present one: from 50 to 60 s are looked back

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from tcptop_rtt import known
-from tcptop_rtt.known import Source
-from tcptop_rtt.snapshot import STATES, Holder
+from tcptop_rtt.model.snapshot import STATES, Holder
+from tcptop_rtt.view import known
+from tcptop_rtt.view.known import Source
 
 UNKNOWN = "?"
 NOTHING = "-"

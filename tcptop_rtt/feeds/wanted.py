@@ -6,7 +6,7 @@ import errno
 import os
 import select
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 
 
 class WantedProcess:

@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from tcptop_rtt.connections import Connections
-from tcptop_rtt.pace import Pace
-from tcptop_rtt.processes import Processes, UserNames
-from tcptop_rtt.snapshot import Health, Snapshot, Waiting
+from tcptop_rtt.feeds.pace import Pace
+from tcptop_rtt.feeds.processes import Processes, UserNames
+from tcptop_rtt.model.record import Batch, Records
+from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.sources.interfaces import Interfaces
-from tcptop_rtt.sources.record import Batch, Records
+from tcptop_rtt.tracking.connections import Connections
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
 """Between two reads of the source."""

@@ -1,6 +1,6 @@
 """The fields of a connection in the stream: of each its name, its meaning, its type and its value.
 
-The one table of them. What is not known is None: :mod:`tcptop_rtt.known` says when that is so.
+The one table of them. What is not known is None: :mod:`tcptop_rtt.view.known` says when that is so.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.snapshot import DIRECTIONS, HOLDERS, STATES, Holder
+from tcptop_rtt.model.snapshot import DIRECTIONS, HOLDERS, STATES, Holder
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
 
 Get = Callable[[str], NDArray[Any]]
 """Gives the values that some rows have in a field of ROW."""

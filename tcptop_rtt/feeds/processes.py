@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import psutil
 
-from tcptop_rtt.outside import TEXT_BYTES, name_of, read_bytes, text_of
-from tcptop_rtt.snapshot import Process, ProcessKey
+from tcptop_rtt.model.outside import TEXT_BYTES, name_of, read_bytes, text_of
+from tcptop_rtt.model.snapshot import Process, ProcessKey
 
 _CGROUP_FILE_BYTES = 1 << 16
 """A line for each hierarchy, each with a path."""

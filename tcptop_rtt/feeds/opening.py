@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from tcptop_rtt.collector import Collector
-from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.feeds.collector import Collector
+from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 
 if TYPE_CHECKING:

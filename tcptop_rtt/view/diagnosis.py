@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.known import Source
-from tcptop_rtt.shares import loss, shares
-from tcptop_rtt.snapshot import STATES
+from tcptop_rtt.model.snapshot import STATES
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.known import Source
+from tcptop_rtt.view.shares import loss, shares
 
 Who = Literal["network", "peer", "us", "nobody", "unknown"]
 
