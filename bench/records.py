@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bench.results import Result
-from tcptop_rtt.model.record import RECORD, Kind
+from tcptop_rtt.model.records import RECORD, Kind
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.ringbuf import RingBuffer

@@ -20,7 +20,7 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 JOIN_S = 5.0

@@ -20,12 +20,12 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.bcc_package import bcc_required
 
 if TYPE_CHECKING:
-    from tcptop_rtt.feeds.collector import Collector
+    from tcptop_rtt.feeds.live import Collector
     from tcptop_rtt.feeds.opening import Opening
+    from tcptop_rtt.outputs.base import Output
     from tcptop_rtt.outputs.writer import Writer
-    from tcptop_rtt.outputs.writing import Output
     from tcptop_rtt.sources.program import Program
-    from tcptop_rtt.view.query import Filter
+    from tcptop_rtt.view.filter import Filter
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
             program = _in_background(_import_program(), options.source)
             from tcptop_rtt.feeds.opening import Opening
-            from tcptop_rtt.view.query import Filter
+            from tcptop_rtt.view.filter import Filter
 
             if screen:
                 importlib.import_module("tcptop_rtt.app")
@@ -151,8 +151,8 @@ def _run_text(
     collector: Collector, json: bool, chosen: Filter, note: Callable[[], str], count: int | None
 ) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
+    from tcptop_rtt.outputs.base import write_all
     from tcptop_rtt.outputs.writer import Writer, hung_up
-    from tcptop_rtt.outputs.writing import write_all
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         collector.stop()

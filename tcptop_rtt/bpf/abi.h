@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
  * What crosses to user space: the records of the ring buffer, the entries of a
- * scan, and the memory that both sides share. model/record.py mirrors it,
+ * scan, and the memory that both sides share. model/records.py mirrors it,
  * and tests/unit/test_record.py compares the two field by field.
  */
 
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
-/* What a record is about; mirrored by Kind in model/record.py. */
+/* What a record is about; mirrored by Kind in model/records.py. */
 enum kind {
 	KIND_OPEN	= 1,	/* a connection was opened */
 	KIND_STATE	= 2,	/* its TCP state has changed */
@@ -20,7 +20,7 @@ enum kind {
 	KIND_MPTCP	= 8,	/* an MPTCP socket's descriptor: its inode and process */
 };
 
-/* Who opened a connection; mirrored by Direction in model/record.py. */
+/* Who opened a connection; mirrored by Direction in model/records.py. */
 enum direction {
 	DIRECTION_UNKNOWN,
 	DIRECTION_OUT,
@@ -28,7 +28,7 @@ enum direction {
 };
 
 /*
- * What the ring buffer carries; mirrored by RECORD in model/record.py. User
+ * What the ring buffer carries; mirrored by RECORD in model/records.py. User
  * space keeps the fields from bytes_acked to probes as they are.
  */
 struct record {
@@ -76,16 +76,16 @@ struct record {
 	u8	probes;
 	u8	more_pad[2];
 };
-_Static_assert(sizeof(struct record) == 216, "keep RECORD in model/record.py in step");
+_Static_assert(sizeof(struct record) == 216, "keep RECORD in model/records.py in step");
 
-/* Who may use a socket; mirrored by Hold in model/record.py. */
+/* Who may use a socket; mirrored by Hold in model/records.py. */
 enum hold {
 	HOLD_SOCKET	= 1,	/* a process has it, or the kernel itself */
 	HOLD_FILE	= 2,	/* it has an open file */
 	HOLD_DEAD	= 4,	/* an orphan: its last holder is gone */
 };
 
-/* What a scan writes of each socket; mirrored by ENTRY in model/record.py. */
+/* What a scan writes of each socket; mirrored by ENTRY in model/records.py. */
 struct entry {
 	struct record record;
 	u64	pacing_rate;		/* bytes per second */
@@ -112,9 +112,9 @@ struct entry {
 	u32	data_segs_out;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 344, "keep ENTRY in model/record.py in step");
+_Static_assert(sizeof(struct entry) == 344, "keep ENTRY in model/records.py in step");
 
-/* Memory shared with user space; mirrored by CONTROL in model/record.py. */
+/* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {
 	/* User space writes these. */
 	u32	interval_jiffies;	/* the least time between two records of a socket */
@@ -126,4 +126,4 @@ struct control {
 	u32	time_wait;		/* met by a scan, before which user space sets it to 0 */
 	u32	syn_recv;		/* likewise */
 };
-_Static_assert(sizeof(struct control) == 40, "keep CONTROL in model/record.py in step");
+_Static_assert(sizeof(struct control) == 40, "keep CONTROL in model/records.py in step");

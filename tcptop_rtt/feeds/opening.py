@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from tcptop_rtt.feeds.collector import Collector
+from tcptop_rtt.feeds.live import Collector
 from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.snapshot import STATES, Indices, ProcessKey, Rows, Snapshot, Waiting, no_rows
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import FIELDS, NAMES
-from tcptop_rtt.view.query import Filter, select
+from tcptop_rtt.view.filter import Filter, select
 
 FORMAT_VERSION = 1
 

@@ -11,7 +11,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known
-from tcptop_rtt.view.query import Filter, select
+from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (

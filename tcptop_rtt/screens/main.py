@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.view.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.status_bar import Status, StatusBar

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
+from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
 from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netns import Namespaces

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
+from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
 from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
     UNKNOWN_U32,
@@ -24,10 +24,10 @@ from tcptop_rtt.model.snapshot import (
     Rows,
     Snapshot,
 )
-from tcptop_rtt.tracking.focus import FocusLog
 from tcptop_rtt.tracking.holders import Holders
-from tcptop_rtt.tracking.rowstore import RowStore
+from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
+from tcptop_rtt.tracking.trace import FocusLog
 
 Kinds = NDArray[np.uint32]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import ENTRY, Direction, Hold, Kind, Records, gather
+from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, gather
 from tcptop_rtt.model.snapshot import Holder, Indices, Owner
-from tcptop_rtt.tracking.rowstore import RowStore
+from tcptop_rtt.tracking.row_store import RowStore
 
 _TCP_LISTEN = 10  # include/net/tcp_states.h
 _PROCESS = ("tgid", "pid", "started_ns", "process_uid", "comm")

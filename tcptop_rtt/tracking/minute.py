@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.snapshot import Indices
-from tcptop_rtt.tracking.columns import Columns, Where
+from tcptop_rtt.tracking.column_store import Columns, Where
 
 STEP_NS = 10_000_000_000
 STEPS = 6  # with the present one: from 50 to 60 s are looked back

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import ENTRY, RECORD, Kind, Records, gather, names_between, piece
+from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records, gather, names_between, piece
 from tcptop_rtt.model.snapshot import UNKNOWN_U32, Indices
-from tcptop_rtt.tracking.rowstore import RowStore
+from tcptop_rtt.tracking.row_store import RowStore
 
 _ENDS = ("interval", "min_rtt_us")
 """First and last of the fields that are about samples."""

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.query import Filter, select
+from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.styled import StyleBook, crop_strips

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.columns import BY_KEY, arrow
 from tcptop_rtt.widgets.styled import Part, PartLines
 

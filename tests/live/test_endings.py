@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.feeds.collector import Collector
-from tcptop_rtt.model.record import Records
+from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.snapshot import STATES, Snapshot
 from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from bcc import BPF
 
-from tcptop_rtt.feeds.collector import Collector
+from tcptop_rtt.feeds.live import Collector
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.record import INTERVAL_S, Kind, Records
+from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
 from tcptop_rtt.model.snapshot import ROW, Snapshot
 from tcptop_rtt.sources import kernel_types, program
 from tcptop_rtt.sources.probe import Probe

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from tcptop_rtt.feeds.collector import EASY_SCAN_S, SCAN_SHARE, Collector
-from tcptop_rtt.model.record import Records
+from tcptop_rtt.feeds.live import EASY_SCAN_S, SCAN_SHARE, Collector
+from tcptop_rtt.model.records import Records
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.pairs import connected, row_of

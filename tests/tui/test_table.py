@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.view.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Rows, Snapshot
 from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
 

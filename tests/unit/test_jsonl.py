@@ -16,7 +16,7 @@ from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import FIELDS
-from tcptop_rtt.view.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tests.unit.rows import row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)

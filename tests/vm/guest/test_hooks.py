@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.record import INTERVAL_S
+from tcptop_rtt.model.records import INTERVAL_S
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Line, Recording, Watch

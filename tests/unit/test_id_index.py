@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.tracking.idtable import IdTable
+from tcptop_rtt.tracking.id_index import IdTable
 
 
 def _u64(ids: list[int]) -> np.typing.NDArray[np.uint64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop_rtt.model.record import INTERVAL_S
+from tcptop_rtt.model.records import INTERVAL_S
 
 RECORDS_PER_S = 20_000
 """With more active sockets than this allows, samples are told of later; none is lost."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import Records, gather
+from tcptop_rtt.model.records import Records, gather
 from tcptop_rtt.model.snapshot import ROW, Holder, Indices
-from tcptop_rtt.tracking.columns import Columns
+from tcptop_rtt.tracking.column_store import Columns
 from tcptop_rtt.tracking.history import History
-from tcptop_rtt.tracking.idtable import IdTable
+from tcptop_rtt.tracking.id_index import IdTable
 from tcptop_rtt.tracking.minute import Minute
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h

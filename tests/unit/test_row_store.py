@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model.record import RECORD, Kind
-from tcptop_rtt.tracking.rowstore import RowStore
+from tcptop_rtt.model.records import RECORD, Kind
+from tcptop_rtt.tracking.row_store import RowStore
 
 
 def test_every_connection_keeps_its_own_row_through_a_long_life() -> None:

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from tcptop_rtt.feeds.pace import Pace
+from tcptop_rtt.feeds.pacing import Pace
 from tcptop_rtt.feeds.processes import Processes, UserNames
-from tcptop_rtt.model.record import Batch, Records
+from tcptop_rtt.model.records import Batch, Records
 from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.tracking.connections import Connections

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tcptop_rtt
-from tcptop_rtt.model.record import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
+from tcptop_rtt.model.records import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
 from tcptop_rtt.sources.compiler import compile_program
 
 _ABI = (Path(tcptop_rtt.__file__).parent / "bpf/abi.h").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcptop_rtt.tracking.columns import Columns
+from tcptop_rtt.tracking.column_store import Columns
 
 _TWO = np.dtype([("number", "u4"), ("name", "V2")])
 

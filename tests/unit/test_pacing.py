@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.feeds.pace import EASY_RECORDS_PER_S, RECORDS_PER_S, Pace
-from tcptop_rtt.model.record import INTERVAL_S
+from tcptop_rtt.feeds.pacing import EASY_RECORDS_PER_S, RECORDS_PER_S, Pace
+from tcptop_rtt.model.records import INTERVAL_S
 
 READ_S = 0.5
 

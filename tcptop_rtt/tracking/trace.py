@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.record import Records
+from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.snapshot import Focus, Owner
 
 SAMPLES_KEPT = 16_384
