@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import STATES, Indices, ProcessKey, Rows, Snapshot, Waiting, no_rows
+from tcptop_rtt.model.rows import STATES, Indices, Rows, no_rows
+from tcptop_rtt.model.snapshot import ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import FIELDS, NAMES
 from tcptop_rtt.view.filter import Filter, select

@@ -9,7 +9,8 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt.model.snapshot import CELL_NS, DIRECTIONS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.model.rows import DIRECTIONS
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model.snapshot import DIRECTIONS, Focus
+from tcptop_rtt.model.rows import DIRECTIONS
+from tcptop_rtt.model.snapshot import Focus
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known, shares
 from tcptop_rtt.view.diagnosis import Verdict

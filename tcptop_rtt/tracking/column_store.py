@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import Indices
+from tcptop_rtt.model.rows import Indices
 
 Where = Indices | NDArray[np.bool_] | slice
 

@@ -13,17 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
-from tcptop_rtt.model.snapshot import (
-    SPARK_CELLS,
-    UNKNOWN_U32,
-    Focus,
-    Health,
-    Holder,
-    Indices,
-    ProcessKey,
-    Rows,
-    Snapshot,
-)
+from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices, Rows
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, ProcessKey, Snapshot
 from tcptop_rtt.tracking.holders import Holders
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter

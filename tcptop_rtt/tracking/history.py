@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import CELL_NS, Indices
+from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.model.snapshot import CELL_NS
 
 CELLS = 60
 OLD_CELLS = 59  # all fits into ten minutes

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, gather
-from tcptop_rtt.model.snapshot import Holder, Indices, Owner
+from tcptop_rtt.model.rows import Holder, Indices
+from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.tracking.row_store import RowStore
 
 _TCP_LISTEN = 10  # include/net/tcp_states.h

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import Indices
+from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.tracking.column_store import Columns, Where
 
 STEP_NS = 10_000_000_000

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Records, gather
-from tcptop_rtt.model.snapshot import ROW, Holder, Indices
+from tcptop_rtt.model.rows import ROW, Holder, Indices
 from tcptop_rtt.tracking.column_store import Columns
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.id_index import IdTable

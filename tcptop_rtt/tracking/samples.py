@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records, gather, names_between, piece
-from tcptop_rtt.model.snapshot import UNKNOWN_U32, Indices
+from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.tracking.row_store import RowStore
 
 _ENDS = ("interval", "min_rtt_us")

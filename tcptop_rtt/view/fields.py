@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import DIRECTIONS, HOLDERS, STATES, Holder
+from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, STATES, Holder
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known
 

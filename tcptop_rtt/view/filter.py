@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import ROW, Indices, Rows
+from tcptop_rtt.model.rows import ROW, Indices, Rows
 from tcptop_rtt.view import format as fmt
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from tcptop_rtt.model.snapshot import STATES, Holder
+from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view import known
 from tcptop_rtt.view.known import Source
 

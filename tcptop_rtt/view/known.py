@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
+from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
 
 FRESH_MS = 10_000
 """An RTT whose latest sample is older is told with its age, and is no measure of now."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import UNKNOWN_U32, Indices, Rows
+from tcptop_rtt.model.rows import UNKNOWN_U32, Indices, Rows
 from tcptop_rtt.view import known
 from tcptop_rtt.view.known import Source
 

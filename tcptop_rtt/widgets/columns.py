@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S, Holder
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known
 

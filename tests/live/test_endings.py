@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.live import Collector
 from tcptop_rtt.model.records import Records
-from tcptop_rtt.model.snapshot import STATES, Snapshot
+from tcptop_rtt.model.rows import STATES
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop_rtt.model.snapshot import STATES, Holder, Rows
+from tcptop_rtt.model.rows import STATES, Holder, Rows
 from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
 from tests.live.link import Link

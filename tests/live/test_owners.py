@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import STATES, Holder, Snapshot
+from tcptop_rtt.model.rows import STATES, Holder
+from tcptop_rtt.model.snapshot import Snapshot
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip

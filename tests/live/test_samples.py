@@ -15,7 +15,8 @@ from bcc import BPF
 from tcptop_rtt.feeds.live import Collector
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
-from tcptop_rtt.model.snapshot import ROW, Snapshot
+from tcptop_rtt.model.rows import ROW
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources import kernel_types, program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.snapshot import ROW, Rows
+from tcptop_rtt.model.rows import ROW, Rows
 
 
 def address(text: str) -> bytes:

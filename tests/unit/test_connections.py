@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records
-from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Rows, Snapshot
+from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot
 from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)

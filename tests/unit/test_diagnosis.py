@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.snapshot import ROW, UNKNOWN_U32
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
 from tests.unit.rows import row, rows_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.model.snapshot import Rows
+from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view.filter import Filter, select
 from tests.unit.rows import row, rows_of
 

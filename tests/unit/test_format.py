@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.snapshot import UNKNOWN_U32
+from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
 from tests.unit.rows import row, rows_of

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcptop_rtt.model.snapshot import ROW, Health, Holder, Snapshot, Waiting
+from tcptop_rtt.model.rows import ROW, Holder
+from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.snapshot import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Rows
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import SORT_KEYS, Ranking
 from tests.unit.rows import columns_of, row, rows_of
