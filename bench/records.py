@@ -24,7 +24,7 @@ struct record {
 	u64	id;
 	u64	sock;
 	u64	time_ns;
-	u64	born_ns;
+	u64	opened_ns;
 	u64	interval;
 	u32	kind;
 	u32	tgid;

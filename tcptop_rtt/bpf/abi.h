@@ -35,7 +35,7 @@ struct record {
 	u64	id;
 	u64	sock;
 	u64	time_ns;		/* CLOCK_MONOTONIC */
-	u64	born_ns;
+	u64	opened_ns;
 	u64	started_ns;		/* of the process, CLOCK_BOOTTIME: unique together with tgid */
 	u64	sampled_us;		/* of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
 	u64	interval;		/* the jiffy at which the interval of rtt_* began */
@@ -51,7 +51,7 @@ struct record {
 	u32	min_rtt_us;
 	u16	lport;
 	u8	direction;
-	u8	born_seen;
+	u8	open_seen;
 	u8	port_chosen;		/* connect() picked it, so no listener has it */
 	u8	pad[3];
 	char	comm[COMM_LEN];
@@ -72,7 +72,7 @@ struct record {
 	u8	state;
 	u8	laddr[16];
 	u8	raddr[16];
-	u8	backoff;
+	u8	retransmits;
 	u8	probes;
 	u8	more_pad[2];
 };
@@ -99,11 +99,11 @@ struct entry {
 	u32	rcv_rtt_us;
 	u32	rto_us;
 	u32	in_flight;
-	u32	unacked;
-	u32	unsent;
-	u32	unread;
-	u32	snd_wnd;
-	u32	rcv_wnd;
+	u32	unacked_bytes;
+	u32	notsent_bytes;
+	u32	recv_q_bytes;
+	u32	snd_wnd_bytes;
+	u32	rcv_wnd_bytes;
 	u32	last_sent_ms;		/* ago; ~0: never */
 	u32	last_received_ms;
 	u32	last_ack_ms;

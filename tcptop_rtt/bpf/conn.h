@@ -24,13 +24,13 @@ _Static_assert(sizeof(struct rtt_window) == 64, "keep rtt_window in one cache li
 /* A connection, from its first to its last event. */
 struct connection {
 	u64		id;
-	u64		born_ns;
+	u64		opened_ns;
 	struct rtt_window window;	/* in use as long as the socket has no slot */
 	u64		retrans_reported; /* the jiffy of the latest KIND_RETRANS */
 	u32		tgid;		/* 0: not known yet */
 	u32		scan;		/* the latest one that wrote an entry for a descriptor */
 	u8		direction;
-	u8		born_seen;
+	u8		open_seen;
 	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
 	u8		pad[5];
 };
@@ -100,8 +100,8 @@ static __always_inline void init_partial_record(struct record *r, u32 kind, stru
 	r->id = c->id;
 	r->sock = (u64)sk;
 	r->time_ns = bpf_ktime_get_ns();
-	r->born_ns = c->born_ns;
-	r->born_seen = c->born_seen;
+	r->opened_ns = c->opened_ns;
+	r->open_seen = c->open_seen;
 }
 
 /* All that a record has of a connection, except its process and its samples. */
@@ -149,7 +149,7 @@ static __always_inline void window_init(struct rtt_window *w, struct sock *sk)
 
 /* The state of a connection that is new to the program. */
 static __always_inline void conn_init(struct connection *c, struct sock *sk,
-				      enum direction direction, bool born_seen)
+				      enum direction direction, bool open_seen)
 {
 	int zero = 0;
 	u64 *id;
@@ -160,9 +160,9 @@ static __always_inline void conn_init(struct connection *c, struct sock *sk,
 	if (id)
 		c->id = ++*id << 24 | (address_of(sk) >> 7 & 0xfff) << 12 |
 			(bpf_get_smp_processor_id() & 0xfff);
-	c->born_ns = bpf_ktime_get_ns();
+	c->opened_ns = bpf_ktime_get_ns();
 	c->direction = direction;
-	c->born_seen = born_seen;
+	c->open_seen = open_seen;
 	window_init(&c->window, sk);
 }
 

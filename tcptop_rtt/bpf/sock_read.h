@@ -234,7 +234,7 @@ static __always_inline void read_retransmits(struct record *r, struct sock *sk)
 	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
 
 	READ(r->retrans, ((struct tcp_sock *)sk)->total_retrans);
-	READ(r->backoff, icsk->icsk_retransmits);
+	READ(r->retransmits, icsk->icsk_retransmits);
 	READ(r->probes, icsk->icsk_probes_out);
 }
 
@@ -352,11 +352,11 @@ static __always_inline void read_queues(struct entry *e, struct tcp_sock *tp)
 	READ(snd_una, tp->snd_una);
 	READ(rcv_nxt, tp->rcv_nxt);
 	READ(copied_seq, tp->copied_seq);
-	e->unsent = write_seq - snd_nxt;
-	e->unacked = snd_nxt - snd_una;
-	e->unread = rcv_nxt - copied_seq;
-	READ(e->snd_wnd, tp->snd_wnd);
-	READ(e->rcv_wnd, tp->rcv_wnd);
+	e->notsent_bytes = write_seq - snd_nxt;
+	e->unacked_bytes = snd_nxt - snd_una;
+	e->recv_q_bytes = rcv_nxt - copied_seq;
+	READ(e->snd_wnd_bytes, tp->snd_wnd);
+	READ(e->rcv_wnd_bytes, tp->rcv_wnd);
 }
 
 static __always_inline u32 ms_since(u32 now, u32 then)

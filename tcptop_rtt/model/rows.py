@@ -80,7 +80,7 @@ ROW = np.dtype(
         ("state", "u1"),  # index into STATES
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer; never if closed
-        ("born", "?"),  # the opening was seen: age_ns is the connection's own age
+        ("open_seen", "?"),  # the opening was seen: age_ns is the connection's own age
         ("age_ns", "u8"),  # since the connection was first seen, or opened if that was seen
         # Round-trip time, microseconds; 0: no measurement yet.
         ("srtt_us", "u4"),
@@ -103,7 +103,7 @@ ROW = np.dtype(
         ("mss", "u4"),  # bytes
         ("retrans", "u4"),  # retransmitted segments, total
         ("lost", "u4"),  # segments marked lost, total
-        ("backoff", "u1"),  # retransmission timeouts in a row without an ACK
+        ("retransmits", "u1"),  # retransmission timeouts in a row without an ACK
         ("probes", "u1"),  # zero-window probes in a row without an answer
         ("congestion_control", "S16"),
         ("scanned", "?"),  # the following, and the rates and congestion control before, have been read
@@ -115,11 +115,11 @@ ROW = np.dtype(
         ("rto_us", "u4"),
         ("in_flight", "u4"),  # segments
         # What stands where: bytes.
-        ("unacked", "u4"),  # sent, not acknowledged
-        ("unsent", "u4"),  # written by the process, not sent
-        ("unread", "u4"),  # received, not read by the process
-        ("snd_wnd", "u4"),  # the peer's receive window
-        ("rcv_wnd", "u4"),  # ours
+        ("unacked_bytes", "u4"),  # sent, not acknowledged
+        ("notsent_bytes", "u4"),  # written by the process, not sent
+        ("recv_q_bytes", "u4"),  # received, not read by the process
+        ("snd_wnd_bytes", "u4"),  # the peer's receive window
+        ("rcv_wnd_bytes", "u4"),  # ours
         # How long ago, milliseconds.
         ("last_sent_ms", "u4"),
         ("last_received_ms", "u4"),

@@ -29,7 +29,7 @@ _NEWS = (
     "lost",
     "bytes_acked",
     "bytes_received",
-    "backoff",
+    "retransmits",
 )
 """A connection has news when one of these has changed, or it has new RTT samples."""
 

@@ -204,9 +204,9 @@ def _why_empty(row: np.void | None, closed: bool) -> str:
     if row is None or closed:
         return "no RTT sample was taken"
     if known.never_sampled(row.__getitem__):
-        if row["bytes_received"] and not row["unacked"]:
+        if row["bytes_received"] and not row["unacked_bytes"]:
             return "no RTT sample: it only receives, and only what it sends brings one"
-        if row["scanned"] and not row["unacked"] and not row["unsent"]:
+        if row["scanned"] and not row["unacked_bytes"] and not row["notsent_bytes"]:
             return "no RTT sample: nothing has been sent yet"
         return "waiting for the first RTT sample"
     return f"no RTT sample: the latest one came {fmt.ago(known.value(row, 'rtt_age_ms'))}"

@@ -74,7 +74,7 @@ class Connections:
         self._samples.count(records, indices)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
-        overdue = (rows["backoff"][indices] >= 1) | (rows["probes"][indices] >= 2)
+        overdue = (rows["retransmits"][indices] >= 1) | (rows["probes"][indices] >= 2)
         rows.put("stalled", indices, overdue & ~rows["closed"][indices])
         self._store.close(indices[kinds == Kind.CLOSE])
         if self._focus:
@@ -119,12 +119,12 @@ class Connections:
             records, indices, kinds = gather(records, fresh), indices[fresh], kinds[fresh]
             before_ns = before_ns[fresh]
         # Rates count from what an older connection had at first sight.
-        first = (before_ns == 0) & (records["born_seen"] == 0)
+        first = (before_ns == 0) & (records["open_seen"] == 0)
         for seen, total in _RATED.values():
             hidden.put(seen, indices[first], records[total][first])
             moved = hidden[seen][indices] != records[total]
             begins = np.flatnonzero(moved & ~hidden["moving"][indices])
-            began_ns = np.maximum(before_ns[begins], records["born_ns"][begins])
+            began_ns = np.maximum(before_ns[begins], records["opened_ns"][begins])
             hidden.put("seen_ns", indices[begins], began_ns)
             hidden.put("moving", indices[moved], True)
         for name in ("time_ns", "sampled_us"):
@@ -144,7 +144,7 @@ class Connections:
         hidden.put("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
         hidden.put("counted_retrans", indices, records["retrans"])
         # What an older connection had before it was first seen may be of any time.
-        self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["born"][indices])])
+        self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["open_seen"][indices])])
         self._store.minute.note()
         rows.put("scanned", indices, True)
         rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
@@ -179,7 +179,7 @@ class Connections:
         """Take the records that tell of nothing else, unless a whole one is newer."""
         brief = np.flatnonzero(kinds == Kind.RETRANS)
         brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
-        for name in ("retrans", "backoff", "probes"):
+        for name in ("retrans", "retransmits", "probes"):
             self._store.rows.put(name, indices[brief], records[name][brief])
 
     def unmet_socks(self) -> dict[int, int]:
@@ -260,9 +260,9 @@ class Connections:
         return Snapshot(time.time_ns(), now_ns, rows, cells_us, health, focus)
 
     def _update_ages(self, now_ns: int) -> None:
-        born_ns, closed = self._store.hidden["born_ns"], self._store.closed()
-        self._store.rows.replace("age_ns", now_ns - born_ns)
-        self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - born_ns[closed])
+        opened_ns, closed = self._store.hidden["opened_ns"], self._store.closed()
+        self._store.rows.replace("age_ns", now_ns - opened_ns)
+        self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - opened_ns[closed])
         sampled_us = self._store.hidden["sampled_us"]
         ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32

@@ -34,7 +34,7 @@ HIDDEN = np.dtype(
         ("interval", "u8"),  # the last one whose samples are counted
         ("counted", "u4"),  # of them
         ("port_chosen", "?"),
-        ("born_ns", "u8"),
+        ("opened_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record
         ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
         ("closed_ns", "u8"),
@@ -92,7 +92,7 @@ class RowStore:
         if not self.count:
             return indices
         ids, before = records["id"], self.hidden["kernel_id"][indices]
-        renamed = (indices >= 0) & (records["born_seen"] == 0)
+        renamed = (indices >= 0) & (records["open_seen"] == 0)
         renamed &= (ids == records["sock"]) | (before == records["sock"])
         renamed &= self._have_endpoints(indices, records)
         at, ids = indices[renamed], ids[renamed]
@@ -134,11 +134,11 @@ class RowStore:
         self.rows.clear(new)
         self.hidden.clear(new)
         self.history.blank(new)
-        for name, of in (("id", "id"), ("born", "born_seen")):
+        for name, of in (("id", "id"), ("open_seen", "open_seen")):
             self.rows.put(name, new, records[of])
-        for name, of in (("sock", "sock"), ("born_ns", "born_ns"), ("kernel_id", "id")):
+        for name, of in (("sock", "sock"), ("opened_ns", "opened_ns"), ("kernel_id", "id")):
             self.hidden.put(name, new, records[of])
-        self.hidden.put("counted_ms", new, records["born_ns"] // 1_000_000 & 0xFFFFFFFF)
+        self.hidden.put("counted_ms", new, records["opened_ns"] // 1_000_000 & 0xFFFFFFFF)
         self.minute.begin(new)
 
     def _grow(self) -> None:

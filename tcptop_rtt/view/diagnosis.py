@@ -70,7 +70,7 @@ def _limited(row: np.void, name: Literal["rwnd_limited", "sndbuf_limited"]) -> f
 
 
 def _no_answer(row: np.void) -> Finding | None:
-    timeouts, probes = int(row["backoff"]), int(row["probes"])
+    timeouts, probes = int(row["retransmits"]), int(row["probes"])
     if not (row["stalled"] or timeouts):
         return None
     ack_ms = known.value(row, "last_ack_ms")
@@ -92,13 +92,13 @@ def _no_answer(row: np.void) -> Finding | None:
 
 
 def _peer_not_reading(row: np.void) -> Finding | None:
-    closed_window = row["snd_wnd"] == 0 and row["unsent"] > 0
+    closed_window = row["snd_wnd_bytes"] == 0 and row["notsent_bytes"] > 0
     share = _limited(row, "rwnd_limited")
     if closed_window:
         return Finding(
             "peer",
             "not reading: its receive window is closed",
-            f"{fmt.size(int(row['unsent']))} wait here for room over there",
+            f"{fmt.size(int(row['notsent_bytes']))} wait here for room over there",
         )
     if share >= LIMITED_SHARE:
         return Finding(
@@ -110,13 +110,13 @@ def _peer_not_reading(row: np.void) -> Finding | None:
 
 
 def _us_not_reading(row: np.void) -> Finding | None:
-    unread = int(row["unread"])
-    standing = unread >= STANDING_BYTES or (unread > 0 and row["last_received_ms"] >= STANDING_MS)
+    recv_q = int(row["recv_q_bytes"])
+    standing = recv_q >= STANDING_BYTES or (recv_q > 0 and row["last_received_ms"] >= STANDING_MS)
     if not standing:
         return None
     return Finding(
         "us",
-        f"process is not reading: {fmt.size(unread)} stand in the receive queue",
+        f"process is not reading: {fmt.size(recv_q)} stand in the receive queue",
         f"the last of it arrived {fmt.span(int(row['last_received_ms']))} ago",
     )
 
@@ -229,8 +229,8 @@ def _distance(row: np.void) -> Finding | None:
 _CHECKS: tuple[tuple[Callable[[np.void], Finding | None], frozenset[str]], ...] = (
     # Most severe first: the first finding gives the summary.
     (_no_answer, frozenset()),
-    (_peer_not_reading, frozenset({"snd_wnd", "unsent", "rwnd_limited_us"})),
-    (_us_not_reading, frozenset({"unread", "last_received_ms"})),
+    (_peer_not_reading, frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"})),
+    (_us_not_reading, frozenset({"recv_q_bytes", "last_received_ms"})),
     (_sndbuf, frozenset({"sndbuf_limited_us"})),
     (_loss, frozenset({"data_segs_out"})),
     (_high_rtt, frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})),
@@ -244,8 +244,8 @@ def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
 
     :param unknown: fields of the row that this kernel does not tell: nothing is concluded from them
     """
-    unread = known.unread(row, unknown)
-    possible = [check for check, reads in _CHECKS if not reads & unread]
+    not_known = known.unknown_fields(row, unknown)
+    possible = [check for check, reads in _CHECKS if not reads & not_known]
     findings = [finding for check in possible if (finding := check(row))]
     if findings:
         first, *others = findings

@@ -151,7 +151,7 @@ def age(ns: int) -> str:
 def age_of(row: np.void) -> str:
     """How old a connection is; ``>``: it was there before we were."""
     text = age(int(row["age_ns"]))
-    return text if row["born"] else f">{text}"
+    return text if row["open_seen"] else f">{text}"
 
 
 def ago(ms: int | None) -> str:

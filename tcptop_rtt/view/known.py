@@ -79,7 +79,7 @@ def value(row: np.void, name: str, unknown: frozenset[str] = frozenset()) -> int
     return None if is_unknown(row.__getitem__, name, unknown) else int(row[name])
 
 
-def unread(row: np.void, unknown: frozenset[str] = frozenset()) -> frozenset[str]:
+def unknown_fields(row: np.void, unknown: frozenset[str] = frozenset()) -> frozenset[str]:
     """The fields of which nothing may be concluded."""
     return unknown if row["scanned"] else unknown | SCANNED
 
@@ -134,4 +134,4 @@ def rtt(row: np.void) -> Rtt:
     age_ms = value(row, "rtt_age_ms")
     if age_ms is not None:
         return Rtt(Source(source), us, age_ms)
-    return Rtt(Source(source), us, int(row["age_ns"]) // 1_000_000, older=not row["born"])
+    return Rtt(Source(source), us, int(row["age_ns"]) // 1_000_000, older=not row["open_seen"])

@@ -23,7 +23,7 @@ def shares(row: np.void) -> Shares:
 
 def life_shares(row: np.void) -> Shares:
     """The same of its whole life, which is not known of a connection that was there before us."""
-    return _shares(row, "", int(row["age_ns"]) // 1000 if row["born"] else 0)
+    return _shares(row, "", int(row["age_ns"]) // 1000 if row["open_seen"] else 0)
 
 
 def _shares(row: np.void, suffix: str, time_us: int) -> Shares:

@@ -77,8 +77,8 @@ def _told(row: np.void) -> Shown:
     pid = int(row["pid"]) if row["holder"] != Holder.LISTENER else 0
     return Shown(
         STATES[row["state"]],
-        int(row["unread"]),
-        int(row["unsent"]) + int(row["unacked"]),
+        int(row["recv_q_bytes"]),
+        int(row["notsent_bytes"]) + int(row["unacked_bytes"]),
         int(row["srtt_us"]),
         int(row["retrans"]),
         frozenset({pid} if pid else ()),

@@ -81,12 +81,12 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
         "direction",
         "closed",
         "stalled",
-        "born",
+        "open_seen",
         "srtt_us",
         "age_ns",
-        "unacked",
-        "unsent",
-        "unread",
+        "unacked_bytes",
+        "notsent_bytes",
+        "recv_q_bytes",
         "holder",
         "was_pid",
         "scanned",
@@ -99,7 +99,7 @@ def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -
         with closing(Watch()) as watch:
             snapshot = watch.look()
         (row,) = _live(snapshot, port_of(client), port_of(server))
-        assert (row["pid"], row["born"], row["direction"]) == (os.getpid(), False, 1)
+        assert (row["pid"], row["open_seen"], row["direction"]) == (os.getpid(), False, 1)
         (row,) = _live(snapshot, port_of(server), port_of(client))
         assert row["pid"] == os.getpid()
         # Its listener is gone, so nothing tells that it was accepted.
@@ -110,10 +110,10 @@ def test_a_new_connection_knows_its_direction_and_age(watch: Watch) -> None:
     with connected() as (client, server):
         snapshot = watch.look()
         (row,) = _live(snapshot, port_of(client), port_of(server))
-        assert (row["direction"], row["born"]) == (1, True)
+        assert (row["direction"], row["open_seen"]) == (1, True)
         assert 0 < row["age_ns"] < 60e9  # type: ignore[operator]
         (row,) = _live(snapshot, port_of(server), port_of(client))
-        assert (row["direction"], row["born"]) == (2, True)
+        assert (row["direction"], row["open_seen"]) == (2, True)
 
 
 def _accept_and_wait(listener: socket.socket, ready: object) -> None:
@@ -199,7 +199,7 @@ def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_sa
         client.sendall(b"request")
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
         assert (row["pid"], row["holder"], row["direction"]) == (os.getpid(), Holder.LISTENER, 2)
-        assert (row["scanned"], row["unread"]) == (True, 7)
+        assert (row["scanned"], row["recv_q_bytes"]) == (True, 7)
         assert "accepted" in _note(watch, row)
         server, _ = listener.accept()
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
@@ -269,7 +269,7 @@ def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(
 
 def _to_send(watch: Watch, lport: int, rport: int) -> int:
     (row,) = _live(watch.look(), lport, rport)
-    return int(row["unsent"]) + int(row["unacked"])  # type: ignore[call-overload,no-any-return]
+    return int(row["notsent_bytes"]) + int(row["unacked_bytes"])  # type: ignore[call-overload,no-any-return]
 
 
 def _send_q(lport: int, rport: int) -> int:
@@ -427,7 +427,7 @@ def test_a_socket_that_only_io_uring_has_is_a_row_without_a_process(watch: Watch
         opened.enter_context(_registered_with_io_uring(server))
         server.close()
         (row,) = _live(watch.look(), *ports)
-        assert (row["state"], row["pid"], row["unread"]) == (STATES.index("ESTAB"), 0, len(b"question"))
+        assert (row["state"], row["pid"], row["recv_q_bytes"]) == (STATES.index("ESTAB"), 0, len(b"question"))
         assert row["holder"] == Holder.UNKNOWN
 
 
@@ -470,7 +470,7 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Wa
         snapshot = watch.look()
         (after,) = _live(snapshot, port_of(again), port_of(listener))
         assert after["id"] != before["id"]
-        assert after["born"]
+        assert after["open_seen"]
         index = int((snapshot.rows["id"] == after["id"]).argmax())
         assert (snapshot.rows["rtt_samples"][index]) <= 2  # of its own handshake at most
         old = snapshot.rows[snapshot.rows["id"] == before["id"]]

@@ -88,7 +88,7 @@ async def test_what_the_drill_down_says(stage: Open) -> None:
             rto_us=204_000,
             congestion_control=b"bbr",
             bytes_acked=1_500_000,
-            unread=3,
+            recv_q_bytes=3,
             busy_us=1_000_000,
             window_ms=59_000,
             busy_us_1m=1_000_000,
@@ -359,7 +359,7 @@ def test_times_are_told_to_the_second(window: int, labels: str) -> None:
     ("fields", "words"),
     [
         ({"state": 2, "bytes_acked": 0, "scanned": False}, "waiting for the first RTT sample"),
-        ({"bytes_acked": 1, "unacked": 100}, "waiting for the first RTT sample"),
+        ({"bytes_acked": 1, "unacked_bytes": 100}, "waiting for the first RTT sample"),
         ({"bytes_acked": 1}, "nothing has been sent yet"),
         ({"bytes_acked": 1, "bytes_received": 9}, "it only receives"),
         ({"rtt_age_ms": 1_860_000}, "the latest one came 31m ago"),

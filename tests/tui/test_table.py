@@ -264,7 +264,7 @@ async def test_wide_characters_do_not_move_the_columns(stage: Open) -> None:
 
 async def test_a_stalled_connection_does_not_look_healthy(stage: Open) -> None:
     async with stage() as it:
-        await it.show(row(1, srtt_us=500, stalled=True, backoff=3), row(2, srtt_us=90_000))
+        await it.show(row(1, srtt_us=500, stalled=True, retransmits=3), row(2, srtt_us=90_000))
         first = it.screen_text.splitlines()[3]
         assert first.startswith("▸proc1")
         assert "STALLED" in first

@@ -37,8 +37,8 @@ def row(id_: int, **fields: Any) -> dict[str, Any]:
         "min_rtt_us": 900 * id_,
         "mss": 1448,
         "age_ns": 5_000_000_000,
-        "born": True,
-        "snd_wnd": 65535,
+        "open_seen": True,
+        "snd_wnd_bytes": 65535,
     }
     return values | fields
 

@@ -24,7 +24,7 @@ def test_every_connection_keeps_its_own_row_through_a_long_life() -> None:
         socks = rng.choice(np.arange(1, 400), fresh, replace=False)
         for half in (slice(0, fresh), slice(fresh, 2 * fresh)):  # two records of each
             records["id"][half], records["sock"][half] = ids, socks
-        records["born_seen"], records["kind"] = 1, Kind.OPEN
+        records["open_seen"], records["kind"] = 1, Kind.OPEN
         indices = store.locate(records, np.arange(2 * fresh))
         assert store.rows["id"][indices].tolist() == records["id"].tolist()
         store.history.add(indices[:fresh], ids.astype(np.uint32), np.full(fresh, now_ns, np.uint64))
