@@ -75,6 +75,9 @@ def program_of(link_fd: int) -> int:
     return checked(_LIBBPF.bpf_prog_get_fd_by_id(info.program))
 
 
-def attached_again(program_fd: int) -> int:
-    """A new link of a program that was attached before, to the same place."""
-    return checked(_LIBBPF.bpf_raw_tracepoint_open(None, program_fd))
+def attached_again(program_fd: int, tracepoint: bytes | None = None) -> int:
+    """A new link of a program that was attached before, to the same place.
+
+    :param tracepoint: where that is; None: the program knows it from its loading
+    """
+    return checked(_LIBBPF.bpf_raw_tracepoint_open(tracepoint, program_fd))

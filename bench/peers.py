@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers_guest import CONNECTIONS, OURS, PER_CONNECTION, TOOLS
+from bench.traffic import ACCEPTS_PER_S
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).with_name("results")
@@ -53,7 +54,13 @@ def _ratio(value: float | None, ours: float | None, form: str = ".2f") -> str:
 def table(rows: dict[str, Row], counting: bool) -> list[str]:
     """Of Markdown; a peer's numbers come with how many times ours they are."""
     unit = "instructions" if counting else "ns"
-    heads = ["tool", f"{unit} per segment", "against ours", f"a round trip grows by, {unit}"]
+    heads = [
+        "tool",
+        f"{unit} per segment",
+        "against ours",
+        f"while {ACCEPTS_PER_S} connections/s are accepted",
+    ]
+    heads += [f"a round trip grows by, {unit}"]
     heads += [] if counting else ["exec to attached, s", "against ours", "resident, MiB", "traffic"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     ours = rows[OURS]
@@ -65,6 +72,7 @@ def table(rows: dict[str, Row], counting: bool) -> list[str]:
             name,
             _cell(row["ns_per_segment"], ",.0f"),
             _ratio(row["ns_per_segment"], ours["ns_per_segment"]),
+            _cell(row["ns_while_accepting"], ",.0f"),
             _cell(row["ns_per_trip"], ",.0f"),
         ]
         if not counting:

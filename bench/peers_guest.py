@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.bpf import Account, bpf_stats, programs
-from bench.traffic import PingPong, resident_mib
+from bench.traffic import ACCEPTS_PER_S, PingPong, accepting, resident_mib
 from tests.live.pairs import connected, talking
 
 CONNECTIONS = 8
@@ -106,6 +106,13 @@ def _cost(traffic: PingPong, others: Accounts, seconds: float) -> float:
     return (_time_ns(after, others) - _time_ns(before, others)) / received
 
 
+def _costs(traffic: PingPong, others: Accounts, seconds: float) -> dict[str, float]:
+    """In a calm, and while another process accepts connections."""
+    calm = _cost(traffic, others, seconds)
+    with accepting(ACCEPTS_PER_S):
+        return {"ns_per_segment": calm, "ns_while_accepting": _cost(traffic, others, seconds)}
+
+
 def _trip_ns(traffic: PingPong, seconds: float, rounds: int) -> float:
     return 1e9 / statistics.median(traffic.rate(CONNECTIONS, seconds) for _ in range(rounds))
 
@@ -123,12 +130,12 @@ def measure(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[s
             starts.append(started)
             time.sleep(2)  # what it does once, at its start, is over
             resident = resident_mib(process.pid)
-            cost = _cost(traffic, others, seconds)
+            costs = _costs(traffic, others, seconds)
             with_it = _trip_ns(traffic, seconds, rounds)
     except ToolError as error:
         return {"failed": str(error)}
     return {
-        "ns_per_segment": cost,
+        **costs,
         "ns_per_trip": with_it - without,
         "start_s": min(starts),
         "resident_mib": resident,
@@ -147,23 +154,24 @@ def measure_empty(name: str, traffic: PingPong, seconds: float, rounds: int) -> 
         module.attach_raw_tracepoint(b"tcp_probe", b"empty")
     elif "kprobe" in name:
         module.attach_kprobe(event=b"tcp_rcv_established", fn_name=b"empty")
-    cost = _cost(traffic, others, seconds)
+    costs = _costs(traffic, others, seconds)
     with_it = _trip_ns(traffic, seconds, rounds)
     module.cleanup()
-    return {"ns_per_segment": cost, "ns_per_trip": with_it - without}
+    return {**costs, "ns_per_trip": with_it - without}
 
 
 def main() -> None:
-    """Measure all, and leave the rows where the host looks for them."""
+    """Measure all, or those whose names begin so, and leave the rows where the host looks for them."""
     counting = "--counting" in sys.argv
+    chosen = tuple(argument for argument in sys.argv[1:] if argument != "--counting") or ("",)
     seconds, rounds = (1.0, 1) if counting else (2.0, 3)
     traffic = PingPong()
     rows: dict[str, Any] = {"kernel": {"release": os.uname().release}}
-    for name in TOOLS:
+    for name in filter(lambda name: name.startswith(chosen), TOOLS):
         rows[name] = measure(name, traffic, seconds, rounds)
         print(name, rows[name], flush=True)
     if counting:
-        for name in _EMPTY:
+        for name in filter(lambda name: name.startswith(chosen), _EMPTY):
             rows[name] = measure_empty(name, traffic, seconds, rounds)
             print(name, rows[name], flush=True)
     Path("/run/lab/results/peers.json").write_text(json.dumps(rows))

@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from bench.results import Result
-from tcptop_rtt.connections import Connections
-from tcptop_rtt.snapshot import Health
+from tcptop_rtt.model.records import RECORD, Kind
+from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.record import RECORD, Kind
 from tcptop_rtt.sources.ringbuf import RingBuffer
+from tcptop_rtt.tracking.connections import Connections
 
 RING_BYTES = 1 << 24
 RECORDS, ROUNDS = 50_000, 10
@@ -24,7 +24,7 @@ struct record {
 	u64	id;
 	u64	sock;
 	u64	time_ns;
-	u64	born_ns;
+	u64	opened_ns;
 	u64	interval;
 	u32	kind;
 	u32	tgid;

@@ -19,11 +19,11 @@ import numpy as np
 from bench.results import Result
 from bench.traffic import cpu_s, dashboard, resident_mib, terminal
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.connections import Connections
-from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import PART_ENTRIES
-from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.tracking.connections import Connections
+from tcptop_rtt.view.filter import Filter
 
 HEALTH = Health("synthetic", "", 0.0, 0, 0.0)
 REFRESH_S = 0.25

@@ -46,7 +46,7 @@ def import_program():
     return program
 def run_screen(*arguments):
     from tcptop_rtt.app import TcptopApp
-    from tcptop_rtt.collector import Collector
+    from tcptop_rtt.feeds.live import Collector
     from tcptop_rtt.widgets.connection_table import ConnectionTable
     marks["all imported"] = time.monotonic()
     mark(TcptopApp, "on_mount", "screen laid out")

@@ -78,19 +78,19 @@ def _run() -> None:
     """The command line's program, but its hook's link belongs to who has started it."""
     from textual.drivers.linux_driver import LinuxDriver
 
-    from tcptop_rtt import collector, pace
     from tcptop_rtt.cli import main
+    from tcptop_rtt.feeds import live, pacing
     from tcptop_rtt.sources.program import Program
 
     channel, share = socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2])
     sys.argv[1:] = ["--interval", str(1 / share)]
-    pace.RECORDS_PER_S = round(pace.RECORDS_PER_S * share)
-    pace.EASY_RECORDS_PER_S = round(pace.EASY_RECORDS_PER_S * share)
-    pace.EASY_INTERVAL_S /= share
-    collector.LONGEST_READ_S /= share
-    collector.SCAN_SHARE *= share
-    collector.EASY_SCAN_SHARE *= share
-    collector.EASY_SCAN_S /= share
+    pacing.RECORDS_PER_S = round(pacing.RECORDS_PER_S * share)
+    pacing.EASY_RECORDS_PER_S = round(pacing.EASY_RECORDS_PER_S * share)
+    pacing.EASY_INTERVAL_S /= share
+    live.LONGEST_READ_S /= share
+    live.SCAN_SHARE *= share
+    live.EASY_SCAN_SHARE *= share
+    live.EASY_SCAN_S /= share
     attach = Program._attach_hook
 
     def hand_over(program: Program, source: str) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 
 SETTLE_S = 3.0
 """Connections this old are nothing new to any tool."""
+ACCEPTS_PER_S = 50
+"""What a server in use does beside its long connections."""
 
 
 class PingPong:

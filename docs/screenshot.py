@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.collector import Collector
-from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import SPARK_S
+from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
+from tcptop_rtt.view.filter import Filter
 from tests.live.link import Link
 
 _SERVE = """

@@ -14,13 +14,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.query import Filter
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.snapshot import Health, Snapshot, empty
 from tcptop_rtt.terminal.driver import TerminalDriver
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 JOIN_S = 5.0

@@ -7,7 +7,7 @@ import errno
 import sys
 
 from tcptop_rtt import __version__, environment, start
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
 

@@ -16,16 +16,16 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tcptop_rtt.bcc_package import bcc_required
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.sources.bcc_package import bcc_required
 
 if TYPE_CHECKING:
-    from tcptop_rtt.collector import Collector
-    from tcptop_rtt.opening import Opening
+    from tcptop_rtt.feeds.live import Collector
+    from tcptop_rtt.feeds.opening import Opening
+    from tcptop_rtt.outputs.base import Output
     from tcptop_rtt.outputs.writer import Writer
-    from tcptop_rtt.outputs.writing import Output
-    from tcptop_rtt.query import Filter
     from tcptop_rtt.sources.program import Program
+    from tcptop_rtt.view.filter import Filter
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
             program = _in_background(_import_program(), options.source)
-            from tcptop_rtt.opening import Opening
-            from tcptop_rtt.query import Filter
+            from tcptop_rtt.feeds.opening import Opening
+            from tcptop_rtt.view.filter import Filter
 
             if screen:
                 importlib.import_module("tcptop_rtt.app")
@@ -67,7 +67,7 @@ def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
     """What there is to say of the process that is asked for, and that may end."""
     if pid is None:
         return str
-    from tcptop_rtt.wanted import WantedProcess
+    from tcptop_rtt.feeds.wanted import WantedProcess
 
     wanted = WantedProcess(pid)
     cleanup.callback(wanted.close)
@@ -151,8 +151,8 @@ def _run_text(
     collector: Collector, json: bool, chosen: Filter, note: Callable[[], str], count: int | None
 ) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
+    from tcptop_rtt.outputs.base import write_all
     from tcptop_rtt.outputs.writer import Writer, hung_up
-    from tcptop_rtt.outputs.writing import write_all
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         collector.stop()
@@ -192,8 +192,8 @@ def _terminal_of_our_own() -> list[int]:
 
 def _output(json: bool, chosen: Filter, note: Callable[[], str], writer: Writer) -> Output:
     if json:
+        from tcptop_rtt.feeds.processes import Processes
         from tcptop_rtt.outputs.jsonl import JsonLines
-        from tcptop_rtt.processes import Processes
 
         return JsonLines(writer, chosen, Processes().cgroup)
     from tcptop_rtt.outputs.plain import PlainTables

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt import known
+from tcptop_rtt.model.rows import STATES, Indices, Rows, no_rows
+from tcptop_rtt.model.snapshot import ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.snapshot import (
-    DIRECTIONS,
-    HOLDERS,
-    STATES,
-    Holder,
-    ProcessKey,
-    Rows,
-    Snapshot,
-    Waiting,
-)
+from tcptop_rtt.view.fields import FIELDS, NAMES
+from tcptop_rtt.view.filter import Filter, select
 
 FORMAT_VERSION = 1
 
@@ -38,33 +29,46 @@ _NEWS = (
     "lost",
     "bytes_acked",
     "bytes_received",
-    "backoff",
+    "retransmits",
 )
 """A connection has news when one of these has changed, or it has new RTT samples."""
 
-_NUMBERS = (
-    "id",
-    "family",
-    "uid",
-    "netns",
-    "lport",
-    "rport",
-    "srtt_us",
-    "rttvar_us",
-    "min_rtt_us",
-    "last_rtt_us",
-    "rtt_age_ms",
-    "rcv_rtt_us",
-    "mss",
-    "rto_us",
-    "cwnd",
-    "ssthresh",
-    "delivery_rate_bps",
-    "retrans",
-    "lost",
-    "bytes_acked",
-    "bytes_received",
-)
+_CLOSED = STATES.index("CLOSED")
+
+
+class _Part(NamedTuple):
+    """Some rows of a snapshot, in the order of their ids."""
+
+    rows: Rows
+    indices: Indices
+
+    def get(self, name: str) -> NDArray[Any]:
+        return self.rows[name][self.indices]
+
+    def find(self, ids: NDArray[np.uint64]) -> tuple[Indices, NDArray[np.bool_]]:
+        """At which place each id stands, and which ids there are."""
+        own = self.get("id")
+        if not len(own):
+            return np.zeros(len(ids), np.intp), np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(own, ids), len(own) - 1)
+        return places, own[places] == ids
+
+
+def _events(last: _Part, now: _Part) -> tuple[Indices, NDArray[np.str_]]:
+    """Which connections of ``now`` get a line, in order, and of what event."""
+    places, met = last.find(now.get("id"))
+    places = places[met]
+    ended, news = np.zeros((2, len(met)), bool)
+    ended[met] = last.get("closed")[places]
+    for name in _NEWS:
+        news[met] |= now.get(name)[met] != last.get(name)[places]
+    closed = now.get("closed")
+    later = np.flatnonzero((closed | news | (now.get("rtt_samples") > 0)) & ~ended)
+    opened = np.flatnonzero(~met)
+    events = np.concatenate([np.full(len(opened), "open"), np.where(closed[later], "close", "sample")])
+    lines = np.concatenate([opened, later])
+    order = np.argsort(lines, kind="stable")
+    return now.indices[lines[order]], events[order]
 
 
 class JsonLines:
@@ -78,10 +82,8 @@ class JsonLines:
         self._filter = chosen
         self._cgroup_of = cgroup
         self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
-        self._last: dict[int, np.void] = {}
-        self._ended: set[int] = set()
+        self._last = _Part(no_rows(), np.zeros(0, np.intp))
         self._waiting: dict[int, Waiting] = {}
-        self._unknown: frozenset[str] = frozenset()
 
     def begin(self, hook: str) -> None:
         """The header: where and when the stream was made."""
@@ -99,21 +101,24 @@ class JsonLines:
 
     def show(self, snapshot: Snapshot) -> None:
         """What has changed since the previous snapshot."""
-        rows = snapshot.rows
-        self._unknown = snapshot.health.unknown
-        for row in rows[self._followed(rows)]:
-            for event in self._events(row):
-                self._write(self._describe(snapshot.time_ns, event, row))
+        last, self._last = self._last, self._followed(snapshot.rows)
+        indices, events = _events(last, self._last)
+        # A line of the same moment follows an "open": samples are told of once.
+        samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
+        self._write_lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
         self._count_waiting(snapshot)
-        for connection in self._last.keys() - set(rows["id"].tolist()):
-            last = self._last.pop(connection)
-            if connection not in self._ended:
-                # Its samples have been told of.
-                last["state"], last["rtt_samples"] = STATES.index("CLOSED"), 0
-                self._write(self._describe(snapshot.time_ns, "close", last))
-            self._ended.discard(connection)
-            self._cgroups.pop(connection, None)
+        self._close(snapshot, last)
         self._out.flush()
+
+    def _close(self, snapshot: Snapshot, last: _Part) -> None:
+        """End those that have vanished."""
+        _, there = self._last.find(last.get("id"))
+        for connection in last.get("id")[~there].tolist():
+            self._cgroups.pop(connection, None)
+        indices = last.indices[~there & ~last.get("closed")]
+        closed, none = np.full(len(indices), _CLOSED), np.zeros(len(indices), int)
+        rows = last.rows.take(indices, state=closed, rtt_samples=none)
+        self._write_lines(snapshot, np.full(len(indices), "close"), rows)
 
     def _count_waiting(self, snapshot: Snapshot) -> None:
         """Of all sockets: where only some connections are wanted, nothing is told of it."""
@@ -129,63 +134,31 @@ class JsonLines:
         self._write({"event": "end", "lost": lost})
         self._out.flush()
 
-    def _followed(self, rows: Rows) -> NDArray[np.bool_]:
+    def _followed(self, rows: Rows) -> _Part:
         """What passes the filter, and has passed it: the process or the port of a connection may change."""
-        followed = np.isin(rows["id"], np.fromiter(self._last, np.uint64, len(self._last)))
+        followed = np.isin(rows["id"], self._last.get("id"))
         followed[select(rows, self._filter)] = True
-        return followed
+        indices = np.flatnonzero(followed)
+        return _Part(rows, indices[np.argsort(rows["id"][indices])])
 
-    def _events(self, row: np.void) -> Iterator[str]:
-        connection = int(row["id"])
-        if connection in self._ended:
-            return
-        before = self._last.get(connection)
-        self._last[connection] = row
-        if before is None:
-            yield "open"
-        if row["closed"]:
-            self._ended.add(connection)
-            yield "close"
-        elif row["rtt_samples"] or (before is not None and any(row[name] != before[name] for name in _NEWS)):
-            yield "sample"
+    def _write_lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> None:
+        """A line for each row."""
+        columns = [field.values(rows.__getitem__, snapshot.health.unknown) for field in FIELDS]
+        cgroups = self._cgroup_paths(rows)
+        for event, cgroup, *values in zip(events.tolist(), cgroups, *columns, strict=True):
+            line = {"event": event, "time_ns": snapshot.time_ns, "cgroup": cgroup}
+            line.update(zip(NAMES, values, strict=True))
+            self._write(line)
 
-    def _describe(self, time_ns: int, event: str, row: np.void) -> dict[str, Any]:
-        pid, was_pid = int(row["pid"]) or None, int(row["was_pid"]) or None
-        # A line of the same moment follows an "open": samples are told of once.
-        samples = 0 if event == "open" else int(row["rtt_samples"])
-        line: dict[str, Any] = {"event": event, "time_ns": time_ns, "pid": pid}
-        line["comm"] = _text(row["comm"])
-        line["holder"] = HOLDERS[row["holder"]]
-        line["was_pid"] = was_pid if row["holder"] == Holder.NOBODY else None
-        line["was_comm"] = _text(row["was_comm"]) if row["holder"] == Holder.NOBODY else None
-        line |= {name: known.value(row, name, self._unknown) for name in _NUMBERS}
-        line["laddr"] = _address(row["family"], row["laddr"])
-        line["raddr"] = _address(row["family"], row["raddr"])
-        line["interface"] = _text(row["interface"]) or (str(row["ifindex"]) if row["ifindex"] else None)
-        line["state"] = STATES[row["state"]]
-        line["direction"] = DIRECTIONS[row["direction"]]
-        line["cgroup"] = self._cgroup(row)
-        line |= {name: int(row[name]) if samples else None for name in ("rtt_lo_us", "rtt_hi_us")}
-        line["rtt_samples"] = samples
-        line["congestion_control"] = row["congestion_control"].decode("ascii", "replace") or None
-        return line | dict.fromkeys(line.keys() & self._unknown)
-
-    def _cgroup(self, row: np.void) -> str | None:
+    def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
         """Asked once per connection and owner, while the process is likely to be there."""
-        connection, key = int(row["id"]), ProcessKey(int(row["pid"]), int(row["started_ns"]))
-        known = self._cgroups.get(connection)
-        if known is None or known[0] != key:
-            known = self._cgroups[connection] = (key, self._cgroup_of(key) if key.pid else None)
-        return known[1]
+        columns = (rows[name].tolist() for name in ("id", "pid", "started_ns"))
+        for connection, pid, started_ns in zip(*columns, strict=True):
+            key = ProcessKey(pid, started_ns)
+            known = self._cgroups.get(connection)
+            if known is None or known[0] != key:
+                known = self._cgroups[connection] = (key, self._cgroup_of(key) if pid else None)
+            yield known[1]
 
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
-
-
-def _text(raw: bytes) -> str | None:
-    return raw.decode("utf-8", "replace") or None
-
-
-def _address(family: int, raw: np.void) -> str:
-    packed = raw.tobytes()
-    return str(ipaddress.IPv4Address(packed[12:]) if family == 4 else ipaddress.IPv6Address(packed))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.ranking import Ranking
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.ranking import Ranking
 
 _COLUMNS: tuple[tuple[str, int, Callable[[np.void], str]], ...] = (
     ("PROCESS", -15, fmt.process),

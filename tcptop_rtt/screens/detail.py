@@ -9,12 +9,13 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.model.rows import DIRECTIONS
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.snapshot import CELL_NS, DIRECTIONS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
@@ -203,9 +204,9 @@ def _why_empty(row: np.void | None, closed: bool) -> str:
     if row is None or closed:
         return "no RTT sample was taken"
     if known.never_sampled(row.__getitem__):
-        if row["bytes_received"] and not row["unacked"]:
+        if row["bytes_received"] and not row["unacked_bytes"]:
             return "no RTT sample: it only receives, and only what it sends brings one"
-        if row["scanned"] and not row["unacked"] and not row["unsent"]:
+        if row["scanned"] and not row["unacked_bytes"] and not row["notsent_bytes"]:
             return "no RTT sample: nothing has been sent yet"
         return "waiting for the first RTT sample"
     return f"no RTT sample: the latest one came {fmt.ago(known.value(row, 'rtt_age_ms'))}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known, shares
-from tcptop_rtt.diagnosis import Verdict
-from tcptop_rtt.snapshot import DIRECTIONS, Focus
+from tcptop_rtt.model.rows import DIRECTIONS
+from tcptop_rtt.model.snapshot import Focus
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known, shares
+from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
@@ -38,8 +39,10 @@ def blocks(
         _queues(row),
         _times(row),
     )
-    unread = known.unread(row, unknown)
-    return tuple(Block(block.title, tuple(_if_known(fact, unread) for fact in block.facts)) for block in told)
+    not_known = known.unknown_fields(row, unknown)
+    return tuple(
+        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in told
+    )
 
 
 def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
@@ -151,7 +154,9 @@ def _lost(row: np.void) -> str:
 
 def _congestion(row: np.void, unicode: bool) -> Block:
     algorithm = fmt.printable(row["congestion_control"], unicode)
-    retrans, lost, backoff, probes = (int(row[name]) for name in ("retrans", "lost", "backoff", "probes"))
+    retrans, lost, timeouts, probes = (
+        int(row[name]) for name in ("retrans", "lost", "retransmits", "probes")
+    )
     window = fmt.span(int(row["window_ms"]))
     return Block(
         "CONGESTION",
@@ -168,7 +173,7 @@ def _congestion(row: np.void, unicode: bool) -> Block:
             Fact("in all", f"{retrans:,}"),
             Fact("sent again", _lost(row), of=("data_segs_out",)),
             Fact("marked lost", f"{lost:,}", "warn" if lost else "value", of=("lost",)),
-            Fact("timeouts", f"{backoff} in a row", "bad" if backoff else "value"),
+            Fact("timeouts", f"{timeouts} in a row", "bad" if timeouts else "value"),
             Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
             Fact("rto", fmt.rtt(int(row["rto_us"])), of=("rto_us",)),
             Fact("mss", f"{row['mss']} bytes", of=("mss",)),
@@ -214,15 +219,15 @@ def _volume(row: np.void) -> Block:
 
 
 def _queues(row: np.void) -> Block:
-    unread, snd_wnd = int(row["unread"]), int(row["snd_wnd"])
+    recv_q, snd_wnd = int(row["recv_q_bytes"]), int(row["snd_wnd_bytes"])
     return Block(
         "QUEUES AND WINDOWS",
         (
-            Fact("unsent", fmt.size(int(row["unsent"])), of=("unsent",)),
-            Fact("unacked", fmt.size(int(row["unacked"])), of=("unacked",)),
-            Fact("unread", fmt.size(unread), "warn" if unread else "value", of=("unread",)),
-            Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn", of=("snd_wnd",)),
-            Fact("our window", fmt.size(int(row["rcv_wnd"])), of=("rcv_wnd",)),
+            Fact("unsent", fmt.size(int(row["notsent_bytes"])), of=("notsent_bytes",)),
+            Fact("unacked", fmt.size(int(row["unacked_bytes"])), of=("unacked_bytes",)),
+            Fact("unread", fmt.size(recv_q), "warn" if recv_q else "value", of=("recv_q_bytes",)),
+            Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn", of=("snd_wnd_bytes",)),
+            Fact("our window", fmt.size(int(row["rcv_wnd_bytes"])), of=("rcv_wnd_bytes",)),
         ),
     )
 
@@ -241,6 +246,6 @@ def _times(row: np.void) -> Block:
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),
             last("ACK", "last_ack_ms"),
-            Fact("opened", f"{opened}, {age} ago" if row["born"] else f"{opened}, seen for {age}"),
+            Fact("opened", f"{opened}, {age} ago" if row["open_seen"] else f"{opened}, seen for {age}"),
         ),
     )

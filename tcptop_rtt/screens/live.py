@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 from textual.screen import Screen
 
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Snapshot
 
 
 class LiveScreen(Screen[None]):

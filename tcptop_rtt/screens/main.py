@@ -10,9 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt.query import Filter
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.status_bar import Status, StatusBar

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bcc import libbcc
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 
 BTF_PATH = Path("/sys/kernel/btf/vmlinux")
 

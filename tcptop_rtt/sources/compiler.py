@@ -1,7 +1,7 @@
 """Compiling BPF programs by bcc, out of nothing but our own text and headers, and without a temporary file.
 
-bcc includes a handful of kernel headers by itself. Those in the directory ``bpf`` stand in for them: no
-kernel headers are needed, and none are taken.
+bcc includes a handful of kernel headers by itself. Those in ``bpf/stand_ins`` stand in for them: no kernel
+headers are needed, and none are taken.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 
-_HEADERS = Path(__file__).resolve().parent.parent / "bpf"
+_HEADERS = Path(__file__).resolve().parent.parent / "bpf" / "stand_ins"
 
 libbcc.lib.libbpf_set_print(None)  # what it has to say would go to the terminal
 

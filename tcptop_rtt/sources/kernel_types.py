@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import Btf, Member
 
 KERNEL_FUNCTION = 1 << 30
@@ -113,13 +113,13 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "retrans_out": _for("in_flight"),
         "rate_delivered": _for("delivery_rate_bps"),
         "rate_interval_us": _for("delivery_rate_bps"),
-        "write_seq": _for("unsent"),
-        "snd_nxt": _for("unsent", "unacked"),
-        "snd_una": _for("unacked"),
-        "rcv_nxt": _for("unread"),
-        "copied_seq": _for("unread"),
-        "snd_wnd": _for("snd_wnd"),
-        "rcv_wnd": _for("rcv_wnd"),
+        "write_seq": _for("notsent_bytes"),
+        "snd_nxt": _for("notsent_bytes", "unacked_bytes"),
+        "snd_una": _for("unacked_bytes"),
+        "rcv_nxt": _for("recv_q_bytes"),
+        "copied_seq": _for("recv_q_bytes"),
+        "snd_wnd": _for("snd_wnd_bytes"),
+        "rcv_wnd": _for("rcv_wnd_bytes"),
         "lsndtime": _for("last_sent_ms"),
         "rcv_tstamp": _for("last_ack_ms"),
         "segs_in": _for("segs_in"),

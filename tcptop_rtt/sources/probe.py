@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import Waiting
+from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
+from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netns import Namespaces
-from tcptop_rtt.sources.record import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
 if TYPE_CHECKING:

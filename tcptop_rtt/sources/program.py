@@ -1,4 +1,4 @@
-"""probe.bpf.c, compiled, loaded and attached.
+"""The BPF program, compiled, loaded and attached.
 
 It imports nothing but bcc, so that it can compile while the rest of the program is still being imported.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types
@@ -24,7 +24,7 @@ from tcptop_rtt.sources.memory import hand_back
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
 BYTES_PER_CONNECTION = 8192
 """Of the machine's memory: a socket with its file takes the kernel more."""
-METER_BITS = 17
+RTT_WINDOW_BITS = 17
 RING_BYTES = 1 << 22
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
@@ -36,8 +36,9 @@ _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/b
 _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
-_SOURCE = Path(__file__).resolve().parent.parent / "probe.bpf.c"
-
+_PACKAGE = Path(__file__).resolve().parent.parent
+_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/conn.h", "probe.bpf.c")
+"""The files of the program, in the order in which the compiler reads them."""
 
 _RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h
 
@@ -75,7 +76,7 @@ class Program:
         _require_btf()
         types = kernel_types()
         self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
-        """The fields of a row that this kernel does not tell."""
+        """The fields of a row that this kernel does not have."""
         try:
             self._open(source, types.text)
         except TcptopError:
@@ -102,7 +103,7 @@ class Program:
             raise
 
     def _attach_hook(self, source: str) -> None:
-        """Attach to the first hook that lets us: no version tells."""
+        """Attach to the first hook that can be attached, whatever the kernel's version."""
         self.hook_note = ""
         for self.hook, place in _HOOKS.items():
             if source in ("auto", self.hook):
@@ -224,16 +225,23 @@ def _inner_pid_namespace() -> int | None:
     return inode if inode != _INITIAL_PID_NAMESPACE else None
 
 
+def _text(types: str) -> bytes:
+    """The kernel's types and all parts as one text, as bcc rewrites the use of maps in no file that its text
+    includes. The compiler's messages name the part.
+    """
+    parts = (f'#line 1 "{part}"\n'.encode() + (_PACKAGE / part).read_bytes() for part in _PARTS)
+    return types.encode() + b"".join(parts)
+
+
 def _compile(types: str, *flags: str) -> BPF:
     namespace = _inner_pid_namespace()
-    text = f'{types}#line 1 "{_SOURCE.name}"\n'.encode() + _SOURCE.read_bytes()
     return compile_program(
-        text,
+        _text(types),
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
         f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
         f"-DMAX_CONNECTIONS={_most_connections()}",
-        f"-DMETER_BITS={METER_BITS}",
+        f"-DRTT_WINDOW_BITS={RTT_WINDOW_BITS}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *([f"-DPID_NAMESPACE={namespace}u"] if namespace else []),
         *flags,
@@ -263,7 +271,7 @@ def _require_btf() -> None:
 
 
 def _cause(error: OSError) -> str:
-    """Why the kernel refused, as far as it tells, and the way out."""
+    """Why the kernel refused, as far as is known, and the way out."""
     try:
         lockdown = Path("/sys/kernel/security/lockdown").read_text()
     except OSError:

@@ -8,6 +8,7 @@ record has an 8-byte header; all records here have one size, so header and body 
 from __future__ import annotations
 
 import mmap
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,18 @@ class RingBuffer:
         self._producer_pages = mmap.mmap(map_fd, page + 2 * size, prot=mmap.PROT_READ, offset=page)
         self._consumer: NDArray[np.uint64] = np.frombuffer(self._consumer_page, np.uint64, 1)
         self._producer: NDArray[np.uint64] = np.frombuffer(self._producer_pages, np.uint64, 1)
+        self._fence = threading.Lock()
+        self._fence.acquire()
 
     def read(self) -> NDArray[np.void]:
         """Take all that is there, oldest first: an array of its own, shape (N,)."""
         start = int(self._consumer[0])
         count = (int(self._producer[0]) - start) // self._slot.itemsize
+        self._order_loads()
         offset = mmap.PAGESIZE + start % self._size
         slots = np.frombuffer(self._producer_pages, self._slot, count, offset)
         lengths = slots["length"].copy()
+        self._order_loads()
         unfinished = np.flatnonzero(lengths & _BUSY)
         if len(unfinished):
             slots, lengths = slots[: unfinished[0]], lengths[: unfinished[0]]
@@ -48,6 +53,14 @@ class RingBuffer:
         records: NDArray[np.void] = slots["record"][lengths & _DISCARDED == 0].view(self._dtype)
         self._consumer[0] = start + len(slots) * self._slot.itemsize
         return records
+
+    def _order_loads(self) -> None:
+        """Load what follows after what was loaded before, as the kernel's smp_store_release() wants it.
+
+        Processors such as arm64's may load in another order; letting a lock go and taking it again keeps it.
+        """
+        self._fence.release()
+        self._fence.acquire()
 
     def close(self) -> None:
         """Unmap; the kernel frees the buffer once the map's last descriptor is closed too."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.snapshot import SPARK_CELLS, SPARK_S, Holder
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
 
 
 class Cell(NamedTuple):

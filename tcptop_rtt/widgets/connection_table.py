@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.ranking import Ranking
-from tcptop_rtt.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.styled import StyleBook, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look

@@ -12,8 +12,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import sparks
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.styled import Part, StyleBook
 
 Floats = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import Health
+from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.columns import BY_KEY, arrow
 from tcptop_rtt.widgets.styled import Part, PartLines
 

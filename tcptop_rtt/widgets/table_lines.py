@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
 
-from tcptop_rtt import sparks
-from tcptop_rtt.snapshot import SPARK_S
+from tcptop_rtt.model.snapshot import SPARK_S
+from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 

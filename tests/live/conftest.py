@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tcptop_rtt.connections import Connections
-from tcptop_rtt.snapshot import Health, Snapshot
+from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
+from tcptop_rtt.tracking.connections import Connections
 from tests.live.program import PROGRAM, START_S
 
 Line = dict[str, Any]

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import Rows
+from tcptop_rtt.model.rows import Rows
 
 Pair = tuple[socket.socket, socket.socket]
 """Client and server."""

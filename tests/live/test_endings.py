@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.collector import Collector
-from tcptop_rtt.snapshot import STATES, Snapshot
+from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.model.records import Records
+from tcptop_rtt.model.rows import STATES
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources import program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
-from tcptop_rtt.sources.record import Records
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import Pair, connected, port_of
 from tests.live.test_cli import becomes

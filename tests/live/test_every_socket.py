@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt.snapshot import STATES, Holder, Rows
+from tcptop_rtt.model.rows import STATES, Holder, Rows
+from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, repeating
-from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_TIME_WAIT, _NEVER_ACCEPT, _mptcp
+from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_NO_WHOLE_SOCKETS, _NEVER_ACCEPT, _mptcp
 
 CHURN_PAUSE_S = 0.002
 
@@ -77,8 +77,8 @@ def _told(row: np.void) -> Shown:
     pid = int(row["pid"]) if row["holder"] != Holder.LISTENER else 0
     return Shown(
         STATES[row["state"]],
-        int(row["unread"]),
-        int(row["unsent"]) + int(row["unacked"]),
+        int(row["recv_q_bytes"]),
+        int(row["notsent_bytes"]) + int(row["unacked_bytes"]),
         int(row["srtt_us"]),
         int(row["retrans"]),
         frozenset({pid} if pid else ()),
@@ -143,7 +143,7 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         backlog = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         for _ in range(3):
             opened.enter_context(socket.create_connection(backlog.getsockname())).sendall(b"request")
-        link.start(link.a, _LEAVE_TIME_WAIT)
+        link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
         holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
         assert holder.stdout
         holder.stdout.readline()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -112,17 +118,28 @@ def test_no_file_of_the_environments_choice_is_written(tmp_path: Path) -> None:
         "TEXTUAL_SCREENSHOT": "1",
     }
     environment["TERM"] = "xterm-256color"
-    script = f"exec timeout --signal=INT 4 {PROGRAM}"
-    ended = subprocess.run(
-        ["script", "--quiet", "--return", "--command", script, "/dev/null"],
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with subprocess.Popen(
+        [PROGRAM],
         env={"PATH": os.environ["PATH"], **environment},
         cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert b"PROCESS" in ended.stdout, ended
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        try:
+            while b"PROCESS" not in shown:
+                shown += os.read(screen, 1 << 16)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(OSError):  # how a terminal tells that nobody writes to it any more
+                while os.read(screen, 1 << 16):
+                    pass
+        finally:
+            process.kill()
+            os.close(screen)
     assert list(tmp_path.iterdir()) == []
 
 

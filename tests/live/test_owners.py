@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import STATES, Holder, Snapshot
+from tcptop_rtt.model.rows import STATES, Holder
+from tcptop_rtt.model.snapshot import Snapshot
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip
@@ -33,7 +34,7 @@ time.sleep(30)
 
 
 _IPPROTO_MPTCP = 262
-_LEAVE_TIME_WAIT = """
+_LEAVE_NO_WHOLE_SOCKETS = """
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 for _ in range(3):
@@ -42,9 +43,32 @@ for _ in range(3):
     client.close()
     server.recv(1)
     server.close()
+listener = socket.create_server(("127.0.0.1", 0))
+# Until there is data, what has been connected to stays in SYN-RECV.
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+waiting = [socket.create_connection(listener.getsockname()) for _ in range(2)]
 print("ready", flush=True)
 time.sleep(600)
 """
+"""Three connections in TIME-WAIT, two in SYN-RECV."""
+
+
+_IO_URING_SETUP, _IO_URING_REGISTER = 425, 427  # include/uapi/asm-generic/unistd.h
+_IORING_REGISTER_FILES = 2  # include/uapi/linux/io_uring.h
+
+
+@contextmanager
+def _registered_with_io_uring(opened: socket.socket) -> Iterator[None]:
+    """Meanwhile a ring holds the socket, whether it has a descriptor or not."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    ring = call(_IO_URING_SETUP, 4, ctypes.create_string_buffer(120))
+    assert ring >= 0, os.strerror(ctypes.get_errno())
+    try:
+        files = (ctypes.c_int * 1)(opened.fileno())
+        assert call(_IO_URING_REGISTER, ring, _IORING_REGISTER_FILES, files, 1) == 0
+        yield
+    finally:
+        os.close(ring)
 
 
 def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]:
@@ -57,12 +81,12 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
         "direction",
         "closed",
         "stalled",
-        "born",
+        "open_seen",
         "srtt_us",
         "age_ns",
-        "unacked",
-        "unsent",
-        "unread",
+        "unacked_bytes",
+        "notsent_bytes",
+        "recv_q_bytes",
         "holder",
         "was_pid",
         "scanned",
@@ -75,7 +99,7 @@ def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -
         with closing(Watch()) as watch:
             snapshot = watch.look()
         (row,) = _live(snapshot, port_of(client), port_of(server))
-        assert (row["pid"], row["born"], row["direction"]) == (os.getpid(), False, 1)
+        assert (row["pid"], row["open_seen"], row["direction"]) == (os.getpid(), False, 1)
         (row,) = _live(snapshot, port_of(server), port_of(client))
         assert row["pid"] == os.getpid()
         # Its listener is gone, so nothing tells that it was accepted.
@@ -86,10 +110,10 @@ def test_a_new_connection_knows_its_direction_and_age(watch: Watch) -> None:
     with connected() as (client, server):
         snapshot = watch.look()
         (row,) = _live(snapshot, port_of(client), port_of(server))
-        assert (row["direction"], row["born"]) == (1, True)
+        assert (row["direction"], row["open_seen"]) == (1, True)
         assert 0 < row["age_ns"] < 60e9  # type: ignore[operator]
         (row,) = _live(snapshot, port_of(server), port_of(client))
-        assert (row["direction"], row["born"]) == (2, True)
+        assert (row["direction"], row["open_seen"]) == (2, True)
 
 
 def _accept_and_wait(listener: socket.socket, ready: object) -> None:
@@ -175,7 +199,7 @@ def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_sa
         client.sendall(b"request")
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
         assert (row["pid"], row["holder"], row["direction"]) == (os.getpid(), Holder.LISTENER, 2)
-        assert (row["scanned"], row["unread"]) == (True, 7)
+        assert (row["scanned"], row["recv_q_bytes"]) == (True, 7)
         assert "accepted" in _note(watch, row)
         server, _ = listener.accept()
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
@@ -245,7 +269,7 @@ def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(
 
 def _to_send(watch: Watch, lport: int, rport: int) -> int:
     (row,) = _live(watch.look(), lport, rport)
-    return int(row["unsent"]) + int(row["unacked"])  # type: ignore[call-overload,no-any-return]
+    return int(row["notsent_bytes"]) + int(row["unacked_bytes"])  # type: ignore[call-overload,no-any-return]
 
 
 def _send_q(lport: int, rport: int) -> int:
@@ -387,12 +411,24 @@ def _rows(watch: Watch, lport: int, rport: int) -> NDArray[np.void]:
 
 def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
-        holder = link.start(link.a, _LEAVE_TIME_WAIT)
+        holder = link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
         netns = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
         watch.look()
-        assert watch.probe.waiting[netns] == (netns, 3, 0)
+        assert watch.probe.waiting[netns] == (netns, 3, 2)
         holder.kill()
         holder.wait()
+
+
+def test_a_socket_that_only_io_uring_has_is_a_row_without_a_process(watch: Watch) -> None:
+    with ExitStack() as opened:
+        client, server = opened.enter_context(connected())
+        ports = port_of(server), port_of(client)
+        client.sendall(b"question")
+        opened.enter_context(_registered_with_io_uring(server))
+        server.close()
+        (row,) = _live(watch.look(), *ports)
+        assert (row["state"], row["pid"], row["recv_q_bytes"]) == (STATES.index("ESTAB"), 0, len(b"question"))
+        assert row["holder"] == Holder.UNKNOWN
 
 
 def test_a_thread_is_shown_as_its_process(record: Callable[..., Recording]) -> None:
@@ -434,7 +470,7 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Wa
         snapshot = watch.look()
         (after,) = _live(snapshot, port_of(again), port_of(listener))
         assert after["id"] != before["id"]
-        assert after["born"]
+        assert after["open_seen"]
         index = int((snapshot.rows["id"] == after["id"]).argmax())
         assert (snapshot.rows["rtt_samples"][index]) <= 2  # of its own handshake at most
         old = snapshot.rows[snapshot.rows["id"] == before["id"]]

@@ -18,7 +18,12 @@ from tests.live.pairs import connected, port_of
 from tests.live.program import START_S
 from tests.live.test_layout import renamed
 
-INSIDE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+_WITH_ITS_PROC = 'mount --make-private /proc && mount -t proc proc /proc && exec "$@"'
+INSIDE = (
+    # Not --mount-proc: it needs a root directory that is a mount point, which that of a chroot may not be.
+    *("unshare", "--pid", "--fork", "--kill-child", "--mount", "--propagation", "unchanged"),
+    *("sh", "-c", _WITH_ITS_PROC, "sh"),
+)
 
 _HOLD = """
 import os, socket, sys
@@ -74,7 +79,7 @@ import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
 from tcptop_rtt.screens import detail_blocks
-from tcptop_rtt.diagnosis import diagnose
+from tcptop_rtt.view.diagnosis import diagnose
 with closing(Watch()) as watch:
     print(flush=True)
     port = int(sys.stdin.readline())

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.outside import CUT, TEXT_BYTES
-from tcptop_rtt.processes import Processes, UserNames
-from tcptop_rtt.snapshot import ProcessKey
+from tcptop_rtt.feeds.processes import Processes, UserNames
+from tcptop_rtt.model.outside import CUT, TEXT_BYTES
+from tcptop_rtt.model.snapshot import ProcessKey
 from tests.live.test_cli import becomes
 
 

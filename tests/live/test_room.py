@@ -12,8 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.records import INTERVAL_S, Kind, Records, gather
 from tcptop_rtt.sources import program
-from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records, gather
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
 from tests.live.test_cli import becomes

@@ -235,7 +235,7 @@ _PRINTED = {
     "busy_us": (r"\bbusy:(\d+)ms", 1000),
     "rwnd_limited_us": (r"\brwnd_limited:(\d+)ms", 1000),
     "sndbuf_limited_us": (r"\bsndbuf_limited:(\d+)ms", 1000),
-    "unread": (r"^ESTAB\s+(\d+)", 1),
+    "recv_q_bytes": (r"^ESTAB\s+(\d+)", 1),
 }
 
 

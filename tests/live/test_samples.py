@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from bcc import BPF
 
-from tcptop_rtt.collector import Collector
-from tcptop_rtt.errors import TcptopError
-from tcptop_rtt.snapshot import ROW, Snapshot
+from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
+from tcptop_rtt.model.rows import ROW
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources import kernel_types, program
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
-from tcptop_rtt.sources.record import INTERVAL_S, Kind, Records
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, rows_of

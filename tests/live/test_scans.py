@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from tcptop_rtt.collector import EASY_SCAN_S, SCAN_SHARE, Collector
+from tcptop_rtt.feeds.live import EASY_SCAN_S, SCAN_SHARE, Collector
+from tcptop_rtt.model.records import Records
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
-from tcptop_rtt.sources.record import Records
 from tests.live.pairs import connected, row_of
 
 COST_S = 0.01

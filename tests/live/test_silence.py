@@ -35,7 +35,7 @@ def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[s
         for found in rows[(rows["pid"] == pid) & (rows["rport"] == 8082)]:
             row = {
                 name: int(found[name])
-                for name in ("stalled", "backoff", "retrans", "srtt_us", "min_rtt_us", "closed")
+                for name in ("stalled", "retransmits", "retrans", "srtt_us", "min_rtt_us", "closed")
             }
             if bool(row["stalled"]) is stalled and row["srtt_us"]:
                 return row

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tcptop_rtt.collector import Collector
+from tcptop_rtt.feeds.live import Collector
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import known
-from tcptop_rtt.diagnosis import Verdict, diagnose
-from tcptop_rtt.known import Source
-from tcptop_rtt.ranking import Ranking
-from tcptop_rtt.shares import loss
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.diagnosis import Verdict, diagnose
+from tcptop_rtt.view.known import Source
+from tcptop_rtt.view.ranking import Ranking
+from tcptop_rtt.view.shares import loss
 from tests.live.conftest import Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from tcptop_rtt.query import Filter
+from tcptop_rtt.view.filter import Filter
 from tests.tui.feed import HandCollector, Stage, make_app
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]

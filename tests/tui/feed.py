@@ -11,9 +11,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.query import Filter
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, Owner, Process, Snapshot
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.snapshot import SPARK_CELLS, Focus, Health, Owner, Process, Snapshot
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tests.unit.rows import rows_of
 

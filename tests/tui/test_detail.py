@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.screens.detail import DetailScreen
 from tcptop_rtt.screens.detail_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.snapshot import Owner
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
 from tests.tui.conftest import Open
@@ -88,7 +88,7 @@ async def test_what_the_drill_down_says(stage: Open) -> None:
             rto_us=204_000,
             congestion_control=b"bbr",
             bytes_acked=1_500_000,
-            unread=3,
+            recv_q_bytes=3,
             busy_us=1_000_000,
             window_ms=59_000,
             busy_us_1m=1_000_000,
@@ -211,7 +211,7 @@ async def test_freeze_holds_the_drill_down(stage: Open) -> None:
 
 async def test_hostile_text_is_literal_in_the_drill_down(stage: Open) -> None:
     async with stage() as it:
-        from tcptop_rtt.snapshot import Owner, Process
+        from tcptop_rtt.model.snapshot import Owner, Process
 
         hostile = HOSTILE.decode()
         focus = focus_on(
@@ -359,7 +359,7 @@ def test_times_are_told_to_the_second(window: int, labels: str) -> None:
     ("fields", "words"),
     [
         ({"state": 2, "bytes_acked": 0, "scanned": False}, "waiting for the first RTT sample"),
-        ({"bytes_acked": 1, "unacked": 100}, "waiting for the first RTT sample"),
+        ({"bytes_acked": 1, "unacked_bytes": 100}, "waiting for the first RTT sample"),
         ({"bytes_acked": 1}, "nothing has been sent yet"),
         ({"bytes_acked": 1, "bytes_received": 9}, "it only receives"),
         ({"rtt_age_ms": 1_860_000}, "the latest one came 31m ago"),

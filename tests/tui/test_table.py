@@ -10,9 +10,9 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tcptop_rtt.query import Filter
+from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.snapshot import Health
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot
@@ -264,7 +264,7 @@ async def test_wide_characters_do_not_move_the_columns(stage: Open) -> None:
 
 async def test_a_stalled_connection_does_not_look_healthy(stage: Open) -> None:
     async with stage() as it:
-        await it.show(row(1, srtt_us=500, stalled=True, backoff=3), row(2, srtt_us=90_000))
+        await it.show(row(1, srtt_us=500, stalled=True, retransmits=3), row(2, srtt_us=90_000))
         first = it.screen_text.splitlines()[3]
         assert first.startswith("▸proc1")
         assert "STALLED" in first

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.snapshot import ROW, Rows
+from tcptop_rtt.model.rows import ROW, Rows
 
 
 def address(text: str) -> bytes:
@@ -37,8 +37,8 @@ def row(id_: int, **fields: Any) -> dict[str, Any]:
         "min_rtt_us": 900 * id_,
         "mss": 1448,
         "age_ns": 5_000_000_000,
-        "born": True,
-        "snd_wnd": 65535,
+        "open_seen": True,
+        "snd_wnd_bytes": 65535,
     }
     return values | fields
 

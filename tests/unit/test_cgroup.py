@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.outside import CUT, TEXT_BYTES
-from tcptop_rtt.processes import cgroup_path
+from tcptop_rtt.feeds.processes import cgroup_path
+from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 
 V2 = b"0::/user.slice/user-1000.slice/session-3.scope\n"
 

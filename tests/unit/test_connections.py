@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tcptop_rtt.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
-from tcptop_rtt.snapshot import SPARK_CELLS, Health, Rows, Snapshot
-from tcptop_rtt.sources.record import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records
+from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot
+from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS, Connections
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
 SECOND_NS = 1_000_000_000
@@ -121,7 +122,7 @@ def test_what_an_interval_gained_since_it_was_told_of_is_counted(bench: Bench) -
 
 def test_the_newest_of_a_rows_records_counts_whatever_it_tells_of(bench: Bench) -> None:
     segments = [{"time_ns": when, "srtt_us": when} for when in (1, 2, 4)]
-    timeout = {"time_ns": 3, "kind": Kind.RETRANS, "backoff": 2, "retrans": 9}
+    timeout = {"time_ns": 3, "kind": Kind.RETRANS, "retransmits": 2, "retrans": 9}
     bench.connections.ingest(records(*segments[:2], timeout))
     (row,) = bench.rows()
     assert (row["srtt_us"], row["retrans"], row["stalled"]) == (2, 9, True)
@@ -141,9 +142,9 @@ def test_what_only_a_scan_tells_is_taken_though_a_record_of_later_has_come_befor
 
 def test_a_scan_that_saw_a_connection_before_its_end_does_not_call_it_stalled(bench: Bench) -> None:
     bench.connections.ingest(
-        records({"time_ns": 5, "backoff": 3}, {"time_ns": 6, "backoff": 3, "kind": Kind.CLOSE})
+        records({"time_ns": 5, "retransmits": 3}, {"time_ns": 6, "retransmits": 3, "kind": Kind.CLOSE})
     )
-    bench.scan(entries({"time_ns": 4, "backoff": 3}))
+    bench.scan(entries({"time_ns": 4, "retransmits": 3}))
     (row,) = bench.rows()
     assert row["closed"]
     assert not row["stalled"]
@@ -184,7 +185,7 @@ def test_a_closed_connection_stays_five_seconds_and_its_place_is_blank_for_the_n
 
 def test_one_that_lived_between_two_snapshots_is_shown_once_however_late(bench: Bench) -> None:
     bench.connections.ingest(
-        records({"kind": Kind.OPEN, "born_seen": 1}, {"kind": Kind.CLOSE, "born_seen": 1})
+        records({"kind": Kind.OPEN, "open_seen": 1}, {"kind": Kind.CLOSE, "open_seen": 1})
     )
     bench.wait(3600)
     assert bench.rows()["closed"].tolist() == [True]
@@ -193,7 +194,7 @@ def test_one_that_lived_between_two_snapshots_is_shown_once_however_late(bench: 
 
 def test_a_birth_at_a_known_socket_ends_the_connection_that_was_there(bench: Bench) -> None:
     bench.connections.ingest(records({"id": 1}))
-    bench.connections.ingest(records({"id": 2, "born_seen": 1, "kind": Kind.OPEN}))
+    bench.connections.ingest(records({"id": 2, "open_seen": 1, "kind": Kind.OPEN}))
     rows = bench.rows()
     assert dict(zip(rows["id"].tolist(), rows["closed"].tolist(), strict=True)) == {1: True, 2: False}
 
@@ -255,7 +256,7 @@ def test_rates_count_from_what_was_there_at_first_sight(bench: Bench) -> None:
 
 
 def test_rates_are_right_between_scans_and_end_with_the_traffic(bench: Bench) -> None:
-    born = {"born_seen": 1, "born_ns": bench.now_ns, "time_ns": bench.now_ns}
+    born = {"open_seen": 1, "opened_ns": bench.now_ns, "time_ns": bench.now_ns}
     bench.connections.ingest(records({"kind": Kind.OPEN, **born}))
     shown = []
     for second in range(1, 60):  # silent, then 1 Mbit/s, then silent; told of each fourth second
@@ -276,7 +277,7 @@ def test_rates_are_right_between_scans_and_end_with_the_traffic(bench: Bench) ->
 
 
 def test_the_rate_of_a_connection_whose_opening_was_not_told_counts_from_its_birth(bench: Bench) -> None:
-    born = {"born_seen": 1, "born_ns": bench.now_ns}
+    born = {"open_seen": 1, "opened_ns": bench.now_ns}
     bench.wait(20)
     bench.connections.ingest(records({"bytes_acked": 2_500_000, **born, "time_ns": bench.now_ns}))
     assert bench.rows()["out_bps"].tolist() == pytest.approx([1e6], rel=0.01)
@@ -296,7 +297,7 @@ def test_what_waited_in_the_ring_buffer_during_a_scan_does_not_undo_the_scan(ben
 
 def test_a_connection_stalls_with_a_timeout_or_two_unanswered_probes(bench: Bench) -> None:
     for given, stalled in (
-        ({"backoff": 1}, True),
+        ({"retransmits": 1}, True),
         ({"probes": 1}, False),
         ({"probes": 2}, True),
         ({}, False),
@@ -318,13 +319,13 @@ def count(bench: Bench, **counters: int) -> np.void:
 
 
 def test_of_a_burst_long_ago_nothing_is_left_in_the_last_minute(bench: Bench) -> None:
-    born = {"born_seen": 1, "born_ns": bench.now_ns, "kind": Kind.OPEN}
+    born = {"open_seen": 1, "opened_ns": bench.now_ns, "kind": Kind.OPEN}
     bench.connections.ingest(records({**born, "time_ns": bench.now_ns}))
     shown = []
     for second in range(1, 181):  # a segment in each second, and of the first ten all are sent again
         bench.wait(1)
         told = {"data_segs_out": second, "busy_us": 5000 * second + 2**33, "retrans": min(second, 10)}
-        row = count(bench, **told, born_seen=1, born_ns=born["born_ns"])
+        row = count(bench, **told, open_seen=1, opened_ns=born["opened_ns"])
         shown.append([int(row[name]) for name in ("window_ms", "data_segs_out_1m", "retrans_1m")])
     assert shown[:50] == [[1000 * n, n, min(n, 10)] for n in range(1, 51)]
     for window_ms, sent, again in shown[70:]:

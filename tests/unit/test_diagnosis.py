@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop_rtt.diagnosis import diagnose
-from tcptop_rtt.shares import Shares, life_shares, shares
-from tcptop_rtt.snapshot import ROW, UNKNOWN_U32
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
+from tcptop_rtt.view.diagnosis import diagnose
+from tcptop_rtt.view.shares import Shares, life_shares, shares
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
@@ -40,21 +40,21 @@ def one(**fields: Any) -> np.void:
         ({}, "nobody", "healthy"),
         ({"srtt_us": 0, "min_rtt_us": UNKNOWN_U32}, "unknown", "no RTT measured yet"),
         (
-            {"stalled": True, "backoff": 3, "last_ack_ms": 4200},
+            {"stalled": True, "retransmits": 3, "last_ack_ms": 4200},
             "peer",
             "3 timeouts in a row, no ACK for 4.2s",
         ),
         (
-            {"stalled": True, "backoff": 1, "last_ack_ms": 400},
+            {"stalled": True, "retransmits": 1, "last_ack_ms": 400},
             "peer",
             "retransmission timeout, no ACK for 400ms",
         ),
         ({"stalled": True, "probes": 4}, "peer", "4 probes unanswered"),
-        ({"stalled": True, "state": 2, "backoff": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
-        ({"snd_wnd": 0, "unsent": 70_000}, "peer", "receive window is closed"),
+        ({"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
+        ({"snd_wnd_bytes": 0, "notsent_bytes": 70_000}, "peer", "receive window is closed"),
         ({"rwnd_limited_us_1m": 10_000_000}, "peer", "its window held us up 25%"),
-        ({"unread": 200_000}, "us", "process is not reading: 200kB"),
-        ({"unread": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
+        ({"recv_q_bytes": 200_000}, "us", "process is not reading: 200kB"),
+        ({"recv_q_bytes": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
         ({"sndbuf_limited_us_1m": 20_000_000}, "us", "send buffer is too small: it held us up 50%"),
         ({"retrans_1m": 5, "retrans": 107}, "network", "loses segments: 0.5% were sent again"),
         ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% were sent again"),
@@ -99,9 +99,17 @@ def one(**fields: Any) -> np.void:
         ({"rtt_age_ms": 60_000, "rcv_rtt_us": 5, "last_received_ms": 9}, "nobody", "it only receives now"),
         # What has not been read says nothing.
         ({"scanned": False}, "unknown", "not looked at yet"),
-        ({"scanned": False, "unsent": 70_000, "snd_wnd": 0, "unread": 200_000}, "unknown", "not looked at"),
-        ({"scanned": False, "stalled": True, "backoff": 2}, "peer", "2 timeouts in a row, no ACK"),
-        ({"stalled": True, "backoff": 2, "last_ack_ms": UNKNOWN_U32}, "peer", "2 timeouts in a row, no ACK"),
+        (
+            {"scanned": False, "notsent_bytes": 70_000, "snd_wnd_bytes": 0, "recv_q_bytes": 200_000},
+            "unknown",
+            "not looked at",
+        ),
+        ({"scanned": False, "stalled": True, "retransmits": 2}, "peer", "2 timeouts in a row, no ACK"),
+        (
+            {"stalled": True, "retransmits": 2, "last_ack_ms": UNKNOWN_U32},
+            "peer",
+            "2 timeouts in a row, no ACK",
+        ),
     ],
 )
 def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
@@ -123,8 +131,8 @@ def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
         {"busy_us_1m": 99_000, "rwnd_limited_us_1m": 99_000},  # some jiffies
         {"srtt_us": 600, "min_rtt_us": 30},  # a host that is busy, not a queue
         {"rwnd_limited_us_1m": 7_000_000},
-        {"unread": 10, "last_received_ms": 3},  # it has just come
-        {"snd_wnd": 0},  # closed, but nothing waits
+        {"recv_q_bytes": 10, "last_received_ms": 3},  # it has just come
+        {"snd_wnd_bytes": 0},  # closed, but nothing waits
     ],
 )
 def test_what_is_still_healthy(fields: dict[str, Any]) -> None:
@@ -132,7 +140,9 @@ def test_what_is_still_healthy(fields: dict[str, Any]) -> None:
 
 
 def test_silence_outranks_all_and_the_rest_is_mentioned() -> None:
-    verdict = diagnose(one(stalled=True, backoff=2, retrans_1m=900, unread=200_000, last_ack_ms=9000))
+    verdict = diagnose(
+        one(stalled=True, retransmits=2, retrans_1m=900, recv_q_bytes=200_000, last_ack_ms=9000)
+    )
     assert verdict.who == "peer"
     assert str(verdict).startswith("peer: silent")
     assert [reason.split(":")[0] for reason in verdict.reasons[1:]] == ["also us", "also network"]
@@ -145,7 +155,7 @@ def test_only_a_culprit_is_named_in_front() -> None:
 def test_zeros_and_ones_everywhere() -> None:
     assert diagnose(np.zeros(1, ROW)[0]).who == "unknown"
     full = np.frombuffer(bytes([255]) * ROW.itemsize, ROW).copy()
-    full["stalled"] = full["born"] = full["closed"] = True
+    full["stalled"] = full["open_seen"] = full["closed"] = True
     assert diagnose(full[0]).reasons
 
 
@@ -154,15 +164,15 @@ def test_shares() -> None:
     assert life_shares(one(**counted)) == Shares(0.2, 0.25, 1.0)
     minute = {f"{name}_1m": value for name, value in counted.items()}
     assert shares(one(**minute, window_ms=10_000)) == Shares(0.1, 0.25, 1.0)
-    assert life_shares(one(born=False, **counted)).busy is None
+    assert life_shares(one(open_seen=False, **counted)).busy is None
     assert shares(one(busy_us_1m=0, window_ms=0)) == Shares(None, None, None)
 
 
 @pytest.mark.parametrize(
     ("unknown", "fields"),
     [
-        ("unread", {"unread": 0}),
-        ("snd_wnd", {"snd_wnd": 0, "unsent": 9000}),
+        ("recv_q_bytes", {"recv_q_bytes": 0}),
+        ("snd_wnd_bytes", {"snd_wnd_bytes": 0, "notsent_bytes": 9000}),
         ("min_rtt_us", {"min_rtt_us": 0}),
         ("data_segs_out", {"retrans_1m": 900}),
         ("segs_in", {"segs_in": 0}),

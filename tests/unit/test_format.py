@@ -8,9 +8,9 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tcptop_rtt import format as fmt
-from tcptop_rtt import sparks
-from tcptop_rtt.snapshot import UNKNOWN_U32
+from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import sparks
 from tests.unit.rows import row, rows_of
 
 
@@ -106,7 +106,7 @@ MINUTE_NS = 60 * 10**9
         ({"rtt_age_ms": 1_860_000}, "320ms 31m", "unknown"),
         ({"bytes_acked": 1, "rtt_age_ms": 2000}, "320ms 2s", "unknown"),
         ({"rtt_age_ms": UNKNOWN_U32}, "320ms 31m", "unknown"),
-        ({"rtt_age_ms": UNKNOWN_U32, "born": False}, "320ms >31m", "unknown"),
+        ({"rtt_age_ms": UNKNOWN_U32, "open_seen": False}, "320ms >31m", "unknown"),
         ({"rtt_age_ms": UNKNOWN_U32, "age_ns": 10**18}, "320ms >99d", "unknown"),
         ({"srtt_us": 43, "rtt_age_ms": 60_000}, "43us 1m", "unknown"),
         ({"srtt_us": 5210, "rtt_age_ms": 60_000}, "5.2ms 1m", "unknown"),
@@ -129,7 +129,7 @@ def test_an_rtt_that_is_not_of_now_says_so(fields: dict[str, int], text: str, le
 def test_an_rtt_with_its_age_never_gets_wider_than_its_column() -> None:
     for us in np.unique(np.geomspace(1, 2**32 - 1, 500).astype(np.int64)).tolist():
         for fields in (
-            {"srtt_us": us, "rtt_age_ms": UNKNOWN_U32, "born": False, "age_ns": 10**18},
+            {"srtt_us": us, "rtt_age_ms": UNKNOWN_U32, "open_seen": False, "age_ns": 10**18},
             {"bytes_acked": 0, "rcv_rtt_us": us, "last_received_ms": UNKNOWN_U32 - 1},
             {"bytes_acked": 0, "rcv_rtt_us": us},
         ):
@@ -138,7 +138,7 @@ def test_an_rtt_with_its_age_never_gets_wider_than_its_column() -> None:
 
 
 def test_an_age_from_before_the_program_says_so() -> None:
-    older, born = rows_of(row(1, born=False, age_ns=0), row(2, age_ns=0))
+    older, born = rows_of(row(1, open_seen=False, age_ns=0), row(2, age_ns=0))
     assert (fmt.age_of(older), fmt.age_of(born)) == (">0s", "0s")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.history import CELLS, History
-from tcptop_rtt.snapshot import CELL_NS
+from tcptop_rtt.model.snapshot import CELL_NS
+from tcptop_rtt.tracking.history import CELLS, History
 
 SECOND = 1_000_000_000
 START = 1_000 * SECOND

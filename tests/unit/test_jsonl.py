@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from tcptop_rtt.model.rows import ROW, Holder
+from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.outputs.jsonl import JsonLines
+from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.query import Filter
-from tcptop_rtt.snapshot import Health, Holder, Snapshot, Waiting
+from tcptop_rtt.view.fields import FIELDS
+from tcptop_rtt.view.filter import Filter
 from tests.unit.rows import row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
@@ -126,3 +130,60 @@ def test_an_orphan_has_no_process_but_one_that_had_it(stream: Callable[[Filter],
     (line,) = told.lines(5)
     names = ("pid", "comm", "holder", "was_pid", "was_comm")
     assert tuple(line[name] for name in names) == (None, None, "nobody", 9, "gone")
+
+
+def test_the_lines_of_three_connections_are_those_of_the_golden_file(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    """One that is scanned and talks, one that only records tell of, an orphan over IPv6 that ends."""
+    told = stream(Filter())
+    scanned = {
+        "srtt_us": 1500,
+        "cwnd": 10,
+        "busy_us": 900,
+        "window_ms": 4000,
+        "busy_us_1m": 700,
+        "segs_in": 9,
+    }
+    first = row(1, **scanned, rtt_samples=2, rtt_lo_us=1200, rtt_hi_us=1800, out_bps=12.7)
+    second = row(2, scanned=False, holder=Holder.PROCESS, open_seen=False)
+    third = row(
+        3, family=6, laddr="2001:db8::1", raddr="fe80::1", ifindex=2, interface=b"eth0", holder=Holder.NOBODY,
+        pid=0, comm=b"", was_pid=9, was_comm="w\u00e4s".encode(), direction=1, notsent_bytes=77,
+    )  # fmt: skip
+    told.show(first, second, third, waiting=(Waiting(7, 3, 1),))
+    told.show(
+        first | {"rtt_samples": 0}, second | {"bytes_acked": 6000}, third | {"closed": True, "state": 7}
+    )
+    told.show(second)
+    golden = Path(__file__).parent / "golden" / "stream.jsonl"
+    assert told.all("open", "sample", "close", "waiting") == [
+        json.loads(line) for line in golden.read_text().splitlines()
+    ]
+
+
+def test_the_schema_in_the_documentation_is_that_of_the_fields_and_the_golden_lines_keep_to_it() -> None:
+    root = Path(__file__).parents[2]
+    published = json.loads((root / "docs" / "stream.schema.json").read_text())
+    assert published == schema()
+    validator = Draft202012Validator(published)
+    lines = (root / "tests" / "unit" / "golden" / "stream.jsonl").read_text().splitlines()
+    for line in lines:
+        validator.validate(json.loads(line))
+    broken = json.loads(lines[0]) | {"srtt_us": "1500"}
+    assert not validator.is_valid(broken)
+
+
+def test_the_stream_has_every_field_of_a_row() -> None:
+    """What is not in it cannot be shown again later."""
+    asked: set[str] = set()
+    rows = rows_of(row(1))
+
+    def get(name: str) -> Any:
+        asked.add(name)
+        return rows[name]
+
+    for field in FIELDS:
+        field.values(get, frozenset())
+    # That it is closed is an event.
+    assert asked == set(ROW.names or ()) - {"closed"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop_rtt.outside import CUT, NAME_CHARACTERS, TEXT_BYTES, name_of, text_of
+from tcptop_rtt.model.outside import CUT, NAME_CHARACTERS, TEXT_BYTES, name_of, text_of
 
 
 def test_text_is_whole_up_to_the_bound_and_marked_where_it_is_cut() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcptop_rtt.query import Filter, select
-from tcptop_rtt.ranking import SORT_KEYS, Ranking
-from tcptop_rtt.snapshot import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.ranking import SORT_KEYS, Ranking
 from tests.unit.rows import columns_of, row, rows_of
 
 

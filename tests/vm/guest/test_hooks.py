@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.records import INTERVAL_S
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.program import Program
-from tcptop_rtt.sources.record import INTERVAL_S
 from tests.live.conftest import Line, Recording, Watch
 from tests.live.pairs import connected, port_of, round_trip
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * What crosses to user space: the records of the ring buffer, the entries of a
+ * scan, and the memory that both sides share. model/records.py mirrors it,
+ * and tests/unit/test_record.py compares the two field by field.
+ */
+
+#define COMM_LEN		16
+#define CA_NAME_LEN		16
+
+/* What a record is about; mirrored by Kind in model/records.py. */
+enum kind {
+	KIND_OPEN	= 1,	/* a connection was opened */
+	KIND_STATE	= 2,	/* its TCP state has changed */
+	KIND_SEGMENT	= 3,	/* an interval is over, or the focused socket got a segment */
+	KIND_RETRANS	= 4,	/* a segment was sent again: identity and retransmissions */
+	KIND_OWNER	= 5,	/* a process used the socket: identity and process */
+	KIND_CLOSE	= 6,	/* the kernel has closed the connection */
+	KIND_ENTRY	= 7,	/* an entry of a scan, for a descriptor or a socket without one */
+	KIND_MPTCP	= 8,	/* an MPTCP socket's descriptor: its inode and process */
+};
+
+/* Who opened a connection; mirrored by Direction in model/records.py. */
+enum direction {
+	DIRECTION_UNKNOWN,
+	DIRECTION_OUT,
+	DIRECTION_IN,
+};
+
+/*
+ * What the ring buffer carries; mirrored by RECORD in model/records.py. User
+ * space keeps the fields from bytes_acked to probes as they are.
+ */
+struct record {
+	u64	id;
+	u64	sock;
+	u64	time_ns;		/* CLOCK_MONOTONIC */
+	u64	opened_ns;
+	u64	started_ns;		/* of the process, CLOCK_BOOTTIME: unique together with tgid */
+	u64	sampled_us;		/* of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
+	u64	interval;		/* the jiffy at which the interval of rtt_* began */
+	u32	kind;
+	u32	tgid;			/* 0: the record has no process */
+	u32	pid;			/* in user space's PID namespace; 0: it is outside */
+	u32	process_uid;
+	u32	rtt_samples;
+	u32	rtt_lo_us;
+	u32	rtt_hi_us;
+	u32	last_rtt_us;
+	u32	single_rtt_us;		/* one sample by itself; 0: none */
+	u32	min_rtt_us;
+	u16	lport;
+	u8	direction;
+	u8	open_seen;
+	u8	port_chosen;		/* connect() picked it, so no listener has it */
+	u8	pad[3];
+	char	comm[COMM_LEN];
+	u64	bytes_acked;
+	u64	bytes_received;
+	u32	uid;
+	u32	netns;
+	u32	srtt_us;
+	u32	rttvar_us;
+	u32	cwnd;
+	u32	ssthresh;
+	u32	mss;
+	u32	retrans;
+	u32	lost;
+	u32	ifindex;		/* of the interface that the socket is bound to; 0: none */
+	u16	rport;
+	u8	family;			/* 4 or 6 */
+	u8	state;
+	u8	laddr[16];
+	u8	raddr[16];
+	u8	retransmits;
+	u8	probes;
+	u8	more_pad[2];
+};
+_Static_assert(sizeof(struct record) == 216, "keep RECORD in model/records.py in step");
+
+/* Who may use a socket; mirrored by Hold in model/records.py. */
+enum hold {
+	HOLD_SOCKET	= 1,	/* a process has it, or the kernel itself */
+	HOLD_FILE	= 2,	/* it has an open file */
+	HOLD_DEAD	= 4,	/* an orphan: its last holder is gone */
+};
+
+/* What a scan writes of each socket; mirrored by ENTRY in model/records.py. */
+struct entry {
+	struct record record;
+	u64	pacing_rate;		/* bytes per second */
+	u64	delivery_rate;		/* bytes per second */
+	u64	inode;			/* of a subflow: its MPTCP socket's; 0: none */
+	u32	hold;			/* enum hold */
+	u32	entry_pad;
+	u64	busy_us;		/* user space keeps the rest as it is */
+	u64	rwnd_limited_us;
+	u64	sndbuf_limited_us;
+	u32	rcv_rtt_us;
+	u32	rto_us;
+	u32	in_flight;
+	u32	unacked_bytes;
+	u32	notsent_bytes;
+	u32	recv_q_bytes;
+	u32	snd_wnd_bytes;
+	u32	rcv_wnd_bytes;
+	u32	last_sent_ms;		/* ago; ~0: never */
+	u32	last_received_ms;
+	u32	last_ack_ms;
+	u32	segs_in;
+	u32	data_segs_in;
+	u32	data_segs_out;
+	char	congestion_control[CA_NAME_LEN];
+};
+_Static_assert(sizeof(struct entry) == 344, "keep ENTRY in model/records.py in step");
+
+/* Memory shared with user space; mirrored by CONTROL in model/records.py. */
+struct control {
+	/* User space writes these. */
+	u32	interval_jiffies;	/* the least time between two records of a socket */
+	u32	scan;			/* the number of the current scan */
+	u64	focus;			/* the socket whose every ACK is reported */
+	/* The BPF program counts here. */
+	u64	lost;			/* records that found no room */
+	u64	untracked;		/* connections that found no memory */
+	u32	time_wait;		/* met by a scan, before which user space sets it to 0 */
+	u32	syn_recv;		/* likewise */
+};
+_Static_assert(sizeof(struct control) == 40, "keep CONTROL in model/records.py in step");

@@ -1,0 +1,116 @@
+"""What front ends read: one frozen picture of every connection, handed from the worker to whoever draws.
+
+Nothing here knows where the numbers come from or how they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import Indices, Rows, no_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the program itself is doing; for the header line."""
+
+    hook: str  # "fentry" or "tcp_probe"
+    hook_note: str  # why not the first choice; empty if it is
+    samples_per_s: float  # RTT samples the kernel side has seen
+    lost: int  # records that found no room in the ring buffer, since the start
+    cpu_percent: float  # of one core, this whole process
+    untracked: int = 0  # connections that the kernel side had no memory for, since the start
+    problem: str = ""  # what does not work at the moment; empty if all does
+    unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
+
+
+class ProcessKey(NamedTuple):
+    """A process; there is no other one of the same, ever."""
+
+    pid: int  # 0: not known, or not seen from here
+    started_ns: int  # CLOCK_BOOTTIME
+
+
+class Waiting(NamedTuple):
+    """How many there are in a network namespace of what is no whole socket, and so no row."""
+
+    netns: int
+    time_wait: int
+    syn_recv: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Owner:
+    """One process that holds the socket."""
+
+    pid: int  # 0: in another PID namespace
+    comm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the kernel's socket does not say about the process; None where it could not be read."""
+
+    pid: int
+    cmdline: str
+    started: float  # seconds since the Unix epoch
+    cpu_percent: float  # of one core, since the previous look
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The one connection that is looked at closely: every ACK's RTT since it was opened."""
+
+    id: int
+    time_s: NDArray[np.float64]  # (N,) seconds before the snapshot, ascending to 0, all <= 0
+    rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
+    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the drill-down opened
+    samples: int  # samples seen since the drill-down opened (N is bounded, this is not)
+    p50_us: float  # percentiles over the latest samples since then; nan if there is none
+    p95_us: float
+    p99_us: float
+    lowest_us: int  # over all samples since the drill-down opened; 0: none
+    highest_us: int
+    owners: tuple[Owner, ...]  # all holders; empty: not known
+    owner_note: str  # why the owner is not known; empty if it is
+    user: str  # the name of the row's uid; empty: it has none, or it is not known yet
+    process: Process | None
+    cgroup_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything to be shown at one moment. Arrays are read-only.
+
+    ``cells_us`` are SPARK_CELLS columns, oldest first: per second the highest RTT sample of each row;
+    nan where no segment brought a sample.
+    """
+
+    time_ns: int  # wall clock, Unix epoch; it may be set, back too
+    clock_ns: int  # CLOCK_MONOTONIC: for the time between two snapshots
+    rows: Rows
+    cells_us: tuple[NDArray[np.float32], ...]
+    health: Health
+    focus: Focus | None
+    waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
+
+    def spark_us(self, indices: Indices) -> NDArray[np.float32]:
+        """The cells of some rows: shape (SPARK_CELLS, number of rows)."""
+        return np.stack([cell[indices] for cell in self.cells_us])
+
+
+CELL_NS = 1_000_000_000
+"""The time that one cell of a row's recent past stands for."""
+SPARK_CELLS = 24
+SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
+"""What a row's sparkline shows."""
+
+
+def empty(health: Health) -> Snapshot:
+    """A picture of no connections: what is shown before the first real one."""
+    return Snapshot(0, 0, no_rows(), (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)

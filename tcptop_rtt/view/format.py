@@ -1,0 +1,275 @@
+"""Numbers, addresses and foreign text to short strings for a terminal.
+
+Nothing from outside (process names, command lines, paths) may reach a terminal without :func:`printable`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from tcptop_rtt.model.rows import STATES, Holder
+from tcptop_rtt.view import known
+from tcptop_rtt.view.known import Source
+
+UNKNOWN = "?"
+NOTHING = "-"
+NEVER = "never"
+RTT_WIDTH = 7
+"""The widest that :func:`rtt` gets."""
+AGED_RTT_WIDTH = 10
+"""The widest that :func:`rtt_now` gets."""
+
+FAST_US = 50_000
+SLOW_US = 150_000
+
+Level = Literal["unknown", "good", "warn", "bad"]
+
+
+def printable(raw: bytes | str, unicode: bool = True) -> str:
+    """One line of harmless text: no control, escape, bidi, format or undecodable character survives."""
+    # Long ones are few, and would take megabytes.
+    return _printable(raw, unicode) if len(raw) <= 64 else _printable.__wrapped__(raw, unicode)
+
+
+@lru_cache(maxsize=8192)
+def _printable(raw: bytes | str, unicode: bool) -> str:
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    if not unicode:
+        return "".join(char if " " <= char <= "~" else "?" for char in text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_safe_char(char) for char in text)
+
+
+def _safe_char(char: str) -> str:
+    # Variation selectors are printable to Python, but change the width of the character before them.
+    if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return "\ufffd"
+    return char if char.isprintable() else "\ufffd"
+
+
+def rtt(us: float | None) -> str:
+    """Microseconds as ``0.043ms``, ``1.24ms``, ``48.2ms``, ``1240ms``, ``3.1s``; None, 0 and nan: ``-``."""
+    if us is None or not us > 0:
+        return NOTHING
+    if us < 1_000:
+        return f"{us / 1000:.3f}ms"
+    if us < 9_995:
+        return f"{us / 1000:.2f}ms"
+    if us < 99_950:
+        return f"{us / 1000:.1f}ms"
+    if us < 1_999_500:
+        return f"{us / 1000:.0f}ms"
+    seconds = us / 1e6
+    if seconds < 99.95:
+        return f"{seconds:.1f}s"
+    return f"{seconds:.0f}s" if seconds < 99_999 else ">1day"
+
+
+def _brief_rtt(us: int) -> str:
+    """What leaves room for an age."""
+    if us < 1_000:
+        return f"{us}us"
+    if us < 9_950:
+        return f"{us / 1000:.1f}ms"
+    if us < 999_500:
+        return f"{us / 1000:.0f}ms"
+    return f"{us / 1e6:.1f}s" if us < 99_950_000 else f"{us / 1e6:.0f}s"
+
+
+def rtt_now(row: np.void) -> str:
+    """What the RTT column says: one that is not of now says how old it is, a stalled one nothing.
+
+    ``48.2ms``; ``320ms 31m``: taken so long ago; ``320ms >31m``: or before; ``~48.2ms``: the receiver's
+    estimate.
+    """
+    if row["stalled"]:
+        return "no ACK"  # the last RTT would look healthy
+    now = known.rtt(row)
+    mark = "~" if now.source == Source.RECEIVER else ""
+    if now.age_ms is None:
+        return mark + rtt(now.us)
+    days = now.age_ms // 86_400_000
+    older = ">" if now.older or days > 99 else ""
+    return f"{mark}{_brief_rtt(now.us)} {older}{age(now.age_ms * 1_000_000) if days < 100 else '99d'}"
+
+
+def rtt_level(row: np.void) -> Level:
+    """How the RTT of now is judged; there is nothing to judge of any other."""
+    now = known.rtt(row)
+    return level(now.us) if now.source == Source.FRESH else "unknown"
+
+
+def level(us: float) -> Level:
+    """How an RTT in microseconds is judged at a glance."""
+    if not us > 0:
+        return "unknown"
+    if us < FAST_US:
+        return "good"
+    return "warn" if us < SLOW_US else "bad"
+
+
+def _scaled(value: float, unit: str) -> str:
+    for prefix in ("", "k", "M", "G", "T", "P"):
+        if value < 999.5:
+            digits = 1 if prefix and value < 9.95 else 0
+            return f"{value:.{digits}f}{prefix}{unit}"
+        value /= 1000
+    return f"{value:.0f}E{unit}"
+
+
+def bits(bps: float) -> str:
+    """Bits per second as ``0``, ``950``, ``1.2M``; nan: ``-``."""
+    return _scaled(bps, "") if bps >= 0 else NOTHING
+
+
+def size(count: float) -> str:
+    """Bytes as ``950B``, ``1.2MB`` (powers of 1000)."""
+    return _scaled(count, "B") if count >= 0 else NOTHING
+
+
+def tally(count: int) -> str:
+    """A counter in at most five characters."""
+    return str(count) if count < 100_000 else _scaled(count, "")
+
+
+def age(ns: int) -> str:
+    """Nanoseconds as ``3s``, ``12m``, ``4h``, ``2d``."""
+    seconds = ns // 1_000_000_000
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
+
+
+def age_of(row: np.void) -> str:
+    """How old a connection is; ``>``: it was there before we were."""
+    text = age(int(row["age_ns"]))
+    return text if row["open_seen"] else f">{text}"
+
+
+def ago(ms: int | None) -> str:
+    """Milliseconds as ``3.4s ago``; None: never."""
+    return NEVER if ms is None else f"{span(ms)} ago"
+
+
+def span(ms: float) -> str:
+    """Milliseconds as ``120ms``, ``3.4s``, ``12m``."""
+    if ms < 1000:
+        return f"{ms:.0f}ms"
+    return f"{ms / 1000:.1f}s" if ms < 9_950 else age(int(ms) * 1_000_000)
+
+
+def window(row: np.void) -> str:
+    """How long the last minute of this connection was."""
+    return f"the last {span(int(row['window_ms']))}"
+
+
+def percent(part: float, whole: float) -> str:
+    """``part`` of ``whole``; ``-`` if there is no whole."""
+    if whole <= 0:
+        return NOTHING
+    share = 100 * part / whole
+    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
+
+
+def percent1(share: float) -> str:
+    """A small share, to the tenth: ``1.1%``."""
+    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+
+
+def moment(epoch: float) -> str:
+    """Seconds since the epoch as local date and time."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
+    except (OverflowError, ValueError, OSError):
+        return UNKNOWN
+
+
+@lru_cache(maxsize=65536)
+def address(family: int, raw: bytes) -> str:
+    """An address from its 16 bytes; family 4 is stored v4-mapped."""
+    if family == 4:
+        return socket.inet_ntop(socket.AF_INET, raw[12:16])
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+@lru_cache(maxsize=65536)
+def endpoint(
+    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", unicode: bool = True
+) -> str:
+    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
+
+    :param ifindex: the interface that it is bound to, 0: none; without it a link-local address is ambiguous
+    """
+    host = address(family, raw)
+    if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
+        host = f"{host}%{printable(interface, unicode) or ifindex}"
+    return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
+
+
+@lru_cache(maxsize=16384)
+def shorten(text: str, width: int, unicode: bool = True) -> str:
+    """An endpoint cut in the middle of its address, so that both its network and its port stay."""
+    if len(text) <= width:
+        return text
+    gap = "…" if unicode else ".."
+    host, _, port = text.rpartition(":")
+    tail = f"]:{port}" if host.endswith("]") else f":{port}"
+    host = host.removesuffix("]")
+    keep = width - len(gap) - len(tail)
+    if keep < 1:
+        return (gap + tail)[-width:] if width > 0 else ""
+    right = keep // 2
+    return host[: keep - right] + gap + host[len(host) - right :] + tail
+
+
+def state(number: int, closed: bool, stalled: bool) -> str:
+    """What the state column says: what is wrong goes before what the kernel calls it."""
+    if closed:
+        return "CLOSED"
+    if stalled:
+        return "STALLED"
+    return STATES[number] if number < len(STATES) else UNKNOWN
+
+
+def local(row: np.void, unicode: bool = True) -> str:
+    """Our address and port."""
+    return _end(row, "l", unicode)
+
+
+def remote(row: np.void, unicode: bool = True) -> str:
+    """The peer's address and port."""
+    return _end(row, "r", unicode)
+
+
+def _end(row: np.void, side: str, unicode: bool) -> str:
+    raw, port = row[side + "addr"].tobytes(), int(row[side + "port"])
+    return endpoint(int(row["family"]), raw, port, int(row["ifindex"]), bytes(row["interface"]), unicode)
+
+
+def process(row: np.void, unicode: bool = True) -> str:
+    """Who holds it: in brackets who only listens there, and the kernel."""
+    name = printable(row["comm"], unicode)
+    match Holder(int(row["holder"])):
+        case Holder.NOBODY:
+            return NOTHING
+        case Holder.KERNEL:
+            return "[kernel]"
+        case Holder.LISTENER:
+            return f"({name})"
+        case _:
+            return name or UNKNOWN
+
+
+def pid(row: np.void) -> str:
+    """The PID of who holds it."""
+    if row["holder"] in (Holder.NOBODY, Holder.KERNEL):
+        return NOTHING
+    return str(row["pid"]) if row["pid"] else UNKNOWN

@@ -1,0 +1,137 @@
+"""What the numbers of a row are worth: whether each is known, and of when the RTT is.
+
+The one place of these rules: the screen, both outputs, the order and the verdict ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
+
+FRESH_MS = 10_000
+"""An RTT whose latest sample is older is told with its age, and is no measure of now."""
+
+SYN_BYTES = 1
+"""The handshake alone counts so much into ``bytes_acked``."""
+
+_NAMES = ROW.names or ()
+SCANNED = frozenset(
+    {
+        "delivery_rate_bps",
+        "pacing_rate_bps",
+        "congestion_control",
+        *_NAMES[_NAMES.index("scanned") + 1 :],
+    }
+)
+"""The fields that only a scan brings: before the first one they are zeros that say nothing."""
+
+_NOTHING = {
+    **dict.fromkeys(("srtt_us", "last_rtt_us", "rcv_rtt_us", "mss", "rto_us", "cwnd"), (0,)),
+    **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
+    **dict.fromkeys(("delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
+    **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),
+    "min_rtt_us": (0, UNKNOWN_U32),
+    "ssthresh": (INFINITE_SSTHRESH,),
+}
+"""The values by which a field says that there is nothing to tell."""
+
+_NEEDS = {
+    # Before the first sample the kernel keeps a made-up deviation of 250 ms.
+    "rttvar_us": "srtt_us",
+    **dict.fromkeys(("rtt_lo_us", "rtt_hi_us"), "rtt_samples"),
+    **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
+}
+"""Where this other field is 0, the field says nothing."""
+
+
+def is_unknown(
+    get: Callable[[str], NDArray[Any]], name: str, unknown: frozenset[str] = frozenset()
+) -> NDArray[np.bool_]:
+    """Which rows do not tell a field.
+
+    :param get: gives the values of a field
+    :param unknown: fields that this kernel does not tell
+    """
+    values = get(name)
+    if name.removesuffix("_1m") in unknown:
+        return np.ones(values.shape, bool)
+    mask = np.zeros(values.shape, bool)
+    if name in SCANNED:
+        mask = mask | ~get("scanned")
+    if name in _NEEDS:
+        mask = mask | (get(_NEEDS[name]) == 0)
+    for nothing in _NOTHING.get(name, ()):
+        mask = mask | (values == nothing)
+    return mask
+
+
+def value(row: np.void, name: str, unknown: frozenset[str] = frozenset()) -> int | None:
+    """A number of a row, None where it is not known.
+
+    :param unknown: fields of the row that this kernel does not tell
+    """
+    return None if is_unknown(row.__getitem__, name, unknown) else int(row[name])
+
+
+def unknown_fields(row: np.void, unknown: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The fields of which nothing may be concluded."""
+    return unknown if row["scanned"] else unknown | SCANNED
+
+
+class Source(IntEnum):
+    """What an RTT rests on."""
+
+    NONE = 0
+    FRESH = 1  # data of ours that has been acknowledged lately
+    OLD = 2  # the same, but not lately
+    HANDSHAKE = 3  # nothing else: no data of ours has ever been acknowledged
+    RECEIVER = 4  # the kernel's estimate from the data that comes, as nothing of ours is acknowledged
+
+
+class Rtt(NamedTuple):
+    """The RTT of a row; ``age_ms`` is how long ago it was taken, None where it is of now."""
+
+    source: Source
+    us: int
+    age_ms: int | None = None
+    older: bool = False  # than that age
+
+
+def never_sampled(get: Callable[[str], Any]) -> Any:
+    """Which rows have no RTT but the handshake's: no data of ours has ever brought a sample."""
+    return (get("bytes_acked") <= SYN_BYTES) | (get("rtt_age_ms") == UNKNOWN_U32)
+
+
+def rtts(get: Callable[[str], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What the RTTs of rows rest on, as in :class:`Source`, and the RTTs in microseconds.
+
+    :param get: gives the values of a field
+    """
+    srtt, received, age = get("srtt_us"), get("rcv_rtt_us"), get("rtt_age_ms")
+    handshake, old = never_sampled(get), age > FRESH_MS
+    # Who asks gets an answer and its ACK at about the same time: that is no reason to take the estimate.
+    later = old & (get("last_received_ms") < np.maximum(age, FRESH_MS) - FRESH_MS)
+    estimated = (received > 0) & (handshake | later)
+    source = np.where(handshake, Source.HANDSHAKE, np.where(old, Source.OLD, Source.FRESH))
+    source = np.where(estimated, Source.RECEIVER, np.where(srtt > 0, source, Source.NONE))
+    return source, np.where(estimated, received, srtt)
+
+
+def rtt(row: np.void) -> Rtt:
+    """The RTT of one row."""
+    source, us = (int(found) for found in rtts(row.__getitem__))
+    if source == Source.RECEIVER:
+        last_ms = value(row, "last_received_ms")
+        return Rtt(Source.RECEIVER, us, last_ms if last_ms is not None and last_ms > FRESH_MS else None)
+    if source in (Source.NONE, Source.FRESH):
+        return Rtt(Source(source), us)
+    age_ms = value(row, "rtt_age_ms")
+    if age_ms is not None:
+        return Rtt(Source(source), us, age_ms)
+    return Rtt(Source(source), us, int(row["age_ns"]) // 1_000_000, older=not row["open_seen"])

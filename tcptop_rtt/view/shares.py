@@ -1,0 +1,47 @@
+"""Where a connection's time went, and how many of its segments were sent again, as shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Where the sender's time went, 0 to 1; None where it cannot be known."""
+
+    busy: float | None  # of all the time
+    rwnd_limited: float | None  # of the busy time
+    sndbuf_limited: float | None  # of the busy time
+
+
+def shares(row: np.void) -> Shares:
+    """The kernel's chronograph of the last minute as shares."""
+    return _shares(row, "_1m", int(row["window_ms"]) * 1000)
+
+
+def life_shares(row: np.void) -> Shares:
+    """The same of its whole life, which is not known of a connection that was there before us."""
+    return _shares(row, "", int(row["age_ns"]) // 1000 if row["open_seen"] else 0)
+
+
+def _shares(row: np.void, suffix: str, time_us: int) -> Shares:
+    busy, rwnd, sndbuf = (
+        int(row[f"{name}{suffix}"]) for name in ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+    )
+    return Shares(
+        busy=min(1.0, busy / time_us) if time_us else None,
+        rwnd_limited=min(1.0, rwnd / busy) if busy else None,
+        sndbuf_limited=min(1.0, sndbuf / busy) if busy else None,
+    )
+
+
+def loss(row: np.void) -> float | None:
+    """Which share of the data segments of the last minute was sent again; None: none was sent.
+
+    The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
+    through __tcp_transmit_skb().
+    """
+    sent = int(row["data_segs_out_1m"])
+    return min(1.0, int(row["retrans_1m"]) / sent) if sent else None

@@ -1,0 +1,28 @@
+"""What the compiler says of the BPF program leads to the place in its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tcptop_rtt
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.sources.kernel_types import kernel_types
+from tcptop_rtt.sources.program import _compile
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("bpf/abi.h", "KIND_OPEN"),
+        ("bpf/sock_read.h", "ms_since"),
+        ("bpf/conn.h", "count_lost"),
+        ("probe.bpf.c", "kind_of_change"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_file_and_line(part: str, name: str) -> None:
+    lines = (Path(tcptop_rtt.__file__).parent / part).read_text().splitlines()
+    line = next(number for number, line in enumerate(lines, 1) if name in line)
+    with pytest.raises(TcptopError, match=rf": {part}:{line}:\d+: error: "):
+        _compile(kernel_types().text, f"-D{name}=1")  # its definition is none any more
