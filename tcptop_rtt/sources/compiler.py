@@ -17,6 +17,9 @@ from tcptop_rtt.model.errors import TcptopError
 
 _HEADERS = Path(__file__).resolve().parent.parent / "bpf" / "stand_ins"
 
+_DESCRIPTORS = 8
+"""Free ones that compiling takes at once, and a few more."""
+
 libbcc.lib.libbpf_set_print(None)  # what it has to say would go to the terminal
 
 
@@ -25,6 +28,7 @@ def compile_program(text: bytes, *flags: str) -> BPF:
 
     :raises TcptopError: the compiler refuses it; with its first message
     """
+    _require_descriptors()
     page = f"-DPAGE_SIZE={os.sysconf('SC_PAGE_SIZE')}"
     with _only_our_headers(), _messages() as messages:
         try:
@@ -34,6 +38,19 @@ def compile_program(text: bytes, *flags: str) -> BPF:
             lines = os.read(messages, 1 << 16).decode(errors="replace").splitlines()
             reason = next((line for line in lines if "error" in line), str(error))
             raise TcptopError(f"cannot compile for Linux {os.uname().release}: {reason}") from error
+
+
+def _require_descriptors() -> None:
+    """bcc goes on when clang cannot open a header, and crashes on the types that are missing then."""
+    spare: list[int] = []
+    try:
+        while len(spare) < _DESCRIPTORS:
+            spare.append(os.open(_HEADERS, os.O_PATH))
+    except OSError as error:
+        raise TcptopError(f"cannot compile: {error.strerror}: run ulimit -n 1024 first") from error
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
 
 
 @contextmanager

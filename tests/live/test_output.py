@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S
@@ -119,23 +118,6 @@ def test_a_reader_that_goes_on_reading_gets_all_lines_to_the_end_after_a_signal(
     assert (process.returncode, complaint) == (0, b"")
     lines = [json.loads(line) for line in out.decode().splitlines()]
     assert lines[-1] == {"event": "end", "lost": lines[-1]["lost"]}
-
-
-def test_real_lines_keep_to_the_published_schema() -> None:
-    published = Path(__file__).parents[2] / "docs" / "stream.schema.json"
-    validator = Draft202012Validator(json.loads(published.read_text()))
-    with ExitStack() as stack:
-        _talking(stack)
-        reader, writer = stack.enter_context(_pipe())
-        process = stack.enter_context(_started(writer, "--json"))
-        lines: list[dict[str, object]] = []
-        with os.fdopen(os.dup(reader)) as stream:
-            while {"header", "open", "sample"} - {line["event"] for line in lines} or len(lines) < 50:
-                lines.append(json.loads(stream.readline()))
-        process.terminate()
-        process.wait(END_S)
-    for line in lines:
-        validator.validate(line)
 
 
 @_OUTPUTS
