@@ -17,11 +17,18 @@ Pair = tuple[socket.socket, socket.socket]
 
 
 @contextmanager
-def connected(host: str = "127.0.0.1", family: socket.AddressFamily = socket.AF_INET) -> Iterator[Pair]:
-    """A connection, by itself: nobody listens on its port any more."""
+def connected(
+    host: str = "127.0.0.1", family: socket.AddressFamily = socket.AF_INET, port_chosen: bool = False
+) -> Iterator[Pair]:
+    """A connection, by itself: nobody listens on its port any more, and nobody else connects from one of its.
+
+    :param port_chosen: let connect() choose the client's port, as most clients do; others may get it, too
+    """
     with socket.socket(family) as listener, socket.socket(family) as client:
         listener.bind((host, 0))
         listener.listen()
+        if not port_chosen:
+            client.bind((host, 0))
         client.connect(listener.getsockname())
         server, _ = listener.accept()
         listener.close()

@@ -33,7 +33,7 @@ _HOLD = """
 import ctypes, socket, sys
 ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
 listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
+client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
 server, _ = listener.accept()
 print(client.getsockname()[1], server.getsockname()[1], flush=True)
 sys.stdin.read()

@@ -60,6 +60,12 @@ def _with_port(snapshot: Snapshot, port: int) -> NDArray[np.void]:
     return rows[np.flatnonzero((rows["lport"] == port) | (rows["rport"] == port))]
 
 
+def _between(snapshot: Snapshot, *ports: int) -> NDArray[np.void]:
+    """Both ends of one connection."""
+    rows = _with_port(snapshot, ports[0])
+    return rows[np.isin(rows["lport"], ports) & np.isin(rows["rport"], ports)]
+
+
 def _full_sockets(port: int) -> str:
     command = ["ss", "-tHn", "state", "connected", "exclude", "time-wait", "sport", f"= :{port}"]
     command += ["or", "dport", f"= :{port}"]
@@ -101,18 +107,18 @@ def test_a_connection_that_ends_just_before_it_is_asked_for_is_closed_with_its_f
         def talk_and_close() -> None:
             if pairs and pairs[0][0].fileno() >= 0:
                 client, server = pairs[0]
-                ports.append(port_of(client))
+                ports.append((port_of(client), port_of(server)))
                 client.sendall(b"x" * 1000)
                 server.recv(1000)
                 opened.close()
 
-        ports: list[int] = []
+        ports: list[tuple[int, int]] = []
         # No scan has seen it by the time of the question, and none does afterwards.
         probe.after_scan, probe.before_question = connect, talk_and_close
         closed: list[np.void] = []
         while len(closed) < 2:
             snapshot = next(snapshots)
-            closed = [row for row in _with_port(snapshot, ports[0]) if row["closed"]] if ports else []
+            closed = [row for row in _between(snapshot, *ports[0]) if row["closed"]] if ports else []
         assert [int(row["bytes_acked"] + row["bytes_received"]) >= 1000 for row in closed] == [True, True]
 
 

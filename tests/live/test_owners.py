@@ -95,7 +95,7 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
 
 
 def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -> None:
-    with connected() as (client, server):
+    with connected(port_chosen=True) as (client, server):
         with closing(Watch()) as watch:
             snapshot = watch.look()
         (row,) = _live(snapshot, port_of(client), port_of(server))
@@ -438,7 +438,7 @@ def test_a_thread_is_shown_as_its_process(record: Callable[..., Recording]) -> N
         "def work():\n"
         "    ctypes.CDLL(None).prctl(15, b'a-thread')\n"
         "    listener = socket.create_server(('127.0.0.1', 0))\n"
-        "    client = socket.create_connection(listener.getsockname())\n"
+        "    client = socket.create_connection(listener.getsockname(), source_address=('127.0.0.1', 0))\n"
         "    print(client.getsockname()[1], flush=True)\n"
         "    time.sleep(30)\n"
         "threading.Thread(target=work).start()\n"

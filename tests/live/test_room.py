@@ -33,7 +33,7 @@ def _many_files(count: int) -> Iterator[None]:
 
 def _open_and_close(listener: socket.socket) -> int:
     """One connection; its client's port."""
-    with socket.create_connection(listener.getsockname()) as client:
+    with socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0)) as client:
         listener.accept()[0].close()
         port: int = client.getsockname()[1]
         return port

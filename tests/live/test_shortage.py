@@ -59,7 +59,7 @@ def test_connections_that_begin_and_end_without_a_free_descriptor_are_told_of(
     time.sleep(2.5)  # the readers of accepted connections are watched from the next one on
     limits = _take_descriptors_away(pid)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
+        client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
         server, _ = listener.accept()
     port = port_of(client)
     recording.wait_for(lambda line: line["event"] == "open" and line["lport"] == port)

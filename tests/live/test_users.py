@@ -22,7 +22,7 @@ UID = 65534
 
 _DROP = f"""
 import os, socket, sys
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as client:
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=("127.0.0.1", 0)) as client:
     print(client.getsockname()[1], flush=True)
     sys.stdin.readline()
     os.setresuid(-1, {UID}, -1)

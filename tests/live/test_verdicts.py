@@ -16,6 +16,7 @@ import numpy as np
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
+from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.known import Source
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
@@ -186,7 +187,7 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
         assert known.rtt(found).source == Source.RECEIVER
         assert fmt.rtt_now(found).startswith("~")
         assert diagnose(found).who == "nobody", diagnose(found)
-        ranking = Ranking(rows, np.arange(len(rows)), "rtt", descending=True)
+        ranking = Ranking(rows, np.arange(len(rows)), SORTS["rtt"], descending=True)
         place = {int(rows["id"][index]): at for at, index in enumerate(ranking.window(0, len(rows)).tolist())}
         assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
 

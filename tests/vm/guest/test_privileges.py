@@ -21,7 +21,7 @@ USER = Path(__file__).stat().st_uid or 65534
 _HOLD = """
 import os, socket, sys
 listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
+client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
 server, _ = listener.accept()
 client.sendall(b"x")
 server.recv(1)
