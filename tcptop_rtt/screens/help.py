@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tcptop_rtt.widgets.columns import COLUMNS
+from tcptop_rtt.view.fields import COLUMNS
 
 KEYS = (
     ("r", "sort by RTT, slowest first; again: reverse"),

@@ -1,26 +1,37 @@
-"""The fields of a connection in the stream: of each its name, its meaning, its type and its value.
+"""The one table of fields: of each its name, meaning and value in the stream, and, if it has one, its column.
 
-The one table of them. What is not known is None: :mod:`tcptop_rtt.view.known` says when that is so.
+The stream, its schema, the screen's table, plain tables, sorting and help are all made from it. What is not
+known is None: :mod:`tcptop_rtt.view.known` says when that is so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, STATES, Holder
+from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, STATES
+from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
+from tcptop_rtt.view import cells, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
+from tcptop_rtt.view.cells import MakeCell
+from tcptop_rtt.view.sort_keys import SortKeys
+from tcptop_rtt.view.values import Values
 
-Get = Callable[[str], NDArray[Any]]
-"""Gives the values that some rows have in a field of ROW."""
 
-Values = Callable[[Get, frozenset[str]], Sequence[Any]]
-"""The values of a field as JSON has them, one per row, of the fields of rows and those this kernel lacks."""
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a field is shown in tables."""
+
+    key: str
+    title: str
+    width: int  # in cells, what it needs
+    priority: int  # 0 goes last when the terminal gets narrow
+    meaning: str
+    cell: MakeCell | None  # None: a sparkline, which the table draws for all visible rows at once
+    sort: SortKeys | None
+    wide: int = 0  # what it can use, if that is more
+    numeric: bool = True  # right-aligned; sorted from high to low at first
+    cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,118 +44,195 @@ class Field:
     values: Values
     choices: tuple[str, ...] = ()
     nullable: bool = True
+    column: Column | None = None
 
 
-def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:
-    for at in np.flatnonzero(unknown).tolist():
-        values[at] = None
-    return values
+def _integer(name: str, meaning: str, column: Column | None = None, nullable: bool = True) -> Field:
+    return Field(name, "integer", meaning, values.integers(name), nullable=nullable, column=column)
 
 
-def _integer(name: str, meaning: str, of: str = "", nullable: bool = True) -> Field:
-    """A number of the rows; ``of``: where its name is another one."""
-    column = of or name
-
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(get(column).astype(np.int64).tolist(), known.is_unknown(get, column, unknown))
-
-    return Field(name, "integer", meaning, values, nullable=nullable)
+def _flag(name: str, meaning: str) -> Field:
+    return Field(name, "boolean", meaning, values.flags(name), nullable=False)
 
 
-def _flag(name: str, meaning: str, of: str = "") -> Field:
-    return Field(name, "boolean", meaning, lambda get, _: get(of or name).tolist(), nullable=False)
+def _choice(name: str, meaning: str, texts: tuple[str | None, ...], column: Column | None = None) -> Field:
+    choices = tuple(text for text in texts if text is not None)
+    return Field(name, "string", meaning, values.choices(name, texts), choices, column=column)
 
 
-def _choice(name: str, meaning: str, choices: tuple[str | None, ...]) -> Field:
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        texts = [choices[number] if number < len(choices) else None for number in get(name).tolist()]
-        return _with_nulls(texts, known.is_unknown(get, name, unknown))
-
-    return Field(name, "string", meaning, values, tuple(choice for choice in choices if choice is not None))
+def _text(name: str, meaning: str, column: Column | None = None) -> Field:
+    return Field(name, "string", meaning, values.texts(name), column=column)
 
 
-def _text(name: str, meaning: str) -> Field:
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(_texts(get(name)), known.is_unknown(get, name, unknown))
-
-    return Field(name, "string", meaning, values)
+def _address(name: str, meaning: str, column: Column) -> Field:
+    return Field(name, "string", meaning, values.addresses(name), nullable=False, column=column)
 
 
-def _texts(raw: NDArray[np.bytes_]) -> list[str | None]:
-    return [text.decode("utf-8", "replace") or None for text in raw.tolist()]
+def _endpoint(key: str, title: str, priority: int, meaning: str, side: str) -> Column:
+    cell, sort = cells.local if side == "l" else cells.remote, sort_keys.by_endpoint(side)
+    return Column(key, title, 21, priority, meaning, cell, sort, wide=47, numeric=False, cut="middle")
 
 
-def _address(name: str, meaning: str) -> Field:
-    def values(get: Get, _: frozenset[str]) -> list[Any]:
-        return list(map(fmt.address, get("family").tolist(), get(name).tolist()))
-
-    return Field(name, "string", meaning, values, nullable=False)
+def _rtt_column(key: str, title: str, priority: int, meaning: str, of: str) -> Column:
+    cell = cells.microseconds(of)
+    return Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort_keys.by_number(of))
 
 
-def _of_nobody(field: Field) -> Field:
-    """Only of what nobody holds any more."""
-
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(list(field.values(get, unknown)), get("holder") != Holder.NOBODY)
-
-    return Field(field.name, field.type, field.meaning, values)
-
-
-def _interface(get: Get, _: frozenset[str]) -> list[Any]:
-    numbers = get("ifindex").tolist()
-    return [
-        name or (str(number) if number else None)
-        for name, number in zip(_texts(get("interface")), numbers, strict=True)
-    ]
+def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
+    return Column(key, title, width, priority, meaning, cells.rate(of), sort_keys.by_rate(of))
 
 
 FIELDS = (
     _integer("id", "a number for the connection, never used twice in one run", nullable=False),
-    _integer(
-        "pid", "of the process that holds the socket; null beside a comm: it is in another PID namespace"
+    _text(
+        "comm",
+        "the name of the process that holds the socket",
+        Column(
+            "process",
+            "PROCESS",
+            15,
+            1,
+            "who holds the socket; (name): listens, has not accepted it; -: nobody any more; ?: not known",
+            cells.process,
+            sort_keys.by_name,
+            numeric=False,
+            cut="end",
+        ),
     ),
-    _text("comm", "the name of that process"),
+    _integer(
+        "pid",
+        "its number; null beside a comm: it is in another PID namespace",
+        Column(
+            "pid", "PID", 7, 4, "process id; -: none; ?: not known", cells.pid, sort_keys.by_number("pid")
+        ),
+    ),
+    _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l")),
+    _integer("lport", "our port"),
+    _address(
+        "raddr", "the peer's address", _endpoint("remote", "REMOTE", 2, "the peer's address and port", "r")
+    ),
+    _integer("rport", "the peer's port"),
+    _choice(
+        "state",
+        "as in ss",
+        STATES,
+        Column(
+            "state",
+            "STATE",
+            10,
+            3,
+            "as in ss; STALLED: retransmitting or probing, no answer; CLOSED: gone, leaves in a few seconds",
+            cells.state,
+            sort_keys.by_state,
+            numeric=False,
+        ),
+    ),
+    _integer(
+        "srtt_us",
+        "smoothed round-trip time",
+        Column(
+            "rtt",
+            "RTT",
+            fmt.AGED_RTT_WIDTH,
+            0,
+            "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above; dim with an age: "
+            "the latest sample is so old, or of the handshake; ~: estimated from what it receives; no ACK: "
+            "stalled",
+            cells.rtt,
+            sort_keys.by_rtt,
+        ),
+    ),
+    _integer("rtt_lo_us", "lowest RTT sample since the previous line"),
+    _integer(
+        "rtt_hi_us",
+        "highest RTT sample since the previous line",
+        Column(
+            "spark",
+            f"LAST {SPARK_S}s",
+            4,
+            5,
+            "highest RTT per second; all rows share the log scale in the title; space: no sample",
+            None,
+            None,
+            wide=SPARK_CELLS,
+            numeric=False,
+        ),
+    ),
+    _integer("rtt_samples", "how many there were since the previous line", nullable=False),
+    _integer(
+        "rttvar_us",
+        "mean deviation of the RTT",
+        _rtt_column("jitter", "JITTER", 10, "mean deviation of the RTT (rttvar)", "rttvar_us"),
+    ),
+    _integer(
+        "min_rtt_us",
+        "lowest RTT of the last minutes",
+        _rtt_column("min_rtt", "MIN", 12, "lowest RTT of the last minutes (min_rtt)", "min_rtt_us"),
+    ),
+    _integer(
+        "retrans",
+        "segments sent again, in all",
+        Column(
+            "retrans",
+            "RETR",
+            5,
+            6,
+            "segments retransmitted, in total; yellow: in the last minute, too",
+            cells.retrans,
+            sort_keys.by_number("retrans"),
+        ),
+    ),
+    _integer(
+        "in_bps",
+        "bits received per second, over about the last one",
+        _rate_column("in", "IN b/s", 7, 7, "received, bits per second", "in_bps"),
+    ),
+    _integer(
+        "out_bps",
+        "bits acknowledged per second, over about the last one",
+        _rate_column("out", "OUT b/s", 8, 8, "sent and acknowledged, bits per second", "out_bps"),
+    ),
+    _integer(
+        "age_ns",
+        "since it was opened if that was seen, or else since it was first seen",
+        Column(
+            "age",
+            "AGE",
+            5,
+            11,
+            "since it was opened; >: it was there before we started",
+            cells.age,
+            sort_keys.by_age,
+        ),
+        nullable=False,
+    ),
     _choice(
         "holder",
         "how the process is known: it holds the socket, listens and has not accepted it yet, "
         "there is none any more, or the kernel itself holds it",
         HOLDERS,
     ),
-    _of_nobody(_integer("was_pid", "who held it before nobody did")),
-    _of_nobody(_text("was_comm", "its name")),
+    Field(
+        "was_pid", "integer", "who held it before nobody did", values.of_orphans(values.integers("was_pid"))
+    ),
+    Field("was_comm", "string", "its name", values.of_orphans(values.texts("was_comm"))),
     _integer("uid", "the process's effective one; the socket's, as long as no process is known"),
     _integer("started_ns", "when the process was started, nanoseconds since the machine was"),
     _integer("netns", "inode number of the network namespace"),
     _integer("family", "4 or 6", nullable=False),
-    _address("laddr", "our address"),
-    _integer("lport", "our port"),
-    _address("raddr", "the peer's address"),
-    _integer("rport", "the peer's port"),
     Field(
         "interface",
         "string",
         "that the socket is bound to, as with link-local addresses; its number, if it has no name",
-        _interface,
+        values.interfaces,
     ),
-    _choice("state", "as in ss", STATES),
     _choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS),
     _flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
     _flag("open_seen", "its opening was seen"),
-    _integer(
-        "age_ns", "since it was opened if that was seen, or else since it was first seen", nullable=False
-    ),
     _flag("scanned", "a scan has read it, without which many fields are null"),
-    _integer("srtt_us", "smoothed round-trip time"),
-    _integer("rttvar_us", "its mean deviation"),
-    _integer("min_rtt_us", "the lowest of the last minutes"),
     _integer("last_rtt_us", "the latest sample"),
     _integer("rtt_age_ms", "since the latest sample; null: none since the handshake"),
-    _integer("rtt_lo_us", "lowest sample since the previous line"),
-    _integer("rtt_hi_us", "highest sample since the previous line"),
-    _integer("rtt_samples", "how many there were since the previous line", nullable=False),
     _integer("rcv_rtt_us", "the receiver's own estimate"),
-    _integer("out_bps", "bits acknowledged per second, over about the last one"),
-    _integer("in_bps", "bits received per second, over about the last one"),
     _integer("bytes_acked", "sent and acknowledged, in all"),
     _integer("bytes_received", "received, in all"),
     _integer("delivery_rate_bps", "the kernel's estimate, bits per second"),
@@ -154,7 +242,6 @@ FIELDS = (
     _integer("ssthresh", "slow-start threshold, segments; null: slow start has not ended yet"),
     _integer("mss", "largest segment, bytes"),
     _integer("rto_us", "retransmission timeout"),
-    _integer("retrans", "segments sent again, in all"),
     _integer("lost", "segments marked lost, in all"),
     _integer("retransmits", "retransmission timeouts in a row without an ACK"),
     _integer("probes", "zero-window probes in a row without an answer"),
@@ -185,3 +272,10 @@ FIELDS = (
 """What the stream tells of a connection, besides when it was and the cgroup of the process."""
 
 NAMES = tuple(field.name for field in FIELDS)
+
+COLUMNS = tuple(field.column for field in FIELDS if field.column)
+"""In the order of the screen, left to right."""
+
+COLUMN = {column.key: column for column in COLUMNS}
+SORTS = {column.key: column.sort for column in COLUMNS if column.sort}
+"""What rows may be sorted by, in the order of the columns."""

@@ -15,11 +15,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.fields import COLUMN, SORTS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.styled import StyleBook, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
+
+_SORTABLE = tuple(SORTS)
 
 
 class Frame(NamedTuple):
@@ -142,14 +145,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if key == self.sort_key and (self._sort_chosen or not reaffirm):
             self.descending = not self.descending
         elif key != self.sort_key:
-            self.sort_key, self.descending = key, columns.BY_KEY[key].numeric
+            self.sort_key, self.descending = key, COLUMN[key].numeric
         self._sort_chosen = True
         self._arrange(reveal=True)
         self.post_message(self.ViewChanged())
 
     def sort_next(self) -> None:
-        at = columns.SORTABLE.index(self.sort_key)
-        self.sort_by(columns.SORTABLE[(at + 1) % len(columns.SORTABLE)])
+        at = _SORTABLE.index(self.sort_key)
+        self.sort_by(_SORTABLE[(at + 1) % len(_SORTABLE)])
 
     def reverse(self) -> None:
         self.sort_by(self.sort_key)
@@ -177,7 +180,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _ranked(self) -> Ranking:
         rows = self._snapshot.rows
-        return Ranking(rows, select(rows, self.filter), self.sort_key, self.descending)
+        return Ranking(rows, select(rows, self.filter), SORTS[self.sort_key], self.descending)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -259,7 +262,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         start = columns.GUTTER
         for column, width in self._frame().placed:
             if start <= x < start + width + columns.GAP:
-                if column.sortable:
+                if column.sort:
                     self.sort_by(column.key)
                 return
             start += width + columns.GAP

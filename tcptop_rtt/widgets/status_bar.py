@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.fields import COLUMN
 from tcptop_rtt.view.filter import Filter
-from tcptop_rtt.widgets.columns import BY_KEY, arrow
+from tcptop_rtt.widgets.columns import arrow
 from tcptop_rtt.widgets.styled import Part, PartLines
 
 
@@ -73,7 +74,7 @@ class StatusBar(PartLines):
         for on, name in ((status.frozen, "FROZEN"), (status.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
-        title = BY_KEY[status.sort_key].title
+        title = COLUMN[status.sort_key].title
         parts += _label("sort", f"{title} {arrow(status.descending, self._unicode)}")
         wanted = describe(status.filter)
         if wanted:

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
-from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow
+from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow, cell
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
 Line = tuple[str, str, list[Part]]
@@ -30,7 +30,7 @@ class Look(NamedTuple):
 
 def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
-    cells = next((width for column, width in look.placed if column.key == "spark"), 0)
+    cells = next((width for column, width in look.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
     drawn = sparks.sparks(spark_us, scale, cells, look.unicode)
     found = [_header(look, scale)]
@@ -42,7 +42,7 @@ def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cur
 def _header(look: Look, scale: sparks.Scale) -> Line:
     parts: list[Part] = []
     for column, cells in look.placed:
-        title = _spark_title(scale, cells) if column.key == "spark" else column.title
+        title = _spark_title(scale, cells) if column.cell is None else column.title
         chosen = column.key == look.sort_key
         if chosen:
             mark = arrow(look.descending, look.unicode)
@@ -59,9 +59,9 @@ def _spark_title(scale: sparks.Scale, cells: int) -> str:
 def _row(look: Look, row: np.void, spark: str, at_cursor: bool) -> Line:
     closed = bool(row["closed"])
     parts: list[Part] = []
-    for column, cells in look.placed:
-        text, style = (spark, "spark") if column.key == "spark" else column.cell(row, cells, look.unicode)
-        parts.append((fit(text, cells, column.numeric), "closed" if closed else style))
+    for placed in look.placed:
+        text, style = cell(placed, row, look.unicode) if placed.column.cell else (spark, "spark")
+        parts.append((fit(text, placed.width, placed.column.numeric), "closed" if closed else style))
     if not at_cursor:
         return "row", " ", parts
     return "cursor", "▸" if look.unicode else ">", parts

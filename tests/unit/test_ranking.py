@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
-from tcptop_rtt.view.ranking import SORT_KEYS, Ranking
+from tcptop_rtt.view.ranking import Ranking
 from tests.unit.rows import columns_of, row, rows_of
 
 
 def ids(rows: Rows, key: str, descending: bool = False) -> list[int]:
-    ranking = Ranking(rows, np.arange(len(rows)), key, descending)
+    ranking = Ranking(rows, np.arange(len(rows)), SORTS[key], descending)
     return [int(id_) for id_ in rows["id"][ranking.window(0, len(rows))]]
 
 
@@ -82,15 +83,15 @@ def test_what_is_not_measured_now_sorts_below_what_is(descending: bool) -> None:
 
 def test_only_the_given_indices_are_ordered() -> None:
     rows = rows_of(row(1), row(2), row(3), row(4))
-    ranking = Ranking(rows, np.array([0, 2, 3]), "rtt", True)
+    ranking = Ranking(rows, np.array([0, 2, 3]), SORTS["rtt"], True)
     assert ranking.window(0, 9).tolist() == [3, 2, 0]
     assert [ranking.rank(index) for index in range(4)] == [2, None, 1, 0]
 
 
-@pytest.mark.parametrize("key", SORT_KEYS)
+@pytest.mark.parametrize("key", SORTS)
 def test_every_key_takes_nothing_and_extremes(key: str) -> None:
     nothing = rows_of()
-    assert Ranking(nothing, select(nothing, Filter("x")), key, True).window(0, 9).tolist() == []
+    assert Ranking(nothing, select(nothing, Filter("x")), SORTS[key], True).window(0, 9).tolist() == []
     raw = np.frombuffer(bytes([255]) * ROW.itemsize * 3, ROW).copy()
     raw["id"] = [3, 1, 2]
     raw["stalled"] = raw["closed"] = False
@@ -111,7 +112,7 @@ def test_random_orders_agree_with_python() -> None:
     assert ids(columns_of(rows), "rtt", descending=True) == [id_ for _, id_ in falling]
 
 
-@pytest.mark.parametrize("key", SORT_KEYS)
+@pytest.mark.parametrize("key", SORTS)
 @pytest.mark.parametrize("descending", [False, True])
 def test_a_window_is_a_part_of_the_whole_order(key: str, descending: bool) -> None:
     rng = np.random.default_rng(3)
@@ -125,9 +126,9 @@ def test_a_window_is_a_part_of_the_whole_order(key: str, descending: bool) -> No
     rows["comm"] = rng.choice([b"", b"a", b"Bb", b"long-process-nam"], count)
     rows["id"] = rng.permutation(count) + 1
     indices = np.flatnonzero(rng.random(count) < 0.7)
-    whole = Ranking(columns_of(rows), indices, key, descending).window(0, len(indices)).tolist()
+    whole = Ranking(columns_of(rows), indices, SORTS[key], descending).window(0, len(indices)).tolist()
     assert sorted(whole) == indices.tolist()
-    ranking = Ranking(columns_of(rows), indices, key, descending)
+    ranking = Ranking(columns_of(rows), indices, SORTS[key], descending)
     for start, stop in ((0, 48), (7000, 7048), (20, 30), (len(whole) - 10, len(whole) + 38), (30, 30)):
         assert ranking.window(start, stop).tolist() == whole[start:stop]
     for place in (0, 1, 6999, len(whole) - 1):

@@ -1,0 +1,81 @@
+"""What the cells of tables say: of a row its text, and the name of the style that colours it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+
+
+class Cell(NamedTuple):
+    """A cell's text, and what colours it: the name of a style of the table."""
+
+    text: str
+    style: str = ""
+
+
+MakeCell = Callable[[np.void, bool], Cell]
+"""Of a row; the second is whether the terminal shows Unicode."""
+
+
+def process(row: np.void, unicode: bool) -> Cell:
+    """Who holds the socket."""
+    return Cell(fmt.process(row, unicode), "" if row["holder"] == Holder.PROCESS else "dim")
+
+
+def pid(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+    """Its number."""
+    return Cell(fmt.pid(row), "" if row["holder"] == Holder.PROCESS else "dim")
+
+
+def local(row: np.void, unicode: bool) -> Cell:
+    """Our address and port."""
+    return Cell(fmt.local(row, unicode), "dim")
+
+
+def remote(row: np.void, unicode: bool) -> Cell:
+    """The peer's."""
+    return Cell(fmt.remote(row, unicode))
+
+
+def state(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+    """The state, or what is wrong."""
+    text = fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))
+    return Cell(text, "stalled" if text == "STALLED" else "dim")
+
+
+def rtt(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+    """The RTT of now, or how old it is."""
+    level = fmt.rtt_level(row)
+    style = "stalled" if row["stalled"] else "dim" if level == "unknown" else level
+    return Cell(fmt.rtt_now(row), style)
+
+
+def microseconds(name: str) -> MakeCell:
+    """A time as the RTT is written."""
+    return lambda row, _: Cell(fmt.rtt(known.value(row, name)), "dim")
+
+
+def retrans(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+    """Segments sent again: a warning if there were some in the last minute."""
+    return Cell(fmt.tally(int(row["retrans"])), "warn" if row["retrans_1m"] else "dim")
+
+
+def rate(name: str) -> MakeCell:
+    """Bits per second."""
+
+    def cell(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+        bps = float(row[name])
+        return Cell(fmt.bits(bps), "" if bps >= 1 else "dim")
+
+    return cell
+
+
+def age(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+    """How old the connection is."""
+    return Cell(fmt.age_of(row), "dim")

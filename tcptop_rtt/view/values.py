@@ -1,0 +1,80 @@
+"""Fields as they stand in the stream: each kind of value, from the columns of rows to what JSON has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import known
+from tcptop_rtt.view.sort_keys import Get
+
+Values = Callable[[Get, frozenset[str]], Sequence[Any]]
+"""One value per row, None where it is not known; of the rows' fields, and of those that this kernel lacks."""
+
+
+def integers(name: str) -> Values:
+    """A number."""
+
+    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
+        return _with_nulls(get(name).astype(np.int64).tolist(), known.is_unknown(get, name, unknown))
+
+    return values
+
+
+def flags(name: str) -> Values:
+    """Yes or no."""
+    return lambda get, _: get(name).tolist()
+
+
+def choices(name: str, texts: tuple[str | None, ...]) -> Values:
+    """One of a few texts; the field holds its place among them."""
+
+    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
+        found = [texts[number] if number < len(texts) else None for number in get(name).tolist()]
+        return _with_nulls(found, known.is_unknown(get, name, unknown))
+
+    return values
+
+
+def texts(name: str) -> Values:
+    """Bytes as text; none is none."""
+
+    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
+        return _with_nulls(_decoded(get(name)), known.is_unknown(get, name, unknown))
+
+    return values
+
+
+def addresses(name: str) -> Values:
+    """An address as ``ss`` writes it."""
+    return lambda get, _: list(map(fmt.address, get("family").tolist(), get(name).tolist()))
+
+
+def of_orphans(inner: Values) -> Values:
+    """Only of what nobody holds any more."""
+
+    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
+        return _with_nulls(list(inner(get, unknown)), get("holder") != Holder.NOBODY)
+
+    return values
+
+
+def interfaces(get: Get, _: frozenset[str]) -> list[Any]:
+    """The name of the interface, or its number."""
+    pairs = zip(_decoded(get("interface")), get("ifindex").tolist(), strict=True)
+    return [name or (str(number) if number else None) for name, number in pairs]
+
+
+def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:
+    for at in np.flatnonzero(unknown).tolist():
+        values[at] = None
+    return values
+
+
+def _decoded(raw: NDArray[np.bytes_]) -> list[str | None]:
+    return [text.decode("utf-8", "replace") or None for text in raw.tolist()]
