@@ -93,8 +93,8 @@ class Synthetic:
         self._entries["time_ns"] = self.now_ns
         self._entries["srtt_us"] = self._random.integers(10, 100_000, len(self._entries))
         for start in range(0, len(self._entries), PART_ENTRIES):
-            self.connections.take(self._entries[start : start + PART_ENTRIES].copy())
-        self.connections.settle()
+            self.connections.ingest_scan(self._entries[start : start + PART_ENTRIES].copy())
+        self.connections.apply_scan()
 
     def samples(self) -> Records:
         """Records of a tenth of the connections."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
+from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between, take_rows
 from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices, Rows
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, ProcessKey, Snapshot
 from tcptop_rtt.tracking.holders import Holders
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
-from tcptop_rtt.tracking.trace import FocusLog
+from tcptop_rtt.tracking.trace import TraceLog
 
 Kinds = NDArray[np.uint32]
 
@@ -56,7 +56,7 @@ class Connections:
         self._holders = Holders(self._store)
         self._snapshot_ns = clock_ns()
         self._samples = SampleCounter(self._store)
-        self._focus: FocusLog | None = None
+        self._trace: TraceLog | None = None
 
     def ingest(self, records: Records) -> None:
         """Take what a source has read, in order of time."""
@@ -75,12 +75,12 @@ class Connections:
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
         overdue = (rows["retransmits"][indices] >= 1) | (rows["probes"][indices] >= 2)
-        rows.put("stalled", indices, overdue & ~rows["closed"][indices])
+        rows.set("stalled", indices, overdue & ~rows["closed"][indices])
         self._store.close(indices[kinds == Kind.CLOSE])
-        if self._focus:
-            self._focus.take(records[rows["id"][indices] == self._focus.id])
+        if self._trace:
+            self._trace.add(records[rows["id"][indices] == self._trace.id])
 
-    def take(self, entries: Records) -> None:
+    def ingest_scan(self, entries: Records) -> None:
         """Take a part of a scan, which refreshes the rows that it meets.
 
         Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
@@ -94,11 +94,11 @@ class Connections:
         self._holders.see_connections(entries, indices)
         # A connection has an entry per descriptor.
         _, first = np.unique(indices, return_index=True)
-        self._take(gather(entries, first), indices[first])
+        self._take(take_rows(entries, first), indices[first])
 
-    def settle(self) -> None:
+    def apply_scan(self) -> None:
         """All parts of a scan have been taken: it is the last word on who holds which socket."""
-        self._holders.settle()
+        self._holders.apply_scan()
 
     def drop_scan(self) -> None:
         """A scan has failed before its end."""
@@ -109,29 +109,29 @@ class Connections:
         rows, hidden = self._store.rows, self._store.hidden
         whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
         if not whole.all():
-            records, indices, kinds = gather(records, whole), indices[whole], kinds[whole]
+            records, indices, kinds = take_rows(records, whole), indices[whole], kinds[whole]
         if records.dtype == ENTRY:
             self._copy_details(records, indices)
         # What has come through the ring buffer while a scan went on is newer than what the scan tells.
         before_ns = hidden["time_ns"][indices]
         fresh = records["time_ns"] >= before_ns
         if not fresh.all():
-            records, indices, kinds = gather(records, fresh), indices[fresh], kinds[fresh]
+            records, indices, kinds = take_rows(records, fresh), indices[fresh], kinds[fresh]
             before_ns = before_ns[fresh]
         # Rates count from what an older connection had at first sight.
         first = (before_ns == 0) & (records["open_seen"] == 0)
         for seen, total in _RATED.values():
-            hidden.put(seen, indices[first], records[total][first])
+            hidden.set(seen, indices[first], records[total][first])
             moved = hidden[seen][indices] != records[total]
             begins = np.flatnonzero(moved & ~hidden["moving"][indices])
             began_ns = np.maximum(before_ns[begins], records["opened_ns"][begins])
-            hidden.put("seen_ns", indices[begins], began_ns)
-            hidden.put("moving", indices[moved], True)
+            hidden.set("seen_ns", indices[begins], began_ns)
+            hidden.set("moving", indices[moved], True)
         for name in ("time_ns", "sampled_us"):
-            hidden.put(name, indices, records[name])
+            hidden.set(name, indices, records[name])
         for name in _TOLD:
-            rows.put(name, indices, records[name])
-        rows.put("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
+            rows.set(name, indices, records[name])
+        rows.set("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
         # Of these a segment tells nothing new, unless nothing has told of them before.
         telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
         self._copy_lasting(records, indices, telling)
@@ -140,31 +140,31 @@ class Connections:
         """Take what only a scan tells: nothing that has come meanwhile is newer."""
         rows, hidden = self._store.rows, self._store.hidden
         for name in _DETAILS:
-            rows.put(name, indices, records[name])
-        hidden.put("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
-        hidden.put("counted_retrans", indices, records["retrans"])
+            rows.set(name, indices, records[name])
+        hidden.set("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
+        hidden.set("counted_retrans", indices, records["retrans"])
         # What an older connection had before it was first seen may be of any time.
         self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["open_seen"][indices])])
         self._store.minute.note()
-        rows.put("scanned", indices, True)
-        rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
+        rows.set("scanned", indices, True)
+        rows.set("delivery_rate_bps", indices, records["delivery_rate"] * 8)
         paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-        rows.put("pacing_rate_bps", indices, paced * 8)
+        rows.set("pacing_rate_bps", indices, paced * 8)
 
     def _copy_lasting(self, records: Records, indices: Indices, telling: Indices) -> None:
         rows = self._store.rows
         for name in _LASTING:
-            rows.put(name, indices[telling], records[name][telling])
+            rows.set(name, indices[telling], records[name][telling])
         # Who made the socket is all that is known until a process is.
         nameless = telling[rows["holder"][indices[telling]] == Holder.UNKNOWN]
-        rows.put("uid", indices[nameless], records["uid"][nameless])
+        rows.set("uid", indices[nameless], records["uid"][nameless])
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
         with_port = telling[records["lport"][telling] != 0]
-        rows.put("lport", indices[with_port], records["lport"][with_port])
+        rows.set("lport", indices[with_port], records["lport"][with_port])
         # What a scan has found out of an older connection stays.
         told = telling[records["direction"][telling] != Direction.UNKNOWN]
-        rows.put("direction", indices[told], records["direction"][told])
-        self._store.hidden.put("port_chosen", indices[telling], records["port_chosen"][telling] != 0)
+        rows.set("direction", indices[told], records["direction"][told])
+        self._store.hidden.set("port_chosen", indices[telling], records["port_chosen"][telling] != 0)
 
     def _superseded(self, kinds: Kinds, indices: Indices) -> NDArray[np.bool_]:
         """Which records tell of a segment that a later one of the same row tells of, too."""
@@ -180,9 +180,9 @@ class Connections:
         brief = np.flatnonzero(kinds == Kind.RETRANS)
         brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
         for name in ("retrans", "retransmits", "probes"):
-            self._store.rows.put(name, indices[brief], records[name][brief])
+            self._store.rows.set(name, indices[brief], records[name][brief])
 
-    def unmet_socks(self) -> dict[int, int]:
+    def missing_socks(self) -> dict[int, int]:
         """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""
         rows, hidden = self._store.rows, self._store.hidden
         indices = np.flatnonzero(~(hidden["met"] | rows["closed"])[: self._store.count])
@@ -207,19 +207,19 @@ class Connections:
         keys = zip(rows["netns"][bound].tolist(), rows["ifindex"][bound].tolist(), strict=True)
         told = np.array([names.get(key, b"") for key in keys], rows["interface"].dtype)
         changed = told != rows["interface"][bound]
-        rows.put("interface", bound[changed], told[changed])
+        rows.set("interface", bound[changed], told[changed])
 
-    def forget(self, ids: list[int]) -> None:
+    def close_missing(self, ids: list[int]) -> None:
         """Close connections that turn out to have ended unseen."""
         self._store.close(self._store.index_of.find(np.array(ids, np.uint64)))
 
-    def focus(self, connection: int | None) -> int:
+    def set_trace(self, connection: int | None) -> int:
         """Look closely at one connection from now on, or at none; return its socket, 0 if there is none."""
         index = self._store.index_of.get(connection) if connection is not None else None
         if connection is None or index is None:
-            self._focus = None
+            self._trace = None
             return 0
-        self._focus = FocusLog(connection, *self._store.history.past(index))
+        self._trace = TraceLog(connection, *self._store.history.past(index))
         return 0 if self._store.rows["closed"][index] else int(self._store.hidden["sock"][index])
 
     def owner_of(self, connection: int) -> ProcessKey:
@@ -250,10 +250,10 @@ class Connections:
         self._store.minute.tell()
         self._update_rates(now_ns)
         self._update_ages(now_ns)
-        rows = Rows(self._store.rows.lend(self._store.count))
+        rows = Rows(self._store.rows.freeze(self._store.count))
         cells_us = self._store.history.latest(SPARK_CELLS, self._store.count)
-        focus = self._freeze(self._focus, now_ns) if self._focus else None
-        self._samples.begin_anew()
+        focus = self._freeze(self._trace, now_ns) if self._trace else None
+        self._samples.reset()
         self._snapshot_ns = now_ns
         # All have been in a picture, the one just taken.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
@@ -261,12 +261,12 @@ class Connections:
 
     def _update_ages(self, now_ns: int) -> None:
         opened_ns, closed = self._store.hidden["opened_ns"], self._store.closed()
-        self._store.rows.replace("age_ns", now_ns - opened_ns)
-        self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - opened_ns[closed])
+        self._store.rows.set_all("age_ns", now_ns - opened_ns)
+        self._store.rows.set("age_ns", closed, self._store.hidden["closed_ns"][closed] - opened_ns[closed])
         sampled_us = self._store.hidden["sampled_us"]
         ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
-        self._store.rows.replace("rtt_age_ms", ages_ms.astype(np.uint32))
+        self._store.rows.set_all("rtt_age_ms", ages_ms.astype(np.uint32))
 
     def _update_rates(self, now_ns: int) -> None:
         rows, hidden = self._store.rows, self._store.hidden
@@ -277,16 +277,16 @@ class Connections:
         moving, told_ns = moving[told], told_ns[told]
         elapsed_s = (told_ns - hidden["seen_ns"][moving]) / 1e9
         weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
-        hidden.put("moving", moving, False)
-        hidden.put("seen_ns", moving, told_ns)
+        hidden.set("moving", moving, False)
+        hidden.set("seen_ns", moving, told_ns)
         for rate, (seen, total) in _RATED.items():
             now, before = rows[total][moving], rows[rate][moving]
             new = (now - hidden[seen][moving]) * 8.0 / elapsed_s
             smoothed = before + (new - before) * weight
             smoothed[smoothed < 1] = 0
-            rows.put(rate, moving, smoothed)
-            hidden.put(seen, moving, now)
-            hidden.put("moving", moving[smoothed > 0], True)
+            rows.set(rate, moving, smoothed)
+            hidden.set(seen, moving, now)
+            hidden.set("moving", moving[smoothed > 0], True)
 
-    def _freeze(self, log: FocusLog, now_ns: int) -> Focus:
+    def _freeze(self, log: TraceLog, now_ns: int) -> Focus:
         return log.freeze(now_ns, self._holders.of(log.id), self._holders.note(log.id))

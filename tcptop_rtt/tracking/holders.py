@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, gather
+from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, take_rows
 from tcptop_rtt.model.rows import Holder, Indices
 from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.tracking.row_store import RowStore
@@ -47,7 +47,7 @@ class Holders:
         """Note the processes that were seen using a connection."""
         named = np.flatnonzero(records["tgid"])
         if len(named):
-            self._put(indices[named], gather(records, named))
+            self._put(indices[named], take_rows(records, named))
 
     def _put(self, indices: Indices, processes: NDArray[np.void]) -> None:
         rows, hidden = self._store.rows, self._store.hidden
@@ -57,9 +57,9 @@ class Holders:
             ("uid", "process_uid"),
             ("started_ns", "started_ns"),
         ):
-            rows.put(name, indices, processes[of])
-        rows.put("holder", indices, Holder.PROCESS)
-        hidden.put("tgid", indices, processes["tgid"])
+            rows.set(name, indices, processes[of])
+        rows.set("holder", indices, Holder.PROCESS)
+        hidden.set("tgid", indices, processes["tgid"])
 
     # --- a scan, part by part -------------------------------------------------------------------------
 
@@ -69,8 +69,8 @@ class Holders:
         if mptcp.any():
             self._mptcp.append(_seen(entries[mptcp]))
         if listening.any():
-            self._listeners.append(gather(entries, listening))
-        return gather(entries, ~(mptcp | listening))
+            self._listeners.append(take_rows(entries, listening))
+        return take_rows(entries, ~(mptcp | listening))
 
     def see_connections(self, entries: Records, indices: Indices) -> None:
         """Take those of the rows at ``indices``: with a process each that holds it, or without any."""
@@ -83,7 +83,7 @@ class Holders:
         for parts in (self._parts, self._mptcp, self._listeners):
             parts.clear()
 
-    def settle(self) -> None:
+    def apply_scan(self) -> None:
         """The scan is complete: all that it has not met has no descriptor."""
         seen, mptcp = _joined(self._parts, _SEEN), _joined(self._mptcp, _SEEN)
         listeners = _joined(self._listeners, ENTRY)
@@ -104,7 +104,7 @@ class Holders:
     def _mark(self, name: str, indices: Indices) -> None:
         marks = np.zeros(len(self._store.hidden), bool)
         marks[indices] = True
-        self._store.hidden.replace(name, marks)
+        self._store.hidden.set_all(name, marks)
 
     def _settle_held(self, held: NDArray[np.void]) -> None:
         # By process, so that the first of a connection is its oldest holder in most cases.
@@ -134,22 +134,22 @@ class Holders:
     def _orphan(self, indices: Indices) -> None:
         rows = self._store.rows
         held = indices[rows["holder"][indices] == Holder.PROCESS]
-        rows.put("was_pid", held, rows["pid"][held])
-        rows.put("was_comm", held, rows["comm"][held])
+        rows.set("was_pid", held, rows["pid"][held])
+        rows.set("was_comm", held, rows["comm"][held])
         self._nobody(indices, Holder.NOBODY)
 
     def _nobody(self, indices: Indices, holder: Holder) -> None:
         for name in ("pid", "comm", "started_ns"):
-            self._store.rows.put(name, indices, np.zeros((), self._store.rows[name].dtype))
-        self._store.rows.put("holder", indices, holder)
-        self._store.hidden.put("tgid", indices, 0)
+            self._store.rows.set(name, indices, np.zeros((), self._store.rows[name].dtype))
+        self._store.rows.set("holder", indices, holder)
+        self._store.hidden.set("tgid", indices, 0)
 
     def _wait(self, indices: Indices, listeners: Records, mptcp: NDArray[np.void]) -> None:
         """Name who listens where these wait to be accepted."""
         if not len(indices):
             return
         rows = self._store.rows
-        rows.put("direction", indices, Direction.IN)
+        rows.set("direction", indices, Direction.IN)
         endpoints = [
             (int(rows["netns"][index]), int(rows["lport"][index]), rows["laddr"][index].tobytes())
             for index in indices.tolist()
@@ -160,7 +160,7 @@ class Holders:
         self._nobody(indices[place < 0], Holder.UNKNOWN)
         known = indices[place >= 0]
         self._put(known, named[place[place >= 0]])
-        rows.put("holder", known, Holder.LISTENER)
+        rows.set("holder", known, Holder.LISTENER)
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
@@ -172,7 +172,7 @@ class Holders:
         accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
         chosen = self._store.hidden["port_chosen"][unknown]
         found = np.where(chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN))
-        rows.put("direction", unknown, found)
+        rows.set("direction", unknown, found)
 
     # --- what is known --------------------------------------------------------------------------------
 

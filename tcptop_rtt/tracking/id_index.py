@@ -1,4 +1,4 @@
-"""Row numbers by id, for whole batches of ids at once: a dict takes a call of Python for each."""
+"""Row numbers by id, for whole batches of ids at once: a dict would take a Python call for each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio: Fibonacci 
 _FEWEST_BITS = 10
 
 
-class IdTable:
-    """A hash table with open addressing. Ids are greater than 1; what is set or removed at once differs.
+class IdIndex:
+    """A hash table with open addressing.
 
-    Row numbers are below 2**31.
+    Ids are greater than 1, row numbers below 2**31. No id comes twice in one call of :meth:`set` or
+    :meth:`remove`.
     """
 
     def __init__(self) -> None:
@@ -34,23 +35,23 @@ class IdTable:
         return self._count
 
     def find(self, ids: Ids) -> Indices:
-        """The row of each id; -1 for those that are not in the table."""
+        """The row of each id; -1 for ids that are not in the table."""
         slots = self._slots(ids)
         return np.where(slots < 0, np.intp(-1), self._indices[slots])
 
     def get(self, id: int) -> int | None:  # noqa: A002 - as in the snapshot
-        """The row of one id, if it is there."""
+        """The row of one id, or None."""
         index = int(self.find(np.array([id], np.uint64))[0])
         return None if index < 0 else index
 
     def set(self, ids: Ids, indices: Indices) -> None:
-        """Put in new ids, or give others another row."""
+        """Add new ids, or give known ones another row."""
         if 3 * (self._used + len(ids)) > 2 * len(self._ids):
             self._grow(len(ids))
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             free = pending[self._ids[slots[pending]] == _FREE]
-            self._ids[slots[free]] = ids[free]  # of several that want one slot one has it; the others go on
+            self._ids[slots[free]] = ids[free]  # of several that want one slot one gets it; the others go on
             new = int(np.count_nonzero(self._ids[slots[free]] == ids[free]))
             self._count, self._used = self._count + new, self._used + new
             there = self._ids[slots[pending]] == ids[pending]
@@ -59,7 +60,7 @@ class IdTable:
             slots[pending] = (slots[pending] + 1) & self._mask
 
     def remove(self, ids: Ids) -> None:
-        """Take these out, which are all there."""
+        """Remove ids, all of which have to be in the table."""
         self._ids[self._slots(ids)] = _REMOVED
         self._count -= len(ids)
 
@@ -67,16 +68,16 @@ class IdTable:
         return (ids * _SPREAD >> self._shift).astype(np.intp)
 
     def _slots(self, ids: Ids) -> Indices:
-        """Where each id is; -1 for those that are nowhere."""
-        found = np.full(len(ids), -1, np.intp)
+        """The slot of each id; -1 for ids that are not in the table."""
+        result = np.full(len(ids), -1, np.intp)
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             at = self._ids[slots[pending]]
             there = at == ids[pending]
-            found[pending[there]] = slots[pending[there]]
+            result[pending[there]] = slots[pending[there]]
             pending = pending[~there & (at != _FREE)]
             slots[pending] = (slots[pending] + 1) & self._mask
-        return found
+        return result
 
     def _grow(self, more: int) -> None:
         live = self._ids > _REMOVED

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Indices
-from tcptop_rtt.tracking.column_store import Columns, Where
+from tcptop_rtt.tracking.column_store import ColumnStore, Where
 
 STEP_NS = 10_000_000_000
 STEPS = 6  # with the present one: from 50 to 60 s are looked back
@@ -24,7 +24,7 @@ class Minute:
     :param hidden: what else is kept of them: when that was, and the retransmissions of then
     """
 
-    def __init__(self, rows: Columns, hidden: Columns, now_ns: int) -> None:
+    def __init__(self, rows: ColumnStore, hidden: ColumnStore, now_ns: int) -> None:
         self._rows = rows
         self._hidden = hidden
         self._past = np.zeros((STEPS, len(_GAINED), 0), np.uint32)
@@ -68,4 +68,4 @@ class Minute:
         self._is_news = False
         oldest = self._past[(self._now + 1) % STEPS]
         for name, then, now in zip(_GAINED, oldest, self._counters(slice(None)), strict=True):
-            self._rows.replace(name, now - then)
+            self._rows.set_all(name, now - then)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import Records, gather
+from tcptop_rtt.model.records import Records, take_rows
 from tcptop_rtt.model.rows import ROW, Holder, Indices
-from tcptop_rtt.tracking.column_store import Columns
+from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.history import History
-from tcptop_rtt.tracking.id_index import IdTable
+from tcptop_rtt.tracking.id_index import IdIndex
 from tcptop_rtt.tracking.minute import Minute
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
@@ -59,13 +59,13 @@ class RowStore:
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
-        self.rows = Columns(ROW)
-        self.hidden = Columns(HIDDEN)
+        self.rows = ColumnStore(ROW)
+        self.hidden = ColumnStore(HIDDEN)
         self.history = History(clock_ns())
         self.minute = Minute(self.rows, self.hidden, clock_ns())
         self.count = 0
-        self.index_of = IdTable()
-        self._index_of_sock = IdTable()
+        self.index_of = IdIndex()
+        self._index_of_sock = IdIndex()
         self._closed = 0
 
     def locate(self, records: Records, chosen: Indices) -> Indices:
@@ -75,11 +75,11 @@ class RowStore:
         unknown = np.flatnonzero(indices < 0)
         if len(unknown):
             _, first, inverse = np.unique(ids[unknown], return_index=True, return_inverse=True)
-            firsts = gather(records, chosen[unknown[first]])
+            firsts = take_rows(records, chosen[unknown[first]])
             found = self._find_renamed(firsts)
             in_time = np.argsort(first)
             new = in_time[found[in_time] < 0]
-            found[new] = self._open(gather(firsts, new))
+            found[new] = self._open(take_rows(firsts, new))
             indices[unknown] = found[inverse]
         return indices
 
@@ -97,7 +97,7 @@ class RowStore:
         renamed &= self._have_endpoints(indices, records)
         at, ids = indices[renamed], ids[renamed]
         self._forget_kernel_ids(at)
-        self.hidden.put("kernel_id", at, ids)
+        self.hidden.set("kernel_id", at, ids)
         self.index_of.set(ids, at)
         return np.where(renamed, indices, -1)
 
@@ -135,10 +135,10 @@ class RowStore:
         self.hidden.clear(new)
         self.history.blank(new)
         for name, of in (("id", "id"), ("open_seen", "open_seen")):
-            self.rows.put(name, new, records[of])
+            self.rows.set(name, new, records[of])
         for name, of in (("sock", "sock"), ("opened_ns", "opened_ns"), ("kernel_id", "id")):
-            self.hidden.put(name, new, records[of])
-        self.hidden.put("counted_ms", new, records["opened_ns"] // 1_000_000 & 0xFFFFFFFF)
+            self.hidden.set(name, new, records[of])
+        self.hidden.set("counted_ms", new, records["opened_ns"] // 1_000_000 & 0xFFFFFFFF)
         self.minute.begin(new)
 
     def _grow(self) -> None:
@@ -155,10 +155,10 @@ class RowStore:
         self._closed += len(indices)
         if not len(indices):
             return
-        self.rows.put("closed", indices, True)
-        self.rows.put("stalled", indices, False)
-        self.rows.put("state", indices, _TCP_CLOSE)
-        self.hidden.put("closed_ns", indices, self._clock_ns())
+        self.rows.set("closed", indices, True)
+        self.rows.set("stalled", indices, False)
+        self.rows.set("state", indices, _TCP_CLOSE)
+        self.hidden.set("closed_ns", indices, self._clock_ns())
         self._name_last_holder(indices)
         socks = self.hidden["sock"][indices]
         self._index_of_sock.remove(socks[self._index_of_sock.find(socks) == indices])
@@ -168,12 +168,12 @@ class RowStore:
         holder = self.rows["holder"][indices]
         orphans = indices[holder == Holder.NOBODY]
         for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
-            self.rows.put(name, orphans, self.rows[last][orphans])
-            self.rows.put(name, indices[holder == Holder.LISTENER], np.zeros((), self.rows[name].dtype))
-        self.rows.put(
+            self.rows.set(name, orphans, self.rows[last][orphans])
+            self.rows.set(name, indices[holder == Holder.LISTENER], np.zeros((), self.rows[name].dtype))
+        self.rows.set(
             "holder", orphans, np.where(self.rows["pid"][orphans] != 0, Holder.PROCESS, Holder.UNKNOWN)
         )
-        self.rows.put("holder", indices[holder == Holder.LISTENER], Holder.UNKNOWN)
+        self.rows.set("holder", indices[holder == Holder.LISTENER], Holder.UNKNOWN)
 
     def closed(self) -> Indices:
         """Rows of connections that have ended."""

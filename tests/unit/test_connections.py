@@ -31,8 +31,8 @@ class Bench:
 
     def scan(self, *parts: Records) -> None:
         for part in parts:
-            self.connections.take(part)
-        self.connections.settle()
+            self.connections.ingest_scan(part)
+        self.connections.apply_scan()
 
     def wait(self, seconds: float) -> None:
         self.now_ns += round(seconds * SECOND_NS)
@@ -104,7 +104,7 @@ def test_rows_and_their_past_stay_what_they_are_when_more_are_needed(bench: Benc
 
 def test_the_focus_is_in_order_of_time_though_a_scan_tells_later_of_what_came_before(bench: Bench) -> None:
     bench.connections.ingest(records({"time_ns": 1}))
-    bench.connections.focus(1)
+    bench.connections.set_trace(1)
     bench.connections.ingest(records({"time_ns": 5, "single_rtt_us": 50}))
     bench.scan(entries({"time_ns": 4, "single_rtt_us": 40}))
     focus = bench.look().focus
@@ -406,7 +406,7 @@ def test_thousands_of_connections_come_and_go_without_growing(bench: Bench) -> N
 def test_the_focus_begins_with_what_is_known_and_logs_every_single_sample(bench: Bench) -> None:
     bench.connections.ingest(records({"interval": 1, "rtt_samples": 1, "rtt_hi_us": 100, "rtt_lo_us": 100}))
     bench.wait(2)
-    assert bench.connections.focus(1) == 100
+    assert bench.connections.set_trace(1) == 100
     past = bench.look().focus
     assert past
     assert past.rtt_us.tolist() == [100]
