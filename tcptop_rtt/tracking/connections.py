@@ -12,15 +12,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between, take_rows
-from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices, Rows
+from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between
+from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Rows
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, ProcessKey, Snapshot
 from tcptop_rtt.tracking.holders import Holders
+from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
 from tcptop_rtt.tracking.trace import TraceLog
-
-Kinds = NDArray[np.uint32]
 
 CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
@@ -28,17 +27,18 @@ CLOSED_KEPT = 10_000
 
 _RATE_SMOOTHING_S = 1.0
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
-
+_UNPACED = 1 << 60  # sk_pacing_rate is ~0UL until something paces
 
 _LASTING = ("netns", "ifindex", "rport", "family", "laddr", "raddr")
-"""What a connection keeps for its life; so it does its local port and direction, once they are known."""
+"""Fields that a connection keeps for its life, as it keeps its local port and direction once known."""
 
-_TOLD = tuple(
+_COPIED = tuple(
     name for name in names_between(RECORD, "bytes_acked", "probes") if name not in (*_LASTING, "uid")
 )
-"""What goes from a record or an entry into its row as it is; other fields have rules of their own."""
-_DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
-"""What only a scan tells, and goes into the row as it is."""
+"""Fields that go from each record or entry into its row as they are."""
+
+_SCANNED = names_between(ENTRY, "busy_us", "congestion_control")
+"""Fields that only entries have, and that go into the row as they are."""
 
 _RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
 """Rate, its counter at the time that the rate is up to, its counter."""
@@ -63,124 +63,118 @@ class Connections:
         if not len(records):
             return
         self._store.history.advance(self._clock_ns())
-        self._take(records, self._store.locate(records, np.arange(len(records))))
+        self._apply(self._store.locate(records))
 
-    def _take(self, records: Records, indices: Indices) -> None:
-        kinds = records["kind"].copy()  # close together, as they are looked at often
-        self._copy(records, indices, kinds)
-        self._copy_retransmits(records, indices, kinds)
-        if records.dtype == RECORD:
-            self._holders.name(records, indices)
-        self._samples.count(records, indices)
+    def _apply(self, batch: Located) -> None:
+        self._copy(batch)
+        self._copy_retransmits(batch)
+        if batch.records.dtype == RECORD:
+            self._holders.set_users(batch)
+        self._samples.count(batch)
         # One probe may be on its way; a timeout means that an ACK is overdue.
         rows = self._store.rows
-        overdue = (rows["retransmits"][indices] >= 1) | (rows["probes"][indices] >= 2)
-        rows.set("stalled", indices, overdue & ~rows["closed"][indices])
-        self._store.close(indices[kinds == Kind.CLOSE])
+        overdue = (rows["retransmits"][batch.rows] >= 1) | (rows["probes"][batch.rows] >= 2)
+        rows.set("stalled", batch.rows, overdue & ~rows["closed"][batch.rows])
+        self._store.close(batch.rows[batch.kinds == Kind.CLOSE])
         if self._trace:
-            self._trace.add(records[rows["id"][indices] == self._trace.id])
+            self._trace.add(batch.records[rows["id"][batch.rows] == self._trace.id])
 
     def ingest_scan(self, entries: Records) -> None:
-        """Take a part of a scan, which refreshes the rows that it meets.
+        """Take a part of a scan, which refreshes the rows of its connections.
 
-        Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
-        on, the scan may tell the last one, and the ring buffer those before.
+        :meth:`ingest` what the ring buffer holds first. When an interval of samples ends during a scan, the
+        scan may have the latest interval, and the ring buffer those before.
         """
         now_ns = self._clock_ns()
         self._store.history.advance(now_ns)
         self._store.minute.advance(now_ns)
-        entries = self._holders.see(entries)
-        indices = self._store.locate(entries, np.arange(len(entries)))
-        self._holders.see_connections(entries, indices)
+        batch = self._store.locate(self._holders.collect_listeners(entries))
+        self._holders.collect_holders(batch)
         # A connection has an entry per descriptor.
-        _, first = np.unique(indices, return_index=True)
-        self._take(take_rows(entries, first), indices[first])
+        _, first = np.unique(batch.rows, return_index=True)
+        self._apply(batch.at(first))
 
     def apply_scan(self) -> None:
-        """All parts of a scan have been taken: it is the last word on who holds which socket."""
+        """The scan is complete: from now on its holders of each socket count."""
         self._holders.apply_scan()
 
     def drop_scan(self) -> None:
-        """A scan has failed before its end."""
+        """The scan has failed before its end: forget its holders."""
         self._holders.drop_scan()
 
-    def _copy(self, records: Records, indices: Indices, kinds: Kinds) -> None:
-        """Of several records of a row the last whole one counts."""
+    def _copy(self, batch: Located) -> None:
+        """Copy whole records into their rows. Of several records of a row the last one counts."""
         rows, hidden = self._store.rows, self._store.hidden
-        whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
-        if not whole.all():
-            records, indices, kinds = take_rows(records, whole), indices[whole], kinds[whole]
-        if records.dtype == ENTRY:
-            self._copy_details(records, indices)
-        # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        before_ns = hidden["time_ns"][indices]
-        fresh = records["time_ns"] >= before_ns
-        if not fresh.all():
-            records, indices, kinds = take_rows(records, fresh), indices[fresh], kinds[fresh]
-            before_ns = before_ns[fresh]
+        kinds = batch.kinds
+        batch = batch.where((kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(batch))
+        if batch.records.dtype == ENTRY:
+            self._copy_details(batch)
+        # A record from the ring buffer that came during the scan is newer than the scan's entry.
+        batch = batch.where(batch["time_ns"] >= hidden["time_ns"][batch.rows])
+        before_ns = hidden["time_ns"][batch.rows]
         # Rates count from what an older connection had at first sight.
-        first = (before_ns == 0) & (records["open_seen"] == 0)
+        first = (before_ns == 0) & (batch["open_seen"] == 0)
         for seen, total in _RATED.values():
-            hidden.set(seen, indices[first], records[total][first])
-            moved = hidden[seen][indices] != records[total]
-            begins = np.flatnonzero(moved & ~hidden["moving"][indices])
-            began_ns = np.maximum(before_ns[begins], records["opened_ns"][begins])
-            hidden.set("seen_ns", indices[begins], began_ns)
-            hidden.set("moving", indices[moved], True)
+            hidden.set(seen, batch.rows[first], batch[total][first])
+            moved = hidden[seen][batch.rows] != batch[total]
+            begins = np.flatnonzero(moved & ~hidden["moving"][batch.rows])
+            began_ns = np.maximum(before_ns[begins], batch["opened_ns"][begins])
+            hidden.set("seen_ns", batch.rows[begins], began_ns)
+            hidden.set("moving", batch.rows[moved], True)
         for name in ("time_ns", "sampled_us"):
-            hidden.set(name, indices, records[name])
-        for name in _TOLD:
-            rows.set(name, indices, records[name])
-        rows.set("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
-        # Of these a segment tells nothing new, unless nothing has told of them before.
-        telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
-        self._copy_lasting(records, indices, telling)
+            hidden.set(name, batch.rows, batch[name])
+        for name in _COPIED:
+            rows.set(name, batch.rows, batch[name])
+        rows.set("min_rtt_us", batch.rows, np.where(batch["min_rtt_us"] == _NO_RTT, 0, batch["min_rtt_us"]))
+        # A segment has nothing new about the rest, unless it is the first record that has the port.
+        self._copy_lasting(batch.where((batch.kinds != Kind.SEGMENT) | (rows["lport"][batch.rows] == 0)))
 
-    def _copy_details(self, records: Records, indices: Indices) -> None:
-        """Take what only a scan tells: nothing that has come meanwhile is newer."""
+    def _copy_details(self, batch: Located) -> None:
+        """Copy what only a scan reads, even where records of a later time have come before."""
         rows, hidden = self._store.rows, self._store.hidden
-        for name in _DETAILS:
-            rows.set(name, indices, records[name])
-        hidden.set("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
-        hidden.set("counted_retrans", indices, records["retrans"])
+        for name in _SCANNED:
+            rows.set(name, batch.rows, batch[name])
+        hidden.set("counted_ms", batch.rows, batch["time_ns"] // 1_000_000 & UNKNOWN_U32)
+        hidden.set("counted_retrans", batch.rows, batch["retrans"])
         # What an older connection had before it was first seen may be of any time.
-        self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["open_seen"][indices])])
+        self._store.minute.begin(batch.rows[~(rows["scanned"][batch.rows] | rows["open_seen"][batch.rows])])
         self._store.minute.note()
-        rows.set("scanned", indices, True)
-        rows.set("delivery_rate_bps", indices, records["delivery_rate"] * 8)
-        paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-        rows.set("pacing_rate_bps", indices, paced * 8)
+        rows.set("scanned", batch.rows, True)
+        rows.set("delivery_rate_bps", batch.rows, batch["delivery_rate"] * 8)
+        paced = np.where(batch["pacing_rate"] < _UNPACED, batch["pacing_rate"], 0)
+        rows.set("pacing_rate_bps", batch.rows, paced * 8)
 
-    def _copy_lasting(self, records: Records, indices: Indices, telling: Indices) -> None:
+    def _copy_lasting(self, batch: Located) -> None:
+        """Copy what stays for a connection's life."""
         rows = self._store.rows
         for name in _LASTING:
-            rows.set(name, indices[telling], records[name][telling])
-        # Who made the socket is all that is known until a process is.
-        nameless = telling[rows["holder"][indices[telling]] == Holder.UNKNOWN]
-        rows.set("uid", indices[nameless], records["uid"][nameless])
+            rows.set(name, batch.rows, batch[name])
+        self._store.hidden.set("port_chosen", batch.rows, batch["port_chosen"] != 0)
+        # The socket's user stands in until a process is known.
+        ownerless = batch.where(rows["holder"][batch.rows] == Holder.UNKNOWN)
+        rows.set("uid", ownerless.rows, ownerless["uid"])
         # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
-        with_port = telling[records["lport"][telling] != 0]
-        rows.set("lport", indices[with_port], records["lport"][with_port])
-        # What a scan has found out of an older connection stays.
-        told = telling[records["direction"][telling] != Direction.UNKNOWN]
-        rows.set("direction", indices[told], records["direction"][told])
-        self._store.hidden.set("port_chosen", indices[telling], records["port_chosen"][telling] != 0)
+        bound = batch.where(batch["lport"] != 0)
+        rows.set("lport", bound.rows, bound["lport"])
+        # Of an older connection a scan may have found the direction: it stays.
+        directed = batch.where(batch["direction"] != Direction.UNKNOWN)
+        rows.set("direction", directed.rows, directed["direction"])
 
-    def _superseded(self, kinds: Kinds, indices: Indices) -> NDArray[np.bool_]:
-        """Which records tell of a segment that a later one of the same row tells of, too."""
-        found = np.zeros(len(kinds), bool)
-        segments = np.flatnonzero(kinds == Kind.SEGMENT)
+    def _superseded(self, batch: Located) -> NDArray[np.bool_]:
+        """Mark the segments that another segment of the same row follows."""
+        marks = np.zeros(len(batch), bool)
+        segments = np.flatnonzero(batch.kinds == Kind.SEGMENT)
         last = np.empty(self._store.count, np.intp)
-        last[indices[segments]] = segments
-        found[segments] = last[indices[segments]] != segments
-        return found
+        last[batch.rows[segments]] = segments
+        marks[segments] = last[batch.rows[segments]] != segments
+        return marks
 
-    def _copy_retransmits(self, records: Records, indices: Indices, kinds: Kinds) -> None:
-        """Take the records that tell of nothing else, unless a whole one is newer."""
-        brief = np.flatnonzero(kinds == Kind.RETRANS)
-        brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
+    def _copy_retransmits(self, batch: Located) -> None:
+        """Copy records of retransmissions, unless a whole record is newer."""
+        batch = batch.where(batch.kinds == Kind.RETRANS)
+        batch = batch.where(batch["time_ns"] >= self._store.hidden["time_ns"][batch.rows])
         for name in ("retrans", "retransmits", "probes"):
-            self._store.rows.set(name, indices[brief], records[name][brief])
+            self._store.rows.set(name, batch.rows, batch[name])
 
     def missing_socks(self) -> dict[int, int]:
         """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""

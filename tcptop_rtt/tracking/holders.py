@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, take_rows
 from tcptop_rtt.model.rows import Holder, Indices
 from tcptop_rtt.model.snapshot import Owner
+from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 
 _TCP_LISTEN = 10  # include/net/tcp_states.h
@@ -43,11 +44,11 @@ class Holders:
         self._listeners: list[Records] = []
         self._held = np.zeros(0, _SEEN)
 
-    def name(self, records: Records, indices: Indices) -> None:
-        """Note the processes that were seen using a connection."""
-        named = np.flatnonzero(records["tgid"])
-        if len(named):
-            self._put(indices[named], take_rows(records, named))
+    def set_users(self, batch: Located) -> None:
+        """Show the processes that were seen using a connection."""
+        used = batch.where(batch["tgid"] != 0)
+        if len(used):
+            self._put(used.rows, used.records)
 
     def _put(self, indices: Indices, processes: NDArray[np.void]) -> None:
         rows, hidden = self._store.rows, self._store.hidden
@@ -63,8 +64,8 @@ class Holders:
 
     # --- a scan, part by part -------------------------------------------------------------------------
 
-    def see(self, entries: Records) -> Records:
-        """Take the entries that are about no connection; return the others."""
+    def collect_listeners(self, entries: Records) -> Records:
+        """Keep the entries of listeners and of MPTCP sockets; return the others, those of connections."""
         mptcp, listening = entries["kind"] == Kind.MPTCP, entries["state"] == _TCP_LISTEN
         if mptcp.any():
             self._mptcp.append(_seen(entries[mptcp]))
@@ -72,10 +73,10 @@ class Holders:
             self._listeners.append(take_rows(entries, listening))
         return take_rows(entries, ~(mptcp | listening))
 
-    def see_connections(self, entries: Records, indices: Indices) -> None:
-        """Take those of the rows at ``indices``: with a process each that holds it, or without any."""
-        seen = _seen(entries)
-        seen["index"], seen["id"] = indices, self._store.rows["id"][indices]
+    def collect_holders(self, batch: Located) -> None:
+        """Keep the entries of connections, each with a process that holds it or without any."""
+        seen = _seen(batch.records)
+        seen["index"], seen["id"] = batch.rows, self._store.rows["id"][batch.rows]
         self._parts.append(seen)
 
     def drop_scan(self) -> None:

@@ -15,6 +15,7 @@ from tcptop_rtt.model.rows import ROW, Holder, Indices
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.id_index import IdIndex
+from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
@@ -68,20 +69,20 @@ class RowStore:
         self._index_of_sock = IdIndex()
         self._closed = 0
 
-    def locate(self, records: Records, chosen: Indices) -> Indices:
-        """Row indices of the chosen records' connections, opening rows for the unknown."""
-        ids = records["id"][chosen]
+    def locate(self, records: Records) -> Located:
+        """Find the row of each record's connection, and open rows for new connections."""
+        ids = records["id"]
         indices = self.index_of.find(ids)
         unknown = np.flatnonzero(indices < 0)
         if len(unknown):
             _, first, inverse = np.unique(ids[unknown], return_index=True, return_inverse=True)
-            firsts = take_rows(records, chosen[unknown[first]])
+            firsts = take_rows(records, unknown[first])
             found = self._find_renamed(firsts)
             in_time = np.argsort(first)
             new = in_time[found[in_time] < 0]
             found[new] = self._open(take_rows(firsts, new))
             indices[unknown] = found[inverse]
-        return indices
+        return Located(records, indices, records["kind"].copy())
 
     def _find_renamed(self, records: Records) -> Indices:
         """Rows of connections that the kernel side had no memory for, or has none for now; -1 for others.

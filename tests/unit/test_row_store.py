@@ -25,7 +25,7 @@ def test_every_connection_keeps_its_own_row_through_a_long_life() -> None:
         for half in (slice(0, fresh), slice(fresh, 2 * fresh)):  # two records of each
             records["id"][half], records["sock"][half] = ids, socks
         records["open_seen"], records["kind"] = 1, Kind.OPEN
-        indices = store.locate(records, np.arange(2 * fresh))
+        indices = store.locate(records).rows
         assert store.rows["id"][indices].tolist() == records["id"].tolist()
         store.history.add(indices[:fresh], ids.astype(np.uint32), np.full(fresh, now_ns, np.uint64))
         # A socket that is used again ends the connection that it was before.
