@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,30 +39,30 @@ class ColumnStore:
             column = self._columns[name] = column.copy()
         return column
 
-    def set(self, name: str, where: Where, values: Any) -> None:
+    def set(self, name: str, rows: Where, values: Any) -> None:
         """Write to some rows of a column. Of several values for one row the last one stays.
 
         A frozen column that would not change is not copied: most values that a scan reads are as they were.
         """
-        if not isinstance(where, slice) and not len(where):
+        if not isinstance(rows, slice) and not len(rows):
             return
         column = self._columns[name]
-        if column.flags.writeable or not (column[where] == values).all():
-            self.writable(name)[where] = values
+        if column.flags.writeable or not (column[rows] == values).all():
+            self.writable(name)[rows] = values
 
     def set_all(self, name: str, values: NDArray[Any]) -> None:
         """Replace a whole column, with the rows that are not in use."""
         self._columns[name] = values
 
-    def clear(self, where: slice) -> None:
+    def clear(self, rows: slice) -> None:
         """Fill rows with zeros."""
         for name, column in self._columns.items():
-            self.set(name, where, np.zeros((), column.dtype))
+            self.set(name, rows, np.zeros((), column.dtype))
 
-    def move(self, indices: Indices, to: Indices) -> None:
+    def move(self, rows: Indices, to: Indices) -> None:
         """Copy some rows over others."""
         for name, column in self._columns.items():
-            self.set(name, to, column[indices])
+            self.set(name, to, column[rows])
 
     def grow(self, length: int) -> None:
         """Make room for as many rows in all."""
@@ -71,8 +72,8 @@ class ColumnStore:
             self._columns[name] = longer
         self._length = length
 
-    def freeze(self, count: int) -> dict[str, NDArray[Any]]:
-        """The first rows of all columns as they are now. They never change."""
-        for column in self._columns.values():
-            column.flags.writeable = False
-        return {name: column[:count] for name, column in self._columns.items()}
+    def freeze(self, names: Sequence[str], count: int) -> dict[str, NDArray[Any]]:
+        """The first rows of some columns as they are now. They never change."""
+        for name in names:
+            self._columns[name].flags.writeable = False
+        return {name: self._columns[name][:count] for name in names}

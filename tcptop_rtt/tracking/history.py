@@ -25,9 +25,9 @@ class History:
         self._now = now_ns // CELL_NS
         self._frozen: dict[int, NDArray[np.float32]] = {}
 
-    def grow(self, rows: int) -> None:
-        """Make room for so many rows more."""
-        self._cells, self._old = _wider(self._cells, rows), _wider(self._old, rows)
+    def grow(self, length: int) -> None:
+        """Make room for as many rows in all."""
+        self._cells, self._old = _wider(self._cells, length), _wider(self._old, length)
 
     def advance(self, now_ns: int) -> None:
         """Begin the cells that are due."""
@@ -48,23 +48,23 @@ class History:
         first = (end - _CELLS_PER_OLD) % CELLS  # CELLS is a multiple, so that they do not wrap
         np.fmax.reduce(self._cells[first : first + _CELLS_PER_OLD], axis=0, out=self._old[old % OLD_CELLS])
 
-    def blank(self, rows: slice) -> None:
-        """Empty the cells of rows that other connections are about to take."""
+    def clear(self, rows: slice) -> None:
+        """Empty the cells of rows that new connections take."""
         self._frozen.clear()
         self._cells[:, rows] = np.nan
         self._old[:, rows] = np.nan
 
-    def move(self, indices: Indices, to: Indices) -> None:
+    def move(self, rows: Indices, to: Indices) -> None:
         """Copy the cells of some rows over those of others."""
         self._frozen.clear()
-        self._cells[:, to] = self._cells[:, indices]
-        self._old[:, to] = self._old[:, indices]
+        self._cells[:, to] = self._cells[:, rows]
+        self._old[:, to] = self._old[:, rows]
 
-    def add(self, indices: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
+    def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
         """Count samples, in order of time, into the present cell, and early ones into the cell before."""
         values, early = rtt_us.astype(np.float32), int(np.count_nonzero(time_ns < self._now * CELL_NS))
         for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
-            np.fmax.at(self._cells[cell % CELLS], indices[part], values[part])
+            np.fmax.at(self._cells[cell % CELLS], rows[part], values[part])
 
     def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
         """The last cells of the first rows, oldest first, each of shape (count,). They never change."""
@@ -80,17 +80,18 @@ class History:
             frozen.flags.writeable = False
         return frozen
 
-    def past(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def past(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The samples of one row, oldest first: when their cells began, on the clock in ns, and their RTT."""
         minute = np.arange(self._now - CELLS + 1, self._now + 1)
         # Old cells that begin before the minute: the minute has the others in detail.
         end = -(-minute[0] // _CELLS_PER_OLD)
         old = np.arange(max(0, self._now // _CELLS_PER_OLD - OLD_CELLS), end)
         begun = np.concatenate([old * _CELLS_PER_OLD, minute])
-        rtt_us = np.concatenate([self._old[old % OLD_CELLS, index], self._cells[minute % CELLS, index]])
+        rtt_us = np.concatenate([self._old[old % OLD_CELLS, row], self._cells[minute % CELLS, row]])
         sampled = ~np.isnan(rtt_us)
         return begun[sampled] * CELL_NS, rtt_us[sampled]
 
 
-def _wider(cells: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    return np.concatenate([cells, np.full((len(cells), rows), np.nan, np.float32)], axis=1)
+def _wider(cells: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    times, before = cells.shape
+    return np.concatenate([cells, np.full((times, length - before), np.nan, np.float32)], axis=1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, take_rows
 from tcptop_rtt.model.rows import Holder, Indices
 from tcptop_rtt.model.snapshot import Owner
+from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 
@@ -17,6 +18,14 @@ _TCP_LISTEN = 10  # include/net/tcp_states.h
 _PROCESS = ("tgid", "pid", "started_ns", "process_uid", "comm")
 _SEEN = np.dtype([("index", "i8"), *((name, ENTRY[name]) for name in (*_PROCESS, "id", "hold", "inode"))])
 """What is kept of a scan's entries: of 400,000 sockets 27 MB."""
+
+_KEPT = np.dtype(
+    [
+        ("in_scan", "?"),  # the latest scan has met it
+        ("has_descriptor", "?"),  # as that scan found
+        ("tgid", "u4"),  # the PID of its process in the first PID namespace; 0: not known
+    ]
+)
 
 _ANY = (bytes(16), bytes(10) + b"\xff\xff" + bytes(4))
 """Addresses of those that listen on all: IPv6's, and IPv4's."""
@@ -39,6 +48,7 @@ class Holders:
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
+        self._kept = store.attach(ColumnStore(_KEPT))
         self._parts: list[NDArray[np.void]] = []
         self._mptcp: list[NDArray[np.void]] = []
         self._listeners: list[Records] = []
@@ -51,16 +61,15 @@ class Holders:
             self._put(used.rows, used.records)
 
     def _put(self, indices: Indices, processes: NDArray[np.void]) -> None:
-        rows, hidden = self._store.rows, self._store.hidden
         for name, of in (
             ("pid", "pid"),
             ("comm", "comm"),
             ("uid", "process_uid"),
             ("started_ns", "started_ns"),
         ):
-            rows.set(name, indices, processes[of])
-        rows.set("holder", indices, Holder.PROCESS)
-        hidden.set("tgid", indices, processes["tgid"])
+            self._store.set(name, indices, processes[of])
+        self._store.set("holder", indices, Holder.PROCESS)
+        self._kept.set("tgid", indices, processes["tgid"])
 
     # --- a scan, part by part -------------------------------------------------------------------------
 
@@ -76,7 +85,7 @@ class Holders:
     def collect_holders(self, batch: Located) -> None:
         """Keep the entries of connections, each with a process that holds it or without any."""
         seen = _seen(batch.records)
-        seen["index"], seen["id"] = batch.rows, self._store.rows["id"][batch.rows]
+        seen["index"], seen["id"] = batch.rows, self._store["id"][batch.rows]
         self._parts.append(seen)
 
     def drop_scan(self) -> None:
@@ -96,63 +105,64 @@ class Holders:
         for name in ("index", "id"):
             subflows[name] = unheld[name][above >= 0]
         self._held = np.concatenate([seen[by_descriptor], subflows])
-        self._mark("met", seen["index"])
-        self._mark("held", seen["index"][by_descriptor])
+        self._mark("in_scan", seen["index"])
+        self._mark("has_descriptor", seen["index"][by_descriptor])
         self._settle_held(self._held)
         self._settle_unheld(unheld[above < 0], listeners, mptcp)
         self._find_directions(listeners)
 
     def _mark(self, name: str, indices: Indices) -> None:
-        marks = np.zeros(len(self._store.hidden), bool)
+        marks = np.zeros(self._store.capacity, bool)
         marks[indices] = True
-        self._store.hidden.set_all(name, marks)
+        self._kept.set_all(name, marks)
 
     def _settle_held(self, held: NDArray[np.void]) -> None:
         # By process, so that the first of a connection is its oldest holder in most cases.
         held = held[np.lexsort((held["tgid"], held["index"]))]
-        rows, hidden, indices = self._store.rows, self._store.hidden, held["index"]
+        store, indices = self._store, held["index"]
         first = np.ones(len(held), bool)
         first[1:] = indices[1:] != indices[:-1]
-        same = (held["tgid"] == hidden["tgid"][indices]) & (held["started_ns"] == rows["started_ns"][indices])
-        same &= rows["holder"][indices] == Holder.PROCESS
-        keeps = np.zeros(len(rows), bool)
+        same = held["tgid"] == self._kept["tgid"][indices]
+        same &= held["started_ns"] == store["started_ns"][indices]
+        same &= store["holder"][indices] == Holder.PROCESS
+        keeps = np.zeros(store.capacity, bool)
         keeps[indices[same]] = True
         for chosen in (first & ~keeps[indices], same):
             self._put(indices[chosen], held[chosen])
 
     def _settle_unheld(self, unheld: NDArray[np.void], listeners: Records, mptcp: NDArray[np.void]) -> None:
-        rows = self._store.rows
+        store = self._store
         indices, hold = unheld["index"], unheld["hold"]
         socket = (hold & Hold.SOCKET) != 0
         # The sockets under an MPTCP one that was closed are not marked as dead.
-        used = np.isin(rows["holder"][indices], (Holder.PROCESS, Holder.NOBODY))
-        dead = ((hold & Hold.DEAD) != 0) | used | (rows["direction"][indices] == Direction.OUT)
+        used = np.isin(store["holder"][indices], (Holder.PROCESS, Holder.NOBODY))
+        dead = ((hold & Hold.DEAD) != 0) | used | (store["direction"][indices] == Direction.OUT)
         self._orphan(indices[~socket & dead])
         self._wait(indices[~socket & ~dead], listeners, mptcp)
         self._nobody(indices[socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
         # What is left has a file, but no descriptor: io_uring has it, or it is on its way to another process.
 
     def _orphan(self, indices: Indices) -> None:
-        rows = self._store.rows
-        held = indices[rows["holder"][indices] == Holder.PROCESS]
-        rows.set("was_pid", held, rows["pid"][held])
-        rows.set("was_comm", held, rows["comm"][held])
+        store = self._store
+        held = indices[store["holder"][indices] == Holder.PROCESS]
+        store.set("was_pid", held, store["pid"][held])
+        store.set("was_comm", held, store["comm"][held])
         self._nobody(indices, Holder.NOBODY)
 
     def _nobody(self, indices: Indices, holder: Holder) -> None:
         for name in ("pid", "comm", "started_ns"):
-            self._store.rows.set(name, indices, np.zeros((), self._store.rows[name].dtype))
-        self._store.rows.set("holder", indices, holder)
-        self._store.hidden.set("tgid", indices, 0)
+            self._store.set(name, indices, np.zeros((), self._store[name].dtype))
+        self._store.set("holder", indices, holder)
+        self._kept.set("tgid", indices, 0)
 
     def _wait(self, indices: Indices, listeners: Records, mptcp: NDArray[np.void]) -> None:
         """Name who listens where these wait to be accepted."""
         if not len(indices):
             return
-        rows = self._store.rows
-        rows.set("direction", indices, Direction.IN)
+        store = self._store
+        store.set("direction", indices, Direction.IN)
         endpoints = [
-            (int(rows["netns"][index]), int(rows["lport"][index]), rows["laddr"][index].tobytes())
+            (int(store["netns"][index]), int(store["lport"][index]), store["laddr"][index].tobytes())
             for index in indices.tolist()
         ]
         named = _named(listeners, mptcp)
@@ -161,43 +171,51 @@ class Holders:
         self._nobody(indices[place < 0], Holder.UNKNOWN)
         known = indices[place >= 0]
         self._put(known, named[place[place >= 0]])
-        rows.set("holder", known, Holder.LISTENER)
+        store.set("holder", known, Holder.LISTENER)
 
     def _find_directions(self, listeners: Records) -> None:
         """Who opened a connection that is older than the program: told by its local port."""
-        rows = self._store.rows
-        unknown = np.flatnonzero(rows["direction"][: self._store.count] == Direction.UNKNOWN)
+        store = self._store
+        unknown = store.select(store["direction"] == Direction.UNKNOWN)
         if not len(unknown):
             return
         listening = _port_keys(listeners["netns"], listeners["lport"])
-        accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
-        chosen = self._store.hidden["port_chosen"][unknown]
+        accepted = np.isin(_port_keys(store["netns"][unknown], store["lport"][unknown]), listening)
+        chosen = self._store["port_chosen"][unknown]
         found = np.where(chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN))
-        rows.set("direction", unknown, found)
+        store.set("direction", unknown, found)
 
-    # --- what is known --------------------------------------------------------------------------------
+    # --- questions, and their answers -----------------------------------------------------------------
 
-    def of(self, connection: int) -> tuple[Owner, ...]:
+    def rows_missing_from_scan(self) -> Indices:
+        """Live connections that the latest scan has not met."""
+        return self._store.select(~(self._kept["in_scan"] | self._store["closed"]))
+
+    def rows_without_descriptor(self) -> Indices:
+        """Live connections of which the latest scan has found no descriptor."""
+        return self._store.select(~(self._kept["has_descriptor"] | self._store["closed"]))
+
+    def owners_of(self, connection: int) -> tuple[Owner, ...]:
         """All that hold one connection, by the latest scan."""
         held = self._held[self._held["id"] == connection]
         _, first = np.unique(held["tgid"], return_index=True)
         return tuple(sorted(Owner(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
 
-    def note(self, connection: int) -> str:
+    def note_on(self, connection: int) -> str:
         """Why a connection has no process, or has it only so far; empty if it has one."""
-        index = self._store.index_of.get(connection)
+        index = self._store.row_of(connection)
         if index is None:
             return ""
-        rows = self._store.rows
-        holder = rows["holder"][index]
-        if holder == Holder.UNKNOWN and rows["closed"][index]:
+        store = self._store
+        holder = store["holder"][index]
+        if holder == Holder.UNKNOWN and store["closed"][index]:
             return "it ended before a process was seen using it"
-        if holder == Holder.NOBODY and rows["was_comm"][index]:
-            was_pid = rows["was_pid"][index]
-            name = rows["was_comm"][index].decode("utf-8", "replace")
+        if holder == Holder.NOBODY and store["was_comm"][index]:
+            was_pid = store["was_pid"][index]
+            name = store["was_comm"][index].decode("utf-8", "replace")
             return f"was {name} ({was_pid}), gone" if was_pid else f"was {name}, gone"
         notes = [_NOTES[Holder(holder)]]
-        if self._store.hidden["tgid"][index] and not rows["pid"][index]:
+        if self._kept["tgid"][index] and not store["pid"][index]:
             notes.append("its process is in another PID namespace")
         return "; ".join(filter(None, notes))
 

@@ -37,4 +37,4 @@ class Located:
 
     def where(self, mask: NDArray[np.bool_]) -> Located:
         """The records that the mask marks: without a copy, if it marks all."""
-        return self if mask.all() else self.at(np.flatnonzero(mask))
+        return self if np.count_nonzero(mask) == len(mask) else self.at(mask.nonzero()[0])

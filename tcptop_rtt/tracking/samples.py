@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Kind, field_span, names_between
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.column_store import ColumnStore
+from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 
@@ -16,6 +18,13 @@ _ENDS = ("time_ns", "min_rtt_us")
 _FIELDS = np.dtype([(name, RECORD[name]) for name in names_between(RECORD, *_ENDS)])
 _SPAN = {dtype: field_span(dtype, *_ENDS) for dtype in (RECORD, ENTRY)}
 
+_KEPT = np.dtype(
+    [
+        ("interval", "u8"),  # the latest one whose samples are counted
+        ("samples", "u4"),  # how many of it
+    ]
+)
+
 
 class SampleCounter:
     """Counts into ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and into their history.
@@ -23,29 +32,30 @@ class SampleCounter:
     ``counted`` is how many samples there were since the latest :meth:`reset`.
     """
 
-    def __init__(self, store: RowStore) -> None:
+    def __init__(self, store: RowStore, history: History) -> None:
         self._store = store
+        self._history = history
+        self._kept = store.attach(ColumnStore(_KEPT))
         self._touched: list[Indices] = []
         self.counted = 0
 
     def reset(self) -> None:
         """Begin a new period. No row may have moved since the latest :meth:`count`."""
-        for indices in self._touched:
-            self._store.rows.set("rtt_samples", indices, 0)
+        for rows in self._touched:
+            self._store.set("rtt_samples", rows, 0)
         self._touched.clear()
         self.counted = 0
 
     def count(self, batch: Located) -> None:
         """Count the samples of these records."""
-        hidden = self._store.hidden
         # Copied close together, as each field is read several times.
         fields = batch.records.view(_SPAN[batch.records.dtype])["span"].copy().view(_FIELDS)
         batch = Located(fields, batch.rows, batch.kinds)
         # A hook's own single samples are for the trace: they come again with their interval.
         single = batch.where((batch["single_rtt_us"] > 0) & (batch.kinds != Kind.SEGMENT))
         # A scan and the hook may report one interval; one whose record found no room comes again, grown.
-        latest = hidden["interval"][batch.rows]
-        counted = np.where(batch["interval"] == latest, hidden["counted"][batch.rows], 0)
+        latest = self._kept["interval"][batch.rows]
+        counted = np.where(batch["interval"] == latest, self._kept["samples"][batch.rows], 0)
         new = (batch["interval"] >= latest) & (batch["rtt_samples"] > counted)
         batch, counted = batch.where(new), counted[new]
         self._add(
@@ -55,8 +65,8 @@ class SampleCounter:
             batch["rtt_hi_us"],
             batch["last_rtt_us"],
         )
-        hidden.set("interval", batch.rows, batch["interval"])
-        hidden.set("counted", batch.rows, batch["rtt_samples"])
+        self._kept.set("interval", batch.rows, batch["interval"])
+        self._kept.set("samples", batch.rows, batch["rtt_samples"])
         rtt_us = single["single_rtt_us"]
         self._add(single, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
 
@@ -71,14 +81,14 @@ class SampleCounter:
         if not len(batch):
             return
         self.counted += int(samples.sum())
-        rows = self._store.rows
-        fresh = batch.rows[rows["rtt_samples"][batch.rows] == 0]
-        rows.set("rtt_lo_us", fresh, UNKNOWN_U32)
-        rows.set("rtt_hi_us", fresh, 0)
+        store = self._store
+        fresh = batch.rows[store["rtt_samples"][batch.rows] == 0]
+        store.set("rtt_lo_us", fresh, UNKNOWN_U32)
+        store.set("rtt_hi_us", fresh, 0)
         # A row may have several records.
-        np.add.at(rows.writable("rtt_samples"), batch.rows, samples)
-        np.minimum.at(rows.writable("rtt_lo_us"), batch.rows, lo_us)
-        np.maximum.at(rows.writable("rtt_hi_us"), batch.rows, hi_us)
-        rows.set("last_rtt_us", batch.rows, last_us)
-        self._store.history.add(batch.rows, hi_us, batch["time_ns"])
+        np.add.at(store.writable("rtt_samples"), batch.rows, samples)
+        np.minimum.at(store.writable("rtt_lo_us"), batch.rows, lo_us)
+        np.maximum.at(store.writable("rtt_hi_us"), batch.rows, hi_us)
+        store.set("last_rtt_us", batch.rows, last_us)
+        self._history.add(batch.rows, hi_us, batch["time_ns"])
         self._touched.append(batch.rows)

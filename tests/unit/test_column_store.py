@@ -19,7 +19,7 @@ def _columns(*numbers: int) -> ColumnStore:
 
 def test_a_frozen_column_stays_as_it_was() -> None:
     columns = _columns(1, 2, 3)
-    frozen = columns.freeze(2)
+    frozen = columns.freeze(("number", "name"), 2)
     columns.set("number", np.array([0]), 9)
     columns.move(np.array([2]), np.array([1]))
     columns.grow(5)
@@ -27,26 +27,26 @@ def test_a_frozen_column_stays_as_it_was() -> None:
     columns.clear(slice(2, 3))
     assert frozen["number"].tolist() == [1, 2]
     assert columns["number"].tolist() == [10, 3, 0, 0, 0]
-    again = columns.freeze(5)
+    again = columns.freeze(("number", "name"), 5)
     columns.set_all("number", np.zeros(5, np.uint32))
     assert again["number"].tolist() == [10, 3, 0, 0, 0]
 
 
 def test_nobody_changes_a_frozen_column() -> None:
     columns = _columns(1, 2)
-    for column in (columns.freeze(2)["number"], columns["number"]):
+    for column in (columns.freeze(("number", "name"), 2)["number"], columns["number"]):
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 5
 
 
 def test_a_column_that_has_not_changed_is_frozen_again_without_a_copy() -> None:
     columns = _columns(1, 2)
-    first = columns.freeze(2)
+    first = columns.freeze(("number", "name"), 2)
     columns.set("number", np.zeros(0, np.intp), 7)
     columns.set("name", np.array([0]), np.void(b"ab"))
     columns.set("number", np.array([1, 0]), [2, 1])  # as they were
     columns.set("number", slice(1, 2), 2)
-    second = columns.freeze(2)
+    second = columns.freeze(("number", "name"), 2)
     assert np.shares_memory(first["number"], second["number"])
     assert not np.shares_memory(first["name"], second["name"])
 

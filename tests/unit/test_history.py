@@ -45,11 +45,11 @@ def test_ten_minutes_are_kept_and_no_more() -> None:
     assert 580 * SECOND <= time_ns[-1] - time_ns[0] <= 600 * SECOND
 
 
-def test_a_row_that_is_blanked_or_moved_takes_its_past_along() -> None:
+def test_a_row_that_is_cleared_or_moved_takes_its_past_along() -> None:
     history = _history_of(100)
     past = history.past(1)
     history.move(np.array([1]), np.array([0]))
-    history.blank(slice(1, 2))
+    history.clear(slice(1, 2))
     assert [values.tolist() for values in history.past(0)] == [values.tolist() for values in past]
     assert len(history.past(1)[0]) == 0
 
@@ -83,7 +83,7 @@ def test_frozen_cells_stay_and_those_frozen_next_are_up_to_date() -> None:
         frozen.append((half, history.latest(4, 2)))
         _add(history, 100 + half, START + half * CELL_NS // 2, 0)
     history.move(np.array([2]), np.array([0]))
-    history.blank(slice(0, 1))
+    history.clear(slice(0, 1))
     for half, cells in frozen:
         begun, present = range(max(0, half // 2 - 3), half // 2), half // 2
         expected = [100 + 2 * cell + 1 for cell in begun]
