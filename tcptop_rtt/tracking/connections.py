@@ -22,6 +22,7 @@ from tcptop_rtt.tracking.minute import Minute
 from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
+from tcptop_rtt.tracking.scan import ScanCollector
 from tcptop_rtt.tracking.trace import TraceLog
 
 CLOSED_SHOWN_NS = 5_000_000_000
@@ -58,6 +59,7 @@ class Connections:
         self._rates = Rates(self._store)
         self._samples = SampleCounter(self._store, self._history)
         self._holders = Holders(self._store)
+        self._scan = ScanCollector()
         self._trace: TraceLog | None = None
 
     # --- records come in ------------------------------------------------------------------------------
@@ -78,20 +80,20 @@ class Connections:
         now_ns = self._clock_ns()
         self._history.advance(now_ns)
         self._minute.advance(now_ns)
-        entries = self._holders.collect_listeners(entries)
+        entries = self._scan.take_others(entries)
         batch = self._store.locate(entries)
-        self._holders.collect_holders(batch)
+        self._scan.add(batch, self._store["id"][batch.rows])
         # A connection has an entry per descriptor.
         _, first = np.unique(batch.rows, return_index=True)
         self._apply(batch.at(first))
 
     def apply_scan(self) -> None:
-        """The scan is complete: from now on its holders of each socket count."""
-        self._holders.apply_scan()
+        """The scan is complete: it is the last word on who holds which socket."""
+        self._holders.apply(self._scan.complete())
 
     def drop_scan(self) -> None:
-        """The scan has failed before its end: forget its holders."""
-        self._holders.drop_scan()
+        """The scan has failed before its end."""
+        self._scan.drop()
 
     def _apply(self, batch: Located) -> None:
         self._copy(batch)
