@@ -169,9 +169,9 @@ class Collector:
         return max(cost_s / SCAN_SHARE, easy_s)
 
     def _close_ended(self) -> None:
-        """Close the connections whose end was not told: the record found no room."""
+        """Close the connections that have ended unseen, as their last record found no room."""
         ended = self._source.ended(self._connections.missing_socks())
-        # The end of others was told since the latest read, with their final counters.
+        # Others have ended since the latest read: their last records have the final counters.
         self._read()
         self._connections.close_missing(ended)
 

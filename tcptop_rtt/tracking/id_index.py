@@ -26,10 +26,10 @@ class IdIndex:
 
     def _make(self, bits: int) -> None:
         self._ids = np.zeros(1 << bits, np.uint64)
-        self._indices = np.zeros(1 << bits, np.int32)
+        self._rows = np.zeros(1 << bits, np.int32)
         self._shift, self._mask = np.uint64(64 - bits), (1 << bits) - 1
         self._count = 0
-        self._used = 0  # slots that are not free: those of removed ids, too
+        self._used = 0  # slots that are not free, with those of removed ids
 
     def __len__(self) -> int:
         return self._count
@@ -37,14 +37,14 @@ class IdIndex:
     def find(self, ids: Ids) -> Indices:
         """The row of each id; -1 for ids that are not in the table."""
         slots = self._slots(ids)
-        return np.where(slots < 0, np.intp(-1), self._indices[slots])
+        return np.where(slots < 0, np.intp(-1), self._rows[slots])
 
     def get(self, id: int) -> int | None:  # noqa: A002 - as in the snapshot
         """The row of one id, or None."""
-        index = int(self.find(np.array([id], np.uint64))[0])
-        return None if index < 0 else index
+        row = int(self.find(np.array([id], np.uint64))[0])
+        return None if row < 0 else row
 
-    def set(self, ids: Ids, indices: Indices) -> None:
+    def set(self, ids: Ids, rows: Indices) -> None:
         """Add new ids, or give known ones another row."""
         if 3 * (self._used + len(ids)) > 2 * len(self._ids):
             self._grow(len(ids))
@@ -56,7 +56,7 @@ class IdIndex:
             self._count, self._used = self._count + new, self._used + new
             there = self._ids[slots[pending]] == ids[pending]
             done, pending = pending[there], pending[~there]
-            self._indices[slots[done]] = indices[done]
+            self._rows[slots[done]] = rows[done]
             slots[pending] = (slots[pending] + 1) & self._mask
 
     def remove(self, ids: Ids) -> None:
@@ -81,9 +81,9 @@ class IdIndex:
 
     def _grow(self, more: int) -> None:
         live = self._ids > _REMOVED
-        ids, indices = self._ids[live], self._indices[live].astype(np.intp)
+        ids, rows = self._ids[live], self._rows[live].astype(np.intp)
         bits = _FEWEST_BITS
         while 1 << bits < 2 * (len(ids) + more):
             bits += 1
         self._make(bits)
-        self.set(ids, indices)
+        self.set(ids, rows)

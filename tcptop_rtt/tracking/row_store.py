@@ -25,7 +25,7 @@ _INTERNAL = np.dtype(
     [
         ("sock", "u8"),
         ("kernel_id", "u8"),  # what the kernel side calls the connection now
-        ("port_chosen", "?"),  # the kernel has chosen the local port
+        ("port_chosen", "?"),  # connect() has picked the local port, so no listener has it
         ("opened_ns", "u8"),
         ("closed_ns", "u8"),
         ("time_ns", "u8"),  # of the newest record; 0: there was no whole one yet

@@ -1,4 +1,4 @@
-"""The RTT samples that records tell of, counted into their rows, each of them once."""
+"""RTT samples, counted into the rows: each of them once, though scan and hook may both report it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _KEPT = np.dtype(
 
 
 class SampleCounter:
-    """Counts into ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and into their history.
+    """Sets ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and fills their history.
 
-    ``counted`` is how many samples there were since the latest :meth:`reset`.
+    ``counted`` is the number of samples since the latest :meth:`reset`.
     """
 
     def __init__(self, store: RowStore, history: History) -> None:

@@ -11,7 +11,7 @@ def _u64(ids: list[int]) -> np.typing.NDArray[np.uint64]:
     return np.array(ids, np.uint64)
 
 
-def test_what_is_not_there_is_not_found() -> None:
+def test_an_id_that_was_not_set_has_no_row() -> None:
     index = IdIndex()
     assert index.find(_u64([])).tolist() == []
     assert index.find(_u64([5, 5, 4096])).tolist() == [-1, -1, -1]
@@ -40,16 +40,14 @@ def test_it_agrees_with_a_dict_through_a_long_life() -> None:
         rows = rng.integers(0, 1 << 31, count).tolist()
         truth.update(zip(fresh, rows, strict=True))
         index.set(_u64(fresh), np.array(rows, np.intp))
-        known = list(truth)
-        moved = rng.choice(known, min(20, len(known)), replace=False).tolist() if known else []
+        ids = list(truth)
+        moved = rng.choice(ids, min(20, len(ids)), replace=False).tolist() if ids else []
         truth.update((id_, turn) for id_ in moved)
         index.set(_u64(moved), np.full(len(moved), turn))
-        gone = (
-            rng.choice(known, int(len(known) * rng.random() * 0.5), replace=False).tolist() if known else []
-        )
-        for id_ in gone:
+        removed = rng.choice(ids, int(len(ids) * rng.random() * 0.5), replace=False).tolist() if ids else []
+        for id_ in removed:
             del truth[id_]
-        index.remove(_u64(gone))
-        asked = [*truth, *gone]
+        index.remove(_u64(removed))
+        asked = [*truth, *removed]
         assert index.find(_u64(asked)).tolist() == [truth.get(id_, -1) for id_ in asked]
         assert len(index) == len(truth)
