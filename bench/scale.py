@@ -89,12 +89,12 @@ class Synthetic:
         self._entries = entries
 
     def scan(self) -> None:
-        """Settle a whole scan."""
+        """Ingest and apply a whole scan."""
         self._entries["time_ns"] = self.now_ns
         self._entries["srtt_us"] = self._random.integers(10, 100_000, len(self._entries))
         for start in range(0, len(self._entries), PART_ENTRIES):
-            self.connections.take(self._entries[start : start + PART_ENTRIES].copy())
-        self.connections.settle()
+            self.connections.ingest_scan(self._entries[start : start + PART_ENTRIES].copy())
+        self.connections.apply_scan()
 
     def samples(self) -> Records:
         """Records of a tenth of the connections."""
@@ -111,7 +111,7 @@ class Synthetic:
         return records
 
     def refresh(self, records: Records) -> Snapshot:
-        """Take the records of one refresh, and a picture."""
+        """Take the records of one refresh, and a snapshot."""
         self.connections.ingest(records)
         return self.connections.snapshot(HEALTH)
 
@@ -160,10 +160,10 @@ async def _refresh_ms(source: Synthetic) -> tuple[float, float]:
         for _ in range(ROUNDS):
             records = source.samples()
             start = time.thread_time()
-            picture = source.refresh(records)
+            snapshot = source.refresh(records)
             worker.append(1e3 * (time.thread_time() - start))
             start = time.thread_time()
-            feed.publish(picture)
+            feed.publish(snapshot)
             await pilot.pause()
             screen.append(1e3 * (time.thread_time() - start))
     return statistics.median(worker), statistics.median(screen)
@@ -175,7 +175,7 @@ def _output(screen: int, timeout_s: float) -> bytes:
 
 
 def _key_presses_ms(count: int) -> list[float]:
-    """From a key press to the paint that answers it, on a terminal, one picture being shown all the time."""
+    """From a key press to the paint that answers it, on a terminal, one snapshot being shown all the time."""
     times = []
     with terminal(sys.executable, "-m", "bench.scale", str(count)) as (_, screen):
         painted = b""
@@ -196,12 +196,12 @@ def _key_presses_ms(count: int) -> list[float]:
 
 
 def _show(count: int) -> None:
-    """The app with one picture of so many connections, until it is ended."""
+    """The app with one snapshot of so many connections, until it is ended."""
     source = Synthetic(count)
     source.scan()
     feed = _Feed()
-    picture = source.refresh(source.samples())
-    threading.Thread(target=lambda: feed.running.wait() and feed.publish(picture), daemon=True).start()
+    snapshot = source.refresh(source.samples())
+    threading.Thread(target=lambda: feed.running.wait() and feed.publish(snapshot), daemon=True).start()
     gc.freeze()  # as the command line does once all is loaded
     TcptopApp(feed, Filter(), 3600, True).run()
 
@@ -240,7 +240,7 @@ def _memory() -> list[Result]:
     before_mib = resident_mib(os.getpid())
     source.scan()
     kept_mib = resident_mib(os.getpid()) - before_mib
-    pictures = [source.refresh(source.samples()) for _ in range(2)]
+    snapshots = [source.refresh(source.samples()) for _ in range(2)]
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mib
     return [
         Result("100,000 rows: kept per connection", kept_mib * 2**20 / 100_000, "bytes", at_most=2048),
@@ -249,7 +249,7 @@ def _memory() -> list[Result]:
             peak_mib,
             "MiB",
             at_most=300,
-            detail=f"{len(pictures)} pictures",
+            detail=f"{len(snapshots)} snapshots",
         ),
     ]
 

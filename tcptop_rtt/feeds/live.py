@@ -133,7 +133,7 @@ class Collector:
         """Whether a setter was called: its answer is a snapshot at once."""
         if self._wanted_focus != self._focus:
             self._focus = self._wanted_focus
-            self._source.focus(self._connections.focus(self._focus))
+            self._source.focus(self._connections.set_trace(self._focus))
             self._next_scan = 0.0
             self._asked = True
         asked, self._asked = self._asked, False
@@ -154,12 +154,12 @@ class Collector:
             self._source.unheld = self._connections.unheld_namespaces()
             for entries in self._source.scan():
                 self._read()  # what happened before the scan saw it goes first
-                self._connections.take(entries)
+                self._connections.ingest_scan(entries)
         except OSError as error:
             self._connections.drop_scan()
             self._problem = f"cannot list the sockets: {error.strerror or error}"
             return False
-        self._connections.settle()
+        self._connections.apply_scan()
         self._problem = ""
         return True
 
@@ -169,11 +169,11 @@ class Collector:
         return max(cost_s / SCAN_SHARE, easy_s)
 
     def _close_ended(self) -> None:
-        """Close the connections whose end was not told: the record found no room."""
-        ended = self._source.ended(self._connections.unmet_socks())
-        # The end of others was told since the latest read, with their final counters.
+        """Close the connections that have ended unseen, as their last record found no room."""
+        ended = self._source.ended(self._connections.missing_socks())
+        # Others have ended since the latest read: their last records have the final counters.
         self._read()
-        self._connections.forget(ended)
+        self._connections.close_missing(ended)
 
     def _read(self) -> None:
         batch = self._source.read()

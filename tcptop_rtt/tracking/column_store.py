@@ -1,7 +1,8 @@
-"""Columns that grow with the connections, and of which a picture costs nothing until they change."""
+"""Columns that grow with the connections. Freezing one costs nothing until it changes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from tcptop_rtt.model.rows import Indices
 Where = Indices | NDArray[np.bool_] | slice
 
 
-class Columns:
+class ColumnStore:
     """An array per field of a structured dtype, all of one length: a row takes the same place in each.
 
-    What has been lent to a picture is never changed: the next change goes to a copy.
+    A frozen column never changes: the next change goes to a copy.
     """
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
@@ -28,51 +29,51 @@ class Columns:
         return self._length
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """A column, for reading; numpy refuses to write to one that is lent."""
+        """A column, for reading. Numpy refuses to write to a frozen one."""
         return self._columns[name]
 
-    def own(self, name: str) -> NDArray[Any]:
-        """A column, to be changed."""
+    def writable(self, name: str) -> NDArray[Any]:
+        """A column, to change in place."""
         column = self._columns[name]
         if not column.flags.writeable:
             column = self._columns[name] = column.copy()
         return column
 
-    def put(self, name: str, where: Where, values: Any) -> None:
-        """Write to a column; of several values for one row the last one stays.
+    def set(self, name: str, rows: Where, values: Any) -> None:
+        """Write to some rows of a column. Of several values for one row the last one stays.
 
-        One that is lent and would not change is not copied: most of what a scan tells is as it was.
+        A frozen column that would not change is not copied: most values that a scan reads are as they were.
         """
-        if not isinstance(where, slice) and not len(where):
+        if not isinstance(rows, slice) and not len(rows):
             return
         column = self._columns[name]
-        if column.flags.writeable or not (column[where] == values).all():
-            self.own(name)[where] = values
+        if column.flags.writeable or not (column[rows] == values).all():
+            self.writable(name)[rows] = values
 
-    def replace(self, name: str, values: NDArray[Any]) -> None:
-        """Give all rows another value, those that are not in use, too."""
+    def set_all(self, name: str, values: NDArray[Any]) -> None:
+        """Replace a whole column, with the rows that are not in use."""
         self._columns[name] = values
 
-    def clear(self, where: slice) -> None:
-        """Rows of zeros."""
+    def clear(self, rows: slice) -> None:
+        """Fill rows with zeros."""
         for name, column in self._columns.items():
-            self.put(name, where, np.zeros((), column.dtype))
+            self.set(name, rows, np.zeros((), column.dtype))
 
-    def move(self, indices: Indices, to: Indices) -> None:
-        """Give the values of some rows to others."""
+    def move(self, rows: Indices, to: Indices) -> None:
+        """Copy some rows over others."""
         for name, column in self._columns.items():
-            self.put(name, to, column[indices])
+            self.set(name, to, column[rows])
 
     def grow(self, length: int) -> None:
-        """Make room, for as many rows in all."""
+        """Make room for as many rows in all."""
         for name, column in self._columns.items():
             longer = np.zeros(length, column.dtype)
             longer[: self._length] = column
             self._columns[name] = longer
         self._length = length
 
-    def lend(self, count: int) -> dict[str, NDArray[Any]]:
-        """The first rows of all columns as they are now, for good."""
-        for column in self._columns.values():
-            column.flags.writeable = False
-        return {name: column[:count] for name, column in self._columns.items()}
+    def freeze(self, names: Sequence[str], count: int) -> dict[str, NDArray[Any]]:
+        """The first rows of some columns as they are now. They never change."""
+        for name in names:
+            self._columns[name].flags.writeable = False
+        return {name: self._columns[name][:count] for name in names}

@@ -1,7 +1,7 @@
 """The one state of the program: every connection's latest numbers and recent history.
 
-Columns with one row per connection, fed by batches from a source, handed out as frozen snapshots.
-Everything works on whole batches; Python touches single connections only when one opens.
+Records come in by the batch, frozen snapshots go out. A record goes into its row here; what takes more than
+copying has a part of its own: rates, samples, holders, the last minute, the trace.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, gather, names_between
-from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices, Rows
+from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between
+from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, ProcessKey, Snapshot
+from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
+from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.minute import Minute
+from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
-from tcptop_rtt.tracking.trace import FocusLog
-
-Kinds = NDArray[np.uint32]
+from tcptop_rtt.tracking.scan import ScanCollector
+from tcptop_rtt.tracking.trace import TraceLog
 
 CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
 """Rows that have been closed for so long: more than this do not wait for the next snapshot."""
 
-_RATE_SMOOTHING_S = 1.0
 _NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
-
+_UNPACED = 1 << 60  # sk_pacing_rate is ~0UL until something paces
 
 _LASTING = ("netns", "ifindex", "rport", "family", "laddr", "raddr")
-"""What a connection keeps for its life; so it does its local port and direction, once they are known."""
+"""Fields that a connection keeps for its life, as it keeps its local port and direction once known."""
 
-_TOLD = tuple(
+_COPIED = tuple(
     name for name in names_between(RECORD, "bytes_acked", "probes") if name not in (*_LASTING, "uid")
 )
-"""What goes from a record or an entry into its row as it is; other fields have rules of their own."""
-_DETAILS = names_between(ENTRY, "busy_us", "congestion_control")
-"""What only a scan tells, and goes into the row as it is."""
+"""Fields that go from each record or entry into its row as they are."""
 
-_RATED = {"out_bps": ("seen_acked", "bytes_acked"), "in_bps": ("seen_received", "bytes_received")}
-"""Rate, its counter at the time that the rate is up to, its counter."""
+_SCANNED = names_between(ENTRY, "busy_us", "congestion_control")
+"""Fields that only entries have, and that go into the row as they are."""
 
 
 class Connections:
@@ -52,182 +52,166 @@ class Connections:
 
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock_ns = clock_ns
-        self._store = RowStore(clock_ns)
-        self._holders = Holders(self._store)
         self._snapshot_ns = clock_ns()
-        self._samples = SampleCounter(self._store)
-        self._focus: FocusLog | None = None
+        self._store = RowStore(clock_ns)
+        self._history = self._store.attach(History(self._snapshot_ns))
+        self._minute = self._store.attach(Minute(self._store, self._snapshot_ns))
+        self._rates = Rates(self._store)
+        self._samples = SampleCounter(self._store, self._history)
+        self._holders = Holders(self._store)
+        self._scan = ScanCollector()
+        self._trace: TraceLog | None = None
+
+    # --- records come in ------------------------------------------------------------------------------
 
     def ingest(self, records: Records) -> None:
         """Take what a source has read, in order of time."""
         if not len(records):
             return
-        self._store.history.advance(self._clock_ns())
-        self._take(records, self._store.locate(records, np.arange(len(records))))
+        self._history.advance(self._clock_ns())
+        self._apply(self._store.locate(records))
 
-    def _take(self, records: Records, indices: Indices) -> None:
-        kinds = records["kind"].copy()  # close together, as they are looked at often
-        self._copy(records, indices, kinds)
-        self._copy_retransmits(records, indices, kinds)
-        if records.dtype == RECORD:
-            self._holders.name(records, indices)
-        self._samples.count(records, indices)
-        # One probe may be on its way; a timeout means that an ACK is overdue.
-        rows = self._store.rows
-        overdue = (rows["retransmits"][indices] >= 1) | (rows["probes"][indices] >= 2)
-        rows.put("stalled", indices, overdue & ~rows["closed"][indices])
-        self._store.close(indices[kinds == Kind.CLOSE])
-        if self._focus:
-            self._focus.take(records[rows["id"][indices] == self._focus.id])
+    def ingest_scan(self, entries: Records) -> None:
+        """Take a part of a scan, which refreshes the rows of its connections.
 
-    def take(self, entries: Records) -> None:
-        """Take a part of a scan, which refreshes the rows that it meets.
-
-        Before it, :meth:`ingest` what the ring buffer held at its end: of intervals that end while it goes
-        on, the scan may tell the last one, and the ring buffer those before.
+        :meth:`ingest` what the ring buffer holds first. When an interval of samples ends during a scan, the
+        scan may have the latest interval, and the ring buffer those before.
         """
         now_ns = self._clock_ns()
-        self._store.history.advance(now_ns)
-        self._store.minute.advance(now_ns)
-        entries = self._holders.see(entries)
-        indices = self._store.locate(entries, np.arange(len(entries)))
-        self._holders.see_connections(entries, indices)
+        self._history.advance(now_ns)
+        self._minute.advance(now_ns)
+        entries = self._scan.take_others(entries)
+        batch = self._store.locate(entries)
+        self._scan.add(batch, self._store["id"][batch.rows])
         # A connection has an entry per descriptor.
-        _, first = np.unique(indices, return_index=True)
-        self._take(gather(entries, first), indices[first])
+        _, first = np.unique(batch.rows, return_index=True)
+        self._apply(batch.at(first))
 
-    def settle(self) -> None:
-        """All parts of a scan have been taken: it is the last word on who holds which socket."""
-        self._holders.settle()
+    def apply_scan(self) -> None:
+        """The scan is complete: it is the last word on who holds which socket."""
+        self._holders.apply(self._scan.complete())
 
     def drop_scan(self) -> None:
-        """A scan has failed before its end."""
-        self._holders.drop_scan()
+        """The scan has failed before its end."""
+        self._scan.drop()
 
-    def _copy(self, records: Records, indices: Indices, kinds: Kinds) -> None:
-        """Of several records of a row the last whole one counts."""
-        rows, hidden = self._store.rows, self._store.hidden
-        whole = (kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(kinds, indices)
-        if not whole.all():
-            records, indices, kinds = gather(records, whole), indices[whole], kinds[whole]
-        if records.dtype == ENTRY:
-            self._copy_details(records, indices)
-        # What has come through the ring buffer while a scan went on is newer than what the scan tells.
-        before_ns = hidden["time_ns"][indices]
-        fresh = records["time_ns"] >= before_ns
-        if not fresh.all():
-            records, indices, kinds = gather(records, fresh), indices[fresh], kinds[fresh]
-            before_ns = before_ns[fresh]
-        # Rates count from what an older connection had at first sight.
-        first = (before_ns == 0) & (records["open_seen"] == 0)
-        for seen, total in _RATED.values():
-            hidden.put(seen, indices[first], records[total][first])
-            moved = hidden[seen][indices] != records[total]
-            begins = np.flatnonzero(moved & ~hidden["moving"][indices])
-            began_ns = np.maximum(before_ns[begins], records["opened_ns"][begins])
-            hidden.put("seen_ns", indices[begins], began_ns)
-            hidden.put("moving", indices[moved], True)
-        for name in ("time_ns", "sampled_us"):
-            hidden.put(name, indices, records[name])
-        for name in _TOLD:
-            rows.put(name, indices, records[name])
-        rows.put("min_rtt_us", indices, np.where(records["min_rtt_us"] == _NO_RTT, 0, records["min_rtt_us"]))
-        # Of these a segment tells nothing new, unless nothing has told of them before.
-        telling = np.flatnonzero((kinds != Kind.SEGMENT) | (rows["lport"][indices] == 0))
-        self._copy_lasting(records, indices, telling)
+    def _apply(self, batch: Located) -> None:
+        self._copy(batch)
+        self._copy_retransmits(batch)
+        if batch.records.dtype == RECORD:
+            self._holders.set_users(batch)
+        self._samples.count(batch)
+        store, rows = self._store, batch.rows
+        # One probe may be on its way; a timeout means that an ACK is overdue.
+        overdue = (store["retransmits"][rows] >= 1) | (store["probes"][rows] >= 2)
+        store.set("stalled", rows, overdue & ~store["closed"][rows])
+        store.close(rows[batch.kinds == Kind.CLOSE])
+        if self._trace:
+            self._trace.add(batch.records[store["id"][rows] == self._trace.id])
 
-    def _copy_details(self, records: Records, indices: Indices) -> None:
-        """Take what only a scan tells: nothing that has come meanwhile is newer."""
-        rows, hidden = self._store.rows, self._store.hidden
-        for name in _DETAILS:
-            rows.put(name, indices, records[name])
-        hidden.put("counted_ms", indices, records["time_ns"] // 1_000_000 & UNKNOWN_U32)
-        hidden.put("counted_retrans", indices, records["retrans"])
-        # What an older connection had before it was first seen may be of any time.
-        self._store.minute.begin(indices[~(rows["scanned"][indices] | rows["open_seen"][indices])])
-        self._store.minute.note()
-        rows.put("scanned", indices, True)
-        rows.put("delivery_rate_bps", indices, records["delivery_rate"] * 8)
-        paced = np.where(records["pacing_rate"] < 1 << 60, records["pacing_rate"], 0)
-        rows.put("pacing_rate_bps", indices, paced * 8)
+    def _copy(self, batch: Located) -> None:
+        """Copy whole records into their rows. Of several records of a row the last one counts."""
+        store, kinds = self._store, batch.kinds
+        batch = batch.where((kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(batch))
+        if batch.records.dtype == ENTRY:
+            self._copy_scanned(batch)
+        # A record from the ring buffer that came during the scan is newer than the scan's entry.
+        batch = batch.where(batch["time_ns"] >= store["time_ns"][batch.rows])
+        self._rates.mark_active(batch)
+        store.copy(batch, "time_ns", "sampled_us", *_COPIED)
+        store.set("min_rtt_us", batch.rows, np.where(batch["min_rtt_us"] == _NO_RTT, 0, batch["min_rtt_us"]))
+        # A segment has nothing new about the rest, unless it is the first record that has the port.
+        self._copy_lasting(batch.where((batch.kinds != Kind.SEGMENT) | (store["lport"][batch.rows] == 0)))
 
-    def _copy_lasting(self, records: Records, indices: Indices, telling: Indices) -> None:
-        rows = self._store.rows
-        for name in _LASTING:
-            rows.put(name, indices[telling], records[name][telling])
-        # Who made the socket is all that is known until a process is.
-        nameless = telling[rows["holder"][indices[telling]] == Holder.UNKNOWN]
-        rows.put("uid", indices[nameless], records["uid"][nameless])
-        # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
-        with_port = telling[records["lport"][telling] != 0]
-        rows.put("lport", indices[with_port], records["lport"][with_port])
-        # What a scan has found out of an older connection stays.
-        told = telling[records["direction"][telling] != Direction.UNKNOWN]
-        rows.put("direction", indices[told], records["direction"][told])
-        self._store.hidden.put("port_chosen", indices[telling], records["port_chosen"][telling] != 0)
-
-    def _superseded(self, kinds: Kinds, indices: Indices) -> NDArray[np.bool_]:
-        """Which records tell of a segment that a later one of the same row tells of, too."""
-        found = np.zeros(len(kinds), bool)
-        segments = np.flatnonzero(kinds == Kind.SEGMENT)
+    def _superseded(self, batch: Located) -> NDArray[np.bool_]:
+        """Mark the segments that another segment of the same row follows."""
+        marks = np.zeros(len(batch), bool)
+        segments = np.flatnonzero(batch.kinds == Kind.SEGMENT)
         last = np.empty(self._store.count, np.intp)
-        last[indices[segments]] = segments
-        found[segments] = last[indices[segments]] != segments
-        return found
+        last[batch.rows[segments]] = segments
+        marks[segments] = last[batch.rows[segments]] != segments
+        return marks
 
-    def _copy_retransmits(self, records: Records, indices: Indices, kinds: Kinds) -> None:
-        """Take the records that tell of nothing else, unless a whole one is newer."""
-        brief = np.flatnonzero(kinds == Kind.RETRANS)
-        brief = brief[records["time_ns"][brief] >= self._store.hidden["time_ns"][indices[brief]]]
-        for name in ("retrans", "retransmits", "probes"):
-            self._store.rows.put(name, indices[brief], records[name][brief])
+    def _copy_scanned(self, batch: Located) -> None:
+        """Copy what only a scan reads, even where records of a later time have come before."""
+        store = self._store
+        store.copy(batch, *_SCANNED)
+        store.set("delivery_rate_bps", batch.rows, batch["delivery_rate"] * 8)
+        paced = np.where(batch["pacing_rate"] < _UNPACED, batch["pacing_rate"], 0)
+        store.set("pacing_rate_bps", batch.rows, paced * 8)
+        self._minute.add_scan(batch)
 
-    def unmet_socks(self) -> dict[int, int]:
+    def _copy_lasting(self, batch: Located) -> None:
+        """Copy what stays for a connection's life."""
+        if not len(batch):
+            return
+        store = self._store
+        store.copy(batch, *_LASTING)
+        store.set("port_chosen", batch.rows, batch["port_chosen"] != 0)
+        # The socket's user stands in until a process is known.
+        store.copy(batch.where(store["holder"][batch.rows] == Holder.UNKNOWN), "uid")
+        # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
+        store.copy(batch.where(batch["lport"] != 0), "lport")
+        # Of an older connection a scan may have found the direction: it stays.
+        store.copy(batch.where(batch["direction"] != Direction.UNKNOWN), "direction")
+
+    def _copy_retransmits(self, batch: Located) -> None:
+        """Copy records of retransmissions, unless a whole record is newer."""
+        batch = batch.where(batch.kinds == Kind.RETRANS)
+        newer = batch["time_ns"] >= self._store["time_ns"][batch.rows]
+        self._store.copy(batch.where(newer), "retrans", "retransmits", "probes")
+
+    # --- questions of the worker, and their answers ---------------------------------------------------
+
+    def missing_socks(self) -> dict[int, int]:
         """Live connections that the latest scan has not met: socket to id. Their end may have been missed."""
-        rows, hidden = self._store.rows, self._store.hidden
-        indices = np.flatnonzero(~(hidden["met"] | rows["closed"])[: self._store.count])
-        return dict(zip(hidden["sock"][indices].tolist(), hidden["kernel_id"][indices].tolist(), strict=True))
+        rows = self._holders.rows_missing_from_scan()
+        socks, ids = self._store["sock"][rows], self._store["kernel_id"][rows]
+        return dict(zip(socks.tolist(), ids.tolist(), strict=True))
+
+    def close_missing(self, ids: list[int]) -> None:
+        """Close connections that turn out to have ended unseen."""
+        self._store.close(self._store.rows_of(np.array(ids, np.uint64)))
 
     def unheld_namespaces(self) -> set[int]:
         """The network namespaces of live connections that no descriptor is known to hold."""
-        rows, hidden = self._store.rows, self._store.hidden
-        unheld = ~(hidden["held"] | rows["closed"])[: self._store.count]
-        return {*np.unique(rows["netns"][: self._store.count][unheld]).tolist()}
+        return self._namespaces_of(self._holders.rows_without_descriptor())
 
     def bound_namespaces(self) -> set[int]:
         """The network namespaces of connections that are bound to an interface."""
-        rows = self._store.rows
-        bound = np.flatnonzero(rows["ifindex"][: self._store.count])
-        return {*np.unique(rows["netns"][bound]).tolist()}
+        return self._namespaces_of(self._bound())
+
+    def _namespaces_of(self, rows: Indices) -> set[int]:
+        return {*np.unique(self._store["netns"][rows]).tolist()}
+
+    def _bound(self) -> Indices:
+        return self._store.select(self._store["ifindex"] != 0)
 
     def name_interfaces(self, names: Mapping[tuple[int, int], bytes]) -> None:
-        """Note what the interfaces are called, by network namespace and index."""
-        rows = self._store.rows
-        bound = np.flatnonzero(rows["ifindex"][: self._store.count])
-        keys = zip(rows["netns"][bound].tolist(), rows["ifindex"][bound].tolist(), strict=True)
-        told = np.array([names.get(key, b"") for key in keys], rows["interface"].dtype)
-        changed = told != rows["interface"][bound]
-        rows.put("interface", bound[changed], told[changed])
+        """Set the names of interfaces, given by network namespace and index."""
+        store, rows = self._store, self._bound()
+        keys = zip(store["netns"][rows].tolist(), store["ifindex"][rows].tolist(), strict=True)
+        interfaces = np.array([names.get(key, b"") for key in keys], store["interface"].dtype)
+        changed = interfaces != store["interface"][rows]
+        store.set("interface", rows[changed], interfaces[changed])
 
-    def forget(self, ids: list[int]) -> None:
-        """Close connections that turn out to have ended unseen."""
-        self._store.close(self._store.index_of.find(np.array(ids, np.uint64)))
-
-    def focus(self, connection: int | None) -> int:
-        """Look closely at one connection from now on, or at none; return its socket, 0 if there is none."""
-        index = self._store.index_of.get(connection) if connection is not None else None
-        if connection is None or index is None:
-            self._focus = None
+    def set_trace(self, connection: int | None) -> int:
+        """Log every ACK of one connection from now on, or of none; return its socket, 0 if there is none."""
+        row = self._store.row_of(connection) if connection is not None else None
+        if connection is None or row is None:
+            self._trace = None
             return 0
-        self._focus = FocusLog(connection, *self._store.history.past(index))
-        return 0 if self._store.rows["closed"][index] else int(self._store.hidden["sock"][index])
+        self._trace = TraceLog(connection, *self._history.past(row))
+        return 0 if self._store["closed"][row] else int(self._store["sock"][row])
 
     def owner_of(self, connection: int) -> ProcessKey:
         """The process that a connection is shown under."""
-        index = self._store.index_of.get(connection)
-        if index is None:
+        row = self._store.row_of(connection)
+        if row is None:
             return ProcessKey(0, 0)
-        return ProcessKey(*(int(self._store.rows[name][index]) for name in ("pid", "started_ns")))
+        return ProcessKey(*(int(self._store[name][row]) for name in ("pid", "started_ns")))
+
+    # --- snapshots go out -----------------------------------------------------------------------------
 
     @property
     def snapshot_is_urgent(self) -> bool:
@@ -235,7 +219,7 @@ class Connections:
         closed = self._store.closed()
         if len(closed) <= CLOSED_KEPT:
             return False
-        old = self._store.hidden["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
+        old = self._store["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
         return int(np.count_nonzero(old)) > CLOSED_KEPT
 
     def samples_per_s(self) -> float:
@@ -243,50 +227,30 @@ class Connections:
         return self._samples.counted / max(1e-3, (self._clock_ns() - self._snapshot_ns) / 1e9)
 
     def snapshot(self, health: Health) -> Snapshot:
-        """A frozen picture of now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
+        """All connections as they are now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
         now_ns = self._clock_ns()
-        self._store.history.advance(now_ns)
-        self._store.minute.advance(now_ns)
-        self._store.minute.tell()
-        self._update_rates(now_ns)
+        self._history.advance(now_ns)
+        self._minute.advance(now_ns)
+        self._minute.update()
+        self._rates.update(now_ns)
         self._update_ages(now_ns)
-        rows = Rows(self._store.rows.lend(self._store.count))
-        cells_us = self._store.history.latest(SPARK_CELLS, self._store.count)
-        focus = self._freeze(self._focus, now_ns) if self._focus else None
-        self._samples.begin_anew()
+        rows = self._store.freeze()
+        cells_us = self._history.latest(SPARK_CELLS, self._store.count)
+        focus = self._freeze(self._trace, now_ns) if self._trace else None
+        self._samples.reset()
         self._snapshot_ns = now_ns
-        # All have been in a picture, the one just taken.
+        # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
         return Snapshot(time.time_ns(), now_ns, rows, cells_us, health, focus)
 
     def _update_ages(self, now_ns: int) -> None:
-        opened_ns, closed = self._store.hidden["opened_ns"], self._store.closed()
-        self._store.rows.replace("age_ns", now_ns - opened_ns)
-        self._store.rows.put("age_ns", closed, self._store.hidden["closed_ns"][closed] - opened_ns[closed])
-        sampled_us = self._store.hidden["sampled_us"]
+        store, closed = self._store, self._store.closed()
+        opened_ns, sampled_us = store["opened_ns"], store["sampled_us"]
+        store.set_all("age_ns", now_ns - opened_ns)
+        store.set("age_ns", closed, store["closed_ns"][closed] - opened_ns[closed])
         ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
-        self._store.rows.replace("rtt_age_ms", ages_ms.astype(np.uint32))
+        store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))
 
-    def _update_rates(self, now_ns: int) -> None:
-        rows, hidden = self._store.rows, self._store.hidden
-        moving = np.flatnonzero(hidden["moving"][: self._store.count])
-        # Between the times that the counters are of, as scans may be rarer than pictures; the closed's stay.
-        told_ns = np.where(rows["closed"][moving], np.uint64(now_ns), hidden["time_ns"][moving])
-        told = told_ns > hidden["seen_ns"][moving]
-        moving, told_ns = moving[told], told_ns[told]
-        elapsed_s = (told_ns - hidden["seen_ns"][moving]) / 1e9
-        weight = 1 - np.exp(-elapsed_s / _RATE_SMOOTHING_S)
-        hidden.put("moving", moving, False)
-        hidden.put("seen_ns", moving, told_ns)
-        for rate, (seen, total) in _RATED.items():
-            now, before = rows[total][moving], rows[rate][moving]
-            new = (now - hidden[seen][moving]) * 8.0 / elapsed_s
-            smoothed = before + (new - before) * weight
-            smoothed[smoothed < 1] = 0
-            rows.put(rate, moving, smoothed)
-            hidden.put(seen, moving, now)
-            hidden.put("moving", moving[smoothed > 0], True)
-
-    def _freeze(self, log: FocusLog, now_ns: int) -> Focus:
-        return log.freeze(now_ns, self._holders.of(log.id), self._holders.note(log.id))
+    def _freeze(self, trace: TraceLog, now_ns: int) -> Focus:
+        return trace.freeze(now_ns, self._holders.owners_of(trace.id), self._holders.note_on(trace.id))

@@ -1,24 +1,29 @@
-"""Who holds which connection: told by scans, and by processes that were seen using one."""
+"""The process of each connection: from scans, and from processes that were seen using one."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records, gather
+from tcptop_rtt.model.records import Direction, Hold
 from tcptop_rtt.model.rows import Holder, Indices
 from tcptop_rtt.model.snapshot import Owner
+from tcptop_rtt.tracking.column_store import ColumnStore
+from tcptop_rtt.tracking.listeners import Listeners
+from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
+from tcptop_rtt.tracking.scan import HOLDER, Scan
 
-_TCP_LISTEN = 10  # include/net/tcp_states.h
-_PROCESS = ("tgid", "pid", "started_ns", "process_uid", "comm")
-_SEEN = np.dtype([("index", "i8"), *((name, ENTRY[name]) for name in (*_PROCESS, "id", "hold", "inode"))])
-"""What is kept of a scan's entries: of 400,000 sockets 27 MB."""
+_KEPT = np.dtype(
+    [
+        ("in_scan", "?"),  # the latest scan has met it
+        ("has_descriptor", "?"),  # as that scan found
+        ("tgid", "u4"),  # the PID of its process in the first PID namespace; 0: not known
+    ]
+)
 
-_ANY = (bytes(16), bytes(10) + b"\xff\xff" + bytes(4))
-"""Addresses of those that listen on all: IPv6's, and IPv4's."""
+_PROCESS_COLUMNS = {"pid": "pid", "comm": "comm", "uid": "process_uid", "started_ns": "started_ns"}
+"""By column the field of a record or holder."""
 
 _NOTES = {
     Holder.UNKNOWN: "no process is known to hold it",
@@ -31,223 +36,141 @@ _NOTES = {
 
 
 class Holders:
-    """The process of each row. A whole scan is the last word on it.
+    """Sets ``holder`` and the process of each row.
 
     A process is known by its PID and the time it began: another may have its PID later.
     """
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
-        self._parts: list[NDArray[np.void]] = []
-        self._mptcp: list[NDArray[np.void]] = []
-        self._listeners: list[Records] = []
-        self._held = np.zeros(0, _SEEN)
+        self._kept = store.attach(ColumnStore(_KEPT))
+        self._held = np.zeros(0, HOLDER)
 
-    def name(self, records: Records, indices: Indices) -> None:
-        """Note the processes that were seen using a connection."""
-        named = np.flatnonzero(records["tgid"])
-        if len(named):
-            self._put(indices[named], gather(records, named))
+    # --- from records ---------------------------------------------------------------------------------
 
-    def _put(self, indices: Indices, processes: NDArray[np.void]) -> None:
-        rows, hidden = self._store.rows, self._store.hidden
-        for name, of in (
-            ("pid", "pid"),
-            ("comm", "comm"),
-            ("uid", "process_uid"),
-            ("started_ns", "started_ns"),
-        ):
-            rows.put(name, indices, processes[of])
-        rows.put("holder", indices, Holder.PROCESS)
-        hidden.put("tgid", indices, processes["tgid"])
+    def set_users(self, batch: Located) -> None:
+        """Show the processes that were seen using a connection."""
+        used = batch.where(batch["tgid"] != 0)
+        if len(used):
+            self._set_process(used.rows, used.records)
 
-    # --- a scan, part by part -------------------------------------------------------------------------
+    def _set_process(self, rows: Indices, processes: NDArray[np.void]) -> None:
+        for column, field in _PROCESS_COLUMNS.items():
+            self._store.set(column, rows, processes[field])
+        self._store.set("holder", rows, Holder.PROCESS)
+        self._kept.set("tgid", rows, processes["tgid"])
 
-    def see(self, entries: Records) -> Records:
-        """Take the entries that are about no connection; return the others."""
-        mptcp, listening = entries["kind"] == Kind.MPTCP, entries["state"] == _TCP_LISTEN
-        if mptcp.any():
-            self._mptcp.append(_seen(entries[mptcp]))
-        if listening.any():
-            self._listeners.append(gather(entries, listening))
-        return gather(entries, ~(mptcp | listening))
+    # --- from a scan ----------------------------------------------------------------------------------
 
-    def see_connections(self, entries: Records, indices: Indices) -> None:
-        """Take those of the rows at ``indices``: with a process each that holds it, or without any."""
-        seen = _seen(entries)
-        seen["index"], seen["id"] = indices, self._store.rows["id"][indices]
-        self._parts.append(seen)
+    def apply(self, scan: Scan) -> None:
+        """Take the holders that a scan has found: it is the last word on them."""
+        self._mark("has_descriptor", scan.with_descriptor)
+        self._held = np.concatenate([scan.with_descriptor, scan.under_mptcp])
+        self._mark("in_scan", self._held, scan.unheld)
+        self._set_holders(self._held)
+        self._set_unheld(scan.unheld, scan.listeners)
+        self._set_directions(scan.listeners)
 
-    def drop_scan(self) -> None:
-        """Forget what a scan has told that did not come to its end."""
-        for parts in (self._parts, self._mptcp, self._listeners):
-            parts.clear()
+    def _mark(self, name: str, *holders: NDArray[np.void]) -> None:
+        marks = np.zeros(self._store.capacity, bool)
+        for part in holders:
+            marks[part["row"]] = True
+        self._kept.set_all(name, marks)
 
-    def settle(self) -> None:
-        """The scan is complete: all that it has not met has no descriptor."""
-        seen, mptcp = _joined(self._parts, _SEEN), _joined(self._mptcp, _SEEN)
-        listeners = _joined(self._listeners, ENTRY)
-        self.drop_scan()
-        by_descriptor = seen["tgid"] != 0
-        unheld = seen[~by_descriptor]
-        above = _by_inode(mptcp, unheld["inode"])
-        subflows = mptcp[above[above >= 0]]
-        for name in ("index", "id"):
-            subflows[name] = unheld[name][above >= 0]
-        self._held = np.concatenate([seen[by_descriptor], subflows])
-        self._mark("met", seen["index"])
-        self._mark("held", seen["index"][by_descriptor])
-        self._settle_held(self._held)
-        self._settle_unheld(unheld[above < 0], listeners, mptcp)
-        self._find_directions(listeners)
-
-    def _mark(self, name: str, indices: Indices) -> None:
-        marks = np.zeros(len(self._store.hidden), bool)
-        marks[indices] = True
-        self._store.hidden.replace(name, marks)
-
-    def _settle_held(self, held: NDArray[np.void]) -> None:
+    def _set_holders(self, held: NDArray[np.void]) -> None:
+        """Show one process for each row: the one that is shown, if it is among them."""
         # By process, so that the first of a connection is its oldest holder in most cases.
-        held = held[np.lexsort((held["tgid"], held["index"]))]
-        rows, hidden, indices = self._store.rows, self._store.hidden, held["index"]
+        held = held[np.lexsort((held["tgid"], held["row"]))]
+        store, rows = self._store, held["row"]
         first = np.ones(len(held), bool)
-        first[1:] = indices[1:] != indices[:-1]
-        same = (held["tgid"] == hidden["tgid"][indices]) & (held["started_ns"] == rows["started_ns"][indices])
-        same &= rows["holder"][indices] == Holder.PROCESS
-        keeps = np.zeros(len(rows), bool)
-        keeps[indices[same]] = True
-        for chosen in (first & ~keeps[indices], same):
-            self._put(indices[chosen], held[chosen])
+        first[1:] = rows[1:] != rows[:-1]
+        shown = held["tgid"] == self._kept["tgid"][rows]
+        shown &= held["started_ns"] == store["started_ns"][rows]
+        shown &= store["holder"][rows] == Holder.PROCESS
+        keeps = np.zeros(store.capacity, bool)
+        keeps[rows[shown]] = True
+        for mask in (first & ~keeps[rows], shown):
+            self._set_process(rows[mask], held[mask])
 
-    def _settle_unheld(self, unheld: NDArray[np.void], listeners: Records, mptcp: NDArray[np.void]) -> None:
-        rows = self._store.rows
-        indices, hold = unheld["index"], unheld["hold"]
-        socket = (hold & Hold.SOCKET) != 0
+    def _set_unheld(self, unheld: NDArray[np.void], listeners: Listeners) -> None:
+        store, rows, hold = self._store, unheld["row"], unheld["hold"]
+        has_socket = (hold & Hold.SOCKET) != 0
         # The sockets under an MPTCP one that was closed are not marked as dead.
-        used = np.isin(rows["holder"][indices], (Holder.PROCESS, Holder.NOBODY))
-        dead = ((hold & Hold.DEAD) != 0) | used | (rows["direction"][indices] == Direction.OUT)
-        self._orphan(indices[~socket & dead])
-        self._wait(indices[~socket & ~dead], listeners, mptcp)
-        self._nobody(indices[socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
-        # What is left has a file, but no descriptor: io_uring has it, or it is on its way to another process.
+        used = np.isin(store["holder"][rows], (Holder.PROCESS, Holder.NOBODY))
+        dead = ((hold & Hold.DEAD) != 0) | used | (store["direction"][rows] == Direction.OUT)
+        self._set_orphans(rows[~has_socket & dead])
+        self._set_waiting(rows[~has_socket & ~dead], listeners)
+        self._clear_process(rows[has_socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
+        # The rest has a file, but no descriptor: io_uring has it, or it is on its way to another process.
 
-    def _orphan(self, indices: Indices) -> None:
-        rows = self._store.rows
-        held = indices[rows["holder"][indices] == Holder.PROCESS]
-        rows.put("was_pid", held, rows["pid"][held])
-        rows.put("was_comm", held, rows["comm"][held])
-        self._nobody(indices, Holder.NOBODY)
+    def _set_orphans(self, rows: Indices) -> None:
+        held = rows[self._store["holder"][rows] == Holder.PROCESS]
+        for last, name in (("was_pid", "pid"), ("was_comm", "comm")):
+            self._store.set(last, held, self._store[name][held])
+        self._clear_process(rows, Holder.NOBODY)
 
-    def _nobody(self, indices: Indices, holder: Holder) -> None:
-        for name in ("pid", "comm", "started_ns"):
-            self._store.rows.put(name, indices, np.zeros((), self._store.rows[name].dtype))
-        self._store.rows.put("holder", indices, holder)
-        self._store.hidden.put("tgid", indices, 0)
-
-    def _wait(self, indices: Indices, listeners: Records, mptcp: NDArray[np.void]) -> None:
-        """Name who listens where these wait to be accepted."""
-        if not len(indices):
+    def _set_waiting(self, rows: Indices, listeners: Listeners) -> None:
+        """Show who listens where these connections wait to be accepted."""
+        if not len(rows):
             return
-        rows = self._store.rows
-        rows.put("direction", indices, Direction.IN)
+        store = self._store
+        store.set("direction", rows, Direction.IN)
         endpoints = [
-            (int(rows["netns"][index]), int(rows["lport"][index]), rows["laddr"][index].tobytes())
-            for index in indices.tolist()
+            (int(store["netns"][row]), int(store["lport"][row]), store["laddr"][row].tobytes())
+            for row in rows.tolist()
         ]
-        named = _named(listeners, mptcp)
-        found = _listening(set(endpoints), listeners, named["tgid"])
-        place = np.array([found.get(endpoint, -1) for endpoint in endpoints], np.intp)
-        self._nobody(indices[place < 0], Holder.UNKNOWN)
-        known = indices[place >= 0]
-        self._put(known, named[place[place >= 0]])
-        rows.put("holder", known, Holder.LISTENER)
+        places = listeners.find(endpoints)
+        self._clear_process(rows[places < 0], Holder.UNKNOWN)
+        waiting = rows[places >= 0]
+        self._set_process(waiting, listeners.processes[places[places >= 0]])
+        store.set("holder", waiting, Holder.LISTENER)
 
-    def _find_directions(self, listeners: Records) -> None:
-        """Who opened a connection that is older than the program: told by its local port."""
-        rows = self._store.rows
-        unknown = np.flatnonzero(rows["direction"][: self._store.count] == Direction.UNKNOWN)
-        if not len(unknown):
+    def _clear_process(self, rows: Indices, holder: Holder) -> None:
+        for name in ("pid", "comm", "started_ns"):
+            self._store.set(name, rows, np.zeros((), self._store[name].dtype))
+        self._store.set("holder", rows, holder)
+        self._kept.set("tgid", rows, 0)
+
+    def _set_directions(self, listeners: Listeners) -> None:
+        """Tell by their local ports who opened connections that are older than the program."""
+        store = self._store
+        rows = store.select(store["direction"] == Direction.UNKNOWN)
+        if not len(rows):
             return
-        listening = _port_keys(listeners["netns"], listeners["lport"])
-        accepted = np.isin(_port_keys(rows["netns"][unknown], rows["lport"][unknown]), listening)
-        chosen = self._store.hidden["port_chosen"][unknown]
-        found = np.where(chosen, Direction.OUT, np.where(accepted, Direction.IN, Direction.UNKNOWN))
-        rows.put("direction", unknown, found)
+        accepted = listeners.have_port(store["netns"][rows], store["lport"][rows])
+        inwards = np.where(accepted, Direction.IN, Direction.UNKNOWN)
+        store.set("direction", rows, np.where(store["port_chosen"][rows], Direction.OUT, inwards))
 
-    # --- what is known --------------------------------------------------------------------------------
+    # --- questions, and their answers -----------------------------------------------------------------
 
-    def of(self, connection: int) -> tuple[Owner, ...]:
-        """All that hold one connection, by the latest scan."""
+    def rows_missing_from_scan(self) -> Indices:
+        """Live connections that the latest scan has not met."""
+        return self._store.select(~(self._kept["in_scan"] | self._store["closed"]))
+
+    def rows_without_descriptor(self) -> Indices:
+        """Live connections of which the latest scan has found no descriptor."""
+        return self._store.select(~(self._kept["has_descriptor"] | self._store["closed"]))
+
+    def owners_of(self, connection: int) -> tuple[Owner, ...]:
+        """All processes that hold a connection, by the latest scan."""
         held = self._held[self._held["id"] == connection]
         _, first = np.unique(held["tgid"], return_index=True)
         return tuple(sorted(Owner(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
 
-    def note(self, connection: int) -> str:
+    def note_on(self, connection: int) -> str:
         """Why a connection has no process, or has it only so far; empty if it has one."""
-        index = self._store.index_of.get(connection)
-        if index is None:
+        row = self._store.row_of(connection)
+        if row is None:
             return ""
-        rows = self._store.rows
-        holder = rows["holder"][index]
-        if holder == Holder.UNKNOWN and rows["closed"][index]:
+        store = self._store
+        holder = store["holder"][row]
+        if holder == Holder.UNKNOWN and store["closed"][row]:
             return "it ended before a process was seen using it"
-        if holder == Holder.NOBODY and rows["was_comm"][index]:
-            was_pid = rows["was_pid"][index]
-            name = rows["was_comm"][index].decode("utf-8", "replace")
+        if holder == Holder.NOBODY and store["was_comm"][row]:
+            was_pid = store["was_pid"][row]
+            name = store["was_comm"][row].decode("utf-8", "replace")
             return f"was {name} ({was_pid}), gone" if was_pid else f"was {name}, gone"
         notes = [_NOTES[Holder(holder)]]
-        if self._store.hidden["tgid"][index] and not rows["pid"][index]:
+        if self._kept["tgid"][row] and not store["pid"][row]:
             notes.append("its process is in another PID namespace")
         return "; ".join(filter(None, notes))
-
-
-def _seen(entries: Records) -> NDArray[np.void]:
-    seen = np.zeros(len(entries), _SEEN)
-    for name in _SEEN.names[1:] if _SEEN.names else ():
-        seen[name] = entries[name]
-    return seen
-
-
-def _joined(parts: list[NDArray[np.void]], dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
-
-
-def _by_inode(mptcp: NDArray[np.void], inodes: NDArray[np.uint64]) -> Indices:
-    """Where an MPTCP socket of each inode is; -1: nowhere. Of several processes that of the lowest PID."""
-    if not len(mptcp):
-        return np.full(len(inodes), -1)
-    order = np.lexsort((mptcp["tgid"], mptcp["inode"]))
-    known = mptcp["inode"][order]
-    place = np.minimum(np.searchsorted(known, inodes), len(known) - 1)
-    return np.where((known[place] == inodes) & (inodes != 0), order[place], -1)
-
-
-def _named(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.void]:
-    """The listeners' processes: of those of MPTCP, who holds the socket above."""
-    named = _seen(listeners)
-    nameless = np.flatnonzero(named["tgid"] == 0)
-    above = _by_inode(mptcp, named["inode"][nameless])
-    named[nameless[above >= 0]] = mptcp[above[above >= 0]]
-    return named
-
-
-def _listening(
-    endpoints: Iterable[tuple[int, int, bytes]], listeners: Records, tgids: NDArray[np.uint32]
-) -> dict[tuple[int, int, bytes], int]:
-    """By network namespace, port and address the place of the listener: of several that of the lowest PID."""
-    at: dict[tuple[int, int, bytes], int] = {}
-    for place in np.argsort(tgids, kind="stable")[::-1].tolist():
-        if tgids[place]:
-            one = listeners[place]
-            at[int(one["netns"]), int(one["lport"]), one["laddr"].tobytes()] = place
-    found = {}
-    for netns, lport, laddr in endpoints:
-        for address in (laddr, *_ANY):
-            if (netns, lport, address) in at:
-                found[netns, lport, laddr] = at[netns, lport, address]
-                break
-    return found
-
-
-def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    return netns.astype(np.uint64) << np.uint64(16) | lport

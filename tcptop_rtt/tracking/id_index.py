@@ -1,4 +1,4 @@
-"""Row numbers by id, for whole batches of ids at once: a dict takes a call of Python for each."""
+"""Row numbers by id, for whole batches of ids at once: a dict would take a Python call for each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio: Fibonacci 
 _FEWEST_BITS = 10
 
 
-class IdTable:
-    """A hash table with open addressing. Ids are greater than 1; what is set or removed at once differs.
+class IdIndex:
+    """A hash table with open addressing.
 
-    Row numbers are below 2**31.
+    Ids are greater than 1, row numbers below 2**31. No id comes twice in one call of :meth:`set` or
+    :meth:`remove`.
     """
 
     def __init__(self) -> None:
@@ -25,41 +26,41 @@ class IdTable:
 
     def _make(self, bits: int) -> None:
         self._ids = np.zeros(1 << bits, np.uint64)
-        self._indices = np.zeros(1 << bits, np.int32)
+        self._rows = np.zeros(1 << bits, np.int32)
         self._shift, self._mask = np.uint64(64 - bits), (1 << bits) - 1
         self._count = 0
-        self._used = 0  # slots that are not free: those of removed ids, too
+        self._used = 0  # slots that are not free, with those of removed ids
 
     def __len__(self) -> int:
         return self._count
 
     def find(self, ids: Ids) -> Indices:
-        """The row of each id; -1 for those that are not in the table."""
+        """The row of each id; -1 for ids that are not in the table."""
         slots = self._slots(ids)
-        return np.where(slots < 0, np.intp(-1), self._indices[slots])
+        return np.where(slots < 0, np.intp(-1), self._rows[slots])
 
     def get(self, id: int) -> int | None:  # noqa: A002 - as in the snapshot
-        """The row of one id, if it is there."""
-        index = int(self.find(np.array([id], np.uint64))[0])
-        return None if index < 0 else index
+        """The row of one id, or None."""
+        row = int(self.find(np.array([id], np.uint64))[0])
+        return None if row < 0 else row
 
-    def set(self, ids: Ids, indices: Indices) -> None:
-        """Put in new ids, or give others another row."""
+    def set(self, ids: Ids, rows: Indices) -> None:
+        """Add new ids, or give known ones another row."""
         if 3 * (self._used + len(ids)) > 2 * len(self._ids):
             self._grow(len(ids))
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             free = pending[self._ids[slots[pending]] == _FREE]
-            self._ids[slots[free]] = ids[free]  # of several that want one slot one has it; the others go on
+            self._ids[slots[free]] = ids[free]  # of several that want one slot one gets it; the others go on
             new = int(np.count_nonzero(self._ids[slots[free]] == ids[free]))
             self._count, self._used = self._count + new, self._used + new
             there = self._ids[slots[pending]] == ids[pending]
             done, pending = pending[there], pending[~there]
-            self._indices[slots[done]] = indices[done]
+            self._rows[slots[done]] = rows[done]
             slots[pending] = (slots[pending] + 1) & self._mask
 
     def remove(self, ids: Ids) -> None:
-        """Take these out, which are all there."""
+        """Remove ids, all of which have to be in the table."""
         self._ids[self._slots(ids)] = _REMOVED
         self._count -= len(ids)
 
@@ -67,22 +68,22 @@ class IdTable:
         return (ids * _SPREAD >> self._shift).astype(np.intp)
 
     def _slots(self, ids: Ids) -> Indices:
-        """Where each id is; -1 for those that are nowhere."""
-        found = np.full(len(ids), -1, np.intp)
+        """The slot of each id; -1 for ids that are not in the table."""
+        result = np.full(len(ids), -1, np.intp)
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             at = self._ids[slots[pending]]
             there = at == ids[pending]
-            found[pending[there]] = slots[pending[there]]
+            result[pending[there]] = slots[pending[there]]
             pending = pending[~there & (at != _FREE)]
             slots[pending] = (slots[pending] + 1) & self._mask
-        return found
+        return result
 
     def _grow(self, more: int) -> None:
         live = self._ids > _REMOVED
-        ids, indices = self._ids[live], self._indices[live].astype(np.intp)
+        ids, rows = self._ids[live], self._rows[live].astype(np.intp)
         bits = _FEWEST_BITS
         while 1 << bits < 2 * (len(ids) + more):
             bits += 1
         self._make(bits)
-        self.set(ids, indices)
+        self.set(ids, rows)

@@ -5,67 +5,93 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices
-from tcptop_rtt.tracking.column_store import Columns, Where
+from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.column_store import ColumnStore, Where
+from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.row_store import RowStore
 
 STEP_NS = 10_000_000_000
-STEPS = 6  # with the present one: from 50 to 60 s are looked back
+STEPS = 6  # with the present one: a window is 50 to 60 s long
 
-_COUNTED = ("segs_in", "data_segs_in", "data_segs_out", "busy_us", "rwnd_limited_us", "sndbuf_limited_us")
-_GAINED = ("window_ms", "retrans_1m", *(f"{name}_1m" for name in _COUNTED))
+_KEPT = np.dtype(
+    [
+        ("scanned_ms", "u4"),  # time of the latest scan, or of the opening before there is one, modulo 2**32
+        ("retrans", "u4"),  # as that scan has read it, like the other counters
+    ]
+)
+_COUNTERS = ("segs_in", "data_segs_in", "data_segs_out", "busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+_GAINS = ("window_ms", "retrans_1m", *(f"{name}_1m" for name in _COUNTERS))
 
 
 class Minute:
-    """Keeps of each row what its counters were when each of the last steps began.
+    """Keeps the counters of each row as they were when each of the last steps began.
 
-    They are kept as 32 bits, which is enough for differences. Time comes first, as in the history of RTTs.
-
-    :param rows: those of the connections, with the counters as the latest scan has found them
-    :param hidden: what else is kept of them: when that was, and the retransmissions of then
+    32 bits of each are kept, which is enough for differences. Time is the first axis, as in the history.
     """
 
-    def __init__(self, rows: Columns, hidden: Columns, now_ns: int) -> None:
-        self._rows = rows
-        self._hidden = hidden
-        self._past = np.zeros((STEPS, len(_GAINED), 0), np.uint32)
+    def __init__(self, store: RowStore, now_ns: int) -> None:
+        self._store = store
+        self._kept = store.attach(ColumnStore(_KEPT))
+        self._past = np.zeros((STEPS, len(_GAINS), 0), np.uint32)
         self._now = now_ns // STEP_NS
-        self._is_news = False
+        self._stale = False
 
-    def _counters(self, where: Where) -> list[NDArray[np.uint32]]:
-        columns = [self._hidden[name] for name in ("counted_ms", "counted_retrans")]
-        columns += [self._rows[name] for name in _COUNTED]
-        return [column[where].astype(np.uint32, copy=False) for column in columns]
+    def _counters(self, rows: Where) -> list[NDArray[np.uint32]]:
+        columns = [
+            self._kept["scanned_ms"],
+            self._kept["retrans"],
+            *(self._store[name] for name in _COUNTERS),
+        ]
+        return [column[rows].astype(np.uint32, copy=False) for column in columns]
 
-    def grow(self, rows: int) -> None:
-        """Make room for so many rows more."""
-        self._past = np.concatenate([self._past, np.zeros((*self._past.shape[:2], rows), np.uint32)], axis=2)
+    def _begin(self, rows: Where) -> None:
+        """Count the gains of these rows from now on."""
+        for number, values in enumerate(self._counters(rows)):
+            self._past[:, number, rows] = values
 
-    def begin(self, where: Where) -> None:
-        """What the counters of these rows are now is not of this minute."""
-        for number, values in enumerate(self._counters(where)):
-            self._past[:, number, where] = values
+    def grow(self, length: int) -> None:
+        """Make room for as many rows in all."""
+        steps, counters, before = self._past.shape
+        more = np.zeros((steps, counters, length - before), np.uint32)
+        self._past = np.concatenate([self._past, more], axis=2)
 
-    def move(self, indices: Indices, to: Indices) -> None:
-        """Give the past of some rows to others."""
-        self._past[:, :, to] = self._past[:, :, indices]
+    def clear(self, rows: slice) -> None:
+        """Begin with new connections, at the time that they were opened."""
+        self._kept.set("scanned_ms", rows, _milliseconds(self._store["opened_ns"][rows]))
+        self._begin(rows)
+
+    def move(self, rows: Indices, to: Indices) -> None:
+        """Copy the past of some rows over that of others."""
+        self._past[:, :, to] = self._past[:, :, rows]
 
     def advance(self, now_ns: int) -> None:
-        """Begin the steps that time has come for, before the next scan is taken."""
+        """Begin the steps that are due, before the next scan is taken."""
         now = now_ns // STEP_NS
         for begun in range(max(self._now, now - STEPS) + 1, now + 1):
             self._past[begun % STEPS] = self._counters(slice(None))
-            self._is_news = True
+            self._stale = True
         self._now = now
 
-    def note(self) -> None:
-        """A scan has told of counters."""
-        self._is_news = True
+    def add_scan(self, batch: Located) -> None:
+        """Take the counters that a scan has read, once they are in the rows."""
+        self._kept.set("scanned_ms", batch.rows, _milliseconds(batch["time_ns"]))
+        self._kept.set("retrans", batch.rows, batch["retrans"])
+        # What an older connection had before it was first seen may be of any time.
+        older = ~(self._store["scanned"][batch.rows] | self._store["open_seen"][batch.rows])
+        self._begin(batch.rows[older])
+        self._store.set("scanned", batch.rows, True)
+        self._stale = True
 
-    def tell(self) -> None:
-        """Bring the rows up to date."""
-        if not self._is_news:
+    def update(self) -> None:
+        """Bring the gains of all rows up to date."""
+        if not self._stale:
             return
-        self._is_news = False
+        self._stale = False
         oldest = self._past[(self._now + 1) % STEPS]
-        for name, then, now in zip(_GAINED, oldest, self._counters(slice(None)), strict=True):
-            self._rows.replace(name, now - then)
+        for name, then, now in zip(_GAINS, oldest, self._counters(slice(None)), strict=True):
+            self._store.set_all(name, now - then)
+
+
+def _milliseconds(time_ns: NDArray[np.uint64]) -> NDArray[np.integer]:
+    """Of 32 bits: differences are right in spite of it."""
+    return time_ns // 1_000_000 & UNKNOWN_U32

@@ -1,206 +1,248 @@
 """Rows of connections: where each one is, from its first record until it is dropped.
 
-Those in use are the first ones, without a gap.
+The rows in use are the first ones, without a gap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import Records, gather
-from tcptop_rtt.model.rows import ROW, Holder, Indices
-from tcptop_rtt.tracking.column_store import Columns
-from tcptop_rtt.tracking.history import History
-from tcptop_rtt.tracking.id_index import IdTable
-from tcptop_rtt.tracking.minute import Minute
+from tcptop_rtt.model.records import Records, take_rows
+from tcptop_rtt.model.rows import ROW, Holder, Indices, Rows
+from tcptop_rtt.tracking.column_store import ColumnStore, Where
+from tcptop_rtt.tracking.id_index import IdIndex
+from tcptop_rtt.tracking.located import Located
 
 _TCP_CLOSE = 7  # include/net/tcp_states.h
 _ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")
 
-HIDDEN = np.dtype(
+_SHOWN = ROW.names or ()
+_INTERNAL = np.dtype(
     [
-        ("met", "?"),  # by the latest scan
-        ("held", "?"),  # by a descriptor, as it found
-        ("tgid", "u4"),  # the process's number as the kernel counts; 0: not known
-        ("moving", "?"),  # its rates are not 0, or its counters have changed since the previous snapshot
         ("sock", "u8"),
-        (
-            "kernel_id",
-            "u8",
-        ),  # what the kernel side calls it now
-        ("interval", "u8"),  # the last one whose samples are counted
-        ("counted", "u4"),  # of them
-        ("port_chosen", "?"),
+        ("kernel_id", "u8"),  # what the kernel side calls the connection now
+        ("port_chosen", "?"),  # connect() has picked the local port, so no listener has it
         ("opened_ns", "u8"),
-        ("time_ns", "u8"),  # of the newest record
-        ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
         ("closed_ns", "u8"),
-        ("seen_acked", "u8"),  # byte counters that the rates are up to
-        ("seen_received", "u8"),
-        ("seen_ns", "u8"),  # when they were that, if it is moving
-        ("counted_ms", "u4"),  # of the latest scan, or else of its birth, modulo 2**32
-        ("counted_retrans", "u4"),  # as that scan has found them, like the other counters
+        ("time_ns", "u8"),  # of the newest record; 0: there was no whole one yet
+        ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
     ]
 )
-"""What is kept of a row but not shown."""
+"""What is known of a row beside the fields of ``ROW``."""
+
+
+class PerRow(Protocol):
+    """Something that has a place for every row, and follows the rows when they come and move."""
+
+    def grow(self, length: int) -> None:
+        """Make room for as many rows in all."""
+
+    def clear(self, rows: slice) -> None:
+        """Forget what was in these rows: new connections take them."""
+
+    def move(self, rows: Indices, to: Indices) -> None:
+        """Copy some rows over others."""
+
+
+Part = TypeVar("Part", bound=PerRow)
 
 
 class RowStore:
     """Columns with one row per connection, and the ways to find a row.
 
-    ``rows`` has the fields of ``ROW``, ``hidden`` those of :data:`HIDDEN`; ``count`` rows of both are in use,
-    the first ones.
+    ``count`` rows are in use. Columns and masks are longer: they have room for ``capacity`` rows.
 
     :param clock_ns: the clock of the records' ``time_ns``
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
-        self.rows = Columns(ROW)
-        self.hidden = Columns(HIDDEN)
-        self.history = History(clock_ns())
-        self.minute = Minute(self.rows, self.hidden, clock_ns())
         self.count = 0
-        self.index_of = IdTable()
-        self._index_of_sock = IdTable()
+        self._columns = ColumnStore(np.dtype([*ROW.descr, *_INTERNAL.descr]))
+        self._parts: list[PerRow] = []
+        self._row_of_id = IdIndex()
+        self._row_of_sock = IdIndex()
         self._closed = 0
 
-    def locate(self, records: Records, chosen: Indices) -> Indices:
-        """Row indices of the chosen records' connections, opening rows for the unknown."""
-        ids = records["id"][chosen]
-        indices = self.index_of.find(ids)
-        unknown = np.flatnonzero(indices < 0)
+    def attach(self, part: Part) -> Part:
+        """Let something follow the rows from now on. There must be none yet."""
+        self._parts.append(part)
+        return part
+
+    # --- columns --------------------------------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """The length of columns."""
+        return len(self._columns)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """A column, for reading: a field of ``ROW``, or an internal one."""
+        return self._columns[name]
+
+    def set(self, name: str, rows: Where, values: Any) -> None:
+        """Write to some rows of a column. Of several values for one row the last one stays."""
+        self._columns.set(name, rows, values)
+
+    def set_all(self, name: str, values: NDArray[Any]) -> None:
+        """Replace a whole column."""
+        self._columns.set_all(name, values)
+
+    def writable(self, name: str) -> NDArray[Any]:
+        """A column, to change in place."""
+        return self._columns.writable(name)
+
+    def copy(self, batch: Located, *names: str) -> None:
+        """Copy fields of records into the columns of the same name."""
+        for name in names:
+            self._columns.set(name, batch.rows, batch[name])
+
+    def freeze(self) -> Rows:
+        """All rows in use as they are now."""
+        return Rows(self._columns.freeze(_SHOWN, self.count))
+
+    # --- finding rows ---------------------------------------------------------------------------------
+
+    def select(self, mask: NDArray[np.bool_]) -> Indices:
+        """The rows in use that the mask marks."""
+        return np.flatnonzero(mask[: self.count])
+
+    def row_of(self, connection: int) -> int | None:
+        """The row of one connection, if it has one."""
+        return self._row_of_id.get(connection)
+
+    def rows_of(self, connections: NDArray[np.uint64]) -> Indices:
+        """The rows of connections; -1 for those that have none."""
+        return self._row_of_id.find(connections)
+
+    def locate(self, records: Records) -> Located:
+        """Find the row of each record's connection, and open rows for new connections."""
+        ids = records["id"]
+        rows = self._row_of_id.find(ids)
+        unknown = np.flatnonzero(rows < 0)
         if len(unknown):
             _, first, inverse = np.unique(ids[unknown], return_index=True, return_inverse=True)
-            firsts = gather(records, chosen[unknown[first]])
-            found = self._find_renamed(firsts)
+            firsts = take_rows(records, unknown[first])
+            rows_of_firsts = self._find_renamed(firsts)
             in_time = np.argsort(first)
-            new = in_time[found[in_time] < 0]
-            found[new] = self._open(gather(firsts, new))
-            indices[unknown] = found[inverse]
-        return indices
+            new = in_time[rows_of_firsts[in_time] < 0]
+            rows_of_firsts[new] = self._open(take_rows(firsts, new))
+            rows[unknown] = rows_of_firsts[inverse]
+        return Located(records, rows, records["kind"].copy())
 
     def _find_renamed(self, records: Records) -> Indices:
         """Rows of connections that the kernel side had no memory for, or has none for now; -1 for others.
 
-        Their sockets' addresses stand for ids then.
+        The address of the socket stands for the id then.
         """
-        indices = self._index_of_sock.find(records["sock"])
+        rows = self._row_of_sock.find(records["sock"])
         if not self.count:
-            return indices
-        ids, before = records["id"], self.hidden["kernel_id"][indices]
-        renamed = (indices >= 0) & (records["open_seen"] == 0)
+            return rows
+        ids, before = records["id"], self["kernel_id"][rows]
+        renamed = (rows >= 0) & (records["open_seen"] == 0)
         renamed &= (ids == records["sock"]) | (before == records["sock"])
-        renamed &= self._have_endpoints(indices, records)
-        at, ids = indices[renamed], ids[renamed]
-        self._forget_kernel_ids(at)
-        self.hidden.put("kernel_id", at, ids)
-        self.index_of.set(ids, at)
-        return np.where(renamed, indices, -1)
+        renamed &= self._have_endpoints(rows, records)
+        self._remove_kernel_ids(rows[renamed])
+        self.set("kernel_id", rows[renamed], ids[renamed])
+        self._row_of_id.set(ids[renamed], rows[renamed])
+        return np.where(renamed, rows, -1)
 
-    def _have_endpoints(self, indices: Indices, records: Records) -> NDArray[np.bool_]:
-        same = [self.rows[name][indices] == records[name] for name in _ENDPOINTS]
+    def _have_endpoints(self, rows: Indices, records: Records) -> NDArray[np.bool_]:
+        same = [self[name][rows] == records[name] for name in _ENDPOINTS]
         all_same: NDArray[np.bool_] = np.logical_and.reduce(same)
         return all_same
 
-    def _forget_kernel_ids(self, indices: Indices) -> None:
-        """An id that differs from the row's own stands in the table beside it."""
-        ids = self.hidden["kernel_id"][indices]
-        self.index_of.remove(ids[ids != self.rows["id"][indices]])
+    def _remove_kernel_ids(self, rows: Indices) -> None:
+        """A kernel id that differs from the row's own id is in the index beside it."""
+        ids = self["kernel_id"][rows]
+        self._row_of_id.remove(ids[ids != self["id"][rows]])
+
+    # --- the life of a row ----------------------------------------------------------------------------
 
     def _open(self, records: Records) -> Indices:
-        """Rows for new connections, of which these are the first records."""
+        """Open rows for new connections. These are their first records."""
         start, self.count = self.count, self.count + len(records)
-        indices = np.arange(start, self.count)
-        if self.count > len(self.rows):
+        rows = np.arange(start, self.count)
+        if self.count > self.capacity:
             self._grow()
-        self._begin(records, slice(start, self.count))
-        self.index_of.set(records["id"], indices)
-        # Of two with one socket the later one has it: the end of the other was not told.
+        self._clear(slice(start, self.count), records)
+        self._row_of_id.set(records["id"], rows)
+        # Of two connections with one socket the later one has it: the record of the other's end was lost.
         socks = records["sock"][::-1]
         socks, last = np.unique(socks, return_index=True)
         last = len(records) - 1 - last
         earlier = np.ones(len(records), bool)
         earlier[last] = False
-        before = self._index_of_sock.find(socks)
-        self._index_of_sock.set(socks, indices[last])
-        self.close(np.concatenate([before[before >= 0], indices[earlier]]))
-        return indices
+        before = self._row_of_sock.find(socks)
+        self._row_of_sock.set(socks, rows[last])
+        self.close(np.concatenate([before[before >= 0], rows[earlier]]))
+        return rows
 
-    def _begin(self, records: Records, new: slice) -> None:
-        self.rows.clear(new)
-        self.hidden.clear(new)
-        self.history.blank(new)
-        for name, of in (("id", "id"), ("open_seen", "open_seen")):
-            self.rows.put(name, new, records[of])
-        for name, of in (("sock", "sock"), ("opened_ns", "opened_ns"), ("kernel_id", "id")):
-            self.hidden.put(name, new, records[of])
-        self.hidden.put("counted_ms", new, records["opened_ns"] // 1_000_000 & 0xFFFFFFFF)
-        self.minute.begin(new)
+    def _clear(self, rows: slice, records: Records) -> None:
+        self._columns.clear(rows)
+        for name in ("id", "open_seen", "sock", "opened_ns"):
+            self.set(name, rows, records[name])
+        self.set("kernel_id", rows, records["id"])
+        for part in self._parts:
+            part.clear(rows)
 
     def _grow(self) -> None:
-        old = len(self.rows)
-        new = max(1024, self.count, old + old // 8)
-        for columns in (self.rows, self.hidden):
-            columns.grow(new)
-        self.history.grow(new - old)
-        self.minute.grow(new - old)
+        length = max(1024, self.count, self.capacity + self.capacity // 8)
+        for part in (self._columns, *self._parts):
+            part.grow(length)
 
-    def close(self, indices: Indices) -> None:
-        """These connections have ended; their rows stay until they are dropped."""
-        indices = indices[~self.rows["closed"][indices]]
-        self._closed += len(indices)
-        if not len(indices):
+    def close(self, rows: Indices) -> None:
+        """Mark connections as ended. Their rows stay until they are dropped."""
+        rows = rows[~self["closed"][rows]]
+        if not len(rows):
             return
-        self.rows.put("closed", indices, True)
-        self.rows.put("stalled", indices, False)
-        self.rows.put("state", indices, _TCP_CLOSE)
-        self.hidden.put("closed_ns", indices, self._clock_ns())
-        self._name_last_holder(indices)
-        socks = self.hidden["sock"][indices]
-        self._index_of_sock.remove(socks[self._index_of_sock.find(socks) == indices])
+        self._closed += len(rows)
+        self.set("closed", rows, True)
+        self.set("stalled", rows, False)
+        self.set("state", rows, _TCP_CLOSE)
+        self.set("closed_ns", rows, self._clock_ns())
+        self._set_last_holder(rows)
+        socks = self["sock"][rows]
+        self._row_of_sock.remove(socks[self._row_of_sock.find(socks) == rows])
 
-    def _name_last_holder(self, indices: Indices) -> None:
-        """From now on the process is the last one that held it; who only listened did not."""
-        holder = self.rows["holder"][indices]
-        orphans = indices[holder == Holder.NOBODY]
+    def _set_last_holder(self, rows: Indices) -> None:
+        """The process of a closed connection is the last one that held it. A listener did not hold it."""
+        holder = self["holder"][rows]
+        orphans, waiting = rows[holder == Holder.NOBODY], rows[holder == Holder.LISTENER]
         for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
-            self.rows.put(name, orphans, self.rows[last][orphans])
-            self.rows.put(name, indices[holder == Holder.LISTENER], np.zeros((), self.rows[name].dtype))
-        self.rows.put(
-            "holder", orphans, np.where(self.rows["pid"][orphans] != 0, Holder.PROCESS, Holder.UNKNOWN)
-        )
-        self.rows.put("holder", indices[holder == Holder.LISTENER], Holder.UNKNOWN)
+            self.set(name, orphans, self[last][orphans])
+            self.set(name, waiting, np.zeros((), self[name].dtype))
+        self.set("holder", orphans, np.where(self["pid"][orphans] != 0, Holder.PROCESS, Holder.UNKNOWN))
+        self.set("holder", waiting, Holder.UNKNOWN)
 
     def closed(self) -> Indices:
-        """Rows of connections that have ended."""
-        return np.flatnonzero(self.rows["closed"][: self.count]) if self._closed else np.zeros(0, np.intp)
+        """The rows of connections that have ended."""
+        return self.select(self["closed"]) if self._closed else np.zeros(0, np.intp)
 
     def drop_closed(self, before_ns: int) -> None:
-        """Give up the rows that closed before that time; others take their places."""
+        """Drop the rows that closed before that time. The last rows take their places."""
         closed = self.closed()
-        gone = closed[self.hidden["closed_ns"][closed] < before_ns]
-        if not len(gone):
+        dropped = closed[self["closed_ns"][closed] < before_ns]
+        if not len(dropped):
             return
-        self._closed -= len(gone)
-        self._forget_kernel_ids(gone)
-        self.index_of.remove(self.rows["id"][gone])
-        left = self.count - len(gone)
-        stays = np.ones(len(gone), bool)
-        stays[gone[gone >= left] - left] = False
-        self._move(left + np.flatnonzero(stays), gone[gone < left])
+        self._closed -= len(dropped)
+        self._remove_kernel_ids(dropped)
+        self._row_of_id.remove(self["id"][dropped])
+        left = self.count - len(dropped)
+        stays = np.ones(len(dropped), bool)
+        stays[dropped[dropped >= left] - left] = False
+        self._move(left + np.flatnonzero(stays), dropped[dropped < left])
         self.count = left
 
-    def _move(self, indices: Indices, to: Indices) -> None:
-        for columns in (self.rows, self.hidden):
-            columns.move(indices, to)
-        self.history.move(indices, to)
-        self.minute.move(indices, to)
-        for ids in (self.rows["id"][to], self.hidden["kernel_id"][to]):
-            self.index_of.set(ids, to)
-        socks = self.hidden["sock"][to]
-        found = self._index_of_sock.find(socks) == indices
-        self._index_of_sock.set(socks[found], to[found])
+    def _move(self, rows: Indices, to: Indices) -> None:
+        for part in (self._columns, *self._parts):
+            part.move(rows, to)
+        for ids in (self["id"][to], self["kernel_id"][to]):
+            self._row_of_id.set(ids, to)
+        socks = self["sock"][to]
+        own = self._row_of_sock.find(socks) == rows
+        self._row_of_sock.set(socks[own], to[own])

@@ -1,86 +1,94 @@
-"""The RTT samples that records tell of, counted into their rows, each of them once."""
+"""RTT samples, counted into the rows: each of them once, though scan and hook may both report it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records, gather, names_between, piece
+from tcptop_rtt.model.records import ENTRY, RECORD, Kind, field_span, names_between
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.column_store import ColumnStore
+from tcptop_rtt.tracking.history import History
+from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 
-_ENDS = ("interval", "min_rtt_us")
-"""First and last of the fields that are about samples."""
+_ENDS = ("time_ns", "min_rtt_us")
+"""First and last of the neighbouring fields that samples are in."""
 
 _FIELDS = np.dtype([(name, RECORD[name]) for name in names_between(RECORD, *_ENDS)])
-_PIECE = {dtype: piece(dtype, *_ENDS) for dtype in (RECORD, ENTRY)}
+_SPAN = {dtype: field_span(dtype, *_ENDS) for dtype in (RECORD, ENTRY)}
+
+_KEPT = np.dtype(
+    [
+        ("interval", "u8"),  # the latest one whose samples are counted
+        ("samples", "u4"),  # how many of it
+    ]
+)
 
 
 class SampleCounter:
-    """Counts into ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and into their history.
+    """Sets ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and fills their history.
 
-    ``counted`` is how many samples there were since the latest :meth:`begin_anew`.
+    ``counted`` is the number of samples since the latest :meth:`reset`.
     """
 
-    def __init__(self, store: RowStore) -> None:
+    def __init__(self, store: RowStore, history: History) -> None:
         self._store = store
+        self._history = history
+        self._kept = store.attach(ColumnStore(_KEPT))
         self._touched: list[Indices] = []
         self.counted = 0
 
-    def begin_anew(self) -> None:
-        """What has been counted is in a picture; no row may have moved since."""
-        for indices in self._touched:
-            self._store.rows.put("rtt_samples", indices, 0)
+    def reset(self) -> None:
+        """Begin a new period. No row may have moved since the latest :meth:`count`."""
+        for rows in self._touched:
+            self._store.set("rtt_samples", rows, 0)
         self._touched.clear()
         self.counted = 0
 
-    def count(self, records: Records, indices: Indices) -> None:
-        """Take the samples of these records, of the rows at ``indices``."""
-        hidden = self._store.hidden
-        # Copied close together, as each of them is looked at several times.
-        told = records.view(_PIECE[records.dtype])["piece"].copy().view(_FIELDS)
-        time_ns = records["time_ns"]
-        seen = hidden["interval"][indices]
-        # A scan and the hook may tell of the same interval, and of one that found no room later ever more.
-        known = np.where(told["interval"] == seen, hidden["counted"][indices], 0)
-        new = np.flatnonzero((told["interval"] >= seen) & (told["rtt_samples"] > known))
-        # The hook's own single samples are for the focus; they come again with their interval.
-        single = np.flatnonzero((told["single_rtt_us"] > 0) & (told["kind"] != Kind.SEGMENT))
-        at, rtt_us, at_ns = indices[single], told["single_rtt_us"][single], time_ns[single]
-        if len(new) < len(told):
-            told, indices, known, time_ns = gather(told, new), indices[new], known[new], time_ns[new]
+    def count(self, batch: Located) -> None:
+        """Count the samples of these records."""
+        # Copied close together, as each field is read several times.
+        fields = batch.records.view(_SPAN[batch.records.dtype])["span"].copy().view(_FIELDS)
+        batch = Located(fields, batch.rows, batch.kinds)
+        # A hook's own single samples are for the trace: they come again with their interval.
+        single = batch.where((batch["single_rtt_us"] > 0) & (batch.kinds != Kind.SEGMENT))
+        # A scan and the hook may report one interval; one whose record found no room comes again, grown.
+        latest = self._kept["interval"][batch.rows]
+        counted = np.where(batch["interval"] == latest, self._kept["samples"][batch.rows], 0)
+        new = (batch["interval"] >= latest) & (batch["rtt_samples"] > counted)
+        batch, counted = batch.where(new), counted[new]
         self._add(
-            indices,
-            told["rtt_samples"] - known,
-            told["rtt_lo_us"],
-            told["rtt_hi_us"],
-            told["last_rtt_us"],
-            time_ns,
+            batch,
+            batch["rtt_samples"] - counted,
+            batch["rtt_lo_us"],
+            batch["rtt_hi_us"],
+            batch["last_rtt_us"],
         )
-        for name, of in (("interval", "interval"), ("counted", "rtt_samples")):
-            hidden.put(name, indices, told[of])  # in order of time: the last one stays
-        self._add(at, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us, at_ns)
+        self._kept.set("interval", batch.rows, batch["interval"])
+        self._kept.set("samples", batch.rows, batch["rtt_samples"])
+        rtt_us = single["single_rtt_us"]
+        self._add(single, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
 
     def _add(
         self,
-        indices: Indices,
+        batch: Located,
         samples: NDArray[np.uint32],
         lo_us: NDArray[np.uint32],
         hi_us: NDArray[np.uint32],
         last_us: NDArray[np.uint32],
-        time_ns: NDArray[np.uint64],
     ) -> None:
-        if not len(indices):
+        if not len(batch):
             return
         self.counted += int(samples.sum())
-        rows = self._store.rows
-        fresh = indices[rows["rtt_samples"][indices] == 0]
-        rows.put("rtt_lo_us", fresh, UNKNOWN_U32)
-        rows.put("rtt_hi_us", fresh, 0)
+        store = self._store
+        fresh = batch.rows[store["rtt_samples"][batch.rows] == 0]
+        store.set("rtt_lo_us", fresh, UNKNOWN_U32)
+        store.set("rtt_hi_us", fresh, 0)
         # A row may have several records.
-        np.add.at(rows.own("rtt_samples"), indices, samples)
-        np.minimum.at(rows.own("rtt_lo_us"), indices, lo_us)
-        np.maximum.at(rows.own("rtt_hi_us"), indices, hi_us)
-        rows.put("last_rtt_us", indices, last_us)
-        self._store.history.add(indices, hi_us, time_ns)
-        self._touched.append(indices)
+        np.add.at(store.writable("rtt_samples"), batch.rows, samples)
+        np.minimum.at(store.writable("rtt_lo_us"), batch.rows, lo_us)
+        np.maximum.at(store.writable("rtt_hi_us"), batch.rows, hi_us)
+        store.set("last_rtt_us", batch.rows, last_us)
+        self._history.add(batch.rows, hi_us, batch["time_ns"])
+        self._touched.append(batch.rows)

@@ -105,8 +105,8 @@ class Watch:
         self.probe.unheld = self.connections.unheld_namespaces()
         for entries in self.probe.scan():
             self.connections.ingest(self.probe.read().records)
-            self.connections.take(entries)
-        self.connections.settle()
+            self.connections.ingest_scan(entries)
+        self.connections.apply_scan()
         return self.connections.snapshot(HEALTH)
 
     def close(self) -> None:

@@ -173,7 +173,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     (row,) = _live(watch.look(), lport, rport)
     assert row["pid"] == os.getpid()  # both hold it: the one that used it is shown
     connection = int(row["id"])  # type: ignore[call-overload]
-    watch.probe.focus(watch.connections.focus(connection))
+    watch.probe.focus(watch.connections.set_trace(connection))
     focus = watch.look().focus
     assert focus
     assert {owner.pid for owner in focus.owners} == {os.getpid(), child.pid}
@@ -187,7 +187,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
 
 
 def _note(watch: Watch, row: dict[str, object]) -> str:
-    watch.connections.focus(int(row["id"]))  # type: ignore[call-overload]
+    watch.connections.set_trace(int(row["id"]))  # type: ignore[call-overload]
     focus = watch.look().focus
     assert focus
     return focus.owner_note

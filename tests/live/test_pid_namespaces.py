@@ -85,7 +85,7 @@ with closing(Watch()) as watch:
     port = int(sys.stdin.readline())
     rows = watch.look().rows
     (row,) = rows[rows["lport"] == port]
-    watch.probe.focus(watch.connections.focus(int(row["id"])))
+    watch.probe.focus(watch.connections.set_trace(int(row["id"])))
     focus = watch.look().focus
     facts = detail_blocks.blocks(row, focus, diagnose(row, frozenset()), True, frozenset())
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))

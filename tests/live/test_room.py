@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.records import INTERVAL_S, Kind, Records, gather
+from tcptop_rtt.model.records import INTERVAL_S, Kind, Records, take_rows
 from tcptop_rtt.sources import program
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
@@ -41,12 +41,12 @@ def _open_and_close(listener: socket.socket) -> int:
 
 def _events(records: Records) -> Records:
     """Without samples: those that find no room wait for another time."""
-    return gather(records, records["kind"] != Kind.SEGMENT)
+    return take_rows(records, records["kind"] != Kind.SEGMENT)
 
 
 def _of_port(records: Records, port: int) -> Records:
     """Of the connections between this port and any other."""
-    return gather(records, (records["lport"] == port) | (records["rport"] == port))
+    return take_rows(records, (records["lport"] == port) | (records["rport"] == port))
 
 
 def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted(
@@ -168,7 +168,7 @@ def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: py
             assert len(ours) == 200
             assert not ours["closed"].any()
         rows = watch.look().rows
-        watch.connections.forget(watch.probe.ended(watch.connections.unmet_socks()))
+        watch.connections.close_missing(watch.probe.ended(watch.connections.missing_socks()))
         rows = watch.look().rows
         ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
         assert ours["closed"].all()

@@ -208,14 +208,14 @@ def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
 def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
     with connected() as pair:
         connection = int(row_of(watch.look().rows, pair[0])["id"])
-        watch.probe.focus(watch.connections.focus(connection))
+        watch.probe.focus(watch.connections.set_trace(connection))
         trips = _ping_pong(0.2, pair)
         focus = watch.look().focus
         assert focus
         assert 0.9 * trips <= focus.samples <= trips + 2
         assert (np.diff(focus.time_s) >= 0).all()
         assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us
-        watch.probe.focus(watch.connections.focus(None))
+        watch.probe.focus(watch.connections.set_trace(None))
         _ping_pong(0.05, pair)
         assert watch.look().focus is None
 

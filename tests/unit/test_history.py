@@ -45,11 +45,11 @@ def test_ten_minutes_are_kept_and_no_more() -> None:
     assert 580 * SECOND <= time_ns[-1] - time_ns[0] <= 600 * SECOND
 
 
-def test_a_row_that_is_blanked_or_moved_takes_its_past_along() -> None:
+def test_a_row_that_is_cleared_or_moved_takes_its_past_along() -> None:
     history = _history_of(100)
     past = history.past(1)
     history.move(np.array([1]), np.array([0]))
-    history.blank(slice(1, 2))
+    history.clear(slice(1, 2))
     assert [values.tolist() for values in history.past(0)] == [values.tolist() for values in past]
     assert len(history.past(1)[0]) == 0
 
@@ -68,23 +68,23 @@ def test_a_sample_that_comes_late_belongs_to_the_second_before_and_to_its_ten() 
         history.latest(4, 1)
         _add(history, second, START + second * SECOND - 1, 0)
         _add(history, 1, START + second * SECOND, 0)
-    lent = np.array([cell[0] for cell in history.latest(4, 1)])
-    assert lent.tolist() == [117, 118, 119, 1]
+    frozen = np.array([cell[0] for cell in history.latest(4, 1)])
+    assert frozen.tolist() == [117, 118, 119, 1]
     time_ns, rtt_us = history.past(0)
     assert dict(zip(time_ns.tolist(), rtt_us.tolist(), strict=True))[START + 40 * SECOND] == 50
 
 
-def test_what_was_lent_stays_and_what_is_lent_next_is_up_to_date() -> None:
+def test_frozen_cells_stay_and_those_frozen_next_are_up_to_date() -> None:
     history = History(START)
     history.grow(3)
-    lent = []
-    for half in range(8):  # two pictures of each cell, and a sample after each of them
+    frozen = []
+    for half in range(8):  # each cell is frozen twice, and a sample after each of them
         history.advance(START + half * CELL_NS // 2)
-        lent.append((half, history.latest(4, 2)))
+        frozen.append((half, history.latest(4, 2)))
         _add(history, 100 + half, START + half * CELL_NS // 2, 0)
     history.move(np.array([2]), np.array([0]))
-    history.blank(slice(0, 1))
-    for half, cells in lent:
+    history.clear(slice(0, 1))
+    for half, cells in frozen:
         begun, present = range(max(0, half // 2 - 3), half // 2), half // 2
         expected = [100 + 2 * cell + 1 for cell in begun]
         expected += [100 + 2 * present] if half % 2 else []

@@ -1,36 +1,36 @@
-"""The table does what a dict does."""
+"""The index does what a dict does."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.tracking.id_index import IdTable
+from tcptop_rtt.tracking.id_index import IdIndex
 
 
 def _u64(ids: list[int]) -> np.typing.NDArray[np.uint64]:
     return np.array(ids, np.uint64)
 
 
-def test_what_is_not_there_is_not_found() -> None:
-    table = IdTable()
-    assert table.find(_u64([])).tolist() == []
-    assert table.find(_u64([5, 5, 4096])).tolist() == [-1, -1, -1]
-    assert table.get(5) is None
-    assert len(table) == 0
+def test_an_id_that_was_not_set_has_no_row() -> None:
+    index = IdIndex()
+    assert index.find(_u64([])).tolist() == []
+    assert index.find(_u64([5, 5, 4096])).tolist() == [-1, -1, -1]
+    assert index.get(5) is None
+    assert len(index) == 0
 
 
 def test_an_id_that_is_set_again_has_its_new_row() -> None:
-    table = IdTable()
-    table.set(_u64([4096, 8192]), np.array([7, 8]))
-    table.set(_u64([8192, 12288]), np.array([1, 2]))
-    assert table.find(_u64([4096, 8192, 12288, 8192])).tolist() == [7, 1, 2, 1]
-    assert table.get(8192) == 1
-    assert len(table) == 3
+    index = IdIndex()
+    index.set(_u64([4096, 8192]), np.array([7, 8]))
+    index.set(_u64([8192, 12288]), np.array([1, 2]))
+    assert index.find(_u64([4096, 8192, 12288, 8192])).tolist() == [7, 1, 2, 1]
+    assert index.get(8192) == 1
+    assert len(index) == 3
 
 
 def test_it_agrees_with_a_dict_through_a_long_life() -> None:
     rng = np.random.default_rng(11)
-    table, truth = IdTable(), dict[int, int]()
+    index, truth = IdIndex(), dict[int, int]()
     serial = 0
     for turn in range(300):
         # As the kernel side numbers them: a counter, and the processor in the lower bits.
@@ -39,17 +39,15 @@ def test_it_agrees_with_a_dict_through_a_long_life() -> None:
         serial += count
         rows = rng.integers(0, 1 << 31, count).tolist()
         truth.update(zip(fresh, rows, strict=True))
-        table.set(_u64(fresh), np.array(rows, np.intp))
-        known = list(truth)
-        moved = rng.choice(known, min(20, len(known)), replace=False).tolist() if known else []
+        index.set(_u64(fresh), np.array(rows, np.intp))
+        ids = list(truth)
+        moved = rng.choice(ids, min(20, len(ids)), replace=False).tolist() if ids else []
         truth.update((id_, turn) for id_ in moved)
-        table.set(_u64(moved), np.full(len(moved), turn))
-        gone = (
-            rng.choice(known, int(len(known) * rng.random() * 0.5), replace=False).tolist() if known else []
-        )
-        for id_ in gone:
+        index.set(_u64(moved), np.full(len(moved), turn))
+        removed = rng.choice(ids, int(len(ids) * rng.random() * 0.5), replace=False).tolist() if ids else []
+        for id_ in removed:
             del truth[id_]
-        table.remove(_u64(gone))
-        asked = [*truth, *gone]
-        assert table.find(_u64(asked)).tolist() == [truth.get(id_, -1) for id_ in asked]
-        assert len(table) == len(truth)
+        index.remove(_u64(removed))
+        asked = [*truth, *removed]
+        assert index.find(_u64(asked)).tolist() == [truth.get(id_, -1) for id_ in asked]
+        assert len(index) == len(truth)

@@ -1,0 +1,106 @@
+"""Whose a connection is, by what a scan finds: descriptors, MPTCP sockets, listeners, and none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.model.snapshot import Health, Owner, Snapshot
+from tcptop_rtt.tracking.connections import Connections
+from tests.unit.rows import address
+
+
+@pytest.fixture
+def connections() -> Connections:
+    return Connections(lambda: 10**12)
+
+
+def _entry(fields: Mapping[str, int | bytes]) -> Records:
+    """An entry of a scan, of the established connection 1 at socket 100, but for what is given."""
+    entry = np.zeros(1, ENTRY)
+    values: dict[str, int | bytes] = {"kind": Kind.ENTRY, "state": 1, "id": 1, "sock": 100, "lport": 443}
+    values |= {"laddr": address("192.0.2.1"), "pid": fields.get("tgid", 0), **fields}
+    for name, value in values.items():
+        entry[name] = np.void(value) if name == "laddr" else value
+    return entry
+
+
+def _listener(laddr: str, tgid: int, **given: int | bytes) -> Mapping[str, int | bytes]:
+    return {"state": 10, "id": 0, "sock": 7, "laddr": address(laddr), "tgid": tgid, **given}
+
+
+def _scan(connections: Connections, *fields: Mapping[str, int | bytes]) -> Snapshot:
+    for one in fields:  # each in a part of its own
+        connections.ingest_scan(_entry(one))
+    connections.apply_scan()
+    return connections.snapshot(Health("", "", 0, 0, 0))
+
+
+def test_one_that_waits_to_be_accepted_has_the_process_that_listens_at_its_address(
+    connections: Connections,
+) -> None:
+    everywhere, here = _listener("::", 5), _listener("192.0.2.1", 9)
+    elsewhere, later = _listener("198.51.100.1", 3), _listener("192.0.2.1", 12)
+    (row,) = _scan(connections, everywhere, later, here, elsewhere, {}).rows
+    assert (row["holder"], row["pid"], row["direction"]) == (Holder.LISTENER, 9, 2)
+    (row,) = _scan(connections, everywhere, elsewhere, {}).rows
+    assert (row["holder"], row["pid"]) == (Holder.LISTENER, 5)
+    (row,) = _scan(connections, elsewhere, everywhere, {"netns": 4}).rows
+    assert (row["holder"], row["pid"]) == (Holder.UNKNOWN, 0)
+
+
+def test_a_listener_under_an_mptcp_socket_has_the_process_of_that_socket(connections: Connections) -> None:
+    mptcp = {"kind": Kind.MPTCP, "id": 0, "sock": 8, "tgid": 6, "inode": 77}
+    (row,) = _scan(connections, _listener("::", 0, inode=77), mptcp, {}).rows
+    assert (row["holder"], row["pid"]) == (Holder.LISTENER, 6)
+
+
+def test_a_subflow_has_the_processes_that_hold_the_mptcp_socket_above(connections: Connections) -> None:
+    above = [
+        {"kind": Kind.MPTCP, "id": 0, "sock": 8, "tgid": tgid, "comm": b"m", "inode": 77} for tgid in (4, 6)
+    ]
+    snapshot = _scan(connections, *above, {"tgid": 3}, {"id": 2, "sock": 200, "netns": 5, "inode": 77})
+    first, row = snapshot.rows
+    assert first["pid"] == 3
+    assert (row["holder"], row["pid"], row["comm"]) == (Holder.PROCESS, 4, b"m")
+    assert connections.missing_socks() == {}
+    assert connections.unheld_namespaces() == {5}  # it has no descriptor of its own
+
+
+def test_an_orphan_keeps_the_name_of_the_process_that_had_it(connections: Connections) -> None:
+    _scan(connections, {"tgid": 9, "comm": b"nginx"})
+    connections.set_trace(1)
+    snapshot = _scan(connections, {"hold": Hold.DEAD})
+    (row,) = snapshot.rows
+    assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.NOBODY, 0, 9, b"nginx")
+    assert snapshot.focus
+    assert (snapshot.focus.owners, snapshot.focus.owner_note) == ((), "was nginx (9), gone")
+
+
+def test_a_socket_of_the_kernel_has_no_process(connections: Connections) -> None:
+    (row,) = _scan(connections, {"hold": Hold.SOCKET}).rows
+    assert row["holder"] == Holder.KERNEL
+    (row,) = _scan(connections, {"hold": Hold.SOCKET | Hold.FILE}).rows
+    assert row["holder"] == Holder.KERNEL  # a file without a descriptor says nothing new
+
+
+def test_a_scan_that_failed_has_no_say(connections: Connections) -> None:
+    connections.ingest_scan(_entry({"tgid": 9}))
+    connections.drop_scan()
+    connections.set_trace(1)
+    snapshot = _scan(connections, {"tgid": 4}, {"tgid": 4}, {"tgid": 5})
+    assert snapshot.rows["pid"].tolist() == [4]
+    assert snapshot.focus
+    assert snapshot.focus.owners == (Owner(4, b""), Owner(5, b""))
+
+
+def test_a_connection_that_a_scan_has_not_met_is_missing_until_it_is_closed(connections: Connections) -> None:
+    _scan(connections, {"tgid": 9}, {"id": 2, "sock": 200, "tgid": 9})
+    _scan(connections, {"tgid": 9})
+    assert connections.missing_socks() == {200: 2}
+    connections.close_missing([2])
+    assert connections.missing_socks() == {}
