@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
+import tcptop_rtt
 from bench.results import Result
 from tcptop_rtt.model.records import RECORD, Kind
 from tcptop_rtt.model.snapshot import Health
@@ -18,23 +20,10 @@ RECORDS, ROUNDS = 50_000, 10
 OFFERED_PER_S = 100_000
 CONNECTIONS = 10_000
 
+_ABI = Path(tcptop_rtt.__file__).with_name("bpf") / "abi.h"
+
 # A record per system call of this process, as the hook makes them: samples of one connection and interval.
 _PROGRAM = b"""
-struct record {
-	u64	id;
-	u64	sock;
-	u64	time_ns;
-	u64	opened_ns;
-	u64	interval;
-	u32	kind;
-	u32	tgid;
-	u32	rtt_samples;
-	u32	rtt_lo_us;
-	u32	rtt_hi_us;
-	u32	last_rtt_us;
-	u32	words[32];
-};
-_Static_assert(sizeof(struct record) == SIZE, "as in record.py");
 BPF_RINGBUF_OUTPUT(records, PAGES);
 BPF_ARRAY(counts, u64, 2);
 
@@ -59,6 +48,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
 	r->time_ns = bpf_ktime_get_ns();
 	r->kind = KIND;
 	r->rtt_samples = 2;
+	r->rtt_sum_us = 300;
 	r->rtt_lo_us = 100;
 	r->rtt_hi_us = r->last_rtt_us = 200;
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
@@ -81,9 +71,8 @@ def measure() -> list[Result]:
         f"-DNUMBER={getppid}",
         f"-DCONNECTIONS={CONNECTIONS}",
         f"-DKIND={int(Kind.SEGMENT)}",
-        f"-DSIZE={RECORD.itemsize}",
     ]
-    module = compile_program(_PROGRAM, *flags)
+    module = compile_program(_ABI.read_bytes() + _PROGRAM, *flags)
     module.attach_raw_tracepoint(b"sys_enter", b"on_enter")
     table = module[b"records"]
     latest: dict[int, bytes] = {}

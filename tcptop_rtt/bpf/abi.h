@@ -39,6 +39,7 @@ struct record {
 	u64	started_ns;		/* of the process, CLOCK_BOOTTIME: unique together with tgid */
 	u64	sampled_us;		/* of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
 	u64	interval;		/* the jiffy at which the interval of rtt_* began */
+	u64	rtt_sum_us;		/* of rtt_samples */
 	u32	kind;
 	u32	tgid;			/* 0: the record has no process */
 	u32	pid;			/* in user space's PID namespace; 0: it is outside */
@@ -76,7 +77,7 @@ struct record {
 	u8	probes;
 	u8	more_pad[2];
 };
-_Static_assert(sizeof(struct record) == 216, "keep RECORD in model/records.py in step");
+_Static_assert(sizeof(struct record) == 224, "keep RECORD in model/records.py in step");
 
 /* Who may use a socket; mirrored by Hold in model/records.py. */
 enum hold {
@@ -112,7 +113,7 @@ struct entry {
 	u32	data_segs_out;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 344, "keep ENTRY in model/records.py in step");
+_Static_assert(sizeof(struct entry) == 352, "keep ENTRY in model/records.py in step");
 
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {

@@ -17,7 +17,8 @@ struct rtt_window {
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
 	u32		reserve_failed_at; /* the jiffy at which a report found no room */
-	u8		pad[12];
+	u32		pad;
+	u64		rtt_sum_us;
 };
 _Static_assert(sizeof(struct rtt_window) == 64, "keep rtt_window in one cache line");
 
@@ -278,6 +279,7 @@ static __always_inline void read_samples(struct record *r, const struct rtt_wind
 	r->rtt_lo_us = w->rtt_lo_us;
 	r->rtt_hi_us = w->rtt_hi_us;
 	r->last_rtt_us = w->last_rtt_us;
+	r->rtt_sum_us = w->rtt_sum_us;
 }
 
 /* Reports the latest ACK's sample by itself, if on_segment() has not counted it yet. */
@@ -306,6 +308,7 @@ static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 	if (!w->rtt_samples || rtt_us > w->rtt_hi_us)
 		w->rtt_hi_us = rtt_us;
 	w->last_rtt_us = rtt_us;
+	w->rtt_sum_us += rtt_us;
 	w->rtt_samples++;
 }
 
@@ -375,6 +378,7 @@ static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 		w->interval = bpf_jiffies64();
 		barrier();	/* The changed interval shows a scan that the samples change. */
 		w->rtt_samples = 0;
+		w->rtt_sum_us = 0;
 	}
 	add_sample(w, rack.rtt_us);
 }

@@ -57,6 +57,7 @@ RECORD = np.dtype(
         ("started_ns", "u8"),
         ("sampled_us", "u8"),
         ("interval", "u8"),
+        ("rtt_sum_us", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
         ("pid", "u4"),
@@ -140,7 +141,7 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (216, 344, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 352, 40):
     raise AssertionError("record.py and bpf/abi.h differ")
 
 

@@ -90,6 +90,7 @@ ROW = np.dtype(
         ("rtt_lo_us", "u4"),  # of the samples since the previous snapshot
         ("rtt_hi_us", "u4"),
         ("rtt_samples", "u4"),
+        ("rtt_sum_us", "u8"),  # of them
         ("rtt_age_ms", "u4"),  # since the latest sample; UNKNOWN_U32: none since the handshake, or never
         # Rates are averaged over about the last second.
         ("out_bps", "f8"),

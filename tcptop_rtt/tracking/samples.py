@@ -22,12 +22,13 @@ _KEPT = np.dtype(
     [
         ("interval", "u8"),  # the latest one whose samples are counted
         ("samples", "u4"),  # how many of it
+        ("sum_us", "u8"),  # and their sum
     ]
 )
 
 
 class SampleCounter:
-    """Sets ``rtt_samples``, ``rtt_lo/hi_us`` and ``last_rtt_us`` of the rows, and fills their history.
+    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us`` and ``last_rtt_us`` of the rows, and fills their history.
 
     ``counted`` is the number of samples since the latest :meth:`reset`.
     """
@@ -55,25 +56,30 @@ class SampleCounter:
         single = batch.where((batch["single_rtt_us"] > 0) & (batch.kinds != Kind.SEGMENT))
         # A scan and the hook may report one interval; one whose record found no room comes again, grown.
         latest = self._kept["interval"][batch.rows]
-        counted = np.where(batch["interval"] == latest, self._kept["samples"][batch.rows], 0)
+        again = batch["interval"] == latest
+        counted = np.where(again, self._kept["samples"][batch.rows], 0)
+        counted_us = np.where(again, self._kept["sum_us"][batch.rows], 0)
         new = (batch["interval"] >= latest) & (batch["rtt_samples"] > counted)
-        batch, counted = batch.where(new), counted[new]
+        batch, counted, counted_us = batch.where(new), counted[new], counted_us[new]
         self._add(
             batch,
             batch["rtt_samples"] - counted,
+            batch["rtt_sum_us"] - counted_us,
             batch["rtt_lo_us"],
             batch["rtt_hi_us"],
             batch["last_rtt_us"],
         )
         self._kept.set("interval", batch.rows, batch["interval"])
         self._kept.set("samples", batch.rows, batch["rtt_samples"])
+        self._kept.set("sum_us", batch.rows, batch["rtt_sum_us"])
         rtt_us = single["single_rtt_us"]
-        self._add(single, np.ones_like(rtt_us), rtt_us, rtt_us, rtt_us)
+        self._add(single, np.ones_like(rtt_us), rtt_us.astype(np.uint64), rtt_us, rtt_us, rtt_us)
 
     def _add(
         self,
         batch: Located,
         samples: NDArray[np.uint32],
+        sum_us: NDArray[np.uint64],
         lo_us: NDArray[np.uint32],
         hi_us: NDArray[np.uint32],
         last_us: NDArray[np.uint32],
@@ -85,8 +91,10 @@ class SampleCounter:
         fresh = batch.rows[store["rtt_samples"][batch.rows] == 0]
         store.set("rtt_lo_us", fresh, UNKNOWN_U32)
         store.set("rtt_hi_us", fresh, 0)
+        store.set("rtt_sum_us", fresh, 0)
         # A row may have several records.
         np.add.at(store.writable("rtt_samples"), batch.rows, samples)
+        np.add.at(store.writable("rtt_sum_us"), batch.rows, sum_us)
         np.minimum.at(store.writable("rtt_lo_us"), batch.rows, lo_us)
         np.maximum.at(store.writable("rtt_hi_us"), batch.rows, hi_us)
         store.set("last_rtt_us", batch.rows, last_us)

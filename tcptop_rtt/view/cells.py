@@ -61,6 +61,11 @@ def microseconds(name: str) -> MakeCell:
     return lambda row, _: Cell(fmt.rtt(known.value(row, name)), "dim")
 
 
+def quotient(total_us: str, count: str) -> MakeCell:
+    """A time per one of several."""
+    return lambda row, _: Cell(fmt.rtt(int(row[total_us]) / int(row[count]) if row[count] else None), "dim")
+
+
 def retrans(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
     """Segments sent again: a warning if there were some in the last minute."""
     return Cell(fmt.tally(int(row["retrans"])), "warn" if row["retrans_1m"] else "dim")

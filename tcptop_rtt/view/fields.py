@@ -159,6 +159,7 @@ FIELDS = (
         ),
     ),
     _integer("rtt_samples", "how many there were since the previous line", nullable=False),
+    _integer("rtt_sum_us", "their sum"),
     _integer(
         "rttvar_us",
         "mean deviation of the RTT",

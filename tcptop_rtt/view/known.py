@@ -44,7 +44,7 @@ _NOTHING = {
 _NEEDS = {
     # Before the first sample the kernel keeps a made-up deviation of 250 ms.
     "rttvar_us": "srtt_us",
-    **dict.fromkeys(("rtt_lo_us", "rtt_hi_us"), "rtt_samples"),
+    **dict.fromkeys(("rtt_lo_us", "rtt_hi_us", "rtt_sum_us"), "rtt_samples"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
 }
 """Where this other field is 0, the field says nothing."""

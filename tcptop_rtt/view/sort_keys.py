@@ -46,6 +46,16 @@ def by_rate(name: str) -> SortKeys:
     return keys
 
 
+def by_quotient(total: str, count: str) -> SortKeys:
+    """One number divided by another; unknown where there is nothing to divide by."""
+
+    def keys(get: Get) -> Keys:
+        of = get(count)
+        return Keys([(get(total) // np.maximum(of, 1)).astype(np.uint32)], of == 0)
+
+    return keys
+
+
 def by_endpoint(side: str) -> SortKeys:
     """By address and port; ``l`` or ``r``."""
 

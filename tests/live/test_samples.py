@@ -210,8 +210,15 @@ def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
         connection = int(row_of(watch.look().rows, pair[0])["id"])
         watch.probe.focus(watch.connections.set_trace(connection))
         trips = _ping_pong(0.2, pair)
-        focus = watch.look().focus
+        time.sleep(2 * INTERVAL_S)
+        snapshot = watch.look()
+        focus, row = snapshot.focus, row_of(snapshot.rows, pair[0])
         assert focus
+        # Of these the trace has each by itself, and the row their number and sum.
+        assert (row["rtt_samples"], row["rtt_sum_us"]) == (
+            focus.samples,
+            focus.rtt_us[-focus.samples :].sum(),
+        )
         assert 0.9 * trips <= focus.samples <= trips + 2
         assert (np.diff(focus.time_s) >= 0).all()
         assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us

@@ -61,12 +61,27 @@ def entries(*fields: Mapping[str, int | bytes]) -> Records:
 def test_samples_between_two_snapshots_are_merged(harness: Harness) -> None:
     harness.connections.ingest(
         records(
-            {"interval": 1, "rtt_samples": 3, "rtt_lo_us": 20, "rtt_hi_us": 90, "last_rtt_us": 40},
-            {"interval": 2, "rtt_samples": 2, "rtt_lo_us": 10, "rtt_hi_us": 50, "last_rtt_us": 30},
+            {
+                "interval": 1,
+                "rtt_samples": 3,
+                "rtt_lo_us": 20,
+                "rtt_hi_us": 90,
+                "last_rtt_us": 40,
+                "rtt_sum_us": 150,
+            },
+            {
+                "interval": 2,
+                "rtt_samples": 2,
+                "rtt_lo_us": 10,
+                "rtt_hi_us": 50,
+                "last_rtt_us": 30,
+                "rtt_sum_us": 60,
+            },
         )
     )
     (row,) = harness.rows()
     assert (row["rtt_samples"], row["rtt_lo_us"], row["rtt_hi_us"], row["last_rtt_us"]) == (5, 10, 90, 30)
+    assert row["rtt_sum_us"] == 210
     (row,) = harness.rows()
     assert row["rtt_samples"] == 0
     harness.connections.ingest(
@@ -113,11 +128,11 @@ def test_a_trace_is_in_order_of_time_though_a_scan_brings_older_samples_later(ha
 
 
 def test_samples_that_an_interval_has_gained_since_it_was_counted_are_counted(harness: Harness) -> None:
-    harness.connections.ingest(records({"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}))
+    harness.connections.ingest(records({"interval": 7, "rtt_samples": 4, "rtt_hi_us": 20, "rtt_sum_us": 60}))
     harness.snapshot()
-    harness.connections.ingest(records({"interval": 7, "rtt_samples": 6, "rtt_lo_us": 10, "rtt_hi_us": 90}))
+    harness.connections.ingest(records({"interval": 7, "rtt_samples": 6, "rtt_hi_us": 90, "rtt_sum_us": 160}))
     (row,) = harness.rows()
-    assert (row["rtt_samples"], row["rtt_hi_us"]) == (2, 90)
+    assert (row["rtt_samples"], row["rtt_hi_us"], row["rtt_sum_us"]) == (2, 90, 100)
 
 
 def test_the_newest_record_of_a_row_counts_whatever_its_kind(harness: Harness) -> None:

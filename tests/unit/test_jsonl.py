@@ -145,7 +145,7 @@ def test_the_lines_of_three_connections_are_those_of_the_golden_file(
         "busy_us_1m": 700,
         "segs_in": 9,
     }
-    first = row(1, **scanned, rtt_samples=2, rtt_lo_us=1200, rtt_hi_us=1800, out_bps=12.7)
+    first = row(1, **scanned, rtt_samples=2, rtt_lo_us=1200, rtt_hi_us=1800, rtt_sum_us=3000, out_bps=12.7)
     second = row(2, scanned=False, holder=Holder.PROCESS, open_seen=False)
     third = row(
         3, family=6, laddr="2001:db8::1", raddr="fe80::1", ifindex=2, interface=b"eth0", holder=Holder.NOBODY,
