@@ -159,7 +159,19 @@ FIELDS = (
         ),
     ),
     _integer("rtt_samples", "how many there were since the previous line", nullable=False),
-    _integer("rtt_sum_us", "their sum"),
+    _integer(
+        "rtt_sum_us",
+        "their sum",
+        Column(
+            "mean",
+            "MEAN",
+            fmt.RTT_WIDTH,
+            13,
+            "mean of the RTT samples since the last refresh",
+            cells.quotient("rtt_sum_us", "rtt_samples"),
+            sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
+        ),
+    ),
     _integer(
         "rttvar_us",
         "mean deviation of the RTT",

@@ -55,6 +55,8 @@ async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) ->
     async with stage() as it:
         await it.show(row(1, rttvar_us=5), row(2, rttvar_us=9))
         await it.press("s")
+        assert it.table.sort_key == "mean"
+        await it.press("s")
         assert it.table.sort_key == "jitter"
         assert it.table.ids == [2, 1]
         await it.press("S")
