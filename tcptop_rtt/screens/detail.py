@@ -9,12 +9,12 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.key_line import KeyLine

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Focus
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known, shares
+from tcptop_rtt.view import shares
 from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.widgets.facts import Block, Fact
 

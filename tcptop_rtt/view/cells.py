@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
 
 
 class Cell(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import Source
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
-from tcptop_rtt.view.known import Source
 from tcptop_rtt.view.shares import loss, shares
 
 Who = Literal["network", "peer", "us", "nobody", "unknown"]

@@ -1,7 +1,7 @@
 """The one table of fields: of each its name, meaning and value in the stream, and, if it has one, its column.
 
 The stream, its schema, the screen's table, plain tables, sorting and help are all made from it. What is not
-known is None: :mod:`tcptop_rtt.view.known` says when that is so.
+known is None: :mod:`tcptop_rtt.model.known` says when that is so.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import Source
 from tcptop_rtt.model.rows import STATES, Holder
-from tcptop_rtt.view import known
-from tcptop_rtt.view.known import Source
 
 UNKNOWN = "?"
 NOTHING = "-"

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import Source
 from tcptop_rtt.model.rows import UNKNOWN_U32
-from tcptop_rtt.view import known
-from tcptop_rtt.view.known import Source
 
 Column = NDArray[Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
 from tcptop_rtt.view.sort_keys import Get
 
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]

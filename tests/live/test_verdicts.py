@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import Source
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import known
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.view.fields import SORTS
-from tcptop_rtt.view.known import Source
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
 from tests.live.conftest import Watch
