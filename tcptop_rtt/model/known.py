@@ -76,7 +76,13 @@ def value(row: np.void, name: str, unknown: frozenset[str] = frozenset()) -> int
 
     :param unknown: fields of the row that this kernel does not tell
     """
-    return None if is_unknown(row.__getitem__, name, unknown) else int(row[name])
+    # The same rules as is_unknown() has, without numpy's price for single values.
+    if name.removesuffix("_1m") in unknown or (name in SCANNED and not row["scanned"]):
+        return None
+    if name in _NEEDS and not row[_NEEDS[name]]:
+        return None
+    number = int(row[name])
+    return None if number in _NOTHING.get(name, ()) else number
 
 
 def unknown_fields(row: np.void, unknown: frozenset[str] = frozenset()) -> frozenset[str]:

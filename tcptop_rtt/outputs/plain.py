@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
@@ -41,7 +42,7 @@ class PlainTables:
             f"{health.lost} lost{problem}\n"
         )
         self._line([column.title for column in _COLUMNS])
-        for row in rows[ranking.window(0, len(ranking))]:
+        for row in connections(rows[ranking.window(0, len(ranking))]):
             self._line([column.cell(row, True).text for column in _COLUMNS if column.cell])
         note = "" if len(ranking) else self._note()
         if note:

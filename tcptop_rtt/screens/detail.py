@@ -9,7 +9,7 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import detail_blocks
@@ -66,7 +66,7 @@ class DetailScreen(LiveScreen):
         self._latest = first
         self._shown_ns = first.clock_ns  # of the picture on the screen: a frozen one is older than the latest
         self._problem = ""
-        self._row: np.void | None = None
+        self._row: Connection | None = None
         self._focus: Focus | None = None
         self._focus_time_ns = first.clock_ns
         self._opened_ns = first.clock_ns
@@ -114,16 +114,15 @@ class DetailScreen(LiveScreen):
     def _take(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
         if at is not None:
-            self._row = snapshot.rows[at]
+            self._row = Connection(snapshot.rows[at], snapshot.health.unknown)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         focus = snapshot.focus
         if focus is not None and focus.id == self.connection_id:
             self._focus, self._focus_time_ns = focus, snapshot.clock_ns
         self._show_title()
         if self._row is not None:
-            unknown = snapshot.health.unknown
-            verdict = diagnose(self._row, unknown)
-            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode, unknown))
+            verdict = diagnose(self._row)
+            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -158,23 +157,23 @@ class DetailScreen(LiveScreen):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
         name, pid = fmt.process(row, self._unicode), fmt.pid(row)
-        state = fmt.state(int(row["state"]), self.closed, bool(row["stalled"]))
+        state = fmt.state(row.state, self.closed, row.stalled)
         first += [
             (name, "name"),
             (f" {pid}  ", "dim"),
             *self._endpoints(row),
             (f"  {state}", "stalled" if state == "STALLED" else "dim"),
         ]
-        verdict = diagnose(row, self._latest.health.unknown)
+        verdict = diagnose(row)
         second: list[Part] = []
         if self._problem:
             second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
-        if not (row["stalled"] and not self.closed):
+        if not (row.stalled and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
-    def _endpoints(self, row: np.void) -> list[Part]:
+    def _endpoints(self, row: Connection) -> list[Part]:
         local = fmt.local(row, self._unicode)
         remote = fmt.remote(row, self._unicode)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
@@ -183,7 +182,7 @@ class DetailScreen(LiveScreen):
             remote = fmt.shorten(remote, room - len(local), self._unicode)
         return [
             (local, "value"),
-            (f" {self._arrow(int(row['direction']))} ", "dim"),
+            (f" {self._arrow(row.direction)} ", "dim"),
             (remote, "value"),
         ]
 
@@ -199,17 +198,17 @@ def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
     return int(found[0]) if len(found) else None
 
 
-def _why_empty(row: np.void | None, closed: bool) -> str:
+def _why_empty(row: Connection | None, closed: bool) -> str:
     """What the chart says where it has nothing to draw: a sample is waited for only where one may come."""
     if row is None or closed:
         return "no RTT sample was taken"
-    if known.never_sampled(row.__getitem__):
-        if row["bytes_received"] and not row["unacked_bytes"]:
+    if not row.was_sampled:
+        if row.bytes_received and not row.unacked_bytes:
             return "no RTT sample: it only receives, and only what it sends brings one"
-        if row["scanned"] and not row["unacked_bytes"] and not row["notsent_bytes"]:
+        if row.scanned and not row.unacked_bytes and not row.notsent_bytes:
             return "no RTT sample: nothing has been sent yet"
         return "waiting for the first RTT sample"
-    return f"no RTT sample: the latest one came {fmt.ago(known.value(row, 'rtt_age_ms'))}"
+    return f"no RTT sample: the latest one came {fmt.ago(row.rtt_age_ms)}"
 
 
 def _samples_of(time_s: Floats, rtt_us: Floats, srtt_us: Floats, recent_s: float) -> Series:

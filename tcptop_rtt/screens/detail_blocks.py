@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Focus
 from tcptop_rtt.view import format as fmt
@@ -24,14 +22,9 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(
-    row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool, unknown: frozenset[str]
-) -> tuple[Block, ...]:
-    """Most wanted first: a narrow terminal shows the others after scrolling.
-
-    :param unknown: fields of the row that this kernel does not tell
-    """
-    told = (
+def blocks(row: Connection, focus: Focus | None, verdict: Verdict, unicode: bool) -> tuple[Block, ...]:
+    """Most wanted first: a narrow terminal shows the others after scrolling."""
+    blocks = (
         _why(row, verdict, unicode),
         _rtt(row, focus),
         _owner(row, focus, unicode),
@@ -40,9 +33,9 @@ def blocks(
         _queues(row),
         _times(row),
     )
-    not_known = known.unknown_fields(row, unknown)
+    not_known = row.unknown
     return tuple(
-        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in told
+        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in blocks
     )
 
 
@@ -50,7 +43,7 @@ def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
     return Fact(fact.label, fmt.UNKNOWN, "unknown") if unknown.intersection(fact.of) else fact
 
 
-def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
+def _why(row: Connection, verdict: Verdict, unicode: bool) -> Block:
     now, life = shares.shares(row), shares.life_shares(row)
     minute = f"of {fmt.window(row)}"
 
@@ -78,14 +71,14 @@ def _bar(share: float | None, whole: str, unicode: bool) -> str:
     return f"{full * cells}{empty * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
-def _rtt(row: np.void, focus: Focus | None) -> Block:
+def _rtt(row: Connection, focus: Focus | None) -> Block:
     facts = [
         _smoothed(row),
-        Fact("jitter", fmt.rtt(known.value(row, "rttvar_us")), of=("rttvar_us",)),
-        Fact("min_rtt", fmt.rtt(known.value(row, "min_rtt_us")), of=("min_rtt_us",)),
-        Fact("last sample", fmt.rtt(known.value(row, "last_rtt_us"))),
-        Fact("taken", fmt.ago(known.value(row, "rtt_age_ms"))),
-        Fact("by receiver", fmt.rtt(known.value(row, "rcv_rtt_us")), of=("rcv_rtt_us",)),
+        Fact("jitter", fmt.rtt(row.rttvar_us), of=("rttvar_us",)),
+        Fact("min_rtt", fmt.rtt(row.min_rtt_us), of=("min_rtt_us",)),
+        Fact("last sample", fmt.rtt(row.last_rtt_us)),
+        Fact("taken", fmt.ago(row.rtt_age_ms)),
+        Fact("by receiver", fmt.rtt(row.rcv_rtt_us), of=("rcv_rtt_us",)),
     ]
     if focus is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
@@ -100,9 +93,9 @@ def _rtt(row: np.void, focus: Focus | None) -> Block:
     return Block("ROUND-TRIP TIME", tuple(facts))
 
 
-def _smoothed(row: np.void) -> Fact:
-    text = fmt.rtt(known.value(row, "srtt_us"))
-    if row["srtt_us"] and known.never_sampled(row.__getitem__):
+def _smoothed(row: Connection) -> Fact:
+    text = fmt.rtt(row.srtt_us)
+    if row.srtt_us and not row.was_sampled:
         text += ", of the handshake"
     return Fact("smoothed", text, fmt.rtt_level(row))
 
@@ -111,9 +104,9 @@ def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
 
 
-def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
+def _owner(row: Connection, focus: Focus | None, unicode: bool) -> Block:
     process = focus.process if focus else None
-    uid = f"uid {int(row['uid'])}"
+    uid = f"uid {row.uid or 0}"
     facts = [
         Fact("process", fmt.process(row, unicode)),
         Fact("PID", fmt.pid(row)),
@@ -143,32 +136,30 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
     path = focus.cgroup_path if focus else None
     facts += [
         Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
-        Fact("netns", str(int(row["netns"])) if row["netns"] else fmt.UNKNOWN),
+        Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
     ]
     return Block("WHOSE IT IS", tuple(facts))
 
 
-def _lost(row: np.void) -> str:
+def _lost(row: Connection) -> str:
     share = shares.loss(row)
     return fmt.NOTHING if share is None else f"{fmt.percent1(share)} of data segments"
 
 
-def _congestion(row: np.void, unicode: bool) -> Block:
-    algorithm = fmt.printable(row["congestion_control"], unicode)
-    retrans, lost, timeouts, probes = (
-        int(row[name]) for name in ("retrans", "lost", "retransmits", "probes")
-    )
-    window = fmt.span(int(row["window_ms"]))
+def _congestion(row: Connection, unicode: bool) -> Block:
+    algorithm = fmt.printable(row.congestion_control, unicode)
+    retrans, lost, timeouts, probes = row.retrans, row.lost, row.retransmits, row.probes
+    window = fmt.span(row.window_ms or 0)
     return Block(
         "CONGESTION",
         (
-            Fact("cwnd", f"{row['cwnd']} segments", of=("cwnd",)),
-            Fact("ssthresh", _segments(known.value(row, "ssthresh")), of=("ssthresh",)),
-            Fact("in flight", f"{row['in_flight']} segments", of=("in_flight",)),
+            Fact("cwnd", f"{row.cwnd or 0} segments", of=("cwnd",)),
+            Fact("ssthresh", _segments(row.ssthresh), of=("ssthresh",)),
+            Fact("in flight", f"{row.in_flight or 0} segments", of=("in_flight",)),
             Fact(
                 "retransmits",
-                f"{row['retrans_1m']:,} in {window}",
-                "warn" if row["retrans_1m"] else "value",
+                f"{(row.retrans_1m or 0):,} in {window}",
+                "warn" if row.retrans_1m else "value",
                 of=("busy_us",),
             ),
             Fact("in all", f"{retrans:,}"),
@@ -176,8 +167,8 @@ def _congestion(row: np.void, unicode: bool) -> Block:
             Fact("marked lost", f"{lost:,}", "warn" if lost else "value", of=("lost",)),
             Fact("timeouts", f"{timeouts} in a row", "bad" if timeouts else "value"),
             Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
-            Fact("rto", fmt.rtt(int(row["rto_us"])), of=("rto_us",)),
-            Fact("mss", f"{row['mss']} bytes", of=("mss",)),
+            Fact("rto", fmt.rtt(row.rto_us), of=("rto_us",)),
+            Fact("mss", f"{row.mss or 0} bytes", of=("mss",)),
             Fact("algorithm", algorithm or fmt.UNKNOWN, of=("congestion_control",)),
         ),
     )
@@ -191,55 +182,55 @@ def _rate(bps: float) -> str:
     return f"{fmt.bits(bps)}bit/s" if bps > 0 else fmt.NOTHING
 
 
-def _volume(row: np.void) -> Block:
-    bare = int(row["segs_in"]) - int(row["data_segs_in"])
-    bare_1m = int(row["segs_in_1m"]) - int(row["data_segs_in_1m"])
-    window = fmt.span(int(row["window_ms"]))
+def _volume(row: Connection) -> Block:
+    bare = (row.segs_in or 0) - (row.data_segs_in or 0)
+    bare_1m = (row.segs_in_1m or 0) - (row.data_segs_in_1m or 0)
+    window = fmt.span(row.window_ms or 0)
     return Block(
         "VOLUME",
         (
-            Fact("sent", f"{fmt.size(int(row['bytes_acked']))} acknowledged"),
-            Fact("received", fmt.size(int(row["bytes_received"]))),
+            Fact("sent", f"{fmt.size(row.bytes_acked)} acknowledged"),
+            Fact("received", fmt.size(row.bytes_received)),
             Fact(
                 "data segs",
-                f"{row['data_segs_out']:,} out, {row['data_segs_in']:,} in",
+                f"{(row.data_segs_out or 0):,} out, {(row.data_segs_in or 0):,} in",
                 of=("data_segs_out", "data_segs_in"),
             ),
             Fact("bare ACKs", f"{bare:,} in", of=("segs_in", "data_segs_in")),
             Fact(
                 f"in {window}",
-                f"{row['data_segs_out_1m']:,} out, {row['data_segs_in_1m']:,} in, {bare_1m:,} bare",
+                f"{(row.data_segs_out_1m or 0):,} out, {(row.data_segs_in_1m or 0):,} in, {bare_1m:,} bare",
                 of=("data_segs_out", "segs_in", "data_segs_in"),
             ),
-            Fact("out, now", _rate(float(row["out_bps"]))),
-            Fact("in, now", _rate(float(row["in_bps"]))),
-            Fact("delivery", _rate(float(row["delivery_rate_bps"])), of=("delivery_rate_bps",)),
-            Fact("pacing", _rate(float(row["pacing_rate_bps"])), of=("pacing_rate_bps",)),
+            Fact("out, now", _rate(row.out_bps)),
+            Fact("in, now", _rate(row.in_bps)),
+            Fact("delivery", _rate(row.delivery_rate_bps or 0), of=("delivery_rate_bps",)),
+            Fact("pacing", _rate(row.pacing_rate_bps or 0), of=("pacing_rate_bps",)),
         ),
     )
 
 
-def _queues(row: np.void) -> Block:
-    recv_q, snd_wnd = int(row["recv_q_bytes"]), int(row["snd_wnd_bytes"])
+def _queues(row: Connection) -> Block:
+    recv_q, snd_wnd = (row.recv_q_bytes or 0), (row.snd_wnd_bytes or 0)
     return Block(
         "QUEUES AND WINDOWS",
         (
-            Fact("unsent", fmt.size(int(row["notsent_bytes"])), of=("notsent_bytes",)),
-            Fact("unacked", fmt.size(int(row["unacked_bytes"])), of=("unacked_bytes",)),
+            Fact("unsent", fmt.size(row.notsent_bytes or 0), of=("notsent_bytes",)),
+            Fact("unacked", fmt.size(row.unacked_bytes or 0), of=("unacked_bytes",)),
             Fact("unread", fmt.size(recv_q), "warn" if recv_q else "value", of=("recv_q_bytes",)),
             Fact("peer's window", fmt.size(snd_wnd), "value" if snd_wnd else "warn", of=("snd_wnd_bytes",)),
-            Fact("our window", fmt.size(int(row["rcv_wnd_bytes"])), of=("rcv_wnd_bytes",)),
+            Fact("our window", fmt.size(row.rcv_wnd_bytes or 0), of=("rcv_wnd_bytes",)),
         ),
     )
 
 
-def _times(row: np.void) -> Block:
-    direction = DIRECTIONS[int(row["direction"]) % len(DIRECTIONS)]
+def _times(row: Connection) -> Block:
+    direction = DIRECTIONS[row.direction % len(DIRECTIONS)]
     opened = {"out": "from here", "in": "by the peer", None: fmt.UNKNOWN}[direction]
-    age = fmt.age(int(row["age_ns"]))
+    age = fmt.age(row.age_ns)
 
     def last(label: str, name: str) -> Fact:
-        return Fact(label, fmt.ago(known.value(row, name)), of=(name,))
+        return Fact(label, fmt.ago(row.number(name)), of=(name,))
 
     return Block(
         "LAST HEARD",
@@ -247,6 +238,6 @@ def _times(row: np.void) -> Block:
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),
             last("ACK", "last_ack_ms"),
-            Fact("opened", f"{opened}, {age} ago" if row["open_seen"] else f"{opened}, seen for {age}"),
+            Fact("opened", f"{opened}, {age} ago" if row.open_seen else f"{opened}, seen for {age}"),
         ),
     )

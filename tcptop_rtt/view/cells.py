@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
 
@@ -19,68 +17,73 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-MakeCell = Callable[[np.void, bool], Cell]
+MakeCell = Callable[[Connection, bool], Cell]
 """Of a row; the second is whether the terminal shows Unicode."""
 
 
-def process(row: np.void, unicode: bool) -> Cell:
+def process(row: Connection, unicode: bool) -> Cell:
     """Who holds the socket."""
-    return Cell(fmt.process(row, unicode), "" if row["holder"] == Holder.PROCESS else "dim")
+    return Cell(fmt.process(row, unicode), "" if row.holder == Holder.PROCESS else "dim")
 
 
-def pid(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+def pid(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     """Its number."""
-    return Cell(fmt.pid(row), "" if row["holder"] == Holder.PROCESS else "dim")
+    return Cell(fmt.pid(row), "" if row.holder == Holder.PROCESS else "dim")
 
 
-def local(row: np.void, unicode: bool) -> Cell:
+def local(row: Connection, unicode: bool) -> Cell:
     """Our address and port."""
     return Cell(fmt.local(row, unicode), "dim")
 
 
-def remote(row: np.void, unicode: bool) -> Cell:
+def remote(row: Connection, unicode: bool) -> Cell:
     """The peer's."""
     return Cell(fmt.remote(row, unicode))
 
 
-def state(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+def state(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     """The state, or what is wrong."""
-    text = fmt.state(int(row["state"]), bool(row["closed"]), bool(row["stalled"]))
+    text = fmt.state(row.state, row.closed, row.stalled)
     return Cell(text, "stalled" if text == "STALLED" else "dim")
 
 
-def rtt(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+def rtt(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     """The RTT of now, or how old it is."""
     level = fmt.rtt_level(row)
-    style = "stalled" if row["stalled"] else "dim" if level == "unknown" else level
+    style = "stalled" if row.stalled else "dim" if level == "unknown" else level
     return Cell(fmt.rtt_now(row), style)
 
 
 def microseconds(name: str) -> MakeCell:
     """A time as the RTT is written."""
-    return lambda row, _: Cell(fmt.rtt(known.value(row, name)), "dim")
+    return lambda row, _: Cell(fmt.rtt(row.number(name)), "dim")
 
 
 def quotient(total_us: str, count: str) -> MakeCell:
     """A time per one of several."""
-    return lambda row, _: Cell(fmt.rtt(int(row[total_us]) / int(row[count]) if row[count] else None), "dim")
+
+    def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+        total, of = row.number(total_us), row.number(count)
+        return Cell(fmt.rtt(total / of if total and of else None), "dim")
+
+    return cell
 
 
-def retrans(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+def retrans(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     """Segments sent again: a warning if there were some in the last minute."""
-    return Cell(fmt.tally(int(row["retrans"])), "warn" if row["retrans_1m"] else "dim")
+    return Cell(fmt.tally(row.retrans), "warn" if row.retrans_1m else "dim")
 
 
-def rate(name: str) -> MakeCell:
+def rate(of: Callable[[Connection], float]) -> MakeCell:
     """Bits per second."""
 
-    def cell(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
-        bps = float(row[name])
+    def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+        bps = of(row)
         return Cell(fmt.bits(bps), "" if bps >= 1 else "dim")
 
     return cell
 
 
-def age(row: np.void, unicode: bool) -> Cell:  # noqa: ARG001
+def age(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     """How old the connection is."""
     return Cell(fmt.age_of(row), "dim")

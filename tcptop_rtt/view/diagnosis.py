@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import Source
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.view import format as fmt
@@ -64,18 +62,18 @@ class Finding:
     reason: str
 
 
-def _limited(row: np.void, name: Literal["rwnd_limited", "sndbuf_limited"]) -> float:
+def _limited(row: Connection, name: Literal["rwnd_limited", "sndbuf_limited"]) -> float:
     share: float | None = getattr(shares(row), name)
-    return share or 0.0 if row["busy_us_1m"] >= LIMITED_BUSY_US else 0.0
+    return share or 0.0 if (row.busy_us_1m or 0) >= LIMITED_BUSY_US else 0.0
 
 
-def _no_answer(row: np.void) -> Finding | None:
-    timeouts, probes = int(row["retransmits"]), int(row["probes"])
-    if not (row["stalled"] or timeouts):
+def _no_answer(row: Connection) -> Finding | None:
+    timeouts, probes = row.retransmits, row.probes
+    if not (row.stalled or timeouts):
         return None
-    ack_ms = known.value(row, "last_ack_ms")
+    ack_ms = row.last_ack_ms
     quiet = "no ACK" if ack_ms is None else f"no ACK for {fmt.span(ack_ms)}"
-    if STATES[min(int(row["state"]), len(STATES) - 1)] == "SYN-SENT":
+    if STATES[min(row.state, len(STATES) - 1)] == "SYN-SENT":
         return Finding("peer", "no answer to our SYN", "nothing listens there, or the path drops everything")
     if probes and not timeouts:
         return Finding(
@@ -91,14 +89,14 @@ def _no_answer(row: np.void) -> Finding | None:
     )
 
 
-def _peer_not_reading(row: np.void) -> Finding | None:
-    closed_window = row["snd_wnd_bytes"] == 0 and row["notsent_bytes"] > 0
+def _peer_not_reading(row: Connection) -> Finding | None:
+    closed_window = row.snd_wnd_bytes == 0 and (row.notsent_bytes or 0) > 0
     share = _limited(row, "rwnd_limited")
     if closed_window:
         return Finding(
             "peer",
             "not reading: its receive window is closed",
-            f"{fmt.size(int(row['notsent_bytes']))} wait here for room over there",
+            f"{fmt.size(row.notsent_bytes or 0)} wait here for room over there",
         )
     if share >= LIMITED_SHARE:
         return Finding(
@@ -109,19 +107,19 @@ def _peer_not_reading(row: np.void) -> Finding | None:
     return None
 
 
-def _us_not_reading(row: np.void) -> Finding | None:
-    recv_q = int(row["recv_q_bytes"])
-    standing = recv_q >= STANDING_BYTES or (recv_q > 0 and row["last_received_ms"] >= STANDING_MS)
+def _us_not_reading(row: Connection) -> Finding | None:
+    recv_q = row.recv_q_bytes or 0
+    standing = recv_q >= STANDING_BYTES or (recv_q > 0 and (row.last_received_ms or 0) >= STANDING_MS)
     if not standing:
         return None
     return Finding(
         "us",
         f"process is not reading: {fmt.size(recv_q)} stand in the receive queue",
-        f"the last of it arrived {fmt.span(int(row['last_received_ms']))} ago",
+        f"the last of it arrived {fmt.span(row.last_received_ms or 0)} ago",
     )
 
 
-def _sndbuf(row: np.void) -> Finding | None:
+def _sndbuf(row: Connection) -> Finding | None:
     share = _limited(row, "sndbuf_limited")
     if share < LIMITED_SHARE:
         return None
@@ -132,27 +130,27 @@ def _sndbuf(row: np.void) -> Finding | None:
     )
 
 
-def _loss(row: np.void) -> Finding | None:
-    count, share = int(row["retrans_1m"]), loss(row)
+def _loss(row: Connection) -> Finding | None:
+    count, share = (row.retrans_1m or 0), loss(row)
     if count < LOSS_COUNT or share is None or share < LOSS_SHARE:
         return None
     return Finding(
         "network",
         f"loses segments: {fmt.percent1(share)} were sent again",
-        f"{count:,} of {row['data_segs_out_1m']:,} data segments in {fmt.window(row)}; "
-        f"{row['retrans']:,} of {row['data_segs_out']:,} in all",
+        f"{count:,} of {(row.data_segs_out_1m or 0):,} data segments in {fmt.window(row)}; "
+        f"{row.retrans:,} of {(row.data_segs_out or 0):,} in all",
     )
 
 
-def _known_min(row: np.void) -> int:
-    return known.value(row, "min_rtt_us") or 0
+def _known_min(row: Connection) -> int:
+    return row.min_rtt_us or 0
 
 
-def _delayed_ack(row: np.void) -> Finding | None:
-    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+def _delayed_ack(row: Connection) -> Finding | None:
+    srtt, lowest = (row.srtt_us or 0), _known_min(row)
     if not lowest or srtt < QUEUE_FACTOR * lowest:
         return None
-    held_us = int(row["rtt_hi_us" if row["rtt_samples"] else "last_rtt_us"]) - lowest
+    held_us = ((row.rtt_hi_us if row.rtt_samples else row.last_rtt_us) or 0) - lowest
     if lowest > DELAYED_ACK_US[0] or not DELAYED_ACK_US[0] <= held_us <= DELAYED_ACK_US[1]:
         return None
     return Finding(
@@ -162,16 +160,16 @@ def _delayed_ack(row: np.void) -> Finding | None:
     )
 
 
-def _has_risen(row: np.void) -> bool:
-    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+def _has_risen(row: Connection) -> bool:
+    srtt, lowest = (row.srtt_us or 0), _known_min(row)
     return bool(lowest) and srtt >= QUEUE_FACTOR * lowest and srtt - lowest >= QUEUE_US
 
 
-def _late_answer(row: np.void) -> Finding | None:
+def _late_answer(row: Connection) -> Finding | None:
     """A peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
-    srtt, lowest = int(row["srtt_us"]), _known_min(row)
-    segs_in, ours = int(row["segs_in_1m"]), int(row["data_segs_out_1m"])
-    bare = segs_in - int(row["data_segs_in_1m"])
+    srtt, lowest = (row.srtt_us or 0), _known_min(row)
+    segs_in, ours = (row.segs_in_1m or 0), (row.data_segs_out_1m or 0)
+    bare = segs_in - (row.data_segs_in_1m or 0)
     with_data = ours >= BARE_COUNT and segs_in > 0 and bare <= BARE_SHARE * min(ours, segs_in)
     if not with_data or srtt - lowest > DELAYED_ACK_US[1]:
         return None
@@ -183,14 +181,14 @@ def _late_answer(row: np.void) -> Finding | None:
     )
 
 
-def _is_local(row: np.void) -> bool:
+def _is_local(row: Connection) -> bool:
     """Whether the peer is this machine, by the addresses."""
-    laddr, raddr = row["laddr"].tobytes(), row["raddr"].tobytes()
-    return laddr == raddr or ipaddress.ip_address(raddr[12:] if row["family"] == 4 else raddr).is_loopback
+    laddr, raddr = row.laddr, row.raddr
+    return laddr == raddr or ipaddress.ip_address(raddr[12:] if row.family == 4 else raddr).is_loopback
 
 
-def _queue(row: np.void) -> Finding:
-    srtt, lowest = int(row["srtt_us"]), _known_min(row)
+def _queue(row: Connection) -> Finding:
+    srtt, lowest = (row.srtt_us or 0), _known_min(row)
     now, best, times = fmt.rtt(srtt), fmt.rtt(lowest), f"{srtt / lowest:.0f}"
     if _is_local(row):
         return Finding(
@@ -205,9 +203,9 @@ def _queue(row: np.void) -> Finding:
     )
 
 
-def _high_rtt(row: np.void) -> Finding | None:
+def _high_rtt(row: Connection) -> Finding | None:
     """One explanation, the most certain one."""
-    if known.rtt(row).source != Source.FRESH:
+    if row.rtt.source != Source.FRESH:
         return None
     delayed = _delayed_ack(row)
     if delayed or not _has_risen(row):
@@ -215,9 +213,9 @@ def _high_rtt(row: np.void) -> Finding | None:
     return _late_answer(row) or _queue(row)
 
 
-def _distance(row: np.void) -> Finding | None:
+def _distance(row: Connection) -> Finding | None:
     lowest = _known_min(row)
-    if fmt.level(lowest) != "bad" or known.rtt(row).source != Source.FRESH:
+    if fmt.level(lowest) != "bad" or row.rtt.source != Source.FRESH:
         return None
     return Finding(
         "network",
@@ -226,7 +224,7 @@ def _distance(row: np.void) -> Finding | None:
     )
 
 
-_CHECKS: tuple[tuple[Callable[[np.void], Finding | None], frozenset[str]], ...] = (
+_CHECKS: tuple[tuple[Callable[[Connection], Finding | None], frozenset[str]], ...] = (
     # Most severe first: the first finding gives the summary.
     (_no_answer, frozenset()),
     (_peer_not_reading, frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"})),
@@ -239,12 +237,9 @@ _CHECKS: tuple[tuple[Callable[[np.void], Finding | None], frozenset[str]], ...] 
 """Each with the fields that it reads of those that a kernel may not tell."""
 
 
-def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
-    """The verdict on one element of a snapshot's rows.
-
-    :param unknown: fields of the row that this kernel does not tell: nothing is concluded from them
-    """
-    not_known = known.unknown_fields(row, unknown)
+def diagnose(row: Connection) -> Verdict:
+    """The verdict on one connection. Nothing is concluded from what this kernel does not tell."""
+    not_known = row.unknown
     possible = [check for check, reads in _CHECKS if not reads & not_known]
     findings = [finding for check in possible if (finding := check(row))]
     if findings:
@@ -254,36 +249,36 @@ def diagnose(row: np.void, unknown: frozenset[str] = frozenset()) -> Verdict:
             first.summary,
             (first.reason, *(f"also {other.who}: {other.summary}" for other in others)),
         )
-    srtt = int(row["srtt_us"])
+    srtt = row.srtt_us or 0
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
-    if not row["scanned"]:
+    if not row.scanned:
         return Verdict("unknown", "not looked at yet", ("only a scan tells of its queues and windows",))
     if len(possible) < len(_CHECKS):
-        missing = ", ".join(sorted(unknown & frozenset().union(*(reads for _, reads in _CHECKS))))
+        missing = ", ".join(sorted(row.lacking & frozenset().union(*(reads for _, reads in _CHECKS))))
         return Verdict("unknown", "nothing found, as far as this kernel tells", (f"it lacks {missing}",))
-    return _without_sample(row) if known.rtt(row).source != Source.FRESH else _healthy(row, srtt)
+    return _without_sample(row) if row.rtt.source != Source.FRESH else _healthy(row, srtt)
 
 
-def _resent(row: np.void) -> str:
-    if not row["retrans"]:
+def _resent(row: Connection) -> str:
+    if not row.retrans:
         return "nothing was retransmitted"
-    return f"{row['retrans_1m']:,} retransmissions in {fmt.window(row)}, {row['retrans']:,} in all"
+    return f"{(row.retrans_1m or 0):,} retransmissions in {fmt.window(row)}, {row.retrans:,} in all"
 
 
-def _without_sample(row: np.void) -> Verdict:
+def _without_sample(row: Connection) -> Verdict:
     """Nothing is wrong as far as can be seen, but of the path nothing is known now."""
-    rtt = known.rtt(row)
+    rtt = row.rtt
     reasons = ["only data of ours that the peer acknowledges brings a sample", _resent(row)]
     if rtt.source == Source.OLD:
         return Verdict("nobody", f"idle: the latest RTT is {fmt.span(rtt.age_ms or 0)} old", tuple(reasons))
     if rtt.source == Source.RECEIVER:
         reasons.append(f"the RTT is about {fmt.rtt(rtt.us)}, by the pace of what is received")
-    what = "no RTT since the handshake" if known.never_sampled(row.__getitem__) else "it only receives now"
+    what = "no RTT since the handshake" if not row.was_sampled else "it only receives now"
     return Verdict("nobody", f"nothing found; {what}", tuple(reasons))
 
 
-def _healthy(row: np.void, srtt: int) -> Verdict:
+def _healthy(row: Connection, srtt: int) -> Verdict:
     lowest = _known_min(row)
     reasons = [f"RTT {fmt.rtt(srtt)}, {fmt.rtt(lowest)} at best" if lowest else f"RTT {fmt.rtt(srtt)}"]
     reasons.append(_resent(row))

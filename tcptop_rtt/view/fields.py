@@ -7,6 +7,7 @@ known is None: :mod:`tcptop_rtt.model.known` says when that is so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, STATES
@@ -79,7 +80,7 @@ def _rtt_column(key: str, title: str, priority: int, meaning: str, of: str) -> C
 
 
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
-    return Column(key, title, width, priority, meaning, cells.rate(of), sort_keys.by_rate(of))
+    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_rate(of))
 
 
 FIELDS = (

@@ -10,9 +10,7 @@ import time
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np
-
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import Source
 from tcptop_rtt.model.rows import STATES, Holder
 
@@ -82,15 +80,15 @@ def _brief_rtt(us: int) -> str:
     return f"{us / 1e6:.1f}s" if us < 99_950_000 else f"{us / 1e6:.0f}s"
 
 
-def rtt_now(row: np.void) -> str:
+def rtt_now(row: Connection) -> str:
     """What the RTT column says: one that is not of now says how old it is, a stalled one nothing.
 
     ``48.2ms``; ``320ms 31m``: taken so long ago; ``320ms >31m``: or before; ``~48.2ms``: the receiver's
     estimate.
     """
-    if row["stalled"]:
+    if row.stalled:
         return "no ACK"  # the last RTT would look healthy
-    now = known.rtt(row)
+    now = row.rtt
     mark = "~" if now.source == Source.RECEIVER else ""
     if now.age_ms is None:
         return mark + rtt(now.us)
@@ -99,9 +97,9 @@ def rtt_now(row: np.void) -> str:
     return f"{mark}{_brief_rtt(now.us)} {older}{age(now.age_ms * 1_000_000) if days < 100 else '99d'}"
 
 
-def rtt_level(row: np.void) -> Level:
+def rtt_level(row: Connection) -> Level:
     """How the RTT of now is judged; there is nothing to judge of any other."""
-    now = known.rtt(row)
+    now = row.rtt
     return level(now.us) if now.source == Source.FRESH else "unknown"
 
 
@@ -148,10 +146,10 @@ def age(ns: int) -> str:
     return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
 
 
-def age_of(row: np.void) -> str:
+def age_of(row: Connection) -> str:
     """How old a connection is; ``>``: it was there before we were."""
-    text = age(int(row["age_ns"]))
-    return text if row["open_seen"] else f">{text}"
+    text = age(row.age_ns)
+    return text if row.open_seen else f">{text}"
 
 
 def ago(ms: int | None) -> str:
@@ -166,9 +164,9 @@ def span(ms: float) -> str:
     return f"{ms / 1000:.1f}s" if ms < 9_950 else age(int(ms) * 1_000_000)
 
 
-def window(row: np.void) -> str:
+def window(row: Connection) -> str:
     """How long the last minute of this connection was."""
-    return f"the last {span(int(row['window_ms']))}"
+    return f"the last {span(row.window_ms or 0)}"
 
 
 def percent(part: float, whole: float) -> str:
@@ -239,25 +237,20 @@ def state(number: int, closed: bool, stalled: bool) -> str:
     return STATES[number] if number < len(STATES) else UNKNOWN
 
 
-def local(row: np.void, unicode: bool = True) -> str:
+def local(row: Connection, unicode: bool = True) -> str:
     """Our address and port."""
-    return _end(row, "l", unicode)
+    return endpoint(row.family, row.laddr, row.lport or 0, row.ifindex, row.interface, unicode)
 
 
-def remote(row: np.void, unicode: bool = True) -> str:
+def remote(row: Connection, unicode: bool = True) -> str:
     """The peer's address and port."""
-    return _end(row, "r", unicode)
+    return endpoint(row.family, row.raddr, row.rport or 0, row.ifindex, row.interface, unicode)
 
 
-def _end(row: np.void, side: str, unicode: bool) -> str:
-    raw, port = row[side + "addr"].tobytes(), int(row[side + "port"])
-    return endpoint(int(row["family"]), raw, port, int(row["ifindex"]), bytes(row["interface"]), unicode)
-
-
-def process(row: np.void, unicode: bool = True) -> str:
+def process(row: Connection, unicode: bool = True) -> str:
     """Who holds it: in brackets who only listens there, and the kernel."""
-    name = printable(row["comm"], unicode)
-    match Holder(int(row["holder"])):
+    name = printable(row.comm, unicode)
+    match row.holder:
         case Holder.NOBODY:
             return NOTHING
         case Holder.KERNEL:
@@ -268,8 +261,8 @@ def process(row: np.void, unicode: bool = True) -> str:
             return name or UNKNOWN
 
 
-def pid(row: np.void) -> str:
+def pid(row: Connection) -> str:
     """The PID of who holds it."""
-    if row["holder"] in (Holder.NOBODY, Holder.KERNEL):
+    if row.holder in (Holder.NOBODY, Holder.KERNEL):
         return NOTHING
-    return str(row["pid"]) if row["pid"] else UNKNOWN
+    return str(row.pid) if row.pid else UNKNOWN

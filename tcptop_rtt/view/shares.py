@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from tcptop_rtt.model.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +16,19 @@ class Shares:
     sndbuf_limited: float | None  # of the busy time
 
 
-def shares(row: np.void) -> Shares:
+def shares(row: Connection) -> Shares:
     """The kernel's chronograph of the last minute as shares."""
-    return _shares(row, "_1m", int(row["window_ms"]) * 1000)
+    return _shares(row, "_1m", (row.window_ms or 0) * 1000)
 
 
-def life_shares(row: np.void) -> Shares:
+def life_shares(row: Connection) -> Shares:
     """The same of its whole life, which is not known of a connection that was there before us."""
-    return _shares(row, "", int(row["age_ns"]) // 1000 if row["open_seen"] else 0)
+    return _shares(row, "", row.age_ns // 1000 if row.open_seen else 0)
 
 
-def _shares(row: np.void, suffix: str, time_us: int) -> Shares:
+def _shares(row: Connection, suffix: str, time_us: int) -> Shares:
     busy, rwnd, sndbuf = (
-        int(row[f"{name}{suffix}"]) for name in ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+        getattr(row, f"{name}{suffix}") or 0 for name in ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
     )
     return Shares(
         busy=min(1.0, busy / time_us) if time_us else None,
@@ -37,11 +37,11 @@ def _shares(row: np.void, suffix: str, time_us: int) -> Shares:
     )
 
 
-def loss(row: np.void) -> float | None:
+def loss(row: Connection) -> float | None:
     """Which share of the data segments of the last minute was sent again; None: none was sent.
 
     The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
     through __tcp_transmit_skb().
     """
-    sent = int(row["data_segs_out_1m"])
-    return min(1.0, int(row["retrans_1m"]) / sent) if sent else None
+    sent = row.data_segs_out_1m or 0
+    return min(1.0, (row.retrans_1m or 0) / sent) if sent else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.fields import COLUMN, COLUMNS, Column
@@ -20,7 +20,7 @@ class Placed(NamedTuple):
     width: int
 
 
-def cell(placed: Placed, row: np.void, unicode: bool) -> Cell:
+def cell(placed: Placed, row: Connection, unicode: bool) -> Cell:
     """A cell of a row, no wider than its column; that of a sparkline is empty."""
     column, width = placed
     if column.cell is None:

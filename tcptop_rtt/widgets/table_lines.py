@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
 
+from tcptop_rtt.model.connection import Connection, connections
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow, cell
@@ -34,7 +35,7 @@ def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cur
     scale = sparks.spark_scale(spark_us)
     drawn = sparks.sparks(spark_us, scale, cells, look.unicode)
     found = [_header(look, scale)]
-    for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
+    for at, (row, spark) in enumerate(zip(connections(rows), drawn, strict=True)):
         found.append(_row(look, row, spark, at == cursor))
     return found
 
@@ -56,8 +57,8 @@ def _spark_title(scale: sparks.Scale, cells: int) -> str:
     return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 
-def _row(look: Look, row: np.void, spark: str, at_cursor: bool) -> Line:
-    closed = bool(row["closed"])
+def _row(look: Look, row: Connection, spark: str, at_cursor: bool) -> Line:
+    closed = row.closed
     parts: list[Part] = []
     for placed in look.placed:
         text, style = cell(placed, row, look.unicode) if placed.column.cell else (spark, "spark")

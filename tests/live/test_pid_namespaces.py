@@ -79,6 +79,7 @@ import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
 from tcptop_rtt.screens import detail_blocks
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.diagnosis import diagnose
 with closing(Watch()) as watch:
     print(flush=True)
@@ -87,7 +88,8 @@ with closing(Watch()) as watch:
     (row,) = rows[rows["lport"] == port]
     watch.probe.focus(watch.connections.set_trace(int(row["id"])))
     focus = watch.look().focus
-    facts = detail_blocks.blocks(row, focus, diagnose(row, frozenset()), True, frozenset())
+    one = Connection(row)
+    facts = detail_blocks.blocks(one, focus, diagnose(one), True)
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """
 

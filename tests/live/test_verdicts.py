@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import Source
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
@@ -94,12 +94,12 @@ def test_a_process_that_answers_late_is_blamed_not_the_network(watch: Watch) -> 
                 _ask(pair)
                 row = row_of(watch.look().rows, client)
                 truth = _ss_segments(port_of(client))
-                if "to answer" in diagnose(row).summary:
+                if "to answer" in diagnose(Connection(row)).summary:
                     break
     assert truth.keys() == {"segs_in", "data_segs_in", "data_segs_out"}
     assert {name: int(row[name]) for name in truth} == truth
     assert row["srtt_us"] > ANSWER_S * 1e6 / 2  # what misled: a high RTT
-    verdict = diagnose(row)
+    verdict = diagnose(Connection(row))
     assert verdict.who == "peer", verdict
     assert "to answer, and its ACKs wait for that" in verdict.summary
 
@@ -135,7 +135,7 @@ def test_a_link_that_loses_each_hundredth_segment_reads_so(watch: Watch) -> None
             for process in (sender, taker):
                 process.kill()
                 process.wait()
-    share = loss(found)
+    share = loss(Connection(found))
     assert share is not None
     assert 0.005 <= share <= 0.02, share
     assert found["data_segs_out_1m"] <= found["data_segs_out"]
@@ -184,9 +184,9 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
                 process.wait()
         assert found["srtt_us"] >= 300_000
         assert found["bytes_received"]
-        assert known.rtt(found).source == Source.RECEIVER
-        assert fmt.rtt_now(found).startswith("~")
-        assert diagnose(found).who == "nobody", diagnose(found)
+        assert Connection(found).rtt.source == Source.RECEIVER
+        assert fmt.rtt_now(Connection(found)).startswith("~")
+        assert diagnose(Connection(found)).who == "nobody", diagnose(Connection(found))
         ranking = Ranking(rows, np.arange(len(rows)), SORTS["rtt"], descending=True)
         place = {int(rows["id"][index]): at for at, index in enumerate(ranking.window(0, len(rows)).tolist())}
         assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
@@ -202,5 +202,5 @@ def _verdict_of_a_stalled_path(watch: Watch, link: Link, pid: int) -> Verdict:
             time.sleep(0.01)
         row = _row(watch, pid=pid, rport=8082)
         if row["srtt_us"] > row["min_rtt_us"] + 15_000:
-            return diagnose(row)
+            return diagnose(Connection(row))
     raise AssertionError(f"the RTT is {row['srtt_us']} us")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
@@ -20,7 +21,7 @@ OWN_ADDRESS = {"laddr": "192.0.2.1", "raddr": "192.0.2.1"}
 LOOPBACK_V6 = {"family": 6, "laddr": "::", "raddr": "::1"}
 
 
-def one(**fields: Any) -> np.void:
+def one(*lacking: str, **fields: Any) -> Connection:
     healthy = {
         "srtt_us": 20_000,
         "min_rtt_us": 19_000,
@@ -30,8 +31,7 @@ def one(**fields: Any) -> np.void:
         "data_segs_out": 90_000,
         "data_segs_out_1m": 1000,
     }
-    found: np.void = rows_of(row(1, **(healthy | fields)))[0]
-    return found
+    return Connection(rows_of(row(1, **(healthy | fields)))[0], frozenset(lacking))
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_only_a_culprit_is_named_in_front() -> None:
 
 
 def test_zeros_and_ones_everywhere() -> None:
-    assert diagnose(np.zeros(1, ROW)[0]).who == "unknown"
+    assert diagnose(Connection(np.zeros(1, ROW)[0])).who == "unknown"
     full = np.frombuffer(bytes([255]) * ROW.itemsize, ROW).copy()
     full["stalled"] = full["open_seen"] = full["closed"] = True
-    assert diagnose(full[0]).reasons
+    assert diagnose(Connection(full[0])).reasons
 
 
 def test_shares() -> None:
@@ -181,10 +181,10 @@ def test_shares() -> None:
 def test_nothing_is_concluded_from_what_the_kernel_does_not_tell(
     unknown: str, fields: dict[str, int]
 ) -> None:
-    verdict = diagnose(one(**fields), frozenset({unknown, "rto_us"}))
+    verdict = diagnose(one(unknown, "rto_us", **fields))
     assert verdict.who == "unknown"
     assert verdict.reasons == (f"it lacks {unknown}",)
 
 
 def test_what_no_verdict_needs_may_be_missing() -> None:
-    assert str(diagnose(one(), frozenset({"rto_us", "ssthresh"}))) == "healthy"
+    assert str(diagnose(one("rto_us", "ssthresh"))) == "healthy"

@@ -22,7 +22,7 @@ _ENTRY = """
             8,
             13,
             "since the last time",
-            lambda row, _: cells.Cell(f"w{row['last_sent_ms']}"),
+            lambda row, _: cells.Cell(f"w{row.last_sent_ms}"),
             sort_keys.by_number("last_sent_ms"),
         ),
     ),

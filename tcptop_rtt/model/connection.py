@@ -1,0 +1,166 @@
+"""One connection: a row whose fields have types, so that a mistyped name fails before the program runs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import Rtt
+from tcptop_rtt.model.rows import Holder
+
+
+class _Field:
+    """A field of the row; it has the attribute's name."""
+
+    def __set_name__(self, owner: type[Connection], name: str) -> None:
+        self._name = name
+
+
+class _Number(_Field):
+    """A number, None where it is not known."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> int | None:
+        return connection.number(self._name)
+
+
+class _Count(_Field):
+    """A number that is always known."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> int:
+        return int(connection.row[self._name])
+
+
+class _Rate(_Field):
+    """A number that is not whole."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> float:
+        return float(connection.row[self._name])
+
+
+class _Flag(_Field):
+    """Yes or no."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> bool:
+        return bool(connection.row[self._name])
+
+
+class _Bytes(_Field):
+    """Text of others as bytes, or an address."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> bytes:
+        value = connection.row[self._name]
+        return value.tobytes() if isinstance(value, np.void) else bytes(value)
+
+
+class Connection:
+    """One row of a snapshot. The fields are those of :data:`~tcptop_rtt.model.rows.ROW`.
+
+    :param lacking: the fields that this kernel does not have
+    """
+
+    def __init__(self, row: np.void, lacking: frozenset[str] = frozenset()) -> None:
+        self.row = row
+        self.lacking = lacking
+
+    id = _Count()
+    pid = _Number()
+    comm = _Bytes()
+    uid = _Number()
+    started_ns = _Number()
+    was_pid = _Number()
+    was_comm = _Bytes()
+    netns = _Number()
+    ifindex = _Count()
+    interface = _Bytes()
+    family = _Count()
+    laddr = _Bytes()
+    raddr = _Bytes()
+    lport = _Number()
+    rport = _Number()
+    direction = _Count()
+    state = _Count()
+    closed = _Flag()
+    stalled = _Flag()
+    open_seen = _Flag()
+    age_ns = _Count()
+    srtt_us = _Number()
+    rttvar_us = _Number()
+    min_rtt_us = _Number()
+    last_rtt_us = _Number()
+    rtt_lo_us = _Number()
+    rtt_hi_us = _Number()
+    rtt_samples = _Count()
+    rtt_sum_us = _Number()
+    rtt_age_ms = _Number()
+    out_bps = _Rate()
+    in_bps = _Rate()
+    bytes_acked = _Count()
+    bytes_received = _Count()
+    delivery_rate_bps = _Number()
+    pacing_rate_bps = _Number()
+    cwnd = _Number()
+    ssthresh = _Number()
+    mss = _Number()
+    retrans = _Count()
+    lost = _Count()
+    retransmits = _Count()
+    probes = _Count()
+    congestion_control = _Bytes()
+    scanned = _Flag()
+    busy_us = _Number()
+    rwnd_limited_us = _Number()
+    sndbuf_limited_us = _Number()
+    rcv_rtt_us = _Number()
+    rto_us = _Number()
+    in_flight = _Number()
+    unacked_bytes = _Number()
+    notsent_bytes = _Number()
+    recv_q_bytes = _Number()
+    snd_wnd_bytes = _Number()
+    rcv_wnd_bytes = _Number()
+    last_sent_ms = _Number()
+    last_received_ms = _Number()
+    last_ack_ms = _Number()
+    segs_in = _Number()
+    data_segs_in = _Number()
+    data_segs_out = _Number()
+    window_ms = _Number()
+    retrans_1m = _Number()
+    segs_in_1m = _Number()
+    data_segs_in_1m = _Number()
+    data_segs_out_1m = _Number()
+    busy_us_1m = _Number()
+    rwnd_limited_us_1m = _Number()
+    sndbuf_limited_us_1m = _Number()
+
+    def number(self, name: str) -> int | None:
+        """A number by its name, None where it is not known."""
+        return known.value(self.row, name, self.lacking)
+
+    @property
+    def holder(self) -> Holder:
+        """How the process is known."""
+        return Holder(int(self.row["holder"]))
+
+    @cached_property
+    def rtt(self) -> Rtt:
+        """The RTT, and of when it is."""
+        return known.rtt(self.row)
+
+    @property
+    def was_sampled(self) -> bool:
+        """Whether data of ours has ever brought an RTT sample."""
+        return not known.never_sampled(self.row.__getitem__)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The fields of which nothing may be concluded."""
+        return known.unknown_fields(self.row, self.lacking)
+
+
+def connections(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list[Connection]:
+    """Rows one by one."""
+    return [Connection(row, lacking) for row in rows]

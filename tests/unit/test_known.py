@@ -1,0 +1,38 @@
+"""What a field is worth: one value at a time, and column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
+from tests.unit.rows import columns_of, row, rows_of
+
+LACKING = frozenset({"cwnd", "data_segs_out"})
+
+
+def test_single_values_and_columns_have_the_same_rules() -> None:
+    rng = np.random.default_rng(5)
+    rows = np.zeros(200, ROW)
+    numbers = [name for name in ROW.names or () if ROW[name].kind in "iu"]
+    for name in numbers:
+        edges = np.array([0, 0, 1, UNKNOWN_U32, INFINITE_SSTHRESH], np.uint64)
+        rows[name] = rng.choice(edges, len(rows)).astype(ROW[name])
+    rows["scanned"] = rng.random(len(rows)) < 0.5
+    for name in numbers:
+        masks = known.is_unknown(columns_of(rows).__getitem__, name, LACKING)
+        values = [known.value(one, name, LACKING) for one in rows]
+        assert [value is None for value in values] == masks.tolist(), name
+        assert [value for value in values if value is not None] == rows[name][~masks].tolist()
+
+
+def test_a_connection_has_what_is_known_and_none_for_the_rest() -> None:
+    one = Connection(rows_of(row(7, cwnd=10, mss=0, data_segs_out=3, window_ms=0, retrans=4))[0], LACKING)
+    assert (one.id, one.srtt_us, one.retrans, one.stalled, one.comm) == (7, 7000, 4, False, b"proc7")
+    assert (one.cwnd, one.mss, one.data_segs_out, one.data_segs_out_1m, one.retrans_1m) == (None,) * 5
+    assert one.laddr[12:] == bytes([192, 0, 2, 1])
+
+
+def test_a_connection_has_all_fields_of_a_row() -> None:
+    assert set(ROW.names or ()) <= set(dir(Connection))
