@@ -22,6 +22,7 @@ from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -110,19 +111,19 @@ class TcptopApp(App[None]):
         self.problem: TcptopError | None = None
         """Why it has ended, unless somebody wanted it to."""
         self._collector = collector
-        self._unicode = unicode
+        self._glyphs = UNICODE if unicode else ASCII
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
         first = empty(collector.health)
-        self.main = MainScreen(first, filter, interval_s, unicode, collector.set_interval, note)
+        self.main = MainScreen(first, filter, interval_s, self._glyphs, collector.set_interval, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
 
     def on_mount(self) -> None:
-        if not self._unicode:
+        if not self._glyphs.unicode:
             from tcptop_rtt.widgets.ascii import use_ascii_scrollbars
 
             use_ascii_scrollbars()
@@ -193,7 +194,7 @@ class TcptopApp(App[None]):
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
         self._collector.set_focus(message.id)
-        self.push_screen(DetailScreen(message.id, self._latest, self._unicode), self._on_detail_left)
+        self.push_screen(DetailScreen(message.id, self._latest, self._glyphs), self._on_detail_left)
 
     def _on_detail_left(self, _: None) -> None:
         self._collector.set_focus(None)
@@ -202,7 +203,7 @@ class TcptopApp(App[None]):
         from tcptop_rtt.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._unicode))
+            self.push_screen(HelpScreen(self._glyphs))
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot

@@ -17,6 +17,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.facts import Facts
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
 from tcptop_rtt.widgets.styled import Part, PartLines
@@ -56,13 +57,13 @@ class DetailScreen(LiveScreen):
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self, id: int, first: Snapshot, unicode: bool) -> None:  # noqa: A002
+    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs) -> None:  # noqa: A002
         super().__init__()
         self.connection_id = id
         self.frozen = False
         self.closed = False
         self.shows_all = False
-        self._unicode = unicode
+        self._glyphs = glyphs
         self._latest = first
         self._shown_ns = first.clock_ns  # of the picture on the screen: a frozen one is older than the latest
         self._problem = ""
@@ -72,7 +73,7 @@ class DetailScreen(LiveScreen):
         self._opened_ns = first.clock_ns
         self._before: Floats = np.zeros(SPARK_CELLS)
         self._title = TitleLines()
-        self._chart = RttChart(unicode)
+        self._chart = RttChart(glyphs)
         self._facts = Facts()
         at = _index(first, id)
         if at is not None:
@@ -123,7 +124,7 @@ class DetailScreen(LiveScreen):
         if self._row is not None:
             unknown = snapshot.health.unknown
             verdict = diagnose(self._row, unknown)
-            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode, unknown))
+            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._glyphs, unknown))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -157,7 +158,7 @@ class DetailScreen(LiveScreen):
         for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
-        name, pid = fmt.process(row, self._unicode), fmt.pid(row)
+        name, pid = fmt.process(row, self._glyphs.unicode), fmt.pid(row)
         state = fmt.state(int(row["state"]), self.closed, bool(row["stalled"]))
         first += [
             (name, "name"),
@@ -168,19 +169,19 @@ class DetailScreen(LiveScreen):
         verdict = diagnose(row, self._latest.health.unknown)
         second: list[Part] = []
         if self._problem:
-            second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
+            second += [("! " + fmt.printable(self._problem, self._glyphs.unicode) + "  ", "bad")]
         if not (row["stalled"] and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
     def _endpoints(self, row: np.void) -> list[Part]:
-        local = fmt.local(row, self._unicode)
-        remote = fmt.remote(row, self._unicode)
+        local = fmt.local(row, self._glyphs.unicode)
+        remote = fmt.remote(row, self._glyphs.unicode)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
         if len(local) + len(remote) > room:
-            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._unicode)
-            remote = fmt.shorten(remote, room - len(local), self._unicode)
+            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs.unicode)
+            remote = fmt.shorten(remote, room - len(local), self._glyphs.unicode)
         return [
             (local, "value"),
             (f" {self._arrow(int(row['direction']))} ", "dim"),
@@ -188,10 +189,9 @@ class DetailScreen(LiveScreen):
         ]
 
     def _arrow(self, direction: int) -> str:
-        known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
-        if self._unicode:
-            return {"out": "→", "in": "←", None: "↔"}[known]
-        return {"out": "->", "in": "<-", None: "<->"}[known]
+        glyphs = self._glyphs
+        arrows = {"out": glyphs.outgoing, "in": glyphs.incoming, None: glyphs.unknown_direction}
+        return arrows[DIRECTIONS[direction] if direction < len(DIRECTIONS) else None]
 
 
 def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002

@@ -10,6 +10,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import known, shares
 from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.widgets.facts import Block, Fact
+from tcptop_rtt.widgets.glyphs import Glyphs
 
 BAR = 6
 """Cells of a share's bar."""
@@ -24,14 +25,15 @@ def style_of(verdict: Verdict) -> str:
 
 
 def blocks(
-    row: np.void, focus: Focus | None, verdict: Verdict, unicode: bool, unknown: frozenset[str]
+    row: np.void, focus: Focus | None, verdict: Verdict, glyphs: Glyphs, unknown: frozenset[str]
 ) -> tuple[Block, ...]:
     """Most wanted first: a narrow terminal shows the others after scrolling.
 
     :param unknown: fields of the row that this kernel does not tell
     """
+    unicode = glyphs.unicode
     told = (
-        _why(row, verdict, unicode),
+        _why(row, verdict, glyphs),
         _rtt(row, focus),
         _owner(row, focus, unicode),
         _congestion(row, unicode),
@@ -49,13 +51,13 @@ def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
     return Fact(fact.label, fmt.UNKNOWN, "unknown") if unknown.intersection(fact.of) else fact
 
 
-def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
+def _why(row: np.void, verdict: Verdict, glyphs: Glyphs) -> Block:
     now, life = shares.shares(row), shares.life_shares(row)
     minute = f"of {fmt.window(row)}"
 
     def fact(label: str, share: float | None, whole: str, in_all: float | None, of: str) -> Fact:
         total = "" if in_all is None else f"; in all {fmt.percent(in_all, 1.0)}"
-        return Fact(label, _bar(share, whole, unicode) + total, of=(of,))
+        return Fact(label, _bar(share, whole, glyphs) + total, of=(of,))
 
     return Block(
         "NETWORK, PEER OR US?",
@@ -69,12 +71,11 @@ def _why(row: np.void, verdict: Verdict, unicode: bool) -> Block:
     )
 
 
-def _bar(share: float | None, whole: str, unicode: bool) -> str:
+def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:
     if share is None:
         return fmt.NOTHING
-    full, empty = ("■", "·") if unicode else ("#", ".")
     cells = round(share * BAR)
-    return f"{full * cells}{empty * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
+    return f"{glyphs.share * cells}{glyphs.rest * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
 def _rtt(row: np.void, focus: Focus | None) -> Block:

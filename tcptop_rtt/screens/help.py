@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tcptop_rtt.widgets.columns import COLUMNS
+from tcptop_rtt.widgets.glyphs import Glyphs
 
 KEYS = (
     ("r", "sort by RTT, slowest first; again: reverse"),
@@ -51,8 +52,8 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "leave", show=False),
     ]
 
-    def __init__(self, unicode: bool) -> None:
-        super().__init__(classes="" if unicode else "-ascii")
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
         with HelpText():

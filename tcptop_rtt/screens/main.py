@@ -14,6 +14,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.status_bar import Status, StatusBar
 
@@ -47,7 +48,7 @@ class MainScreen(LiveScreen):
         first: Snapshot,
         filter: Filter,  # noqa: A002
         interval_s: float,
-        unicode: bool,
+        glyphs: Glyphs,
         set_interval: Callable[[float], None],
         note: Callable[[], str],
     ) -> None:
@@ -56,12 +57,11 @@ class MainScreen(LiveScreen):
         self._frozen_total: int | None = None
         self._interval_s = interval_s
         self._tell_interval = set_interval
-        self._unicode = unicode
         self._problem = ""
         self._waiting = "compiling the BPF program"
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(first, filter, unicode, note)
-        self._status = StatusBar(unicode)
+        self.table = ConnectionTable(first, filter, glyphs, note)
+        self._status = StatusBar(glyphs)
 
     def compose(self) -> ComposeResult:
         yield self._status

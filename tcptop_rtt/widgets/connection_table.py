@@ -18,6 +18,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import StyleBook, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
 
@@ -81,7 +82,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self,
         first: Snapshot,
         filter: Filter,  # noqa: A002
-        unicode: bool,
+        glyphs: Glyphs,
         note: Callable[[], str],
     ) -> None:
         super().__init__()
@@ -90,7 +91,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.sort_key = "rtt"
         self.descending = True
         self.follow = False
-        self._unicode = unicode
+        self._glyphs = glyphs
         self._sort_chosen = False
         self._snapshot = first
         self._begun = False
@@ -304,7 +305,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         # Once some have been in view the columns stay wide.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
-        look = Look(placed, self.sort_key, self.descending, self._unicode)
+        look = Look(placed, self.sort_key, self.descending, self._glyphs.unicode)
         lines = table_lines.lines(look, rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:

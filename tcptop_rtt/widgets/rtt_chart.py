@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import Part, StyleBook
 
 Floats = NDArray[np.float64]
@@ -26,8 +27,6 @@ LABEL = fmt.RTT_WIDTH + 2
 
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """The bit of each of the 4x2 dots in a braille character."""
-_THIRDS = "▁─▔"
-"""The smoothed line's height inside its cell, from below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +117,9 @@ class RttChart(Widget):
         f"rtt-chart--{name}" for name in ("axis", "label", "grid", "raw", "smooth")
     }
 
-    def __init__(self, unicode: bool) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._unicode = unicode
+        self._glyphs = glyphs
         self._series = NO_SERIES
         self._painted: tuple[tuple[int, int], list[list[Part]]] | None = None
         self._styles = StyleBook(self, "rtt-chart--")
@@ -160,24 +159,23 @@ class RttChart(Widget):
         return [*lines, [(_time_labels(columns, window), "label")]]
 
     def _legend(self) -> list[Part]:
-        raw, smooth = ("⣿", "─") if self._unicode else ("|", "*")
         return [
             (" " * LABEL, ""),
-            (raw, "raw"),
+            (self._glyphs.sample, "raw"),
             (" every ACK's RTT; before Enter, highest only  ", "label"),
-            (smooth, "smooth"),
+            (self._glyphs.line[1], "smooth"),
             (" smoothed (srtt)", "label"),
         ]
 
     def _plot(self, columns: int, rows: int, window: int) -> list[list[Part]]:
-        series = self._series
+        series, glyphs = self._series, self._glyphs
         axis = axis_for(np.concatenate((series.rtt_us, series.srtt_us)))
         position = np.clip((series.time_s + window) / window, 0.0, 1.0)
         hold = round(HOLD_S * columns / window)
         line = smoothed(_column(position, columns), series.srtt_us, columns, hold)
         line_third = _level(axis, line, 3 * rows)  # counted from the bottom, -1: none
         line_row = np.where(line_third >= 0, rows - 1 - line_third // 3, -1)
-        if self._unicode:
+        if glyphs.unicode:
             cells = _braille(
                 *extremes(_column(position, 2 * columns), series.rtt_us, 2 * columns), axis, rows
             )
@@ -185,19 +183,17 @@ class RttChart(Widget):
             cells = _bars(*extremes(_column(position, columns), series.rtt_us, columns), axis, rows)
         note, note_row = self._silence(line_row, cells)
         ticks = axis.ticks(rows)
-        rule, tick = ("│", "┤") if self._unicode else ("|", "+")
         lines: list[list[Part]] = []
         for row in range(rows):
             value = ticks.get(row)
             label = f"{fmt.rtt(value) if value else '':>{fmt.RTT_WIDTH}} "
-            parts: list[Part] = [(label, "label"), (tick if value else rule, "axis")]
-            blank = ("┈" if self._unicode else " ") if value else " "
+            parts: list[Part] = [(label, "label"), (glyphs.tick if value else glyphs.axis, "axis")]
+            blank = glyphs.grid if value else " "
             for column in range(columns):
                 if row == note_row and column >= columns - len(note):
                     _extend(parts, note[column - columns], "label")
                 elif line_row[column] == row:
-                    glyph = _THIRDS[line_third[column] % 3] if self._unicode else "*"
-                    _extend(parts, glyph, "smooth")
+                    _extend(parts, glyphs.line[line_third[column] % 3], "smooth")
                 elif cells[row][column] == " ":
                     _extend(parts, blank, "grid")
                 else:

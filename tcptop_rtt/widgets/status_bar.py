@@ -9,6 +9,7 @@ from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.columns import BY_KEY, arrow
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import Part, PartLines
 
 
@@ -38,9 +39,9 @@ class StatusBar(PartLines):
         f"status-bar--{name}" for name in ("name", "dim", "value", "bad", "flag", "filter")
     }
 
-    def __init__(self, unicode: bool) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__("status-bar--")
-        self._unicode = unicode
+        self._unicode = glyphs.unicode
 
     def show(self, status: Status) -> None:
         self.set_lines([self._first(status), self._second(status)])

@@ -11,6 +11,7 @@ from tcptop_rtt.screens.detail_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
+from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, Stage, focus_on
 from tests.unit.rows import row
@@ -290,7 +291,7 @@ def test_a_spike_of_one_sample_is_never_lost() -> None:
     rtt = np.full(count, 1000.0)
     rtt[12_345] = 900_000.0
     series = rtt_chart.Series(time_s, rtt, np.full(count, 1000.0))
-    chart = rtt_chart.RttChart(unicode=True)
+    chart = rtt_chart.RttChart(UNICODE)
     chart._series = series
     top = "".join(text for text, _ in chart.lines(60, 14)[1])
     assert sum(0x2800 < ord(char) <= 0x28FF for char in top) == 1
@@ -304,7 +305,7 @@ def test_the_smoothed_line_is_held_until_the_next_sample_but_not_for_long() -> N
 
 def drawn(series: rtt_chart.Series, unicode: bool = False) -> list[str]:
     """The chart's lines without the y axis: legend, plot, time axis."""
-    chart = rtt_chart.RttChart(unicode)
+    chart = rtt_chart.RttChart(UNICODE if unicode else ASCII)
     chart._series = series
     lines = ["".join(text for text, _ in line) for line in chart.lines(69, 14)]
     return [line[rtt_chart.LABEL :] for line in lines]
