@@ -20,7 +20,7 @@ from tcptop_rtt.widgets.facts import Facts
 from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
 
 SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
 """When the cells of a row's sparkline were, relative to the snapshot."""
@@ -34,16 +34,12 @@ TITLE_REST = 40
 """Cells of the title's first line besides the endpoints, at most: process, PID, arrow, state."""
 
 
-class TitleLines(PartLines):
+class TitleLines(StyledLines):
     """Which connection, whose, and the verdict."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"title-lines--{name}"
-        for name in ("name", "dim", "value", "good", "warn", "bad", "unknown", "flag", "stalled")
-    }
-
-    def __init__(self) -> None:
-        super().__init__("title-lines--")
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "title-lines", "name", "value", "flag", "stalled", *COMMON_STYLES
+    )
 
 
 class DetailScreen(LiveScreen):

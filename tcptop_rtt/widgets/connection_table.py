@@ -19,7 +19,7 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.glyphs import Glyphs
-from tcptop_rtt.widgets.styled import StyleBook, crop_strips
+from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
 
 
@@ -32,7 +32,7 @@ class Frame(NamedTuple):
     lines: list[Line]  # the header first; none below the last row
 
 
-class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
+class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
     """Connections in sorted order. The cursor belongs to a connection, not to a line.
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
@@ -40,23 +40,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     :param note: what there is to say of an empty table
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"connection-table--{name}"
-        for name in (
-            "header",
-            "sorted",
-            "row",
-            "cursor",
-            "closed",
-            "stalled",
-            "dim",
-            "spark",
-            "unknown",
-            "good",
-            "warn",
-            "bad",
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "connection-table", "header", "sorted", "row", "cursor", "closed", "stalled", "spark", *COMMON_STYLES
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "drill_in", "Details", key_display="Enter"),
@@ -100,7 +86,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._pinned: int | None = None
         self._long_addresses = False
         self._last_frame: Frame | None = None
-        self._strips = LineStrips(StyleBook(self, "connection-table--"))
+        self._strips = LineStrips(self._styles)
 
     # What is shown
 
@@ -271,8 +257,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Drawing
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
+    def forget_drawn(self) -> None:
         self._strips.clear()
 
     def _redraw(self) -> None:
@@ -313,7 +298,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return Frame(top, size, placed, lines)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """As they are: nothing goes round them, which Textual would look for line by line."""
+        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
         frame = self._frame()
         # The place of the scroll bar is ours while there is none.
         width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical

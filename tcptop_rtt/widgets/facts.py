@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tcptop_rtt.widgets.styled import Part, StyleBook, fit, wrap
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes, fit, wrap
 
 COLUMN = 38
 """The narrowest column, in cells."""
@@ -68,12 +68,12 @@ def arrange(blocks: tuple[Block, ...], width: int) -> list[list[Part]]:
     return lines
 
 
-class Facts(ScrollView, can_focus=True, inherit_bindings=False):
+class Facts(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
     """The blocks, scrollable."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"facts--{name}" for name in ("title", "label", "value", "good", "warn", "bad", "unknown")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "facts", "title", "label", "value", *COMMON_STYLES
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", show=False),
@@ -88,7 +88,6 @@ class Facts(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__()
         self._blocks: tuple[Block, ...] = ()
         self._lines: list[list[Part]] = []
-        self._styles = StyleBook(self, "facts--")
 
     def show(self, blocks: tuple[Block, ...]) -> None:
         if blocks != self._blocks:
@@ -111,10 +110,6 @@ class Facts(ScrollView, can_focus=True, inherit_bindings=False):
         if self.virtual_size.height != len(self._lines):
             self.virtual_size = Size(0, len(self._lines))
         self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         index = self.scroll_offset.y + y

@@ -12,16 +12,16 @@ from rich.cells import cell_len
 from textual.events import MouseDown
 from textual.screen import Screen
 
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
-class KeyLine(PartLines):
+class KeyLine(StyledLines):
     """Keys that can be pressed now; a click on one presses it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-line--key", "key-line--description"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("key-line", "key", "description")
 
     def __init__(self) -> None:
-        super().__init__("key-line--")
+        super().__init__()
         self._keys: list[tuple[int, str]] = []
         """Where each key's text ends, and the key."""
 

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.glyphs import Glyphs
-from tcptop_rtt.widgets.styled import Part, StyleBook
+from tcptop_rtt.widgets.styled import Part, StyledWidget, component_classes
 
 Floats = NDArray[np.float64]
 
@@ -110,28 +109,23 @@ def smoothed(at: NDArray[np.intp], values: Floats, columns: int, hold: int) -> F
     return np.where(held, line[latest], np.nan)
 
 
-class RttChart(Widget):
+class RttChart(StyledWidget):
     """The chart; its first line is the legend, its last the time axis."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"rtt-chart--{name}" for name in ("axis", "label", "grid", "raw", "smooth")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "rtt-chart", "axis", "label", "grid", "raw", "smooth"
+    )
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._series = NO_SERIES
         self._painted: tuple[tuple[int, int], list[list[Part]]] | None = None
-        self._styles = StyleBook(self, "rtt-chart--")
 
     def show(self, series: Series) -> None:
         self._series = series
         self._painted = None
         self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size

@@ -10,7 +10,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.columns import BY_KEY, arrow
 from tcptop_rtt.widgets.glyphs import Glyphs
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Status:
     waiting: str = ""  # what there is no first picture for yet; empty if there is one
 
 
-class StatusBar(PartLines):
+class StatusBar(StyledLines):
     """Two lines; what matters most comes first, since a narrow terminal cuts them."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"status-bar--{name}" for name in ("name", "dim", "value", "bad", "flag", "filter")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "status-bar", "name", "dim", "value", "bad", "flag", "filter"
+    )
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__("status-bar--")
+        super().__init__()
         self._unicode = glyphs.unicode
 
     def show(self, status: Status) -> None:
