@@ -6,6 +6,7 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -64,24 +65,22 @@ class Opened(Message):
     """The collector has begun."""
 
 
+@dataclass(eq=False)  # arrays do not compare
 class SnapshotReady(Message):
-    """There is a newer picture."""
+    """There is a newer snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
+    snapshot: Snapshot
 
     def can_replace(self, message: Message) -> bool:
-        """Of several pictures that wait to be painted only the newest counts."""
+        """Of several snapshots that wait to be painted only the newest counts."""
         return isinstance(message, SnapshotReady)
 
 
+@dataclass
 class CollectorEnded(Message):
     """The worker has ended by itself; what is on the screen is the last there will be."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__()
-        self.problem = problem
+    problem: str
 
 
 class TcptopApp(App[None]):
@@ -171,32 +170,34 @@ class TcptopApp(App[None]):
         self.post_message(Opened())
         try:
             self._collector.run(self._publish)
-        except Exception as problem:  # whatever ends the worker, the last picture stays up and says so
+        except Exception as problem:  # whatever ends the worker, the last snapshot stays up and says so
             self.post_message(CollectorEnded(f"{type(problem).__name__}: {problem}"))
         else:
             if not self._leaving:
-                self.post_message(CollectorEnded("the source has ended; this is its last picture"))
+                self.post_message(CollectorEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
 
     def on_opened(self) -> None:
-        self.main.show_waiting("waiting for the first look at the sockets")
+        self.main.waiting_for = "waiting for the first scan of the sockets"
 
     def on_collector_ended(self, message: CollectorEnded) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen):
-                screen.show_problem(message.problem)
+                screen.problem = message.problem
 
-    def on_connection_table_drill_in(self, message: ConnectionTable.DrillIn) -> None:
+    def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
         from tcptop_rtt.screens.detail import DetailScreen
 
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
         self._collector.set_focus(message.id)
-        self.push_screen(DetailScreen(message.id, self._latest, self._glyphs), self._on_detail_left)
+        self.push_screen(
+            DetailScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
+        )
 
-    def _on_detail_left(self, _: None) -> None:
+    def _on_details_left(self, _: None) -> None:
         self._collector.set_focus(None)
 
     def action_help(self) -> None:
@@ -210,7 +211,7 @@ class TcptopApp(App[None]):
         self.paint()
 
     def paint(self) -> None:
-        """Show the newest picture on the active screen; what it covers is painted when it comes back."""
+        """Show the newest snapshot on the active screen; what it covers is painted when it comes back."""
         screen = self.screen
         if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import var
 
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
@@ -47,22 +48,24 @@ class DetailScreen(LiveScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", key_display="Esc"),
-        Binding("z", "zoom", "Zoom", tooltip="The last minute, or all that is known"),
-        Binding("space", "freeze", "Freeze", key_display="Space"),
+        Binding("z", "toggle('shows_all')", "Zoom", tooltip="The last minute, or all that is known"),
+        Binding("space", "toggle('frozen')", "Freeze", key_display="Space"),
         Binding("question_mark", "app.help", "Help", key_display="?"),
         Binding("q", "app.quit", "Quit"),
     ]
 
-    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs) -> None:  # noqa: A002
-        super().__init__()
+    shows_all: var[bool] = var(False, init=False)
+    """The chart shows everything, not just the last minute."""
+
+    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs, problem: str) -> None:  # noqa: A002
+        super().__init__(first)
+        self.set_reactive(DetailScreen.problem, problem)
         self.connection_id = id
-        self.frozen = False
         self.closed = False
-        self.shows_all = False
         self._glyphs = glyphs
-        self._latest = first
-        self._shown_ns = first.clock_ns  # of the picture on the screen: a frozen one is older than the latest
-        self._problem = ""
+        self._shown_ns = (
+            first.clock_ns
+        )  # of the snapshot on the screen: a frozen one is older than the latest
         self._row: np.void | None = None
         self._focus: Focus | None = None
         self._focus_time_ns = first.clock_ns
@@ -84,31 +87,23 @@ class DetailScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self._facts.focus()
-        self._take(self._latest)
+        self.paint(self._latest)
 
-    def show(self, snapshot: Snapshot) -> None:
-        self._latest = snapshot
-        if not self.frozen:
-            self._take(snapshot)
-
-    def show_problem(self, text: str) -> None:
-        self._problem = text
+    def watch_problem(self) -> None:
         self._show_title()
 
-    def action_freeze(self) -> None:
-        self.frozen = not self.frozen
-        self.show(self._latest)
+    def watch_frozen(self) -> None:
+        super().watch_frozen()
         self._show_title()
 
-    def action_zoom(self) -> None:
-        self.shows_all = not self.shows_all
+    def watch_shows_all(self) -> None:
         self._chart.show(self._series())
 
     def action_leave(self) -> None:
         if self.is_current:
             self.dismiss(None)
 
-    def _take(self, snapshot: Snapshot) -> None:
+    def paint(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
         if at is not None:
             self._row = snapshot.rows[at]
@@ -164,8 +159,8 @@ class DetailScreen(LiveScreen):
         ]
         verdict = diagnose(row, self._latest.health.unknown)
         second: list[Part] = []
-        if self._problem:
-            second += [("! " + fmt.printable(self._problem, self._glyphs.unicode) + "  ", "bad")]
+        if self.problem:
+            second += [("! " + fmt.printable(self.problem, self._glyphs.unicode) + "  ", "bad")]
         if not (row["stalled"] and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
@@ -11,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -19,12 +21,13 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
 
 
 class Frame(NamedTuple):
-    """What is visible of one picture."""
+    """What is visible of one snapshot."""
 
     top: int  # index of the first visible row
     size: Size
@@ -37,6 +40,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
 
+    :param first: what there is to show before the first snapshot, without any connection
     :param note: what there is to say of an empty table
     """
 
@@ -45,7 +49,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "drill_in", "Details", key_display="Enter"),
+        Binding("enter", "open_details", "Details", key_display="Enter"),
         Binding("up,k", "move(-1)", show=False),
         Binding("down,j", "move(1)", show=False),
         Binding("pageup,ctrl+b", "page(-1)", show=False),
@@ -54,31 +58,29 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         Binding("end,G", "bottom", show=False),
     ]
 
-    class DrillIn(Message):
-        """The user wants to see one connection closely."""
+    order: var[Order] = var(Order(), init=False)
+    filter: var[Filter] = var(Filter(), init=False)
+    follow: var[bool] = var(False, init=False)
+    """Hold the selected connection on its line of the screen, and let the others move."""
+    shown: var[int] = var(0)
+    """How many connections match the filter."""
 
-        def __init__(self, id: int) -> None:  # noqa: A002 - as in the snapshot
-            super().__init__()
-            self.id = id
+    @dataclass
+    class DetailsWanted(Message):
+        """The user wants to see the details of one connection."""
 
-    class ViewChanged(Message):
-        """Sort order, filter or follow mode are not what they were."""
+        id: int
 
-    def __init__(
-        self,
-        first: Snapshot,
-        filter: Filter,  # noqa: A002
-        glyphs: Glyphs,
-        note: Callable[[], str],
-    ) -> None:
+    @dataclass
+    class TitleClicked(Message):
+        """The title of a column that the table can be sorted by."""
+
+        key: str
+
+    def __init__(self, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
         super().__init__()
         self._note = note
-        self.filter = filter
-        self.sort_key = "rtt"
-        self.descending = True
-        self.follow = False
         self._glyphs = glyphs
-        self._sort_chosen = False
         self._snapshot = first
         self._begun = False
         self._ranking = self._ranked()
@@ -91,9 +93,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     # What is shown
 
     @property
-    def shown(self) -> int:
-        """How many connections match the filter."""
-        return len(self._ranking)
+    def total(self) -> int:
+        """How many connections there are, with those that do not match."""
+        return len(self._snapshot.rows)
 
     @property
     def cursor_id(self) -> int | None:
@@ -111,48 +113,27 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         return ids
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another picture; sort order, filter and cursor stay."""
+        """Draw another snapshot; sort order, filter and cursor stay."""
         self._snapshot = snapshot
         self._begun = True
         self._arrange()
 
-    def set_filter(self, filter: Filter) -> None:  # noqa: A002
-        self.filter = filter
+    def watch_order(self) -> None:
         self._arrange(reveal=True)
-        self.post_message(self.ViewChanged())
 
-    def sort_by(self, key: str, *, reaffirm: bool = False) -> None:
-        """Sort by a column, the interesting end first; once more: the other way round.
-
-        :param reaffirm: the first call may ask for what is the order already, and then only confirms it.
-        """
-        if key == self.sort_key and (self._sort_chosen or not reaffirm):
-            self.descending = not self.descending
-        elif key != self.sort_key:
-            self.sort_key, self.descending = key, columns.BY_KEY[key].numeric
-        self._sort_chosen = True
+    def watch_filter(self) -> None:
         self._arrange(reveal=True)
-        self.post_message(self.ViewChanged())
 
-    def sort_next(self) -> None:
-        at = columns.SORTABLE.index(self.sort_key)
-        self.sort_by(columns.SORTABLE[(at + 1) % len(columns.SORTABLE)])
-
-    def reverse(self) -> None:
-        self.sort_by(self.sort_key)
-
-    def toggle_follow(self) -> None:
-        """Hold the selected connection on its line of the screen, and let the others move."""
-        self.follow = not self.follow
+    def watch_follow(self) -> None:
         if self.follow:
             self._pinned = self.cursor_id
             self._reveal()
-        self.post_message(self.ViewChanged())
 
     def _arrange(self, reveal: bool = False) -> None:
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
         self._ranking = self._ranked()
+        self.shown = len(self._ranking)
         self._place_cursor()
         self._resize_content(self.shown + 1)
         if self._pinned is not None:
@@ -164,7 +145,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def _ranked(self) -> Ranking:
         rows = self._snapshot.rows
-        return Ranking(rows, select(rows, self.filter), self.sort_key, self.descending)
+        return Ranking(rows, select(rows, self.filter), *self.order)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -225,11 +206,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self.scroll_to(y=0, animate=False)
         self._redraw()
 
-    def action_drill_in(self) -> None:
+    def action_open_details(self) -> None:
         id_ = self.cursor_id
         if id_ is not None:
             self._pinned = id_
-            self.post_message(self.DrillIn(id_))
+            self.post_message(self.DetailsWanted(id_))
 
     def on_click(self, event: Click) -> None:
         if event.y == 0:
@@ -240,14 +221,14 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             return
         self._move_to(index)
         if event.chain == 2:
-            self.action_drill_in()
+            self.action_open_details()
 
     def _click_header(self, x: int) -> None:
         start = columns.GUTTER
         for column, width in self._frame().placed:
             if start <= x < start + width + columns.GAP:
                 if column.sortable:
-                    self.sort_by(column.key)
+                    self.post_message(self.TitleClicked(column.key))
                 return
             start += width + columns.GAP
 
@@ -261,7 +242,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._strips.clear()
 
     def _redraw(self) -> None:
-        """Draw again what has changed since the last picture: on a quiet table that is a few lines."""
+        """Draw again what has changed since the last snapshot: on a quiet table that is a few lines."""
         before, self._last_frame = self._last_frame, None
         now = self._frame()
         if before is None or (before.top, before.size, before.placed) != (now.top, now.size, now.placed):
@@ -275,14 +256,14 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             self.refresh(*(Region(0, y, now.size.width, 1) for y in changed))
 
     def _frame(self) -> Frame:
-        """The visible lines, worked out once per picture and place in it."""
+        """The visible lines, made once per snapshot and place in it."""
         top, size = self.scroll_offset.y, self.size
         frame = self._last_frame
         if frame is None or (frame.top, frame.size) != (top, size):
-            frame = self._last_frame = self._picture(top, size)
+            frame = self._last_frame = self._make_frame(top, size)
         return frame
 
-    def _picture(self, top: int, size: Size) -> Frame:
+    def _make_frame(self, top: int, size: Size) -> Frame:
         if not self._begun:
             return Frame(top, size, (), [])  # a header alone would say that there is no connection
         visible = self._ranking.window(top, top + self._page)
@@ -290,7 +271,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         # Once some have been in view the columns stay wide.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
-        look = Look(placed, self.sort_key, self.descending, self._glyphs.unicode)
+        look = Look(placed, *self.order, self._glyphs.unicode)
         lines = table_lines.lines(look, rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:

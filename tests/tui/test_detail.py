@@ -164,8 +164,8 @@ async def test_escape_leaves_and_returns_to_the_newest_picture(stage: Open) -> N
 async def test_a_second_enter_does_not_stack_another(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
-        it.table.action_drill_in()
-        it.table.action_drill_in()
+        it.table.action_open_details()
+        it.table.action_open_details()
         await it.pilot.pause()
         await it.press("enter", "enter")
         assert len(it.app.screen_stack) == 2

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.widgets.columns import BY_KEY, SORTABLE
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot
@@ -48,17 +49,26 @@ async def test_p_sorts_by_process(stage: Open) -> None:
         await it.press("p")
         assert it.table.ids == [1, 2, 3, 4]
         await it.press("r")
-        assert (it.table.sort_key, it.table.descending) == ("rtt", True)
+        assert it.main.order == ("rtt", True)
 
 
 async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, rttvar_us=5), row(2, rttvar_us=9))
         await it.press("s")
-        assert it.table.sort_key == "jitter"
+        assert it.main.order.key == "jitter"
         assert it.table.ids == [2, 1]
         await it.press("S")
         assert it.table.ids == [1, 2]
+
+
+async def test_s_comes_back_to_the_first_column_and_the_header_line_goes_along(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        for key in (*SORTABLE[SORTABLE.index("rtt") + 1 :], *SORTABLE[: SORTABLE.index("rtt") + 1]):
+            await it.press("s")
+            assert it.main.order.key == key
+            assert f"sort {BY_KEY[key].title} " in it.screen_text
 
 
 async def test_header_click_sorts_and_again_reverses(stage: Open) -> None:
@@ -195,7 +205,7 @@ async def test_every_key_is_a_character_while_the_filter_is_typed(stage: Open) -
         await it.press("slash", *keys)
         assert it.app.query_one(Input).value == "/+-?qrpfsSj"
         assert it.feed.intervals == []
-        assert it.table.sort_key == "rtt"
+        assert it.main.order.key == "rtt"
 
 
 async def test_the_filter_of_the_command_line_survives_escape(stage: Open) -> None:
@@ -358,7 +368,7 @@ async def test_a_collector_that_raises_leaves_the_app_up_and_says_why(stage: Ope
         assert "! RuntimeError: no [/more] records" in it.screen_text
         assert "proc1" in it.screen_text
         await it.press("p")
-        assert it.table.sort_key == "process"
+        assert it.main.order.key == "process"
 
 
 async def test_a_source_that_ends_says_so(stage: Open) -> None:
@@ -367,8 +377,10 @@ async def test_a_source_that_ends_says_so(stage: Open) -> None:
         it.feed.stop()
         it.app.join_collector()
         await it.pilot.pause()
-        assert "! the source has ended" in it.screen_text
+        assert "! no more data: the source has ended" in it.screen_text
         assert "proc1" in it.screen_text
+        await it.press("enter")
+        assert "! no more data: the source has ended" in it.screen_text
 
 
 async def test_a_quiet_table_draws_only_the_lines_that_changed(
@@ -404,13 +416,13 @@ async def test_a_click_on_a_key_presses_it(stage: Open) -> None:
         footer = it.screen_text.splitlines()[-1]
         await it.pilot.click(KeyLine, offset=(footer.index("Process") + 2, 0))
         await it.pilot.pause()
-        assert it.table.sort_key == "process"
+        assert it.main.order.key == "process"
         await it.pilot.click(KeyLine, offset=(footer.index("Help"), 0))
         await it.pilot.pause()
         assert isinstance(it.app.screen, HelpScreen)
 
 
-async def test_filters_and_drill_downs_leave_nothing_behind(stage: Open) -> None:
+async def test_filters_and_details_leave_nothing_behind(stage: Open) -> None:
     async def use() -> int:
         for _ in range(5):
             await it.press("slash", "4", "backspace", "enter")
