@@ -93,9 +93,27 @@ class TcptopApp(App[None]):
     CSS_PATH = "styles.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Before any widget: Textual's own ones copy, or tell of another key.
-        Binding("ctrl+c", "quit", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", show=False, priority=True),
+        Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
+        Binding("q", "quit", "Quit", tooltip="Quit", id="quit"),
+        # Priority, so that they work while something is typed, and before Textual's own ones.
+        Binding(
+            "ctrl+c,ctrl+q",
+            "quit",
+            "Quit",
+            False,
+            priority=True,
+            tooltip="Quit, wherever you are",
+            id="leave",
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            priority=True,
+            tooltip="Give the shell back; fg goes on",
+            id="suspend",
+        ),
     ]
 
     def __init__(

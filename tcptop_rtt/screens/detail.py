@@ -47,11 +47,14 @@ class DetailScreen(LiveScreen):
     """Stays open, marked CLOSED, with the last values when the connection ends."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", key_display="Esc"),
-        Binding("z", "toggle('shows_all')", "Zoom", tooltip="The last minute, or all that is known"),
-        Binding("space", "toggle('frozen')", "Freeze", key_display="Space"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.quit", "Quit"),
+        Binding("escape", "leave", "Back", tooltip="Back to the table", id="back"),
+        Binding(
+            "z",
+            "toggle('shows_all')",
+            "Zoom",
+            tooltip="Show the last minute in the chart, or everything",
+            id="zoom",
+        ),
     ]
 
     shows_all: var[bool] = var(False, init=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import var
 from textual.screen import Screen
@@ -14,6 +17,16 @@ class LiveScreen(Screen[None]):
 
     # A terminal of a few lines keeps them for data.
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (8, "-tall")]  # noqa: RUF012 - Textual declares it so
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "space",
+            "toggle('frozen')",
+            "Freeze",
+            tooltip="Freeze the display, or let it go on; measuring never stops",
+            id="freeze",
+        ),
+    ]
 
     frozen: var[bool] = var(False, init=False)
     problem: var[str] = var("", init=False)

@@ -16,6 +16,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
+from tcptop_rtt.widgets.keys import SORTING
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
@@ -33,25 +34,49 @@ class MainScreen(LiveScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "sort('rtt')", "RTT", tooltip="Sort by round-trip time; again: reverse"),
-        Binding("p", "sort('process')", "Process", tooltip="Sort by process; again: reverse"),
+        Binding("escape", "clear_filter", "Clear filter", tooltip="Clear the filter", id="clear-filter"),
+        Binding(
+            "r",
+            "sort('rtt')",
+            "RTT",
+            tooltip="Sort by round-trip time; again: reverse",
+            id="sort-rtt",
+            group=SORTING,
+        ),
+        Binding(
+            "p",
+            "sort('process')",
+            "Process",
+            tooltip="Sort by process; again: reverse",
+            id="sort-process",
+            group=SORTING,
+        ),
         # Priority: else what is typed right behind it is on its way to the table before the line is open.
-        Binding("slash", "filter", "Filter", key_display="/", priority=True),
-        Binding("space", "toggle('frozen')", "Freeze", key_display="Space"),
-        Binding("f", "toggle('follow')", "Follow", tooltip="Hold the selected connection on its line"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.quit", "Quit"),
-        Binding("s", "sort_next", "Next column"),
-        Binding("S", "reverse", "Reverse", key_display="S"),
-        Binding("plus,equals_sign", "interval(1)", "Interval", key_display="+/-"),
-        Binding("minus", "interval(-1)", show=False),
-        Binding("escape", "clear_filter", show=False),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            tooltip="Filter: every word must occur in process, PID, address, port or state",
+            id="filter",
+            priority=True,
+        ),
+        Binding(
+            "f",
+            "toggle('follow')",
+            "Follow",
+            tooltip="Follow: hold the selected connection on its line while the others move",
+            id="follow",
+        ),
+        Binding("s", "sort_next", "Next column", tooltip="Sort by the next column", id="sort-next"),
+        Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
+        Binding("plus,equals_sign", "interval(1)", "Slower", tooltip="Refresh less often", id="slower"),
+        Binding("minus", "interval(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
     order: var[Order] = var(Order())
-    filter: var[Filter] = var(Filter())
+    filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
-    interval_s: var[float] = var(1.0, init=False)
+    interval_s: var[float] = var(1.0, init=False, bindings=True)
     waiting_for: var[str] = var("compiling the BPF program")
     """What there is no first snapshot for yet; empty if there is one."""
 
@@ -115,6 +140,17 @@ class MainScreen(LiveScreen):
     def watch_interval_s(self, seconds: float) -> None:
         self._set_interval(seconds)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what would change something; while the filter is typed, keys but Esc are its text."""
+        if action == "clear_filter":
+            return self._typing or bool(self.filter.text)
+        if self._typing:
+            return False
+        if action == "interval":
+            (step,) = parameters
+            return bool(self._other_intervals(int(str(step))))
+        return True
+
     # Sorting
 
     def action_sort(self, key: str) -> None:
@@ -141,19 +177,21 @@ class MainScreen(LiveScreen):
 
     def action_interval(self, step: int) -> None:
         """To the next longer or shorter refresh interval."""
-        if step > 0:
-            others = [seconds for seconds in INTERVALS_S if seconds > self.interval_s]
-        else:
-            others = [seconds for seconds in reversed(INTERVALS_S) if seconds < self.interval_s]
+        others = self._other_intervals(step)
         if others:
             self.interval_s = others[0]
 
+    def _other_intervals(self, step: int) -> list[float]:
+        """The longer or shorter ones, the nearest first."""
+        if step > 0:
+            return [seconds for seconds in INTERVALS_S if seconds > self.interval_s]
+        return [seconds for seconds in reversed(INTERVALS_S) if seconds < self.interval_s]
+
     # The filter
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """While the filter is typed, only Esc means anything else than its character."""
-        typing = self._filter_line is not None and self._filter_line.has_focus_within
-        return not typing or action == "clear_filter"
+    @property
+    def _typing(self) -> bool:
+        return self._filter_line is not None and self._filter_line.has_focus_within
 
     async def action_filter(self) -> None:
         if self._filter_line is None:

@@ -21,6 +21,7 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
@@ -49,13 +50,14 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open_details", "Details", key_display="Enter"),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", show=False),
-        Binding("home,g", "top", show=False),
-        Binding("end,G", "bottom", show=False),
+        Binding(
+            "enter",
+            "open_details",
+            "Details",
+            tooltip="Open the details of the selected connection: every ACK's RTT, its process, a verdict",
+            id="details",
+        ),
+        *MOVE_KEYS,
     ]
 
     order: var[Order] = var(Order(), init=False)
@@ -124,6 +126,14 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def watch_filter(self) -> None:
         self._arrange(reveal=True)
 
+    def watch_shown(self, before: int, now: int) -> None:
+        if bool(before) != bool(now):
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer details only if there is a connection to show them of."""
+        return action != "open_details" or self.shown > 0
+
     def watch_follow(self) -> None:
         if self.follow:
             self._pinned = self.cursor_id
@@ -190,16 +200,24 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._reveal()
         self._redraw()
 
-    def action_move(self, lines: int) -> None:
-        self._move_to(self._cursor + lines)
+    # The keys that scroll other widgets move the cursor here.
 
-    def action_page(self, pages: int) -> None:
-        self._move_to(self._cursor + pages * self._page)
+    def action_scroll_up(self) -> None:
+        self._move_to(self._cursor - 1)
 
-    def action_bottom(self) -> None:
+    def action_scroll_down(self) -> None:
+        self._move_to(self._cursor + 1)
+
+    def action_page_up(self) -> None:
+        self._move_to(self._cursor - self._page)
+
+    def action_page_down(self) -> None:
+        self._move_to(self._cursor + self._page)
+
+    def action_scroll_end(self) -> None:
         self._move_to(self.shown - 1)
 
-    def action_top(self) -> None:
+    def action_scroll_home(self) -> None:
         """To the first line, and stay there whichever connection comes to it."""
         self._pinned = None
         self._cursor = 0

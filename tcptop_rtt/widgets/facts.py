@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes, fit, wrap
 
 COLUMN = 38
@@ -75,14 +76,7 @@ class Facts(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
         "facts", "title", "label", "value", *COMMON_STYLES
     )
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", show=False),
-        Binding("down,j", "scroll_down", show=False),
-        Binding("pageup,ctrl+b", "page_up", show=False),
-        Binding("pagedown,ctrl+f", "page_down", show=False),
-        Binding("home,g", "scroll_home", show=False),
-        Binding("end,G", "scroll_end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVE_KEYS]
 
     def __init__(self) -> None:
         super().__init__()
