@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -91,10 +91,17 @@ class TcptopApp(App[None]):
 
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
-        Binding("q", "quit", "Quit", tooltip="Quit", id="quit"),
+        Binding("q", "quit", "Quit", tooltip="End the program", id="quit"),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "More",
+            priority=True,
+            tooltip="All commands, found by a part of their name",
+            id="commands",
+        ),
         # Priority, so that they work while something is typed, and before Textual's own ones.
         Binding(
             "ctrl+c,ctrl+q",
@@ -102,7 +109,7 @@ class TcptopApp(App[None]):
             "Quit",
             False,
             priority=True,
-            tooltip="Quit, wherever you are",
+            tooltip="End the program, even while something is typed",
             id="leave",
         ),
         Binding(
@@ -223,6 +230,26 @@ class TcptopApp(App[None]):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self._glyphs))
+
+    def action_command_palette(self) -> None:
+        """Offer the commands of the table or the details."""
+        from tcptop_rtt.screens.palette import Palette
+
+        if isinstance(self.screen, LiveScreen):
+            self.main.end_typing()
+            self.push_screen(Palette(self._glyphs))
+
+    def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
+        """What the palette offers; none of Textual's own: one writes a file, which root had better not."""
+        from tcptop_rtt.screens.palette import commands
+
+        yield from commands(self, screen)
+        yield SystemCommand(
+            "Light or dark", "Change between a light and a dark theme", self.action_light_or_dark
+        )
+
+    def action_light_or_dark(self) -> None:
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot

@@ -56,7 +56,7 @@ class MainScreen(LiveScreen):
             "slash",
             "filter",
             "Filter",
-            tooltip="Filter: every word must occur in process, PID, address, port or state",
+            tooltip="Show only connections with these words in process, PID, address, port or state",
             id="filter",
             priority=True,
         ),
@@ -64,7 +64,7 @@ class MainScreen(LiveScreen):
             "f",
             "toggle('follow')",
             "Follow",
-            tooltip="Follow: hold the selected connection on its line while the others move",
+            tooltip="Hold the selected connection on its line while the others move",
             id="follow",
         ),
         Binding("s", "sort_next", "Next column", tooltip="Sort by the next column", id="sort-next"),
@@ -200,6 +200,12 @@ class MainScreen(LiveScreen):
             self._filter_line = FilterLine(self.filter.text)
             await self.mount(self._filter_line, after=self.table)
         self._filter_line.open()
+
+    def end_typing(self) -> None:
+        """Keep the filter as it is, and give the keys back to the table."""
+        if self._filter_line is not None and self._typing:
+            self._filter_line.close()
+            self.set_focus(self.table)
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self.filter = replace(self.filter, text=message.text)
