@@ -53,7 +53,7 @@ class Collector(Protocol):
         ...
 
     def set_focus(self, connection: int | None, /) -> None:
-        """Look at one connection closely, or at none."""
+        """Trace one connection, which then reports every ACK, or none."""
         ...
 
     def set_interval(self, seconds: float, /) -> None:
@@ -84,9 +84,9 @@ class CollectorEnded(Message):
 
 
 class TcptopApp(App[None]):
-    """All connections, or one of them closely.
+    """All connections, and the details of one of them.
 
-    :param note: what there is to say of a table without any
+    :param note: called for the line of text in an empty table
     """
 
     TITLE = "tcptop-rtt"
@@ -133,7 +133,7 @@ class TcptopApp(App[None]):
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | None = None
-        """Why it has ended, unless somebody wanted it to."""
+        """Why the dashboard has failed; None if it has not."""
         self._collector = collector
         self._glyphs = UNICODE if unicode else ASCII
         self._leaving = False
@@ -157,7 +157,7 @@ class TcptopApp(App[None]):
             self.exit()
 
     def leave(self) -> None:
-        """As ``q`` does; at any time, and from a signal handler too."""
+        """End, as ``q`` does; may be called at any time, and by a signal handler."""
         self._leaving = True
         if self._ui_loop is not None:
             self._ui_loop.call_soon_threadsafe(self.exit)
@@ -169,7 +169,7 @@ class TcptopApp(App[None]):
         self.join_collector()
 
     def _handle_exception(self, error: Exception) -> None:
-        """End with one line; Textual would print pages, with values of variables."""
+        """End with one line of text: Textual would print pages, with the values of variables."""
         if self._exception is None:
             self._exception = error
             self._exception_event.set()  # Textual's pilot raises it again
@@ -181,7 +181,7 @@ class TcptopApp(App[None]):
             self._driver.stop_job()
 
     def join_collector(self) -> None:
-        """Wait for the worker, which has been told to stop or has failed."""
+        """Wait for the worker, which was asked to stop or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
@@ -240,7 +240,7 @@ class TcptopApp(App[None]):
             self.push_screen(Palette(self._glyphs))
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        """What the palette offers; none of Textual's own: one writes a file, which root had better not."""
+        """List the palette's commands, without Textual's own: one of those writes a file, here as root."""
         from tcptop_rtt.screens.palette import commands
 
         yield from commands(self, screen)
@@ -266,7 +266,7 @@ class TcptopApp(App[None]):
 
 
 def _describe(error: Exception) -> str:
-    """What has failed and where, in one line."""
+    """Say in one line what has failed, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     text = fmt.printable(" ".join(str(error).split()), unicode=True)

@@ -1,4 +1,4 @@
-"""One connection closely: its RTT over time, whose it is, and what holds it up."""
+"""The details of one connection: its RTT over time, its owner, and what holds it up."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPAR
 MIN_ENDPOINT = 21
 """An IPv4 address and a port always fit."""
 RECENT_S = 60.0
-"""What the chart shows, unless all is asked for."""
+"""What the chart shows, unless the user wants everything."""
 TITLE_REST = 40
 """Cells of the title's first line besides the endpoints, at most: process, PID, arrow, state."""
 
 
 class TitleLines(StyledLines):
-    """Which connection, whose, and the verdict."""
+    """Which connection, its owner, and the verdict."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "title-lines", "name", "value", "flag", "stalled", *COMMON_STYLES
@@ -44,7 +44,7 @@ class TitleLines(StyledLines):
 
 
 class DetailScreen(LiveScreen):
-    """Stays open, marked CLOSED, with the last values when the connection ends."""
+    """The details of one connection. Once it has ended they stay, marked CLOSED, with the last values."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back to the table", id="back"),
@@ -66,12 +66,10 @@ class DetailScreen(LiveScreen):
         self.connection_id = id
         self.closed = False
         self._glyphs = glyphs
-        self._shown_ns = (
-            first.clock_ns
-        )  # of the snapshot on the screen: a frozen one is older than the latest
+        self._shown_ns = first.clock_ns  # a frozen screen shows an older snapshot than the latest
         self._row: np.void | None = None
-        self._focus: Focus | None = None
-        self._focus_time_ns = first.clock_ns
+        self._trace: Focus | None = None
+        self._trace_time_ns = first.clock_ns
         self._opened_ns = first.clock_ns
         self._before: Floats = np.zeros(SPARK_CELLS)
         self._title = TitleLines()
@@ -111,14 +109,14 @@ class DetailScreen(LiveScreen):
         if at is not None:
             self._row = snapshot.rows[at]
         self.closed = at is None or bool(snapshot.rows["closed"][at])
-        focus = snapshot.focus
-        if focus is not None and focus.id == self.connection_id:
-            self._focus, self._focus_time_ns = focus, snapshot.clock_ns
+        trace = snapshot.focus
+        if trace is not None and trace.id == self.connection_id:
+            self._trace, self._trace_time_ns = trace, snapshot.clock_ns
         self._show_title()
         if self._row is not None:
             unknown = snapshot.health.unknown
             verdict = diagnose(self._row, unknown)
-            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._glyphs, unknown))
+            self._facts.show(detail_blocks.blocks(self._row, self._trace, verdict, self._glyphs, unknown))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -128,18 +126,18 @@ class DetailScreen(LiveScreen):
 
     def _samples(self) -> Series:
         now_ns = self._shown_ns
-        if self.closed and self._focus is not None:
-            now_ns = self._focus_time_ns  # nothing comes any more: the chart stands still
+        if self.closed and self._trace is not None:
+            now_ns = self._trace_time_ns  # nothing comes any more: the chart stands still
         before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9
-        focus = self._focus
-        if focus is None or not len(focus.time_s):
+        trace = self._trace
+        if trace is None or not len(trace.time_s):
             return _samples_of(before_s, self._before, np.full(SPARK_CELLS, np.nan), RECENT_S)
-        time_s = focus.time_s - (now_ns - self._focus_time_ns) / 1e9
+        time_s = trace.time_s - (now_ns - self._trace_time_ns) / 1e9
         older = before_s < time_s[0]
         return _samples_of(
             np.concatenate((before_s[older], time_s)),
-            np.concatenate((self._before[older], focus.rtt_us)),
-            np.concatenate((np.full(int(older.sum()), np.nan), focus.srtt_us)),
+            np.concatenate((self._before[older], trace.rtt_us)),
+            np.concatenate((np.full(int(older.sum()), np.nan), trace.srtt_us)),
             np.inf if self.shows_all else RECENT_S,
         )
 

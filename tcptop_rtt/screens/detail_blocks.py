@@ -1,4 +1,4 @@
-"""What the drill-down says about one connection, as blocks of facts."""
+"""The details of one connection, as blocks of facts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tcptop_rtt.widgets.glyphs import Glyphs
 BAR = 6
 """Cells of a share's bar."""
 HOLDERS = 50
-"""Told by name of those that hold one socket."""
+"""So many of a socket's holders are listed by name."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -25,17 +25,17 @@ def style_of(verdict: Verdict) -> str:
 
 
 def blocks(
-    row: np.void, focus: Focus | None, verdict: Verdict, glyphs: Glyphs, unknown: frozenset[str]
+    row: np.void, trace: Focus | None, verdict: Verdict, glyphs: Glyphs, unknown: frozenset[str]
 ) -> tuple[Block, ...]:
-    """Most wanted first: a narrow terminal shows the others after scrolling.
+    """All blocks, the most wanted first: a narrow terminal shows the others after scrolling.
 
-    :param unknown: fields of the row that this kernel does not tell
+    :param unknown: fields of the row that this kernel does not have
     """
     unicode = glyphs.unicode
-    told = (
+    all_blocks = (
         _why(row, verdict, glyphs),
-        _rtt(row, focus),
-        _owner(row, focus, unicode),
+        _rtt(row, trace),
+        _owner(row, trace, unicode),
         _congestion(row, unicode),
         _volume(row),
         _queues(row),
@@ -43,7 +43,7 @@ def blocks(
     )
     not_known = known.unknown_fields(row, unknown)
     return tuple(
-        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in told
+        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in all_blocks
     )
 
 
@@ -78,7 +78,7 @@ def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:
     return f"{glyphs.share * cells}{glyphs.rest * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
-def _rtt(row: np.void, focus: Focus | None) -> Block:
+def _rtt(row: np.void, trace: Focus | None) -> Block:
     facts = [
         _smoothed(row),
         Fact("jitter", fmt.rtt(known.value(row, "rttvar_us")), of=("rttvar_us",)),
@@ -87,15 +87,15 @@ def _rtt(row: np.void, focus: Focus | None) -> Block:
         Fact("taken", fmt.ago(known.value(row, "rtt_age_ms"))),
         Fact("by receiver", fmt.rtt(known.value(row, "rcv_rtt_us")), of=("rcv_rtt_us",)),
     ]
-    if focus is None:
+    if trace is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
     facts += [
-        _level("p50", focus.p50_us),
-        _level("p95", focus.p95_us),
-        _level("p99", focus.p99_us),
-        _level("lowest", focus.lowest_us),
-        _level("highest", focus.highest_us),
-        Fact("samples", f"{focus.samples:,} since Enter"),
+        _level("p50", trace.p50_us),
+        _level("p95", trace.p95_us),
+        _level("p99", trace.p99_us),
+        _level("lowest", trace.lowest_us),
+        _level("highest", trace.highest_us),
+        Fact("samples", f"{trace.samples:,} since opened"),
     ]
     return Block("ROUND-TRIP TIME", tuple(facts))
 
@@ -111,15 +111,15 @@ def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
 
 
-def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
-    process = focus.process if focus else None
+def _owner(row: np.void, trace: Focus | None, unicode: bool) -> Block:
+    process = trace.process if trace else None
     uid = f"uid {int(row['uid'])}"
     facts = [
         Fact("process", fmt.process(row, unicode)),
         Fact("PID", fmt.pid(row)),
         Fact(
             "user",
-            f"{fmt.printable(focus.user, unicode)} ({uid})" if focus and focus.user else uid,
+            f"{fmt.printable(trace.user, unicode)} ({uid})" if trace and trace.user else uid,
             of=("uid",),
         ),
     ]
@@ -131,21 +131,21 @@ def _owner(row: np.void, focus: Focus | None, unicode: bool) -> Block:
         ]
     else:
         facts.append(Fact("command", fmt.UNKNOWN))
-    if focus is not None and focus.owner_note:
-        facts.append(Fact("", fmt.printable(focus.owner_note, unicode), "warn"))
-    if focus is not None and focus.owners:
-        first = focus.owners[:HOLDERS]
+    if trace is not None and trace.owner_note:
+        facts.append(Fact("", fmt.printable(trace.owner_note, unicode), "warn"))
+    if trace is not None and trace.owners:
+        first = trace.owners[:HOLDERS]
         holders = ", ".join(
             f"{fmt.printable(owner.comm, unicode)} {owner.pid or fmt.UNKNOWN}" for owner in first
         )
-        more = len(focus.owners) - len(first)
+        more = len(trace.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
-    path = focus.cgroup_path if focus else None
+    path = trace.cgroup_path if trace else None
     facts += [
         Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
         Fact("netns", str(int(row["netns"])) if row["netns"] else fmt.UNKNOWN),
     ]
-    return Block("WHOSE IT IS", tuple(facts))
+    return Block("OWNER", tuple(facts))
 
 
 def _lost(row: np.void) -> str:
@@ -242,7 +242,7 @@ def _times(row: np.void) -> Block:
         return Fact(label, fmt.ago(known.value(row, name)), of=(name,))
 
     return Block(
-        "LAST HEARD",
+        "LAST ACTIVITY",
         (
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),

@@ -30,7 +30,7 @@ class MainScreen(LiveScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_interval: called with seconds when the user has chosen another refresh interval
-    :param note: what there is to say of an empty table
+    :param note: called for the line of text in an empty table
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

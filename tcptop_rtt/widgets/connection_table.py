@@ -42,7 +42,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     Until the user moves the cursor it stays on the first line, whichever connection that is.
 
     :param first: what there is to show before the first snapshot, without any connection
-    :param note: what there is to say of an empty table
+    :param note: called for the line of text in an empty table
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -162,7 +162,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         if (before > room) != (height > room):
             self.virtual_size = Size(0, height)  # the scroll bar comes or goes
         elif before != height:
-            # Assigned openly, a changed number of rows would lay the whole screen out again.
+            # An ordinary assignment would lay the whole screen out again.
             self.set_reactive(ConnectionTable.virtual_size, Size(0, height))
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
@@ -173,10 +173,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             return
         found = np.flatnonzero(self._snapshot.rows["id"] == self._pinned)
         if not len(found):
-            self._pinned = self.cursor_id  # it is gone, and leaves the cursor to its neighbour
+            self._pinned = self.cursor_id  # it is gone: select its neighbour
             return
         rank = self._ranking.rank(int(found[0]))
-        if rank is not None:  # one that is only filtered out comes back
+        if rank is not None:  # one that the filter hides may come back
             self._cursor = rank
 
     # Moving about
@@ -283,10 +283,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def _make_frame(self, top: int, size: Size) -> Frame:
         if not self._begun:
-            return Frame(top, size, (), [])  # a header alone would say that there is no connection
+            return Frame(top, size, (), [])  # titles above nothing would mean that there is no connection
         visible = self._ranking.window(top, top + self._page)
         rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
-        # Once some have been in view the columns stay wide.
+        # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
         look = Look(placed, *self.order, self._glyphs.unicode)
@@ -299,6 +299,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def render_lines(self, crop: Region) -> list[Strip]:
         """Skip Textual's pass over each line for borders and filters: these strips are complete."""
         frame = self._frame()
-        # The place of the scroll bar is ours while there is none.
+        # Without a scroll bar, draw in its place, too.
         width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical
         return crop_strips(self._strips.draw(frame.lines, frame.placed, crop.line_range, width), width, crop)

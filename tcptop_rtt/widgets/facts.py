@@ -29,7 +29,7 @@ class Fact:
     value: str
     style: str = "value"
     of: tuple[str, ...] = ()
-    """The fields of a row that it is made of, as far as a kernel may not tell them."""
+    """The fields of a row that the value is made of; it is unknown where one of them is."""
 
 
 @dataclass(frozen=True, slots=True)

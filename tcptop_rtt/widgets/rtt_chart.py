@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 WINDOWS_S = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 HOLD_S = 3.0
-"""Without a sample for longer the smoothed line ends: nothing is known of how it went on."""
+"""The smoothed line ends where no sample came for longer."""
 LABEL = fmt.RTT_WIDTH + 2
 """Cells of the y axis: a label, a space, the rule."""
 
@@ -156,7 +156,7 @@ class RttChart(StyledWidget):
         return [
             (" " * LABEL, ""),
             (self._glyphs.sample, "raw"),
-            (" every ACK's RTT; before Enter, highest only  ", "label"),
+            (" every ACK's RTT; before, highest per second  ", "label"),
             (self._glyphs.line[1], "smooth"),
             (" smoothed (srtt)", "label"),
         ]
@@ -219,7 +219,7 @@ def _level(axis: Axis, us: Floats, levels: int) -> NDArray[np.intp]:
 
 
 def _filled(low: Floats, high: Floats, axis: Axis, levels: int) -> NDArray[np.bool_]:
-    """Which dots are set, rows from the top: all from lowest to highest sample: no spike is lost."""
+    """Which dots are set, rows from the top: all from lowest to highest sample, so that no spike is lost."""
     bottom, top = _level(axis, low, levels), _level(axis, high, levels)
     level = np.arange(levels - 1, -1, -1)[:, None]
     filled: NDArray[np.bool_] = (level >= bottom) & (level <= top) & (top >= 0)
@@ -253,7 +253,7 @@ def _clock(seconds: int) -> str:
 
 def _time_labels(columns: int, window: int) -> str:
     line = [" "] * columns
-    # Each at a whole second.
+    # As many as fall on whole seconds.
     marks = next(marks for marks in ((4, 3, 1) if columns >= 48 else (2, 1)) if window % marks == 0)
     for mark in range(marks):
         label = "-" + _clock(window * (marks - mark) // marks)
