@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -22,6 +23,7 @@ from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -51,7 +53,7 @@ class Collector(Protocol):
         ...
 
     def set_focus(self, connection: int | None, /) -> None:
-        """Look at one connection closely, or at none."""
+        """Trace one connection, which then reports every ACK, or none."""
         ...
 
     def set_interval(self, seconds: float, /) -> None:
@@ -63,39 +65,62 @@ class Opened(Message):
     """The collector has begun."""
 
 
+@dataclass(eq=False)  # arrays do not compare
 class SnapshotReady(Message):
-    """There is a newer picture."""
+    """There is a newer snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
+    snapshot: Snapshot
 
     def can_replace(self, message: Message) -> bool:
-        """Of several pictures that wait to be painted only the newest counts."""
+        """Of several snapshots that wait to be painted only the newest counts."""
         return isinstance(message, SnapshotReady)
 
 
+@dataclass
 class CollectorEnded(Message):
     """The worker has ended by itself; what is on the screen is the last there will be."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__()
-        self.problem = problem
+    problem: str
 
 
 class TcptopApp(App[None]):
-    """All connections, or one of them closely.
+    """All connections, and the details of one of them.
 
-    :param note: what there is to say of a table without any
+    :param note: called for the line of text in an empty table
     """
 
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Before any widget: Textual's own ones copy, or tell of another key.
-        Binding("ctrl+c", "quit", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", show=False, priority=True),
+        Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
+        Binding("q", "quit", "Quit", tooltip="End the program", id="quit"),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "More",
+            priority=True,
+            tooltip="All commands, found by a part of their name",
+            id="commands",
+        ),
+        # Priority, so that they work while something is typed, and before Textual's own ones.
+        Binding(
+            "ctrl+c,ctrl+q",
+            "quit",
+            "Quit",
+            False,
+            priority=True,
+            tooltip="End the program, even while something is typed",
+            id="leave",
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            priority=True,
+            tooltip="Give the shell back; fg goes on",
+            id="suspend",
+        ),
     ]
 
     def __init__(
@@ -108,21 +133,21 @@ class TcptopApp(App[None]):
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | None = None
-        """Why it has ended, unless somebody wanted it to."""
+        """Why the dashboard has failed; None if it has not."""
         self._collector = collector
-        self._unicode = unicode
+        self._glyphs = UNICODE if unicode else ASCII
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
         first = empty(collector.health)
-        self.main = MainScreen(first, filter, interval_s, unicode, collector.set_interval, note)
+        self.main = MainScreen(first, filter, interval_s, self._glyphs, collector.set_interval, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
 
     def on_mount(self) -> None:
-        if not self._unicode:
+        if not self._glyphs.unicode:
             from tcptop_rtt.widgets.ascii import use_ascii_scrollbars
 
             use_ascii_scrollbars()
@@ -132,7 +157,7 @@ class TcptopApp(App[None]):
             self.exit()
 
     def leave(self) -> None:
-        """As ``q`` does; at any time, and from a signal handler too."""
+        """End, as ``q`` does; may be called at any time, and by a signal handler."""
         self._leaving = True
         if self._ui_loop is not None:
             self._ui_loop.call_soon_threadsafe(self.exit)
@@ -144,7 +169,7 @@ class TcptopApp(App[None]):
         self.join_collector()
 
     def _handle_exception(self, error: Exception) -> None:
-        """End with one line; Textual would print pages, with values of variables."""
+        """End with one line of text: Textual would print pages, with the values of variables."""
         if self._exception is None:
             self._exception = error
             self._exception_event.set()  # Textual's pilot raises it again
@@ -156,7 +181,7 @@ class TcptopApp(App[None]):
             self._driver.stop_job()
 
     def join_collector(self) -> None:
-        """Wait for the worker, which has been told to stop or has failed."""
+        """Wait for the worker, which was asked to stop or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
@@ -170,46 +195,68 @@ class TcptopApp(App[None]):
         self.post_message(Opened())
         try:
             self._collector.run(self._publish)
-        except Exception as problem:  # whatever ends the worker, the last picture stays up and says so
+        except Exception as problem:  # whatever ends the worker, the last snapshot stays up and says so
             self.post_message(CollectorEnded(f"{type(problem).__name__}: {problem}"))
         else:
             if not self._leaving:
-                self.post_message(CollectorEnded("the source has ended; this is its last picture"))
+                self.post_message(CollectorEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
 
     def on_opened(self) -> None:
-        self.main.show_waiting("waiting for the first look at the sockets")
+        self.main.waiting_for = "waiting for the first scan of the sockets"
 
     def on_collector_ended(self, message: CollectorEnded) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen):
-                screen.show_problem(message.problem)
+                screen.problem = message.problem
 
-    def on_connection_table_drill_in(self, message: ConnectionTable.DrillIn) -> None:
+    def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
         from tcptop_rtt.screens.detail import DetailScreen
 
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
         self._collector.set_focus(message.id)
-        self.push_screen(DetailScreen(message.id, self._latest, self._unicode), self._on_detail_left)
+        self.push_screen(
+            DetailScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
+        )
 
-    def _on_detail_left(self, _: None) -> None:
+    def _on_details_left(self, _: None) -> None:
         self._collector.set_focus(None)
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._unicode))
+            self.push_screen(HelpScreen(self._glyphs))
+
+    def action_command_palette(self) -> None:
+        """Offer the commands of the table or the details."""
+        from tcptop_rtt.screens.palette import Palette
+
+        if isinstance(self.screen, LiveScreen):
+            self.main.end_typing()
+            self.push_screen(Palette(self._glyphs))
+
+    def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
+        """List the palette's commands, without Textual's own: one of those writes a file, here as root."""
+        from tcptop_rtt.screens.palette import commands
+
+        yield from commands(self, screen)
+        yield SystemCommand(
+            "Light or dark", "Change between a light and a dark theme", self.action_light_or_dark
+        )
+
+    def action_light_or_dark(self) -> None:
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot
         self.paint()
 
     def paint(self) -> None:
-        """Show the newest picture on the active screen; what it covers is painted when it comes back."""
+        """Show the newest snapshot on the active screen; what it covers is painted when it comes back."""
         screen = self.screen
         if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)
@@ -219,7 +266,7 @@ class TcptopApp(App[None]):
 
 
 def _describe(error: Exception) -> str:
-    """What has failed and where, in one line."""
+    """Say in one line what has failed, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     text = fmt.printable(" ".join(str(error).split()), unicode=True)

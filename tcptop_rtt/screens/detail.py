@@ -1,4 +1,4 @@
-"""One connection closely: its RTT over time, whose it is, and what holds it up."""
+"""The details of one connection: its RTT over time, its owner, and what holds it up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
@@ -17,9 +18,10 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.facts import Facts
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
 
 SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
 """When the cells of a row's sparkline were, relative to the snapshot."""
@@ -28,51 +30,50 @@ SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPAR
 MIN_ENDPOINT = 21
 """An IPv4 address and a port always fit."""
 RECENT_S = 60.0
-"""What the chart shows, unless all is asked for."""
+"""What the chart shows, unless the user wants everything."""
 TITLE_REST = 40
 """Cells of the title's first line besides the endpoints, at most: process, PID, arrow, state."""
 
 
-class TitleLines(PartLines):
-    """Which connection, whose, and the verdict."""
+class TitleLines(StyledLines):
+    """Which connection, its owner, and the verdict."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"title-lines--{name}"
-        for name in ("name", "dim", "value", "good", "warn", "bad", "unknown", "flag", "stalled")
-    }
-
-    def __init__(self) -> None:
-        super().__init__("title-lines--")
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "title-lines", "name", "value", "flag", "stalled", *COMMON_STYLES
+    )
 
 
 class DetailScreen(LiveScreen):
-    """Stays open, marked CLOSED, with the last values when the connection ends."""
+    """The details of one connection. Once it has ended they stay, marked CLOSED, with the last values."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", key_display="Esc"),
-        Binding("z", "zoom", "Zoom", tooltip="The last minute, or all that is known"),
-        Binding("space", "freeze", "Freeze", key_display="Space"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.quit", "Quit"),
+        Binding("escape", "leave", "Back", tooltip="Back to the table", id="back"),
+        Binding(
+            "z",
+            "toggle('shows_all')",
+            "Zoom",
+            tooltip="Show the last minute in the chart, or everything",
+            id="zoom",
+        ),
     ]
 
-    def __init__(self, id: int, first: Snapshot, unicode: bool) -> None:  # noqa: A002
-        super().__init__()
+    shows_all: var[bool] = var(False, init=False)
+    """The chart shows everything, not just the last minute."""
+
+    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs, problem: str) -> None:  # noqa: A002
+        super().__init__(first)
+        self.set_reactive(DetailScreen.problem, problem)
         self.connection_id = id
-        self.frozen = False
         self.closed = False
-        self.shows_all = False
-        self._unicode = unicode
-        self._latest = first
-        self._shown_ns = first.clock_ns  # of the picture on the screen: a frozen one is older than the latest
-        self._problem = ""
+        self._glyphs = glyphs
+        self._shown_ns = first.clock_ns  # a frozen screen shows an older snapshot than the latest
         self._row: Connection | None = None
-        self._focus: Focus | None = None
-        self._focus_time_ns = first.clock_ns
+        self._trace: Focus | None = None
+        self._trace_time_ns = first.clock_ns
         self._opened_ns = first.clock_ns
         self._before: Floats = np.zeros(SPARK_CELLS)
         self._title = TitleLines()
-        self._chart = RttChart(unicode)
+        self._chart = RttChart(glyphs)
         self._facts = Facts()
         at = _index(first, id)
         if at is not None:
@@ -87,42 +88,34 @@ class DetailScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self._facts.focus()
-        self._take(self._latest)
+        self.paint(self._latest)
 
-    def show(self, snapshot: Snapshot) -> None:
-        self._latest = snapshot
-        if not self.frozen:
-            self._take(snapshot)
-
-    def show_problem(self, text: str) -> None:
-        self._problem = text
+    def watch_problem(self) -> None:
         self._show_title()
 
-    def action_freeze(self) -> None:
-        self.frozen = not self.frozen
-        self.show(self._latest)
+    def watch_frozen(self) -> None:
+        super().watch_frozen()
         self._show_title()
 
-    def action_zoom(self) -> None:
-        self.shows_all = not self.shows_all
+    def watch_shows_all(self) -> None:
         self._chart.show(self._series())
 
     def action_leave(self) -> None:
         if self.is_current:
             self.dismiss(None)
 
-    def _take(self, snapshot: Snapshot) -> None:
+    def paint(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
         if at is not None:
             self._row = Connection(snapshot.rows[at], snapshot.health.unknown)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
-        focus = snapshot.focus
-        if focus is not None and focus.id == self.connection_id:
-            self._focus, self._focus_time_ns = focus, snapshot.clock_ns
+        trace = snapshot.focus
+        if trace is not None and trace.id == self.connection_id:
+            self._trace, self._trace_time_ns = trace, snapshot.clock_ns
         self._show_title()
         if self._row is not None:
             verdict = diagnose(self._row)
-            self._facts.show(detail_blocks.blocks(self._row, self._focus, verdict, self._unicode))
+            self._facts.show(detail_blocks.blocks(self._row, self._trace, verdict, self._glyphs))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -132,18 +125,18 @@ class DetailScreen(LiveScreen):
 
     def _samples(self) -> Series:
         now_ns = self._shown_ns
-        if self.closed and self._focus is not None:
-            now_ns = self._focus_time_ns  # nothing comes any more: the chart stands still
+        if self.closed and self._trace is not None:
+            now_ns = self._trace_time_ns  # nothing comes any more: the chart stands still
         before_s = SPARK_TIMES_S - (now_ns - self._opened_ns) / 1e9
-        focus = self._focus
-        if focus is None or not len(focus.time_s):
+        trace = self._trace
+        if trace is None or not len(trace.time_s):
             return _samples_of(before_s, self._before, np.full(SPARK_CELLS, np.nan), RECENT_S)
-        time_s = focus.time_s - (now_ns - self._focus_time_ns) / 1e9
+        time_s = trace.time_s - (now_ns - self._trace_time_ns) / 1e9
         older = before_s < time_s[0]
         return _samples_of(
             np.concatenate((before_s[older], time_s)),
-            np.concatenate((self._before[older], focus.rtt_us)),
-            np.concatenate((np.full(int(older.sum()), np.nan), focus.srtt_us)),
+            np.concatenate((self._before[older], trace.rtt_us)),
+            np.concatenate((np.full(int(older.sum()), np.nan), trace.srtt_us)),
             np.inf if self.shows_all else RECENT_S,
         )
 
@@ -156,7 +149,7 @@ class DetailScreen(LiveScreen):
         for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
-        name, pid = fmt.process(row, self._unicode), fmt.pid(row)
+        name, pid = fmt.process(row, self._glyphs.unicode), fmt.pid(row)
         state = fmt.state(row.state, self.closed, row.stalled)
         first += [
             (name, "name"),
@@ -166,20 +159,20 @@ class DetailScreen(LiveScreen):
         ]
         verdict = diagnose(row)
         second: list[Part] = []
-        if self._problem:
-            second += [("! " + fmt.printable(self._problem, self._unicode) + "  ", "bad")]
+        if self.problem:
+            second += [("! " + fmt.printable(self.problem, self._glyphs.unicode) + "  ", "bad")]
         if not (row.stalled and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), detail_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
     def _endpoints(self, row: Connection) -> list[Part]:
-        local = fmt.local(row, self._unicode)
-        remote = fmt.remote(row, self._unicode)
+        local = fmt.local(row, self._glyphs.unicode)
+        remote = fmt.remote(row, self._glyphs.unicode)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
         if len(local) + len(remote) > room:
-            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._unicode)
-            remote = fmt.shorten(remote, room - len(local), self._unicode)
+            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs.unicode)
+            remote = fmt.shorten(remote, room - len(local), self._glyphs.unicode)
         return [
             (local, "value"),
             (f" {self._arrow(row.direction)} ", "dim"),
@@ -187,10 +180,9 @@ class DetailScreen(LiveScreen):
         ]
 
     def _arrow(self, direction: int) -> str:
-        known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
-        if self._unicode:
-            return {"out": "→", "in": "←", None: "↔"}[known]
-        return {"out": "->", "in": "<-", None: "<->"}[known]
+        glyphs = self._glyphs
+        arrows = {"out": glyphs.outgoing, "in": glyphs.incoming, None: glyphs.unknown_direction}
+        return arrows[DIRECTIONS[direction] if direction < len(DIRECTIONS) else None]
 
 
 def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002

@@ -1,4 +1,4 @@
-"""What the drill-down says about one connection, as blocks of facts."""
+"""The details of one connection, as blocks of facts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import shares
 from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.widgets.facts import Block, Fact
+from tcptop_rtt.widgets.glyphs import Glyphs
 
 BAR = 6
 """Cells of a share's bar."""
 HOLDERS = 50
-"""Told by name of those that hold one socket."""
+"""So many of a socket's holders are listed by name."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -22,12 +23,13 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(row: Connection, focus: Focus | None, verdict: Verdict, unicode: bool) -> tuple[Block, ...]:
-    """Most wanted first: a narrow terminal shows the others after scrolling."""
-    blocks = (
-        _why(row, verdict, unicode),
-        _rtt(row, focus),
-        _owner(row, focus, unicode),
+def blocks(row: Connection, trace: Focus | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
+    """All blocks, the most wanted first: a narrow terminal shows the others after scrolling."""
+    unicode = glyphs.unicode
+    all_blocks = (
+        _why(row, verdict, glyphs),
+        _rtt(row, trace),
+        _owner(row, trace, unicode),
         _congestion(row, unicode),
         _volume(row),
         _queues(row),
@@ -35,7 +37,7 @@ def blocks(row: Connection, focus: Focus | None, verdict: Verdict, unicode: bool
     )
     not_known = row.unknown
     return tuple(
-        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in blocks
+        Block(block.title, tuple(_if_known(fact, not_known) for fact in block.facts)) for block in all_blocks
     )
 
 
@@ -43,13 +45,13 @@ def _if_known(fact: Fact, unknown: frozenset[str]) -> Fact:
     return Fact(fact.label, fmt.UNKNOWN, "unknown") if unknown.intersection(fact.of) else fact
 
 
-def _why(row: Connection, verdict: Verdict, unicode: bool) -> Block:
+def _why(row: Connection, verdict: Verdict, glyphs: Glyphs) -> Block:
     now, life = shares.shares(row), shares.life_shares(row)
     minute = f"of {fmt.window(row)}"
 
     def fact(label: str, share: float | None, whole: str, in_all: float | None, of: str) -> Fact:
         total = "" if in_all is None else f"; in all {fmt.percent(in_all, 1.0)}"
-        return Fact(label, _bar(share, whole, unicode) + total, of=(of,))
+        return Fact(label, _bar(share, whole, glyphs) + total, of=(of,))
 
     return Block(
         "NETWORK, PEER OR US?",
@@ -63,15 +65,14 @@ def _why(row: Connection, verdict: Verdict, unicode: bool) -> Block:
     )
 
 
-def _bar(share: float | None, whole: str, unicode: bool) -> str:
+def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:
     if share is None:
         return fmt.NOTHING
-    full, empty = ("■", "·") if unicode else ("#", ".")
     cells = round(share * BAR)
-    return f"{full * cells}{empty * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
+    return f"{glyphs.share * cells}{glyphs.rest * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
-def _rtt(row: Connection, focus: Focus | None) -> Block:
+def _rtt(row: Connection, trace: Focus | None) -> Block:
     facts = [
         _smoothed(row),
         Fact("jitter", fmt.rtt(row.rttvar_us), of=("rttvar_us",)),
@@ -80,15 +81,15 @@ def _rtt(row: Connection, focus: Focus | None) -> Block:
         Fact("taken", fmt.ago(row.rtt_age_ms)),
         Fact("by receiver", fmt.rtt(row.rcv_rtt_us), of=("rcv_rtt_us",)),
     ]
-    if focus is None:
+    if trace is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
     facts += [
-        _level("p50", focus.p50_us),
-        _level("p95", focus.p95_us),
-        _level("p99", focus.p99_us),
-        _level("lowest", focus.lowest_us),
-        _level("highest", focus.highest_us),
-        Fact("samples", f"{focus.samples:,} since Enter"),
+        _level("p50", trace.p50_us),
+        _level("p95", trace.p95_us),
+        _level("p99", trace.p99_us),
+        _level("lowest", trace.lowest_us),
+        _level("highest", trace.highest_us),
+        Fact("samples", f"{trace.samples:,} since opened"),
     ]
     return Block("ROUND-TRIP TIME", tuple(facts))
 
@@ -104,15 +105,15 @@ def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
 
 
-def _owner(row: Connection, focus: Focus | None, unicode: bool) -> Block:
-    process = focus.process if focus else None
+def _owner(row: Connection, trace: Focus | None, unicode: bool) -> Block:
+    process = trace.process if trace else None
     uid = f"uid {row.uid or 0}"
     facts = [
         Fact("process", fmt.process(row, unicode)),
         Fact("PID", fmt.pid(row)),
         Fact(
             "user",
-            f"{fmt.printable(focus.user, unicode)} ({uid})" if focus and focus.user else uid,
+            f"{fmt.printable(trace.user, unicode)} ({uid})" if trace and trace.user else uid,
             of=("uid",),
         ),
     ]
@@ -124,21 +125,21 @@ def _owner(row: Connection, focus: Focus | None, unicode: bool) -> Block:
         ]
     else:
         facts.append(Fact("command", fmt.UNKNOWN))
-    if focus is not None and focus.owner_note:
-        facts.append(Fact("", fmt.printable(focus.owner_note, unicode), "warn"))
-    if focus is not None and focus.owners:
-        first = focus.owners[:HOLDERS]
+    if trace is not None and trace.owner_note:
+        facts.append(Fact("", fmt.printable(trace.owner_note, unicode), "warn"))
+    if trace is not None and trace.owners:
+        first = trace.owners[:HOLDERS]
         holders = ", ".join(
             f"{fmt.printable(owner.comm, unicode)} {owner.pid or fmt.UNKNOWN}" for owner in first
         )
-        more = len(focus.owners) - len(first)
+        more = len(trace.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
-    path = focus.cgroup_path if focus else None
+    path = trace.cgroup_path if trace else None
     facts += [
         Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
         Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
     ]
-    return Block("WHOSE IT IS", tuple(facts))
+    return Block("OWNER", tuple(facts))
 
 
 def _lost(row: Connection) -> str:
@@ -233,7 +234,7 @@ def _times(row: Connection) -> Block:
         return Fact(label, fmt.ago(row.number(name)), of=(name,))
 
     return Block(
-        "LAST HEARD",
+        "LAST ACTIVITY",
         (
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),

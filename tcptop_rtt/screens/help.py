@@ -7,58 +7,73 @@ from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import COLUMNS
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
 
-KEYS = (
-    ("r", "sort by RTT, slowest first; again: reverse"),
-    ("p", "sort by process; again: reverse"),
-    ("s  S", "sort by the next column; reverse"),
-    ("/", "filter: every word must occur in process, PID, address:port or state"),
-    ("Esc", "clear the filter; back to the table"),
-    ("Space", "freeze what is shown; the data goes on behind it"),
-    ("f", "follow: hold the selected connection on its line, the others move"),
-    ("+  -", "longer, shorter refresh interval"),
-    ("Enter", "look at the selected connection closely (or double click)"),
-    ("z", "there: the chart shows the last minute, or all that is known"),
-    ("up k  down j", "one line; PgUp and PgDn one page"),
-    ("Home g", "to the first line, and stay there; End G to the last"),
-    ("click", "on a title: sort by it; on a line: select it"),
-    ("q", "quit"),
-)
+Lines = list[tuple[str, str]]
+
+MOUSE = [
+    ("click", "On a title: sort by it; on a line: select it; on a key in the last line: press it"),
+    ("double click", "Open the details of a connection"),
+]
 
 
-class HelpText(VerticalScroll):
+def key_sections(app: type[App[None]]) -> dict[str, Lines]:
+    """All keys and what they do, by where they can be pressed."""
+    general = [*bindings_of(LiveScreen), *bindings_of(app)]
+    table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
+    details = bindings_of(DetailScreen)
+    others = {id(binding) for binding in (*general, *MOVE_KEYS)}
+    sections = {
+        "IN THE TABLE": [binding for binding in table if id(binding) not in others],
+        "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
+        "IN BOTH": general,
+        "MOVING": MOVE_KEYS,
+    }
+    return {
+        title: [(key_names(binding), binding.tooltip) for binding in bindings]
+        for title, bindings in sections.items()
+    }
+
+
+class HelpText(VerticalScroll, inherit_bindings=False):
     """The part that scrolls."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", show=False),
-        Binding("j", "scroll_down", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVE_KEYS]
 
 
 class HelpScreen(ModalScreen[None]):
     """Over whatever is below; the data goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "leave", show=False),
+        Binding(
+            "escape,question_mark,q,enter", "leave", "Close", False, tooltip="close the help", id="close-help"
+        ),
     ]
 
-    def __init__(self, unicode: bool) -> None:
-        super().__init__(classes="" if unicode else "-ascii")
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
-        with HelpText():
-            yield Static(_table("KEYS", KEYS))
+        with HelpText() as text:
+            text.border_subtitle = "  ".join(
+                f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)
+            )
+            for title, lines in key_sections(type(self.app)).items():
+                yield Static(_table(title, lines))
+            yield Static(_table("MOUSE", MOUSE))
             yield Static(_table("COLUMNS", [(column.title, column.meaning) for column in COLUMNS]))
-            yield Static(Text("Esc, ? or q closes this.", "italic"))
 
     def action_leave(self) -> None:
         if self.is_current:
@@ -67,7 +82,7 @@ class HelpScreen(ModalScreen[None]):
 
 def _table(title: str, lines: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=12, no_wrap=True)
+    table.add_column(width=14, no_wrap=True)
     table.add_column(ratio=1)
     table.add_row(Text(title, "bold underline"))
     for name, meaning in lines:

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
-from tcptop_rtt.widgets.status_bar import Status, StatusBar
+from tcptop_rtt.widgets.keys import SORTING
+from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
 if TYPE_CHECKING:
     from tcptop_rtt.widgets.filter_line import FilterLine
@@ -24,142 +27,188 @@ INTERVALS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class MainScreen(LiveScreen):
-    """All connections."""
+    """All connections. What the user has chosen is kept here, and the widgets are bound to it.
+
+    :param set_interval: called with seconds when the user has chosen another refresh interval
+    :param note: called for the line of text in an empty table
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "sort('rtt')", "RTT", tooltip="Sort by round-trip time; again: reverse"),
-        Binding("p", "sort('process')", "Process", tooltip="Sort by process; again: reverse"),
+        Binding("escape", "clear_filter", "Clear filter", tooltip="Clear the filter", id="clear-filter"),
+        Binding(
+            "r",
+            "sort('rtt')",
+            "RTT",
+            tooltip="Sort by round-trip time; again: reverse",
+            id="sort-rtt",
+            group=SORTING,
+        ),
+        Binding(
+            "p",
+            "sort('process')",
+            "Process",
+            tooltip="Sort by process; again: reverse",
+            id="sort-process",
+            group=SORTING,
+        ),
         # Priority: else what is typed right behind it is on its way to the table before the line is open.
-        Binding("slash", "filter", "Filter", key_display="/", priority=True),
-        Binding("space", "freeze", "Freeze", key_display="Space"),
-        Binding("f", "follow", "Follow", tooltip="Hold the selected connection on its line"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.quit", "Quit"),
-        Binding("s", "sort_next", "Next column"),
-        Binding("S", "reverse", "Reverse", key_display="S"),
-        Binding("plus,equals_sign", "interval(1)", "Interval", key_display="+/-"),
-        Binding("minus", "interval(-1)", show=False),
-        Binding("escape", "clear_filter", show=False),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            tooltip="Show only connections with these words in process, PID, address, port or state",
+            id="filter",
+            priority=True,
+        ),
+        Binding(
+            "f",
+            "toggle('follow')",
+            "Follow",
+            tooltip="Hold the selected connection on its line while the others move",
+            id="follow",
+        ),
+        Binding("s", "sort_next", "Next column", tooltip="Sort by the next column", id="sort-next"),
+        Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
+        Binding("plus,equals_sign", "interval(1)", "Slower", tooltip="Refresh less often", id="slower"),
+        Binding("minus", "interval(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
+
+    order: var[Order] = var(Order())
+    filter: var[Filter] = var(Filter(), bindings=True)
+    follow: var[bool] = var(False)
+    interval_s: var[float] = var(1.0, init=False, bindings=True)
+    waiting_for: var[str] = var("compiling the BPF program")
+    """What there is no first snapshot for yet; empty if there is one."""
 
     def __init__(
         self,
         first: Snapshot,
         filter: Filter,  # noqa: A002
         interval_s: float,
-        unicode: bool,
+        glyphs: Glyphs,
         set_interval: Callable[[float], None],
         note: Callable[[], str],
     ) -> None:
-        super().__init__()
-        self._latest = first
-        self._frozen_total: int | None = None
-        self._interval_s = interval_s
-        self._tell_interval = set_interval
-        self._unicode = unicode
-        self._problem = ""
-        self._waiting = "compiling the BPF program"
+        super().__init__(first)
+        self.set_reactive(MainScreen.filter, filter)
+        self.set_reactive(MainScreen.interval_s, interval_s)
+        self._set_interval = set_interval
+        self._order_chosen = False
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(first, filter, unicode, note)
-        self._status = StatusBar(unicode)
+        self.table = ConnectionTable(first, glyphs, note)
+        self._status = StatusBar(glyphs)
 
     def compose(self) -> ComposeResult:
-        yield self._status
-        yield self.table
+        yield self._status.data_bind(
+            MainScreen.order,
+            MainScreen.filter,
+            MainScreen.follow,
+            MainScreen.frozen,
+            MainScreen.interval_s,
+            MainScreen.problem,
+            MainScreen.waiting_for,
+        )
+        yield self.table.data_bind(MainScreen.order, MainScreen.filter, MainScreen.follow)
         yield KeyLine()
 
     def on_mount(self) -> None:
         self.table.focus()
-        self._show_status()
-
-    @property
-    def frozen(self) -> bool:
-        return self._frozen_total is not None
-
-    def show_waiting(self, what: str) -> None:
-        """Say what there is no first picture for yet."""
-        self._waiting = what
-        self._show_status()
+        self.watch(self.table, "shown", self._count)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take the newest picture; a frozen screen keeps the one it has."""
-        self._waiting = ""
-        self._latest = snapshot
-        if not self.frozen:
-            self.table.show(snapshot)
-        self._show_status()
+        """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
+        self.waiting_for = ""
+        super().show(snapshot)
+        self._count()
 
-    def show_problem(self, text: str) -> None:
-        self._waiting = ""
-        self._problem = text
-        self._show_status()
+    def paint(self, snapshot: Snapshot) -> None:
+        self.table.show(snapshot)
 
-    @on(ConnectionTable.ViewChanged)
-    def _show_status(self) -> None:
-        total = len(self._latest.rows) if self._frozen_total is None else self._frozen_total
-        self._status.show(
-            Status(
-                health=self._latest.health,
-                total=total,
-                shown=self.table.shown,
-                interval_s=self._interval_s,
-                sort_key=self.table.sort_key,
-                descending=self.table.descending,
-                filter=self.table.filter,
-                frozen=self.frozen,
-                follow=self.table.follow,
-                time_wait=sum(one.time_wait for one in self._latest.waiting),
-                syn_recv=sum(one.syn_recv for one in self._latest.waiting),
-                problem=self._problem,
-                waiting=self._waiting,
-            )
+    def _count(self) -> None:
+        waiting = self._latest.waiting
+        self._status.health = self._latest.health
+        self._status.counts = Counts(
+            total=self.table.total,
+            shown=self.table.shown,
+            time_wait=sum(one.time_wait for one in waiting),
+            syn_recv=sum(one.syn_recv for one in waiting),
         )
 
+    def watch_problem(self) -> None:
+        self.waiting_for = ""
+
+    def watch_interval_s(self, seconds: float) -> None:
+        self._set_interval(seconds)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what would change something; while the filter is typed, keys but Esc are its text."""
+        if action == "clear_filter":
+            return self._typing or bool(self.filter.text)
+        if self._typing:
+            return False
+        if action == "interval":
+            (step,) = parameters
+            return bool(self._other_intervals(int(str(step))))
+        return True
+
+    # Sorting
+
     def action_sort(self, key: str) -> None:
-        self.table.sort_by(key, reaffirm=True)
+        """Sort by a column. Asked for what the order has been from the start, this only confirms it."""
+        if key == self.order.key and not self._order_chosen:
+            self._order_chosen = True
+        else:
+            self._sort(self.order.by(key))
 
     def action_sort_next(self) -> None:
-        self.table.sort_next()
+        self._sort(self.order.by_next())
 
     def action_reverse(self) -> None:
-        self.table.reverse()
+        self._sort(self.order.reversed())
 
-    def action_follow(self) -> None:
-        self.table.toggle_follow()
+    def on_connection_table_title_clicked(self, message: ConnectionTable.TitleClicked) -> None:
+        self._sort(self.order.by(message.key))
 
-    def action_freeze(self) -> None:
-        self._frozen_total = None if self.frozen else len(self._latest.rows)
-        self.show(self._latest)
+    def _sort(self, order: Order) -> None:
+        self._order_chosen = True
+        self.order = order
+
+    # The interval
 
     def action_interval(self, step: int) -> None:
         """To the next longer or shorter refresh interval."""
-        if step > 0:
-            others = [seconds for seconds in INTERVALS_S if seconds > self._interval_s]
-        else:
-            others = [seconds for seconds in reversed(INTERVALS_S) if seconds < self._interval_s]
+        others = self._other_intervals(step)
         if others:
-            self._interval_s = others[0]
-            self._tell_interval(self._interval_s)
-            self._show_status()
+            self.interval_s = others[0]
+
+    def _other_intervals(self, step: int) -> list[float]:
+        """The longer or shorter ones, the nearest first."""
+        if step > 0:
+            return [seconds for seconds in INTERVALS_S if seconds > self.interval_s]
+        return [seconds for seconds in reversed(INTERVALS_S) if seconds < self.interval_s]
 
     # The filter
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """While the filter is typed, only Esc means anything else than its character."""
-        typing = self._filter_line is not None and self._filter_line.has_focus_within
-        return not typing or action == "clear_filter"
+    @property
+    def _typing(self) -> bool:
+        return self._filter_line is not None and self._filter_line.has_focus_within
 
     async def action_filter(self) -> None:
         if self._filter_line is None:
             from tcptop_rtt.widgets.filter_line import FilterLine
 
-            self._filter_line = FilterLine(self.table.filter.text)
+            self._filter_line = FilterLine(self.filter.text)
             await self.mount(self._filter_line, after=self.table)
         self._filter_line.open()
 
+    def end_typing(self) -> None:
+        """Keep the filter as it is, and give the keys back to the table."""
+        if self._filter_line is not None and self._typing:
+            self._filter_line.close()
+            self.set_focus(self.table)
+
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        if message.text != self.table.filter.text:
-            self.table.set_filter(replace(self.table.filter, text=message.text))
+        self.filter = replace(self.filter, text=message.text)
 
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
@@ -168,5 +217,4 @@ class MainScreen(LiveScreen):
         """Show all connections again, as far as the command line lets them through."""
         if self._filter_line is not None:
             self._filter_line.close(clear=True)
-        if self.table.filter.text:
-            self.table.set_filter(replace(self.table.filter, text=""))
+        self.filter = replace(self.filter, text="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import ClassVar, NamedTuple
 
@@ -11,22 +12,24 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
-from tcptop_rtt.widgets.styled import StyleBook, crop_strips
+from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.keys import MOVE_KEYS
+from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
-
-_SORTABLE = tuple(SORTS)
 
 
 class Frame(NamedTuple):
-    """What is visible of one picture."""
+    """What is visible of one snapshot."""
 
     top: int  # index of the first visible row
     size: Size
@@ -34,67 +37,53 @@ class Frame(NamedTuple):
     lines: list[Line]  # the header first; none below the last row
 
 
-class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
+class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
     """Connections in sorted order. The cursor belongs to a connection, not to a line.
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
 
-    :param note: what there is to say of an empty table
+    :param first: what there is to show before the first snapshot, without any connection
+    :param note: called for the line of text in an empty table
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"connection-table--{name}"
-        for name in (
-            "header",
-            "sorted",
-            "row",
-            "cursor",
-            "closed",
-            "stalled",
-            "dim",
-            "spark",
-            "unknown",
-            "good",
-            "warn",
-            "bad",
-        )
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "connection-table", "header", "sorted", "row", "cursor", "closed", "stalled", "spark", *COMMON_STYLES
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "drill_in", "Details", key_display="Enter"),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", show=False),
-        Binding("home,g", "top", show=False),
-        Binding("end,G", "bottom", show=False),
+        Binding(
+            "enter",
+            "open_details",
+            "Details",
+            tooltip="Open the details of the selected connection: every ACK's RTT, its process, a verdict",
+            id="details",
+        ),
+        *MOVE_KEYS,
     ]
 
-    class DrillIn(Message):
-        """The user wants to see one connection closely."""
+    order: var[Order] = var(Order(), init=False)
+    filter: var[Filter] = var(Filter(), init=False)
+    follow: var[bool] = var(False, init=False)
+    """Hold the selected connection on its line of the screen, and let the others move."""
+    shown: var[int] = var(0)
+    """How many connections match the filter."""
 
-        def __init__(self, id: int) -> None:  # noqa: A002 - as in the snapshot
-            super().__init__()
-            self.id = id
+    @dataclass
+    class DetailsWanted(Message):
+        """The user wants to see the details of one connection."""
 
-    class ViewChanged(Message):
-        """Sort order, filter or follow mode are not what they were."""
+        id: int
 
-    def __init__(
-        self,
-        first: Snapshot,
-        filter: Filter,  # noqa: A002
-        unicode: bool,
-        note: Callable[[], str],
-    ) -> None:
+    @dataclass
+    class TitleClicked(Message):
+        """The title of a column that the table can be sorted by."""
+
+        key: str
+
+    def __init__(self, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
         super().__init__()
         self._note = note
-        self.filter = filter
-        self.sort_key = "rtt"
-        self.descending = True
-        self.follow = False
-        self._unicode = unicode
-        self._sort_chosen = False
+        self._glyphs = glyphs
         self._snapshot = first
         self._begun = False
         self._ranking = self._ranked()
@@ -102,14 +91,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._pinned: int | None = None
         self._long_addresses = False
         self._last_frame: Frame | None = None
-        self._strips = LineStrips(StyleBook(self, "connection-table--"))
+        self._strips = LineStrips(self._styles)
 
     # What is shown
 
     @property
-    def shown(self) -> int:
-        """How many connections match the filter."""
-        return len(self._ranking)
+    def total(self) -> int:
+        """How many connections there are, with those that do not match."""
+        return len(self._snapshot.rows)
 
     @property
     def cursor_id(self) -> int | None:
@@ -127,48 +116,35 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return ids
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another picture; sort order, filter and cursor stay."""
+        """Draw another snapshot; sort order, filter and cursor stay."""
         self._snapshot = snapshot
         self._begun = True
         self._arrange()
 
-    def set_filter(self, filter: Filter) -> None:  # noqa: A002
-        self.filter = filter
+    def watch_order(self) -> None:
         self._arrange(reveal=True)
-        self.post_message(self.ViewChanged())
 
-    def sort_by(self, key: str, *, reaffirm: bool = False) -> None:
-        """Sort by a column, the interesting end first; once more: the other way round.
-
-        :param reaffirm: the first call may ask for what is the order already, and then only confirms it.
-        """
-        if key == self.sort_key and (self._sort_chosen or not reaffirm):
-            self.descending = not self.descending
-        elif key != self.sort_key:
-            self.sort_key, self.descending = key, COLUMN[key].numeric
-        self._sort_chosen = True
+    def watch_filter(self) -> None:
         self._arrange(reveal=True)
-        self.post_message(self.ViewChanged())
 
-    def sort_next(self) -> None:
-        at = _SORTABLE.index(self.sort_key)
-        self.sort_by(_SORTABLE[(at + 1) % len(_SORTABLE)])
+    def watch_shown(self, before: int, now: int) -> None:
+        if bool(before) != bool(now):
+            self.refresh_bindings()
 
-    def reverse(self) -> None:
-        self.sort_by(self.sort_key)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer details only if there is a connection to show them of."""
+        return action != "open_details" or self.shown > 0
 
-    def toggle_follow(self) -> None:
-        """Hold the selected connection on its line of the screen, and let the others move."""
-        self.follow = not self.follow
+    def watch_follow(self) -> None:
         if self.follow:
             self._pinned = self.cursor_id
             self._reveal()
-        self.post_message(self.ViewChanged())
 
     def _arrange(self, reveal: bool = False) -> None:
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
         self._ranking = self._ranked()
+        self.shown = len(self._ranking)
         self._place_cursor()
         self._resize_content(self.shown + 1)
         if self._pinned is not None:
@@ -180,14 +156,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _ranked(self) -> Ranking:
         rows = self._snapshot.rows
-        return Ranking(rows, select(rows, self.filter), SORTS[self.sort_key], self.descending)
+        return Ranking(rows, select(rows, self.filter), SORTS[self.order.key], self.order.descending)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
         if (before > room) != (height > room):
             self.virtual_size = Size(0, height)  # the scroll bar comes or goes
         elif before != height:
-            # Assigned openly, a changed number of rows would lay the whole screen out again.
+            # An ordinary assignment would lay the whole screen out again.
             self.set_reactive(ConnectionTable.virtual_size, Size(0, height))
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
@@ -198,10 +174,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             return
         found = np.flatnonzero(self._snapshot.rows["id"] == self._pinned)
         if not len(found):
-            self._pinned = self.cursor_id  # it is gone, and leaves the cursor to its neighbour
+            self._pinned = self.cursor_id  # it is gone: select its neighbour
             return
         rank = self._ranking.rank(int(found[0]))
-        if rank is not None:  # one that is only filtered out comes back
+        if rank is not None:  # one that the filter hides may come back
             self._cursor = rank
 
     # Moving about
@@ -225,27 +201,35 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._reveal()
         self._redraw()
 
-    def action_move(self, lines: int) -> None:
-        self._move_to(self._cursor + lines)
+    # The keys that scroll other widgets move the cursor here.
 
-    def action_page(self, pages: int) -> None:
-        self._move_to(self._cursor + pages * self._page)
+    def action_scroll_up(self) -> None:
+        self._move_to(self._cursor - 1)
 
-    def action_bottom(self) -> None:
+    def action_scroll_down(self) -> None:
+        self._move_to(self._cursor + 1)
+
+    def action_page_up(self) -> None:
+        self._move_to(self._cursor - self._page)
+
+    def action_page_down(self) -> None:
+        self._move_to(self._cursor + self._page)
+
+    def action_scroll_end(self) -> None:
         self._move_to(self.shown - 1)
 
-    def action_top(self) -> None:
+    def action_scroll_home(self) -> None:
         """To the first line, and stay there whichever connection comes to it."""
         self._pinned = None
         self._cursor = 0
         self.scroll_to(y=0, animate=False)
         self._redraw()
 
-    def action_drill_in(self) -> None:
+    def action_open_details(self) -> None:
         id_ = self.cursor_id
         if id_ is not None:
             self._pinned = id_
-            self.post_message(self.DrillIn(id_))
+            self.post_message(self.DetailsWanted(id_))
 
     def on_click(self, event: Click) -> None:
         if event.y == 0:
@@ -256,14 +240,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             return
         self._move_to(index)
         if event.chain == 2:
-            self.action_drill_in()
+            self.action_open_details()
 
     def _click_header(self, x: int) -> None:
         start = columns.GUTTER
         for column, width in self._frame().placed:
             if start <= x < start + width + columns.GAP:
                 if column.sort:
-                    self.sort_by(column.key)
+                    self.post_message(self.TitleClicked(column.key))
                 return
             start += width + columns.GAP
 
@@ -273,12 +257,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Drawing
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
+    def forget_drawn(self) -> None:
         self._strips.clear()
 
     def _redraw(self) -> None:
-        """Draw again what has changed since the last picture: on a quiet table that is a few lines."""
+        """Draw again what has changed since the last snapshot: on a quiet table that is a few lines."""
         before, self._last_frame = self._last_frame, None
         now = self._frame()
         if before is None or (before.top, before.size, before.placed) != (now.top, now.size, now.placed):
@@ -292,22 +275,22 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh(*(Region(0, y, now.size.width, 1) for y in changed))
 
     def _frame(self) -> Frame:
-        """The visible lines, worked out once per picture and place in it."""
+        """The visible lines, made once per snapshot and place in it."""
         top, size = self.scroll_offset.y, self.size
         frame = self._last_frame
         if frame is None or (frame.top, frame.size) != (top, size):
-            frame = self._last_frame = self._picture(top, size)
+            frame = self._last_frame = self._make_frame(top, size)
         return frame
 
-    def _picture(self, top: int, size: Size) -> Frame:
+    def _make_frame(self, top: int, size: Size) -> Frame:
         if not self._begun:
-            return Frame(top, size, (), [])  # a header alone would say that there is no connection
+            return Frame(top, size, (), [])  # titles above nothing would mean that there is no connection
         visible = self._ranking.window(top, top + self._page)
         rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
-        # Once some have been in view the columns stay wide.
+        # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
-        look = Look(placed, self.sort_key, self.descending, self._unicode)
+        look = Look(placed, *self.order, self._glyphs.unicode)
         lines = table_lines.lines(look, rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:
@@ -315,8 +298,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         return Frame(top, size, placed, lines)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """As they are: nothing goes round them, which Textual would look for line by line."""
+        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
         frame = self._frame()
-        # The place of the scroll bar is ours while there is none.
+        # Without a scroll bar, draw in its place, too.
         width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical
         return crop_strips(self._strips.draw(frame.lines, frame.placed, crop.line_range, width), width, crop)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tcptop_rtt.widgets.styled import Part, StyleBook, fit, wrap
+from tcptop_rtt.widgets.keys import MOVE_KEYS
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes, fit, wrap
 
 COLUMN = 38
 """The narrowest column, in cells."""
@@ -28,7 +29,7 @@ class Fact:
     value: str
     style: str = "value"
     of: tuple[str, ...] = ()
-    """The fields of a row that it is made of, as far as a kernel may not tell them."""
+    """The fields of a row that the value is made of; it is unknown where one of them is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +69,19 @@ def arrange(blocks: tuple[Block, ...], width: int) -> list[list[Part]]:
     return lines
 
 
-class Facts(ScrollView, can_focus=True, inherit_bindings=False):
+class Facts(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
     """The blocks, scrollable."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"facts--{name}" for name in ("title", "label", "value", "good", "warn", "bad", "unknown")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "facts", "title", "label", "value", *COMMON_STYLES
+    )
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", show=False),
-        Binding("down,j", "scroll_down", show=False),
-        Binding("pageup,ctrl+b", "page_up", show=False),
-        Binding("pagedown,ctrl+f", "page_down", show=False),
-        Binding("home,g", "scroll_home", show=False),
-        Binding("end,G", "scroll_end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVE_KEYS]
 
     def __init__(self) -> None:
         super().__init__()
         self._blocks: tuple[Block, ...] = ()
         self._lines: list[list[Part]] = []
-        self._styles = StyleBook(self, "facts--")
 
     def show(self, blocks: tuple[Block, ...]) -> None:
         if blocks != self._blocks:
@@ -111,10 +104,6 @@ class Facts(ScrollView, can_focus=True, inherit_bindings=False):
         if self.virtual_size.height != len(self._lines):
             self.virtual_size = Size(0, len(self._lines))
         self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         index = self.scroll_offset.y + y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -11,12 +13,11 @@ from textual.widgets import Input, Label
 class FilterLine(Horizontal):
     """Filters while it is typed in; Enter keeps the filter, Esc (bound by the screen) clears it."""
 
+    @dataclass
     class Changed(Message):
         """There is another text to filter by."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     class Closed(Message):
         """The line is gone; the keys belong to the table again."""

@@ -1,7 +1,7 @@
 """The last line of a screen: which keys there are, and what they do.
 
 Textual's own Footer keeps every key that it has ever shown (github.com/Textualize/textual/issues/6666), and
-changes them all whenever the focus moves: a day of filters and drill-downs would fill the memory.
+changes them all whenever the focus moves: a day of filtering and opening details would fill the memory.
 """
 
 from __future__ import annotations
@@ -9,21 +9,31 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual.binding import Binding
 from textual.events import MouseDown
 from textual.screen import Screen
 
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.keys import key_name
+from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
-class KeyLine(PartLines):
-    """Keys that can be pressed now; a click on one presses it."""
+class KeyLine(StyledLines):
+    """Keys that can be pressed now; a click on one presses it.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-line--key", "key-line--description"}
+    The keys of the whole program come last. A narrow terminal keeps them and drops others.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("key-line", "key", "description")
 
     def __init__(self) -> None:
-        super().__init__("key-line--")
+        super().__init__()
         self._keys: list[tuple[int, str]] = []
         """Where each key's text ends, and the key."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys on the line, as Textual names them."""
+        return [key for _, key in self._keys]
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._show)
@@ -35,19 +45,25 @@ class KeyLine(PartLines):
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _show(self, screen: Screen[object]) -> None:
+        of_screen: dict[str, Binding] = {}
+        of_app: dict[str, Binding] = {}
+        for node, binding, enabled, _ in screen.active_bindings.values():
+            if binding.show and enabled:
+                # Of several keys for one action the first is enough.
+                (of_app if node is self.app else of_screen).setdefault(binding.action, binding)
+        room = self.size.width - sum(map(_width, of_app.values()))
+        shown = []
+        for binding in of_screen.values():
+            room -= _width(binding)
+            if room < 0:
+                break
+            shown.append(binding)
         parts: list[Part] = []
         self._keys = []
         end = 1  # the indent
-        actions: set[str] = set()
-        for _, binding, enabled, _ in screen.active_bindings.values():
-            if not (binding.show and enabled) or binding.action in actions:
-                continue
-            actions.add(binding.action)  # of several keys for it the first is enough
-            key, description = self.app.get_key_display(binding), f" {binding.description} "
-            end += cell_len(key) + cell_len(description)
-            if end > self.size.width + 1:  # the last one needs no gap behind it
-                break
-            parts += [(key, "key"), (description, "description")]
+        for binding in (*shown, *of_app.values()):
+            parts += [(key_name(binding.key), "key"), (f" {binding.description} ", "description")]
+            end += _width(binding)
             self._keys.append((end, binding.key))
         self.set_lines([parts])
 
@@ -56,3 +72,7 @@ class KeyLine(PartLines):
             if event.x < end:
                 self.app.simulate_key(key)
                 return
+
+
+def _width(binding: Binding) -> int:
+    return cell_len(f"{key_name(binding.key)} {binding.description} ")

@@ -10,24 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
-from tcptop_rtt.widgets.styled import Part, StyleBook
+from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.styled import Part, StyledWidget, component_classes
 
 Floats = NDArray[np.float64]
 
 WINDOWS_S = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 HOLD_S = 3.0
-"""Without a sample for longer the smoothed line ends: nothing is known of how it went on."""
+"""The smoothed line ends where no sample came for longer."""
 LABEL = fmt.RTT_WIDTH + 2
 """Cells of the y axis: a label, a space, the rule."""
 
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 """The bit of each of the 4x2 dots in a braille character."""
-_THIRDS = "▁─▔"
-"""The smoothed line's height inside its cell, from below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,28 +109,23 @@ def smoothed(at: NDArray[np.intp], values: Floats, columns: int, hold: int) -> F
     return np.where(held, line[latest], np.nan)
 
 
-class RttChart(Widget):
+class RttChart(StyledWidget):
     """The chart; its first line is the legend, its last the time axis."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"rtt-chart--{name}" for name in ("axis", "label", "grid", "raw", "smooth")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "rtt-chart", "axis", "label", "grid", "raw", "smooth"
+    )
 
-    def __init__(self, unicode: bool) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._unicode = unicode
+        self._glyphs = glyphs
         self._series = NO_SERIES
         self._painted: tuple[tuple[int, int], list[list[Part]]] | None = None
-        self._styles = StyleBook(self, "rtt-chart--")
 
     def show(self, series: Series) -> None:
         self._series = series
         self._painted = None
         self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size
@@ -160,24 +153,23 @@ class RttChart(Widget):
         return [*lines, [(_time_labels(columns, window), "label")]]
 
     def _legend(self) -> list[Part]:
-        raw, smooth = ("⣿", "─") if self._unicode else ("|", "*")
         return [
             (" " * LABEL, ""),
-            (raw, "raw"),
-            (" every ACK's RTT; before Enter, highest only  ", "label"),
-            (smooth, "smooth"),
+            (self._glyphs.sample, "raw"),
+            (" every ACK's RTT; before, highest per second  ", "label"),
+            (self._glyphs.line[1], "smooth"),
             (" smoothed (srtt)", "label"),
         ]
 
     def _plot(self, columns: int, rows: int, window: int) -> list[list[Part]]:
-        series = self._series
+        series, glyphs = self._series, self._glyphs
         axis = axis_for(np.concatenate((series.rtt_us, series.srtt_us)))
         position = np.clip((series.time_s + window) / window, 0.0, 1.0)
         hold = round(HOLD_S * columns / window)
         line = smoothed(_column(position, columns), series.srtt_us, columns, hold)
         line_third = _level(axis, line, 3 * rows)  # counted from the bottom, -1: none
         line_row = np.where(line_third >= 0, rows - 1 - line_third // 3, -1)
-        if self._unicode:
+        if glyphs.unicode:
             cells = _braille(
                 *extremes(_column(position, 2 * columns), series.rtt_us, 2 * columns), axis, rows
             )
@@ -185,19 +177,17 @@ class RttChart(Widget):
             cells = _bars(*extremes(_column(position, columns), series.rtt_us, columns), axis, rows)
         note, note_row = self._silence(line_row, cells)
         ticks = axis.ticks(rows)
-        rule, tick = ("│", "┤") if self._unicode else ("|", "+")
         lines: list[list[Part]] = []
         for row in range(rows):
             value = ticks.get(row)
             label = f"{fmt.rtt(value) if value else '':>{fmt.RTT_WIDTH}} "
-            parts: list[Part] = [(label, "label"), (tick if value else rule, "axis")]
-            blank = ("┈" if self._unicode else " ") if value else " "
+            parts: list[Part] = [(label, "label"), (glyphs.tick if value else glyphs.axis, "axis")]
+            blank = glyphs.grid if value else " "
             for column in range(columns):
                 if row == note_row and column >= columns - len(note):
                     _extend(parts, note[column - columns], "label")
                 elif line_row[column] == row:
-                    glyph = _THIRDS[line_third[column] % 3] if self._unicode else "*"
-                    _extend(parts, glyph, "smooth")
+                    _extend(parts, glyphs.line[line_third[column] % 3], "smooth")
                 elif cells[row][column] == " ":
                     _extend(parts, blank, "grid")
                 else:
@@ -229,7 +219,7 @@ def _level(axis: Axis, us: Floats, levels: int) -> NDArray[np.intp]:
 
 
 def _filled(low: Floats, high: Floats, axis: Axis, levels: int) -> NDArray[np.bool_]:
-    """Which dots are set, rows from the top: all from lowest to highest sample: no spike is lost."""
+    """Which dots are set, rows from the top: all from lowest to highest sample, so that no spike is lost."""
     bottom, top = _level(axis, low, levels), _level(axis, high, levels)
     level = np.arange(levels - 1, -1, -1)[:, None]
     filled: NDArray[np.bool_] = (level >= bottom) & (level <= top) & (top >= 0)
@@ -263,7 +253,7 @@ def _clock(seconds: int) -> str:
 
 def _time_labels(columns: int, window: int) -> str:
     line = [" "] * columns
-    # Each at a whole second.
+    # As many as fall on whole seconds.
     marks = next(marks for marks in ((4, 3, 1) if columns >= 48 else (2, 1)) if window % marks == 0)
     for mark in range(marks):
         label = "-" + _clock(window * (marks - mark) // marks)

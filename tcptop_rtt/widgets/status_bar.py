@@ -2,86 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import COLUMN
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.columns import arrow
-from tcptop_rtt.widgets.styled import Part, PartLines
+from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Everything the lines say."""
+class Counts(NamedTuple):
+    """How many connections there are, how many of them match the filter, and sockets that are none."""
 
-    health: Health
-    total: int
-    shown: int
-    interval_s: float
-    sort_key: str
-    descending: bool
-    filter: Filter
-    frozen: bool
-    follow: bool
+    total: int = 0
+    shown: int = 0
     time_wait: int = 0
     syn_recv: int = 0
-    problem: str = ""
-    waiting: str = ""  # what there is no first picture for yet; empty if there is one
 
 
-class StatusBar(PartLines):
+class StatusBar(StyledLines):
     """Two lines; what matters most comes first, since a narrow terminal cuts them."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"status-bar--{name}" for name in ("name", "dim", "value", "bad", "flag", "filter")
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "status-bar", "name", "dim", "value", "bad", "flag", "filter"
+    )
 
-    def __init__(self, unicode: bool) -> None:
-        super().__init__("status-bar--")
-        self._unicode = unicode
+    order: var[Order] = var(Order())
+    filter: var[Filter] = var(Filter())
+    follow: var[bool] = var(False)
+    frozen: var[bool] = var(False)
+    interval_s: var[float] = var(1.0)
+    problem: var[str] = var("")
+    waiting_for: var[str] = var("")
+    health: var[Health] = var(Health("", "", 0.0, 0, 0.0))
+    counts: var[Counts] = var(Counts())
 
-    def show(self, status: Status) -> None:
-        self.set_lines([self._first(status), self._second(status)])
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._unicode = glyphs.unicode
 
-    def _first(self, status: Status) -> list[Part]:
-        if status.waiting:
-            return [("tcptop-rtt", "name"), ("  " + status.waiting, "value")]
-        health = status.health
-        count = f"{status.total:,}"
-        if status.shown != status.total:
-            count = f"{status.shown:,} of {count}"
-        untracked = _value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []
+    def on_mount(self) -> None:
+        for name, attribute in vars(StatusBar).items():
+            if isinstance(attribute, var):
+                self.watch(self, name, self._write)
+
+    def _write(self) -> None:
+        self.set_lines([self._first_line(), self._second_line()])
+
+    def _first_line(self) -> list[Part]:
+        name: Part = ("tcptop-rtt", "name")
+        if self.waiting_for:
+            return [name, ("  " + self.waiting_for, "value")]
+        health, (total, shown, time_wait, syn_recv) = self.health, self.counts
+        count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         return [
-            ("tcptop-rtt", "name"),
-            *_value(count, "connection" if status.total == 1 else "connections"),
+            name,
+            *_value(count, "connection" if total == 1 else "connections"),
             ("  " + fmt.printable(health.hook, self._unicode), "value"),
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
-            *untracked,
+            *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
             *_value(f"{health.cpu_percent:.1f}%", "cpu"),
-            *(_value(f"{status.time_wait:,}", "TIME-WAIT") if status.time_wait else []),
-            *(_value(f"{status.syn_recv:,}", "SYN-RECV") if status.syn_recv else []),
+            *(_value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
+            *(_value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
         ]
 
-    def _second(self, status: Status) -> list[Part]:
+    def _second_line(self) -> list[Part]:
         parts: list[Part] = []
-        problem = status.problem or status.health.problem
+        problem = self.problem or self.health.problem
         if problem:
             parts += [("! " + fmt.printable(problem, self._unicode), "bad"), ("  ", "")]
-        for on, name in ((status.frozen, "FROZEN"), (status.follow, "FOLLOW")):
+        for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
-        title = COLUMN[status.sort_key].title
-        parts += _label("sort", f"{title} {arrow(status.descending, self._unicode)}")
-        wanted = describe(status.filter)
+        title = COLUMN[self.order.key].title
+        parts += _label("sort", f"{title} {arrow(self.order.descending, self._unicode)}")
+        wanted = describe(self.filter)
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._unicode), "filter")
-        parts += _label("  every", f"{status.interval_s:g}s")
-        if status.health.hook_note:
-            parts += [("  " + fmt.printable(status.health.hook_note, self._unicode), "dim")]
+        parts += _label("  every", f"{self.interval_s:g}s")
+        if self.health.hook_note:
+            parts += [("  " + fmt.printable(self.health.hook_note, self._unicode), "dim")]
         return parts
 
 

@@ -1,9 +1,9 @@
-"""What widgets that draw their own lines have in common."""
+"""Styles, text fitting and base classes for widgets that draw their own lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
 from rich.segment import Segment
@@ -16,12 +16,21 @@ Part = tuple[str, str]
 """Text, and the component class (without the widget's prefix) that colours it; empty: the widget's own."""
 
 
+COMMON_STYLES = ("dim", "good", "warn", "bad", "unknown")
+"""Styles with the same meaning in each widget that has them."""
+
+
+def component_classes(prefix: str, *styles: str) -> set[str]:
+    """A widget's ``COMPONENT_CLASSES``: one class per style, as ``facts--title``."""
+    return {f"{prefix}--{style}" for style in styles}
+
+
 class StyleBook:
     """A widget's component classes as Rich styles, combined once and kept until the theme changes."""
 
-    def __init__(self, widget: Widget, prefix: str) -> None:
+    def __init__(self, widget: Widget) -> None:
         self._widget = widget
-        self._prefix = prefix
+        self._classes = {name.partition("--")[2]: name for name in widget.COMPONENT_CLASSES}
         self._known: dict[tuple[str, str], Style] = {}
 
     def clear(self) -> None:
@@ -35,7 +44,7 @@ class StyleBook:
         return style
 
     def _combine(self, name: str, row: str) -> Style:
-        """As the terminal is to get it: Textual applies its filters to what it draws, line by line."""
+        """The style as the terminal gets it: with the filters that Textual applies to lines that it draws."""
         style = self._unfiltered(name, row)
         _, background = self._widget.background_colors
         for each in self._widget.get_line_filters():
@@ -45,11 +54,11 @@ class StyleBook:
 
     def _unfiltered(self, name: str, row: str) -> Style:
         get = self._widget.get_component_rich_style
-        base = get(self._prefix + row) if row else self._widget.rich_style
+        base = get(self._classes[row]) if row else self._widget.rich_style
         if not name:
             return base
         # Only the colour and the attributes: a cell's background is its row's.
-        whole, own = get(self._prefix + name), get(self._prefix + name, partial=True)
+        whole, own = get(self._classes[name]), get(self._classes[name], partial=True)
         return base + Style(color=whole.color) + own.without_color
 
     def strip(self, parts: Sequence[Part], width: int, indent: int = 0) -> Strip:
@@ -106,13 +115,31 @@ def crop_strips(strips: list[Strip], width: int, crop: Region) -> list[Strip]:
     return [strip.crop(crop.x, crop.right) for strip in strips]
 
 
-class PartLines(Widget):
+class StyledWidget(Widget):
+    """A widget that draws its own lines in the styles of its component classes.
+
+    Name it behind a widget of Textual's: Textual takes default styles from the first base class only.
+    """
+
+    @cached_property
+    def _styles(self) -> StyleBook:
+        return StyleBook(self)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        self.forget_drawn()
+
+    def forget_drawn(self) -> None:
+        """Drop what has been drawn in colours that are no longer valid."""
+
+
+class StyledLines(StyledWidget):
     """A few lines of coloured text; they are only drawn again when they change, and never laid out again."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._lines: list[list[Part]] = []
-        self._styles = StyleBook(self, prefix)
         self._strips: list[Strip] = []
         self._drawn: Size | None = None
         """For which size the strips are; None: they are of other lines or colours."""
@@ -128,13 +155,11 @@ class PartLines(Widget):
         """The text without its colours."""
         return "\n".join("".join(text for text, _ in parts) for parts in self._lines)
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
+    def forget_drawn(self) -> None:
         self._drawn = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """As they are: nothing goes round them, which Textual would look for line by line."""
+        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
         width, height = self.size
         if self._drawn != self.size:
             self._drawn = self.size

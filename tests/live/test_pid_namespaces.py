@@ -81,6 +81,7 @@ from tests.live.conftest import Watch
 from tcptop_rtt.screens import detail_blocks
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.diagnosis import diagnose
+from tcptop_rtt.widgets.glyphs import UNICODE
 with closing(Watch()) as watch:
     print(flush=True)
     port = int(sys.stdin.readline())
@@ -89,7 +90,7 @@ with closing(Watch()) as watch:
     watch.probe.focus(watch.connections.set_trace(int(row["id"])))
     focus = watch.look().focus
     one = Connection(row)
-    facts = detail_blocks.blocks(one, focus, diagnose(one), True)
+    facts = detail_blocks.blocks(one, focus, diagnose(one), UNICODE)
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """
 

@@ -93,9 +93,9 @@ class HandCollector:
     def set_interval(self, seconds: float) -> None:
         self.intervals.append(seconds)
 
-    def step(self, picture: Snapshot) -> None:
+    def step(self, snapshot: Snapshot) -> None:
         assert self._running.wait(30)
-        self._publish(picture)
+        self._publish(snapshot)
 
 
 class Stage:

@@ -1,4 +1,4 @@
-"""The drill-down and the help."""
+"""The details and the help."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tcptop_rtt.screens.detail_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
+from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, Stage, focus_on
 from tests.unit.rows import row
@@ -35,7 +36,7 @@ async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -
         assert any("\u2800" < char <= "\u28ff" for char in text)
 
 
-async def test_the_chart_is_not_empty_before_the_first_focus(stage: Open) -> None:
+async def test_the_chart_is_not_empty_before_the_first_trace(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
         await it.press("enter")
@@ -79,7 +80,7 @@ async def test_z_leaves_a_frozen_chart_where_it_is(stage: Open) -> None:
         assert it.screen_text == before
 
 
-async def test_what_the_drill_down_says(stage: Open) -> None:
+async def test_what_the_details_say(stage: Open) -> None:
     async with stage() as it:
         shown = row(
             2,
@@ -148,7 +149,7 @@ async def test_of_many_holders_the_first_are_named_and_the_others_counted(stage:
     assert "4,321 more" in text
 
 
-async def test_escape_leaves_and_returns_to_the_newest_picture(stage: Open) -> None:
+async def test_escape_leaves_and_returns_to_the_newest_snapshot(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1), row(2))
         await it.press("down", "enter")
@@ -163,15 +164,15 @@ async def test_escape_leaves_and_returns_to_the_newest_picture(stage: Open) -> N
 async def test_a_second_enter_does_not_stack_another(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
-        it.table.action_drill_in()
-        it.table.action_drill_in()
+        it.table.action_open_details()
+        it.table.action_open_details()
         await it.pilot.pause()
         await it.press("enter", "enter")
         assert len(it.app.screen_stack) == 2
         assert it.feed.focus == [1]
 
 
-async def test_double_click_drills_in(stage: Open) -> None:
+async def test_double_click_opens_the_details(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1), row(2))
         await it.pilot.click(it.table, offset=(5, 2))
@@ -198,7 +199,7 @@ async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> 
         assert "p50" in facts(it)
 
 
-async def test_freeze_holds_the_drill_down(stage: Open) -> None:
+async def test_freeze_holds_the_details(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, cwnd=55))
         await it.press("enter", "space")
@@ -209,7 +210,7 @@ async def test_freeze_holds_the_drill_down(stage: Open) -> None:
         assert "66 segments" in facts(it)
 
 
-async def test_hostile_text_is_literal_in_the_drill_down(stage: Open) -> None:
+async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
     async with stage() as it:
         from tcptop_rtt.model.snapshot import Owner, Process
 
@@ -239,12 +240,12 @@ async def test_80x24_has_chart_verdict_and_a_body_to_scroll(stage: Open) -> None
         assert "every ACK's RTT" in it.screen_text
         assert "healthy" in it.screen_text
         assert "p99" in it.screen_text
-        assert "LAST HEARD" not in it.screen_text
+        assert "LAST ACTIVITY" not in it.screen_text
         await it.press("G")
-        assert "LAST HEARD" in it.screen_text
+        assert "LAST ACTIVITY" in it.screen_text
 
 
-async def test_the_drill_down_in_ascii(stage: Open) -> None:
+async def test_the_details_in_ascii(stage: Open) -> None:
     async with stage((100, 30), unicode=False) as it:
         await it.show(row(1))
         await it.press("enter")
@@ -254,7 +255,7 @@ async def test_the_drill_down_in_ascii(stage: Open) -> None:
         assert "*" in it.screen_text
 
 
-async def test_a_failure_shows_on_the_drill_down_too(stage: Open) -> None:
+async def test_a_failure_shows_on_the_details_too(stage: Open) -> None:
     async with stage(failure=OSError("gone")) as it:
         await it.show(row(1))
         await it.press("enter")
@@ -270,8 +271,9 @@ async def test_help_opens_and_closes_over_either_screen(stage: Open, key: str) -
         await it.show(row(1))
         await it.press("question_mark")
         assert isinstance(it.app.screen, HelpScreen)
+        assert "Sort by process" in it.screen_text
+        await it.press("G")
         assert "JITTER" in it.screen_text
-        assert "sort by process" in it.screen_text
         await it.press(key)
         assert it.app.screen_stack == [it.main]
         await it.press("enter", "question_mark", key)
@@ -290,7 +292,7 @@ def test_a_spike_of_one_sample_is_never_lost() -> None:
     rtt = np.full(count, 1000.0)
     rtt[12_345] = 900_000.0
     series = rtt_chart.Series(time_s, rtt, np.full(count, 1000.0))
-    chart = rtt_chart.RttChart(unicode=True)
+    chart = rtt_chart.RttChart(UNICODE)
     chart._series = series
     top = "".join(text for text, _ in chart.lines(60, 14)[1])
     assert sum(0x2800 < ord(char) <= 0x28FF for char in top) == 1
@@ -304,7 +306,7 @@ def test_the_smoothed_line_is_held_until_the_next_sample_but_not_for_long() -> N
 
 def drawn(series: rtt_chart.Series, unicode: bool = False) -> list[str]:
     """The chart's lines without the y axis: legend, plot, time axis."""
-    chart = rtt_chart.RttChart(unicode)
+    chart = rtt_chart.RttChart(UNICODE if unicode else ASCII)
     chart._series = series
     lines = ["".join(text for text, _ in line) for line in chart.lines(69, 14)]
     return [line[rtt_chart.LABEL :] for line in lines]
@@ -327,7 +329,7 @@ def test_a_line_that_goes_on_says_nothing_of_silence() -> None:
     assert "no sample" not in "".join(drawn(rtt_chart.Series(time_s, time_s * 0 + 9, time_s * 0 + 9)))
 
 
-def test_before_enter_the_highest_samples_are_no_smoothed_line() -> None:
+def test_before_opening_the_highest_samples_are_no_smoothed_line() -> None:
     time_s = np.arange(-59.0, 1)
     srtt = np.where(time_s > -20, 1000.0, 0)
     plot = drawn(rtt_chart.Series(time_s, np.full(60, 2000.0), srtt))[1:-1]

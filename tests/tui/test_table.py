@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.view.fields import COLUMN, SORTS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
@@ -48,19 +49,30 @@ async def test_p_sorts_by_process(stage: Open) -> None:
         await it.press("p")
         assert it.table.ids == [1, 2, 3, 4]
         await it.press("r")
-        assert (it.table.sort_key, it.table.descending) == ("rtt", True)
+        assert it.main.order == ("rtt", True)
 
 
 async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, rttvar_us=5), row(2, rttvar_us=9))
         await it.press("s")
-        assert it.table.sort_key == "mean"
+        assert it.main.order.key == "mean"
         await it.press("s")
-        assert it.table.sort_key == "jitter"
+        assert it.main.order.key == "jitter"
         assert it.table.ids == [2, 1]
         await it.press("S")
         assert it.table.ids == [1, 2]
+
+
+async def test_s_comes_back_to_the_first_column_and_the_header_line_goes_along(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        keys = list(SORTS)
+        after = keys.index("rtt") + 1
+        for key in (*keys[after:], *keys[:after]):
+            await it.press("s")
+            assert it.main.order.key == key
+            assert f"sort {COLUMN[key].title} " in it.screen_text
 
 
 async def test_header_click_sorts_and_again_reverses(stage: Open) -> None:
@@ -197,7 +209,7 @@ async def test_every_key_is_a_character_while_the_filter_is_typed(stage: Open) -
         await it.press("slash", *keys)
         assert it.app.query_one(Input).value == "/+-?qrpfsSj"
         assert it.feed.intervals == []
-        assert it.table.sort_key == "rtt"
+        assert it.main.order.key == "rtt"
 
 
 async def test_the_filter_of_the_command_line_survives_escape(stage: Open) -> None:
@@ -296,16 +308,18 @@ async def test_80_columns_show_what_matters(stage: Open) -> None:
         for value in ("fifteen-letters", "4194304", "198.51.100.1:443", "ESTAB", "1.00ms", "12345"):
             assert value in line
         footer = it.screen_text.splitlines()[-1]
-        for key in ("Enter", "RTT", "Process", "Filter", "Freeze", "Follow", "Help", "Quit"):
+        for key in ("Enter", "RTT", "Process", "Filter", "Freeze", "Help", "Quit"):
             assert key in footer
-        assert footer.split()[-1] == "Quit"  # the next one would be cut
+        assert footer.split()[-2:] == ["Ctrl-P", "More"]
 
 
 async def test_wide_terminals_show_all_columns(stage: Open) -> None:
     async with stage((160, 48)) as it:
         await it.show(row(1))
-        assert it.screen_text.splitlines()[-1].split()[-2:] == ["+/-", "Interval"]
-        assert it.screen_text.splitlines()[-1].count("Interval") == 1
+        keys = it.screen_text.splitlines()[-1]
+        assert "- Faster" in keys
+        assert keys.count("Slower") == 1
+        assert keys.split()[-2:] == ["Ctrl-P", "More"]
         header = it.screen_text.splitlines()[2]
         for title in ("LOCAL", "JITTER", "MIN", "IN b/s", "OUT b/s", "AGE"):
             assert title in header
@@ -360,7 +374,7 @@ async def test_a_collector_that_raises_leaves_the_app_up_and_says_why(stage: Ope
         assert "! RuntimeError: no [/more] records" in it.screen_text
         assert "proc1" in it.screen_text
         await it.press("p")
-        assert it.table.sort_key == "process"
+        assert it.main.order.key == "process"
 
 
 async def test_a_source_that_ends_says_so(stage: Open) -> None:
@@ -369,8 +383,10 @@ async def test_a_source_that_ends_says_so(stage: Open) -> None:
         it.feed.stop()
         it.app.join_collector()
         await it.pilot.pause()
-        assert "! the source has ended" in it.screen_text
+        assert "! no more data: the source has ended" in it.screen_text
         assert "proc1" in it.screen_text
+        await it.press("enter")
+        assert "! no more data: the source has ended" in it.screen_text
 
 
 async def test_a_quiet_table_draws_only_the_lines_that_changed(
@@ -406,13 +422,13 @@ async def test_a_click_on_a_key_presses_it(stage: Open) -> None:
         footer = it.screen_text.splitlines()[-1]
         await it.pilot.click(KeyLine, offset=(footer.index("Process") + 2, 0))
         await it.pilot.pause()
-        assert it.table.sort_key == "process"
+        assert it.main.order.key == "process"
         await it.pilot.click(KeyLine, offset=(footer.index("Help"), 0))
         await it.pilot.pause()
         assert isinstance(it.app.screen, HelpScreen)
 
 
-async def test_filters_and_drill_downs_leave_nothing_behind(stage: Open) -> None:
+async def test_filters_and_details_leave_nothing_behind(stage: Open) -> None:
     async def use() -> int:
         for _ in range(5):
             await it.press("slash", "4", "backspace", "enter")

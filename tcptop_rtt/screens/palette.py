@@ -1,0 +1,50 @@
+"""The command palette: every command of a screen, found by a part of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual import actions
+from textual.app import App, SystemCommand
+from textual.command import CommandPalette, SearchIcon
+from textual.screen import Screen
+
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.widgets.keys import MOVING, SORTING, bindings_of
+
+
+class Palette(CommandPalette):
+    """Textual's, with plain characters where the terminal has no others."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(
+            placeholder="Type a part of a command's name", classes="" if glyphs.unicode else "-ascii"
+        )
+
+    def on_mount(self) -> None:
+        self.query_one(SearchIcon).icon = ">"  # Textual's is an emoji, which not every terminal has
+
+
+def commands(app: App[None], screen: Screen[None]) -> Iterator[SystemCommand]:
+    """What can be done on a screen now: its keys but those that move, and sorting by any column."""
+    offered = {"command_palette"}
+    for node in filter(None, (screen.focused, screen, app)):
+        for binding in bindings_of(type(node)):
+            _, name, parameters = actions.parse(binding.action)
+            if (
+                binding.group in (MOVING, SORTING)
+                or binding.action in offered
+                or not node.check_action(name, parameters)
+            ):
+                continue
+            offered.add(binding.action)
+            run = partial(app.run_action, binding.action, node)
+            yield SystemCommand(binding.description, binding.tooltip, run)
+    if isinstance(screen, MainScreen):
+        for key in SORTS:
+            column = COLUMN[key]
+            sort = partial(screen.action_sort, key)
+            yield SystemCommand(f"Sort by {column.title}", column.meaning.partition(";")[0], sort)

@@ -1,0 +1,53 @@
+"""The characters that the dashboard draws with, as far as the terminal's encoding has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One character each, but for the arrows."""
+
+    unicode: bool
+    """Whether text may hold characters beyond ASCII, and the chart may use braille."""
+    sample: str
+    line: str
+    """The smoothed line's height inside its cell: three characters, from below."""
+    axis: str
+    tick: str
+    grid: str
+    share: str
+    rest: str
+    """What a share leaves of its bar."""
+    outgoing: str
+    incoming: str
+    unknown_direction: str
+
+
+UNICODE = Glyphs(
+    unicode=True,
+    sample="⣿",
+    line="▁─▔",
+    axis="│",
+    tick="┤",
+    grid="┈",
+    share="■",
+    rest="·",
+    outgoing="→",
+    incoming="←",
+    unknown_direction="↔",
+)
+ASCII = Glyphs(
+    unicode=False,
+    sample="|",
+    line="***",
+    axis="|",
+    tick="+",
+    grid=" ",
+    share="#",
+    rest=".",
+    outgoing="->",
+    incoming="<-",
+    unknown_direction="<->",
+)

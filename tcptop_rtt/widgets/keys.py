@@ -1,0 +1,77 @@
+"""The keys: how they are written, and those that move in everything that scrolls.
+
+Each key is described once, in its binding. The key line, the help and the command palette are made from that.
+"""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+_NAMES = {
+    "enter": "Enter",
+    "escape": "Esc",
+    "space": "Space",
+    "up": "Up",
+    "down": "Down",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "slash": "/",
+    "question_mark": "?",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+}
+
+SORTING = Binding.Group("Sort by a column")
+MOVING = Binding.Group("Move")
+MOVE_KEYS = (
+    Binding("up,k", "scroll_up", "Up", False, tooltip="One line up", id="up", group=MOVING),
+    Binding("down,j", "scroll_down", "Down", False, tooltip="One line down", id="down", group=MOVING),
+    Binding("pageup,ctrl+b", "page_up", "Page up", False, tooltip="One page up", id="page-up", group=MOVING),
+    Binding(
+        "pagedown,ctrl+f",
+        "page_down",
+        "Page down",
+        False,
+        tooltip="One page down",
+        id="page-down",
+        group=MOVING,
+    ),
+    Binding(
+        "home,g",
+        "scroll_home",
+        "First line",
+        False,
+        tooltip="To the first line; in the table the selection stays there",
+        id="first-line",
+        group=MOVING,
+    ),
+    Binding(
+        "end,G", "scroll_end", "Last line", False, tooltip="To the last line", id="last-line", group=MOVING
+    ),
+)
+
+
+def key_name(key: str) -> str:
+    """A key as it is written on the screen: ``PgUp``, ``Ctrl-P``, ``?``."""
+    if key.startswith("ctrl+"):
+        return f"Ctrl-{key.removeprefix('ctrl+').upper()}"
+    return _NAMES.get(key, key)
+
+
+def key_names(binding: Binding) -> str:
+    """All keys of a binding."""
+    return " ".join(key_name(key) for key in binding.key.split(","))
+
+
+def bindings_of(owner: type[DOMNode]) -> list[Binding]:
+    """The bindings that a class and its bases declare; those of Textual's own classes have no id."""
+    return [
+        binding
+        for declaring in owner.__mro__
+        for binding in vars(declaring).get("BINDINGS", ())
+        if isinstance(binding, Binding) and binding.id is not None
+    ]

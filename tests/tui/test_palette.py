@@ -1,0 +1,176 @@
+"""The command palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.style import Style
+from textual.widgets import OptionList
+
+from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.screens.palette import Palette
+from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.widgets.styled import StyledWidget
+from tests.tui.conftest import Open
+from tests.tui.feed import Stage
+from tests.unit.rows import row
+
+EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"}
+IN_THE_TABLE = {"Details", "Filter", "Follow", "Next column", "Reverse", "Slower", "Faster"}
+KEYS = {" ": "space", "/": "slash"}
+SORTED = {f"Sort by {COLUMN[key].title}" for key in SORTS}
+
+
+async def offers(it: Stage, typed: str = "") -> dict[str, str]:
+    """Open the palette and type; what it offers, by name, the best match first."""
+    await it.press("ctrl+p")
+    assert isinstance(it.app.screen, Palette)
+    await it.press(*(KEYS.get(character, character) for character in typed))
+    await it.app.workers.wait_for_complete()
+    await it.pilot.pause()
+    options = it.app.screen.query_one(OptionList).options
+    pairs = [str(option.prompt).partition("\n") for option in options]
+    return {name: text for name, _, text in pairs}
+
+
+async def run(it: Stage, name: str) -> None:
+    """Run a command of the palette."""
+    assert next(iter(await offers(it, name.lower()))) == name
+    await it.press("enter")
+    await it.pilot.pause()
+
+
+async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(stage: Open) -> None:
+    async with stage() as it:
+        assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {"Details"}
+        await it.press("escape")
+        await it.show(row(1))
+        found = await offers(it)
+        assert found.keys() == EVERYWHERE | IN_THE_TABLE | SORTED
+        assert found["Slower"] == "Refresh less often"
+        assert found["Sort by AGE"] == COLUMN["age"].meaning.partition(";")[0]
+        await it.press("escape", *["plus"] * 9, "slash", "p", "r")
+        assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED | {"Clear filter"}) - {
+            "Slower"
+        }
+
+
+async def test_it_offers_what_can_be_done_in_the_details(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await it.press("enter")
+        assert (await offers(it)).keys() == EVERYWHERE | {"Back", "Zoom"}
+        await it.press("escape")
+        await run(it, "Back")
+        assert it.app.screen is it.main
+
+
+@pytest.mark.parametrize("key", ["rtt", "in", "age"])
+async def test_it_sorts_by_a_column(stage: Open, key: str) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await it.press("S")
+        await run(it, f"Sort by {COLUMN[key].title}")
+        assert it.app.screen is it.main
+        assert it.main.order.key == key
+
+
+async def test_its_commands_run_where_it_was_opened(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await run(it, "Freeze")
+        assert it.main.frozen
+        await run(it, "Filter")
+        await it.press("4", "0", "0", "0", "2")
+        assert it.table.ids == [2]
+        await run(it, "Details")  # ends the typing, and keeps the filter
+        assert isinstance(it.app.screen, DetailScreen)
+        assert it.feed.focus == [2]
+        await run(it, "Help")
+        assert isinstance(it.app.screen, HelpScreen)
+        await it.press("ctrl+p")
+        assert isinstance(it.app.screen, HelpScreen)
+        await it.press("escape")
+        await run(it, "Quit")
+    assert it.feed.finished.is_set()
+
+
+async def test_what_comes_meanwhile_is_shown_afterwards(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await offers(it)
+        await it.show(row(1), row(2), step=1)
+        await it.press("escape")
+        assert it.table.ids == [2, 1]
+
+
+async def test_the_light_theme_draws_all_lines_anew(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+
+        def backgrounds() -> set[str]:
+            strips = it.app.screen._compositor.render_strips()
+            return {str(segment.style.bgcolor) for strip in strips for segment in strip if segment.style}
+
+        dark = backgrounds()
+        await run(it, "Light or dark")
+        assert not it.app.current_theme.dark
+        assert not dark & backgrounds()
+        await run(it, "Light or dark")
+        assert backgrounds() == dark
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+async def test_values_can_be_read_in_either_theme(stage: Open, theme: str) -> None:
+    async with stage() as it:
+        it.app.theme = theme
+        await it.show(row(1))
+        await it.press("enter")
+        contrasts = {
+            (type(widget).__name__, name, background): contrast(widget._styles(name, background))
+            for screen in it.app.screen_stack
+            for widget in screen.query("*")
+            if isinstance(widget, StyledWidget)
+            for name in ("good", "warn", "bad", "stalled", "dim", "key", "filter", "flag", "name", "value")
+            for background in ("row", "cursor", "")
+            if {name, background or name} <= widget._styles._classes.keys()
+        }
+        assert len(contrasts) > 20
+        assert {key: value for key, value in contrasts.items() if value < 2.5} == {}
+
+
+def contrast(style: Style) -> float:
+    """How well text can be told from its background: from 1 to 21, as WCAG defines it."""
+    assert style.color is not None
+    assert style.bgcolor is not None
+    low, high = sorted(_luminance(*color.get_truecolor()) for color in (style.color, style.bgcolor))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(*rgb: int) -> float:
+    shares = [value / 255 for value in rgb]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
+    async with stage((100, 30), unicode=False) as it:
+        await it.show(row(1))
+        await offers(it)
+        assert "Freeze the display" in it.screen_text
+        assert it.screen_text.isascii()
+
+
+async def test_nothing_writes_a_file(stage: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with stage() as it:
+        await it.show(row(1))
+        names = await offers(it)
+        await it.press("escape")
+        for name in names.keys() - {"Quit", "Suspend"}:
+            await run(it, name)
+            await it.press("escape")
+    assert list(tmp_path.rglob("*")) == []
