@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.widgets.columns import COLUMNS
@@ -33,7 +33,7 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
     general = [*bindings_of(LiveScreen), *bindings_of(app)]
     table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
-    details = bindings_of(DetailScreen)
+    details = bindings_of(DetailsScreen)
     others = {id(binding) for binding in (*general, *MOVE_KEYS)}
     sections = {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],

@@ -78,7 +78,7 @@ _DRILL_IN = """
 import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
-from tcptop_rtt.screens import detail_blocks
+from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.glyphs import UNICODE
 with closing(Watch()) as watch:
@@ -88,7 +88,7 @@ with closing(Watch()) as watch:
     (row,) = rows[rows["lport"] == port]
     watch.probe.focus(watch.connections.focus(int(row["id"])))
     focus = watch.look().focus
-    facts = detail_blocks.blocks(row, focus, diagnose(row, frozenset()), UNICODE, frozenset())
+    facts = details_blocks.blocks(row, focus, diagnose(row, frozenset()), UNICODE, frozenset())
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """
 

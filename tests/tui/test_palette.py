@@ -8,7 +8,7 @@ import pytest
 from rich.style import Style
 from textual.widgets import OptionList
 
-from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.palette import Palette
 from tcptop_rtt.widgets.columns import BY_KEY, SORTABLE
@@ -86,7 +86,7 @@ async def test_its_commands_run_where_it_was_opened(stage: Open) -> None:
         await it.press("4", "0", "0", "0", "2")
         assert it.table.ids == [2]
         await run(it, "Details")  # ends the typing, and keeps the filter
-        assert isinstance(it.app.screen, DetailScreen)
+        assert isinstance(it.app.screen, DetailsScreen)
         assert it.feed.focus == [2]
         await run(it, "Help")
         assert isinstance(it.app.screen, HelpScreen)
