@@ -66,10 +66,9 @@ class HelpScreen(ModalScreen[None]):
         super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
-        with HelpText() as text:
-            text.border_subtitle = "  ".join(
-                f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)
-            )
+        closing = [f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
+        with HelpText():
+            yield Static(Text("\n".join((*closing, "")), "italic"))
             for title, lines in key_sections(type(self.app)).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
@@ -82,8 +81,8 @@ class HelpScreen(ModalScreen[None]):
 
 def _table(title: str, lines: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=14, no_wrap=True)
-    table.add_column(ratio=1)
+    table.add_column(width=14, no_wrap=True, overflow="crop")
+    table.add_column(ratio=1, overflow="fold")
     table.add_row(Text(title, "bold underline"))
     for name, meaning in lines:
         table.add_row(Text(name, "bold"), Text(meaning))

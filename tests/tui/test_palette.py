@@ -163,6 +163,20 @@ async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
         assert it.screen_text.isascii()
 
 
+@pytest.mark.parametrize("size", [(12, 6), (26, 9), (60, 20)])
+async def test_nothing_that_is_cut_off_ends_in_a_character_beyond_ascii(
+    stage: Open, size: tuple[int, int]
+) -> None:
+    async with stage(size, unicode=False) as it:
+        await it.show(row(1))
+        for keys in (("question_mark", "G"), ("ctrl+p",), ("slash",), ("enter",)):
+            await it.press(*keys)
+            await it.app.workers.wait_for_complete()
+            await it.pilot.pause()
+            assert it.screen_text.isascii(), keys
+            await it.press("escape")
+
+
 async def test_nothing_writes_a_file(stage: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
