@@ -213,13 +213,13 @@ class TcptopApp(App[None]):
                 screen.problem = message.problem
 
     def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
-        from tcptop_rtt.screens.detail import DetailScreen
+        from tcptop_rtt.screens.details import DetailsScreen
 
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
         self._collector.set_focus(message.id)
         self.push_screen(
-            DetailScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
+            DetailsScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
         )
 
     def _on_details_left(self, _: None) -> None:

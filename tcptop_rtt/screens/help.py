@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import COLUMNS
@@ -33,7 +33,7 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
     general = [*bindings_of(LiveScreen), *bindings_of(app)]
     table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
-    details = bindings_of(DetailScreen)
+    details = bindings_of(DetailsScreen)
     others = {id(binding) for binding in (*general, *MOVE_KEYS)}
     sections = {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
@@ -66,10 +66,9 @@ class HelpScreen(ModalScreen[None]):
         super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
-        with HelpText() as text:
-            text.border_subtitle = "  ".join(
-                f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)
-            )
+        closing = [f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
+        with HelpText():
+            yield Static(Text("\n".join((*closing, "")), "italic"))
             for title, lines in key_sections(type(self.app)).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
@@ -82,8 +81,8 @@ class HelpScreen(ModalScreen[None]):
 
 def _table(title: str, lines: Sequence[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=14, no_wrap=True)
-    table.add_column(ratio=1)
+    table.add_column(width=14, no_wrap=True, overflow="crop")
+    table.add_column(ratio=1, overflow="fold")
     table.add_row(Text(title, "bold underline"))
     for name, meaning in lines:
         table.add_row(Text(name, "bold"), Text(meaning))

@@ -78,7 +78,7 @@ _DRILL_IN = """
 import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
-from tcptop_rtt.screens import detail_blocks
+from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.widgets.glyphs import UNICODE
@@ -90,7 +90,7 @@ with closing(Watch()) as watch:
     watch.probe.focus(watch.connections.set_trace(int(row["id"])))
     focus = watch.look().focus
     one = Connection(row)
-    facts = detail_blocks.blocks(one, focus, diagnose(one), UNICODE)
+    facts = details_blocks.blocks(one, focus, diagnose(one), UNICODE)
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """
 

@@ -29,7 +29,7 @@ import ctypes, socket, sys, time
 ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
 slow = sys.argv[2] == "slow"
 listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
 server, _ = listener.accept()
 print(client.getsockname()[1], server.getsockname()[1], flush=True)
 while True:

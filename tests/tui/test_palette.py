@@ -8,7 +8,7 @@ import pytest
 from rich.style import Style
 from textual.widgets import OptionList
 
-from tcptop_rtt.screens.detail import DetailScreen
+from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.palette import Palette
 from tcptop_rtt.view.fields import COLUMN, SORTS
@@ -86,7 +86,7 @@ async def test_its_commands_run_where_it_was_opened(stage: Open) -> None:
         await it.press("4", "0", "0", "0", "2")
         assert it.table.ids == [2]
         await run(it, "Details")  # ends the typing, and keeps the filter
-        assert isinstance(it.app.screen, DetailScreen)
+        assert isinstance(it.app.screen, DetailsScreen)
         assert it.feed.focus == [2]
         await run(it, "Help")
         assert isinstance(it.app.screen, HelpScreen)
@@ -161,6 +161,20 @@ async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
         await offers(it)
         assert "Freeze the display" in it.screen_text
         assert it.screen_text.isascii()
+
+
+@pytest.mark.parametrize("size", [(12, 6), (26, 9), (60, 20)])
+async def test_nothing_that_is_cut_off_ends_in_a_character_beyond_ascii(
+    stage: Open, size: tuple[int, int]
+) -> None:
+    async with stage(size, unicode=False) as it:
+        await it.show(row(1))
+        for keys in (("question_mark", "G"), ("ctrl+p",), ("slash",), ("enter",)):
+            await it.press(*keys)
+            await it.app.workers.wait_for_complete()
+            await it.pilot.pause()
+            assert it.screen_text.isascii(), keys
+            await it.press("escape")
 
 
 async def test_nothing_writes_a_file(stage: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

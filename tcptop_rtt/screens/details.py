@@ -13,7 +13,7 @@ from textual.reactive import var
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
-from tcptop_rtt.screens import detail_blocks
+from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import diagnose
@@ -43,7 +43,7 @@ class TitleLines(StyledLines):
     )
 
 
-class DetailScreen(LiveScreen):
+class DetailsScreen(LiveScreen):
     """The details of one connection. Once it has ended they stay, marked CLOSED, with the last values."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,7 +62,7 @@ class DetailScreen(LiveScreen):
 
     def __init__(self, id: int, first: Snapshot, glyphs: Glyphs, problem: str) -> None:  # noqa: A002
         super().__init__(first)
-        self.set_reactive(DetailScreen.problem, problem)
+        self.set_reactive(DetailsScreen.problem, problem)
         self.connection_id = id
         self.closed = False
         self._glyphs = glyphs
@@ -115,7 +115,7 @@ class DetailScreen(LiveScreen):
         self._show_title()
         if self._row is not None:
             verdict = diagnose(self._row)
-            self._facts.show(detail_blocks.blocks(self._row, self._trace, verdict, self._glyphs))
+            self._facts.show(details_blocks.blocks(self._row, self._trace, verdict, self._glyphs))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -163,7 +163,7 @@ class DetailScreen(LiveScreen):
             second += [("! " + fmt.printable(self.problem, self._glyphs.unicode) + "  ", "bad")]
         if not (row.stalled and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
-        second.append((str(verdict), detail_blocks.style_of(verdict)))
+        second.append((str(verdict), details_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
     def _endpoints(self, row: Connection) -> list[Part]:

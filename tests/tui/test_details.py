@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.snapshot import Owner
-from tcptop_rtt.screens.detail import DetailScreen
-from tcptop_rtt.screens.detail_blocks import HOLDERS
+from tcptop_rtt.screens.details import DetailsScreen
+from tcptop_rtt.screens.details_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
@@ -25,7 +25,7 @@ async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -
     async with stage() as it:
         await it.show(row(1), row(2, comm=b"nginx"), row(3))
         await it.press("down", "enter")
-        assert isinstance(it.app.screen, DetailScreen)
+        assert isinstance(it.app.screen, DetailsScreen)
         assert it.feed.focus == [2]
         await it.show(row(1), row(2, comm=b"nginx"), step=1, focus=focus_on(2, 1000, 40_000, 2000))
         text = it.screen_text
@@ -180,7 +180,7 @@ async def test_double_click_opens_the_details(stage: Open) -> None:
         assert it.app.screen is it.main
         await it.pilot.click(it.table, offset=(5, 2), times=2)
         await it.pilot.pause()
-        assert isinstance(it.app.screen, DetailScreen)
+        assert isinstance(it.app.screen, DetailsScreen)
         assert it.feed.focus == [1]
 
 
@@ -277,7 +277,7 @@ async def test_help_opens_and_closes_over_either_screen(stage: Open, key: str) -
         await it.press(key)
         assert it.app.screen_stack == [it.main]
         await it.press("enter", "question_mark", key)
-        assert isinstance(it.app.screen, DetailScreen)
+        assert isinstance(it.app.screen, DetailsScreen)
 
 
 async def test_help_in_ascii(stage: Open) -> None:
