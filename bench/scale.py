@@ -57,10 +57,10 @@ import numpy
 from bench.traffic import resident_mib
 told = [resident_mib(os.getpid())]
 from tcptop_rtt.sources import memory, program
-program.hand_back = lambda: None
+program.release_compiler_memory = lambda: None
 loaded = program.Program()
 told.append(resident_mib(os.getpid()))
-memory.hand_back()
+memory.release_compiler_memory()
 told.append(resident_mib(os.getpid()))
 loaded.close()
 print(*told)

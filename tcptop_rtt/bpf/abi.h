@@ -2,7 +2,7 @@
 /*
  * What crosses to user space: the records of the ring buffer, the entries of a
  * scan, and the memory that both sides share. model/records.py mirrors it,
- * and tests/unit/test_record.py compares the two field by field.
+ * and tests/unit/test_records.py compares the two field by field.
  */
 
 #define COMM_LEN		16

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
 
 FRESH_MS = 10_000
-"""An RTT whose latest sample is older is told with its age, and is no measure of now."""
+"""An RTT whose latest sample is older is shown with its age, and is no measure of now."""
 
 SYN_BYTES = 1
 """The handshake alone counts so much into ``bytes_acked``."""

@@ -1,4 +1,4 @@
-"""What front ends read: one frozen picture of every connection, handed from the worker to whoever draws.
+"""What front ends read: one frozen snapshot of every connection, handed from the worker to whoever draws.
 
 Nothing here knows where the numbers come from or how they are shown.
 """
@@ -69,12 +69,12 @@ class Focus:
     id: int
     time_s: NDArray[np.float64]  # (N,) seconds before the snapshot, ascending to 0, all <= 0
     rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
-    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the drill-down opened
-    samples: int  # samples seen since the drill-down opened (N is bounded, this is not)
+    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the details opened
+    samples: int  # samples seen since the details opened (N is bounded, this is not)
     p50_us: float  # percentiles over the latest samples since then; nan if there is none
     p95_us: float
     p99_us: float
-    lowest_us: int  # over all samples since the drill-down opened; 0: none
+    lowest_us: int  # over all samples since the details opened; 0: none
     highest_us: int
     owners: tuple[Owner, ...]  # all holders; empty: not known
     owner_note: str  # why the owner is not known; empty if it is
@@ -112,5 +112,5 @@ SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
 
 
 def empty(health: Health) -> Snapshot:
-    """A picture of no connections: what is shown before the first real one."""
+    """No connections: what is shown before the first real snapshot."""
     return Snapshot(0, 0, no_rows(), (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)

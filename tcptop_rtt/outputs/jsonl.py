@@ -103,7 +103,7 @@ class JsonLines:
         """What has changed since the previous snapshot."""
         last, self._last = self._last, self._followed(snapshot.rows)
         indices, events = _events(last, self._last)
-        # A line of the same moment follows an "open": samples are told of once.
+        # A line of the same moment follows an "open": samples are written once.
         samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
         self._write_lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
         self._count_waiting(snapshot)
@@ -121,7 +121,7 @@ class JsonLines:
         self._write_lines(snapshot, np.full(len(indices), "close"), rows)
 
     def _count_waiting(self, snapshot: Snapshot) -> None:
-        """Of all sockets: where only some connections are wanted, nothing is told of it."""
+        """Write how many sockets wait; not where only some connections are wanted."""
         if self._filter != Filter():
             return
         for waiting in snapshot.waiting:

@@ -1,4 +1,4 @@
-"""A file descriptor as a place for whole lines: waits for its reader, but not for ever once told to stop."""
+"""A file descriptor as a place for whole lines: waits for its reader, but not for ever once asked to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 1.0
-"""How long a reader is waited for, in all, once the program has been told to stop."""
+"""How long a reader is waited for, in all, once the program has been asked to stop."""
 
 _CHUNK_BYTES = 1 << 16
 _SLICE_MS = 100
@@ -26,7 +26,7 @@ class Writer:
     No call waits inside the kernel, where no signal would end it, and the descriptor's mode stays as it is,
     as other processes share it.
 
-    :param stopped: whether the program has been told to stop
+    :param stopped: whether the program has been asked to stop
     """
 
     def __init__(

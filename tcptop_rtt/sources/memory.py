@@ -9,7 +9,7 @@ _MADV_DONTNEED = 4  # include/uapi/asm-generic/mman-common.h
 _COMPILER = ("LLVM", "clang", "bcc")
 
 
-def hand_back() -> None:
+def release_compiler_memory() -> None:
     """What the compiler has freed, and its code, which the page cache has in case it is needed again."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # musl has none

@@ -19,7 +19,7 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types
-from tcptop_rtt.sources.memory import hand_back
+from tcptop_rtt.sources.memory import release_compiler_memory
 
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
 BYTES_PER_CONNECTION = 8192
@@ -87,7 +87,7 @@ class Program:
         self.ring_fd: int = self._module[b"records"].map_fd
         self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
-        hand_back()
+        release_compiler_memory()
 
     def _open(self, source: str, types: str, *flags: str) -> None:
         self._module = _compile(types, *flags)

@@ -32,7 +32,7 @@ _ENTER = (
     "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, without cursor and wrapping
     + "".join(f"\x1b[?{mode}h" for mode in _MODES)
     + "\x1b[>25u"  # Kitty's keyboard protocol
-    + "\x1b[?2026$p"  # does it draw a whole picture at once?
+    + "\x1b[?2026$p"  # does it draw a whole screen at once?
 )
 _LEAVE = "\x1b[?2026l" + "".join(f"\x1b[?{mode}l" for mode in _MODES) + "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
 _CANCEL = "\x18"
@@ -249,7 +249,7 @@ class TerminalDriver(LinuxDriver):
         self._go_on()
 
     def _go_on(self) -> None:
-        """After a stop: whoever had the terminal meanwhile has left their own modes and picture."""
+        """After a stop: whoever had the terminal meanwhile has left their own modes and text."""
         self._take_terminal()
         self._repaint()
 

@@ -79,7 +79,7 @@ class Writer:
                 text = "".join(self._pieces)
                 self._pieces.clear()
                 self._waiting_characters = 0
-                # The picture before it is complete, so the terminal has room for a new one.
+                # The screen before it is complete, so the terminal has room for a new one.
                 repaint, self._dropped = self._dropped and not text, self._dropped and bool(text)
                 self._busy = True
             if repaint:

@@ -23,7 +23,7 @@ LIMITED_SHARE = 0.2
 LIMITED_BUSY_US = 100_000
 """The kernel counts in jiffies: in less time a few of them would be a share."""
 LOSS_SHARE = 0.005
-"""A path that loses one percent is told of, though by chance a little less was lost."""
+"""A path that loses one percent is reported, though by chance a little less was lost."""
 LOSS_COUNT = 3
 """A single lost segment in a short connection is already a large share."""
 QUEUE_FACTOR = 3

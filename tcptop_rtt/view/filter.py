@@ -54,7 +54,7 @@ _SEARCHED = np.dtype(
 _unpack = struct.Struct("=16s16s16sII16sHHB").unpack
 
 _known: dict[bytes, str] = {}
-"""Texts by the fields they are made of: a filter is typed letter by letter, and applied to each picture."""
+"""Texts by the fields they are made of: a filter is typed letter by letter, and applied to each snapshot."""
 
 
 def _texts(rows: Rows, indices: Indices) -> list[str]:
