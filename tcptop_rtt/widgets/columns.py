@@ -67,3 +67,13 @@ def place(width: int, long_addresses: bool) -> tuple[Placed, ...]:
             widths[key] += more
             room -= more
     return tuple(Placed(column, widths[column.key]) for column in COLUMNS if column.key in widths)
+
+
+def at(placed: tuple[Placed, ...], x: int) -> Column | None:
+    """The column at a cell of the line, counted from the left."""
+    start = GUTTER
+    for column, width in placed:
+        if start <= x < start + width + GAP:
+            return column
+        start += width + GAP
+    return None

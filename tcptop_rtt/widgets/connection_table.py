@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from textual.binding import Binding, BindingType
@@ -25,16 +25,7 @@ from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
-from tcptop_rtt.widgets.table_lines import Line, LineStrips, Look
-
-
-class Frame(NamedTuple):
-    """What is visible of one snapshot."""
-
-    top: int  # index of the first visible row
-    size: Size
-    placed: tuple[columns.Placed, ...]
-    lines: list[Line]  # the header first; none below the last row
+from tcptop_rtt.widgets.table_lines import Frame, LineStrips, Look
 
 
 class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
@@ -243,13 +234,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             self.action_open_details()
 
     def _click_header(self, x: int) -> None:
-        start = columns.GUTTER
-        for column, width in self._frame().placed:
-            if start <= x < start + width + columns.GAP:
-                if column.sort:
-                    self.post_message(self.TitleClicked(column.key))
-                return
-            start += width + columns.GAP
+        column = columns.at(self._frame().placed, x)
+        if column is not None and column.sort:
+            self.post_message(self.TitleClicked(column.key))
 
     def on_resize(self, event: Resize) -> None:  # noqa: ARG002
         if self._pinned is not None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
+from textual.geometry import Size
 from textual.strip import Strip
 
 from tcptop_rtt.model.connection import Connection, connections
@@ -27,6 +28,15 @@ class Look(NamedTuple):
     sort_key: str
     descending: bool
     unicode: bool
+
+
+class Frame(NamedTuple):
+    """What is visible of one snapshot."""
+
+    top: int  # index of the first visible row
+    size: Size
+    placed: tuple[Placed, ...]
+    lines: list[Line]  # the header first; none below the last row
 
 
 def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
