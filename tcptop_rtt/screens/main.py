@@ -39,7 +39,7 @@ class MainScreen(LiveScreen):
             "r",
             "sort('rtt')",
             "RTT",
-            tooltip="Sort by round-trip time; again: reverse",
+            tooltip="Sort by round-trip time, slowest first; again: reverse",
             id="sort-rtt",
             group=SORTING,
         ),
