@@ -17,7 +17,7 @@ from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import diagnose
-from tcptop_rtt.widgets.facts import Facts
+from tcptop_rtt.widgets.facts import FactPanel
 from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
@@ -74,7 +74,7 @@ class DetailsScreen(LiveScreen):
         self._before: Floats = np.zeros(SPARK_CELLS)
         self._title = TitleLines()
         self._chart = RttChart(glyphs)
-        self._facts = Facts()
+        self._facts = FactPanel()
         at = _index(first, id)
         if at is not None:
             # What the sparkline showed is the chart's past: it is never empty at first.

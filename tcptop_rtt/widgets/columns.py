@@ -13,14 +13,14 @@ from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.fields import COLUMN, COLUMNS, Column
 
 
-class Placed(NamedTuple):
+class SizedColumn(NamedTuple):
     """A column with the width that it got."""
 
     column: Column
     width: int
 
 
-def cell(placed: Placed, row: Connection, unicode: bool) -> Cell:
+def cell(placed: SizedColumn, row: Connection, unicode: bool) -> Cell:
     """A cell of a row, no wider than its column; that of a sparkline is empty."""
     column, width = placed
     if column.cell is None:
@@ -47,7 +47,7 @@ GAP = 1
 
 
 @lru_cache(maxsize=64)
-def place(width: int, long_addresses: bool) -> tuple[Placed, ...]:
+def fit_columns(width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
     :param long_addresses: there are IPv6 addresses, so wider address columns are of use.
@@ -66,10 +66,10 @@ def place(width: int, long_addresses: bool) -> tuple[Placed, ...]:
             more = min(room, wide - column.width)
             widths[key] += more
             room -= more
-    return tuple(Placed(column, widths[column.key]) for column in COLUMNS if column.key in widths)
+    return tuple(SizedColumn(column, widths[column.key]) for column in COLUMNS if column.key in widths)
 
 
-def at(placed: tuple[Placed, ...], x: int) -> Column | None:
+def at(placed: tuple[SizedColumn, ...], x: int) -> Column | None:
     """The column at a cell of the line, counted from the left."""
     start = GUTTER
     for column, width in placed:

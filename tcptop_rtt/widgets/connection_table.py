@@ -25,7 +25,7 @@ from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
-from tcptop_rtt.widgets.table_lines import Frame, LineStrips, Look
+from tcptop_rtt.widgets.table_lines import Frame, LineStrips, TableStyle
 
 
 class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
@@ -276,12 +276,12 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
-        placed = columns.place(self.scrollable_content_region.width, self._long_addresses)
-        look = Look(placed, *self.order, self._glyphs.unicode)
-        lines = table_lines.lines(look, rows, spark_us, self._cursor - top)
+        placed = columns.fit_columns(self.scrollable_content_region.width, self._long_addresses)
+        style = TableStyle(placed, *self.order, self._glyphs.unicode)
+        lines = table_lines.lines(style, rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:
-            lines.append(table_lines.note(look, note))
+            lines.append(table_lines.note(style, note))
         return Frame(top, size, placed, lines)
 
     def render_lines(self, crop: Region) -> list[Strip]:

@@ -69,7 +69,7 @@ def arrange(blocks: tuple[Block, ...], width: int) -> list[list[Part]]:
     return lines
 
 
-class Facts(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
+class FactPanel(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
     """The blocks, scrollable."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(

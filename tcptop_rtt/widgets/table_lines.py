@@ -14,17 +14,17 @@ from textual.strip import Strip
 from tcptop_rtt.model.connection import Connection, connections
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
-from tcptop_rtt.widgets.columns import GAP, GUTTER, Placed, arrow, cell
+from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
 Line = tuple[str, str, list[Part]]
 """A row's component class, the mark in its gutter, and its cells."""
 
 
-class Look(NamedTuple):
-    """How the lines are to look."""
+class TableStyle(NamedTuple):
+    """Which columns the lines have, and what marks them."""
 
-    placed: tuple[Placed, ...]
+    placed: tuple[SizedColumn, ...]
     sort_key: str
     descending: bool
     unicode: bool
@@ -35,28 +35,30 @@ class Frame(NamedTuple):
 
     top: int  # index of the first visible row
     size: Size
-    placed: tuple[Placed, ...]
+    placed: tuple[SizedColumn, ...]
     lines: list[Line]  # the header first; none below the last row
 
 
-def lines(look: Look, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
+def lines(
+    table: TableStyle, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int
+) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
-    cells = next((width for column, width in look.placed if column.cell is None), 0)
+    cells = next((width for column, width in table.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
-    drawn = sparks.sparks(spark_us, scale, cells, look.unicode)
-    found = [_header(look, scale)]
+    drawn = sparks.sparks(spark_us, scale, cells, table.unicode)
+    found = [_header(table, scale)]
     for at, (row, spark) in enumerate(zip(connections(rows), drawn, strict=True)):
-        found.append(_row(look, row, spark, at == cursor))
+        found.append(_row(table, row, spark, at == cursor))
     return found
 
 
-def _header(look: Look, scale: sparks.Scale) -> Line:
+def _header(table: TableStyle, scale: sparks.Scale) -> Line:
     parts: list[Part] = []
-    for column, cells in look.placed:
+    for column, cells in table.placed:
         title = _spark_title(scale, cells) if column.cell is None else column.title
-        chosen = column.key == look.sort_key
+        chosen = column.key == table.sort_key
         if chosen:
-            mark = arrow(look.descending, look.unicode)
+            mark = arrow(table.descending, table.unicode)
             title = mark + title[: cells - 1] if column.numeric else title[: cells - 1] + mark
         parts.append((fit(title, cells, column.numeric), "sorted" if chosen else ""))
     return "header", " ", parts
@@ -67,20 +69,20 @@ def _spark_title(scale: sparks.Scale, cells: int) -> str:
     return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 
-def _row(look: Look, row: Connection, spark: str, at_cursor: bool) -> Line:
+def _row(table: TableStyle, row: Connection, spark: str, at_cursor: bool) -> Line:
     closed = row.closed
     parts: list[Part] = []
-    for placed in look.placed:
-        text, style = cell(placed, row, look.unicode) if placed.column.cell else (spark, "spark")
+    for placed in table.placed:
+        text, style = cell(placed, row, table.unicode) if placed.column.cell else (spark, "spark")
         parts.append((fit(text, placed.width, placed.column.numeric), "closed" if closed else style))
     if not at_cursor:
         return "row", " ", parts
-    return "cursor", "▸" if look.unicode else ">", parts
+    return "cursor", "▸" if table.unicode else ">", parts
 
 
-def note(look: Look, text: str) -> Line:
+def note(table: TableStyle, text: str) -> Line:
     """A line of words across all columns."""
-    return "row", " ", [(fit(text, sum(cells + GAP for _, cells in look.placed) - GAP), "dim")]
+    return "row", " ", [(fit(text, sum(cells + GAP for _, cells in table.placed) - GAP), "dim")]
 
 
 class LineStrips:
@@ -96,7 +98,7 @@ class LineStrips:
         self._made.clear()
 
     def draw(
-        self, lines: list[Line], placed: tuple[Placed, ...], wanted: Iterable[int], width: int
+        self, lines: list[Line], placed: tuple[SizedColumn, ...], wanted: Iterable[int], width: int
     ) -> list[Strip]:
         """The strips of the wanted lines, blank below the last one, ``width`` cells each."""
         used = GUTTER + sum(cells + GAP for _, cells in placed)

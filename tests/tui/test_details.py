@@ -10,7 +10,7 @@ from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.details_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.widgets import rtt_chart
-from tcptop_rtt.widgets.facts import Block, Fact, Facts, arrange
+from tcptop_rtt.widgets.facts import Block, Fact, FactPanel, arrange
 from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, Stage, focus_on
@@ -18,7 +18,7 @@ from tests.unit.rows import row
 
 
 def facts(it: Stage) -> str:
-    return it.app.screen.query_one(Facts).plain
+    return it.app.screen.query_one(FactPanel).plain
 
 
 async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -> None:
