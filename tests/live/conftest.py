@@ -94,10 +94,13 @@ HEALTH = Health("test", "", 0.0, 0, 0.0)
 
 
 class Watch:
-    """The probe and the connections, stepped by hand."""
+    """The probe and the connections, stepped by hand.
 
-    def __init__(self) -> None:
-        self.probe = Probe(Program())
+    :param program: None: one like that of the command line
+    """
+
+    def __init__(self, program: Program | None = None) -> None:
+        self.probe = Probe(program or Program())
         self.connections = Connections()
 
     def look(self) -> Snapshot:
