@@ -8,15 +8,13 @@ import math
 import queue
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import numpy as np
 
 from tcptop_rtt.feeds.pacing import Pace
 from tcptop_rtt.feeds.processes import Processes, UserNames
-from tcptop_rtt.model.records import Batch, Records
-from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
-from tcptop_rtt.sources.interfaces import Interfaces
+from tcptop_rtt.model.snapshot import Health, Snapshot
+from tcptop_rtt.sources.base import Source
 from tcptop_rtt.tracking.connections import Connections
 
 SHORTEST_READ_S, LONGEST_READ_S = 0.1, 0.5
@@ -27,23 +25,6 @@ SCAN_SHARE = 0.02
 EASY_SCAN_SHARE, EASY_SCAN_S = 0.005, 2.0
 """No more than this as long as scans are so often; unless somebody looks closely at one connection, of which
 much is known from scans only."""
-
-
-class Source(Protocol):
-    """Where records come from. ``read`` takes what is new, ``scan`` looks at everything there is."""
-
-    hook: str
-    hook_note: str
-    unknown: frozenset[str]
-    waiting: dict[int, Waiting]
-    interfaces: Interfaces
-    unheld: set[int]
-
-    def set_interval(self, seconds: float) -> None: ...
-    def read(self) -> Batch: ...
-    def scan(self) -> Iterator[Records]: ...
-    def focus(self, sock: int) -> None: ...
-    def ended(self, connections: dict[int, int]) -> list[int]: ...
 
 
 class Collector:
@@ -151,8 +132,7 @@ class Collector:
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
         try:
-            self._source.unheld = self._connections.unheld_namespaces()
-            for entries in self._source.scan():
+            for entries in self._source.scan(self._connections.unheld_namespaces()):
                 self._read()  # what happened before the scan saw it goes first
                 self._connections.ingest_scan(entries)
         except OSError as error:
@@ -184,9 +164,9 @@ class Collector:
 
     def _snapshot(self) -> Snapshot:
         bound = self._connections.bound_namespaces()
-        self._connections.name_interfaces(self._source.interfaces.names(bound))
+        self._connections.name_interfaces(self._source.interface_names(bound))
         snapshot = self._connections.snapshot(self._measure_health())
-        waiting = tuple(self._source.waiting.values())
+        waiting = self._source.waiting
         if snapshot.focus is None:
             return dataclasses.replace(snapshot, waiting=waiting)
         key = self._connections.owner_of(snapshot.focus.id)

@@ -105,8 +105,7 @@ class Watch:
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
-        self.probe.unheld = self.connections.unheld_namespaces()
-        for entries in self.probe.scan():
+        for entries in self.probe.scan(self.connections.unheld_namespaces()):
             self.connections.ingest(self.probe.read().records)
             self.connections.ingest_scan(entries)
         self.connections.apply_scan()

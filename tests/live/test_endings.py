@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
@@ -38,12 +38,12 @@ class _Probe(Probe):
         self.scans = 0
         self.after_scan = self.before_question = _nothing
 
-    def scan(self) -> Iterator[Records]:
-        yield from super().scan()
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        yield from super().scan(unheld)
         self.scans += 1
         self.after_scan()
 
-    def ended(self, connections: dict[int, int]) -> list[int]:
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
         self.before_question()
         return super().ended(connections)
 

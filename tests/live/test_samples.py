@@ -6,7 +6,7 @@ import math
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing
 
 import numpy as np
@@ -172,9 +172,9 @@ class _TrafficDuringScan(Probe):
 
     traffic: Callable[[], None]
 
-    def scan(self) -> Iterator[Records]:
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
         self.traffic()
-        yield from super().scan()
+        yield from super().scan(unheld)
 
 
 def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:

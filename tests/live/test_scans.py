@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
@@ -25,12 +25,12 @@ class _Costly(Probe):
         super().__init__(program)
         self.scans = 0
 
-    def scan(self) -> Iterator[Records]:
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
         self.scans += 1
         began_s = time.thread_time()
         while time.thread_time() - began_s < COST_S:
             pass
-        yield from super().scan()
+        yield from super().scan(unheld)
 
 
 class _Look(NamedTuple):
