@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import COLUMNS, SORTS
@@ -26,7 +26,7 @@ class PlainTables:
         self._filter = chosen
         self._note = note
 
-    def begin(self, hook: str) -> None:
+    def begin(self, origin: Origin) -> None:
         """Nothing goes before the first table."""
 
     def show(self, snapshot: Snapshot) -> None:

@@ -176,6 +176,10 @@ class Program:
         link = self._links.get(_SOCKETS)
         return None if link is None else checked(libbcc.lib.bcc_iter_create(link))
 
+    def hand_over_hook(self) -> int:
+        """The descriptor of the hook's link, which the caller closes: the hook stays attached until then."""
+        return self._links.pop(_HOOKS[self.hook])
+
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
         for fd in self._links.values():

@@ -48,10 +48,14 @@ class Connections:
     """All connections. Not thread-safe: one thread owns it.
 
     :param clock_ns: the clock of the records' ``time_ns``
+    :param wall_ns: the clock of the snapshots' ``time_ns``
     """
 
-    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         self._clock_ns = clock_ns
+        self._wall_ns = wall_ns
         self._snapshot_ns = clock_ns()
         self._store = RowStore(clock_ns)
         self._history = self._store.attach(History(self._snapshot_ns))
@@ -241,7 +245,7 @@ class Connections:
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(time.time_ns(), now_ns, rows, cells_us, health, focus)
+        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, focus)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

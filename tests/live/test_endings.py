@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.model.snapshot import Snapshot
@@ -51,7 +51,7 @@ class _Probe(Probe):
 @contextmanager
 def _watching(limits: Limits | None = None) -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
     with closing(_Probe(Program(limits=limits))) as probe:
-        yield probe, Collector(probe, INTERVAL_S).snapshots()
+        yield probe, LiveFeed(ready(probe), INTERVAL_S).snapshots()
 
 
 def _with_port(snapshot: Snapshot, port: int) -> NDArray[np.void]:

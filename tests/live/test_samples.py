@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 
 import numpy as np
 
-from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
@@ -186,10 +186,10 @@ def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
 
     with connected() as pair, closing(_TrafficDuringScan(Program())) as probe:
         probe.traffic = talk
-        collector = Collector(probe, 0.2)
-        snapshots = collector.snapshots()
+        feed = LiveFeed(ready(probe), 0.2)
+        snapshots = feed.snapshots()
         told = [rows_of(next(snapshots).rows, pair)["rtt_samples"]]
-        collector.stop()
+        feed.stop()
         told += [rows_of(last.rows, pair)["rtt_samples"] for last in snapshots]
     assert np.sum(told, axis=0).tolist() == [15, 15]
 
