@@ -24,6 +24,7 @@ from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import PART_ENTRIES
 from tcptop_rtt.tracking.connections import Connections
 from tcptop_rtt.view.filter import Filter
+from tests.tui.feed import HandFeed
 
 HEALTH = Health("synthetic", "", 0.0, 0, 0.0)
 REFRESH_S = 0.25
@@ -123,48 +124,19 @@ def _cpu_ms(action: Callable[[], object]) -> float:
     return 1e3 * (time.thread_time() - start)
 
 
-class _Feed:
-    """A collector that publishes when told to."""
-
-    health = HEALTH
-
-    def __init__(self) -> None:
-        self.publish: Callable[[Snapshot], None] = lambda _: None
-        self.running = threading.Event()
-        self._ended = threading.Event()
-
-    def open(self) -> None:
-        """Nothing to wait for."""
-
-    def run(self, publish: Callable[[Snapshot], None]) -> None:
-        self.publish = publish
-        self.running.set()
-        self._ended.wait()
-
-    def stop(self) -> None:
-        self._ended.set()
-
-    def set_focus(self, connection: int | None) -> None:
-        pass
-
-    def set_interval(self, seconds: float) -> None:
-        pass
-
-
 async def _refresh_ms(source: Synthetic) -> tuple[float, float]:
     """Processor time of a refresh on the worker's and on the screen's side."""
-    feed = _Feed()
+    feed = HandFeed(health=HEALTH)
     app = TcptopApp(feed, Filter(), REFRESH_S, True)
     worker, screen = [], []
     async with app.run_test(size=(160, 48)) as pilot:
-        await asyncio.to_thread(feed.running.wait)
         for _ in range(ROUNDS):
             records = source.samples()
             start = time.thread_time()
             snapshot = source.refresh(records)
             worker.append(1e3 * (time.thread_time() - start))
             start = time.thread_time()
-            feed.publish(snapshot)
+            feed.step(snapshot)
             await pilot.pause()
             screen.append(1e3 * (time.thread_time() - start))
     return statistics.median(worker), statistics.median(screen)
@@ -200,9 +172,9 @@ def _show(count: int) -> None:
     """The app with one snapshot of so many connections, until it is ended."""
     source = Synthetic(count)
     source.scan()
-    feed = _Feed()
+    feed = HandFeed(health=HEALTH)
     snapshot = source.refresh(source.samples())
-    threading.Thread(target=lambda: feed.running.wait() and feed.publish(snapshot), daemon=True).start()
+    threading.Thread(target=feed.step, args=(snapshot,), daemon=True).start()
     gc.freeze()  # as the command line does once all is loaded
     TcptopApp(feed, Filter(), 3600, True).run()
 

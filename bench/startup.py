@@ -34,26 +34,26 @@ def mark(owner, name, what):
         marks.setdefault(what, time.monotonic())
         return result
     setattr(owner, name, marked)
-imported, shown = start._import_program, start._run_screen
+imported, shown = start._bpf, start._run_screen
 def import_program():
     marks["interpreter and command line"] = time.monotonic()
-    program = imported()
+    opener = imported()
     marks["bcc imported"] = time.monotonic()
-    module = sys.modules[program.__module__]
+    module = sys.modules["tcptop_rtt.sources.program"]
     mark(module, "kernel_types", "types of the kernel read")
     mark(module, "_compile", "compiled")
-    mark(program, "__init__", "attached")
-    return program
+    mark(module.Program, "__init__", "attached")
+    return opener
 def run_screen(*arguments):
     from tcptop_rtt.app import TcptopApp
-    from tcptop_rtt.feeds.live import Collector
+    from tcptop_rtt.feeds.live import LiveFeed
     from tcptop_rtt.widgets.connection_table import ConnectionTable
     marks["all imported"] = time.monotonic()
     mark(TcptopApp, "on_mount", "screen laid out")
-    mark(Collector, "_snapshot", "first snapshot")
+    mark(LiveFeed, "_described", "first snapshot")
     mark(ConnectionTable, "show", "rows arranged")
     return shown(*arguments)
-start._import_program, start._run_screen = import_program, run_screen
+start._bpf, start._run_screen = import_program, run_screen
 begin, path = float(sys.argv.pop(1)), sys.argv.pop(1)
 try:
     cli.main()

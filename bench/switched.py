@@ -6,6 +6,7 @@ speed of a machine changes by more than what is looked for.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -13,9 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from bench.bpf import attached_again, program_of
 from bench.traffic import SETTLE_S, unseen
+
+if TYPE_CHECKING:
+    from tcptop_rtt.sources.base import Source
 
 GAP_S = 0.03
 """What attaching and detaching upset is over by then."""
@@ -76,34 +82,37 @@ def switched(phase_s: float) -> Iterator[Switched]:
 
 def _run() -> None:
     """The command line's program, but its hook's link belongs to who has started it."""
-    from textual.drivers.linux_driver import LinuxDriver
-
-    from tcptop_rtt.cli import main
-    from tcptop_rtt.feeds import live, pacing
+    from tcptop_rtt import cli, start
+    from tcptop_rtt.feeds.budget import Budget
     from tcptop_rtt.sources.program import Program
+    from tcptop_rtt.terminal.driver import TerminalDriver
 
     channel, share = socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2])
     sys.argv[1:] = ["--interval", str(1 / share)]
-    pacing.RECORDS_PER_S = round(pacing.RECORDS_PER_S * share)
-    pacing.EASY_RECORDS_PER_S = round(pacing.EASY_RECORDS_PER_S * share)
-    pacing.EASY_INTERVAL_S /= share
-    live.LONGEST_READ_S /= share
-    live.SCAN_SHARE *= share
-    live.EASY_SCAN_SHARE *= share
-    live.EASY_SCAN_S /= share
-    attach = Program._attach_hook
 
-    def hand_over(program: Program, source: str) -> None:
-        attach(program, source)
-        ((place, link_fd),) = program._links.items()  # the first of all
+    def open_source(hook: str) -> Source:
+        from tcptop_rtt.sources.probe import Probe
+
+        program = Program(hook)
+        link_fd = program.hand_over_hook()
         socket.send_fds(channel, [b"\0"], [link_fd])
-        del program._links[place]
         os.close(link_fd)
+        return Probe(program)
 
-    Program._attach_hook = hand_over  # type: ignore
+    usual = Budget()
+    budget = dataclasses.replace(
+        usual,
+        max_records_per_s=usual.max_records_per_s * share,
+        target_records_per_s=usual.target_records_per_s * share,
+        fresh_interval_s=usual.fresh_interval_s / share,
+        longest_read_s=usual.longest_read_s / share,
+        max_scan_share=usual.max_scan_share * share,
+        target_scan_share=usual.target_scan_share * share,
+        fresh_scan_s=usual.fresh_scan_s / share,
+    )
     # It would set up the terminal once more, each time.
-    LinuxDriver._sigcont_application = lambda *_: None  # type: ignore
-    sys.exit(main())
+    TerminalDriver._on_continue = lambda *_: None  # type: ignore
+    sys.exit(cli.main(partial(start.run, opener=lambda: open_source, budget=budget)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -53,8 +53,8 @@ def _server(addresses: tuple[str, str], port: int, name: str) -> str:
     return naming + _SERVE.format(v4=addresses[0], v6=addresses[1], port=port)
 
 
-async def _picture(collector: Collector) -> str:
-    app = TcptopApp(collector, Filter(), 1.0, unicode=True)
+async def _picture(feed: LiveFeed) -> str:
+    app = TcptopApp(feed, Filter(), 1.0, unicode=True)
     async with app.run_test(size=(150, 26)) as pilot:
         await asyncio.sleep(SPARK_S)
         await pilot.press("down", "down")
@@ -84,7 +84,7 @@ def main() -> None:
             started.append(link.run(link.a, sys.executable, "-c", code))
         probe = Probe(Program())
         try:
-            picture = asyncio.run(_picture(Collector(probe, 1.0)))
+            picture = asyncio.run(_picture(LiveFeed(ready(probe), 1.0)))
         finally:
             probe.close()
             for process in started:

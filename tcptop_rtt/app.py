@@ -8,15 +8,16 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.snapshot import Health, Snapshot, empty
+from tcptop_rtt.model.snapshot import Snapshot, empty
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.terminal.driver import TerminalDriver
@@ -27,38 +28,6 @@ from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
-
-
-class Collector(Protocol):
-    """What makes the snapshots. Its methods, except ``open`` and ``run``, never block."""
-
-    @property
-    def health(self) -> Health:
-        """How it is doing; known before ``run``."""
-        ...
-
-    def open(self) -> None:
-        """Get ready to run, or be stopped; called in the thread that ``run`` is called in.
-
-        :raises TcptopError: it cannot run here, and why
-        """
-        ...
-
-    def run(self, publish: Callable[[Snapshot], None]) -> None:
-        """Publish a snapshot per refresh, until stopped; called in a thread of its own."""
-        ...
-
-    def stop(self) -> None:
-        """Make ``run`` return soon."""
-        ...
-
-    def set_focus(self, connection: int | None, /) -> None:
-        """Trace one connection, which then reports every ACK, or none."""
-        ...
-
-    def set_interval(self, seconds: float, /) -> None:
-        """How often to publish."""
-        ...
 
 
 class Opened(Message):
@@ -125,7 +94,7 @@ class TcptopApp(App[None]):
 
     def __init__(
         self,
-        collector: Collector,
+        collector: Feed,
         filter: Filter,  # noqa: A002
         interval_s: float,
         unicode: bool,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import sys
+from collections.abc import Callable
 
 from tcptop_rtt import __version__, environment, start
 from tcptop_rtt.model.errors import TcptopError
@@ -28,12 +29,12 @@ examples:
 """
 
 
-def main() -> int:
-    """Run; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
+def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
+    """Run what the options ask for; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
     environment.clean()
     options = _parse()
     try:
-        return start.run(options)
+        return run(options)
     except KeyboardInterrupt:
         return 130
     except TcptopError as error:

@@ -1,4 +1,4 @@
-"""From the options to a running front end: checks, signals, which source meets which front end."""
+"""From the options to a running front end: checks, signals, which feed meets which front end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.bcc_package import bcc_required
 
 if TYPE_CHECKING:
-    from tcptop_rtt.feeds.live import Collector
-    from tcptop_rtt.feeds.opening import Opening
+    from tcptop_rtt.feeds.base import Feed
+    from tcptop_rtt.feeds.budget import Budget
     from tcptop_rtt.outputs.base import Output
     from tcptop_rtt.outputs.writer import Writer
-    from tcptop_rtt.sources.program import Program
+    from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,8 +34,16 @@ _COMPLAINT_S = 0.3
 """How long standard error may take to say why standard output takes nothing."""
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run what the options ask for; return the exit code."""
+def run(
+    options: argparse.Namespace,
+    opener: Callable[[], Callable[[str], Source]] | None = None,
+    budget: Budget | None = None,
+) -> int:
+    """Run what the options ask for; return the exit code.
+
+    :param opener: imports what a source needs, and returns what opens it; None: the BPF program's
+    :param budget: None: as much as is measured to do no harm
+    """
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
     screen = not options.json and options.count is None and _is_on_terminal()
@@ -43,21 +51,21 @@ def run(options: argparse.Namespace) -> int:
         note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-            program = _in_background(_import_program(), options.source)
-            from tcptop_rtt.feeds.opening import Opening
+            source = _in_background((opener or _bpf)(), options.source)
+            cleanup.callback(_close, source)
+            from tcptop_rtt.feeds.live import LiveFeed
             from tcptop_rtt.view.filter import Filter
 
             if screen:
                 importlib.import_module("tcptop_rtt.app")
-            opening = Opening(program, options.interval)
-            cleanup.callback(opening.close)
-            if not screen or program.done():
-                opening.open()
+            feed = LiveFeed(source, options.interval, budget)
+            if not screen or source.done():
+                feed.open()
         chosen = Filter("", options.pid, options.family, options.lport, options.rport)
         if not screen:
-            return _run_text(opening.collector, options.json, chosen, note, options.count)
-        code = _run_screen(opening, chosen, note, options.interval)
-        if not program.done():
+            return _run_text(feed, options.json, chosen, note, options.count)
+        code = _run_screen(feed, chosen, note, options.interval)
+        if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
         return code
@@ -74,18 +82,24 @@ def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
     return wanted.note
 
 
-def _in_background(function: Callable[[str], Program], source: str) -> Future[Program]:
+def _in_background(function: Callable[[str], Source], hook: str) -> Future[Source]:
     """Call it in a thread that does not hold up the end of the program."""
-    future: Future[Program] = Future()
+    future: Future[Source] = Future()
 
     def call() -> None:
         try:
-            future.set_result(function(source))
+            future.set_result(function(hook))
         except BaseException as error:
             future.set_exception(error)
 
     threading.Thread(target=call, name="compiler", daemon=True).start()
     return future
+
+
+def _close(source: Future[Source]) -> None:
+    """Close it; waits for one that is still being opened."""
+    if source.exception() is None:
+        source.result().close()
 
 
 def _stop_signals() -> list[signal.Signals]:
@@ -123,17 +137,30 @@ def _is_on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _import_program() -> type[Program]:
+def _bpf() -> Callable[[str], Source]:
+    """What opens the BPF program as a source."""
     with bcc_required():
         from tcptop_rtt.sources.program import Program
-    return Program
+
+    def open_source(hook: str) -> Source:
+        program = Program(hook)
+        # Not before: it needs numpy, which is imported while the program is compiled.
+        from tcptop_rtt.sources.probe import Probe
+
+        try:
+            return Probe(program)
+        except BaseException:
+            program.close()
+            raise
+
+    return open_source
 
 
-def _run_screen(opening: Opening, chosen: Filter, note: Callable[[], str], interval_s: float) -> int:
+def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], interval_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
 
     unicode = "utf" in locale.getencoding().lower()
-    app = TcptopApp(opening, chosen, interval_s, unicode, note)
+    app = TcptopApp(feed, chosen, interval_s, unicode, note)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -147,29 +174,30 @@ def _run_screen(opening: Opening, chosen: Filter, note: Callable[[], str], inter
     return 0
 
 
-def _run_text(
-    collector: Collector, json: bool, chosen: Filter, note: Callable[[], str], count: int | None
-) -> int:
+def _run_text(feed: Feed, json: bool, chosen: Filter, note: Callable[[], str], count: int | None) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
     from tcptop_rtt.outputs.base import write_all
     from tcptop_rtt.outputs.writer import Writer, hung_up
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        collector.stop()
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+        feed.stop()
 
     def stop_without_reader() -> None:
         # However quiet the machine, and however long the interval.
         if hung_up(stdout, *_terminal_of_our_own(), timeout_ms=None):
-            collector.stop()
+            stop()
 
     for number in _stop_signals():
         signal.signal(number, stop)
     stdout = sys.stdout.fileno()
-    writer = Writer(stdout, lambda: collector.stopped, sys.stdout.encoding)
+    writer = Writer(stdout, lambda: stopped, sys.stdout.encoding)
     threading.Thread(target=stop_without_reader, daemon=True).start()
     try:
-        output = _output(json, chosen, note, writer)
-        write_all(collector.health.hook, collector.snapshots(), output, writer, count)
+        write_all(feed, _output(feed, json, chosen, note, writer), writer, count)
     except TcptopError as error:
         if sys.stderr is not None:
             # It may be the terminal that takes nothing.
@@ -190,12 +218,11 @@ def _terminal_of_our_own() -> list[int]:
         return []
 
 
-def _output(json: bool, chosen: Filter, note: Callable[[], str], writer: Writer) -> Output:
+def _output(feed: Feed, json: bool, chosen: Filter, note: Callable[[], str], writer: Writer) -> Output:
     if json:
-        from tcptop_rtt.feeds.processes import Processes
         from tcptop_rtt.outputs.jsonl import JsonLines
 
-        return JsonLines(writer, chosen, Processes().cgroup)
+        return JsonLines(writer, chosen, feed.cgroup)
     from tcptop_rtt.outputs.plain import PlainTables
 
     return PlainTables(writer, chosen, note)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.model.records import INTERVAL_S
-
-RECORDS_PER_S = 20_000
-"""With more active sockets than this allows, samples are told of later; none is lost."""
-EASY_RECORDS_PER_S, EASY_INTERVAL_S = 2_500, 0.8
-"""A record costs the traffic about a microsecond, so there are no more than this as long as a socket is
-told of in each second: that is what is shown of it."""
 
 
 class Pace:
@@ -17,8 +12,9 @@ class Pace:
     :param now: seconds, on the clock that the other calls use
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, budget: Budget) -> None:
         self.interval_s = INTERVAL_S
+        self._budget = budget
         self._since = now
         self._records = 0
 
@@ -28,13 +24,13 @@ class Pace:
         elapsed = now - self._since
         if elapsed >= self.interval_s:
             active = self._records / elapsed * self.interval_s
-            self.interval_s = _interval_s(active)
+            self.interval_s = self._interval_for(active)
             self._since, self._records = now, 0
         else:
             # So many are active at least.
-            self.interval_s = max(self.interval_s, _interval_s(self._records))
+            self.interval_s = max(self.interval_s, self._interval_for(self._records))
 
-
-def _interval_s(active: float) -> float:
-    easy_s = min(active / EASY_RECORDS_PER_S, EASY_INTERVAL_S)
-    return max(INTERVAL_S, easy_s, active / RECORDS_PER_S)
+    def _interval_for(self, active: float) -> float:
+        budget = self._budget
+        target_s = min(active / budget.target_records_per_s, budget.fresh_interval_s)
+        return max(INTERVAL_S, target_s, active / budget.max_records_per_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,11 +165,3 @@ def take_rows(records: Records, where: NDArray[np.intp] | NDArray[np.bool_] | sl
     """A copy of some records, as plain bytes: numpy copies structures field by field, 25 times slower."""
     plain = records.view(f"V{records.itemsize}")[where]
     return plain.copy().view(records.dtype) if plain.base is not None else plain.view(records.dtype)
-
-
-class Batch(NamedTuple):
-    """What one read of a source brings, in the order it happened."""
-
-    records: Records
-    lost: int  # records that found no room, since the start
-    untracked: int = 0  # connections that the kernel side had no memory for, since the start

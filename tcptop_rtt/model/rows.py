@@ -16,7 +16,8 @@ Indices = NDArray[np.intp]
 """Where rows are, shape (N,)."""
 
 UNKNOWN_U32 = 0xFFFFFFFF
-"""How the kernel writes "no RTT yet" in ``rtt_min`` (``tcp_init_sock``: minmax_reset to ~0U)."""
+"""Where 0 is a value: never. The kernel writes it in ``rtt_min`` too, as long as there is no sample
+(``minmax_reset(..., ~0U)`` in ``tcp_init_sock()``)."""
 
 INFINITE_SSTHRESH = 0x7FFFFFFF
 """``TCP_INFINITE_SSTHRESH``: slow start has not ended yet."""

@@ -28,6 +28,16 @@ class Health:
     unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where and when snapshots are from."""
+
+    host: str
+    kernel: str  # release
+    hook: str  # as in Health
+    boot_time_ns: int  # wall clock, Unix epoch: when that host was started
+
+
 class ProcessKey(NamedTuple):
     """A process; there is no other one of the same, ever."""
 

@@ -1,35 +1,50 @@
-"""Writing snapshots to standard output: until there are enough, or nobody reads any more."""
+"""What an output is, and how a feed is written to it: until there is enough, or nobody reads any more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
+from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 
 
 class Output(Protocol):
-    """A front end without a screen."""
+    """A front end without a screen: it turns snapshots into text.
 
-    def begin(self, hook: str) -> None: ...
-    def show(self, snapshot: Snapshot) -> None: ...
-    def end(self, lost: int) -> None: ...
+    One thread calls ``begin`` once, ``show`` for each snapshot in the order of their time, and ``end`` once,
+    also where there was no snapshot. An output writes to its Writer, which never raises, and flushes it at
+    the end of each call. It keeps no snapshot for longer than until the next one, and closes nothing.
+    """
+
+    def begin(self, origin: Origin) -> None:
+        """Write what goes before the first snapshot."""
+        ...
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Write a snapshot, or what it changes."""
+        ...
+
+    def end(self, lost: int) -> None:
+        """Write what goes after the last snapshot.
+
+        :param lost: records that the source had no room for
+        """
+        ...
 
 
-def write_all(
-    hook: str, snapshots: Iterable[Snapshot], output: Output, writer: Writer, count: int | None
-) -> None:
+def write_all(feed: Feed, output: Output, writer: Writer, count: int | None) -> None:
     """Write so many snapshots, or all that come, as long as somebody reads.
 
+    :param feed: open
     :param writer: what the output writes to
     :raises TcptopError: standard output takes no more: why, and how much has not got out
     """
-    output.begin(hook)
+    output.begin(feed.origin)
     shown = lost = 0
     if not writer.failure:
-        for snapshot in snapshots:
+        for snapshot in feed.snapshots():
             output.show(snapshot)
             shown, lost = shown + 1, snapshot.health.lost
             if shown == count or writer.failure or writer.gone:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import STATES, Indices, Rows, no_rows
-from tcptop_rtt.model.snapshot import ProcessKey, Snapshot, Waiting
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import FIELDS, NAMES
 from tcptop_rtt.view.filter import Filter, select
@@ -85,18 +84,9 @@ class JsonLines:
         self._last = _Part(no_rows(), np.zeros(0, np.intp))
         self._waiting: dict[int, Waiting] = {}
 
-    def begin(self, hook: str) -> None:
+    def begin(self, origin: Origin) -> None:
         """The header: where and when the stream was made."""
-        self._write(
-            {
-                "event": "header",
-                "version": FORMAT_VERSION,
-                "host": os.uname().nodename,
-                "kernel": os.uname().release,
-                "hook": hook,
-                "boot_time_ns": time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-            }
-        )
+        self._write({"event": "header", "version": FORMAT_VERSION, **dataclasses.asdict(origin)})
         self._out.flush()
 
     def show(self, snapshot: Snapshot) -> None:

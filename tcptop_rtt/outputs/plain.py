@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from tcptop_rtt.model.connection import connections
-from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import COLUMNS, SORTS
@@ -27,7 +27,7 @@ class PlainTables:
         self._filter = chosen
         self._note = note
 
-    def begin(self, hook: str) -> None:
+    def begin(self, origin: Origin) -> None:
         """Nothing goes before the first table."""
 
     def show(self, snapshot: Snapshot) -> None:

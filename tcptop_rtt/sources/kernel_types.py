@@ -7,6 +7,7 @@ it has renamed needs a further path in its entry.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tcptop_rtt.model.errors import TcptopError
@@ -128,7 +129,8 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "rcv_rtt_us": _for("rcv_rtt_us", at=("rcv_rtt_est.rtt_us",)),
     },
 }
-_TCP_ITERATOR = {"bpf_iter__tcp": {"meta": _ESSENTIAL, "sk_common": _ESSENTIAL}}  # Linux 5.9
+OPTIONAL = {"bpf_iter__tcp": {"meta": _ESSENTIAL, "sk_common": _ESSENTIAL}}  # Linux 5.9
+"""Structures that the program can do without."""
 
 
 class KernelTypes(NamedTuple):
@@ -140,20 +142,21 @@ class KernelTypes(NamedTuple):
     """The fields of a row that this kernel does not tell."""
 
 
-def kernel_types() -> KernelTypes:
+def kernel_types(optional: Mapping[str, dict[str, Field]] = OPTIONAL) -> KernelTypes:
     """The running kernel's.
 
+    :param optional: what is used besides :data:`STRUCTS` where the kernel has it
     :raises TcptopError: an essential member is missing; says which
     """
     btf = Btf()
     try:
-        return _kernel_types(btf)
+        return _kernel_types(btf, optional)
     finally:
         btf.close()
 
 
-def _kernel_types(btf: Btf) -> KernelTypes:
-    structs = STRUCTS | (_TCP_ITERATOR if btf.struct("bpf_iter__tcp") else {})
+def _kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]]) -> KernelTypes:
+    structs = STRUCTS | {name: fields for name, fields in optional.items() if btf.struct(name)}
     lines = [*(f"struct {name};" for name in structs), "struct seq_file;", "struct missing { };"]
     unknown: set[str] = set()
     for struct, fields in structs.items():

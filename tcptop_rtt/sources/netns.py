@@ -60,16 +60,6 @@ def _possible_ways() -> Iterator[str]:
 
 
 @contextmanager
-def network_namespace_of(pid: int) -> Iterator[None]:
-    """While this lasts, the calling thread, and no other, is in a process's namespace.
-
-    :raises OSError: there is no such process, or CAP_SYS_ADMIN is missing
-    """
-    with network_namespace_at(f"/proc/{pid}/ns/net"):
-        yield
-
-
-@contextmanager
 def network_namespace_at(path: str) -> Iterator[None]:
     """While this lasts, the calling thread, and no other, is in the namespace that a file stands for.
 

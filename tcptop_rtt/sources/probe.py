@@ -6,14 +6,15 @@ import math
 import mmap
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Batch, Records
+from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Records
 from tcptop_rtt.model.snapshot import Waiting
+from tcptop_rtt.sources.base import Batch, Source
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netns import Namespaces
 from tcptop_rtt.sources.ringbuf import RingBuffer
@@ -27,33 +28,47 @@ PART_ENTRIES = 8192
 """Of a scan, about: so many are in memory at once."""
 
 
-class Probe:
-    """Every TCP socket of the machine, as the kernel knows it.
+class Probe(Source):
+    """Every TCP socket of the machine, as the BPF program tells of it.
 
     :param program: attached; closed together with this
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self.hook = program.hook
-        self.hook_note = program.hook_note
-        self.unknown = program.unknown
-        self.unheld: set[int] = set()
-        """The network namespaces, besides ours, where connections without a descriptor are known."""
-        self.waiting: dict[int, Waiting] = {}
-        """What the latest scan of each network namespace has counted."""
+        self._waiting: dict[int, Waiting] = {}
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()
-        self.interfaces = Interfaces(self._namespaces)
+        self._interfaces = Interfaces(self._namespaces)
         self._everywhere_after = 0.0
         self._lost = 0
         self._jiffy_s = program.jiffy_s
         self.set_interval(INTERVAL_S)
 
+    @property
+    def hook(self) -> str:
+        """Where segments are met."""
+        return self._program.hook
+
+    @property
+    def hook_note(self) -> str:
+        """Why the first choice is refused."""
+        return self._program.hook_note
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The fields of a row that this kernel does not have."""
+        return self._program.unknown
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What the latest scan of each network namespace has counted."""
+        return tuple(self._waiting.values())
+
     def set_interval(self, seconds: float) -> None:
-        """Between two records of a socket, at least; the samples meanwhile are told of together."""
+        """Set the least time between two records of a socket, in whole jiffies."""
         self._control["interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
 
     def read(self) -> Batch:
@@ -61,21 +76,21 @@ class Probe:
         records = self._ring.read()
         return Batch(records, int(self._control["lost"][0]), int(self._control["untracked"][0]))
 
-    def scan(self) -> Iterator[Records]:
-        """One pass over every open TCP socket, in parts of dtype ``ENTRY``: an entry per descriptor, and then
-        one for each socket without any.
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        """List every descriptor of a socket, then the sockets without one: those of our network namespace and
+        of ``unheld``, and at times those of all.
 
         :raises OSError: it cannot be done now, as without a free descriptor
         """
         self._control["scan"] += 1
         yield from _parts(self._program.open_files())
-        for netns in self._where():
+        for netns in self._where(unheld):
             try:
                 with self._namespaces.inside(netns):
                     fd = self._program.open_sockets()
             except OSError:
                 # It is gone, or CAP_SYS_ADMIN is missing: it is done without.
-                self.waiting.pop(netns, None)
+                self._waiting.pop(netns, None)
                 if netns == self._namespaces.ours:
                     raise
                 continue
@@ -83,19 +98,23 @@ class Probe:
                 self._control["time_wait"] = self._control["syn_recv"] = 0
                 yield from _parts(fd)
                 time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
-                self.waiting[netns] = Waiting(netns, time_wait, syn_recv)
+                self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
-    def _where(self) -> list[int]:
+    def _where(self, unheld: Collection[int]) -> list[int]:
         lost, self._lost = self._lost, int(self._control["lost"][0])
         if self._lost == lost and time.monotonic() < self._everywhere_after:
-            return list(dict.fromkeys([self._namespaces.ours, *self.unheld]))
+            return list(dict.fromkeys([self._namespaces.ours, *unheld]))
         self._everywhere_after = time.monotonic() + EVERYWHERE_S
         found = self._namespaces.find()
-        for gone in self.waiting.keys() - set(found):
-            del self.waiting[gone]
+        for gone in self._waiting.keys() - set(found):
+            del self._waiting[gone]
         return found
 
-    def ended(self, connections: dict[int, int]) -> list[int]:
+    def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
+        """The names of the interfaces in these network namespaces."""
+        return self._interfaces.names(namespaces)
+
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
         """Which of these connections, socket to id, the kernel side knows no longer: their ids."""
         return [
             connection

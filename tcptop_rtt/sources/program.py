@@ -10,6 +10,7 @@ import errno
 import os
 import struct
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +19,13 @@ from bcc import BPF, libbcc
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, kernel_types
+from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
+from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.memory import release_compiler_memory
 
-FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
-BYTES_PER_CONNECTION = 8192
-"""Of the machine's memory: a socket with its file takes the kernel more."""
-RTT_WINDOW_BITS = 17
-RING_BYTES = 1 << 22
+READS: tuple[tuple[str, ...], ...] = (), ("-DCHECKED_READS",)
+"""Compiler flags, tried in turn: older kernels refuse plain loads of all that we read, 5.11 was the first to
+take them."""
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
@@ -68,29 +68,40 @@ class Program:
     """What runs in the kernel, and the ways to it.
 
     :param source: ``auto``, or the hook to force: ``fentry`` or ``tcp_probe``
+    :param limits: None: what this machine has room for
+    :param types: None: the running kernel's
+    :param reads: compiler flags to try in turn, until the kernel takes the program
     :raises TcptopError: it cannot run here, and why
     """
 
-    def __init__(self, source: str = "auto") -> None:
+    def __init__(
+        self,
+        source: str = "auto",
+        limits: Limits | None = None,
+        types: KernelTypes | None = None,
+        reads: Sequence[Sequence[str]] = READS,
+    ) -> None:
         _require_capabilities()
         _require_btf()
-        types = kernel_types()
+        limits, types = limits or Limits(), types or kernel_types()
         self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
         """The fields of a row that this kernel does not have."""
-        try:
-            self._open(source, types.text)
-        except TcptopError:
-            # Older kernels refuse plain loads of all that we read: 5.11 was the first to take them.
-            self._open(source, types.text, "-DCHECKED_READS")
+        for flags in reads:
+            try:
+                self._open(source, types.text, limits, flags)
+                break
+            except TcptopError:
+                if flags is reads[-1]:
+                    raise
         self.jiffy_s = _jiffy_s()
-        self.ring_bytes = RING_BYTES
+        self.ring_bytes = limits.ring_bytes
         self.ring_fd: int = self._module[b"records"].map_fd
         self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
         release_compiler_memory()
 
-    def _open(self, source: str, types: str, *flags: str) -> None:
-        self._module = _compile(types, *flags)
+    def _open(self, source: str, types: str, limits: Limits, flags: Sequence[str]) -> None:
+        self._module = _compile(types, limits, flags)
         self._links: dict[_Place, int] = {}
         try:
             self._attach_hook(source)
@@ -165,6 +176,10 @@ class Program:
         link = self._links.get(_SOCKETS)
         return None if link is None else checked(libbcc.lib.bcc_iter_create(link))
 
+    def hand_over_hook(self) -> int:
+        """The descriptor of the hook's link, which the caller closes: the hook stays attached until then."""
+        return self._links.pop(_HOOKS[self.hook])
+
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
         for fd in self._links.values():
@@ -212,13 +227,6 @@ def _jiffy_s() -> float:
     return time.clock_getres(_CLOCK_MONOTONIC_COARSE)
 
 
-def _most_connections() -> int:
-    """How many this machine can have at most, as a power of 2: each takes a bucket of 16 bytes beforehand."""
-    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    possible = 1 << (memory_bytes // BYTES_PER_CONNECTION).bit_length() - 1
-    return min(max(FEWEST_CONNECTIONS, possible), MOST_CONNECTIONS)
-
-
 def _inner_pid_namespace() -> int | None:
     """The inode of the one we are in, which no other has as long as we live; None: it is the initial one."""
     inode = os.stat("/proc/self/ns/pid").st_ino
@@ -233,15 +241,15 @@ def _text(types: str) -> bytes:
     return types.encode() + b"".join(parts)
 
 
-def _compile(types: str, *flags: str) -> BPF:
+def _compile(types: str, limits: Limits, flags: Sequence[str]) -> BPF:
     namespace = _inner_pid_namespace()
     return compile_program(
         _text(types),
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
         *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
-        f"-DRING_PAGES={RING_BYTES // os.sysconf('SC_PAGE_SIZE')}",
-        f"-DMAX_CONNECTIONS={_most_connections()}",
-        f"-DRTT_WINDOW_BITS={RTT_WINDOW_BITS}",
+        f"-DRING_PAGES={limits.ring_bytes // os.sysconf('SC_PAGE_SIZE')}",
+        f"-DMAX_CONNECTIONS={limits.connections}",
+        f"-DRTT_WINDOW_BITS={limits.rtt_window_bits}",
         f"-DTICK_NS={round(_jiffy_s() * 1e9)}",
         *([f"-DPID_NAMESPACE={namespace}u"] if namespace else []),
         *flags,

@@ -29,7 +29,6 @@ CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
 """Rows that have been closed for so long: more than this do not wait for the next snapshot."""
 
-_NO_RTT = 0xFFFFFFFF  # minmax_reset(&tp->rtt_min, tcp_jiffies32, ~0U) in tcp_init_sock()
 _UNPACED = 1 << 60  # sk_pacing_rate is ~0UL until something paces
 
 _LASTING = ("netns", "ifindex", "rport", "family", "laddr", "raddr")
@@ -48,10 +47,14 @@ class Connections:
     """All connections. Not thread-safe: one thread owns it.
 
     :param clock_ns: the clock of the records' ``time_ns``
+    :param wall_ns: the clock of the snapshots' ``time_ns``
     """
 
-    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         self._clock_ns = clock_ns
+        self._wall_ns = wall_ns
         self._snapshot_ns = clock_ns()
         self._store = RowStore(clock_ns)
         self._history = self._store.attach(History(self._snapshot_ns))
@@ -119,7 +122,8 @@ class Connections:
         batch = batch.where(batch["time_ns"] >= store["time_ns"][batch.rows])
         self._rates.mark_active(batch)
         store.copy(batch, "time_ns", "sampled_us", *_COPIED)
-        store.set("min_rtt_us", batch.rows, np.where(batch["min_rtt_us"] == _NO_RTT, 0, batch["min_rtt_us"]))
+        min_rtt_us = batch["min_rtt_us"]
+        store.set("min_rtt_us", batch.rows, np.where(min_rtt_us == UNKNOWN_U32, 0, min_rtt_us))
         # A segment has nothing new about the rest, unless it is the first record that has the port.
         self._copy_lasting(batch.where((batch.kinds != Kind.SEGMENT) | (store["lport"][batch.rows] == 0)))
 
@@ -241,7 +245,7 @@ class Connections:
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(time.time_ns(), now_ns, rows, cells_us, health, focus)
+        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, focus)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

@@ -94,16 +94,18 @@ HEALTH = Health("test", "", 0.0, 0, 0.0)
 
 
 class Watch:
-    """The probe and the connections, stepped by hand."""
+    """The probe and the connections, stepped by hand.
 
-    def __init__(self) -> None:
-        self.probe = Probe(Program())
+    :param program: None: one like that of the command line
+    """
+
+    def __init__(self, program: Program | None = None) -> None:
+        self.probe = Probe(program or Program())
         self.connections = Connections()
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
-        self.probe.unheld = self.connections.unheld_namespaces()
-        for entries in self.probe.scan():
+        for entries in self.probe.scan(self.connections.unheld_namespaces()):
             self.connections.ingest(self.probe.read().records)
             self.connections.ingest_scan(entries)
         self.connections.apply_scan()

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from tcptop_rtt.sources.netns import network_namespace_of
+from tcptop_rtt.sources.netns import network_namespace_at
 
 _TUNSETIFF = 0x400454CA  # include/uapi/linux/if_tun.h
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
@@ -134,7 +134,7 @@ def _inside(holder: subprocess.Popen[bytes]) -> tuple[str, ...]:
 
 
 def _open_tun(pid: int) -> int:
-    with network_namespace_of(pid):
+    with network_namespace_at(f"/proc/{pid}/ns/net"):
         tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"wire", _IFF_TUN | _IFF_NO_PI))
     return tun

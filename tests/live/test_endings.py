@@ -6,18 +6,17 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.sources import program
+from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Line, Recording
@@ -34,25 +33,25 @@ def _nothing() -> None:
 class _Probe(Probe):
     """Counts its scans, and lets something happen after one and before it is asked what has ended."""
 
-    def __init__(self) -> None:
-        super().__init__(Program())
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
         self.scans = 0
         self.after_scan = self.before_question = _nothing
 
-    def scan(self) -> Iterator[Records]:
-        yield from super().scan()
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        yield from super().scan(unheld)
         self.scans += 1
         self.after_scan()
 
-    def ended(self, connections: dict[int, int]) -> list[int]:
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
         self.before_question()
         return super().ended(connections)
 
 
 @contextmanager
-def _watching() -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
-    with closing(_Probe()) as probe:
-        yield probe, Collector(probe, INTERVAL_S).snapshots()
+def _watching(limits: Limits | None = None) -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
+    with closing(_Probe(Program(limits=limits))) as probe:
+        yield probe, LiveFeed(ready(probe), INTERVAL_S).snapshots()
 
 
 def _with_port(snapshot: Snapshot, port: int) -> NDArray[np.void]:
@@ -72,11 +71,11 @@ def _full_sockets(port: int) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    with _watching() as (probe, snapshots), socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss() -> None:
+    with (
+        _watching(Limits(ring_bytes=os.sysconf("SC_PAGE_SIZE"))) as (probe, snapshots),
+        socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+    ):
         port = listener.getsockname()[1]
         for _ in range(2):
             with ExitStack() as opened:

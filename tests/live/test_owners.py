@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import STATES, Holder
-from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Snapshot, Waiting
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip
@@ -414,7 +414,7 @@ def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> 
         holder = link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
         netns = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
         watch.look()
-        assert watch.probe.waiting[netns] == (netns, 3, 2)
+        assert Waiting(netns, 3, 2) in watch.probe.waiting
         holder.kill()
         holder.wait()
 

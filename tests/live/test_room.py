@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records, take_rows
-from tcptop_rtt.sources import program
+from tcptop_rtt.sources.limits import Limits
+from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
 from tests.live.test_cli import becomes
 
 LOAD_CONNECTIONS = 1500
+
+_TINY = Limits(ring_bytes=os.sysconf("SC_PAGE_SIZE"))
 
 
 @contextmanager
@@ -49,17 +52,11 @@ def _of_port(records: Records, port: int) -> Records:
     return take_rows(records, (records["lport"] == port) | (records["rport"] == port))
 
 
-def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # The kernel's events that reports do not depend on: both probes are offered the same. Nothing is read
-    # before: once a read has found accepted connections, those are named ever again until there is room.
-    monkeypatch.setattr(program, "RING_BYTES", 1 << 25)
-    large = Watch()
-    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    tiny = Watch()
+def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted() -> None:
+    # The kernel's events that reports do not depend on: both probes are offered the same.
+    large, tiny = Watch(Program(limits=Limits(ring_bytes=1 << 25))), Watch(Program(limits=_TINY))
     try:
-        lost_before = int(tiny.probe._control["lost"][0])
+        lost_before = tiny.probe.read().lost
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             port = port_of(listener)
             for _ in range(LOAD_CONNECTIONS):
@@ -87,9 +84,8 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
         tiny.close()
 
 
-def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    with closing(Watch()) as watch:
+def test_samples_that_find_no_room_are_told_of_later() -> None:
+    with closing(Watch(Program(limits=_TINY))) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
             for _ in range(30):
@@ -121,12 +117,9 @@ def test_samples_that_find_no_room_are_told_of_later(monkeypatch: pytest.MonkeyP
         assert trips - 2 <= told[0] <= trips
 
 
-def test_where_there_was_no_room_nobody_asks_again_before_another_interval(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
+def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> None:
     interval_s = 2.0
-    with closing(Watch()) as watch:
+    with closing(Watch(Program(limits=_TINY))) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
             watch.probe.set_interval(interval_s)
@@ -155,9 +148,8 @@ def test_where_there_was_no_room_nobody_asks_again_before_another_interval(
         assert times == 1
 
 
-def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "RING_BYTES", os.sysconf("SC_PAGE_SIZE"))
-    with closing(Watch()) as watch:
+def test_the_end_of_a_connection_that_found_no_room_is_found_out() -> None:
+    with closing(Watch(Program(limits=_TINY))) as watch:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as opened:
             for _ in range(100):
                 opened.enter_context(socket.create_connection(listener.getsockname()))
@@ -175,11 +167,8 @@ def test_the_end_of_a_connection_that_found_no_room_is_found_out(monkeypatch: py
 
 
 @pytest.mark.parametrize("when", ["before them", "after them"])
-def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(
-    when: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    room, pairs = 1024, 1500
-    monkeypatch.setattr(program, "_most_connections", lambda: room)
+def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(when: str) -> None:
+    limits, pairs = Limits(connections=1024), 1500
     with (
         _many_files(2 * pairs + 200),
         socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
@@ -187,13 +176,13 @@ def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(
     ):
         watch = None
         if when == "before them":
-            watch = opened.enter_context(closing(Watch()))
+            watch = opened.enter_context(closing(Watch(Program(limits=limits))))
             watch.look()
         for _ in range(pairs):
             opened.enter_context(socket.create_connection(listener.getsockname()))
             opened.enter_context(listener.accept()[0])
         port = listener.getsockname()[1]
-        watch = watch or opened.enter_context(closing(Watch()))
+        watch = watch or opened.enter_context(closing(Watch(Program(limits=limits))))
         watch.look()
         rows = watch.look().rows
         ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]
@@ -204,4 +193,4 @@ def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(
         # Others end meanwhile, so that there is room for some of them: they stay what they were.
         again = watch.look().rows
         assert {*ours["id"].tolist()} <= {*again["id"][~again["closed"]].tolist()}
-        assert watch.probe.read().untracked >= 2 * pairs - room
+        assert watch.probe.read().untracked >= 2 * pairs - limits.connections

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.sources import program
+from tcptop_rtt.sources.program import READS, Program
 from tests.live.conftest import Line, Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, port_of, row_of
@@ -239,19 +239,15 @@ _PRINTED = {
 }
 
 
-@pytest.mark.parametrize("flags", [(), ("-DCHECKED_READS",)], ids=["plain loads", "checked reads"])
-def test_all_that_a_scan_tells_equals_what_ss_prints(
-    flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled = program._compile
-    monkeypatch.setattr(program, "_compile", lambda types, *more: compiled(types, *flags, *more))
+@pytest.mark.parametrize("flags", READS, ids=["plain loads", "checked reads"])
+def test_all_that_a_scan_tells_equals_what_ss_prints(flags: tuple[str, ...]) -> None:
     with ExitStack() as opened:
         pairs = [opened.enter_context(connected()) for _ in range(4)]
         for pair in pairs[1:]:
             _bulk(pair)
         pairs[2][1].sendall(b"not read yet")
         time.sleep(1)
-        with closing(Watch()) as watch:
+        with closing(Watch(Program(reads=[flags]))) as watch:
             rows = watch.look().rows
         for ends in pairs:
             for one, other in (ends, ends[::-1]):

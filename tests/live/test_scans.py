@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
-from typing import NamedTuple
 
-from tcptop_rtt.feeds.live import EASY_SCAN_S, SCAN_SHARE, Collector
+from tcptop_rtt.feeds.budget import Budget
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -23,59 +22,30 @@ class _Costly(Probe):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.scans = 0
+        self.scans: list[float] = []
+        """When each began."""
 
-    def scan(self) -> Iterator[Records]:
-        self.scans += 1
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        self.scans.append(time.monotonic())
         began_s = time.thread_time()
         while time.thread_time() - began_s < COST_S:
             pass
-        yield from super().scan()
+        yield from super().scan(unheld)
 
 
-class _Look(NamedTuple):
-    now_s: float
-    may_scan: bool
-    has_scanned: bool
-    cost_s: float
-    """At least what the collector has measured."""
-
-
-class _Logged(Collector):
-    """Writes down each look, by the clock that the collector itself goes by."""
-
-    def __init__(self, probe: _Costly) -> None:
-        super().__init__(probe, 0.1)
-        self._probe = probe
-        self.looks: list[_Look] = []
-
-    def _look(self, now: float, may_scan: bool) -> None:
-        scans = self._probe.scans
-        super()._look(now, may_scan)
-        self.looks.append(_Look(now, may_scan, self._probe.scans > scans, time.monotonic() - now))
-
-    def scans(self) -> list[_Look]:
-        return [look for look in self.looks if look.has_scanned]
-
-
-def test_costly_scans_are_rare_until_somebody_looks_closely_at_a_connection() -> None:
+def test_costly_scans_are_rare_but_the_answer_to_a_close_look_is_one() -> None:
     with closing(_Costly(Program())) as probe, connected() as (client, _):
-        collector = _Logged(probe)
-        first_focused = 0
-        for snapshot in collector.snapshots():
-            if not first_focused and len(collector.scans()) == 4:
-                first_focused = len(collector.looks)
-                collector.set_focus(int(row_of(snapshot.rows, client)["id"]))
-            elif first_focused and len(collector.scans()) == 7:
-                collector.stop()
-    before, after = collector.looks[:first_focused], collector.looks[first_focused:]
-    for last, scan in itertools.pairwise(look for look in before if look.has_scanned):
-        assert scan.now_s - last.now_s >= EASY_SCAN_S
-    # The answer to the focus is a scan, and from then on there is one whenever its share of a core allows it.
-    last = next(look for look in after if look.may_scan)
-    assert last.has_scanned
-    for look in after[after.index(last) + 1 :]:
-        if look.may_scan and look.now_s - last.now_s >= last.cost_s / SCAN_SHARE:
-            assert look.has_scanned
-        if look.has_scanned:
-            last = look
+        feed = LiveFeed(ready(probe), 0.1)
+        snapshots = feed.snapshots()
+        before_s: list[float] = []
+        while len(probe.scans) < 4:
+            asked_s = time.monotonic()
+            snapshot = next(snapshots)
+            if len(probe.scans) > len(before_s):
+                before_s.append(asked_s)
+        # The feed's own moment of a scan is between the question for its snapshot and its beginning.
+        for asked_s, next_scan_s in zip(before_s, probe.scans[1:], strict=False):
+            assert next_scan_s - asked_s >= Budget().fresh_scan_s
+        feed.set_focus(int(row_of(snapshot.rows, client)["id"]))
+        assert next(snapshots).focus
+        assert len(probe.scans) == 5

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tcptop_rtt.feeds.live import Collector
+from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
@@ -71,11 +71,11 @@ def test_a_process_that_becomes_another_user_is_told_as_that(record: Callable[..
 
 def test_name_and_number_of_the_user_are_of_one_moment() -> None:
     with _dropper() as dropper, closing(Probe(Program())) as probe:
-        collector = Collector(probe, 0.1)
-        for snapshot in collector.snapshots():
+        feed = LiveFeed(ready(probe), 0.1)
+        for snapshot in feed.snapshots():
             (row,) = snapshot.rows[snapshot.rows["lport"] == dropper.port]
             if snapshot.focus is None:
-                collector.set_focus(int(row["id"]))
+                feed.set_focus(int(row["id"]))
                 continue
             if row["uid"] == 0:
                 assert snapshot.focus.user in ("", "root")
@@ -84,7 +84,7 @@ def test_name_and_number_of_the_user_are_of_one_moment() -> None:
                 assert snapshot.focus.user == pwd.getpwuid(UID).pw_name
                 assert row["uid"] == UID
                 break
-        collector.stop()
+        feed.stop()
 
 
 @pytest.mark.parametrize("drops", [False, True])

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from tcptop_rtt.view.filter import Filter
-from tests.tui.feed import HandCollector, Stage, make_app
+from tests.tui.feed import HandFeed, Stage, make_app
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
@@ -25,7 +25,7 @@ def stage() -> Open:
         unicode: bool = True,
         failure: Exception | None = None,
     ) -> AsyncIterator[Stage]:
-        feed = HandCollector(failure)
+        feed = HandFeed(failure)
         app = make_app(feed, filter, unicode)
         async with app.run_test(size=size) as pilot:
             yield Stage(pilot, app, feed)

@@ -1,9 +1,10 @@
-"""Snapshots made by hand, and a collector that publishes them when a test says so."""
+"""Snapshots made by hand, and a feed that publishes them when a test says so."""
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,17 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, Owner, Process, Snapshot
+from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.model.snapshot import (
+    SPARK_CELLS,
+    Focus,
+    Health,
+    Origin,
+    Owner,
+    Process,
+    ProcessKey,
+    Snapshot,
+)
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.connection_table import ConnectionTable
@@ -60,48 +71,58 @@ def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:
     return Focus(**(values | fields))
 
 
-class HandCollector:
-    """Publishes nothing by itself: a test calls :meth:`step`."""
+class HandFeed(Feed):
+    """Has no snapshots by itself: a test calls :meth:`step`."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.health = HEALTH
+    origin = Origin("testhost", "6.1.0", "tcp_probe", START_NS)
+
+    def __init__(self, failure: Exception | None = None, health: Health = HEALTH) -> None:
+        self._health = health
         self.focus: list[int | None] = []
         self.intervals: list[float] = []
         self.finished = threading.Event()
         self._failure = failure
-        self._stop = threading.Event()
-        self._running = threading.Event()
-        self._publish: Callable[[Snapshot], None] = lambda _: None
+        self._steps: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
+        self._taken: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    @property
+    def health(self) -> Health:
+        return self._health
 
     def open(self) -> None:
         """Nothing to wait for."""
 
-    def run(self, publish: Callable[[Snapshot], None]) -> None:
-        self._publish = publish
-        self._running.set()
-        self._stop.wait()
+    def snapshots(self) -> Iterator[Snapshot]:
+        while snapshot := self._steps.get():
+            yield snapshot
+            self._taken.put(None)
         self.finished.set()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
-        self._stop.set()
+        self._steps.put(None)
 
-    def set_focus(self, id: int | None) -> None:  # noqa: A002
-        self.focus.append(id)
+    def set_focus(self, connection: int | None) -> None:
+        self.focus.append(connection)
 
     def set_interval(self, seconds: float) -> None:
         self.intervals.append(seconds)
 
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """Nobody asks."""
+        raise NotImplementedError
+
     def step(self, snapshot: Snapshot) -> None:
-        assert self._running.wait(30)
-        self._publish(snapshot)
+        """Have it published, once the app has begun."""
+        self._steps.put(snapshot)
+        self._taken.get(timeout=30)
 
 
 class Stage:
     """An app on a made-up terminal, and the hand that feeds it."""
 
-    def __init__(self, pilot: Pilot[None], app: TcptopApp, feed: HandCollector) -> None:
+    def __init__(self, pilot: Pilot[None], app: TcptopApp, feed: HandFeed) -> None:
         self.pilot = pilot
         self.app = app
         self.feed = feed
@@ -133,5 +154,5 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-def make_app(feed: HandCollector, filter: Filter | None = None, unicode: bool = True) -> TcptopApp:  # noqa: A002
+def make_app(feed: HandFeed, filter: Filter | None = None, unicode: bool = True) -> TcptopApp:  # noqa: A002
     return TcptopApp(feed, filter or Filter(), 1.0, unicode)

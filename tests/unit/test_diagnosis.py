@@ -38,7 +38,7 @@ def one(*lacking: str, **fields: Any) -> Connection:
     ("fields", "who", "words"),
     [
         ({}, "nobody", "healthy"),
-        ({"srtt_us": 0, "min_rtt_us": UNKNOWN_U32}, "unknown", "no RTT measured yet"),
+        ({"srtt_us": 0, "min_rtt_us": 0}, "unknown", "no RTT measured yet"),
         (
             {"stalled": True, "retransmits": 3, "last_ack_ms": 4200},
             "peer",

@@ -39,7 +39,7 @@ from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.ranking import Ranking
-from tests.tui.feed import HandCollector, Stage, make_app, snapshot
+from tests.tui.feed import HandFeed, Stage, make_app, snapshot
 from tests.unit.rows import row
 
 rows = [row(1, last_sent_ms=70), row(2, last_sent_ms=900), row(3, last_sent_ms=8)]
@@ -51,7 +51,7 @@ def written(make):
         return file.read()
 
 async def screens():
-    feed = HandCollector()
+    feed = HandFeed()
     app = make_app(feed)
     async with app.run_test(size=(300, 100)) as pilot:
         stage = Stage(pilot, app, feed)

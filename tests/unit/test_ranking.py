@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Rows
+from tcptop_rtt.model.rows import ROW, Rows
 from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
@@ -30,7 +30,6 @@ def test_descending_and_ties_by_id() -> None:
         ("rtt", {"srtt_us": 0}),
         ("jitter", {"srtt_us": 0, "rttvar_us": 250_000}),
         ("min_rtt", {"min_rtt_us": 0}),
-        ("min_rtt", {"min_rtt_us": UNKNOWN_U32}),
         ("pid", {"pid": 0}),
         ("process", {"comm": b""}),
         ("in", {"in_bps": np.nan}),

@@ -1,0 +1,62 @@
+"""What a feed is: the contract between whatever makes snapshots and the front end that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+
+
+class Feed(Protocol):
+    """Where snapshots come from.
+
+    One thread calls :meth:`open`, then :meth:`snapshots` or :meth:`run`, and asks for :attr:`origin` and
+    :meth:`cgroup`; it waits inside these calls. All else may be called from any thread and at any time,
+    before ``open`` too, never waits, and takes effect at the next turn of that thread.
+
+    Times in a snapshot are by the feed's own clock, and the feed says what is known of a process: a front end
+    asks neither the clocks nor the ``/proc`` of this machine.
+    """
+
+    @property
+    def health(self) -> Health:
+        """How it is doing, before the first snapshot; each snapshot has its own."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """Where the snapshots are from; known once it is open."""
+        ...
+
+    def open(self) -> None:
+        """Wait until it can begin, or is stopped.
+
+        :raises TcptopError: it cannot run here, and why
+        """
+        ...
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """A first snapshot at once, then one per refresh until stopped, and a last one."""
+        ...
+
+    def run(self, publish: Callable[[Snapshot], None]) -> None:
+        """Publish these snapshots."""
+        for snapshot in self.snapshots():
+            publish(snapshot)
+
+    def stop(self) -> None:
+        """Make ``open`` or the iteration end soon. A signal handler may call it."""
+        ...
+
+    def set_interval(self, seconds: float, /) -> None:
+        """Set the time between two snapshots; the answer is a snapshot at once."""
+        ...
+
+    def set_focus(self, connection: int | None, /) -> None:
+        """Report every ACK of one connection, in each snapshot's ``focus``; None: of none."""
+        ...
+
+    def cgroup(self, process: ProcessKey, /) -> str | None:
+        """The path of a process's control group; None if it is not known."""
+        ...

@@ -1,0 +1,40 @@
+"""The times that a live feed lives by."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+
+
+class Clock:
+    """This machine's clocks. A test sets its own, and then no time passes but that which it tells."""
+
+    def monotonic_ns(self) -> int:
+        """CLOCK_MONOTONIC, which records have too."""
+        return time.monotonic_ns()
+
+    def monotonic_s(self) -> float:
+        """The same, in seconds."""
+        return self.monotonic_ns() / 1e9
+
+    def wall_ns(self) -> int:
+        """Since the Unix epoch."""
+        return time.time_ns()
+
+    def since_boot_ns(self) -> int:
+        """CLOCK_BOOTTIME, which process start times have too."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def thread_s(self) -> float:
+        """Processor time of the calling thread."""
+        return time.thread_time()
+
+    def process_s(self) -> float:
+        """Processor time of the whole process."""
+        return time.process_time()
+
+    def wait(self, wake: queue.SimpleQueue[None], seconds: float) -> None:
+        """Wait so long, or until something is put into the queue, and take it out."""
+        with contextlib.suppress(queue.Empty):
+            wake.get(timeout=seconds)

@@ -1,0 +1,119 @@
+"""Reads and scans a source into the connections, no more than the budget allows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tcptop_rtt.feeds.budget import Budget
+from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.pacing import Pace
+from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot
+from tcptop_rtt.sources.base import Source
+from tcptop_rtt.tracking.connections import Connections
+
+
+class Reader:
+    """Owns the connections. One thread owns it."""
+
+    def __init__(self, source: Source, budget: Budget, clock: Clock) -> None:
+        self._source = source
+        self._budget = budget
+        self._clock = clock
+        self._connections = Connections(clock.monotonic_ns, clock.wall_ns)
+        self._pace = Pace(clock.monotonic_s(), budget)
+        self._cpu = clock.monotonic_s(), clock.process_s()
+        self._lost = self._untracked = 0
+        self._problem = ""
+        self._next_scan = 0.0
+        self._tracing = False
+
+    @property
+    def hook(self) -> str:
+        """Of the source."""
+        return self._source.hook
+
+    @property
+    def hook_note(self) -> str:
+        """Of the source."""
+        return self._source.hook_note
+
+    @property
+    def snapshot_is_urgent(self) -> bool:
+        """Whether so many connections have ended since the last one that memory grows for them."""
+        return self._connections.snapshot_is_urgent
+
+    def owner_of(self, connection: int) -> ProcessKey:
+        """The process that a connection is shown under."""
+        return self._connections.owner_of(connection)
+
+    def trace(self, connection: int | None) -> None:
+        """Have every ACK of one connection reported, or of none. The next look scans."""
+        self._tracing = connection is not None
+        self._source.focus(self._connections.set_trace(connection))
+        self._next_scan = 0.0
+
+    def look(self, now: float, may_scan: bool) -> None:
+        """Read the source, and scan it if that is due."""
+        began_s = self._clock.thread_s()  # not by the clock: others may have had the processor
+        if not (may_scan and now >= self._next_scan and self._scan()):
+            self._read()
+            return
+        self._close_ended()
+        self._next_scan = now + self._pause_s(self._clock.thread_s() - began_s)
+
+    def snapshot(self) -> Snapshot:
+        """All connections as they are now; begins a new period."""
+        bound = self._connections.bound_namespaces()
+        self._connections.name_interfaces(self._source.interface_names(bound))
+        snapshot = self._connections.snapshot(self._measure_health())
+        return dataclasses.replace(snapshot, waiting=self._source.waiting)
+
+    def _scan(self) -> bool:
+        """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
+        try:
+            for entries in self._source.scan(self._connections.unheld_namespaces()):
+                self._read()  # what happened before the scan saw it goes first
+                self._connections.ingest_scan(entries)
+        except OSError as error:
+            self._connections.drop_scan()
+            self._problem = f"cannot list the sockets: {error.strerror or error}"
+            return False
+        self._connections.apply_scan()
+        self._problem = ""
+        return True
+
+    def _pause_s(self, cost_s: float) -> float:
+        """From one scan, with the question for what has ended, to the next."""
+        budget = self._budget
+        target_s = 0.0 if self._tracing else min(cost_s / budget.target_scan_share, budget.fresh_scan_s)
+        return max(cost_s / budget.max_scan_share, target_s)
+
+    def _close_ended(self) -> None:
+        """Close the connections that have ended unseen, as their last record found no room."""
+        ended = self._source.ended(self._connections.missing_socks())
+        # Others have ended since the latest read: their last records have the final counters.
+        self._read()
+        self._connections.close_missing(ended)
+
+    def _read(self) -> None:
+        batch = self._source.read()
+        self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), self._clock.monotonic_s())
+        self._source.set_interval(self._pace.interval_s)
+        self._lost, self._untracked = batch.lost, batch.untracked
+        self._connections.ingest(batch.records)
+
+    def _measure_health(self) -> Health:
+        then, cpu_then = self._cpu
+        self._cpu = now, cpu = self._clock.monotonic_s(), self._clock.process_s()
+        return Health(
+            self._source.hook,
+            self._source.hook_note,
+            samples_per_s=self._connections.samples_per_s(),
+            lost=self._lost,
+            cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
+            untracked=self._untracked,
+            unknown=self._source.unknown,
+            problem=self._problem,
+        )

@@ -1,0 +1,91 @@
+"""What a source is: the contract between whatever gets records from the kernel and the feed that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from tcptop_rtt.model.records import Records
+from tcptop_rtt.model.snapshot import Waiting
+
+
+class Batch(NamedTuple):
+    """What one read of a source brings."""
+
+    records: Records
+    """Of dtype :data:`~tcptop_rtt.model.records.RECORD`, in the order in which they happened."""
+    lost: int
+    """Records that found no room, since the start."""
+    untracked: int = 0
+    """Connections that the kernel side had no memory for, since the start."""
+
+
+class Source(Protocol):
+    """Where records come from.
+
+    One thread makes all calls, but for ``close``: a scan may take that thread into other network namespaces,
+    and bring it back. No call waits for something to happen.
+
+    ``time_ns`` of a record or entry is CLOCK_MONOTONIC; the names of other fields end in their units. A field
+    that a record does not tell is 0, as RECORD and ENTRY say, but a ``min_rtt_us`` without any sample is
+    UNKNOWN_U32. The fields in :attr:`unknown` are told by no record at all.
+
+    Whoever has opened a source closes it, once, after the last call of that thread.
+    """
+
+    @property
+    def hook(self) -> str:
+        """Where it meets segments: the name that is shown, and that the stream's header has."""
+        ...
+
+    @property
+    def hook_note(self) -> str:
+        """Why this is not the first choice; empty if it is."""
+        ...
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The fields of a row that it cannot tell, whatever the connection."""
+        ...
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What the latest scan of each network namespace has counted."""
+        ...
+
+    def set_interval(self, seconds: float) -> None:
+        """Set the least time between two records of a socket; samples in between are told together."""
+        ...
+
+    def read(self) -> Batch:
+        """Take what has happened since the previous read."""
+        ...
+
+    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+        """List every open socket, in parts of dtype ENTRY: one entry per descriptor of a socket, then one for
+        each socket without a descriptor. What happened before a part was made may still wait to be read:
+        :meth:`read` before using the part.
+
+        :param unheld: the network namespaces in which connections without a descriptor are known
+        :raises OSError: it cannot be done now; the parts before count for nothing, and the next call begins
+            anew
+        """
+        ...
+
+    def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
+        """The names of interfaces, by network namespace and index; those that it cannot tell are missing."""
+        ...
+
+    def focus(self, sock: int) -> None:
+        """Report every ACK of this socket from now on, and of no other; 0: of none."""
+        ...
+
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
+        """Which of these connections, socket to id, it knows to have ended: their ids. They may have ended
+        with a record that found no room.
+        """
+        ...
+
+    def close(self) -> None:
+        """Detach everything from the kernel."""
+        ...

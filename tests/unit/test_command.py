@@ -1,0 +1,197 @@
+"""The command line: its options, exit codes and complaints, with a source made by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+WAIT_S = 120.0
+"""For what a busy machine does at some time."""
+
+_ROOT = Path(__file__).parents[2]
+_COMMAND = (sys.executable, "-B", "-m", "tests.unit.fake_command")
+
+
+def _run(*options: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, *_COMMAND, *options],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+
+def _shell(script: str) -> tuple[str, ...]:
+    return ("sh", "-c", script, "sh")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--interval", "0"], "argument --interval: '0' is not a number of seconds from 0.1 to 3600"),
+        (["--interval", "x"], "argument --interval: 'x' is not a number of seconds"),
+        (["--interval", "nan"], "argument --interval: 'nan' is not a number of seconds"),
+        (["--count", "-1"], "argument --count: "),
+        (["--count=-1"], "argument --count: '-1' is not a positive whole number"),
+        (["--count", "0"], "argument --count: '0' is not a positive whole number"),
+        (["--lport", "70000"], "argument --lport: '70000' is not a port from 1 to 65535"),
+        (["--rport", "http"], "argument --rport: 'http' is not a port from 1 to 65535"),
+        (["--pid", "abc"], "argument --pid: 'abc' is not a positive whole number"),
+        (["--source", "ebpf"], "argument --source: invalid choice: 'ebpf'"),
+        (["-4", "-6"], "argument -6: not allowed with argument -4"),
+        (["--jso"], "unrecognized arguments: --jso"),
+        (["eth0"], "unrecognized arguments: eth0"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_in_one_message_with_exit_code_2(options: list[str], message: str) -> None:
+    ended = _run(*options)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    *usage, last = ended.stderr.splitlines()
+    assert usage[0].startswith("usage: tcptop-rtt ")
+    assert last.startswith(f"tcptop-rtt: error: {message}")
+    assert ended.stderr.count("error:") == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_so_many_updates_are_written_then_the_source_is_closed() -> None:
+    ended = _run("--json", "--count", "2", "--interval", "0.1")
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    events = [json.loads(line)["event"] for line in ended.stdout.splitlines()]
+    assert events == ["header", "open", "open", "open", "end"]
+
+
+def test_where_there_is_no_terminal_tables_are_written() -> None:
+    ended = _run("--count", "2", "--interval", "0.1")
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    assert ended.stdout.count("  fake  3 connections  ") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "ports"),
+    [
+        (["-4"], {40001, 40002}),
+        (["-6"], {40003}),
+        (["--rport", "5432"], {40002}),
+        (["--lport", "40001"], {40001}),
+        (["-4", "--lport", "40003"], set()),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, list) else "",
+)
+def test_only_the_connections_that_are_asked_for_are_written(options: list[str], ports: set[int]) -> None:
+    lines = map(json.loads, _run("--json", "--count", "1", *options).stdout.splitlines())
+    assert {line["lport"] for line in lines if line["event"] == "open"} == ports
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--open=refused", "--source", "fentry", "--json"], "fentry is refused"),
+        (["--open=refused", "--count", "1"], "auto is refused"),
+        (
+            ["--open=without a descriptor", "--json"],
+            "[Errno 24] Too many open files: run ulimit -n 1024 first",
+        ),
+        (["--open=broken", "--json"], "unexpected ValueError: two lines: please report this line"),
+    ],
+    ids=lambda it: it[0] if isinstance(it, list) else "",
+)
+def test_a_source_that_cannot_be_opened_is_told_in_one_line(options: list[str], complaint: str) -> None:
+    ended = _run(*options)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"tcptop-rtt: {complaint}\n")
+
+
+def test_a_process_that_does_not_exist_is_told_and_the_source_is_not_opened() -> None:
+    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    ended = _run("--open=broken", "--json", "--pid", str(most + 1))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"tcptop-rtt: no process has PID {most + 1} here: ps -e lists those that there are\n"
+    )
+
+
+def test_a_signal_while_it_opens_ends_it_as_ctrl_c_does_and_closes_the_source() -> None:
+    ended = _run("--open=interrupted", "--json")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "closed\n")
+
+
+def test_a_full_device_is_told() -> None:
+    ended = _run("--json", before=_shell('exec "$@" >/dev/full'))
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "tcptop-rtt: cannot write to standard output: No space left on device; 2 lines are not written\n"
+        "closed\n"
+    )
+
+
+def test_closed_standard_output_is_told() -> None:
+    ended = _run("--json", before=_shell('exec "$@" >&-'))
+    assert (ended.returncode, ended.stderr) == (1, "tcptop-rtt: standard output is closed\n")
+
+
+def test_a_reader_that_goes_away_ends_it_however_long_the_interval() -> None:
+    ended = _run("--json", "--interval", "3600", before=_shell('"$@" | head -n 1'))
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    assert json.loads(ended.stdout)["event"] == "header"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
+def test_a_signal_ends_a_stream_with_its_last_line(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [*_COMMAND, "--json", "--interval", "3600"],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        process.send_signal(number)
+        rest, complaint = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, complaint) == (0, "closed\n")
+    assert json.loads(first)["event"] == "header"
+    assert json.loads(rest.splitlines()[-1])["event"] == "end"
+
+
+def test_on_a_terminal_it_is_the_dashboard_until_q() -> None:
+    near, far = pty.openpty()
+    with subprocess.Popen(
+        _COMMAND,
+        cwd=_ROOT,
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        env=os.environ | {"TERM": "xterm-256color", "LINES": "24", "COLUMNS": "120"},
+        start_new_session=True,
+    ) as process:
+        os.close(far)
+        screen, deadline, asked = b"", time.monotonic() + WAIT_S, False
+        try:
+            while time.monotonic() < deadline:
+                if select.select([near], [], [], 1.0)[0]:
+                    screen += os.read(near, 1 << 16)
+                if not asked and b"198.51.100.2:5432" in screen:
+                    os.write(near, b"q")
+                    asked = True
+        except OSError:
+            pass  # nobody has the other side any more
+        finally:
+            os.close(near)
+            process.kill()
+    assert asked
+    assert process.returncode == 0
+    assert screen.endswith(b"closed\r\n")
