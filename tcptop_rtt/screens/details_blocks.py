@@ -139,7 +139,7 @@ def _owner(row: Connection, trace: Focus | None, unicode: bool) -> Block:
         Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
         Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
     ]
-    return Block("OWNER", tuple(facts))
+    return Block("WHOSE IT IS", tuple(facts))
 
 
 def _lost(row: Connection) -> str:
