@@ -31,7 +31,7 @@ JOIN_S = 5.0
 
 
 class Opened(Message):
-    """The collector has begun."""
+    """The feed has begun."""
 
 
 @dataclass(eq=False)  # arrays do not compare
@@ -46,7 +46,7 @@ class SnapshotReady(Message):
 
 
 @dataclass
-class CollectorEnded(Message):
+class FeedEnded(Message):
     """The worker has ended by itself; what is on the screen is the last there will be."""
 
     problem: str
@@ -94,7 +94,7 @@ class TcptopApp(App[None]):
 
     def __init__(
         self,
-        collector: Feed,
+        feed: Feed,
         filter: Filter,  # noqa: A002
         interval_s: float,
         unicode: bool,
@@ -103,14 +103,14 @@ class TcptopApp(App[None]):
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | None = None
         """Why the dashboard has failed; None if it has not."""
-        self._collector = collector
+        self._feed = feed
         self._glyphs = UNICODE if unicode else ASCII
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
-        self._worker = threading.Thread(target=self._collect, name="collector", daemon=True)
-        first = empty(collector.health)
-        self.main = MainScreen(first, filter, interval_s, self._glyphs, collector.set_interval, note)
+        self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
+        first = empty(feed.health)
+        self.main = MainScreen(first, filter, interval_s, self._glyphs, feed.set_interval, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -134,8 +134,8 @@ class TcptopApp(App[None]):
     def on_unmount(self) -> None:
         self._ui_loop = None
         self._leaving = True
-        self._collector.stop()
-        self.join_collector()
+        self._feed.stop()
+        self.join_worker()
 
     def _handle_exception(self, error: Exception) -> None:
         """End with one line of text: Textual would print pages, with the values of variables."""
@@ -149,26 +149,26 @@ class TcptopApp(App[None]):
         if isinstance(self._driver, TerminalDriver):
             self._driver.stop_job()
 
-    def join_collector(self) -> None:
+    def join_worker(self) -> None:
         """Wait for the worker, which was asked to stop or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
-    def _collect(self) -> None:
+    def _run_feed(self) -> None:
         try:
-            self._collector.open()
+            self._feed.open()
         except TcptopError as problem:
             self.problem = problem
             self.leave()
             return
         self.post_message(Opened())
         try:
-            self._collector.run(self._publish)
+            self._feed.run(self._publish)
         except Exception as problem:  # whatever ends the worker, the last snapshot stays up and says so
-            self.post_message(CollectorEnded(f"{type(problem).__name__}: {problem}"))
+            self.post_message(FeedEnded(f"{type(problem).__name__}: {problem}"))
         else:
             if not self._leaving:
-                self.post_message(CollectorEnded("no more data: the source has ended"))
+                self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
@@ -176,7 +176,7 @@ class TcptopApp(App[None]):
     def on_opened(self) -> None:
         self.main.waiting_for = "waiting for the first scan of the sockets"
 
-    def on_collector_ended(self, message: CollectorEnded) -> None:
+    def on_feed_ended(self, message: FeedEnded) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LiveScreen):
                 screen.problem = message.problem
@@ -186,13 +186,13 @@ class TcptopApp(App[None]):
 
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
-        self._collector.set_focus(message.id)
+        self._feed.set_focus(message.id)
         self.push_screen(
             DetailsScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
         )
 
     def _on_details_left(self, _: None) -> None:
-        self._collector.set_focus(None)
+        self._feed.set_focus(None)
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen

@@ -115,7 +115,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		r->state = after;
 		w = window_of(sk, c);
 		/* on_segment() sees established connections only, so it may have missed this sample. */
-		read_single_sample(r, sk, w);
+		take_single_sample(r, sk, w);
 		if (kind == KIND_CLOSE)
 			read_samples(r, w);
 		if (!c->tgid && acts_as_owner(sk))
@@ -205,7 +205,7 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 {
 	struct control *control = shared_control();
 
-	read_single_sample(r, sk, w);
+	take_single_sample(r, sk, w);
 	if (!control)
 		return;
 	read_samples(r, w);

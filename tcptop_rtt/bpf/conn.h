@@ -283,7 +283,7 @@ static __always_inline void read_samples(struct record *r, const struct rtt_wind
 }
 
 /* Reports the latest ACK's sample by itself, if on_segment() has not counted it yet. */
-static __always_inline void read_single_sample(struct record *r, struct sock *sk,
+static __always_inline void take_single_sample(struct record *r, struct sock *sk,
 					       struct rtt_window *w)
 {
 	struct rack rack = latest_sample(sk);
@@ -312,7 +312,7 @@ static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 	w->rtt_samples++;
 }
 
-/* A reservation costs as much as a report, so after a failed one an interval has to pass. */
+/* A failed reservation costs as much as a report, so try again only after an interval. */
 static __always_inline bool may_reserve_again(const struct rtt_window *w,
 					      const struct control *control)
 {

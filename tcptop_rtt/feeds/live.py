@@ -105,7 +105,7 @@ class LiveFeed(Feed):
     def snapshots(self) -> Iterator[Snapshot]:
         """A first snapshot at once, then one per interval until stopped, and a last one.
 
-        One comes before its time where very many connections have ended since: they are kept until then.
+        If very many connections have ended, one comes early: ended rows are kept until one has shown them.
         """
         self.open()
         if self._reader is not None:

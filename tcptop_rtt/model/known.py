@@ -89,7 +89,7 @@ def unknown_fields(row: np.void, unknown: frozenset[str] = frozenset()) -> froze
     return unknown if row["scanned"] else unknown | SCANNED
 
 
-class Source(IntEnum):
+class RttBasis(IntEnum):
     """What an RTT rests on."""
 
     NONE = 0
@@ -102,7 +102,7 @@ class Source(IntEnum):
 class Rtt(NamedTuple):
     """The RTT of a row; ``age_ms`` is how long ago it was taken, None where it is of now."""
 
-    source: Source
+    source: RttBasis
     us: int
     age_ms: int | None = None
     older: bool = False  # than that age
@@ -114,7 +114,7 @@ def never_sampled(get: Callable[[str], Any]) -> Any:
 
 
 def rtts(get: Callable[[str], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What the RTTs of rows rest on, as in :class:`Source`, and the RTTs in microseconds.
+    """What the RTTs of rows rest on, as in :class:`RttBasis`, and the RTTs in microseconds.
 
     :param get: gives the values of a field
     """
@@ -123,20 +123,20 @@ def rtts(get: Callable[[str], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]
     # Who asks gets an answer and its ACK at about the same time: that is no reason to take the estimate.
     later = old & (get("last_received_ms") < np.maximum(age, FRESH_MS) - FRESH_MS)
     estimated = (received > 0) & (handshake | later)
-    source = np.where(handshake, Source.HANDSHAKE, np.where(old, Source.OLD, Source.FRESH))
-    source = np.where(estimated, Source.RECEIVER, np.where(srtt > 0, source, Source.NONE))
+    source = np.where(handshake, RttBasis.HANDSHAKE, np.where(old, RttBasis.OLD, RttBasis.FRESH))
+    source = np.where(estimated, RttBasis.RECEIVER, np.where(srtt > 0, source, RttBasis.NONE))
     return source, np.where(estimated, received, srtt)
 
 
 def rtt(row: np.void) -> Rtt:
     """The RTT of one row."""
     source, us = (int(found) for found in rtts(row.__getitem__))
-    if source == Source.RECEIVER:
+    if source == RttBasis.RECEIVER:
         last_ms = value(row, "last_received_ms")
-        return Rtt(Source.RECEIVER, us, last_ms if last_ms is not None and last_ms > FRESH_MS else None)
-    if source in (Source.NONE, Source.FRESH):
-        return Rtt(Source(source), us)
+        return Rtt(RttBasis.RECEIVER, us, last_ms if last_ms is not None and last_ms > FRESH_MS else None)
+    if source in (RttBasis.NONE, RttBasis.FRESH):
+        return Rtt(RttBasis(source), us)
     age_ms = value(row, "rtt_age_ms")
     if age_ms is not None:
-        return Rtt(Source(source), us, age_ms)
-    return Rtt(Source(source), us, int(row["age_ns"]) // 1_000_000, older=not row["open_seen"])
+        return Rtt(RttBasis(source), us, age_ms)
+    return Rtt(RttBasis(source), us, int(row["age_ns"]) // 1_000_000, older=not row["open_seen"])

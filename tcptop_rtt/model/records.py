@@ -142,7 +142,7 @@ CONTROL = np.dtype(
 """Memory shared with the kernel side."""
 
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 352, 40):
-    raise AssertionError("record.py and bpf/abi.h differ")
+    raise AssertionError("model/records.py and bpf/abi.h differ")
 
 
 def names_between(dtype: np.dtype[np.void], first: str, last: str) -> tuple[str, ...]:

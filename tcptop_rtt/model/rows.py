@@ -16,8 +16,8 @@ Indices = NDArray[np.intp]
 """Where rows are, shape (N,)."""
 
 UNKNOWN_U32 = 0xFFFFFFFF
-"""Where 0 is a value: never. The kernel writes it in ``rtt_min`` too, as long as there is no sample
-(``minmax_reset(..., ~0U)`` in ``tcp_init_sock()``)."""
+"""Stands for "never" in fields in which 0 is a value. The kernel writes it in ``rtt_min`` until there is a
+sample (``minmax_reset(..., ~0U)`` in ``tcp_init_sock()``)."""
 
 INFINITE_SSTHRESH = 0x7FFFFFFF
 """``TCP_INFINITE_SSTHRESH``: slow start has not ended yet."""

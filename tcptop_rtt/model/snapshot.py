@@ -46,7 +46,7 @@ class ProcessKey(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How many there are in a network namespace of what is no whole socket, and so no row."""
+    """The number of TIME-WAIT and SYN-RECV sockets in one network namespace. They have no rows."""
 
     netns: int
     time_wait: int

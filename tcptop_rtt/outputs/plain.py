@@ -32,17 +32,16 @@ class PlainTables:
 
     def show(self, snapshot: Snapshot) -> None:
         """One table."""
-        rows = snapshot.rows
-        ranking = Ranking(rows, select(rows, self._filter), SORTS["rtt"], descending=True)
+        rows, health = snapshot.rows, snapshot.health
+        ranking = Ranking(rows, select(rows, self._filter), SORTS["rtt"], True, health.unknown)
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
-        health = snapshot.health
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
             f"{health.lost} lost{problem}\n"
         )
         self._line([column.title for column in _COLUMNS])
-        for row in connections(rows[ranking.window(0, len(ranking))]):
+        for row in connections(rows[ranking.window(0, len(ranking))], health.unknown):
             self._line([column.cell(row, True).text for column in _COLUMNS if column.cell])
         note = "" if len(ranking) else self._note()
         if note:

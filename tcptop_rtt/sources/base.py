@@ -27,8 +27,14 @@ class Source(Protocol):
     and bring it back. No call waits for something to happen.
 
     ``time_ns`` of a record or entry is CLOCK_MONOTONIC; the names of other fields end in their units. A field
-    that a record does not tell is 0, as RECORD and ENTRY say, but a ``min_rtt_us`` without any sample is
-    UNKNOWN_U32. The fields in :attr:`unknown` are told by no record at all.
+    that a record does not tell is 0, but a ``min_rtt_us`` without any sample, and a ``last_*_ms`` of what has
+    never happened, are UNKNOWN_U32.
+
+    ``id`` and ``sock`` name a connection: the id is unique in one run, and a socket has one connection at a
+    time. A connection ends by a record of kind CLOSE, or by :meth:`ended`. An entry of a scan is of kind
+    ENTRY; one without ``tgid`` says by ``hold`` who may have the socket: SOCKET and FILE where nothing is
+    known. Samples come joined, those of one ``interval`` in one record, or singly in ``single_rtt_us``.
+    No record tells the fields in :attr:`unknown`.
 
     Whoever has opened a source closes it, once, after the last call of that thread.
     """

@@ -27,7 +27,7 @@ from tcptop_rtt.tracking.trace import TraceLog
 
 CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
-"""Rows that have been closed for so long: more than this do not wait for the next snapshot."""
+"""If more rows than this have been closed for CLOSED_SHOWN_NS, a snapshot is taken early to drop them."""
 
 _UNPACED = 1 << 60  # sk_pacing_rate is ~0UL until something paces
 
@@ -105,7 +105,7 @@ class Connections:
             self._holders.set_users(batch)
         self._samples.count(batch)
         store, rows = self._store, batch.rows
-        # One probe may be on its way; a timeout means that an ACK is overdue.
+        # A single unanswered probe may still be in flight; one timeout means that an ACK is overdue.
         overdue = (store["retransmits"][rows] >= 1) | (store["probes"][rows] >= 2)
         store.set("stalled", rows, overdue & ~store["closed"][rows])
         store.close(rows[batch.kinds == Kind.CLOSE])

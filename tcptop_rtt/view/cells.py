@@ -74,12 +74,12 @@ def retrans(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
     return Cell(fmt.tally(row.retrans), "warn" if row.retrans_1m else "dim")
 
 
-def rate(of: Callable[[Connection], float]) -> MakeCell:
+def rate(of: Callable[[Connection], float | None]) -> MakeCell:
     """Bits per second."""
 
     def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
         bps = of(row)
-        return Cell(fmt.bits(bps), "" if bps >= 1 else "dim")
+        return Cell(fmt.NOTHING if bps is None else fmt.bits(bps), "" if bps and bps >= 1 else "dim")
 
     return cell
 

@@ -80,7 +80,7 @@ def _rtt_column(key: str, title: str, priority: int, meaning: str, of: str) -> C
 
 
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
-    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_rate(of))
+    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
 
 
 FIELDS = (
@@ -216,7 +216,7 @@ FIELDS = (
             11,
             "since it was opened; >: it was there before we started",
             cells.age,
-            sort_keys.by_age,
+            sort_keys.by_number("age_ns"),
         ),
         nullable=False,
     ),

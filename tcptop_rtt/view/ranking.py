@@ -18,15 +18,23 @@ class Ranking:
 
     :param indices: of the rows to rank, ascending
     :param sort: what to go by, as a column of :mod:`tcptop_rtt.view.fields` has it
+    :param lacking: the fields that this kernel does not have
     """
 
-    def __init__(self, rows: Rows, indices: Indices, sort: SortKeys, descending: bool) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        indices: Indices,
+        sort: SortKeys,
+        descending: bool,
+        lacking: frozenset[str] = frozenset(),
+    ) -> None:
         whole = len(indices) == len(rows)
 
         def get(name: str) -> Column:
             return rows[name] if whole else rows[name][indices]
 
-        keys = sort(get)
+        keys = sort(get, lacking)
         values = np.minimum(_numbers(keys.columns), _LAST)
         if descending:
             values = _LAST - values

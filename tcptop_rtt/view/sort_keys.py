@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.known import Source
+from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import UNKNOWN_U32
 
 Column = NDArray[Any]
@@ -19,37 +19,38 @@ Get = Callable[[str], Column]
 
 
 class Keys(NamedTuple):
-    """What to sort rows by. A column alone has 32 bits at most."""
+    """What to sort rows by. A column alone has 31 bits at most."""
 
     columns: list[Column]  # most important first
     unknown: Column  # which rows come last, both ways
     aside: Column | None = None  # which come after the others, both ways
 
 
-SortKeys = Callable[[Get], Keys]
+SortKeys = Callable[[Get, frozenset[str]], Keys]
+"""Of the fields of rows, and of those that this kernel lacks."""
 
 
 def by_number(name: str) -> SortKeys:
-    """A number of at most 32 bits."""
-    return lambda get: Keys([get(name)], known.is_unknown(get, name))
+    """Any number that is not negative."""
 
-
-def by_rate(name: str) -> SortKeys:
-    """A number that is not whole, and may not be one."""
-
-    def keys(get: Get) -> Keys:
-        value = get(name)
-        # The bits of numbers that are not negative compare like the numbers.
-        bits = np.maximum(np.nan_to_num(value), 0).astype(np.float32).view(np.uint32)
-        return Keys([bits], np.isnan(value))
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:
+        return Keys([_bits(get(name))], known.is_unknown(get, name, lacking))
 
     return keys
+
+
+def _bits(numbers: Column) -> Column:
+    """31 bits that compare as the numbers do; large ones that are close to each other may be equal."""
+    if numbers.dtype.kind == "u" and numbers.dtype.itemsize <= 4:
+        return numbers
+    # The bits of a float that is not negative compare like the float.
+    return numbers.astype(np.float32).view(np.uint32)
 
 
 def by_quotient(total: str, count: str) -> SortKeys:
     """One number divided by another; unknown where there is nothing to divide by."""
 
-    def keys(get: Get) -> Keys:
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         of = get(count)
         return Keys([(get(total) // np.maximum(of, 1)).astype(np.uint32)], of == 0)
 
@@ -59,14 +60,14 @@ def by_quotient(total: str, count: str) -> SortKeys:
 def by_endpoint(side: str) -> SortKeys:
     """By address and port; ``l`` or ``r``."""
 
-    def keys(get: Get) -> Keys:
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         family = get("family")
         return Keys([family, *_big_endian_words(get(side + "addr")), get(side + "port")], family == 0)
 
     return keys
 
 
-def by_name(get: Get) -> Keys:
+def by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By the process's name, small and capital letters alike."""
     comm = get("comm")
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, 16)
@@ -74,30 +75,24 @@ def by_name(get: Get) -> Keys:
     return Keys(_big_endian_words(np.where(upper, raw | 32, raw)), comm == b"")
 
 
-def by_state(get: Get) -> Keys:
+def by_state(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By state; what is stalled is the highest one."""
     state, closed = get("state"), get("closed")
     rank = np.where(closed, 7, np.where(get("stalled"), 255, state))
     return Keys([rank.astype(np.uint8)], (state == 0) & ~closed)
 
 
-def by_rtt(get: Get) -> Keys:
+def by_rtt(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By the RTT of now; those that have none of now come after all that have."""
     # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
     stalled = get("stalled")
     source, us = known.rtts(get)
     return Keys(
         [np.where(stalled, np.uint32(UNKNOWN_U32), us)],
-        (source == Source.NONE) & ~stalled,
+        (source == RttBasis.NONE) & ~stalled,
         # What is not measured now is neither slow nor fast now.
-        (source != Source.FRESH) & ~stalled,
+        (source != RttBasis.FRESH) & ~stalled,
     )
-
-
-def by_age(get: Get) -> Keys:
-    """By age, to about a tenth of a second; that fits for 9 years."""
-    age_ns = get("age_ns")
-    return Keys([age_ns >> np.uint64(27)], np.zeros(len(age_ns), bool))
 
 
 def _big_endian_words(column: Column) -> list[Column]:

@@ -16,6 +16,7 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
@@ -146,8 +147,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._redraw()
 
     def _ranked(self) -> Ranking:
-        rows = self._snapshot.rows
-        return Ranking(rows, select(rows, self.filter), SORTS[self.order.key], self.order.descending)
+        rows, lacking = self._snapshot.rows, self._snapshot.health.unknown
+        return Ranking(rows, select(rows, self.filter), SORTS[self.order.key], self.order.descending, lacking)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -278,7 +279,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.fit_columns(self.scrollable_content_region.width, self._long_addresses)
         style = TableStyle(placed, *self.order, self._glyphs.unicode)
-        lines = table_lines.lines(style, rows, spark_us, self._cursor - top)
+        visible_rows = connections(rows, self._snapshot.health.unknown)
+        lines = table_lines.lines(style, visible_rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:
             lines.append(table_lines.note(style, note))

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tcptop_rtt.model.connection import Connection, connections
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
@@ -40,14 +40,14 @@ class Frame(NamedTuple):
 
 
 def lines(
-    table: TableStyle, rows: NDArray[np.void], spark_us: NDArray[np.float32], cursor: int
+    table: TableStyle, rows: list[Connection], spark_us: NDArray[np.float32], cursor: int
 ) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
     drawn = sparks.sparks(spark_us, scale, cells, table.unicode)
     found = [_header(table, scale)]
-    for at, (row, spark) in enumerate(zip(connections(rows), drawn, strict=True)):
+    for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
         found.append(_row(table, row, spark, at == cursor))
     return found
 

@@ -260,7 +260,7 @@ async def test_a_failure_shows_on_the_details_too(stage: Open) -> None:
         await it.show(row(1))
         await it.press("enter")
         it.feed.stop()
-        it.app.join_collector()
+        it.app.join_worker()
         await it.pilot.pause()
         assert "! OSError: gone" in it.screen_text
 

@@ -365,11 +365,11 @@ async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
             assert part in text
 
 
-async def test_a_collector_that_raises_leaves_the_app_up_and_says_why(stage: Open) -> None:
+async def test_a_feed_that_raises_leaves_the_app_up_and_says_why(stage: Open) -> None:
     async with stage(failure=RuntimeError("no [/more] records")) as it:
         await it.show(row(1))
         it.feed.stop()
-        it.app.join_collector()
+        it.app.join_worker()
         await it.pilot.pause()
         assert "! RuntimeError: no [/more] records" in it.screen_text
         assert "proc1" in it.screen_text
@@ -381,7 +381,7 @@ async def test_a_source_that_ends_says_so(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
         it.feed.stop()
-        it.app.join_collector()
+        it.app.join_worker()
         await it.pilot.pause()
         assert "! no more data: the source has ended" in it.screen_text
         assert "proc1" in it.screen_text
@@ -402,7 +402,7 @@ async def test_a_quiet_table_draws_only_the_lines_that_changed(
         assert [region.y for region in drawn if isinstance(region, Region)] == [2]
 
 
-async def test_leaving_stops_the_collector(stage: Open) -> None:
+async def test_leaving_stops_the_feed(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
         await it.pilot.press("q")

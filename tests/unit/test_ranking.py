@@ -32,14 +32,19 @@ def test_descending_and_ties_by_id() -> None:
         ("min_rtt", {"min_rtt_us": 0}),
         ("pid", {"pid": 0}),
         ("process", {"comm": b""}),
-        ("in", {"in_bps": np.nan}),
-        ("out", {"out_bps": np.nan}),
         ("state", {"state": 0}),
     ],
 )
 def test_unknown_comes_last_both_ways(key: str, unknown: dict[str, object], descending: bool) -> None:
     rows = rows_of(row(1, **unknown), row(2), row(3), row(4, **unknown))
     assert ids(rows, key, descending)[-2:] == [1, 4]
+
+
+def test_what_this_kernel_lacks_is_no_number_to_sort_by() -> None:
+    rows = rows_of(row(1, rttvar_us=9), row(2, rttvar_us=7))
+    ranking = Ranking(rows, np.arange(2), SORTS["jitter"], True, frozenset({"rttvar_us"}))
+    assert ranking.window(0, 2).tolist() == [0, 1]
+    assert Ranking(rows, np.arange(2), SORTS["jitter"], False).window(0, 2).tolist() == [1, 0]
 
 
 def test_process_ignores_case() -> None:
