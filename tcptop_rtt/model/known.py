@@ -128,9 +128,22 @@ def rtts(get: Callable[[str], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]
     return source, np.where(estimated, received, srtt)
 
 
+def _basis(row: np.void) -> tuple[RttBasis, int]:
+    """The same rules as :func:`rtts` has, without numpy's price for single values."""
+    srtt, received, age = (int(row[name]) for name in ("srtt_us", "rcv_rtt_us", "rtt_age_ms"))
+    handshake = int(row["bytes_acked"]) <= SYN_BYTES or age == UNKNOWN_U32
+    old = age > FRESH_MS
+    later = old and int(row["last_received_ms"]) < age - FRESH_MS
+    if received and (handshake or later):
+        return RttBasis.RECEIVER, received
+    if not srtt:
+        return RttBasis.NONE, srtt
+    return RttBasis.HANDSHAKE if handshake else RttBasis.OLD if old else RttBasis.FRESH, srtt
+
+
 def rtt(row: np.void) -> Rtt:
     """The RTT of one row."""
-    source, us = (int(found) for found in rtts(row.__getitem__))
+    source, us = _basis(row)
     if source == RttBasis.RECEIVER:
         last_ms = value(row, "last_received_ms")
         return Rtt(RttBasis.RECEIVER, us, last_ms if last_ms is not None and last_ms > FRESH_MS else None)

@@ -27,6 +27,22 @@ def test_single_values_and_columns_have_the_same_rules() -> None:
         assert [value for value in values if value is not None] == rows[name][~masks].tolist()
 
 
+def test_the_rtt_of_one_row_and_of_all_rests_on_the_same() -> None:
+    rng = np.random.default_rng(6)
+    rows = np.zeros(5000, ROW)
+    for name in ("srtt_us", "rcv_rtt_us"):
+        rows[name] = rng.choice([0, 700], len(rows))
+    for name in ("rtt_age_ms", "last_received_ms"):
+        edges = [0, 9_999, 10_000, 10_001, 25_000, UNKNOWN_U32 - 1, UNKNOWN_U32]
+        rows[name] = rng.choice(np.array(edges, np.uint32), len(rows))
+    rows["bytes_acked"] = rng.choice([0, 1, 2], len(rows))
+    bases, us = known.rtts(columns_of(rows).__getitem__)
+    one_by_one = [known.rtt(one) for one in rows]
+    assert [one.source for one in one_by_one] == bases.tolist()
+    assert set(bases.tolist()) == set(known.RttBasis)
+    assert [one.us for one in one_by_one] == us.tolist()
+
+
 def test_a_connection_has_what_is_known_and_none_for_the_rest() -> None:
     one = Connection(rows_of(row(7, cwnd=10, mss=0, data_segs_out=3, window_ms=0, retrans=4))[0], LACKING)
     assert (one.id, one.srtt_us, one.retrans, one.stalled, one.comm) == (7, 7000, 4, False, b"proc7")
