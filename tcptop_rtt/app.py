@@ -110,7 +110,7 @@ class TcptopApp(App[None]):
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
-        self.main = MainScreen(first, filter, interval_s, self._glyphs, feed.set_interval, note)
+        self.main = MainScreen(first, filter, interval_s, self._glyphs, feed.set_refresh, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main

@@ -49,7 +49,7 @@ class Feed(Protocol):
         """Make ``open`` or the iteration end soon. A signal handler may call it."""
         ...
 
-    def set_interval(self, seconds: float, /) -> None:
+    def set_refresh(self, seconds: float, /) -> None:
         """Set the time between two snapshots; the answer is a snapshot at once."""
         ...
 

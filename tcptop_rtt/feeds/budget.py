@@ -12,7 +12,7 @@ class Budget:
     """
 
     max_records_per_s: float = 20_000
-    """With more active sockets than this allows, samples are told later; none is lost."""
+    """With more active sockets than this allows, samples are reported later; none is lost."""
     target_records_per_s: float = 2_500
     """A record costs the traffic about a microsecond."""
     fresh_interval_s: float = 0.8

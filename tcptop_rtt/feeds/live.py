@@ -58,7 +58,7 @@ class LiveFeed(Feed):
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         source.add_done_callback(lambda _: self._wake.put(None))
 
-    def set_interval(self, seconds: float) -> None:
+    def set_refresh(self, seconds: float) -> None:
         """Time between snapshots."""
         self._interval_s = seconds
         self._asked = True

@@ -100,7 +100,7 @@ class Reader:
     def _read(self) -> None:
         batch = self._source.read()
         self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), self._clock.monotonic_s())
-        self._source.set_interval(self._pace.interval_s)
+        self._source.set_report_interval(self._pace.interval_s)
         self._lost, self._untracked = batch.lost, batch.untracked
         self._connections.ingest(batch.records)
 

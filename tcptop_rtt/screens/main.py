@@ -29,7 +29,7 @@ INTERVALS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 class MainScreen(LiveScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
-    :param set_interval: called with seconds when the user has chosen another refresh interval
+    :param set_refresh: called with seconds when the user has chosen another refresh interval
     :param note: called for the line of text in an empty table
     """
 
@@ -86,13 +86,13 @@ class MainScreen(LiveScreen):
         filter: Filter,  # noqa: A002
         interval_s: float,
         glyphs: Glyphs,
-        set_interval: Callable[[float], None],
+        set_refresh: Callable[[float], None],
         note: Callable[[], str],
     ) -> None:
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.interval_s, interval_s)
-        self._set_interval = set_interval
+        self._set_interval = set_refresh
         self._order_chosen = False
         self._filter_line: FilterLine | None = None
         self.table = ConnectionTable(first, glyphs, note)

@@ -59,8 +59,8 @@ class Source(Protocol):
         """What the latest scan of each network namespace has counted."""
         ...
 
-    def set_interval(self, seconds: float) -> None:
-        """Set the least time between two records of a socket; samples in between are told together."""
+    def set_report_interval(self, seconds: float) -> None:
+        """Set the least time between two records of a socket; samples in between are reported together."""
         ...
 
     def read(self) -> Batch:

@@ -45,7 +45,7 @@ class Probe(Source):
         self._everywhere_after = 0.0
         self._lost = 0
         self._jiffy_s = program.jiffy_s
-        self.set_interval(INTERVAL_S)
+        self.set_report_interval(INTERVAL_S)
 
     @property
     def hook(self) -> str:
@@ -67,7 +67,7 @@ class Probe(Source):
         """What the latest scan of each network namespace has counted."""
         return tuple(self._waiting.values())
 
-    def set_interval(self, seconds: float) -> None:
+    def set_report_interval(self, seconds: float) -> None:
         """Set the least time between two records of a socket, in whole jiffies."""
         self._control["interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
 

@@ -122,7 +122,7 @@ def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> 
     with closing(Watch(Program(limits=_TINY))) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
-            watch.probe.set_interval(interval_s)
+            watch.probe.set_report_interval(interval_s)
             for _ in range(30):
                 _open_and_close(listener)
             round_trip(pair)

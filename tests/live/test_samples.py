@@ -67,7 +67,7 @@ def _of(records: Records, end: socket.socket) -> Records:
 def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: Watch) -> None:
     with connected() as pair:
         for interval_s in (INTERVAL_S, 0.4):
-            watch.probe.set_interval(interval_s)
+            watch.probe.set_report_interval(interval_s)
             _ping_pong(0.5, pair)
             time.sleep(2 * interval_s)
             watch.look()

@@ -106,7 +106,7 @@ class HandFeed(Feed):
     def set_focus(self, connection: int | None) -> None:
         self.focus.append(connection)
 
-    def set_interval(self, seconds: float) -> None:
+    def set_refresh(self, seconds: float) -> None:
         self.intervals.append(seconds)
 
     def cgroup(self, process: ProcessKey) -> str | None:

@@ -84,7 +84,7 @@ class FakeSource(Source):
         self.interval_s = INTERVAL_S
         self.closed = False
 
-    def set_interval(self, seconds: float) -> None:
+    def set_report_interval(self, seconds: float) -> None:
         self.interval_s = seconds
 
     def read(self) -> Batch:

@@ -108,7 +108,7 @@ def test_between_two_snapshots_the_source_is_read_as_seldom_as_the_budget_has_it
 def test_another_interval_is_answered_at_once_and_kept_from_then_on() -> None:
     scene = Scene(interval_s=3600)
     scene.next()
-    scene.feed.set_interval(2.0)
+    scene.feed.set_refresh(2.0)
     times_s = [scene.next().clock_ns / 1e9 - START_NS / 1e9 for _ in range(3)]
     assert times_s == pytest.approx([0, 2, 4], abs=1e-6)
 
@@ -235,7 +235,7 @@ def test_a_close_look_is_answered_at_once_and_ends_when_it_is_told() -> None:
     assert traced.focus
     assert traced.focus.id == wanted
     scene.source.records = [sample(1, 70), sample(1, 90, time_ns=START_NS + 1), sample(2, 10)]
-    scene.feed.set_interval(0.2)
+    scene.feed.set_refresh(0.2)
     traced = scene.next()
     assert traced.focus
     assert traced.focus.rtt_us.tolist() == [70, 90]
@@ -389,7 +389,7 @@ def test_a_source_that_cannot_be_opened_is_told_to_who_opens_the_feed() -> None:
 
 def test_what_is_set_before_it_opens_holds() -> None:
     scene = Scene(interval_s=3600)
-    scene.feed.set_interval(3.0)
+    scene.feed.set_refresh(3.0)
     times_s = [scene.next().clock_ns / 1e9 for _ in range(3)]
     assert np.diff(times_s) == pytest.approx([3.0, 3.0], abs=1e-6)
 
