@@ -92,7 +92,7 @@ class MainScreen(LiveScreen):
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.interval_s, interval_s)
-        self._set_interval = set_refresh
+        self._set_refresh = set_refresh
         self._order_chosen = False
         self._filter_line: FilterLine | None = None
         self.table = ConnectionTable(first, glyphs, note)
@@ -138,7 +138,7 @@ class MainScreen(LiveScreen):
         self.waiting_for = ""
 
     def watch_interval_s(self, seconds: float) -> None:
-        self._set_interval(seconds)
+        self._set_refresh(seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
