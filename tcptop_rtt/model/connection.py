@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,11 +57,14 @@ class Connection:
     """One row of a snapshot. The fields are those of :data:`~tcptop_rtt.model.rows.ROW`.
 
     :param lacking: the fields that this kernel does not have
+    :param rtt: the row's, where it is known already
     """
 
-    def __init__(self, row: np.void, lacking: frozenset[str] = frozenset()) -> None:
+    def __init__(self, row: np.void, lacking: frozenset[str] = frozenset(), rtt: Rtt | None = None) -> None:
         self.row = row
         self.lacking = lacking
+        self.rtt = known.rtt(row) if rtt is None else rtt
+        """The RTT, and of when it is."""
 
     id = _Count()
     pid = _Number()
@@ -145,11 +146,6 @@ class Connection:
         """How the process is known."""
         return Holder(int(self.row["holder"]))
 
-    @cached_property
-    def rtt(self) -> Rtt:
-        """The RTT, and of when it is."""
-        return known.rtt(self.row)
-
     @property
     def was_sampled(self) -> bool:
         """Whether data of ours has ever brought an RTT sample."""
@@ -163,4 +159,5 @@ class Connection:
 
 def connections(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list[Connection]:
     """Rows one by one."""
-    return [Connection(row, lacking) for row in rows]
+    pairs = zip(rows, known.rtt_of_each(rows), strict=True)
+    return [Connection(row, lacking, rtt) for row, rtt in pairs]

@@ -60,11 +60,11 @@ def microseconds(name: str) -> MakeCell:
 
 
 def quotient(total_us: str, count: str) -> MakeCell:
-    """A time per one of several."""
+    """A time per one of several, which is known where their sum is."""
 
     def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
         total, of = row.number(total_us), row.number(count)
-        return Cell(fmt.rtt(total / of if total and of else None), "dim")
+        return Cell(fmt.rtt(None if total is None or of is None else total / of), "dim")
 
     return cell
 

@@ -205,7 +205,7 @@ def _queue(row: Connection) -> Finding:
 
 def _high_rtt(row: Connection) -> Finding | None:
     """One explanation, the most certain one."""
-    if row.rtt.source != RttBasis.FRESH:
+    if row.rtt.basis != RttBasis.FRESH:
         return None
     delayed = _delayed_ack(row)
     if delayed or not _has_risen(row):
@@ -215,7 +215,7 @@ def _high_rtt(row: Connection) -> Finding | None:
 
 def _distance(row: Connection) -> Finding | None:
     lowest = _known_min(row)
-    if fmt.level(lowest) != "bad" or row.rtt.source != RttBasis.FRESH:
+    if fmt.level(lowest) != "bad" or row.rtt.basis != RttBasis.FRESH:
         return None
     return Finding(
         "network",
@@ -257,7 +257,7 @@ def diagnose(row: Connection) -> Verdict:
     if len(possible) < len(_CHECKS):
         missing = ", ".join(sorted(row.lacking & frozenset().union(*(reads for _, reads in _CHECKS))))
         return Verdict("unknown", "nothing found, as far as this kernel tells", (f"it lacks {missing}",))
-    return _without_sample(row) if row.rtt.source != RttBasis.FRESH else _healthy(row, srtt)
+    return _without_sample(row) if row.rtt.basis != RttBasis.FRESH else _healthy(row, srtt)
 
 
 def _resent(row: Connection) -> str:
@@ -270,9 +270,9 @@ def _without_sample(row: Connection) -> Verdict:
     """Nothing is wrong as far as can be seen, but of the path nothing is known now."""
     rtt = row.rtt
     reasons = ["only data of ours that the peer acknowledges brings a sample", _resent(row)]
-    if rtt.source == RttBasis.OLD:
+    if rtt.basis == RttBasis.OLD:
         return Verdict("nobody", f"idle: the latest RTT is {fmt.span(rtt.age_ms or 0)} old", tuple(reasons))
-    if rtt.source == RttBasis.RECEIVER:
+    if rtt.basis == RttBasis.RECEIVER:
         reasons.append(f"the RTT is about {fmt.rtt(rtt.us)}, by the pace of what is received")
     what = "no RTT since the handshake" if not row.was_sampled else "it only receives now"
     return Verdict("nobody", f"nothing found; {what}", tuple(reasons))

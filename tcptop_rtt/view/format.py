@@ -89,7 +89,7 @@ def rtt_now(row: Connection) -> str:
     if row.stalled:
         return "no ACK"  # the last RTT would look healthy
     now = row.rtt
-    mark = "~" if now.source == RttBasis.RECEIVER else ""
+    mark = "~" if now.basis == RttBasis.RECEIVER else ""
     if now.age_ms is None:
         return mark + rtt(now.us)
     days = now.age_ms // 86_400_000
@@ -100,7 +100,7 @@ def rtt_now(row: Connection) -> str:
 def rtt_level(row: Connection) -> Level:
     """How the RTT of now is judged; there is nothing to judge of any other."""
     now = row.rtt
-    return level(now.us) if now.source == RttBasis.FRESH else "unknown"
+    return level(now.us) if now.basis == RttBasis.FRESH else "unknown"
 
 
 def level(us: float) -> Level:

@@ -48,11 +48,11 @@ def _bits(numbers: Column) -> Column:
 
 
 def by_quotient(total: str, count: str) -> SortKeys:
-    """One number divided by another; unknown where there is nothing to divide by."""
+    """One number divided by another, which is known where the first one is."""
 
-    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-        of = get(count)
-        return Keys([(get(total) // np.maximum(of, 1)).astype(np.uint32)], of == 0)
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:
+        quotients = (get(total) // np.maximum(get(count), 1)).astype(np.uint32)
+        return Keys([quotients], known.is_unknown(get, total, lacking))
 
     return keys
 
@@ -86,12 +86,12 @@ def by_rtt(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By the RTT of now; those that have none of now come after all that have."""
     # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
     stalled = get("stalled")
-    source, us = known.rtts(get)
+    basis, us = known.rtts(get)
     return Keys(
         [np.where(stalled, np.uint32(UNKNOWN_U32), us)],
-        (source == RttBasis.NONE) & ~stalled,
+        (basis == RttBasis.NONE) & ~stalled,
         # What is not measured now is neither slow nor fast now.
-        (source != RttBasis.FRESH) & ~stalled,
+        (basis != RttBasis.FRESH) & ~stalled,
     )
 
 

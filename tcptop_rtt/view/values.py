@@ -20,8 +20,8 @@ Values = Callable[[Get, frozenset[str]], Sequence[Any]]
 def integers(name: str) -> Values:
     """A number."""
 
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(get(name).astype(np.int64).tolist(), known.is_unknown(get, name, unknown))
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
+        return _with_nulls(get(name).astype(np.int64).tolist(), known.is_unknown(get, name, lacking))
 
     return values
 
@@ -34,9 +34,9 @@ def flags(name: str) -> Values:
 def choices(name: str, texts: tuple[str | None, ...]) -> Values:
     """One of a few texts; the field holds its place among them."""
 
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         found = [texts[number] if number < len(texts) else None for number in get(name).tolist()]
-        return _with_nulls(found, known.is_unknown(get, name, unknown))
+        return _with_nulls(found, known.is_unknown(get, name, lacking))
 
     return values
 
@@ -44,8 +44,8 @@ def choices(name: str, texts: tuple[str | None, ...]) -> Values:
 def texts(name: str) -> Values:
     """Bytes as text; none is none."""
 
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(_decoded(get(name)), known.is_unknown(get, name, unknown))
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
+        return _with_nulls(_decoded(get(name)), known.is_unknown(get, name, lacking))
 
     return values
 
@@ -58,8 +58,8 @@ def addresses(name: str) -> Values:
 def of_orphans(inner: Values) -> Values:
     """Only of what nobody holds any more."""
 
-    def values(get: Get, unknown: frozenset[str]) -> list[Any]:
-        return _with_nulls(list(inner(get, unknown)), get("holder") != Holder.NOBODY)
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
+        return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.NOBODY)
 
     return values
 

@@ -184,7 +184,7 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
                 process.wait()
         assert found["srtt_us"] >= 300_000
         assert found["bytes_received"]
-        assert Connection(found).rtt.source == RttBasis.RECEIVER
+        assert Connection(found).rtt.basis == RttBasis.RECEIVER
         assert fmt.rtt_now(Connection(found)).startswith("~")
         assert diagnose(Connection(found)).who == "nobody", diagnose(Connection(found))
         ranking = Ranking(rows, np.arange(len(rows)), SORTS["rtt"], descending=True)

@@ -38,9 +38,10 @@ def test_the_rtt_of_one_row_and_of_all_rests_on_the_same() -> None:
     rows["bytes_acked"] = rng.choice([0, 1, 2], len(rows))
     bases, us = known.rtts(columns_of(rows).__getitem__)
     one_by_one = [known.rtt(one) for one in rows]
-    assert [one.source for one in one_by_one] == bases.tolist()
+    assert [one.basis for one in one_by_one] == bases.tolist()
     assert set(bases.tolist()) == set(known.RttBasis)
     assert [one.us for one in one_by_one] == us.tolist()
+    assert known.rtt_of_each(rows) == one_by_one
 
 
 def test_a_connection_has_what_is_known_and_none_for_the_rest() -> None:
