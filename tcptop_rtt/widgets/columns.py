@@ -11,6 +11,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.fields import COLUMN, COLUMNS, Column
+from tcptop_rtt.widgets.glyphs import Glyphs
 
 
 class SizedColumn(NamedTuple):
@@ -20,22 +21,22 @@ class SizedColumn(NamedTuple):
     width: int
 
 
-def cell(placed: SizedColumn, row: Connection, unicode: bool) -> Cell:
-    """A cell of a row, no wider than its column; that of a sparkline is empty."""
+def cell(placed: SizedColumn, row: Connection, glyphs: Glyphs) -> Cell | None:
+    """A cell of a row, no wider than its column; None: it is a sparkline's."""
     column, width = placed
     if column.cell is None:
-        return Cell("")
-    text, style = column.cell(row, unicode)
+        return None
+    text, style = column.cell(row, glyphs.unicode)
     if column.cut == "middle":
-        text = fmt.shorten(text, width, unicode)
+        text = fmt.shorten(text, width, glyphs.unicode)
     elif column.cut == "end" and cell_len(text) > width:
-        text = set_cell_size(text, width - 1) + ("…" if unicode else "~")
+        text = set_cell_size(text, width - 1) + glyphs.cut
     return Cell(text, style)
 
 
-def arrow(descending: bool, unicode: bool) -> str:
+def arrow(descending: bool, glyphs: Glyphs) -> str:
     """The mark of the column that the table is sorted by."""
-    return ("▼" if descending else "▲") if unicode else ("v" if descending else "^")
+    return glyphs.falling if descending else glyphs.rising
 
 
 _GROW = ("spark", "remote", "local")

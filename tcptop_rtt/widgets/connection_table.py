@@ -278,7 +278,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
         placed = columns.fit_columns(self.scrollable_content_region.width, self._long_addresses)
-        style = TableStyle(placed, *self.order, self._glyphs.unicode)
+        style = TableStyle(placed, *self.order, self._glyphs)
         visible_rows = connections(rows, self._snapshot.health.unknown)
         lines = table_lines.lines(style, visible_rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()

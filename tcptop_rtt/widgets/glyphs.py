@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One character each, but for the arrows."""
+    """One character each, but for the arrows between endpoints."""
 
     unicode: bool
     """Whether text may hold characters beyond ASCII, and the chart may use braille."""
+    cursor: str
+    cut: str
+    """Stands for what has been cut off."""
+    rising: str
+    falling: str
     sample: str
     line: str
     """The smoothed line's height inside its cell: three characters, from below."""
@@ -27,6 +32,10 @@ class Glyphs:
 
 UNICODE = Glyphs(
     unicode=True,
+    cursor="▸",
+    cut="…",
+    rising="▲",
+    falling="▼",
     sample="⣿",
     line="▁─▔",
     axis="│",
@@ -40,6 +49,10 @@ UNICODE = Glyphs(
 )
 ASCII = Glyphs(
     unicode=False,
+    cursor=">",
+    cut="~",
+    rising="^",
+    falling="v",
     sample="|",
     line="***",
     axis="|",

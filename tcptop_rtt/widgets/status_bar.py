@@ -44,7 +44,7 @@ class StatusBar(StyledLines):
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._unicode = glyphs.unicode
+        self._glyphs = glyphs
 
     def on_mount(self) -> None:
         for name, attribute in vars(StatusBar).items():
@@ -63,7 +63,7 @@ class StatusBar(StyledLines):
         return [
             name,
             *_value(count, "connection" if total == 1 else "connections"),
-            ("  " + fmt.printable(health.hook, self._unicode), "value"),
+            ("  " + fmt.printable(health.hook, self._glyphs.unicode), "value"),
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
@@ -76,18 +76,18 @@ class StatusBar(StyledLines):
         parts: list[Part] = []
         problem = self.problem or self.health.problem
         if problem:
-            parts += [("! " + fmt.printable(problem, self._unicode), "bad"), ("  ", "")]
+            parts += [("! " + fmt.printable(problem, self._glyphs.unicode), "bad"), ("  ", "")]
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
         title = COLUMN[self.order.key].title
-        parts += _label("sort", f"{title} {arrow(self.order.descending, self._unicode)}")
+        parts += _label("sort", f"{title} {arrow(self.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:
-            parts += _label("  filter", fmt.printable(wanted, self._unicode), "filter")
+            parts += _label("  filter", fmt.printable(wanted, self._glyphs.unicode), "filter")
         parts += _label("  every", f"{self.interval_s:g}s")
         if self.health.hook_note:
-            parts += [("  " + fmt.printable(self.health.hook_note, self._unicode), "dim")]
+            parts += [("  " + fmt.printable(self.health.hook_note, self._glyphs.unicode), "dim")]
         return parts
 
 

@@ -15,6 +15,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
 from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
+from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
 Line = tuple[str, str, list[Part]]
@@ -27,7 +28,7 @@ class TableStyle(NamedTuple):
     placed: tuple[SizedColumn, ...]
     sort_key: str
     descending: bool
-    unicode: bool
+    glyphs: Glyphs
 
 
 class Frame(NamedTuple):
@@ -45,7 +46,7 @@ def lines(
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
-    drawn = sparks.sparks(spark_us, scale, cells, table.unicode)
+    drawn = sparks.sparks(spark_us, scale, cells, table.glyphs.unicode)
     found = [_header(table, scale)]
     for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
         found.append(_row(table, row, spark, at == cursor))
@@ -58,7 +59,7 @@ def _header(table: TableStyle, scale: sparks.Scale) -> Line:
         title = _spark_title(scale, cells) if column.cell is None else column.title
         chosen = column.key == table.sort_key
         if chosen:
-            mark = arrow(table.descending, table.unicode)
+            mark = arrow(table.descending, table.glyphs)
             title = mark + title[: cells - 1] if column.numeric else title[: cells - 1] + mark
         parts.append((fit(title, cells, column.numeric), "sorted" if chosen else ""))
     return "header", " ", parts
@@ -73,11 +74,11 @@ def _row(table: TableStyle, row: Connection, spark: str, at_cursor: bool) -> Lin
     closed = row.closed
     parts: list[Part] = []
     for placed in table.placed:
-        text, style = cell(placed, row, table.unicode) if placed.column.cell else (spark, "spark")
+        text, style = cell(placed, row, table.glyphs) or (spark, "spark")
         parts.append((fit(text, placed.width, placed.column.numeric), "closed" if closed else style))
     if not at_cursor:
         return "row", " ", parts
-    return "cursor", "▸" if table.unicode else ">", parts
+    return "cursor", table.glyphs.cursor, parts
 
 
 def note(table: TableStyle, text: str) -> Line:
