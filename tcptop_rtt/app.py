@@ -101,7 +101,7 @@ class TcptopApp(App[None]):
         note: Callable[[], str] = str,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
-        self.problem: TcptopError | None = None
+        self.problem: TcptopError | OSError | None = None
         """Why the dashboard has failed; None if it has not."""
         self._feed = feed
         self._glyphs = UNICODE if unicode else ASCII
@@ -157,7 +157,7 @@ class TcptopApp(App[None]):
     def _run_feed(self) -> None:
         try:
             self._feed.open()
-        except TcptopError as problem:
+        except (TcptopError, OSError) as problem:
             self.problem = problem
             self.leave()
             return

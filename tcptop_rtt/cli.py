@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 from collections.abc import Callable
 
 from tcptop_rtt import __version__, environment, start
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import REMEDIES, TcptopError
 
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
-
-_REMEDIES = {
-    errno.EMFILE: ": run ulimit -n 1024 first",
-    errno.ENFILE: ": the whole machine has no file left, see sysctl fs.file-max",
-    errno.ENOMEM: ": free some memory first",
-}
-"""What to do about errors of the system."""
 
 _EXAMPLES = """\
 examples:
@@ -40,7 +32,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     except TcptopError as error:
         problem = str(error)
     except OSError as error:
-        problem = f"{error}{_REMEDIES.get(error.errno or 0, '')}"
+        problem = f"{error}{REMEDIES.get(error.errno or 0, '')}"
     except Exception as error:  # a fault of ours: one line, as for all else, is what its user can report
         problem = (
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"

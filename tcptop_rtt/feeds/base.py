@@ -33,6 +33,7 @@ class Feed(Protocol):
         """Wait until it can begin, or is stopped.
 
         :raises TcptopError: it cannot run here, and why
+        :raises OSError: the system has not what it takes just now, such as a free descriptor
         """
         ...
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
+REMEDIES = {
+    errno.EMFILE: ": run ulimit -n 1024 first",
+    errno.ENFILE: ": the whole machine has no file left, see sysctl fs.file-max",
+    errno.ENOMEM: ": free some memory first",
+}
+"""What to do about errors of the system, to be put behind what they say."""
+
 
 class TcptopError(Exception):
     """Ends the program with its message on stderr and exit code 1.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import REMEDIES, TcptopError
 
 _HEADERS = Path(__file__).resolve().parent.parent / "bpf" / "stand_ins"
 
@@ -47,7 +47,8 @@ def _require_descriptors() -> None:
         while len(spare) < _DESCRIPTORS:
             spare.append(os.open(_HEADERS, os.O_PATH))
     except OSError as error:
-        raise TcptopError(f"cannot compile: {error.strerror}: run ulimit -n 1024 first") from error
+        remedy = REMEDIES.get(error.errno or 0, "")
+        raise TcptopError(f"cannot compile: {error.strerror}{remedy}") from error
     finally:
         for descriptor in spare:
             os.close(descriptor)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import REMEDIES, TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
@@ -287,7 +287,7 @@ def _cause(error: OSError) -> str:
     if "[confidentiality]" in lockdown:
         return "the kernel is locked down; boot it with lockdown=integrity"
     if error.errno == errno.EMFILE:
-        return "no file descriptor is free: run ulimit -n 1024 first"
+        return f"no file descriptor is free{REMEDIES[errno.EMFILE]}"
     if error.errno == errno.EPERM:
         return "not permitted on this machine (EPERM)"
     return error.strerror or str(error)

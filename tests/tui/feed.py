@@ -82,6 +82,7 @@ class HandFeed(Feed):
         self.intervals: list[float] = []
         self.finished = threading.Event()
         self._failure = failure
+        self.refusal: Exception | None = None
         self._steps: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
         self._taken: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -91,6 +92,8 @@ class HandFeed(Feed):
 
     def open(self) -> None:
         """Nothing to wait for."""
+        if self.refusal is not None:
+            raise self.refusal
 
     def snapshots(self) -> Iterator[Snapshot]:
         while snapshot := self._steps.get():

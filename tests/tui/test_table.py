@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 
 import numpy as np
@@ -10,13 +11,14 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.view.fields import COLUMN, SORTS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
-from tests.tui.feed import HOSTILE, snapshot
+from tests.tui.feed import HOSTILE, HandFeed, make_app, snapshot
 from tests.unit.rows import row
 
 
@@ -375,6 +377,18 @@ async def test_a_feed_that_raises_leaves_the_app_up_and_says_why(stage: Open) ->
         assert "proc1" in it.screen_text
         await it.press("p")
         assert it.main.order.key == "process"
+
+
+@pytest.mark.parametrize("refusal", [TcptopError("no kernel here"), OSError(errno.EMFILE, "no descriptor")])
+async def test_a_feed_that_cannot_open_ends_the_app_with_the_cause(refusal: Exception) -> None:
+    feed = HandFeed()
+    feed.refusal = refusal
+    app = make_app(feed)
+    async with app.run_test() as pilot:
+        app.join_worker()
+        await pilot.pause()
+    assert app.problem is refusal
+    assert not app.is_running
 
 
 async def test_a_source_that_ends_says_so(stage: Open) -> None:
