@@ -16,7 +16,7 @@ from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
 from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.diagnosis import diagnose
+from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.widgets.facts import FactPanel
 from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
@@ -68,6 +68,7 @@ class DetailsScreen(LiveScreen):
         self._glyphs = glyphs
         self._shown_ns = first.clock_ns  # a frozen screen shows an older snapshot than the latest
         self._row: Connection | None = None
+        self._verdict: Verdict | None = None
         self._trace: Focus | None = None
         self._trace_time_ns = first.clock_ns
         self._opened_ns = first.clock_ns
@@ -108,14 +109,14 @@ class DetailsScreen(LiveScreen):
         at = _index(snapshot, self.connection_id)
         if at is not None:
             self._row = Connection(snapshot.rows[at], snapshot.health.unknown)
+            self._verdict = diagnose(self._row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.focus
         if trace is not None and trace.id == self.connection_id:
             self._trace, self._trace_time_ns = trace, snapshot.clock_ns
         self._show_title()
-        if self._row is not None:
-            verdict = diagnose(self._row)
-            self._facts.show(details_blocks.blocks(self._row, self._trace, verdict, self._glyphs))
+        if self._row is not None and self._verdict is not None:
+            self._facts.show(details_blocks.blocks(self._row, self._trace, self._verdict, self._glyphs))
         self._shown_ns = snapshot.clock_ns
         self._chart.show(self._series())
 
@@ -141,8 +142,8 @@ class DetailsScreen(LiveScreen):
         )
 
     def _show_title(self) -> None:
-        row = self._row
-        if row is None:
+        row, verdict = self._row, self._verdict
+        if row is None or verdict is None:
             self._title.set_lines([[("this connection is gone", "dim")]])
             return
         first: list[Part] = []
@@ -157,7 +158,6 @@ class DetailsScreen(LiveScreen):
             *self._endpoints(row),
             (f"  {state}", "stalled" if state == "STALLED" else "dim"),
         ]
-        verdict = diagnose(row)
         second: list[Part] = []
         if self.problem:
             second += [("! " + fmt.printable(self.problem, self._glyphs.unicode) + "  ", "bad")]
