@@ -74,9 +74,9 @@ def _endpoint(key: str, title: str, priority: int, meaning: str, side: str) -> C
     return Column(key, title, 21, priority, meaning, cell, sort, wide=47, numeric=False, cut="middle")
 
 
-def _rtt_column(key: str, title: str, priority: int, meaning: str, of: str) -> Column:
-    cell = cells.microseconds(of)
-    return Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort_keys.by_number(of))
+def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
+    cell, sort = cells.microseconds(name), sort_keys.by_number(name)
+    return _integer(name, meaning, Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort))
 
 
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
@@ -173,16 +173,8 @@ FIELDS = (
             sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
         ),
     ),
-    _integer(
-        "rttvar_us",
-        "mean deviation of the RTT",
-        _rtt_column("jitter", "JITTER", 10, "mean deviation of the RTT (rttvar)", "rttvar_us"),
-    ),
-    _integer(
-        "min_rtt_us",
-        "lowest RTT of the last minutes",
-        _rtt_column("min_rtt", "MIN", 12, "lowest RTT of the last minutes (min_rtt)", "min_rtt_us"),
-    ),
+    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 10),
+    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 12),
     _integer(
         "retrans",
         "segments sent again, in all",
