@@ -78,8 +78,8 @@ class LiveFeed(Feed):
     def health(self) -> Health:
         """How the program is doing, before the first snapshot."""
         if self._reader is None:
-            return Health("", "", 0.0, 0, 0.0)
-        return Health(self._reader.hook, self._reader.hook_note, 0.0, 0, 0.0)
+            return Health()
+        return self._reader.health
 
     @property
     def origin(self) -> Origin:

@@ -30,14 +30,9 @@ class Reader:
         self._tracing = False
 
     @property
-    def hook(self) -> str:
-        """Of the source."""
-        return self._source.hook
-
-    @property
-    def hook_note(self) -> str:
-        """Of the source."""
-        return self._source.hook_note
+    def health(self) -> Health:
+        """What is known before the first snapshot."""
+        return Health(self._source.hook, self._source.hook_note)
 
     @property
     def snapshot_is_urgent(self) -> bool:

@@ -38,6 +38,8 @@ STATES = (
 )
 """State names as ``ss`` prints them, indexed by the kernel's ``TCP_*`` numbers (include/net/tcp_states.h)."""
 
+LISTEN, CLOSED = STATES.index("LISTEN"), STATES.index("CLOSED")
+
 DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""
 

@@ -18,11 +18,11 @@ from tcptop_rtt.model.rows import Indices, Rows, no_rows
 class Health:
     """How the program itself is doing; for the header line."""
 
-    hook: str  # "fentry" or "tcp_probe"
-    hook_note: str  # why not the first choice; empty if it is
-    samples_per_s: float  # RTT samples the kernel side has seen
-    lost: int  # records that found no room in the ring buffer, since the start
-    cpu_percent: float  # of one core, this whole process
+    hook: str = ""  # "fentry" or "tcp_probe"
+    hook_note: str = ""  # why not the first choice; empty if it is
+    samples_per_s: float = 0.0  # RTT samples the kernel side has seen
+    lost: int = 0  # records that found no room in the ring buffer, since the start
+    cpu_percent: float = 0.0  # of one core, this whole process
     untracked: int = 0  # connections that the kernel side had no memory for, since the start
     problem: str = ""  # what does not work at the moment; empty if all does
     unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell

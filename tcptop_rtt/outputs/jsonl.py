@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import STATES, Indices, Rows, no_rows
+from tcptop_rtt.model.rows import CLOSED, Indices, Rows, no_rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import FIELDS, NAMES
@@ -31,8 +31,6 @@ _NEWS = (
     "retransmits",
 )
 """A connection has news when one of these has changed, or it has new RTT samples."""
-
-_CLOSED = STATES.index("CLOSED")
 
 
 class _Part(NamedTuple):
@@ -106,7 +104,7 @@ class JsonLines:
         for connection in last.get("id")[~there].tolist():
             self._cgroups.pop(connection, None)
         indices = last.indices[~there & ~last.get("closed")]
-        closed, none = np.full(len(indices), _CLOSED), np.zeros(len(indices), int)
+        closed, none = np.full(len(indices), CLOSED), np.zeros(len(indices), int)
         rows = last.rows.take(indices, state=closed, rtt_samples=none)
         self._write_lines(snapshot, np.full(len(indices), "close"), rows)
 

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Records, take_rows
-from tcptop_rtt.model.rows import ROW, Holder, Indices, Rows
+from tcptop_rtt.model.rows import CLOSED, ROW, Holder, Indices, Rows
 from tcptop_rtt.tracking.column_store import ColumnStore, Where
 from tcptop_rtt.tracking.id_index import IdIndex
 from tcptop_rtt.tracking.located import Located
 
-_TCP_CLOSE = 7  # include/net/tcp_states.h
 _ENDPOINTS = ("laddr", "lport", "raddr", "rport", "netns")
 
 _SHOWN = ROW.names or ()
@@ -203,7 +202,7 @@ class RowStore:
         self._closed += len(rows)
         self.set("closed", rows, True)
         self.set("stalled", rows, False)
-        self.set("state", rows, _TCP_CLOSE)
+        self.set("state", rows, CLOSED)
         self.set("closed_ns", rows, self._clock_ns())
         self._set_last_holder(rows)
         socks = self["sock"][rows]

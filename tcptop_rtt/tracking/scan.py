@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, Kind, Records, take_rows
-from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.model.rows import LISTEN, Indices
 from tcptop_rtt.tracking.listeners import Listeners
 from tcptop_rtt.tracking.located import Located
-
-_TCP_LISTEN = 10  # include/net/tcp_states.h
 
 _FIELDS = ("tgid", "pid", "started_ns", "process_uid", "comm", "hold", "inode")
 HOLDER = np.dtype([("row", "i8"), ("id", "u8"), *((name, ENTRY[name]) for name in _FIELDS)])
@@ -41,7 +39,7 @@ class ScanCollector:
 
     def take_others(self, entries: Records) -> Records:
         """Collect the entries of listeners and of MPTCP sockets. Return the others, those of connections."""
-        mptcp, listening = entries["kind"] == Kind.MPTCP, entries["state"] == _TCP_LISTEN
+        mptcp, listening = entries["kind"] == Kind.MPTCP, entries["state"] == LISTEN
         if mptcp.any():
             self._mptcp.append(_holders(entries[mptcp]))
         if listening.any():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.model.rows import CLOSED, UNKNOWN_U32
 
 Column = NDArray[Any]
 
@@ -78,7 +78,7 @@ def by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 def by_state(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By state; what is stalled is the highest one."""
     state, closed = get("state"), get("closed")
-    rank = np.where(closed, 7, np.where(get("stalled"), 255, state))
+    rank = np.where(closed, CLOSED, np.where(get("stalled"), 255, state))
     return Keys([rank.astype(np.uint8)], (state == 0) & ~closed)
 
 

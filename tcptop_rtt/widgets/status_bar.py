@@ -39,7 +39,7 @@ class StatusBar(StyledLines):
     interval_s: var[float] = var(1.0)
     problem: var[str] = var("")
     waiting_for: var[str] = var("")
-    health: var[Health] = var(Health("", "", 0.0, 0, 0.0))
+    health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
 
     def __init__(self, glyphs: Glyphs) -> None:
