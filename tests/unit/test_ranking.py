@@ -40,6 +40,13 @@ def test_unknown_comes_last_both_ways(key: str, unknown: dict[str, object], desc
     assert ids(rows, key, descending)[-2:] == [1, 4]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_mean_sorts_by_the_quotient_and_is_unknown_without_a_sample(descending: bool) -> None:
+    slow, fast = {"rtt_samples": 2, "rtt_sum_us": 900}, {"rtt_samples": 10, "rtt_sum_us": 1000}
+    rows = rows_of(row(1, rtt_samples=0, rtt_sum_us=9000), row(2, **fast), row(3, **slow))
+    assert ids(rows, "mean", descending) == ([3, 2, 1] if descending else [2, 3, 1])
+
+
 def test_what_this_kernel_lacks_is_no_number_to_sort_by() -> None:
     rows = rows_of(row(1, rttvar_us=9), row(2, rttvar_us=7))
     ranking = Ranking(rows, np.arange(2), SORTS["jitter"], True, frozenset({"rttvar_us"}))
