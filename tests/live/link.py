@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tcptop_rtt.sources.netns import network_namespace_at
 
@@ -46,6 +47,7 @@ class Link:
 
     def __init__(self, delay_ms: float, lose_each: int = 0) -> None:
         self._arguments = (str(delay_ms), str(lose_each))
+        self._started: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Link:
         self.a, self.b = _hold_namespace(), _hold_namespace()
@@ -71,7 +73,8 @@ class Link:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in (self._wire, self.a, self.b):
+        processes: list[subprocess.Popen[Any]] = [*self._started, self._wire, self.a, self.b]
+        for process in processes:
             process.kill()
             process.wait()
 
@@ -81,11 +84,13 @@ class Link:
         return {os.stat(f"/proc/{holder.pid}/ns/net").st_ino for holder in (self.a, self.b)}
 
     def run(self, end: subprocess.Popen[bytes], *command: str) -> subprocess.Popen[str]:
-        """Start a program in the namespace of ``a`` or ``b``."""
+        """Start a program in the namespace of ``a`` or ``b``; it ends with the link."""
         # nsenter replaces itself with the command, so the process is the command's own.
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*_inside(end), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._started.append(process)
+        return process
 
     def start(self, end: subprocess.Popen[bytes], script: str) -> subprocess.Popen[str]:
         """Start Python there, and wait until the script has printed that it is ready."""
