@@ -44,6 +44,8 @@ def _ss(prefix: tuple[str, ...] = ()) -> dict[Ends, Shown]:
     for line in text.splitlines():
         state, recv_q, send_q, local, remote, *rest = line.split(maxsplit=5)
         details = rest[0] if rest else ""
+        if state == "FIN-WAIT-2" and "cwnd:" not in details:
+            continue  # no whole socket: what was closed waits in TIME-WAIT's structure (tcp_time_wait())
         rtt = re.search(r"\brtt:([\d.]+)/", details)
         retrans = re.search(r"\bretrans:\d+/(\d+)", details)
         found[_plain(local), _plain(remote)] = Shown(
@@ -139,6 +141,9 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         with _process(_FILL_AND_LEAVE, str(port_of(listener))):
             opened.enter_context(listener.accept()[0])
+        # Closed first: one whose peer has not closed waits outside of any whole socket.
+        client, _ = opened.enter_context(connected())
+        client.close()
         # A backlog that nobody accepts, here and in another namespace.
         backlog = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         for _ in range(3):
