@@ -307,7 +307,7 @@ def test_stopped_and_continued_it_has_no_more_threads_and_draws_again(terminal: 
         since = len(it.output)
         it.process.send_signal(signal.SIGCONT)
         it.wait_for(b"PROCESS", since)
-        it.wait_for(b"Details", since)
+        it.wait_for(b"Quit", since)  # of the last line, and whether or not there is a connection
         it.expect(lambda: threads(it.pid) == before, "no more threads than before")
     it.type(b"q")
     assert it.ended() == 0
