@@ -42,7 +42,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (!r)
 		return 0;
 	__builtin_memset(r, 0, sizeof(*r));
-	r->interval = (count ? *count : 0) / CONNECTIONS + 1;
+	r->window_start = (count ? *count : 0) / CONNECTIONS + 1;
 	r->id = (count ? *count : 0) % CONNECTIONS + 1;
 	r->sock = r->id << 12;
 	r->time_ns = bpf_ktime_get_ns();

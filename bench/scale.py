@@ -106,7 +106,11 @@ class Synthetic:
         for name in RECORD.names or ():
             if "pad" not in name:
                 records[name] = self._entries[name][chosen]
-        records["kind"], records["time_ns"], records["interval"] = Kind.SEGMENT, self.now_ns, self._interval
+        records["kind"], records["time_ns"], records["window_start"] = (
+            Kind.SEGMENT,
+            self.now_ns,
+            self._interval,
+        )
         records["tgid"], records["rtt_samples"] = 0, 5
         records["rtt_sum_us"] = 5 * records["srtt_us"].astype(np.uint64)
         records["rtt_lo_us"] = records["rtt_hi_us"] = records["last_rtt_us"] = records["srtt_us"]

@@ -96,7 +96,7 @@ class TcptopApp(App[None]):
         self,
         feed: Feed,
         filter: Filter,  # noqa: A002
-        interval_s: float,
+        refresh_s: float,
         unicode: bool,
         note: Callable[[], str] = str,
     ) -> None:
@@ -110,7 +110,7 @@ class TcptopApp(App[None]):
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
-        self.main = MainScreen(first, filter, interval_s, self._glyphs, feed.set_refresh, note)
+        self.main = MainScreen(first, filter, refresh_s, self._glyphs, feed.set_refresh, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -186,13 +186,13 @@ class TcptopApp(App[None]):
 
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
-        self._feed.set_focus(message.id)
+        self._feed.set_trace(message.id)
         self.push_screen(
             DetailsScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
         )
 
     def _on_details_left(self, _: None) -> None:
-        self._feed.set_focus(None)
+        self._feed.set_trace(None)
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen

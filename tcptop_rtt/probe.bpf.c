@@ -172,7 +172,7 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	if (!sk)
 		return 0;
 	c = connections.lookup(&key);
-	if (!control || !c || now - c->retrans_reported < control->interval_jiffies)
+	if (!control || !c || now - c->retrans_reported < control->report_interval_jiffies)
 		return 0;
 	c->retrans_reported = now;
 	r = reserve_record();
@@ -197,8 +197,8 @@ static __always_inline struct entry *new_entry(void)
 
 /*
  * Reads the samples that on_segment() has not reported, and may not for long
- * as the socket may be idle: those of a past interval, and the latest ACK's.
- * The socket is not locked, so the interval is checked again after the copy.
+ * as the socket may be idle: those of a window that is over, and the latest ACK's.
+ * The socket is not locked, so the window is checked again after the copy.
  */
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
 						    struct rtt_window *w)
@@ -210,8 +210,8 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 		return;
 	read_samples(r, w);
 	barrier();
-	/* The copy is whole if its interval was over, and no other one has begun since. */
-	if (w->interval != r->interval || !interval_is_over(w, control))
+	/* The copy is whole if its window was over, and no other one has begun since. */
+	if (w->window_start != r->window_start || !window_is_over(w, control))
 		r->rtt_samples = 0;
 }
 

@@ -156,11 +156,11 @@ def _bpf() -> Callable[[str], Source]:
     return open_source
 
 
-def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], interval_s: float) -> int:
+def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
 
     unicode = "utf" in locale.getencoding().lower()
-    app = TcptopApp(feed, chosen, interval_s, unicode, note)
+    app = TcptopApp(feed, chosen, refresh_s, unicode, note)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)

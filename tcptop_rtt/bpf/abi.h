@@ -12,7 +12,7 @@
 enum kind {
 	KIND_OPEN	= 1,	/* a connection was opened */
 	KIND_STATE	= 2,	/* its TCP state has changed */
-	KIND_SEGMENT	= 3,	/* an interval is over, or the focused socket got a segment */
+	KIND_SEGMENT	= 3,	/* a window is over, or the traced socket got a segment */
 	KIND_RETRANS	= 4,	/* a segment was sent again: identity and retransmissions */
 	KIND_OWNER	= 5,	/* a process used the socket: identity and process */
 	KIND_CLOSE	= 6,	/* the kernel has closed the connection */
@@ -38,7 +38,7 @@ struct record {
 	u64	opened_ns;
 	u64	started_ns;		/* of the process, CLOCK_BOOTTIME: unique together with tgid */
 	u64	sampled_us;		/* of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
-	u64	interval;		/* the jiffy at which the interval of rtt_* began */
+	u64	window_start;		/* the jiffy at which the window of rtt_* began */
 	u64	rtt_sum_us;		/* of rtt_samples */
 	u32	kind;
 	u32	tgid;			/* 0: the record has no process */
@@ -118,11 +118,11 @@ _Static_assert(sizeof(struct entry) == 352, "keep ENTRY in model/records.py in s
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {
 	/* User space writes these. */
-	u32	interval_jiffies;	/* the least time between two records of a socket */
+	u32	report_interval_jiffies;	/* the least time between two records of a socket */
 	u32	scan;			/* the number of the current scan */
-	u64	focus;			/* the socket whose every ACK is reported */
+	u64	traced_sock;		/* the socket whose every ACK is reported */
 	/* The BPF program counts here. */
-	u64	lost;			/* records that found no room */
+	u64	dropped_records;	/* those that found no room */
 	u64	untracked;		/* connections that found no memory */
 	u32	time_wait;		/* met by a scan, before which user space sets it to 0 */
 	u32	syn_recv;		/* likewise */

@@ -5,13 +5,13 @@
  */
 
 /*
- * The RTT samples of one socket in one interval. They are counted under the
+ * The RTT samples of one socket in one window of time. They are counted under the
  * socket's lock. A scan takes no lock: it copies them, and writes rack only.
  */
 struct rtt_window {
 	u64		sock;		/* 0: free */
 	struct rack	rack;		/* the latest sample that was counted or reported */
-	u64		interval;	/* the jiffy at which it began */
+	u64		window_start;	/* the jiffy at which it began */
 	u32		rtt_samples;
 	u32		rtt_lo_us;
 	u32		rtt_hi_us;
@@ -61,12 +61,12 @@ static __always_inline struct control *shared_control(void)
 	return controls.lookup(&zero);
 }
 
-static __always_inline void count_lost(void)
+static __always_inline void count_dropped(void)
 {
 	struct control *control = shared_control();
 
 	if (control)
-		__sync_fetch_and_add(&control->lost, 1);
+		__sync_fetch_and_add(&control->dropped_records, 1);
 }
 
 static __always_inline void count_untracked(void)
@@ -82,7 +82,7 @@ static __always_inline struct record *reserve_record(void)
 	struct record *r = records.ringbuf_reserve(sizeof(struct record));
 
 	if (!r)
-		count_lost();
+		count_dropped();
 	return r;
 }
 
@@ -274,7 +274,7 @@ static __always_inline void name_owner(struct record *r, struct connection *c)
 
 static __always_inline void read_samples(struct record *r, const struct rtt_window *w)
 {
-	r->interval = w->interval;
+	r->window_start = w->window_start;
 	r->rtt_samples = w->rtt_samples;
 	r->rtt_lo_us = w->rtt_lo_us;
 	r->rtt_hi_us = w->rtt_hi_us;
@@ -294,11 +294,11 @@ static __always_inline void take_single_sample(struct record *r, struct sock *sk
 	r->single_rtt_us = rack.rtt_us;
 }
 
-/* The samples of a past interval stay in the window until the next sample. */
-static __always_inline bool interval_is_over(const struct rtt_window *w,
-					     const struct control *control)
+/* The samples of a window that is over stay until the next sample. */
+static __always_inline bool window_is_over(const struct rtt_window *w,
+					   const struct control *control)
 {
-	return bpf_jiffies64() - w->interval >= control->interval_jiffies;
+	return bpf_jiffies64() - w->window_start >= control->report_interval_jiffies;
 }
 
 static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
@@ -316,15 +316,15 @@ static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 static __always_inline bool may_reserve_again(const struct rtt_window *w,
 					      const struct control *control)
 {
-	return (u32)bpf_jiffies64() - w->reserve_failed_at >= control->interval_jiffies;
+	return (u32)bpf_jiffies64() - w->reserve_failed_at >= control->report_interval_jiffies;
 }
 
 /*
- * Sends the samples of the past interval if they are due, and the new sample
- * of the focused socket. False if there is no room: the samples stay.
+ * Sends the samples of the window if it is over, and the new sample
+ * of the traced socket. False if there is no room: the samples stay.
  */
 static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w, bool due,
-					   bool focused, u32 rtt_us)
+					   bool traced, u32 rtt_us)
 {
 	u64 key = (u64)sk;
 	struct connection *c = connections.lookup(&key);
@@ -337,30 +337,30 @@ static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w
 	}
 	r = records.ringbuf_reserve(sizeof(*r));
 	if (!r) {
-		if (focused)
-			count_lost();
+		if (traced)
+			count_dropped();
 		w->reserve_failed_at = bpf_jiffies64();
 		return false;
 	}
 	fill_record(r, KIND_SEGMENT, sk, c);
 	if (due)
 		read_samples(r, w);
-	if (focused)
+	if (traced)
 		r->single_rtt_us = rtt_us;
 	submit_record(r);
 	return true;
 }
 
 /*
- * Counts the sample of the previous ACK, if it had one. The first sample of an
- * interval sends those of the interval before, so a socket sends at most one
- * record per interval.
+ * Counts the sample of the previous ACK, if it had one. The first sample of a
+ * window sends those of the window before, so a socket sends at most one record
+ * per report interval.
  */
 static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 {
 	struct rack rack = latest_sample(sk);
 	struct control *control;
-	bool due, focused;
+	bool due, traced;
 
 	if (same_sample(&rack, &w->rack))
 		return;
@@ -368,15 +368,15 @@ static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 	control = shared_control();
 	if (!control)
 		return;
-	due = interval_is_over(w, control);
-	focused = control->focus == (u64)sk;
+	due = window_is_over(w, control);
+	traced = control->traced_sock == (u64)sk;
 	if (due && w->rtt_samples)
 		due = may_reserve_again(w, control);
-	if ((due && w->rtt_samples) || focused)
-		due = report_segment(sk, w, due, focused, rack.rtt_us) && due;
+	if ((due && w->rtt_samples) || traced)
+		due = report_segment(sk, w, due, traced, rack.rtt_us) && due;
 	if (due) {
-		w->interval = bpf_jiffies64();
-		barrier();	/* The changed interval shows a scan that the samples change. */
+		w->window_start = bpf_jiffies64();
+		barrier();	/* The changed start shows a scan that the samples change. */
 		w->rtt_samples = 0;
 		w->rtt_sum_us = 0;
 	}

@@ -54,8 +54,8 @@ class Feed(Protocol):
         """Set the time between two snapshots; the answer is a snapshot at once."""
         ...
 
-    def set_focus(self, connection: int | None, /) -> None:
-        """Report every ACK of one connection, in each snapshot's ``focus``; None: of none."""
+    def set_trace(self, connection: int | None, /) -> None:
+        """Report every ACK of one connection, in each snapshot's ``trace``; None: of none."""
         ...
 
     def cgroup(self, process: ProcessKey, /) -> str | None:

@@ -29,7 +29,7 @@ class LiveFeed(Feed):
     """Snapshots of this machine's connections.
 
     :param source: may still be opening; who has opened it closes it, once the feed has ended
-    :param interval_s: time between two snapshots
+    :param refresh_s: time between two snapshots
     :param processes: where facts on processes are from
     :param users: where names of users are from
     """
@@ -37,21 +37,21 @@ class LiveFeed(Feed):
     def __init__(
         self,
         source: Future[Source],
-        interval_s: float,
+        refresh_s: float,
         budget: Budget | None = None,
         clock: Clock | None = None,
         processes: Processes | None = None,
         users: UserNames | None = None,
     ) -> None:
         self._source = source
-        self._interval_s = interval_s
+        self._refresh_s = refresh_s
         self._budget = budget or Budget()
         self._clock = clock or Clock()
         self._processes = processes or Processes()
         self._users = users or UserNames()
         self._reader: Reader | None = None
-        self._wanted_focus: int | None = None
-        self._focus: int | None = None
+        self._wanted_trace: int | None = None
+        self._traced: int | None = None
         self._asked = False
         self._stopped = False
         # A signal handler may wake this thread while it waits: an Event would deadlock.
@@ -60,13 +60,13 @@ class LiveFeed(Feed):
 
     def set_refresh(self, seconds: float) -> None:
         """Time between snapshots."""
-        self._interval_s = seconds
+        self._refresh_s = seconds
         self._asked = True
         self._wake.put(None)
 
-    def set_focus(self, connection: int | None) -> None:
-        """Report every ACK of one connection, in each snapshot's ``focus``."""
-        self._wanted_focus = connection
+    def set_trace(self, connection: int | None) -> None:
+        """Report every ACK of one connection, in each snapshot's ``trace``."""
+        self._wanted_trace = connection
         self._wake.put(None)
 
     def stop(self) -> None:
@@ -123,40 +123,40 @@ class LiveFeed(Feed):
             if now >= next_read:
                 next_read = max(next_read, now - shortest_read_s) + self._read_period_s()
             if due:
-                next_snapshot = max(next_snapshot, now) + self._interval_s
+                next_snapshot = max(next_snapshot, now) + self._refresh_s
                 yield self._described(reader.snapshot(), reader)
             if last:
                 return
-            next_snapshot = min(next_snapshot, now + self._interval_s)
+            next_snapshot = min(next_snapshot, now + self._refresh_s)
             next_read = min(next_read, now + self._read_period_s())
             clock.wait(self._wake, max(0.0, next_read - clock.monotonic_s()))
 
     def _read_period_s(self) -> float:
-        """Seldom, as each wake-up takes a processor from the traffic; but a focus's chart has to move."""
-        if self._focus is not None:
+        """Seldom, as each wake-up takes a processor from the traffic; but a trace's chart has to move."""
+        if self._traced is not None:
             return self._budget.shortest_read_s
-        reads = math.ceil(self._interval_s / self._budget.longest_read_s)
-        return max(self._budget.shortest_read_s, self._interval_s / reads)
+        reads = math.ceil(self._refresh_s / self._budget.longest_read_s)
+        return max(self._budget.shortest_read_s, self._refresh_s / reads)
 
     def _take_requests(self, reader: Reader) -> bool:
         """Whether a setter was called: its answer is a snapshot at once."""
-        if self._wanted_focus != self._focus:
-            self._focus = self._wanted_focus
-            reader.trace(self._focus)
+        if self._wanted_trace != self._traced:
+            self._traced = self._wanted_trace
+            reader.trace(self._traced)
             self._asked = True
         asked, self._asked = self._asked, False
         return asked
 
     def _described(self, snapshot: Snapshot, reader: Reader) -> Snapshot:
-        """With what this machine knows of the process in focus."""
-        if snapshot.focus is None:
+        """With what this machine knows of the traced connection's process."""
+        if snapshot.trace is None:
             return snapshot
-        key = reader.owner_of(snapshot.focus.id)
-        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.focus.id].tolist()
-        focus = dataclasses.replace(
-            snapshot.focus,
+        key = reader.owner_of(snapshot.trace.id)
+        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.trace.id].tolist()
+        trace = dataclasses.replace(
+            snapshot.trace,
             user=self._users.get(uids[0]) if uids else "",
             process=self._processes.describe(key),
             cgroup_path=self._processes.cgroup(key),
         )
-        return dataclasses.replace(snapshot, focus=focus)
+        return dataclasses.replace(snapshot, trace=trace)

@@ -13,7 +13,7 @@ class Pace:
     """
 
     def __init__(self, now: float, budget: Budget) -> None:
-        self.interval_s = INTERVAL_S
+        self.report_interval_s = INTERVAL_S
         self._budget = budget
         self._since = now
         self._records = 0
@@ -22,15 +22,15 @@ class Pace:
         """So many records have come since the call before: an active socket sends one per interval."""
         self._records += records
         elapsed = now - self._since
-        if elapsed >= self.interval_s:
-            active = self._records / elapsed * self.interval_s
-            self.interval_s = self._interval_for(active)
+        if elapsed >= self.report_interval_s:
+            active = self._records / elapsed * self.report_interval_s
+            self.report_interval_s = self._report_interval_for(active)
             self._since, self._records = now, 0
         else:
             # So many are active at least.
-            self.interval_s = max(self.interval_s, self._interval_for(self._records))
+            self.report_interval_s = max(self.report_interval_s, self._report_interval_for(self._records))
 
-    def _interval_for(self, active: float) -> float:
+    def _report_interval_for(self, active: float) -> float:
         budget = self._budget
         target_s = min(active / budget.target_records_per_s, budget.fresh_interval_s)
         return max(INTERVAL_S, target_s, active / budget.max_records_per_s)

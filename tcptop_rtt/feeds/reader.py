@@ -24,7 +24,7 @@ class Reader:
         self._connections = Connections(clock.monotonic_ns, clock.wall_ns)
         self._pace = Pace(clock.monotonic_s(), budget)
         self._cpu = clock.monotonic_s(), clock.process_s()
-        self._lost = self._untracked = 0
+        self._dropped_records = self._untracked = 0
         self._problem = ""
         self._next_scan = 0.0
         self._tracing = False
@@ -46,7 +46,7 @@ class Reader:
     def trace(self, connection: int | None) -> None:
         """Have every ACK of one connection reported, or of none. The next look scans."""
         self._tracing = connection is not None
-        self._source.focus(self._connections.set_trace(connection))
+        self._source.trace(self._connections.set_trace(connection))
         self._next_scan = 0.0
 
     def look(self, now: float, may_scan: bool) -> None:
@@ -95,8 +95,8 @@ class Reader:
     def _read(self) -> None:
         batch = self._source.read()
         self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), self._clock.monotonic_s())
-        self._source.set_report_interval(self._pace.interval_s)
-        self._lost, self._untracked = batch.lost, batch.untracked
+        self._source.set_report_interval(self._pace.report_interval_s)
+        self._dropped_records, self._untracked = batch.dropped_records, batch.untracked
         self._connections.ingest(batch.records)
 
     def _measure_health(self) -> Health:
@@ -106,7 +106,7 @@ class Reader:
             self._source.hook,
             self._source.hook_note,
             samples_per_s=self._connections.samples_per_s(),
-            lost=self._lost,
+            dropped_records=self._dropped_records,
             cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
             untracked=self._untracked,
             unknown=self._source.unknown,

@@ -56,7 +56,7 @@ RECORD = np.dtype(
         ("opened_ns", "u8"),
         ("started_ns", "u8"),
         ("sampled_us", "u8"),
-        ("interval", "u8"),
+        ("window_start", "u8"),
         ("rtt_sum_us", "u8"),
         ("kind", "u4"),
         ("tgid", "u4"),
@@ -130,10 +130,10 @@ ENTRY = np.dtype(
 
 CONTROL = np.dtype(
     [
-        ("interval_jiffies", "u4"),
+        ("report_interval_jiffies", "u4"),
         ("scan", "u4"),
-        ("focus", "u8"),
-        ("lost", "u8"),
+        ("traced_sock", "u8"),
+        ("dropped_records", "u8"),
         ("untracked", "u8"),
         ("time_wait", "u4"),
         ("syn_recv", "u4"),

@@ -21,7 +21,7 @@ class Health:
     hook: str = ""  # "fentry" or "tcp_probe"
     hook_note: str = ""  # why not the first choice; empty if it is
     samples_per_s: float = 0.0  # RTT samples the kernel side has seen
-    lost: int = 0  # records that found no room in the ring buffer, since the start
+    dropped_records: int = 0  # records that found no room in the ring buffer, since the start
     cpu_percent: float = 0.0  # of one core, this whole process
     untracked: int = 0  # connections that the kernel side had no memory for, since the start
     problem: str = ""  # what does not work at the moment; empty if all does
@@ -73,7 +73,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Focus:
+class Trace:
     """The one connection that is looked at closely: every ACK's RTT since it was opened."""
 
     id: int
@@ -106,7 +106,7 @@ class Snapshot:
     rows: Rows
     cells_us: tuple[NDArray[np.float32], ...]
     health: Health
-    focus: Focus | None
+    trace: Trace | None
     waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:

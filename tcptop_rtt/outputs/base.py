@@ -26,10 +26,10 @@ class Output(Protocol):
         """Write a snapshot, or what it changes."""
         ...
 
-    def end(self, lost: int) -> None:
+    def end(self, dropped_records: int) -> None:
         """Write what goes after the last snapshot.
 
-        :param lost: records that the source had no room for
+        :param dropped_records: those that the source had no room for, since the start
         """
         ...
 
@@ -42,14 +42,14 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None) -> 
     :raises TcptopError: standard output takes no more: why, and how much has not got out
     """
     output.begin(feed.origin)
-    shown = lost = 0
+    shown = dropped_records = 0
     if not writer.failure:
         for snapshot in feed.snapshots():
             output.show(snapshot)
-            shown, lost = shown + 1, snapshot.health.lost
+            shown, dropped_records = shown + 1, snapshot.health.dropped_records
             if shown == count or writer.failure or writer.gone:
                 break
-    output.end(lost)
+    output.end(dropped_records)
     if writer.failure:
         lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")

@@ -117,9 +117,9 @@ class JsonLines:
                 self._write({"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()})
         self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
 
-    def end(self, lost: int) -> None:
-        """The last line: how many records the kernel side had no room for."""
-        self._write({"event": "end", "lost": lost})
+    def end(self, dropped_records: int) -> None:
+        """The last line. The stream has always called dropped records lost."""
+        self._write({"event": "end", "lost": dropped_records})
         self._out.flush()
 
     def _followed(self, rows: Rows) -> _Part:

@@ -38,7 +38,7 @@ class PlainTables:
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
-            f"{health.lost} lost{problem}\n"
+            f"{health.dropped_records} lost{problem}\n"
         )
         self._line([column.title for column in _COLUMNS])
         for row in connections(rows[ranking.window(0, len(ranking))], health.unknown):
@@ -49,7 +49,7 @@ class PlainTables:
         self._out.write("\n")
         self._out.flush()
 
-    def end(self, lost: int) -> None:
+    def end(self, dropped_records: int) -> None:
         """Nothing goes after the last table."""
 
     def _line(self, cells: list[str]) -> None:

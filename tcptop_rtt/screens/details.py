@@ -12,7 +12,7 @@ from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
-from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Focus, Snapshot
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot, Trace
 from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
@@ -69,7 +69,7 @@ class DetailsScreen(LiveScreen):
         self._shown_ns = first.clock_ns  # a frozen screen shows an older snapshot than the latest
         self._row: Connection | None = None
         self._verdict: Verdict | None = None
-        self._trace: Focus | None = None
+        self._trace: Trace | None = None
         self._trace_time_ns = first.clock_ns
         self._opened_ns = first.clock_ns
         self._before: Floats = np.zeros(SPARK_CELLS)
@@ -111,7 +111,7 @@ class DetailsScreen(LiveScreen):
             self._row = Connection(snapshot.rows[at], snapshot.health.unknown)
             self._verdict = diagnose(self._row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
-        trace = snapshot.focus
+        trace = snapshot.trace
         if trace is not None and trace.id == self.connection_id:
             self._trace, self._trace_time_ns = trace, snapshot.clock_ns
         self._show_title()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
-from tcptop_rtt.model.snapshot import Focus
+from tcptop_rtt.model.snapshot import Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import shares
 from tcptop_rtt.view.diagnosis import Verdict
@@ -23,7 +23,7 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(row: Connection, trace: Focus | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
+def blocks(row: Connection, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
     """All blocks, the most wanted first: a narrow terminal shows the others after scrolling."""
     unicode = glyphs.unicode
     all_blocks = (
@@ -72,7 +72,7 @@ def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:
     return f"{glyphs.share * cells}{glyphs.rest * (BAR - cells)} {fmt.percent(share, 1.0):>4} {whole}"
 
 
-def _rtt(row: Connection, trace: Focus | None) -> Block:
+def _rtt(row: Connection, trace: Trace | None) -> Block:
     facts = [
         _smoothed(row),
         Fact("jitter", fmt.rtt(row.rttvar_us), of=("rttvar_us",)),
@@ -105,7 +105,7 @@ def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
 
 
-def _owner(row: Connection, trace: Focus | None, unicode: bool) -> Block:
+def _owner(row: Connection, trace: Trace | None, unicode: bool) -> Block:
     process = trace.process if trace else None
     uid = f"uid {row.uid or 0}"
     facts = [

@@ -23,13 +23,13 @@ from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 if TYPE_CHECKING:
     from tcptop_rtt.widgets.filter_line import FilterLine
 
-INTERVALS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class MainScreen(LiveScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
-    :param set_refresh: called with seconds when the user has chosen another refresh interval
+    :param set_refresh: called with seconds when the user has chosen another one
     :param note: called for the line of text in an empty table
     """
 
@@ -69,14 +69,14 @@ class MainScreen(LiveScreen):
         ),
         Binding("s", "sort_next", "Next column", tooltip="Sort by the next column", id="sort-next"),
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
-        Binding("plus,equals_sign", "interval(1)", "Slower", tooltip="Refresh less often", id="slower"),
-        Binding("minus", "interval(-1)", "Faster", tooltip="Refresh more often", id="faster"),
+        Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
+        Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
     order: var[Order] = var(Order())
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
-    interval_s: var[float] = var(1.0, init=False, bindings=True)
+    refresh_s: var[float] = var(1.0, init=False, bindings=True)
     waiting_for: var[str] = var("compiling the BPF program")
     """What there is no first snapshot for yet; empty if there is one."""
 
@@ -84,14 +84,14 @@ class MainScreen(LiveScreen):
         self,
         first: Snapshot,
         filter: Filter,  # noqa: A002
-        interval_s: float,
+        refresh_s: float,
         glyphs: Glyphs,
         set_refresh: Callable[[float], None],
         note: Callable[[], str],
     ) -> None:
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
-        self.set_reactive(MainScreen.interval_s, interval_s)
+        self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._set_refresh = set_refresh
         self._order_chosen = False
         self._filter_line: FilterLine | None = None
@@ -104,7 +104,7 @@ class MainScreen(LiveScreen):
             MainScreen.filter,
             MainScreen.follow,
             MainScreen.frozen,
-            MainScreen.interval_s,
+            MainScreen.refresh_s,
             MainScreen.problem,
             MainScreen.waiting_for,
         )
@@ -137,7 +137,7 @@ class MainScreen(LiveScreen):
     def watch_problem(self) -> None:
         self.waiting_for = ""
 
-    def watch_interval_s(self, seconds: float) -> None:
+    def watch_refresh_s(self, seconds: float) -> None:
         self._set_refresh(seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -146,9 +146,9 @@ class MainScreen(LiveScreen):
             return self._typing or bool(self.filter.text)
         if self._typing:
             return False
-        if action == "interval":
+        if action == "change_refresh":
             (step,) = parameters
-            return bool(self._other_intervals(int(str(step))))
+            return bool(self._other_refreshes(int(str(step))))
         return True
 
     # Sorting
@@ -173,19 +173,19 @@ class MainScreen(LiveScreen):
         self._order_chosen = True
         self.order = order
 
-    # The interval
+    # The time between two snapshots
 
-    def action_interval(self, step: int) -> None:
-        """To the next longer or shorter refresh interval."""
-        others = self._other_intervals(step)
+    def action_change_refresh(self, step: int) -> None:
+        """To the next longer or shorter time."""
+        others = self._other_refreshes(step)
         if others:
-            self.interval_s = others[0]
+            self.refresh_s = others[0]
 
-    def _other_intervals(self, step: int) -> list[float]:
+    def _other_refreshes(self, step: int) -> list[float]:
         """The longer or shorter ones, the nearest first."""
         if step > 0:
-            return [seconds for seconds in INTERVALS_S if seconds > self.interval_s]
-        return [seconds for seconds in reversed(INTERVALS_S) if seconds < self.interval_s]
+            return [seconds for seconds in REFRESHES_S if seconds > self.refresh_s]
+        return [seconds for seconds in reversed(REFRESHES_S) if seconds < self.refresh_s]
 
     # The filter
 

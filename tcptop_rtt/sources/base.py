@@ -14,7 +14,7 @@ class Batch(NamedTuple):
 
     records: Records
     """Of dtype :data:`~tcptop_rtt.model.records.RECORD`, in the order in which they happened."""
-    lost: int
+    dropped_records: int
     """Records that found no room, since the start."""
     untracked: int = 0
     """Connections that the kernel side had no memory for, since the start."""
@@ -33,7 +33,7 @@ class Source(Protocol):
     ``id`` and ``sock`` name a connection: the id is unique in one run, and a socket has one connection at a
     time. A connection ends by a record of kind CLOSE, or by :meth:`ended`. An entry of a scan is of kind
     ENTRY; one without ``tgid`` says by ``hold`` who may have the socket: SOCKET and FILE where nothing is
-    known. Samples come joined, those of one ``interval`` in one record, or singly in ``single_rtt_us``.
+    known. Samples come joined, those of one ``window_start`` in one record, or singly in ``single_rtt_us``.
     No record tells the fields in :attr:`unknown`.
 
     Whoever has opened a source closes it, once, after the last call of that thread.
@@ -82,7 +82,7 @@ class Source(Protocol):
         """The names of interfaces, by network namespace and index; those that it cannot tell are missing."""
         ...
 
-    def focus(self, sock: int) -> None:
+    def trace(self, sock: int) -> None:
         """Report every ACK of this socket from now on, and of no other; 0: of none."""
         ...
 

@@ -43,7 +43,7 @@ class Probe(Source):
         self._namespaces = Namespaces()
         self._interfaces = Interfaces(self._namespaces)
         self._everywhere_after = 0.0
-        self._lost = 0
+        self._dropped_records = 0
         self._jiffy_s = program.jiffy_s
         self.set_report_interval(INTERVAL_S)
 
@@ -69,12 +69,12 @@ class Probe(Source):
 
     def set_report_interval(self, seconds: float) -> None:
         """Set the least time between two records of a socket, in whole jiffies."""
-        self._control["interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
+        self._control["report_interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
 
     def read(self) -> Batch:
         """Take what is in the ring buffer."""
         records = self._ring.read()
-        return Batch(records, int(self._control["lost"][0]), int(self._control["untracked"][0]))
+        return Batch(records, int(self._control["dropped_records"][0]), int(self._control["untracked"][0]))
 
     def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
         """List every descriptor of a socket, then the sockets without one: those of our network namespace and
@@ -101,8 +101,8 @@ class Probe(Source):
                 self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
     def _where(self, unheld: Collection[int]) -> list[int]:
-        lost, self._lost = self._lost, int(self._control["lost"][0])
-        if self._lost == lost and time.monotonic() < self._everywhere_after:
+        lost, self._dropped_records = self._dropped_records, int(self._control["dropped_records"][0])
+        if self._dropped_records == lost and time.monotonic() < self._everywhere_after:
             return list(dict.fromkeys([self._namespaces.ours, *unheld]))
         self._everywhere_after = time.monotonic() + EVERYWHERE_S
         found = self._namespaces.find()
@@ -122,9 +122,9 @@ class Probe(Source):
             if self._program.connection_at(sock) != connection
         ]
 
-    def focus(self, sock: int) -> None:
+    def trace(self, sock: int) -> None:
         """Report every ACK of this socket from now on; 0: of none."""
-        self._control["focus"] = sock
+        self._control["traced_sock"] = sock
 
     def close(self) -> None:
         """Detach everything."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between
 from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices
-from tcptop_rtt.model.snapshot import SPARK_CELLS, Focus, Health, ProcessKey, Snapshot
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
 from tcptop_rtt.tracking.located import Located
@@ -240,12 +240,12 @@ class Connections:
         self._update_ages(now_ns)
         rows = self._store.freeze()
         cells_us = self._history.latest(SPARK_CELLS, self._store.count)
-        focus = self._freeze(self._trace, now_ns) if self._trace else None
+        trace = self._freeze(self._trace, now_ns) if self._trace else None
         self._samples.reset()
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, focus)
+        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, trace)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()
@@ -256,5 +256,5 @@ class Connections:
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
         store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))
 
-    def _freeze(self, trace: TraceLog, now_ns: int) -> Focus:
+    def _freeze(self, trace: TraceLog, now_ns: int) -> Trace:
         return trace.freeze(now_ns, self._holders.owners_of(trace.id), self._holders.note_on(trace.id))

@@ -20,7 +20,7 @@ _SPAN = {dtype: field_span(dtype, *_ENDS) for dtype in (RECORD, ENTRY)}
 
 _KEPT = np.dtype(
     [
-        ("interval", "u8"),  # the latest one whose samples are counted
+        ("window_start", "u8"),  # the latest one whose samples are counted
         ("samples", "u4"),  # how many of it
         ("sum_us", "u8"),  # and their sum
     ]
@@ -55,11 +55,11 @@ class SampleCounter:
         # A hook's own single samples are for the trace: they come again with their interval.
         single = batch.where((batch["single_rtt_us"] > 0) & (batch.kinds != Kind.SEGMENT))
         # A scan and the hook may report one interval; one whose record found no room comes again, grown.
-        latest = self._kept["interval"][batch.rows]
-        again = batch["interval"] == latest
+        latest = self._kept["window_start"][batch.rows]
+        again = batch["window_start"] == latest
         counted = np.where(again, self._kept["samples"][batch.rows], 0)
         counted_us = np.where(again, self._kept["sum_us"][batch.rows], 0)
-        new = (batch["interval"] >= latest) & (batch["rtt_samples"] > counted)
+        new = (batch["window_start"] >= latest) & (batch["rtt_samples"] > counted)
         batch, counted, counted_us = batch.where(new), counted[new], counted_us[new]
         self._add(
             batch,
@@ -69,7 +69,7 @@ class SampleCounter:
             batch["rtt_hi_us"],
             batch["last_rtt_us"],
         )
-        self._kept.set("interval", batch.rows, batch["interval"])
+        self._kept.set("window_start", batch.rows, batch["window_start"])
         self._kept.set("samples", batch.rows, batch["rtt_samples"])
         self._kept.set("sum_us", batch.rows, batch["rtt_sum_us"])
         rtt_us = single["single_rtt_us"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Records
-from tcptop_rtt.model.snapshot import Focus, Owner
+from tcptop_rtt.model.snapshot import Owner, Trace
 
 SAMPLES_KEPT = 16_384
 
@@ -48,7 +48,7 @@ class TraceLog:
         self._highest_us = max(highest, self._highest_us)
         self._samples += len(new)
 
-    def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Focus:
+    def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Trace:
         """The log as it is now. The caller fills in the process."""
         log = np.concatenate([self._past, self._log])
         # Without the history: it has only the highest sample of each cell.
@@ -57,7 +57,7 @@ class TraceLog:
         columns = (time_s, log["rtt_us"].copy(), log["srtt_us"].copy())
         for column in columns:
             column.flags.writeable = False
-        return Focus(
+        return Trace(
             self.id,
             *columns,
             samples=self._samples,

@@ -36,7 +36,7 @@ class StatusBar(StyledLines):
     filter: var[Filter] = var(Filter())
     follow: var[bool] = var(False)
     frozen: var[bool] = var(False)
-    interval_s: var[float] = var(1.0)
+    refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
     waiting_for: var[str] = var("")
     health: var[Health] = var(Health())
@@ -65,7 +65,7 @@ class StatusBar(StyledLines):
             *_value(count, "connection" if total == 1 else "connections"),
             ("  " + fmt.printable(health.hook, self._glyphs.unicode), "value"),
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
-            *_value(f"{health.lost:,}", "lost", "bad" if health.lost else "value"),
+            *_value(f"{health.dropped_records:,}", "lost", "bad" if health.dropped_records else "value"),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
             *_value(f"{health.cpu_percent:.1f}%", "cpu"),
             *(_value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
@@ -85,7 +85,7 @@ class StatusBar(StyledLines):
         wanted = describe(self.filter)
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._glyphs.unicode), "filter")
-        parts += _label("  every", f"{self.interval_s:g}s")
+        parts += _label("  every", f"{self.refresh_s:g}s")
         if self.health.hook_note:
             parts += [("  " + fmt.printable(self.health.hook_note, self._glyphs.unicode), "dim")]
         return parts

@@ -82,7 +82,7 @@ def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss()
                 for _ in range(100):
                     opened.enter_context(socket.create_connection(listener.getsockname()))
                     opened.enter_context(listener.accept()[0])
-                seen, lost = probe.scans, next(snapshots).health.lost
+                seen, lost = probe.scans, next(snapshots).health.dropped_records
                 while probe.scans < seen + 2:
                     rows = _with_port(next(snapshots), port)
                 assert np.count_nonzero(~rows["closed"]) == 200
@@ -90,7 +90,7 @@ def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss()
             seen = probe.scans
             while probe.scans < seen + 2:
                 latest = next(snapshots)
-            assert latest.health.lost > lost
+            assert latest.health.dropped_records > lost
             assert _with_port(latest, port)["closed"].all()
 
 

@@ -173,10 +173,10 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     (row,) = _live(watch.look(), lport, rport)
     assert row["pid"] == os.getpid()  # both hold it: the one that used it is shown
     connection = int(row["id"])  # type: ignore[call-overload]
-    watch.probe.focus(watch.connections.set_trace(connection))
-    focus = watch.look().focus
-    assert focus
-    assert {owner.pid for owner in focus.owners} == {os.getpid(), child.pid}
+    watch.probe.trace(watch.connections.set_trace(connection))
+    trace = watch.look().trace
+    assert trace
+    assert {owner.pid for owner in trace.owners} == {os.getpid(), child.pid}
 
     server.close()
     (row,) = _live(watch.look(), lport, rport)
@@ -188,9 +188,9 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
 
 def _note(watch: Watch, row: dict[str, object]) -> str:
     watch.connections.set_trace(int(row["id"]))  # type: ignore[call-overload]
-    focus = watch.look().focus
-    assert focus
-    return focus.owner_note
+    trace = watch.look().trace
+    assert trace
+    return trace.owner_note
 
 
 def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_says_so(watch: Watch) -> None:

@@ -87,10 +87,10 @@ with closing(Watch()) as watch:
     port = int(sys.stdin.readline())
     rows = watch.look().rows
     (row,) = rows[rows["lport"] == port]
-    watch.probe.focus(watch.connections.set_trace(int(row["id"])))
-    focus = watch.look().focus
+    watch.probe.trace(watch.connections.set_trace(int(row["id"])))
+    trace = watch.look().trace
     one = Connection(row)
-    facts = details_blocks.blocks(one, focus, diagnose(one), UNICODE)
+    facts = details_blocks.blocks(one, trace, diagnose(one), UNICODE)
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """
 

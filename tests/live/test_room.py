@@ -56,21 +56,21 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
     # The kernel's events that reports do not depend on: both probes are offered the same.
     large, tiny = Watch(Program(limits=Limits(ring_bytes=1 << 25))), Watch(Program(limits=_TINY))
     try:
-        lost_before = tiny.probe.read().lost
+        lost_before = tiny.probe.read().dropped_records
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             port = port_of(listener)
             for _ in range(LOAD_CONNECTIONS):
                 _open_and_close(listener)
             # What the large one has seen begins before the tiny one's, and ends after it.
             part, whole = tiny.probe.read(), large.probe.read()
-            assert whole.lost == 0
+            assert whole.dropped_records == 0
             offered, delivered = _events(whole.records), _events(part.records)
             ours = len(_of_port(offered, port))
             assert ours >= 4 * LOAD_CONNECTIONS  # a beginning and an end of two sockets each
             ours_lost = ours - len(_of_port(delivered, port))
             assert ours_lost > 0
             others = len(offered) - ours
-            assert ours_lost <= part.lost - lost_before <= ours_lost + others
+            assert ours_lost <= part.dropped_records - lost_before <= ours_lost + others
 
             def goes_on() -> bool:
                 tiny.probe.read()
@@ -95,7 +95,7 @@ def test_samples_that_find_no_room_are_told_of_later() -> None:
                     round_trip(pair)
                 time.sleep(1.2 * INTERVAL_S)
             full = watch.probe.read()
-            assert full.lost > 0
+            assert full.dropped_records > 0
             port = port_of(pair[0])
             assert port not in full.records["lport"]
             told: list[int] = []

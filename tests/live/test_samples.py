@@ -86,7 +86,7 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
             records = _of(batch.records, pair[0])
             # The first one is of the interval before.
             assert 2 <= len(records) <= (ended_s - began_s) / interval_s + 1
-            apart_jiffies = np.diff(records["interval"].astype(np.int64))
+            apart_jiffies = np.diff(records["window_start"].astype(np.int64))
             assert apart_jiffies.min() >= math.ceil(interval_s / _JIFFY_S)
             # A record comes with the first round trip after its interval, which a busy machine may hold up.
             apart_ns = np.diff(records["time_ns"].astype(np.int64))
@@ -198,25 +198,25 @@ def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
 def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
     with connected() as pair:
         connection = int(row_of(watch.look().rows, pair[0])["id"])
-        watch.probe.focus(watch.connections.set_trace(connection))
+        watch.probe.trace(watch.connections.set_trace(connection))
         trips = 2000  # the ring buffer has room for their records
         for _ in range(trips):
             round_trip(pair)
         time.sleep(2 * INTERVAL_S)
         snapshot = watch.look()
-        focus, row = snapshot.focus, row_of(snapshot.rows, pair[0])
-        assert focus
+        trace, row = snapshot.trace, row_of(snapshot.rows, pair[0])
+        assert trace
         # Of these the trace has each by itself, and the row their number and sum.
         assert (row["rtt_samples"], row["rtt_sum_us"]) == (
-            focus.samples,
-            focus.rtt_us[-focus.samples :].sum(),
+            trace.samples,
+            trace.rtt_us[-trace.samples :].sum(),
         )
-        assert 0.9 * trips <= focus.samples <= trips + 2
-        assert (np.diff(focus.time_s) >= 0).all()
-        assert focus.lowest_us <= focus.p50_us <= focus.p95_us <= focus.p99_us <= focus.highest_us
-        watch.probe.focus(watch.connections.set_trace(None))
+        assert 0.9 * trips <= trace.samples <= trips + 2
+        assert (np.diff(trace.time_s) >= 0).all()
+        assert trace.lowest_us <= trace.p50_us <= trace.p95_us <= trace.p99_us <= trace.highest_us
+        watch.probe.trace(watch.connections.set_trace(None))
         _ping_pong(0.05, pair)
-        assert watch.look().focus is None
+        assert watch.look().trace is None
 
 
 def test_a_spike_between_two_records_is_not_lost(watch: Watch) -> None:

@@ -46,6 +46,6 @@ def test_costly_scans_are_rare_but_the_answer_to_a_close_look_is_one() -> None:
         # The feed's own moment of a scan is between the question for its snapshot and its beginning.
         for asked_s, next_scan_s in zip(before_s, probe.scans[1:], strict=False):
             assert next_scan_s - asked_s >= Budget().fresh_scan_s
-        feed.set_focus(int(row_of(snapshot.rows, client)["id"]))
-        assert next(snapshots).focus
+        feed.set_trace(int(row_of(snapshot.rows, client)["id"]))
+        assert next(snapshots).trace
         assert len(probe.scans) == 5

@@ -74,14 +74,14 @@ def test_name_and_number_of_the_user_are_of_one_moment() -> None:
         feed = LiveFeed(ready(probe), 0.1)
         for snapshot in feed.snapshots():
             (row,) = snapshot.rows[snapshot.rows["lport"] == dropper.port]
-            if snapshot.focus is None:
-                feed.set_focus(int(row["id"]))
+            if snapshot.trace is None:
+                feed.set_trace(int(row["id"]))
                 continue
             if row["uid"] == 0:
-                assert snapshot.focus.user in ("", "root")
+                assert snapshot.trace.user in ("", "root")
                 dropper.drop()
-            elif snapshot.focus.user:
-                assert snapshot.focus.user == pwd.getpwuid(UID).pw_name
+            elif snapshot.trace.user:
+                assert snapshot.trace.user == pwd.getpwuid(UID).pw_name
                 assert row["uid"] == UID
                 break
         feed.stop()

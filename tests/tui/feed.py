@@ -15,13 +15,13 @@ from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
-    Focus,
     Health,
     Origin,
     Owner,
     Process,
     ProcessKey,
     Snapshot,
+    Trace,
 )
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
@@ -37,7 +37,7 @@ def snapshot(
     *connections: dict[str, Any],
     step: int = 0,
     health: Health = HEALTH,
-    focus: Focus | None = None,
+    trace: Trace | None = None,
     clock_set_s: int = 0,
 ) -> Snapshot:
     """``step`` seconds after the first one, since when the wall clock has been set forward so far."""
@@ -45,10 +45,10 @@ def snapshot(
     spark = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
     spark[-1] = rows["srtt_us"]
     time_ns = START_NS + (step + clock_set_s) * 1_000_000_000
-    return Snapshot(time_ns, step * 1_000_000_000, rows, tuple(spark), health, focus)
+    return Snapshot(time_ns, step * 1_000_000_000, rows, tuple(spark), health, trace)
 
 
-def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:
+def trace_of(id_: int, *rtt_us: int, **fields: Any) -> Trace:
     """A second apart, the last one now."""
     samples = np.array(rtt_us, np.uint32)
     values: dict[str, Any] = {
@@ -68,7 +68,7 @@ def focus_on(id_: int, *rtt_us: int, **fields: Any) -> Focus:
         "process": Process(1001, "nginx: worker", 1_700_000_000.0, 2.5, 30_000_000),
         "cgroup_path": "/web.slice/nginx",
     }
-    return Focus(**(values | fields))
+    return Trace(**(values | fields))
 
 
 class HandFeed(Feed):
@@ -78,8 +78,8 @@ class HandFeed(Feed):
 
     def __init__(self, failure: Exception | None = None, health: Health = HEALTH) -> None:
         self._health = health
-        self.focus: list[int | None] = []
-        self.intervals: list[float] = []
+        self.traced: list[int | None] = []
+        self.refreshes: list[float] = []
         self.finished = threading.Event()
         self._failure = failure
         self.refusal: Exception | None = None
@@ -106,11 +106,11 @@ class HandFeed(Feed):
     def stop(self) -> None:
         self._steps.put(None)
 
-    def set_focus(self, connection: int | None) -> None:
-        self.focus.append(connection)
+    def set_trace(self, connection: int | None) -> None:
+        self.traced.append(connection)
 
     def set_refresh(self, seconds: float) -> None:
-        self.intervals.append(seconds)
+        self.refreshes.append(seconds)
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """Nobody asks."""

@@ -13,7 +13,7 @@ from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, FactPanel, arrange
 from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 from tests.tui.conftest import Open
-from tests.tui.feed import HOSTILE, Stage, focus_on
+from tests.tui.feed import HOSTILE, Stage, trace_of
 from tests.unit.rows import row
 
 
@@ -26,8 +26,8 @@ async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -
         await it.show(row(1), row(2, comm=b"nginx"), row(3))
         await it.press("down", "enter")
         assert isinstance(it.app.screen, DetailsScreen)
-        assert it.feed.focus == [2]
-        await it.show(row(1), row(2, comm=b"nginx"), step=1, focus=focus_on(2, 1000, 40_000, 2000))
+        assert it.feed.traced == [2]
+        await it.show(row(1), row(2, comm=b"nginx"), step=1, trace=trace_of(2, 1000, 40_000, 2000))
         text = it.screen_text
         assert "nginx 1002  192.0.2.1:40002" in text
         assert "198.51.100.2:443" in text
@@ -48,7 +48,7 @@ async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) 
     async with stage() as it:
         await it.show(row(2))
         await it.press("enter")
-        await it.show(row(2), step=1, focus=focus_on(2, *[1000] * 250))
+        await it.show(row(2), step=1, trace=trace_of(2, *[1000] * 250))
         assert "-1m" in it.screen_text
         await it.press("z")
         assert "-5m" in it.screen_text
@@ -61,10 +61,10 @@ async def test_the_chart_does_not_notice_that_the_wall_clock_is_set(stage: Open,
     async with stage() as it:
         await it.show(row(2))
         await it.press("enter", "z")
-        focus = focus_on(2, *[1000] * 250)
-        await it.show(row(2), step=300, focus=focus)
+        trace = trace_of(2, *[1000] * 250)
+        await it.show(row(2), step=300, trace=trace)
         before = it.screen_text
-        await it.show(row(2), step=300, focus=focus, clock_set_s=clock_set_s)
+        await it.show(row(2), step=300, trace=trace, clock_set_s=clock_set_s)
         assert it.screen_text == before
 
 
@@ -72,10 +72,10 @@ async def test_z_leaves_a_frozen_chart_where_it_is(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(2))
         await it.press("enter")
-        await it.show(row(2), step=1, focus=focus_on(2, *range(1000, 1050)))
+        await it.show(row(2), step=1, trace=trace_of(2, *range(1000, 1050)))
         await it.press("space")
         before = it.screen_text
-        await it.show(row(2), step=21, focus=focus_on(2, *range(1000, 1070)))
+        await it.show(row(2), step=21, trace=trace_of(2, *range(1000, 1070)))
         await it.press("z", "z")
         assert it.screen_text == before
 
@@ -102,7 +102,7 @@ async def test_what_the_details_say(stage: Open) -> None:
         )
         await it.show(shown)
         await it.press("enter")
-        await it.show(shown, step=1, focus=focus_on(2, 1000, 2000, 40_000))
+        await it.show(shown, step=1, trace=trace_of(2, 1000, 2000, 40_000))
         text = facts(it)
         for part in (
             "p50           2.00ms",
@@ -131,8 +131,8 @@ async def test_an_unknown_owner_says_why(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, pid=0, comm=b""))
         await it.press("enter")
-        unknown = focus_on(1, 1000, owners=(), owner_note="the kernel's own", process=None, cgroup_path=None)
-        await it.show(row(1, pid=0, comm=b""), step=1, focus=unknown)
+        unknown = trace_of(1, 1000, owners=(), owner_note="the kernel's own", process=None, cgroup_path=None)
+        await it.show(row(1, pid=0, comm=b""), step=1, trace=unknown)
         assert "the kernel's own" in facts(it)
         assert "cgroup        ?" in facts(it)
 
@@ -142,7 +142,7 @@ async def test_of_many_holders_the_first_are_named_and_the_others_counted(stage:
     async with stage() as it:
         await it.show(row(1))
         await it.press("enter")
-        await it.show(row(1), step=1, focus=focus_on(1, 1000, owners=owners))
+        await it.show(row(1), step=1, trace=trace_of(1, 1000, owners=owners))
         text = " ".join(facts(it).split())
     assert all(str(10_000 + number) in text for number in range(HOLDERS))
     assert str(10_000 + HOLDERS) not in text
@@ -156,7 +156,7 @@ async def test_escape_leaves_and_returns_to_the_newest_snapshot(stage: Open) -> 
         await it.show(row(1), row(2), row(3), step=1)
         assert it.table.ids == [2, 1]  # what is covered is not painted
         await it.press("escape")
-        assert it.feed.focus == [1, None]
+        assert it.feed.traced == [1, None]
         assert it.table.ids == [3, 2, 1]
         assert it.table.cursor_id == 1
 
@@ -169,7 +169,7 @@ async def test_a_second_enter_does_not_stack_another(stage: Open) -> None:
         await it.pilot.pause()
         await it.press("enter", "enter")
         assert len(it.app.screen_stack) == 2
-        assert it.feed.focus == [1]
+        assert it.feed.traced == [1]
 
 
 async def test_double_click_opens_the_details(stage: Open) -> None:
@@ -181,16 +181,16 @@ async def test_double_click_opens_the_details(stage: Open) -> None:
         await it.pilot.click(it.table, offset=(5, 2), times=2)
         await it.pilot.pause()
         assert isinstance(it.app.screen, DetailsScreen)
-        assert it.feed.focus == [1]
+        assert it.feed.traced == [1]
 
 
 async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, cwnd=55))
         await it.press("enter")
-        await it.show(row(1, cwnd=55), step=1, focus=focus_on(1, 1000, 2000))
+        await it.show(row(1, cwnd=55), step=1, trace=trace_of(1, 1000, 2000))
         assert "CLOSED" not in it.screen_text
-        await it.show(row(1, cwnd=55, closed=True), step=2, focus=focus_on(1, 1000, 2000))
+        await it.show(row(1, cwnd=55, closed=True), step=2, trace=trace_of(1, 1000, 2000))
         assert "CLOSED" in it.screen_text
         before = it.screen_text
         await it.show(row(9), step=9)
@@ -215,7 +215,7 @@ async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
         from tcptop_rtt.model.snapshot import Owner, Process
 
         hostile = HOSTILE.decode()
-        focus = focus_on(
+        trace = trace_of(
             1,
             1000,
             user=hostile,
@@ -226,7 +226,7 @@ async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
         )
         await it.show(row(1, comm=HOSTILE))
         await it.press("enter")
-        await it.show(row(1, comm=HOSTILE), step=1, focus=focus)
+        await it.show(row(1, comm=HOSTILE), step=1, trace=trace)
         for text in (it.screen_text, facts(it)):
             assert "[/red]$(x)\ufffd[31m" in text
             assert not {char for char in text if not char.isprintable()} - {"\n"}
@@ -236,7 +236,7 @@ async def test_80x24_has_chart_verdict_and_a_body_to_scroll(stage: Open) -> None
     async with stage((80, 24)) as it:
         await it.show(row(1))
         await it.press("enter")
-        await it.show(row(1), step=1, focus=focus_on(1, 1000, 2000))
+        await it.show(row(1), step=1, trace=trace_of(1, 1000, 2000))
         assert "every ACK's RTT" in it.screen_text
         assert "healthy" in it.screen_text
         assert "p99" in it.screen_text
@@ -249,7 +249,7 @@ async def test_the_details_in_ascii(stage: Open) -> None:
     async with stage((100, 30), unicode=False) as it:
         await it.show(row(1))
         await it.press("enter")
-        await it.show(row(1), step=1, focus=focus_on(1, 1000, 90_000, 2000))
+        await it.show(row(1), step=1, trace=trace_of(1, 1000, 90_000, 2000))
         assert it.screen_text.isascii()
         assert "|" in it.screen_text
         assert "*" in it.screen_text
@@ -375,9 +375,9 @@ async def test_a_sample_is_waited_for_only_where_one_may_come(
         shown = row(1, **fields)
         await it.show(shown)
         await it.press("enter")
-        empty = focus_on(1)
+        empty = trace_of(1)
         for step in (40, 100):  # the sparkline of the beginning has gone by then
-            await it.show(shown, step=step, focus=empty)
+            await it.show(shown, step=step, trace=empty)
         assert words in it.screen_text
 
 

@@ -14,7 +14,7 @@ from tcptop_rtt.screens.help import HelpScreen, key_sections
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import key_name, key_names
 from tests.tui.conftest import Open
-from tests.tui.feed import Stage, focus_on
+from tests.tui.feed import Stage, trace_of
 from tests.unit.rows import row
 
 README = Path(__file__).parents[2] / "README.md"
@@ -88,8 +88,8 @@ async def test_every_key_of_the_key_line_does_something(stage: Open, opened: str
         await it.press("s", "slash", "p", "enter")
         if opened == "details":
             await it.press("enter")
-            focus = focus_on(it.feed.focus[0] or 0, *[1000] * 250)
-            await it.show(row(1, srtt_us=10), row(2, srtt_us=20), step=1, focus=focus)
+            trace = trace_of(it.feed.traced[0] or 0, *[1000] * 250)
+            await it.show(row(1, srtt_us=10), row(2, srtt_us=20), step=1, trace=trace)
 
     async with stage((220, 48)) as it:
         await prepare(it)

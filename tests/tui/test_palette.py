@@ -87,7 +87,7 @@ async def test_its_commands_run_where_it_was_opened(stage: Open) -> None:
         assert it.table.ids == [2]
         await run(it, "Details")  # ends the typing, and keeps the filter
         assert isinstance(it.app.screen, DetailsScreen)
-        assert it.feed.focus == [2]
+        assert it.feed.traced == [2]
         await run(it, "Help")
         assert isinstance(it.app.screen, HelpScreen)
         await it.press("ctrl+p")

@@ -210,7 +210,7 @@ async def test_every_key_is_a_character_while_the_filter_is_typed(stage: Open) -
         keys = ["slash", "plus", "minus", "question_mark", "q", "r", "p", "f", "s", "S", "j"]
         await it.press("slash", *keys)
         assert it.app.query_one(Input).value == "/+-?qrpfsSj"
-        assert it.feed.intervals == []
+        assert it.feed.refreshes == []
         assert it.main.order.key == "rtt"
 
 
@@ -251,7 +251,7 @@ async def test_space_freezes_what_is_shown_and_keys_still_work(stage: Open) -> N
 async def test_plus_and_minus_change_the_interval(stage: Open) -> None:
     async with stage() as it:
         await it.press("plus", "minus", "minus", *["minus"] * 9)
-        assert it.feed.intervals == [2.0, 1.0, 0.5, 0.25, 0.1]
+        assert it.feed.refreshes == [2.0, 1.0, 0.5, 0.25, 0.1]
         assert "every 0.1s" in it.screen_text
 
 

@@ -65,7 +65,7 @@ class FakeSource(Source):
         """What each scan lists."""
         self.records: list[Mapping[str, Any]] = []
         """What the next read brings."""
-        self.lost = self.untracked = 0
+        self.dropped_records = self.untracked = 0
         self.names: dict[tuple[int, int], bytes] = {}
         self.scan_cost_s = 0.0
         self.scan_failure: OSError | None = None
@@ -80,17 +80,17 @@ class FakeSource(Source):
         self.last_words: list[Mapping[str, Any]] = []
         """Records that come with the question for what has ended."""
         self.asked: list[dict[int, int]] = []
-        self.focused: list[int] = []
-        self.interval_s = INTERVAL_S
+        self.traced: list[int] = []
+        self.report_interval_s = INTERVAL_S
         self.closed = False
 
     def set_report_interval(self, seconds: float) -> None:
-        self.interval_s = seconds
+        self.report_interval_s = seconds
 
     def read(self) -> Batch:
         self.reads_s.append(self._clock.monotonic_s())
         fresh, self.records = self.records, []
-        return Batch(self._made(RECORD, Kind.SEGMENT, fresh), self.lost, self.untracked)
+        return Batch(self._made(RECORD, Kind.SEGMENT, fresh), self.dropped_records, self.untracked)
 
     def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
         self.scans_s.append(self._clock.monotonic_s())
@@ -105,8 +105,8 @@ class FakeSource(Source):
     def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
         return {key: name for key, name in self.names.items() if key[0] in namespaces}
 
-    def focus(self, sock: int) -> None:
-        self.focused.append(sock)
+    def trace(self, sock: int) -> None:
+        self.traced.append(sock)
 
     def ended(self, connections: Mapping[int, int]) -> list[int]:
         self.asked.append(dict(connections))
@@ -150,9 +150,9 @@ def connection(id_: int, **fields: Any) -> dict[str, Any]:
     return values | fields
 
 
-def sample(id_: int, rtt_us: int, interval: int = 1, **fields: Any) -> dict[str, Any]:
+def sample(id_: int, rtt_us: int, window_start: int = 1, **fields: Any) -> dict[str, Any]:
     """For a record of one RTT sample of it."""
     values = connection(id_, srtt_us=rtt_us, rtt_lo_us=rtt_us, rtt_hi_us=rtt_us, last_rtt_us=rtt_us)
     for owner in ("tgid", "comm", "started_ns"):  # a segment has no process
         del values[owner]
-    return values | {"rtt_samples": 1, "single_rtt_us": rtt_us, "interval": interval, **fields}
+    return values | {"rtt_samples": 1, "single_rtt_us": rtt_us, "window_start": window_start, **fields}

@@ -62,7 +62,7 @@ def test_samples_between_two_snapshots_are_merged(harness: Harness) -> None:
     harness.connections.ingest(
         records(
             {
-                "interval": 1,
+                "window_start": 1,
                 "rtt_samples": 3,
                 "rtt_lo_us": 20,
                 "rtt_hi_us": 90,
@@ -70,7 +70,7 @@ def test_samples_between_two_snapshots_are_merged(harness: Harness) -> None:
                 "rtt_sum_us": 150,
             },
             {
-                "interval": 2,
+                "window_start": 2,
                 "rtt_samples": 2,
                 "rtt_lo_us": 10,
                 "rtt_hi_us": 50,
@@ -85,14 +85,14 @@ def test_samples_between_two_snapshots_are_merged(harness: Harness) -> None:
     (row,) = harness.rows()
     assert row["rtt_samples"] == 0
     harness.connections.ingest(
-        records({"interval": 3, "rtt_samples": 1, "rtt_lo_us": 60, "rtt_hi_us": 60, "last_rtt_us": 60})
+        records({"window_start": 3, "rtt_samples": 1, "rtt_lo_us": 60, "rtt_hi_us": 60, "last_rtt_us": 60})
     )
     (row,) = harness.rows()
     assert (row["rtt_samples"], row["rtt_lo_us"], row["rtt_hi_us"]) == (1, 60, 60)
 
 
 def test_an_interval_that_a_scan_has_reported_is_not_counted_twice(harness: Harness) -> None:
-    interval = {"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20, "last_rtt_us": 20}
+    interval = {"window_start": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20, "last_rtt_us": 20}
     harness.scan(entries({"tgid": 9, **interval}, {"tgid": 10, **interval}))
     harness.connections.ingest(records(interval))
     (row,) = harness.rows()
@@ -100,15 +100,15 @@ def test_an_interval_that_a_scan_has_reported_is_not_counted_twice(harness: Harn
 
 
 def test_an_interval_that_was_reported_during_a_scan_is_not_counted_twice(harness: Harness) -> None:
-    first = {"interval": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}
-    harness.connections.ingest(records(first, {**first, "interval": 8, "rtt_samples": 2}))
+    first = {"window_start": 7, "rtt_samples": 4, "rtt_lo_us": 10, "rtt_hi_us": 20}
+    harness.connections.ingest(records(first, {**first, "window_start": 8, "rtt_samples": 2}))
     harness.scan(entries(first))
     (row,) = harness.rows()
     assert row["rtt_samples"] == 6
 
 
 def test_rows_and_their_history_stay_when_room_is_made_for_more(harness: Harness) -> None:
-    sample = {"interval": 1, "rtt_samples": 1, "rtt_lo_us": 70, "rtt_hi_us": 70, "srtt_us": 60}
+    sample = {"window_start": 1, "rtt_samples": 1, "rtt_lo_us": 70, "rtt_hi_us": 70, "srtt_us": 60}
     harness.connections.ingest(records({"time_ns": harness.now_ns, **sample}))
     harness.connections.ingest(records(*({"id": number, "sock": number} for number in range(1000, 4000))))
     snapshot = harness.snapshot()
@@ -122,15 +122,19 @@ def test_a_trace_is_in_order_of_time_though_a_scan_brings_older_samples_later(ha
     harness.connections.set_trace(1)
     harness.connections.ingest(records({"time_ns": 5, "single_rtt_us": 50}))
     harness.scan(entries({"time_ns": 4, "single_rtt_us": 40}))
-    trace = harness.snapshot().focus
+    trace = harness.snapshot().trace
     assert trace
     assert trace.rtt_us.tolist() == [40, 50]
 
 
 def test_samples_that_an_interval_has_gained_since_it_was_counted_are_counted(harness: Harness) -> None:
-    harness.connections.ingest(records({"interval": 7, "rtt_samples": 4, "rtt_hi_us": 20, "rtt_sum_us": 60}))
+    harness.connections.ingest(
+        records({"window_start": 7, "rtt_samples": 4, "rtt_hi_us": 20, "rtt_sum_us": 60})
+    )
     harness.snapshot()
-    harness.connections.ingest(records({"interval": 7, "rtt_samples": 6, "rtt_hi_us": 90, "rtt_sum_us": 160}))
+    harness.connections.ingest(
+        records({"window_start": 7, "rtt_samples": 6, "rtt_hi_us": 90, "rtt_sum_us": 160})
+    )
     (row,) = harness.rows()
     assert (row["rtt_samples"], row["rtt_hi_us"], row["rtt_sum_us"]) == (2, 90, 100)
 
@@ -168,13 +172,13 @@ def test_a_scan_that_saw_a_connection_before_its_end_does_not_call_it_stalled(ha
 def test_the_spark_has_the_highest_sample_of_each_second_and_gaps_between(harness: Harness) -> None:
     one = {"rtt_samples": 1, "rtt_lo_us": 1, "time_ns": harness.now_ns}
     harness.connections.ingest(
-        records({"interval": 1, "rtt_hi_us": 100, **one}, {"interval": 2, "rtt_hi_us": 70, **one})
+        records({"window_start": 1, "rtt_hi_us": 100, **one}, {"window_start": 2, "rtt_hi_us": 70, **one})
     )
     harness.wait(3.0)
     one["time_ns"] = harness.now_ns
     # Sampled in the second before the one in which it is read.
-    early = {**one, "time_ns": harness.now_ns - 1, "interval": 3, "rtt_hi_us": 60}
-    harness.connections.ingest(records(early, {"interval": 4, "rtt_hi_us": 50, **one}))
+    early = {**one, "time_ns": harness.now_ns - 1, "window_start": 3, "rtt_hi_us": 60}
+    harness.connections.ingest(records(early, {"window_start": 4, "rtt_hi_us": 50, **one}))
     spark = harness.snapshot().spark_us(np.array([0]))[:, 0]
     assert len(spark) == SPARK_CELLS
     assert spark[-4:].tolist() == pytest.approx([100, np.nan, 60, 50], nan_ok=True)
@@ -182,7 +186,7 @@ def test_the_spark_has_the_highest_sample_of_each_second_and_gaps_between(harnes
 
 
 def test_a_closed_connection_stays_five_seconds_and_its_place_is_blank_for_the_next(harness: Harness) -> None:
-    sample = {"interval": 1, "rtt_samples": 1, "rtt_hi_us": 100}
+    sample = {"window_start": 1, "rtt_samples": 1, "rtt_hi_us": 100}
     harness.connections.ingest(records(sample, {"kind": Kind.CLOSE, "state": 7}))
     (row,) = harness.rows()
     assert row["closed"]
@@ -419,10 +423,12 @@ def test_thousands_of_connections_come_and_go_without_growing(harness: Harness) 
 
 
 def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: Harness) -> None:
-    harness.connections.ingest(records({"interval": 1, "rtt_samples": 1, "rtt_hi_us": 100, "rtt_lo_us": 100}))
+    harness.connections.ingest(
+        records({"window_start": 1, "rtt_samples": 1, "rtt_hi_us": 100, "rtt_lo_us": 100})
+    )
     harness.wait(2)
     assert harness.connections.set_trace(1) == 100
-    past = harness.snapshot().focus
+    past = harness.snapshot().trace
     assert past
     assert past.rtt_us.tolist() == [100]
     assert past.srtt_us.tolist() == [0]
@@ -436,7 +442,7 @@ def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: H
         )
     )
     harness.wait(1)
-    trace = harness.snapshot().focus
+    trace = harness.snapshot().trace
     assert trace
     assert (trace.samples, trace.lowest_us, trace.highest_us, trace.p50_us) == (3, 10, 30, 20)
     assert trace.rtt_us.tolist() == [100, 10, 20, 30]
@@ -445,7 +451,7 @@ def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: H
     harness.wait(10)
     harness.snapshot()
     assert harness.rows()["id"].tolist() == [2]
-    assert harness.snapshot().focus  # the log outlives the row
+    assert harness.snapshot().trace  # the log outlives the row
 
 
 def test_connections_that_have_ended_do_not_wait_for_a_snapshot_in_any_number(harness: Harness) -> None:

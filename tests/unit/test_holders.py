@@ -77,8 +77,8 @@ def test_an_orphan_keeps_the_name_of_the_process_that_had_it(connections: Connec
     snapshot = _scan(connections, {"hold": Hold.DEAD})
     (row,) = snapshot.rows
     assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.NOBODY, 0, 9, b"nginx")
-    assert snapshot.focus
-    assert (snapshot.focus.owners, snapshot.focus.owner_note) == ((), "was nginx (9), gone")
+    assert snapshot.trace
+    assert (snapshot.trace.owners, snapshot.trace.owner_note) == ((), "was nginx (9), gone")
 
 
 def test_a_socket_of_the_kernel_has_no_process(connections: Connections) -> None:
@@ -94,8 +94,8 @@ def test_a_scan_that_failed_has_no_say(connections: Connections) -> None:
     connections.set_trace(1)
     snapshot = _scan(connections, {"tgid": 4}, {"tgid": 4}, {"tgid": 5})
     assert snapshot.rows["pid"].tolist() == [4]
-    assert snapshot.focus
-    assert snapshot.focus.owners == (Owner(4, b""), Owner(5, b""))
+    assert snapshot.trace
+    assert snapshot.trace.owners == (Owner(4, b""), Owner(5, b""))
 
 
 def test_a_connection_that_a_scan_has_not_met_is_missing_until_it_is_closed(connections: Connections) -> None:

@@ -40,12 +40,12 @@ class KnownProcess(Processes):
 class Scene:
     """A feed, and the clock and the source that it has."""
 
-    def __init__(self, interval_s: float = 1.0, budget: Budget | None = None) -> None:
+    def __init__(self, refresh_s: float = 1.0, budget: Budget | None = None) -> None:
         self.clock = ScriptedClock()
         self.source = FakeSource(self.clock)
         self.feed = LiveFeed(
             ready(self.source),
-            interval_s,
+            refresh_s,
             budget,
             self.clock,
             KnownProcess(),
@@ -83,7 +83,7 @@ def column(snapshot: Snapshot, name: str) -> dict[int, Any]:
 
 
 def test_the_first_snapshot_comes_at_once_and_has_what_a_scan_lists() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.source.entries = [connection(1), connection(2), connection(3)]
     snapshot = scene.next()
     assert scene.seconds() == 0
@@ -91,22 +91,22 @@ def test_the_first_snapshot_comes_at_once_and_has_what_a_scan_lists() -> None:
     assert (snapshot.time_ns, snapshot.clock_ns) == (WALL_NS, START_NS)
 
 
-@pytest.mark.parametrize("interval_s", [0.1, 1.0, 7.0])
-def test_then_there_is_one_per_interval(interval_s: float) -> None:
-    scene = Scene(interval_s)
+@pytest.mark.parametrize("refresh_s", [0.1, 1.0, 7.0])
+def test_then_there_is_one_per_interval(refresh_s: float) -> None:
+    scene = Scene(refresh_s)
     times_s = np.array([scene.next().clock_ns for _ in range(6)]) / 1e9
-    assert np.diff(times_s) == pytest.approx([interval_s] * 5, abs=1e-6)
+    assert np.diff(times_s) == pytest.approx([refresh_s] * 5, abs=1e-6)
 
 
 def test_between_two_snapshots_the_source_is_read_as_seldom_as_the_budget_has_it() -> None:
-    scene = Scene(interval_s=2.0, budget=Budget(longest_read_s=1.0))
+    scene = Scene(refresh_s=2.0, budget=Budget(longest_read_s=1.0))
     scene.next(), scene.next()
     reads_s = sorted({*scene.since_start(scene.source.reads_s)})
     assert reads_s == [0.0, 1.0, 2.0]
 
 
 def test_another_interval_is_answered_at_once_and_kept_from_then_on() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.next()
     scene.feed.set_refresh(2.0)
     times_s = [scene.next().clock_ns / 1e9 - START_NS / 1e9 for _ in range(3)]
@@ -114,7 +114,7 @@ def test_another_interval_is_answered_at_once_and_kept_from_then_on() -> None:
 
 
 def test_very_many_ends_bring_a_snapshot_before_its_time() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.next()
     ends = (connection(number, kind=Kind.CLOSE, lport=0, raddr="192.0.2.2") for number in range(1, 10_002))
     scene.source.records = list(ends)
@@ -136,11 +136,11 @@ def test_very_many_ends_bring_a_snapshot_before_its_time() -> None:
     ],
 )
 def test_scans_are_as_rare_as_their_cost_asks_for(cost_s: float, traced: bool, apart_s: float) -> None:
-    scene = Scene(interval_s=0.1)
+    scene = Scene(refresh_s=0.1)
     scene.source.entries = [connection(1)]
     snapshot = scene.next()
     if traced:
-        scene.feed.set_focus(ids(snapshot)[40001])
+        scene.feed.set_trace(ids(snapshot)[40001])
     scene.source.scan_cost_s = cost_s
     while len(scene.source.scans_s) < 6:
         scene.next()
@@ -150,7 +150,7 @@ def test_scans_are_as_rare_as_their_cost_asks_for(cost_s: float, traced: bool, a
 
 
 def test_the_shares_of_scans_are_the_budgets() -> None:
-    scene = Scene(interval_s=0.1, budget=Budget(max_scan_share=0.5, target_scan_share=0.5))
+    scene = Scene(refresh_s=0.1, budget=Budget(max_scan_share=0.5, target_scan_share=0.5))
     scene.source.scan_cost_s = 1.0
     while scene.seconds() < 30:
         scene.next()
@@ -191,8 +191,8 @@ def test_a_scan_is_told_where_connections_without_a_descriptor_are() -> None:
 def test_what_happened_before_a_scan_is_read_before_its_entries_are_used() -> None:
     scene = Scene()
     # The scan has the samples of the latest interval, and the ring buffer those before.
-    scene.source.entries = [connection(1, interval=2, rtt_samples=1, rtt_lo_us=60, rtt_hi_us=60)]
-    scene.source.records = [sample(1, 50, interval=1, rtt_samples=4)]
+    scene.source.entries = [connection(1, window_start=2, rtt_samples=1, rtt_lo_us=60, rtt_hi_us=60)]
+    scene.source.records = [sample(1, 50, window_start=1, rtt_samples=4)]
     assert column(scene.next(), "rtt_samples") == {40001: 5}
 
 
@@ -225,23 +225,23 @@ def test_the_last_record_of_a_connection_that_ends_meanwhile_counts() -> None:
 
 
 def test_a_close_look_is_answered_at_once_and_ends_when_it_is_told() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.source.entries = [connection(1), connection(2)]
     wanted = ids(scene.next())[40001]
-    scene.feed.set_focus(wanted)
+    scene.feed.set_trace(wanted)
     traced = scene.next()
     assert scene.seconds() == 0
-    assert scene.source.focused == [0x1000]
-    assert traced.focus
-    assert traced.focus.id == wanted
+    assert scene.source.traced == [0x1000]
+    assert traced.trace
+    assert traced.trace.id == wanted
     scene.source.records = [sample(1, 70), sample(1, 90, time_ns=START_NS + 1), sample(2, 10)]
     scene.feed.set_refresh(0.2)
     traced = scene.next()
-    assert traced.focus
-    assert traced.focus.rtt_us.tolist() == [70, 90]
-    scene.feed.set_focus(None)
-    assert scene.next().focus is None
-    assert scene.source.focused == [0x1000, 0]
+    assert traced.trace
+    assert traced.trace.rtt_us.tolist() == [70, 90]
+    scene.feed.set_trace(None)
+    assert scene.next().trace is None
+    assert scene.source.traced == [0x1000, 0]
 
 
 def test_a_close_look_says_of_the_process_what_the_feed_has_been_given() -> None:
@@ -249,18 +249,18 @@ def test_a_close_look_says_of_the_process_what_the_feed_has_been_given() -> None
     scene.source.entries = [connection(1), connection(2)]
     found = ids(scene.next())
     for port, cmdline, path in ((40001, "nginx: worker", "/web.slice"), (40002, None, None)):
-        scene.feed.set_focus(found[port])
-        focus = scene.next().focus
-        assert focus
-        assert (focus.process.cmdline if focus.process else None) == cmdline
-        assert focus.cgroup_path == path
+        scene.feed.set_trace(found[port])
+        trace = scene.next().trace
+        assert trace
+        assert (trace.process.cmdline if trace.process else None) == cmdline
+        assert trace.cgroup_path == path
     assert scene.feed.cgroup(KnownProcess.known) == "/web.slice"
 
 
 def test_while_there_is_one_the_source_is_read_ten_times_a_second() -> None:
-    scene = Scene(interval_s=1.0)
+    scene = Scene(refresh_s=1.0)
     scene.source.entries = [connection(1)]
-    scene.feed.set_focus(ids(scene.next())[40001])
+    scene.feed.set_trace(ids(scene.next())[40001])
     scene.next()
     scene.source.reads_s.clear()
     scene.next()
@@ -273,7 +273,7 @@ def test_while_there_is_one_the_source_is_read_ten_times_a_second() -> None:
 def test_health_has_what_the_source_says_of_itself() -> None:
     scene = Scene()
     scene.source.hook_note, scene.source.unknown = "fentry is refused", frozenset({"rto_us"})
-    scene.source.lost, scene.source.untracked = 3, 4
+    scene.source.dropped_records, scene.source.untracked = 3, 4
     scene.source.entries = [connection(1)]
     scene.source.records = [sample(1, 50, rtt_samples=8)]
     scene.clock.work(1.0)
@@ -284,11 +284,11 @@ def test_health_has_what_the_source_says_of_itself() -> None:
         "fentry is refused",
         frozenset({"rto_us"}),
     )
-    assert (health.lost, health.untracked) == (3, 4)
+    assert (health.dropped_records, health.untracked) == (3, 4)
 
 
 def test_samples_and_processor_time_are_per_second_of_the_feeds_clock() -> None:
-    scene = Scene(interval_s=2.0)
+    scene = Scene(refresh_s=2.0)
     scene.source.entries = [connection(1)]
     scene.next()
     scene.source.records = [sample(1, 50, rtt_samples=8)]
@@ -312,7 +312,7 @@ def test_with_many_active_sockets_the_source_is_to_send_less_often() -> None:
     scene = Scene(budget=Budget(target_records_per_s=10, fresh_interval_s=0.5, max_records_per_s=1e9))
     scene.source.records = [sample(number, 50) for number in range(1, 9)]
     scene.next()
-    assert scene.source.interval_s == 0.5
+    assert scene.source.report_interval_s == 0.5
 
 
 def test_its_origin_is_this_machine_by_its_clock() -> None:
@@ -327,7 +327,7 @@ def test_its_origin_is_this_machine_by_its_clock() -> None:
 
 
 def test_a_stop_brings_one_last_snapshot() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.next()
     scene.source.entries = [connection(1)]
     scene.feed.stop()
@@ -388,7 +388,7 @@ def test_a_source_that_cannot_be_opened_is_told_to_who_opens_the_feed() -> None:
 
 
 def test_what_is_set_before_it_opens_holds() -> None:
-    scene = Scene(interval_s=3600)
+    scene = Scene(refresh_s=3600)
     scene.feed.set_refresh(3.0)
     times_s = [scene.next().clock_ns / 1e9 for _ in range(3)]
     assert np.diff(times_s) == pytest.approx([3.0, 3.0], abs=1e-6)

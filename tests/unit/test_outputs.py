@@ -45,7 +45,7 @@ class Play(LiveFeed):
                 self.source.records = [sample(1, 1700, bytes_acked=9000, sampled_us=now["sampled_us"]), later]
                 talks = {**self.source.entries[0], "srtt_us": 1700, "bytes_acked": 9000}
                 self.source.entries = [talks, later | {"kind": Kind.ENTRY}]
-                self.source.has_ended, self.source.lost = {2}, 4
+                self.source.has_ended, self.source.dropped_records = {2}, 4
 
 
 @pytest.fixture
