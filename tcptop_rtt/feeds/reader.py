@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 
@@ -67,8 +68,9 @@ class Reader:
 
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
+        unheld = partial(self._connections.unheld_namespaces, self._clock.monotonic_ns())
         try:
-            for entries in self._source.scan(self._connections.unheld_namespaces()):
+            for entries in self._source.scan(unheld):
                 self._read()  # what happened before the scan saw it goes first
                 self._connections.ingest_scan(entries)
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from tcptop_rtt.model.records import Records
@@ -67,12 +67,13 @@ class Source(Protocol):
         """Take what has happened since the previous read."""
         ...
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         """List every open socket, in parts of dtype ENTRY: one entry per descriptor of a socket, then one for
         each socket without a descriptor. What happened before a part was made may still wait to be read:
         :meth:`read` before using the part.
 
-        :param unheld: the network namespaces in which connections without a descriptor are known
+        :param unheld: called once all descriptors have been listed: the network namespaces of the connections
+            that are known and have none
         :raises OSError: it cannot be done now; the parts before count for nothing, and the next call begins
             anew
         """

@@ -6,7 +6,7 @@ import math
 import mmap
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tcptop_rtt.sources.program import Program
 
 EVERYWHERE_S = 10.0
-"""Between two scans of the sockets of all network namespaces; others go where something is to be found."""
+"""Between two scans of the sockets of all network namespaces.
+
+Others go only where a known connection is without a descriptor: what opens is known by its record, unless a
+record was dropped."""
 PART_ENTRIES = 8192
 """Of a scan, about: so many are in memory at once."""
 
@@ -76,15 +79,15 @@ class Probe(Source):
         records = self._ring.read()
         return Batch(records, int(self._control["dropped_records"][0]), int(self._control["untracked"][0]))
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
-        """List every descriptor of a socket, then the sockets without one: those of our network namespace and
-        of ``unheld``, and at times those of all.
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
+        """List every descriptor of a socket, then the sockets without one: those of the network namespaces in
+        ``unheld``, and at times those of all.
 
         :raises OSError: it cannot be done now, as without a free descriptor
         """
         self._control["scan"] += 1
         yield from _parts(self._program.open_files())
-        for netns in self._where(unheld):
+        for netns in self._where(unheld()):
             try:
                 with self._namespaces.inside(netns):
                     fd = self._program.open_sockets()
@@ -100,10 +103,10 @@ class Probe(Source):
                 time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
                 self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
-    def _where(self, unheld: Collection[int]) -> list[int]:
+    def _where(self, unheld: Collection[int]) -> Collection[int]:
         lost, self._dropped_records = self._dropped_records, int(self._control["dropped_records"][0])
         if self._dropped_records == lost and time.monotonic() < self._everywhere_after:
-            return list(dict.fromkeys([self._namespaces.ours, *unheld]))
+            return unheld
         self._everywhere_after = time.monotonic() + EVERYWHERE_S
         found = self._namespaces.find()
         for gone in self._waiting.keys() - set(found):

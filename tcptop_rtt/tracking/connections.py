@@ -177,9 +177,15 @@ class Connections:
         """Close connections that turn out to have ended unseen."""
         self._store.close(self._store.rows_of(np.array(ids, np.uint64)))
 
-    def unheld_namespaces(self) -> set[int]:
-        """The network namespaces of live connections that no descriptor is known to hold."""
-        return self._namespaces_of(self._holders.rows_without_descriptor())
+    def unheld_namespaces(self, before_ns: int) -> set[int]:
+        """The network namespaces of live connections that the scan under way has found no descriptor of.
+
+        :param before_ns: when it began; it need not have met connections that were opened later
+        """
+        store = self._store
+        unheld = ~store["closed"] & (store["opened_ns"] < before_ns)
+        unheld[self._scan.rows_with_descriptor()] = False
+        return self._namespaces_of(store.select(unheld))
 
     def bound_namespaces(self) -> set[int]:
         """The network namespaces of connections that are bound to an interface."""

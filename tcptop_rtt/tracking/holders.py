@@ -17,7 +17,6 @@ from tcptop_rtt.tracking.scan import HOLDER, Scan
 _KEPT = np.dtype(
     [
         ("in_scan", "?"),  # the latest scan has met it
-        ("has_descriptor", "?"),  # as that scan found
         ("tgid", "u4"),  # the PID of its process in the first PID namespace; 0: not known
     ]
 )
@@ -64,18 +63,17 @@ class Holders:
 
     def apply(self, scan: Scan) -> None:
         """Take the holders that a scan has found: it is the last word on them."""
-        self._mark("has_descriptor", scan.with_descriptor)
         self._held = np.concatenate([scan.with_descriptor, scan.under_mptcp])
-        self._mark("in_scan", self._held, scan.unheld)
+        self._mark_met(self._held, scan.unheld)
         self._set_holders(self._held)
         self._set_unheld(scan.unheld, scan.listeners)
         self._set_directions(scan.listeners)
 
-    def _mark(self, name: str, *holders: NDArray[np.void]) -> None:
+    def _mark_met(self, *holders: NDArray[np.void]) -> None:
         marks = np.zeros(self._store.capacity, bool)
         for part in holders:
             marks[part["row"]] = True
-        self._kept.set_all(name, marks)
+        self._kept.set_all("in_scan", marks)
 
     def _set_holders(self, held: NDArray[np.void]) -> None:
         """Show one process for each row: the one that is shown, if it is among them."""
@@ -146,10 +144,6 @@ class Holders:
     def rows_missing_from_scan(self) -> Indices:
         """Live connections that the latest scan has not met."""
         return self._store.select(~(self._kept["in_scan"] | self._store["closed"]))
-
-    def rows_without_descriptor(self) -> Indices:
-        """Live connections of which the latest scan has found no descriptor."""
-        return self._store.select(~(self._kept["has_descriptor"] | self._store["closed"]))
 
     def owners_of(self, connection: int) -> tuple[Owner, ...]:
         """All processes that hold a connection, by the latest scan."""

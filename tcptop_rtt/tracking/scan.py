@@ -52,6 +52,11 @@ class ScanCollector:
         holders["row"], holders["id"] = batch.rows, ids
         self._connections.append(holders)
 
+    def rows_with_descriptor(self) -> Indices:
+        """The rows of connections of which a descriptor has been met so far."""
+        parts = [part["row"][part["tgid"] != 0] for part in self._connections]
+        return np.concatenate(parts) if parts else np.zeros(0, np.intp)
+
     def drop(self) -> None:
         """Forget a scan that has failed before its end."""
         for parts in (self._connections, self._mptcp, self._listeners):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,7 +106,7 @@ class Watch:
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
-        for entries in self.probe.scan(self.connections.unheld_namespaces()):
+        for entries in self.probe.scan(partial(self.connections.unheld_namespaces, time.monotonic_ns())):
             self.connections.ingest(self.probe.read().records)
             self.connections.ingest_scan(entries)
         self.connections.apply_scan()

@@ -38,7 +38,7 @@ class _Probe(Probe):
         self.scans = 0
         self.after_scan = self.before_question = _nothing
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         yield from super().scan(unheld)
         self.scans += 1
         self.after_scan()

@@ -173,7 +173,7 @@ class _TrafficDuringScan(Probe):
 
     traffic: Callable[[], None]
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         self.traffic()
         yield from super().scan(unheld)
 

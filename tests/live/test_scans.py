@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 
 from tcptop_rtt.feeds.budget import Budget
@@ -25,7 +25,7 @@ class _Costly(Probe):
         self.scans: list[float] = []
         """When each began."""
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         self.scans.append(time.monotonic())
         began_s = time.thread_time()
         while time.thread_time() - began_s < COST_S:

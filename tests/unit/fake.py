@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class FakeSource(Source):
         """When each scan began."""
         self.reads_s: list[float] = []
         self.unheld: Collection[int] = ()
-        """What the latest scan was told."""
+        """What the latest scan has asked for."""
         self.has_ended: set[int] = set()
         """The ids of connections that it knows to have ended."""
         self.last_words: list[Mapping[str, Any]] = []
@@ -92,15 +92,15 @@ class FakeSource(Source):
         fresh, self.records = self.records, []
         return Batch(self._made(RECORD, Kind.SEGMENT, fresh), self.dropped_records, self.untracked)
 
-    def scan(self, unheld: Collection[int] = ()) -> Iterator[Records]:
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         self.scans_s.append(self._clock.monotonic_s())
-        self.unheld = unheld
         if isinstance(self._clock, ScriptedClock):
             self._clock.work(self.scan_cost_s)
         for start in range(0, max(1, len(self.entries)), 2):
             yield self._made(ENTRY, Kind.ENTRY, self.entries[start : start + 2])
             if self.scan_failure:
                 raise self.scan_failure
+        self.unheld = unheld()
 
     def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
         return {key: name for key, name in self.names.items() if key[0] in namespaces}

@@ -172,7 +172,6 @@ def test_a_scan_that_cannot_be_done_is_told_and_tried_again() -> None:
         assert ids(failed) == ids(before)
         assert not failed.rows["closed"].any()
         assert (failed.rows["holder"] == Holder.PROCESS).all()
-    assert not scene.source.unheld  # the third has not lost its descriptor
     scene.source.scan_failure = None
     scene.source.entries, scene.source.has_ended = scene.source.entries[2:], {1, 2}
     mended = scene.next()
@@ -183,9 +182,22 @@ def test_a_scan_that_cannot_be_done_is_told_and_tried_again() -> None:
 
 def test_a_scan_is_told_where_connections_without_a_descriptor_are() -> None:
     scene = Scene()
-    scene.source.entries = [connection(1, netns=7), connection(2, netns=8, tgid=0, comm=b"", started_ns=0)]
+    held, unheld = connection(1, netns=7), connection(2, netns=8, tgid=0, comm=b"", started_ns=0)
+    scene.source.entries = [held, unheld]
     scene.next(), scene.next()
     assert set(scene.source.unheld) == {8}
+    scene.source.entries = [connection(1, netns=7, tgid=0), unheld]  # its process has closed it just now
+    scene.next()
+    assert set(scene.source.unheld) == {7, 8}
+
+
+def test_a_scan_need_not_look_for_what_has_been_opened_since_it_began() -> None:
+    scene = Scene()
+    scene.source.entries = [connection(1, netns=7)]
+    scene.next()
+    scene.source.records = [sample(2, 50, netns=8, opened_ns=scene.clock.monotonic_ns() + 2_000_000_000)]
+    scene.next()
+    assert set(scene.source.unheld) == set()
 
 
 def test_what_happened_before_a_scan_is_read_before_its_entries_are_used() -> None:
