@@ -24,6 +24,7 @@ from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import PART_ENTRIES
 from tcptop_rtt.tracking.connections import Connections
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import UNICODE
 from tests.tui.feed import HandFeed
 
 HEALTH = Health("synthetic", "", 0.0, 0, 0.0)
@@ -131,7 +132,7 @@ def _cpu_ms(action: Callable[[], object]) -> float:
 async def _refresh_ms(source: Synthetic) -> tuple[float, float]:
     """Processor time of a refresh on the worker's and on the screen's side."""
     feed = HandFeed(health=HEALTH)
-    app = TcptopApp(feed, Filter(), REFRESH_S, True)
+    app = TcptopApp(feed, Filter(), REFRESH_S, UNICODE)
     worker, screen = [], []
     async with app.run_test(size=(160, 48)) as pilot:
         for _ in range(ROUNDS):
@@ -180,7 +181,7 @@ def _show(count: int) -> None:
     snapshot = source.refresh(source.samples())
     threading.Thread(target=feed.step, args=(snapshot,), daemon=True).start()
     gc.freeze()  # as the command line does once all is loaded
-    TcptopApp(feed, Filter(), 3600, True).run()
+    TcptopApp(feed, Filter(), 3600, UNICODE).run()
 
 
 def _at(count: int, refresh_limit_ms: float, key_limit_ms: float) -> list[Result]:

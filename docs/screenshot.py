@@ -17,6 +17,7 @@ from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import UNICODE
 from tests.live.link import Link
 
 _SERVE = """
@@ -54,7 +55,7 @@ def _server(addresses: tuple[str, str], port: int, name: str) -> str:
 
 
 async def _picture(feed: LiveFeed) -> str:
-    app = TcptopApp(feed, Filter(), 1.0, unicode=True)
+    app = TcptopApp(feed, Filter(), 1.0, UNICODE)
     async with app.run_test(size=(150, 26)) as pilot:
         await asyncio.sleep(SPARK_S)
         await pilot.press("down", "down")

@@ -23,8 +23,8 @@ from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
-from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -97,14 +97,14 @@ class TcptopApp(App[None]):
         feed: Feed,
         filter: Filter,  # noqa: A002
         refresh_s: float,
-        unicode: bool,
+        glyphs: Glyphs,
         note: Callable[[], str] = str,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | OSError | None = None
         """Why the dashboard has failed; None if it has not."""
         self._feed = feed
-        self._glyphs = UNICODE if unicode else ASCII
+        self._glyphs = glyphs
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
@@ -238,5 +238,5 @@ def _describe(error: Exception) -> str:
     """Say in one line what has failed, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    text = fmt.printable(" ".join(str(error).split()), unicode=True)
+    text = fmt.printable(" ".join(str(error).split()), UNICODE)
     return f"the dashboard has failed, please report it: {type(error).__name__}: {text}{place}"

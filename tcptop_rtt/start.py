@@ -158,9 +158,10 @@ def _bpf() -> Callable[[str], Source]:
 
 def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: float) -> int:
     from tcptop_rtt.app import TcptopApp
+    from tcptop_rtt.view.glyphs import ASCII, UNICODE
 
-    unicode = "utf" in locale.getencoding().lower()
-    app = TcptopApp(feed, chosen, refresh_s, unicode, note)
+    glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)

@@ -11,6 +11,7 @@ from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import COLUMNS, SORTS
 from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 
 _COLUMNS = tuple(column for column in COLUMNS if column.cell)
@@ -42,7 +43,7 @@ class PlainTables:
         )
         self._line([column.title for column in _COLUMNS])
         for row in connections(rows[ranking.window(0, len(ranking))], health.unknown):
-            self._line([column.cell(row, True).text for column in _COLUMNS if column.cell])
+            self._line([column.cell(row, UNICODE).text for column in _COLUMNS if column.cell])
         note = "" if len(ranking) else self._note()
         if note:
             self._out.write(note + "\n")

@@ -17,8 +17,8 @@ from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.facts import FactPanel
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
@@ -150,7 +150,7 @@ class DetailsScreen(LiveScreen):
         for on, name in ((self.closed, "CLOSED"), (self.frozen, "FROZEN")):
             if on:
                 first += [(f" {name} ", "flag"), ("  ", "")]
-        name, pid = fmt.process(row, self._glyphs.unicode), fmt.pid(row)
+        name, pid = fmt.process(row, self._glyphs), fmt.pid(row)
         state = fmt.state(row.state, self.closed, row.stalled)
         first += [
             (name, "name"),
@@ -160,19 +160,19 @@ class DetailsScreen(LiveScreen):
         ]
         second: list[Part] = []
         if self.problem:
-            second += [("! " + fmt.printable(self.problem, self._glyphs.unicode) + "  ", "bad")]
+            second += [("! " + fmt.printable(self.problem, self._glyphs) + "  ", "bad")]
         if not (row.stalled and not self.closed):
             second += [("RTT ", "dim"), (fmt.rtt_now(row), fmt.rtt_level(row)), ("  ", "")]
         second.append((str(verdict), details_blocks.style_of(verdict)))
         self._title.set_lines([first, second])
 
     def _endpoints(self, row: Connection) -> list[Part]:
-        local = fmt.local(row, self._glyphs.unicode)
-        remote = fmt.remote(row, self._glyphs.unicode)
+        local = fmt.local(row, self._glyphs)
+        remote = fmt.remote(row, self._glyphs)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
         if len(local) + len(remote) > room:
-            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs.unicode)
-            remote = fmt.shorten(remote, room - len(local), self._glyphs.unicode)
+            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs)
+            remote = fmt.shorten(remote, room - len(local), self._glyphs)
         return [
             (local, "value"),
             (f" {self._arrow(row.direction)} ", "dim"),

@@ -8,8 +8,8 @@ from tcptop_rtt.model.snapshot import Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import shares
 from tcptop_rtt.view.diagnosis import Verdict
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.facts import Block, Fact
-from tcptop_rtt.widgets.glyphs import Glyphs
 
 BAR = 6
 """Cells of a share's bar."""
@@ -25,12 +25,11 @@ def style_of(verdict: Verdict) -> str:
 
 def blocks(row: Connection, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
     """All blocks, the most wanted first: a narrow terminal shows the others after scrolling."""
-    unicode = glyphs.unicode
     all_blocks = (
         _why(row, verdict, glyphs),
         _rtt(row, trace),
-        _owner(row, trace, unicode),
-        _congestion(row, unicode),
+        _owner(row, trace, glyphs),
+        _congestion(row, glyphs),
         _volume(row),
         _queues(row),
         _times(row),
@@ -105,38 +104,38 @@ def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
 
 
-def _owner(row: Connection, trace: Trace | None, unicode: bool) -> Block:
+def _owner(row: Connection, trace: Trace | None, glyphs: Glyphs) -> Block:
     process = trace.process if trace else None
     uid = f"uid {row.uid or 0}"
     facts = [
-        Fact("process", fmt.process(row, unicode)),
+        Fact("process", fmt.process(row, glyphs)),
         Fact("PID", fmt.pid(row)),
         Fact(
             "user",
-            f"{fmt.printable(trace.user, unicode)} ({uid})" if trace and trace.user else uid,
+            f"{fmt.printable(trace.user, glyphs)} ({uid})" if trace and trace.user else uid,
             of=("uid",),
         ),
     ]
     if process is not None:
         facts += [
-            Fact("command", fmt.printable(process.cmdline, unicode) or fmt.UNKNOWN),
+            Fact("command", fmt.printable(process.cmdline, glyphs) or fmt.UNKNOWN),
             Fact("started", fmt.moment(process.started)),
             Fact("CPU, memory", f"{process.cpu_percent:.1f}% of a core, {fmt.size(process.rss_bytes)}"),
         ]
     else:
         facts.append(Fact("command", fmt.UNKNOWN))
     if trace is not None and trace.owner_note:
-        facts.append(Fact("", fmt.printable(trace.owner_note, unicode), "warn"))
+        facts.append(Fact("", fmt.printable(trace.owner_note, glyphs), "warn"))
     if trace is not None and trace.owners:
         first = trace.owners[:HOLDERS]
         holders = ", ".join(
-            f"{fmt.printable(owner.comm, unicode)} {owner.pid or fmt.UNKNOWN}" for owner in first
+            f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}" for owner in first
         )
         more = len(trace.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
     path = trace.cgroup_path if trace else None
     facts += [
-        Fact("cgroup", fmt.printable(path, unicode) if path else fmt.UNKNOWN),
+        Fact("cgroup", fmt.printable(path, glyphs) if path else fmt.UNKNOWN),
         Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
     ]
     return Block("WHOSE IT IS", tuple(facts))
@@ -147,8 +146,8 @@ def _lost(row: Connection) -> str:
     return fmt.NOTHING if share is None else f"{fmt.percent1(share)} of data segments"
 
 
-def _congestion(row: Connection, unicode: bool) -> Block:
-    algorithm = fmt.printable(row.congestion_control, unicode)
+def _congestion(row: Connection, glyphs: Glyphs) -> Block:
+    algorithm = fmt.printable(row.congestion_control, glyphs)
     retrans, lost, timeouts, probes = row.retrans, row.lost, row.retransmits, row.probes
     window = fmt.span(row.window_ms or 0)
     return Block(

@@ -17,8 +17,8 @@ from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import COLUMNS
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
 
 Lines = list[tuple[str, str]]

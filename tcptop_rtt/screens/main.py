@@ -13,8 +13,8 @@ from textual.reactive import var
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
 from tcptop_rtt.widgets.order import Order

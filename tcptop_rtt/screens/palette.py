@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import COLUMN, SORTS
-from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVING, SORTING, bindings_of
 
 

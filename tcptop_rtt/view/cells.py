@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
 
 
 class Cell(NamedTuple):
@@ -17,37 +18,37 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-MakeCell = Callable[[Connection, bool], Cell]
-"""Of a row; the second is whether the terminal shows Unicode."""
+MakeCell = Callable[[Connection, Glyphs], Cell]
+"""Of a row, with the characters of the terminal."""
 
 
-def process(row: Connection, unicode: bool) -> Cell:
+def process(row: Connection, glyphs: Glyphs) -> Cell:
     """Who holds the socket."""
-    return Cell(fmt.process(row, unicode), "" if row.holder == Holder.PROCESS else "dim")
+    return Cell(fmt.process(row, glyphs), "" if row.holder == Holder.PROCESS else "dim")
 
 
-def pid(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+def pid(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """Its number."""
     return Cell(fmt.pid(row), "" if row.holder == Holder.PROCESS else "dim")
 
 
-def local(row: Connection, unicode: bool) -> Cell:
+def local(row: Connection, glyphs: Glyphs) -> Cell:
     """Our address and port."""
-    return Cell(fmt.local(row, unicode), "dim")
+    return Cell(fmt.local(row, glyphs), "dim")
 
 
-def remote(row: Connection, unicode: bool) -> Cell:
+def remote(row: Connection, glyphs: Glyphs) -> Cell:
     """The peer's."""
-    return Cell(fmt.remote(row, unicode))
+    return Cell(fmt.remote(row, glyphs))
 
 
-def state(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+def state(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """The state, or what is wrong."""
     text = fmt.state(row.state, row.closed, row.stalled)
     return Cell(text, "stalled" if text == "STALLED" else "dim")
 
 
-def rtt(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+def rtt(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """The RTT of now, or how old it is."""
     level = fmt.rtt_level(row)
     style = "stalled" if row.stalled else "dim" if level == "unknown" else level
@@ -62,14 +63,14 @@ def microseconds(name: str) -> MakeCell:
 def quotient(total_us: str, count: str) -> MakeCell:
     """A time per one of several, which is known where their sum is."""
 
-    def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+    def cell(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
         total, of = row.number(total_us), row.number(count)
         return Cell(fmt.rtt(None if total is None or of is None else total / of), "dim")
 
     return cell
 
 
-def retrans(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+def retrans(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """Segments sent again: a warning if there were some in the last minute."""
     return Cell(fmt.tally(row.retrans), "warn" if row.retrans_1m else "dim")
 
@@ -77,13 +78,13 @@ def retrans(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
 def rate(of: Callable[[Connection], float | None]) -> MakeCell:
     """Bits per second."""
 
-    def cell(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+    def cell(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
         bps = of(row)
         return Cell(fmt.NOTHING if bps is None else fmt.bits(bps), "" if bps and bps >= 1 else "dim")
 
     return cell
 
 
-def age(row: Connection, unicode: bool) -> Cell:  # noqa: ARG001
+def age(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """How old the connection is."""
     return Cell(fmt.age_of(row), "dim")

@@ -13,6 +13,7 @@ from typing import Literal
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import STATES, Holder
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 UNKNOWN = "?"
 NOTHING = "-"
@@ -28,16 +29,16 @@ SLOW_US = 150_000
 Level = Literal["unknown", "good", "warn", "bad"]
 
 
-def printable(raw: bytes | str, unicode: bool = True) -> str:
+def printable(raw: bytes | str, glyphs: Glyphs = UNICODE) -> str:
     """One line of harmless text: no control, escape, bidi, format or undecodable character survives."""
     # Long ones are few, and would take megabytes.
-    return _printable(raw, unicode) if len(raw) <= 64 else _printable.__wrapped__(raw, unicode)
+    return _printable(raw, glyphs) if len(raw) <= 64 else _printable.__wrapped__(raw, glyphs)
 
 
 @lru_cache(maxsize=8192)
-def _printable(raw: bytes | str, unicode: bool) -> str:
+def _printable(raw: bytes | str, glyphs: Glyphs) -> str:
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    if not unicode:
+    if not glyphs.unicode:
         return "".join(char if " " <= char <= "~" else "?" for char in text)
     if text.isascii() and text.isprintable():
         return text
@@ -200,7 +201,7 @@ def address(family: int, raw: bytes) -> str:
 
 @lru_cache(maxsize=65536)
 def endpoint(
-    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", unicode: bool = True
+    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
 ) -> str:
     """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
 
@@ -208,16 +209,16 @@ def endpoint(
     """
     host = address(family, raw)
     if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
-        host = f"{host}%{printable(interface, unicode) or ifindex}"
+        host = f"{host}%{printable(interface, glyphs) or ifindex}"
     return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
 
 
 @lru_cache(maxsize=16384)
-def shorten(text: str, width: int, unicode: bool = True) -> str:
+def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
     """An endpoint cut in the middle of its address, so that both its network and its port stay."""
     if len(text) <= width:
         return text
-    gap = "…" if unicode else ".."
+    gap = glyphs.gap
     host, _, port = text.rpartition(":")
     tail = f"]:{port}" if host.endswith("]") else f":{port}"
     host = host.removesuffix("]")
@@ -237,19 +238,19 @@ def state(number: int, closed: bool, stalled: bool) -> str:
     return STATES[number] if number < len(STATES) else UNKNOWN
 
 
-def local(row: Connection, unicode: bool = True) -> str:
+def local(row: Connection, glyphs: Glyphs = UNICODE) -> str:
     """Our address and port."""
-    return endpoint(row.family, row.laddr, row.lport or 0, row.ifindex, row.interface, unicode)
+    return endpoint(row.family, row.laddr, row.lport or 0, row.ifindex, row.interface, glyphs)
 
 
-def remote(row: Connection, unicode: bool = True) -> str:
+def remote(row: Connection, glyphs: Glyphs = UNICODE) -> str:
     """The peer's address and port."""
-    return endpoint(row.family, row.raddr, row.rport or 0, row.ifindex, row.interface, unicode)
+    return endpoint(row.family, row.raddr, row.rport or 0, row.ifindex, row.interface, glyphs)
 
 
-def process(row: Connection, unicode: bool = True) -> str:
+def process(row: Connection, glyphs: Glyphs = UNICODE) -> str:
     """Who holds it: in brackets who only listens there, and the kernel."""
-    name = printable(row.comm, unicode)
+    name = printable(row.comm, glyphs)
     match row.holder:
         case Holder.NOBODY:
             return NOTHING

@@ -8,10 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCKS = "▁▂▃▄▅▆▇"
-"""Stops before the full block: a full one would fuse with the row above."""
-RAMP = "_.:-=+#"
-
 
 class Scale(NamedTuple):
     """The RTT range, microseconds, that the sparklines of one view share."""
@@ -49,21 +45,21 @@ def step_up(value: float) -> float:
     )
 
 
-def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, unicode: bool) -> list[str]:
-    """One string of ``cells`` glyphs per column of ``spark_us`` (oldest first); no sample: a space.
+def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, levels: str) -> list[str]:
+    """One string of ``cells`` characters per column of ``spark_us`` (oldest first); no sample: a space.
 
-    When there are fewer cells than values, each cell shows the highest of its values: a spike stays visible.
+    Each is one of ``levels``, from the lowest. When there are fewer cells than values, each cell shows the
+    highest of its values: a spike stays visible.
     """
     values = _fold(spark_us, cells)
-    glyphs = BLOCKS if unicode else RAMP
-    codes = np.array([ord(" "), *map(ord, glyphs)], np.uint32)
+    codes = np.array([ord(" "), *map(ord, levels)], np.uint32)
     known = values > 0
     low, high = math.log(scale.low), math.log(scale.high)
     with np.errstate(divide="ignore", invalid="ignore"):
-        height = (np.log(values) - low) / (high - low) * len(glyphs)
+        height = (np.log(values) - low) / (high - low) * len(levels)
     # Values outside the scale, and float32 rounding at its top, land on the first and last glyph.
-    levels = np.where(known, np.clip(np.nan_to_num(height), 0, len(glyphs) - 1).astype(np.intp) + 1, 0)
-    text: NDArray[Any] = np.ascontiguousarray(codes[levels].T)
+    chosen = np.where(known, np.clip(np.nan_to_num(height), 0, len(levels) - 1).astype(np.intp) + 1, 0)
+    text: NDArray[Any] = np.ascontiguousarray(codes[chosen].T)
     if text.size == 0:
         return [""] * spark_us.shape[1]
     return [line.ljust(cells) for line in text.view(f"<U{cells}").ravel().tolist()]

@@ -11,7 +11,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.fields import COLUMN, COLUMNS, Column
-from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.view.glyphs import Glyphs
 
 
 class SizedColumn(NamedTuple):
@@ -26,9 +26,9 @@ def cell(placed: SizedColumn, row: Connection, glyphs: Glyphs) -> Cell | None:
     column, width = placed
     if column.cell is None:
         return None
-    text, style = column.cell(row, glyphs.unicode)
+    text, style = column.cell(row, glyphs)
     if column.cut == "middle":
-        text = fmt.shorten(text, width, glyphs.unicode)
+        text = fmt.shorten(text, width, glyphs)
     elif column.cut == "end" and cell_len(text) > width:
         text = set_cell_size(text, width - 1) + glyphs.cut
     return Cell(text, style)

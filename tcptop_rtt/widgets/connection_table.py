@@ -20,9 +20,9 @@ from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.widgets import columns, table_lines
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips

@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
-from tcptop_rtt.widgets.glyphs import Glyphs
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import Part, StyledWidget, component_classes
 
 Floats = NDArray[np.float64]

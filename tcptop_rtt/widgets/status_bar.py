@@ -10,8 +10,8 @@ from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import COLUMN
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.columns import arrow
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
@@ -63,7 +63,7 @@ class StatusBar(StyledLines):
         return [
             name,
             *_value(count, "connection" if total == 1 else "connections"),
-            ("  " + fmt.printable(health.hook, self._glyphs.unicode), "value"),
+            ("  " + fmt.printable(health.hook, self._glyphs), "value"),
             *_value(fmt.bits(health.samples_per_s), "samples/s"),
             *_value(f"{health.dropped_records:,}", "lost", "bad" if health.dropped_records else "value"),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
@@ -76,7 +76,7 @@ class StatusBar(StyledLines):
         parts: list[Part] = []
         problem = self.problem or self.health.problem
         if problem:
-            parts += [("! " + fmt.printable(problem, self._glyphs.unicode), "bad"), ("  ", "")]
+            parts += [("! " + fmt.printable(problem, self._glyphs), "bad"), ("  ", "")]
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
@@ -84,10 +84,10 @@ class StatusBar(StyledLines):
         parts += _label("sort", f"{title} {arrow(self.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:
-            parts += _label("  filter", fmt.printable(wanted, self._glyphs.unicode), "filter")
+            parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         parts += _label("  every", f"{self.refresh_s:g}s")
         if self.health.hook_note:
-            parts += [("  " + fmt.printable(self.health.hook_note, self._glyphs.unicode), "dim")]
+            parts += [("  " + fmt.printable(self.health.hook_note, self._glyphs), "dim")]
         return parts
 
 

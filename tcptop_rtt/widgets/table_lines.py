@@ -14,8 +14,8 @@ from textual.strip import Strip
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
-from tcptop_rtt.widgets.glyphs import Glyphs
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
 Line = tuple[str, str, list[Part]]
@@ -46,7 +46,7 @@ def lines(
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
-    drawn = sparks.sparks(spark_us, scale, cells, table.glyphs.unicode)
+    drawn = sparks.sparks(spark_us, scale, cells, table.glyphs.spark)
     found = [_header(table, scale)]
     for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
         found.append(_row(table, row, spark, at == cursor))

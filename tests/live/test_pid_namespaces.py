@@ -81,7 +81,7 @@ from tests.live.conftest import Watch
 from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.diagnosis import diagnose
-from tcptop_rtt.widgets.glyphs import UNICODE
+from tcptop_rtt.view.glyphs import UNICODE
 with closing(Watch()) as watch:
     print(flush=True)
     port = int(sys.stdin.readline())

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tests.tui.feed import HandFeed, Stage, make_app
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
@@ -22,11 +23,11 @@ def stage() -> Open:
         size: tuple[int, int] = (160, 48),
         *,
         filter: Filter | None = None,  # noqa: A002
-        unicode: bool = True,
+        glyphs: Glyphs = UNICODE,
         failure: Exception | None = None,
     ) -> AsyncIterator[Stage]:
         feed = HandFeed(failure)
-        app = make_app(feed, filter, unicode)
+        app = make_app(feed, filter, glyphs)
         async with app.run_test(size=size) as pilot:
             yield Stage(pilot, app, feed)
 

@@ -25,6 +25,7 @@ from tcptop_rtt.model.snapshot import (
 )
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tests.unit.rows import rows_of
 
@@ -157,5 +158,5 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-def make_app(feed: HandFeed, filter: Filter | None = None, unicode: bool = True) -> TcptopApp:  # noqa: A002
-    return TcptopApp(feed, filter or Filter(), 1.0, unicode)
+def make_app(feed: HandFeed, filter: Filter | None = None, glyphs: Glyphs = UNICODE) -> TcptopApp:  # noqa: A002
+    return TcptopApp(feed, filter or Filter(), 1.0, glyphs)

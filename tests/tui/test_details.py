@@ -9,9 +9,9 @@ from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.details_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, FactPanel, arrange
-from tcptop_rtt.widgets.glyphs import ASCII, UNICODE
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, Stage, trace_of
 from tests.unit.rows import row
@@ -246,7 +246,7 @@ async def test_80x24_has_chart_verdict_and_a_body_to_scroll(stage: Open) -> None
 
 
 async def test_the_details_in_ascii(stage: Open) -> None:
-    async with stage((100, 30), unicode=False) as it:
+    async with stage((100, 30), glyphs=ASCII) as it:
         await it.show(row(1))
         await it.press("enter")
         await it.show(row(1), step=1, trace=trace_of(1, 1000, 90_000, 2000))
@@ -281,7 +281,7 @@ async def test_help_opens_and_closes_over_either_screen(stage: Open, key: str) -
 
 
 async def test_help_in_ascii(stage: Open) -> None:
-    async with stage((80, 24), unicode=False) as it:
+    async with stage((80, 24), glyphs=ASCII) as it:
         await it.press("question_mark")
         assert it.screen_text.isascii()
 
@@ -304,9 +304,9 @@ def test_the_smoothed_line_is_held_until_the_next_sample_but_not_for_long() -> N
     assert line[1:7].tolist() == [6.0, 6.0, 6.0, 7.0, 7.0, 7.0]
 
 
-def drawn(series: rtt_chart.Series, unicode: bool = False) -> list[str]:
+def drawn(series: rtt_chart.Series, glyphs: Glyphs = ASCII) -> list[str]:
     """The chart's lines without the y axis: legend, plot, time axis."""
-    chart = rtt_chart.RttChart(UNICODE if unicode else ASCII)
+    chart = rtt_chart.RttChart(glyphs)
     chart._series = series
     lines = ["".join(text for text, _ in line) for line in chart.lines(69, 14)]
     return [line[rtt_chart.LABEL :] for line in lines]

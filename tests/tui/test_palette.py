@@ -12,6 +12,7 @@ from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.palette import Palette
 from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.widgets.styled import StyledWidget
 from tests.tui.conftest import Open
 from tests.tui.feed import Stage
@@ -156,7 +157,7 @@ def _luminance(*rgb: int) -> float:
 
 
 async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
-    async with stage((100, 30), unicode=False) as it:
+    async with stage((100, 30), glyphs=ASCII) as it:
         await it.show(row(1))
         await offers(it)
         assert "Freeze the display" in it.screen_text
@@ -167,7 +168,7 @@ async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
 async def test_nothing_that_is_cut_off_ends_in_a_character_beyond_ascii(
     stage: Open, size: tuple[int, int]
 ) -> None:
-    async with stage(size, unicode=False) as it:
+    async with stage(size, glyphs=ASCII) as it:
         await it.show(row(1))
         for keys in (("question_mark", "G"), ("ctrl+p",), ("slash",), ("enter",)):
             await it.press(*keys)

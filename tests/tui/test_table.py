@@ -16,6 +16,7 @@ from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.view.fields import COLUMN, SORTS
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, HandFeed, make_app, snapshot
@@ -341,7 +342,7 @@ async def test_tiny_terminals_do_not_crash(stage: Open, size: tuple[int, int]) -
 
 
 async def test_ascii_mode_is_ascii(stage: Open) -> None:
-    async with stage((100, 20), unicode=False) as it:
+    async with stage((100, 20), glyphs=ASCII) as it:
         await it.show(*(row(number, comm="é日".encode()) for number in range(1, 90)), row(99, comm=HOSTILE))
         await it.press("down")
         assert it.screen_text.isascii()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tcptop_rtt.model.connection import connections
 from tcptop_rtt.view.fields import COLUMN
+from tcptop_rtt.view.glyphs import UNICODE
 from tests.unit.rows import row, rows_of
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,7 @@ def test_a_mean_is_the_sum_by_the_number_and_unknown_without_a_sample() -> None:
     mean = COLUMN["mean"].cell
     assert mean
     shown = connections(rows_of(row(1, rtt_samples=4, rtt_sum_us=5000), row(2, rtt_sum_us=5000))[:])
-    assert [mean(one, True).text for one in shown] == ["1.25ms", "-"]
+    assert [mean(one, UNICODE).text for one in shown] == ["1.25ms", "-"]
 
 
 def test_a_field_that_is_added_in_one_place_is_in_all_front_ends(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
+from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tests.unit.rows import row, rows_of
 
 
@@ -153,16 +154,16 @@ def test_endpoints() -> None:
     assert fmt.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443) == "[2001:db8::1]:443"
 
 
-@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 @pytest.mark.parametrize("width", range(60))
-def test_shortened_endpoints_keep_their_port(width: int, unicode: bool) -> None:
+def test_shortened_endpoints_keep_their_port(width: int, glyphs: Glyphs) -> None:
     text = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1234]:65535"
-    short = fmt.shorten(text, width, unicode)
+    short = fmt.shorten(text, width, glyphs)
     assert len(short) == min(width, len(text))
     if width >= 12:
         assert short.startswith("[2") or short == text
         assert short.endswith("]:65535")
-    assert unicode or short.isascii()
+    assert glyphs.unicode or short.isascii()
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,10 @@ def test_printable(raw: bytes | str, text: str) -> None:
 
 def test_no_control_character_survives() -> None:
     everything = "".join(map(chr, range(0x110000)))
-    for unicode in (True, False):
-        bad = {unicodedata.category(char) for char in set(fmt.printable(everything, unicode))}
+    for glyphs in (UNICODE, ASCII):
+        bad = {unicodedata.category(char) for char in set(fmt.printable(everything, glyphs))}
         assert not bad & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} - {"So"}
-    assert fmt.printable(everything, unicode=False).isascii()
+    assert fmt.printable(everything, ASCII).isascii()
 
 
 def test_state_says_what_is_wrong_first() -> None:
@@ -203,31 +204,31 @@ def test_sparks_share_a_log_scale() -> None:
     values = spark([100, 1_000, 10_000], [10_000, np.nan, 100])
     scale = sparks.spark_scale(values)
     assert scale == (100.0, 10_000.0)
-    assert sparks.sparks(values, scale, 3, unicode=True) == ["▁▄▇", "▇ ▁"]
-    assert sparks.sparks(values, scale, 3, unicode=False) == ["_-#", "# _"]
+    assert sparks.sparks(values, scale, 3, UNICODE.spark) == ["▁▄▇", "▇ ▁"]
+    assert sparks.sparks(values, scale, 3, ASCII.spark) == ["_-#", "# _"]
 
 
 def test_small_jitter_is_no_mountain() -> None:
     values = spark([1_000, 1_003, 1_001, 1_006])
-    (line,) = sparks.sparks(values, sparks.spark_scale(values), 4, unicode=True)
+    (line,) = sparks.sparks(values, sparks.spark_scale(values), 4, UNICODE.spark)
     assert len(set(line)) == 1
 
 
 def test_values_outside_the_scale_are_clamped() -> None:
     values = spark([1, 1e9, 0, np.inf])
-    assert sparks.sparks(values, sparks.Scale(100.0, 1000.0), 4, unicode=True) == ["▁▇ ▇"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 1000.0), 4, UNICODE.spark) == ["▁▇ ▇"]
 
 
 def test_fewer_cells_keep_the_spike() -> None:
     values = spark([100, 100, 100, 10_000, 100, 100])
-    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 3, unicode=True) == ["▁▇▁"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 3, UNICODE.spark) == ["▁▇▁"]
 
 
 def test_more_cells_than_values_and_none_at_all() -> None:
     values = spark([100, 10_000])
-    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 4, unicode=True) == ["  ▁▇"]
-    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 0, unicode=True) == [""]
-    assert sparks.sparks(np.zeros((24, 0), np.float32), sparks.Scale(1.0, 10.0), 8, unicode=True) == []
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 4, UNICODE.spark) == ["  ▁▇"]
+    assert sparks.sparks(values, sparks.Scale(100.0, 10_000.0), 0, UNICODE.spark) == [""]
+    assert sparks.sparks(np.zeros((24, 0), np.float32), sparks.Scale(1.0, 10.0), 8, UNICODE.spark) == []
 
 
 @pytest.mark.parametrize("high", [1.0, 9.0, 10.0, 55.0, 3e9])

@@ -1,19 +1,23 @@
-"""The characters that the dashboard draws with, as far as the terminal's encoding has them."""
+"""The characters to draw with, as far as the terminal's encoding has them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Glyphs:
-    """One character each, but for the arrows between endpoints."""
+    """One character each, but for those between endpoints and in their middle."""
 
     unicode: bool
     """Whether text may hold characters beyond ASCII, and the chart may use braille."""
     cursor: str
     cut: str
     """Stands for what has been cut off."""
+    gap: str
+    """Stands in an endpoint for its middle."""
+    spark: str
+    """The levels of a sparkline, from the lowest. A full block would fuse with the row above."""
     rising: str
     falling: str
     sample: str
@@ -34,6 +38,8 @@ UNICODE = Glyphs(
     unicode=True,
     cursor="▸",
     cut="…",
+    gap="…",
+    spark="▁▂▃▄▅▆▇",
     rising="▲",
     falling="▼",
     sample="⣿",
@@ -51,6 +57,8 @@ ASCII = Glyphs(
     unicode=False,
     cursor=">",
     cut="~",
+    gap="..",
+    spark="_.:-=+#",
     rising="^",
     falling="v",
     sample="|",
