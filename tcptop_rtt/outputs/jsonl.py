@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows, no_rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.view.fields import FIELDS, NAMES
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
 
 FORMAT_VERSION = 1
@@ -131,11 +131,11 @@ class JsonLines:
 
     def _write_lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> None:
         """A line for each row."""
-        columns = [field.values(rows.__getitem__, snapshot.health.unknown) for field in FIELDS]
+        columns = [field.values(rows.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
         cgroups = self._cgroup_paths(rows)
         for event, cgroup, *values in zip(events.tolist(), cgroups, *columns, strict=True):
             line = {"event": event, "time_ns": snapshot.time_ns, "cgroup": cgroup}
-            line.update(zip(NAMES, values, strict=True))
+            line.update(zip(CONNECTIONS.names, values, strict=True))
             self._write(line)
 
     def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:

@@ -9,12 +9,12 @@ from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.fields import COLUMNS, SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 
-_COLUMNS = tuple(column for column in COLUMNS if column.cell)
+_COLUMNS = tuple(column for column in CONNECTIONS.columns if column.cell)
 
 
 class PlainTables:
@@ -34,7 +34,7 @@ class PlainTables:
     def show(self, snapshot: Snapshot) -> None:
         """One table."""
         rows, health = snapshot.rows, snapshot.health
-        ranking = Ranking(rows, select(rows, self._filter), SORTS["rtt"], True, health.unknown)
+        ranking = Ranking(rows, select(rows, self._filter), CONNECTIONS.sorts["rtt"], True, health.unknown)
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(

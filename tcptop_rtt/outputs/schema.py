@@ -7,7 +7,8 @@ import sys
 from typing import Any
 
 from tcptop_rtt.outputs.jsonl import FORMAT_VERSION
-from tcptop_rtt.view.fields import FIELDS, Field
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.table import Field
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TIME = {**_COUNT, "description": "wall clock, nanoseconds since the Unix epoch"}
@@ -50,7 +51,11 @@ def schema() -> dict[str, Any]:
             ),
             _line(
                 ["open", "sample", "close"],
-                {"time_ns": _TIME, "cgroup": cgroup, **{field.name: _property(field) for field in FIELDS}},
+                {
+                    "time_ns": _TIME,
+                    "cgroup": cgroup,
+                    **{field.name: _property(field) for field in CONNECTIONS.fields},
+                },
             ),
             _line(
                 ["waiting"],

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.view.fields import COLUMNS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
@@ -72,7 +72,9 @@ class HelpScreen(ModalScreen[None]):
             for title, lines in key_sections(type(self.app)).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
-            yield Static(_table("COLUMNS", [(column.title, column.meaning) for column in COLUMNS]))
+            yield Static(
+                _table("COLUMNS", [(column.title, column.meaning) for column in CONNECTIONS.columns])
+            )
 
     def action_leave(self) -> None:
         if self.is_current:

@@ -12,6 +12,7 @@ from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
@@ -95,8 +96,8 @@ class MainScreen(LiveScreen):
         self._set_refresh = set_refresh
         self._order_chosen = False
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(first, glyphs, note)
-        self._status = StatusBar(glyphs)
+        self.table = ConnectionTable(CONNECTIONS, first, glyphs, note)
+        self._status = StatusBar(CONNECTIONS, glyphs)
 
     def compose(self) -> ComposeResult:
         yield self._status.data_bind(
@@ -158,16 +159,16 @@ class MainScreen(LiveScreen):
         if key == self.order.key and not self._order_chosen:
             self._order_chosen = True
         else:
-            self._sort(self.order.by(key))
+            self._sort(self.order.by(key, CONNECTIONS))
 
     def action_sort_next(self) -> None:
-        self._sort(self.order.by_next())
+        self._sort(self.order.by_next(CONNECTIONS))
 
     def action_reverse(self) -> None:
         self._sort(self.order.reversed())
 
     def on_connection_table_title_clicked(self, message: ConnectionTable.TitleClicked) -> None:
-        self._sort(self.order.by(message.key))
+        self._sort(self.order.by(message.key, CONNECTIONS))
 
     def _sort(self, order: Order) -> None:
         self._order_chosen = True

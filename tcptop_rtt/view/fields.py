@@ -6,46 +6,14 @@ known is None: :mod:`tcptop_rtt.model.known` says when that is so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Literal
 
-from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, STATES
+from tcptop_rtt.model.connection import connections
+from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import cells, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.cells import MakeCell
-from tcptop_rtt.view.sort_keys import SortKeys
-from tcptop_rtt.view.values import Values
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """How a field is shown in tables."""
-
-    key: str
-    title: str
-    width: int  # in cells, what it needs
-    priority: int  # 0 goes last when the terminal gets narrow
-    meaning: str
-    cell: MakeCell | None  # None: a sparkline, which the table draws for all visible rows at once
-    sort: SortKeys | None
-    wide: int = 0  # what it can use, if that is more
-    numeric: bool = True  # right-aligned; sorted from high to low at first
-    cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field. ``choices`` are all the texts that it may have; empty: any, or it is no text."""
-
-    name: str
-    type: str  # as JSON Schema calls it
-    meaning: str
-    values: Values
-    choices: tuple[str, ...] = ()
-    nullable: bool = True
-    column: Column | None = None
+from tcptop_rtt.view.table import Column, Field, Table
 
 
 def _integer(name: str, meaning: str, column: Column | None = None, nullable: bool = True) -> Field:
@@ -83,7 +51,7 @@ def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, 
     return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
 
 
-FIELDS = (
+_FIELDS = (
     _integer("id", "a number for the connection, never used twice in one run", nullable=False),
     _text(
         "comm",
@@ -275,13 +243,6 @@ FIELDS = (
     _integer("rwnd_limited_us_1m", "of it, held up by the peer's receive window"),
     _integer("sndbuf_limited_us_1m", "of it, held up by our send buffer"),
 )
-"""What the stream tells of a connection, besides when it was and the cgroup of the process."""
 
-NAMES = tuple(field.name for field in FIELDS)
-
-COLUMNS = tuple(field.column for field in FIELDS if field.column)
-"""In the order of the screen, left to right."""
-
-COLUMN = {column.key: column for column in COLUMNS}
-SORTS = {column.key: column.sort for column in COLUMNS if column.sort}
-"""What rows may be sorted by, in the order of the columns."""
+CONNECTIONS = Table("connections", ROW, _FIELDS, connections)
+"""Every connection: what the stream tells of it, besides when it was and the cgroup of the process."""

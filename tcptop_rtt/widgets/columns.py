@@ -10,8 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.fields import COLUMN, COLUMNS, Column
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.table import Column, Table
 
 
 class SizedColumn(NamedTuple):
@@ -48,26 +48,26 @@ GAP = 1
 
 
 @lru_cache(maxsize=64)
-def fit_columns(width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
+def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
     :param long_addresses: there are IPv6 addresses, so wider address columns are of use.
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
-    for column in sorted(COLUMNS, key=lambda column: column.priority):
+    for column in sorted(table.columns, key=lambda column: column.priority):
         needs = column.width + (GAP if widths else 0)
         if needs <= room or not widths:
             widths[column.key] = min(column.width, max(1, room))
             room -= needs
     for key in _GROW:
-        column = COLUMN[key]
-        wide = column.wide if long_addresses or key == "spark" else column.width
         if key in widths and room > 0:
+            column = table.column[key]
+            wide = column.wide if long_addresses or key == "spark" else column.width
             more = min(room, wide - column.width)
             widths[key] += more
             room -= more
-    return tuple(SizedColumn(column, widths[column.key]) for column in COLUMNS if column.key in widths)
+    return tuple(SizedColumn(column, widths[column.key]) for column in table.columns if column.key in widths)
 
 
 def at(placed: tuple[SizedColumn, ...], x: int) -> Column | None:

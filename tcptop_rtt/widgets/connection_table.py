@@ -16,12 +16,11 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.fields import SORTS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.ranking import Ranking
+from tcptop_rtt.view.table import Table
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Order
@@ -34,6 +33,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
 
+    :param table: what rows there are, and how they are shown
     :param first: what there is to show before the first snapshot, without any connection
     :param note: called for the line of text in an empty table
     """
@@ -72,8 +72,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
         key: str
 
-    def __init__(self, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
+    def __init__(self, table: Table, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
         super().__init__()
+        self._table = table
         self._note = note
         self._glyphs = glyphs
         self._snapshot = first
@@ -148,7 +149,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def _ranked(self) -> Ranking:
         rows, lacking = self._snapshot.rows, self._snapshot.health.unknown
-        return Ranking(rows, select(rows, self.filter), SORTS[self.order.key], self.order.descending, lacking)
+        sort = self._table.sorts[self.order.key]
+        return Ranking(rows, select(rows, self.filter), sort, self.order.descending, lacking)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -277,9 +279,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
-        placed = columns.fit_columns(self.scrollable_content_region.width, self._long_addresses)
+        placed = columns.fit_columns(self._table, self.scrollable_content_region.width, self._long_addresses)
         style = TableStyle(placed, *self.order, self._glyphs)
-        visible_rows = connections(rows, self._snapshot.health.unknown)
+        visible_rows = self._table.views(rows, self._snapshot.health.unknown)
         lines = table_lines.lines(style, visible_rows, spark_us, self._cursor - top)
         note = "" if self.shown else self._note()
         if note:

@@ -8,9 +8,9 @@ from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.fields import COLUMN
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.table import Table
 from tcptop_rtt.widgets.columns import arrow
 from tcptop_rtt.widgets.order import Order
 from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
@@ -42,8 +42,9 @@ class StatusBar(StyledLines):
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, table: Table, glyphs: Glyphs) -> None:
         super().__init__()
+        self._table = table
         self._glyphs = glyphs
 
     def on_mount(self) -> None:
@@ -80,7 +81,7 @@ class StatusBar(StyledLines):
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
-        title = COLUMN[self.order.key].title
+        title = self._table.column[self.order.key].title
         parts += _label("sort", f"{title} {arrow(self.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:

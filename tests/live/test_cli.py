@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcptop_rtt.view.fields import NAMES
+from tcptop_rtt.view.fields import CONNECTIONS
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S
@@ -390,7 +390,7 @@ def _lines(*options: str) -> list[Line]:
 
 
 def _check_line(line: Line) -> None:
-    assert line.keys() == {"event", "time_ns", "cgroup", *NAMES}
+    assert line.keys() == {"event", "time_ns", "cgroup", *CONNECTIONS.names}
     _SCHEMA.validate(line)
     assert {name for name in _ALWAYS_KNOWN.split() if line[name] is None} == set(), line
     assert {name for name in _NEVER_ZERO.split() if line[name] == 0} == set(), line

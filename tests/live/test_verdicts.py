@@ -17,7 +17,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
-from tcptop_rtt.view.fields import SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
 from tests.live.conftest import Watch
@@ -187,7 +187,7 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
         assert Connection(found).rtt.basis == RttBasis.RECEIVER
         assert fmt.rtt_now(Connection(found)).startswith("~")
         assert diagnose(Connection(found)).who == "nobody", diagnose(Connection(found))
-        ranking = Ranking(rows, np.arange(len(rows)), SORTS["rtt"], descending=True)
+        ranking = Ranking(rows, np.arange(len(rows)), CONNECTIONS.sorts["rtt"], descending=True)
         place = {int(rows["id"][index]): at for at, index in enumerate(ranking.window(0, len(rows)).tolist())}
         assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
 

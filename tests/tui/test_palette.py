@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.palette import Palette
-from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.widgets.styled import StyledWidget
 from tests.tui.conftest import Open
@@ -21,7 +21,7 @@ from tests.unit.rows import row
 EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"}
 IN_THE_TABLE = {"Details", "Filter", "Follow", "Next column", "Reverse", "Slower", "Faster"}
 KEYS = {" ": "space", "/": "slash"}
-SORTED = {f"Sort by {COLUMN[key].title}" for key in SORTS}
+SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}
 
 
 async def offers(it: Stage, typed: str = "") -> dict[str, str]:
@@ -51,7 +51,7 @@ async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(s
         found = await offers(it)
         assert found.keys() == EVERYWHERE | IN_THE_TABLE | SORTED
         assert found["Slower"] == "Refresh less often"
-        assert found["Sort by AGE"] == COLUMN["age"].meaning.partition(";")[0]
+        assert found["Sort by AGE"] == CONNECTIONS.column["age"].meaning.partition(";")[0]
         await it.press("escape", *["plus"] * 9, "slash", "p", "r")
         assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED | {"Clear filter"}) - {
             "Slower"
@@ -73,7 +73,7 @@ async def test_it_sorts_by_a_column(stage: Open, key: str) -> None:
     async with stage() as it:
         await it.show(row(1), row(2))
         await it.press("S")
-        await run(it, f"Sort by {COLUMN[key].title}")
+        await run(it, f"Sort by {CONNECTIONS.column[key].title}")
         assert it.app.screen is it.main
         assert it.main.order.key == key
 

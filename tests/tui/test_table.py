@@ -14,7 +14,7 @@ from textual.widgets import Input
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.screens.help import HelpScreen
-from tcptop_rtt.view.fields import COLUMN, SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.widgets.key_line import KeyLine
@@ -70,12 +70,12 @@ async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) ->
 async def test_s_comes_back_to_the_first_column_and_the_header_line_goes_along(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
-        keys = list(SORTS)
+        keys = list(CONNECTIONS.sorts)
         after = keys.index("rtt") + 1
         for key in (*keys[after:], *keys[:after]):
             await it.press("s")
             assert it.main.order.key == key
-            assert f"sort {COLUMN[key].title} " in it.screen_text
+            assert f"sort {CONNECTIONS.column[key].title} " in it.screen_text
 
 
 async def test_header_click_sorts_and_again_reverses(stage: Open) -> None:

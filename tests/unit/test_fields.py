@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tcptop_rtt.model.connection import connections
-from tcptop_rtt.view.fields import COLUMN
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import UNICODE
 from tests.unit.rows import row, rows_of
 
@@ -41,7 +41,7 @@ from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.plain import PlainTables
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.view.fields import SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.ranking import Ranking
 from tests.tui.feed import HandFeed, Stage, make_app, snapshot
@@ -66,19 +66,20 @@ async def screens():
         return table, stage.screen_text
 
 table, explained = asyncio.run(screens())
+columns_of = snapshot(*rows).rows
 print(json.dumps({
     "json": written(lambda writer: JsonLines(writer, Filter(), lambda _: None)),
     "plain": written(lambda writer: PlainTables(writer, Filter(), str)),
     "schema": json.dumps(schema()),
     "table": table,
     "help": explained,
-    "order": Ranking(snapshot(*rows).rows, np.arange(3), SORTS["waited"], True).window(0, 3).tolist(),
+    "order": Ranking(columns_of, np.arange(3), CONNECTIONS.sorts["waited"], True).window(0, 3).tolist(),
 }))
 """
 
 
 def test_a_mean_is_the_sum_by_the_number_and_unknown_without_a_sample() -> None:
-    mean = COLUMN["mean"].cell
+    mean = CONNECTIONS.column["mean"].cell
     assert mean
     shown = connections(rows_of(row(1, rtt_samples=4, rtt_sum_us=5000), row(2, rtt_sum_us=5000))[:])
     assert [mean(one, UNICODE).text for one in shown] == ["1.25ms", "-"]

@@ -16,7 +16,7 @@ from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
-from tcptop_rtt.view.fields import FIELDS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tests.unit.rows import row, rows_of
 
@@ -183,7 +183,7 @@ def test_the_stream_has_every_field_of_a_row() -> None:
         asked.add(name)
         return rows[name]
 
-    for field in FIELDS:
+    for field in CONNECTIONS.fields:
         field.values(get, frozenset())
     # That it is closed is an event.
     assert asked == set(ROW.names or ()) - {"closed"}

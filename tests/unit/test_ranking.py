@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.rows import ROW, Rows
-from tcptop_rtt.view.fields import SORTS
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.rows import columns_of, row, rows_of
 
 
 def ids(rows: Rows, key: str, descending: bool = False) -> list[int]:
-    ranking = Ranking(rows, np.arange(len(rows)), SORTS[key], descending)
+    ranking = Ranking(rows, np.arange(len(rows)), CONNECTIONS.sorts[key], descending)
     return [int(id_) for id_ in rows["id"][ranking.window(0, len(rows))]]
 
 
@@ -49,9 +49,9 @@ def test_the_mean_sorts_by_the_quotient_and_is_unknown_without_a_sample(descendi
 
 def test_what_this_kernel_lacks_is_no_number_to_sort_by() -> None:
     rows = rows_of(row(1, rttvar_us=9), row(2, rttvar_us=7))
-    ranking = Ranking(rows, np.arange(2), SORTS["jitter"], True, frozenset({"rttvar_us"}))
+    ranking = Ranking(rows, np.arange(2), CONNECTIONS.sorts["jitter"], True, frozenset({"rttvar_us"}))
     assert ranking.window(0, 2).tolist() == [0, 1]
-    assert Ranking(rows, np.arange(2), SORTS["jitter"], False).window(0, 2).tolist() == [1, 0]
+    assert Ranking(rows, np.arange(2), CONNECTIONS.sorts["jitter"], False).window(0, 2).tolist() == [1, 0]
 
 
 def test_process_ignores_case() -> None:
@@ -94,15 +94,18 @@ def test_what_is_not_measured_now_sorts_below_what_is(descending: bool) -> None:
 
 def test_only_the_given_indices_are_ordered() -> None:
     rows = rows_of(row(1), row(2), row(3), row(4))
-    ranking = Ranking(rows, np.array([0, 2, 3]), SORTS["rtt"], True)
+    ranking = Ranking(rows, np.array([0, 2, 3]), CONNECTIONS.sorts["rtt"], True)
     assert ranking.window(0, 9).tolist() == [3, 2, 0]
     assert [ranking.rank(index) for index in range(4)] == [2, None, 1, 0]
 
 
-@pytest.mark.parametrize("key", SORTS)
+@pytest.mark.parametrize("key", CONNECTIONS.sorts)
 def test_every_key_takes_nothing_and_extremes(key: str) -> None:
     nothing = rows_of()
-    assert Ranking(nothing, select(nothing, Filter("x")), SORTS[key], True).window(0, 9).tolist() == []
+    assert (
+        Ranking(nothing, select(nothing, Filter("x")), CONNECTIONS.sorts[key], True).window(0, 9).tolist()
+        == []
+    )
     raw = np.frombuffer(bytes([255]) * ROW.itemsize * 3, ROW).copy()
     raw["id"] = [3, 1, 2]
     raw["stalled"] = raw["closed"] = False
@@ -123,7 +126,7 @@ def test_random_orders_agree_with_python() -> None:
     assert ids(columns_of(rows), "rtt", descending=True) == [id_ for _, id_ in falling]
 
 
-@pytest.mark.parametrize("key", SORTS)
+@pytest.mark.parametrize("key", CONNECTIONS.sorts)
 @pytest.mark.parametrize("descending", [False, True])
 def test_a_window_is_a_part_of_the_whole_order(key: str, descending: bool) -> None:
     rng = np.random.default_rng(3)
@@ -137,9 +140,13 @@ def test_a_window_is_a_part_of_the_whole_order(key: str, descending: bool) -> No
     rows["comm"] = rng.choice([b"", b"a", b"Bb", b"long-process-nam"], count)
     rows["id"] = rng.permutation(count) + 1
     indices = np.flatnonzero(rng.random(count) < 0.7)
-    whole = Ranking(columns_of(rows), indices, SORTS[key], descending).window(0, len(indices)).tolist()
+    whole = (
+        Ranking(columns_of(rows), indices, CONNECTIONS.sorts[key], descending)
+        .window(0, len(indices))
+        .tolist()
+    )
     assert sorted(whole) == indices.tolist()
-    ranking = Ranking(columns_of(rows), indices, SORTS[key], descending)
+    ranking = Ranking(columns_of(rows), indices, CONNECTIONS.sorts[key], descending)
     for start, stop in ((0, 48), (7000, 7048), (20, 30), (len(whole) - 10, len(whole) + 38), (30, 30)):
         assert ranking.window(start, stop).tolist() == whole[start:stop]
     for place in (0, 1, 6999, len(whole) - 1):

@@ -1,0 +1,83 @@
+"""What a table is: its fields, each with its name, meaning and values, and, if it has one, its column.
+
+The table widget, the ranking and the text outputs take a table; :mod:`tcptop_rtt.view.fields` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.view.cells import MakeCell
+from tcptop_rtt.view.sort_keys import SortKeys
+from tcptop_rtt.view.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a field is shown in tables."""
+
+    key: str
+    title: str
+    width: int  # in cells, what it needs
+    priority: int  # 0 goes last when the terminal gets narrow
+    meaning: str
+    cell: MakeCell | None  # None: a sparkline, which the table draws for all visible rows at once
+    sort: SortKeys | None
+    wide: int = 0  # what it can use, if that is more
+    numeric: bool = True  # right-aligned; sorted from high to low at first
+    cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. ``choices`` are all the texts that it may have; empty: any, or it is no text."""
+
+    name: str
+    type: str  # as JSON Schema calls it
+    meaning: str
+    values: Values
+    choices: tuple[str, ...] = ()
+    nullable: bool = True
+    column: Column | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of one kind. Each row has an ``id``, which no other row of the table ever has.
+
+    :param name: what rows are called, several of them
+    :param dtype: of the rows
+    :param fields: in the order of the stream, and of the screen from left to right
+    :param views: makes of rows, and of the fields that this kernel lacks, what cells are made of
+    """
+
+    name: str
+    dtype: np.dtype[np.void]
+    fields: tuple[Field, ...]
+    views: Callable[[NDArray[np.void], frozenset[str]], list[Any]]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the fields."""
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """In the order of the screen, left to right."""
+        return tuple(field.column for field in self.fields if field.column)
+
+    @cached_property
+    def column(self) -> dict[str, Column]:
+        """The columns by their keys."""
+        return {column.key: column for column in self.columns}
+
+    @cached_property
+    def sorts(self) -> dict[str, SortKeys]:
+        """What rows may be sorted by, in the order of the columns."""
+        return {column.key: column.sort for column in self.columns if column.sort}
