@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot, empty
 from tcptop_rtt.screens.live import LiveScreen
@@ -110,7 +110,8 @@ class TcptopApp(App[None]):
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
-        self.main = MainScreen(first, filter, refresh_s, self._glyphs, feed.set_refresh, note)
+        set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
+        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main

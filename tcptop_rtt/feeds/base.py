@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from typing import Protocol
 
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+
+
+class Capability(Enum):
+    """What not every feed can do. A front end does not offer what its feed cannot."""
+
+    TRACE = auto()
+    """To report every ACK of one connection."""
+    REFRESH = auto()
+    """To take another time between two snapshots."""
 
 
 class Feed(Protocol):
@@ -18,6 +28,11 @@ class Feed(Protocol):
     Times in a snapshot are by the feed's own clock, and the feed says what is known of a process: a front end
     asks neither the clocks nor the ``/proc`` of this machine.
     """
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do; it never changes."""
+        ...
 
     @property
     def health(self) -> Health:
@@ -51,11 +66,11 @@ class Feed(Protocol):
         ...
 
     def set_refresh(self, seconds: float, /) -> None:
-        """Set the time between two snapshots; the answer is a snapshot at once."""
+        """Set the time between two snapshots; the answer is a snapshot at once. Without REFRESH: nothing."""
         ...
 
     def set_trace(self, connection: int | None, /) -> None:
-        """Report every ACK of one connection, in each snapshot's ``trace``; None: of none."""
+        """Report every ACK of one connection in ``Snapshot.trace``; None: of none. Without TRACE: nothing."""
         ...
 
     def cgroup(self, process: ProcessKey, /) -> str | None:

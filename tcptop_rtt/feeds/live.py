@@ -9,7 +9,7 @@ import queue
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.processes import Processes, UserNames
@@ -73,6 +73,11 @@ class LiveFeed(Feed):
         """End :meth:`open`, or the iteration of :meth:`snapshots` at its next turn."""
         self._stopped = True
         self._wake.put(None)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """All there are."""
+        return frozenset(Capability)
 
     @property
     def health(self) -> Health:

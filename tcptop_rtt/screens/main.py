@@ -30,7 +30,7 @@ REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 class MainScreen(LiveScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
-    :param set_refresh: called with seconds when the user has chosen another one
+    :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
     :param note: called for the line of text in an empty table
     """
 
@@ -87,7 +87,7 @@ class MainScreen(LiveScreen):
         filter: Filter,  # noqa: A002
         refresh_s: float,
         glyphs: Glyphs,
-        set_refresh: Callable[[float], None],
+        set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
     ) -> None:
         super().__init__(first)
@@ -139,7 +139,8 @@ class MainScreen(LiveScreen):
         self.waiting_for = ""
 
     def watch_refresh_s(self, seconds: float) -> None:
-        self._set_refresh(seconds)
+        if self._set_refresh:
+            self._set_refresh(seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
@@ -149,7 +150,7 @@ class MainScreen(LiveScreen):
             return False
         if action == "change_refresh":
             (step,) = parameters
-            return bool(self._other_refreshes(int(str(step))))
+            return bool(self._set_refresh and self._other_refreshes(int(str(step))))
         return True
 
     # Sorting

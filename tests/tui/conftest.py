@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tests.tui.feed import HandFeed, Stage, make_app
@@ -25,8 +26,9 @@ def stage() -> Open:
         filter: Filter | None = None,  # noqa: A002
         glyphs: Glyphs = UNICODE,
         failure: Exception | None = None,
+        capabilities: frozenset[Capability] = frozenset(Capability),
     ) -> AsyncIterator[Stage]:
-        feed = HandFeed(failure)
+        feed = HandFeed(failure, capabilities=capabilities)
         app = make_app(feed, filter, glyphs)
         async with app.run_test(size=size) as pilot:
             yield Stage(pilot, app, feed)

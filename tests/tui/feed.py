@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
     Health,
@@ -77,8 +77,14 @@ class HandFeed(Feed):
 
     origin = Origin("testhost", "6.1.0", "tcp_probe", START_NS)
 
-    def __init__(self, failure: Exception | None = None, health: Health = HEALTH) -> None:
+    def __init__(
+        self,
+        failure: Exception | None = None,
+        health: Health = HEALTH,
+        capabilities: frozenset[Capability] = frozenset(Capability),
+    ) -> None:
         self._health = health
+        self._capabilities = capabilities
         self.traced: list[int | None] = []
         self.refreshes: list[float] = []
         self.finished = threading.Event()
@@ -86,6 +92,10 @@ class HandFeed(Feed):
         self.refusal: Exception | None = None
         self._steps: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
         self._taken: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self._capabilities
 
     @property
     def health(self) -> Health:

@@ -89,7 +89,7 @@ def test_a_field_that_is_added_in_one_place_is_in_all_front_ends(tmp_path: Path)
     for name in ("tcptop_rtt", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     table = tmp_path / "tcptop_rtt" / "view" / "fields.py"
-    before, end, after = table.read_text().partition('\n)\n"""What the stream tells')
+    before, end, after = table.read_text().partition("\n)\n\nCONNECTIONS = Table(")
     assert end
     table.write_text(before + _ENTRY + end.removeprefix("\n)\n") + after)
     command = [sys.executable, "-c", _LOOK]
