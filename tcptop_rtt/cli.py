@@ -16,6 +16,7 @@ examples:
   sudo tcptop-rtt                          the dashboard
   sudo tcptop-rtt --rport 5432             only connections to PostgreSQL
   sudo tcptop-rtt --pid 1234 -6            only IPv6 connections of process 1234
+  sudo tcptop-rtt --filter 'rtt>50ms !local'   slow ones to other hosts
   sudo tcptop-rtt --count 1 | sort         one table as plain text
   sudo tcptop-rtt --json --interval 5 > log.jsonl   record
 """
@@ -60,19 +61,27 @@ def _parse() -> argparse.Namespace:
     add("--json", action="store_true", help="write JSON Lines instead of opening the dashboard")
     add(
         "--interval",
+        "-i",
         type=_interval,
         default=1.0,
         metavar="SECONDS",
         help="time between updates (default: 1)",
     )
-    add("--count", type=_positive, metavar="N", help="end after N tables or JSON updates")
-    add("--pid", type=_positive, help="only connections of this process")
+    add("--count", "-n", type=_positive, metavar="N", help="end after N tables or JSON updates")
+    add("--pid", "-p", type=_positive, help="only connections of this process")
     family = parser.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4, help="only IPv4")
     family.add_argument("-6", dest="family", action="store_const", const=6, help="only IPv6")
     add("--lport", type=_port, metavar="PORT", help="only this local port")
     add("--rport", type=_port, metavar="PORT", help="only this remote port")
-    add("--version", action="version", version=f"tcptop-rtt {__version__}")
+    add(
+        "--filter",
+        type=_filter,
+        default="",
+        metavar="TEXT",
+        help="only connections that match, as what is typed after / in the dashboard",
+    )
+    add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
     return parser.parse_args()
 
 
@@ -92,6 +101,17 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 31):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def _filter(text: str) -> str:
+    from tcptop_rtt.view.filter import parse
+    from tcptop_rtt.view.query import QueryError
+
+    try:
+        parse(text)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(f"{error} (at character {error.at + 1} of {text!r})") from None
+    return text
 
 
 def _port(text: str) -> int:

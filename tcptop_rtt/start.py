@@ -61,7 +61,7 @@ def run(
             feed = LiveFeed(source, options.interval, budget)
             if not screen or source.done():
                 feed.open()
-        chosen = Filter("", options.pid, options.family, options.lport, options.rport)
+        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
         if not screen:
             return _run_text(feed, options.json, chosen, note, options.count)
         code = _run_screen(feed, chosen, note, options.interval)

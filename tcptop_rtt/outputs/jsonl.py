@@ -89,7 +89,7 @@ class JsonLines:
 
     def show(self, snapshot: Snapshot) -> None:
         """What has changed since the previous snapshot."""
-        last, self._last = self._last, self._followed(snapshot.rows)
+        last, self._last = self._last, self._followed(snapshot.rows, snapshot.health.unknown)
         indices, events = _events(last, self._last)
         # A line of the same moment follows an "open": samples are written once.
         samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
@@ -122,10 +122,10 @@ class JsonLines:
         self._write({"event": "end", "lost": dropped_records})
         self._out.flush()
 
-    def _followed(self, rows: Rows) -> _Part:
+    def _followed(self, rows: Rows, lacking: frozenset[str]) -> _Part:
         """What passes the filter, and has passed it: the process or the port of a connection may change."""
         followed = np.isin(rows["id"], self._last.get("id"))
-        followed[select(rows, self._filter)] = True
+        followed[select(rows, self._filter, lacking)] = True
         indices = np.flatnonzero(followed)
         return _Part(rows, indices[np.argsort(rows["id"][indices])])
 

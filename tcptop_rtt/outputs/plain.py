@@ -34,7 +34,9 @@ class PlainTables:
     def show(self, snapshot: Snapshot) -> None:
         """One table."""
         rows, health = snapshot.rows, snapshot.health
-        ranking = Ranking(rows, select(rows, self._filter), CONNECTIONS.sorts["rtt"], True, health.unknown)
+        ranking = Ranking(
+            rows, select(rows, self._filter, health.unknown), CONNECTIONS.sorts["rtt"], True, health.unknown
+        )
         moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(

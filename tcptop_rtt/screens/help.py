@@ -28,6 +28,20 @@ MOUSE = [
     ("double click", "Open the details of a connection"),
 ]
 
+FILTER = [
+    (
+        "nginx :443",
+        "words, all of them in process, PID, address, port or state; small and capital letters alike",
+    ),
+    ("rtt>50ms", "a number; so min, mean, jitter, age, in, out, pid, cwnd and all fields of the stream"),
+    ("retr>0/s", "segments sent again per second, over the last minute; retr>0: in all"),
+    ("port:443,80", "one of them, on either side; lport, rport: on ours, on the peer's"),
+    ("remote:10.0.0.0/8", "an address or a network; local: ours"),
+    ("proc:nginx", "a part of a text; proc=nginx: all of it; so state, dir (in, out), cc, interface"),
+    ("local", "the peer is this machine"),
+    ("!local", "not; a or b; (a or b) c"),
+]
+
 
 def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
@@ -72,6 +86,7 @@ class HelpScreen(ModalScreen[None]):
             for title, lines in key_sections(type(self.app)).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
+            yield Static(_table("FILTER", FILTER, width=17))
             yield Static(
                 _table("COLUMNS", [(column.title, column.meaning) for column in CONNECTIONS.columns])
             )
@@ -81,9 +96,9 @@ class HelpScreen(ModalScreen[None]):
             self.dismiss(None)
 
 
-def _table(title: str, lines: Sequence[tuple[str, str]]) -> Table:
+def _table(title: str, lines: Sequence[tuple[str, str]], width: int = 14) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=14, no_wrap=True, overflow="crop")
+    table.add_column(width=width, no_wrap=True, overflow="crop")
     table.add_column(ratio=1, overflow="fold")
     table.add_row(Text(title, "bold underline"))
     for name, meaning in lines:

@@ -57,7 +57,7 @@ class MainScreen(LiveScreen):
             "slash",
             "filter",
             "Filter",
-            tooltip="Show only connections with these words in process, PID, address, port or state",
+            tooltip="Show only connections that match words such as nginx, rtt>50ms or port:443",
             id="filter",
             priority=True,
         ),

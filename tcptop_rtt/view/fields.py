@@ -11,30 +11,58 @@ from operator import attrgetter
 from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import cells, sort_keys, values
+from tcptop_rtt.view import cells, matches, sort_keys, values
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.table import Column, Field, Table
 
 
-def _integer(name: str, meaning: str, column: Column | None = None, nullable: bool = True) -> Field:
-    return Field(name, "integer", meaning, values.integers(name), nullable=nullable, column=column)
+def _integer(
+    name: str,
+    meaning: str,
+    column: Column | None = None,
+    nullable: bool = True,
+    words: tuple[str, ...] = (),
+    match: Match | None = None,
+) -> Field:
+    match = match or matches.numbers(matches.of_field(name), matches.unit_of(name))
+    return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words)
 
 
 def _flag(name: str, meaning: str) -> Field:
-    return Field(name, "boolean", meaning, values.flags(name), nullable=False)
+    return Field(name, "boolean", meaning, values.flags(name), matches.flags(name), nullable=False)
 
 
-def _choice(name: str, meaning: str, texts: tuple[str | None, ...], column: Column | None = None) -> Field:
+def _choice(
+    name: str,
+    meaning: str,
+    texts: tuple[str | None, ...],
+    column: Column | None = None,
+    words: tuple[str, ...] = (),
+    match: Match | None = None,
+) -> Field:
     choices = tuple(text for text in texts if text is not None)
-    return Field(name, "string", meaning, values.choices(name, texts), choices, column=column)
+    match = match or matches.choices(name, texts)
+    return Field(name, "string", meaning, values.choices(name, texts), match, choices, True, column, words)
 
 
-def _text(name: str, meaning: str, column: Column | None = None) -> Field:
-    return Field(name, "string", meaning, values.texts(name), column=column)
+def _text(
+    name: str, meaning: str, example: str, column: Column | None = None, words: tuple[str, ...] = ()
+) -> Field:
+    return Field(
+        name,
+        "string",
+        meaning,
+        values.texts(name),
+        matches.names(name, example),
+        column=column,
+        words=words,
+    )
 
 
 def _address(name: str, meaning: str, column: Column) -> Field:
-    return Field(name, "string", meaning, values.addresses(name), nullable=False, column=column)
+    match = matches.addresses(name)
+    return Field(name, "string", meaning, values.addresses(name), match, nullable=False, column=column)
 
 
 def _endpoint(key: str, title: str, priority: int, meaning: str, side: str) -> Column:
@@ -44,7 +72,8 @@ def _endpoint(key: str, title: str, priority: int, meaning: str, side: str) -> C
 
 def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
     cell, sort = cells.microseconds(name), sort_keys.by_number(name)
-    return _integer(name, meaning, Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort))
+    column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
+    return _integer(name, meaning, column, words=(title.lower(),))
 
 
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
@@ -56,6 +85,7 @@ _FIELDS = (
     _text(
         "comm",
         "the name of the process that holds the socket",
+        "nginx",
         Column(
             "process",
             "PROCESS",
@@ -67,6 +97,7 @@ _FIELDS = (
             numeric=False,
             cut="end",
         ),
+        ("proc",),
     ),
     _integer(
         "pid",
@@ -95,6 +126,7 @@ _FIELDS = (
             sort_keys.by_state,
             numeric=False,
         ),
+        match=matches.states(),
     ),
     _integer(
         "srtt_us",
@@ -110,6 +142,7 @@ _FIELDS = (
             cells.rtt,
             sort_keys.by_rtt,
         ),
+        match=matches.numbers(matches.rtts, matches.unit_of("srtt_us")),
     ),
     _integer("rtt_lo_us", "lowest RTT sample since the previous line"),
     _integer(
@@ -140,6 +173,7 @@ _FIELDS = (
             cells.quotient("rtt_sum_us", "rtt_samples"),
             sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
         ),
+        match=matches.numbers(matches.quotient("rtt_sum_us", "rtt_samples"), matches.unit_of("rtt_sum_us")),
     ),
     _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 10),
     _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 12),
@@ -154,6 +188,11 @@ _FIELDS = (
             "segments retransmitted, in total; yellow: in the last minute, too",
             cells.retrans,
             sort_keys.by_number("retrans"),
+        ),
+        words=("retr",),
+        match=matches.either(
+            matches.numbers(matches.of_field("retrans"), matches.unit_of("retrans")),
+            matches.numbers(matches.retransmit_rates, matches.PER_SECOND),
         ),
     ),
     _integer(
@@ -187,9 +226,19 @@ _FIELDS = (
         HOLDERS,
     ),
     Field(
-        "was_pid", "integer", "who held it before nobody did", values.of_orphans(values.integers("was_pid"))
+        "was_pid",
+        "integer",
+        "who held it before nobody did",
+        values.of_orphans(values.integers("was_pid")),
+        matches.numbers(matches.of_field("was_pid"), matches.unit_of("was_pid")),
     ),
-    Field("was_comm", "string", "its name", values.of_orphans(values.texts("was_comm"))),
+    Field(
+        "was_comm",
+        "string",
+        "its name",
+        values.of_orphans(values.texts("was_comm")),
+        matches.names("was_comm", "nginx"),
+    ),
     _integer("uid", "the process's effective one; the socket's, as long as no process is known"),
     _integer("started_ns", "when the process was started, nanoseconds since the machine was"),
     _integer("netns", "inode number of the network namespace"),
@@ -199,8 +248,9 @@ _FIELDS = (
         "string",
         "that the socket is bound to, as with link-local addresses; its number, if it has no name",
         values.interfaces,
+        matches.names("interface", "eth0"),
     ),
-    _choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS),
+    _choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
     _flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
     _flag("open_seen", "its opening was seen"),
     _flag("scanned", "a scan has read it, without which many fields are null"),
@@ -211,7 +261,7 @@ _FIELDS = (
     _integer("bytes_received", "received, in all"),
     _integer("delivery_rate_bps", "the kernel's estimate, bits per second"),
     _integer("pacing_rate_bps", "how fast the kernel sends at most, bits per second"),
-    _text("congestion_control", "the algorithm"),
+    _text("congestion_control", "the algorithm", "cubic", words=("cc",)),
     _integer("cwnd", "congestion window, segments"),
     _integer("ssthresh", "slow-start threshold, segments; null: slow start has not ended yet"),
     _integer("mss", "largest segment, bytes"),
@@ -244,5 +294,12 @@ _FIELDS = (
     _integer("sndbuf_limited_us_1m", "of it, held up by our send buffer"),
 )
 
-CONNECTIONS = Table("connections", ROW, _FIELDS, connections)
+_NO_FIELD = {
+    "port": matches.any_of(
+        *(matches.numbers(matches.of_field(name), matches.unit_of(name)) for name in ("lport", "rport"))
+    ),
+    "local_peer": matches.locality(),
+}
+
+CONNECTIONS = Table("connections", ROW, _FIELDS, connections, _NO_FIELD)
 """Every connection: what the stream tells of it, besides when it was and the cgroup of the process."""

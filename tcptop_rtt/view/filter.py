@@ -12,21 +12,38 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import ROW, Indices, Rows
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import query
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
+from tcptop_rtt.view.sort_keys import Get
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What a connection must match to be shown; None and empty match all."""
 
-    text: str = ""  # words that must all occur in process, PID, endpoints or state
+    text: str = ""  # in the language of :mod:`tcptop_rtt.view.query`
     pid: int | None = None
     family: Literal[4, 6] | None = None
     lport: int | None = None
     rport: int | None = None
 
 
-def select(rows: Rows, filter: Filter) -> Indices:  # noqa: A002 - the word users know it by
-    """Indices of the rows that match, ascending."""
+@lru_cache(maxsize=64)
+def parse(text: str) -> Ask | None:
+    """The question that a filter's text asks; None: it is empty.
+
+    :raises QueryError: it is no filter; what is wrong, and where
+    """
+    return query.parse(text, CONNECTIONS.matches, _find)
+
+
+def select(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) -> Indices:  # noqa: A002 - the word users know it by
+    """Indices of the rows that match, ascending.
+
+    :param filter: its text can be parsed
+    :param lacking: the fields that this kernel does not have
+    """
     keep: NDArray[np.bool_] | None = None
     for field in ("pid", "family", "lport", "rport"):
         wanted = getattr(filter, field)
@@ -34,15 +51,27 @@ def select(rows: Rows, filter: Filter) -> Indices:  # noqa: A002 - the word user
             match = rows[field] == wanted
             keep = match if keep is None else keep & match
     indices = np.arange(len(rows)) if keep is None else np.flatnonzero(keep)
-    words = filter.text.lower().split()
-    if not words or not len(indices):
+    ask = parse(filter.text)
+    if ask is None or not len(indices):
         return indices
-    texts = _texts(rows, indices)
-    states = _state_codes(rows, indices)
-    found = np.ones(len(texts), bool)
-    for word in words:
-        found &= np.array([word in text for text in texts]) | _states_named(word)[states]
-    return indices[found]
+    whole = len(indices) == len(rows)
+
+    def get(name: str) -> NDArray[np.generic]:
+        return rows[name] if whole else rows[name][indices]
+
+    return indices[ask(get, lacking).yes]
+
+
+def _find(word: str) -> Ask:
+    """Look for a text in process, PID, endpoints and state, of which each row has what is shown."""
+    word = word.lower()
+
+    def answer(get: Get, _: frozenset[str]) -> Answer:
+        found = np.array([word in text for text in _texts(get)], bool)
+        found |= _states_named(word)[state_codes(get)]
+        return Answer(found, ~found)
+
+    return answer
 
 
 _SEARCHED = np.dtype(
@@ -57,13 +86,13 @@ _known: dict[bytes, str] = {}
 """Texts by the fields they are made of: a filter is typed letter by letter, and applied to each snapshot."""
 
 
-def _texts(rows: Rows, indices: Indices) -> list[str]:
+def _texts(get: Get) -> list[str]:
     """What words are looked for in, in lower case."""
-    packed = np.empty(len(indices), _SEARCHED)
+    packed = np.empty(len(get("id")), _SEARCHED)
     for name in _SEARCHED.names or ():
-        packed[name] = rows[name][indices]
+        packed[name] = get(name)
     keys = packed.view(f"V{_SEARCHED.itemsize}").tolist()
-    if len(_known) > 2 * len(rows) + 1024:
+    if len(_known) > 2 * len(keys) + 1024:
         _known.clear()  # most are of connections long gone
     texts = []
     for key in keys:
@@ -95,16 +124,7 @@ def _text(
     return "\n".join(parts).lower()
 
 
-def _state_codes(rows: Rows, indices: Indices) -> NDArray[np.uint8]:
-    """What the state column says, as a number: the state, and whether it is closed or stalled."""
-    codes: NDArray[np.uint8] = (
-        rows["state"][indices] | rows["closed"][indices] << 4 | rows["stalled"][indices] << 5
-    )
-    return codes
-
-
 @lru_cache(maxsize=64)
 def _states_named(word: str) -> NDArray[np.bool_]:
     """Which state codes have this word in their name."""
-    names = (fmt.state(code & 15, bool(code & 16), bool(code & 32)) for code in range(64))
-    return np.array([word in name.lower() for name in names])
+    return np.array([word in state_of(code).lower() for code in range(64)])

@@ -5,7 +5,7 @@ The table widget, the ranking and the text outputs take a table; :mod:`tcptop_rt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.view.cells import MakeCell
+from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.values import Values
 
@@ -36,15 +37,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. ``choices`` are all the texts that it may have; empty: any, or it is no text."""
+    """One field. ``choices`` are all the texts that it may have; empty: any, or it is no text.
+
+    A filter asks for it by its name, by its column's key and by ``words``.
+    """
 
     name: str
     type: str  # as JSON Schema calls it
     meaning: str
     values: Values
+    match: Match
     choices: tuple[str, ...] = ()
     nullable: bool = True
     column: Column | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,7 @@ class Table:
     :param name: what rows are called, several of them
     :param dtype: of the rows
     :param fields: in the order of the stream, and of the screen from left to right
+    :param no_field: what else a filter can ask for
     :param views: makes of rows, and of the fields that this kernel lacks, what cells are made of
     """
 
@@ -61,6 +68,7 @@ class Table:
     dtype: np.dtype[np.void]
     fields: tuple[Field, ...]
     views: Callable[[NDArray[np.void], frozenset[str]], list[Any]]
+    no_field: Mapping[str, Match]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -81,3 +89,12 @@ class Table:
     def sorts(self) -> dict[str, SortKeys]:
         """What rows may be sorted by, in the order of the columns."""
         return {column.key: column.sort for column in self.columns if column.sort}
+
+    @cached_property
+    def matches(self) -> dict[str, Match]:
+        """What a filter can ask for, by each word for it."""
+        found = dict(self.no_field)
+        for field in self.fields:
+            for word in (field.name, *([field.column.key] if field.column else []), *field.words):
+                found[word] = field.match
+        return found

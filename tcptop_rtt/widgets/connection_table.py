@@ -150,7 +150,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def _ranked(self) -> Ranking:
         rows, lacking = self._snapshot.rows, self._snapshot.health.unknown
         sort = self._table.sorts[self.order.key]
-        return Ranking(rows, select(rows, self.filter), sort, self.order.descending, lacking)
+        return Ranking(rows, select(rows, self.filter, lacking), sort, self.order.descending, lacking)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
+from rich.highlighter import Highlighter
+from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Input, Label
+
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import parse
+from tcptop_rtt.view.query import QueryError
+
+_HINT = "Enter keeps, Esc clears"
+HISTORY = 50
+"""So many filters are kept."""
+_LAST_WORD = re.compile(r"(?:^|[\s(!])([a-z_]+)$")
 
 
 class FilterLine(Horizontal):
@@ -15,7 +31,7 @@ class FilterLine(Horizontal):
 
     @dataclass
     class Changed(Message):
-        """There is another text to filter by."""
+        """There is another text to filter by, which can be parsed."""
 
         text: str
 
@@ -24,17 +40,13 @@ class FilterLine(Horizontal):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self._input = Input(
-            value=text,
-            placeholder="words in process, PID, address:port, state",
-            compact=True,
-            select_on_focus=False,
-        )
+        self._input = _FilterInput(text)
+        self._hint = Label(_HINT, id="filter-hint", markup=False)
 
     def compose(self) -> ComposeResult:
         yield Label("/", id="filter-prompt")
         yield self._input
-        yield Label("Enter keeps, Esc clears", id="filter-hint")
+        yield self._hint
 
     def open(self) -> None:
         self.display = True
@@ -49,8 +61,81 @@ class FilterLine(Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed(event.value))
+        error = _error_in(event.value)
+        self._hint.set_class(error is not None, "-error")
+        self._hint.update(_HINT if error is None else str(error))
+        if error is None:
+            self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.close()
+        if _error_in(event.value) is None:
+            self._input.remember()
+            self.close()
+
+
+def _error_in(text: str) -> QueryError | None:
+    try:
+        parse(text)
+    except QueryError as error:
+        return error
+    return None
+
+
+class _MarkError(Highlighter):
+    """Marks the place that is wrong."""
+
+    def highlight(self, text: Text) -> None:
+        error = _error_in(text.plain)
+        if error is not None:
+            end = text.plain.find(" ", error.at)
+            text.stylize("reverse", error.at, len(text.plain) if end < 0 else max(end, error.at + 1))
+
+
+class _CompleteName(Suggester):
+    """Completes the name of a field, which the right arrow key takes."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(use_cache=True, case_sensitive=True)
+        self._names = sorted(names, key=len)  # the short one is meant in most cases
+
+    async def get_suggestion(self, value: str) -> str | None:
+        last = _LAST_WORD.search(value)
+        if last is None:
+            return None
+        return next((value + name[len(last[1]) :] for name in self._names if name.startswith(last[1])), None)
+
+
+class _FilterInput(Input):
+    """Text with the filters before it, which the arrow keys bring back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "recall(-1)", "Earlier filter", show=False),
+        Binding("down", "recall(1)", "Later filter", show=False),
+    ]
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            value=text,
+            placeholder="words, or rtt>50ms port:443 remote:10.0.0.0/8 proc:nginx !local ...",
+            compact=True,
+            select_on_focus=False,
+            highlighter=_MarkError(),
+            suggester=_CompleteName(CONNECTIONS.matches),
+        )
+        self._before: list[str] = []
+        self._at = 0
+
+    def remember(self) -> None:
+        """Keep the text for later."""
+        if self.value:
+            others = [text for text in self._before if text != self.value]
+            self._before = [*others[1 - HISTORY :], self.value]
+        self._at = len(self._before)
+
+    def action_recall(self, step: int) -> None:
+        at = self._at + step
+        if 0 <= at <= len(self._before):
+            self._at = at
+            self.value = self._before[at] if at < len(self._before) else ""
+            self.cursor_position = len(self.value)

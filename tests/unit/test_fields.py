@@ -21,6 +21,7 @@ _ENTRY = """
         "integer",
         "a field that a test has added",
         values.integers("last_sent_ms"),
+        matches.numbers(matches.of_field("last_sent_ms"), matches.unit_of("last_sent_ms")),
         column=Column(
             "waited",
             "WAITED",
@@ -42,7 +43,7 @@ from tcptop_rtt.outputs.plain import PlainTables
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.ranking import Ranking
 from tests.tui.feed import HandFeed, Stage, make_app, snapshot
 from tests.unit.rows import row
@@ -73,6 +74,7 @@ print(json.dumps({
     "schema": json.dumps(schema()),
     "table": table,
     "help": explained,
+    "found": select(columns_of, Filter("waited>0.05s")).tolist(),
     "order": Ranking(columns_of, np.arange(3), CONNECTIONS.sorts["waited"], True).window(0, 3).tolist(),
 }))
 """
@@ -89,7 +91,7 @@ def test_a_field_that_is_added_in_one_place_is_in_all_front_ends(tmp_path: Path)
     for name in ("tcptop_rtt", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     table = tmp_path / "tcptop_rtt" / "view" / "fields.py"
-    before, end, after = table.read_text().partition("\n)\n\nCONNECTIONS = Table(")
+    before, end, after = table.read_text().partition("\n)\n\n_NO_FIELD = {")
     assert end
     table.write_text(before + _ENTRY + end.removeprefix("\n)\n") + after)
     command = [sys.executable, "-c", _LOOK]
@@ -104,4 +106,5 @@ def test_a_field_that_is_added_in_one_place_is_in_all_front_ends(tmp_path: Path)
         for text in ("WAITED", "w70", "w900", "w8"):
             assert text in shown[name], (name, text)
     assert "since the last time" in shown["help"]
+    assert shown["found"] == [0, 1]
     assert shown["order"] == [1, 0, 2]

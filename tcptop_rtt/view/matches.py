@@ -1,0 +1,324 @@
+"""What a filter can ask of a field: of each kind which rows match a value, and which certainly do not."""
+
+from __future__ import annotations
+
+import ipaddress
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.sort_keys import Get
+
+Mask = NDArray[np.bool_]
+
+
+class Answer(NamedTuple):
+    """Rows of which something is true, and those of which it is not. What is unknown is in neither."""
+
+    yes: Mask
+    no: Mask
+
+
+Ask = Callable[[Get, frozenset[str]], Answer]
+"""Of the rows' fields, and of those that this kernel lacks."""
+
+
+class ValueNotTakenError(ValueError):
+    """A value that the field cannot have; the text says what it can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a field is asked for.
+
+    :param ask: makes a question of an operator, as :data:`OPERATORS` or ``:``, and a value
+    :param example: what may follow the word
+    :param compares: whether there is more and less of it
+    """
+
+    ask: Callable[[str, str], Ask]
+    example: str
+    compares: bool = False
+
+
+OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+    ":": operator.eq,
+}
+"""Longer ones first, as they are looked for in this order."""
+
+_TIMES = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+}
+_PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-z/]*)", re.ASCII | re.IGNORECASE)
+
+
+class Unit(NamedTuple):
+    """What a number counts: the suffixes that a value may have, each with its size, and an example."""
+
+    suffixes: Mapping[str, float]
+    example: str
+
+    def parse(self, text: str) -> float:
+        """The number that a text says, in this unit."""
+        found = _NUMBER.fullmatch(text)
+        factor = self.suffixes.get(found[2].lower()) if found else None
+        if found is None or factor is None:
+            raise ValueNotTakenError(f"{text!r} is not a number such as {self.example}")
+        return float(found[1]) * factor
+
+
+def _time(unit: str, example: str) -> Unit:
+    return Unit({suffix: ns / _TIMES[unit] for suffix, ns in _TIMES.items()}, example)
+
+
+def _count(endings: tuple[str, ...], example: str) -> Unit:
+    return Unit({prefix + end: size for prefix, size in _PREFIXES.items() for end in endings}, example)
+
+
+_UNITS = {
+    "_us": _time("us", "50ms"),
+    "_ms": _time("ms", "5s"),
+    "_ns": _time("ns", "2h"),
+    "_bps": _count(("", "b", "bps", "b/s", "bit/s"), "10M"),
+    "_bytes": _count(("", "b"), "64kB"),
+}
+_PLAIN = _count(("",), "10")
+PER_SECOND = Unit({"/s": 1.0, "/m": 1 / 60}, "1/s")
+
+
+def unit_of(name: str) -> Unit:
+    """The unit that a field's name ends in."""
+    bare = name.removesuffix("_1m")
+    return next((unit for end, unit in _UNITS.items() if bare.endswith(end)), _PLAIN)
+
+
+Numbers = Callable[[Get, frozenset[str]], tuple[NDArray[Any], Mask]]
+"""A number per row, and which of them are unknown."""
+
+
+def of_field(name: str) -> Numbers:
+    """The numbers of a field."""
+    return lambda get, lacking: (get(name), known.is_unknown(get, name, lacking))
+
+
+def numbers(of: Numbers, unit: Unit) -> Match:
+    """A number, compared; after ``:`` it may be one of several."""
+
+    def ask(sign: str, text: str) -> Ask:
+        wanted = [unit.parse(one) for one in (text.split(",") if sign == ":" else [text])]
+        compare = OPERATORS[sign]
+
+        def answer(get: Get, lacking: frozenset[str]) -> Answer:
+            values, unknown = of(get, lacking)
+            found = np.zeros(len(values), bool)
+            for one in wanted:
+                found |= compare(values, one)
+            return Answer(found & ~unknown, ~found & ~unknown)
+
+        return answer
+
+    return Match(ask, unit.example, compares=True)
+
+
+def rtts(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
+    """The RTTs of now: one that is old is no measure of now."""
+    basis, us = known.rtts(get)
+    return us, (basis != RttBasis.FRESH) | get("stalled")
+
+
+def quotient(total: str, count: str) -> Numbers:
+    """One number divided by another, known where the first one is."""
+
+    def ratio(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:
+        return get(total) / np.maximum(get(count), 1), known.is_unknown(get, total, lacking)
+
+    return ratio
+
+
+def retransmit_rates(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:
+    """Segments sent again per second, over the last minute."""
+    window_ms = get("window_ms")
+    return 1000 * get("retrans_1m") / np.maximum(window_ms, 1), known.is_unknown(get, "retrans_1m", lacking)
+
+
+def either(first: Match, second: Match) -> Match:
+    """What the first one takes, or else the second."""
+
+    def ask(sign: str, text: str) -> Ask:
+        try:
+            return first.ask(sign, text)
+        except ValueNotTakenError:
+            return second.ask(sign, text)
+
+    return Match(ask, first.example, compares=True)
+
+
+def any_of(*matches: Match) -> Match:
+    """True where it is true of one of several fields."""
+
+    def ask(sign: str, text: str) -> Ask:
+        asked = [match.ask(sign, text) for match in matches]
+
+        def answer(get: Get, lacking: frozenset[str]) -> Answer:
+            answers = [one(get, lacking) for one in asked]
+            yes = np.logical_or.reduce([one.yes for one in answers])
+            return Answer(yes, np.logical_and.reduce([one.no for one in answers]))
+
+        return answer
+
+    return Match(ask, matches[0].example, matches[0].compares)
+
+
+def _is_equal(sign: str, word: str) -> bool:
+    if sign not in (":", "=", "!="):
+        raise ValueNotTakenError(f"{word} has no more and less: ask with : or =")
+    return sign != "!="
+
+
+def flags(name: str) -> Match:
+    """Yes or no."""
+
+    def ask(sign: str, text: str) -> Ask:
+        positive = _is_equal(sign, "yes or no")
+        if text.lower() not in ("yes", "no", "true", "false"):
+            raise ValueNotTakenError(f"{text!r} is neither yes nor no")
+        wanted = (text.lower() in ("yes", "true")) == positive
+        return lambda get, _: Answer(get(name) == wanted, get(name) != wanted)
+
+    return Match(ask, "yes")
+
+
+def texts(text_of: Callable[[Get], list[Any]], read: Callable[[Any], str], example: str) -> Match:
+    """Foreign text: after ``:`` a part of it, after ``=`` all of it; small and capital letters are alike.
+
+    :param text_of: one raw value per row
+    :param read: makes text of a raw value; empty: not known
+    """
+
+    def ask(sign: str, text: str) -> Ask:
+        positive = _is_equal(sign, "a text")
+        wanted = [one.lower() for one in (text.split(",") if sign == ":" else [text]) if one]
+        if not wanted:
+            raise ValueNotTakenError("there is no text to look for")
+
+        def matches(raw: Any) -> int:
+            value = read(raw).lower()
+            if not value:
+                return -1
+            found = any(one in value for one in wanted) if sign == ":" else value in wanted
+            return int(found == positive)
+
+        def answer(get: Get, _: frozenset[str]) -> Answer:
+            verdicts: dict[Any, int] = {}
+            raws = text_of(get)
+            for raw in set(raws):
+                verdicts[raw] = matches(raw)
+            found = np.fromiter((verdicts[raw] for raw in raws), np.int8, len(raws))
+            return Answer(found == 1, found == 0)
+
+        return answer
+
+    return Match(ask, example)
+
+
+def names(name: str, example: str) -> Match:
+    """Bytes of others, as they are shown."""
+    return texts(lambda get: get(name).tolist(), fmt.printable, example)
+
+
+def choices(name: str, choices: tuple[str | None, ...]) -> Match:
+    """One of a few texts; the field holds its place among them."""
+
+    def read(number: int) -> str:
+        return (choices[number] if number < len(choices) else None) or ""
+
+    return texts(lambda get: get(name).tolist(), read, next(choice for choice in choices if choice).lower())
+
+
+def state_codes(get: Get) -> NDArray[np.uint8]:
+    """What the state column says, as a number: the state, and whether it is closed or stalled."""
+    codes: NDArray[np.uint8] = get("state") | get("closed") << 4 | get("stalled") << 5
+    return codes
+
+
+def state_of(code: int) -> str:
+    """What such a number stands for."""
+    return fmt.state(code & 15, bool(code & 16), bool(code & 32))
+
+
+def states() -> Match:
+    """What the state column says."""
+    return texts(lambda get: state_codes(get).tolist(), state_of, "estab")
+
+
+def addresses(name: str) -> Match:
+    """An address or a network."""
+
+    def ask(sign: str, text: str) -> Ask:
+        positive = _is_equal(sign, "an address")
+        networks = [_network(one) for one in text.split(",")]
+
+        def answer(get: Get, _: frozenset[str]) -> Answer:
+            raw = np.ascontiguousarray(get(name)).view(np.uint8).reshape(-1, 16)
+            found = np.zeros(len(raw), bool)
+            for family, value, mask in networks:
+                found |= ((raw & mask) == value).all(axis=1) & (get("family") == family)
+            unknown = get("family") == 0
+            return Answer((found == positive) & ~unknown, (found != positive) & ~unknown)
+
+        return answer
+
+    return Match(ask, "10.0.0.0/8")
+
+
+def _network(text: str) -> tuple[int, NDArray[np.uint8], NDArray[np.uint8]]:
+    try:
+        network = ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        raise ValueNotTakenError(f"{text!r} is not an address or network such as 10.0.0.0/8") from None
+    mapped = b"\0" * 10 + b"\xff" * 2 if network.version == 4 else b""
+    all_ones = b"\xff" * len(mapped)
+    value, mask = mapped + network.network_address.packed, all_ones + network.netmask.packed
+    return network.version, np.frombuffer(value, np.uint8), np.frombuffer(mask, np.uint8)
+
+
+def is_local(get: Get) -> Mask:
+    """Whether the peer is this machine, by the addresses."""
+    laddr, raddr = (
+        np.ascontiguousarray(get(name)).view(np.uint8).reshape(-1, 16) for name in ("laddr", "raddr")
+    )
+    loopback4 = (get("family") == 4) & (raddr[:, 12] == 127)
+    loopback6 = (get("family") == 6) & (raddr[:, :15] == 0).all(axis=1) & (raddr[:, 15] == 1)
+    found: Mask = (laddr == raddr).all(axis=1) | loopback4 | loopback6
+    return found
+
+
+def locality() -> Match:
+    """Whether the peer is this machine."""
+
+    def ask(sign: str, text: str) -> Ask:
+        positive = flags("local").ask(sign, text)
+        return lambda get, lacking: positive(lambda _: is_local(get), lacking)
+
+    return Match(ask, "yes")
