@@ -9,6 +9,7 @@ import pytest
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
+from tcptop_rtt.view import causes
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
 from tests.unit.rows import row, rows_of
@@ -188,3 +189,58 @@ def test_nothing_is_concluded_from_what_the_kernel_does_not_tell(
 
 def test_what_no_verdict_needs_may_be_missing() -> None:
     assert str(diagnose(one("rto_us", "ssthresh"))) == "healthy"
+
+
+def test_all_rows_at_once_have_the_verdicts_of_each_by_itself() -> None:
+    """Random rows, and some of each cause."""
+    rng = np.random.default_rng(7)
+    fields: list[dict[str, Any]] = [
+        {"stalled": True, "retransmits": 3},
+        {"stalled": True, "probes": 4},
+        {"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0},
+        {"snd_wnd_bytes": 0, "notsent_bytes": 70_000},
+        {"rwnd_limited_us_1m": 10_000_000},
+        {"holder": 2, "age_ns": 3_000_000_000},
+        {"recv_q_bytes": 200_000},
+        {"sndbuf_limited_us_1m": 20_000_000},
+        {"retrans_1m": 7, "data_segs_out_1m": 630},
+        {"srtt_us": 12_000, "min_rtt_us": 20, "rtt_samples": 9, "rtt_hi_us": 43_000},
+        RISEN | ANSWERING,
+        RISEN | LOOPBACK,
+        {"srtt_us": 190_000},
+        {"srtt_us": 200_000, "min_rtt_us": 180_000},
+        {},
+    ]
+    rows = np.array([one(**some).row for some in fields] * 20)
+    rows["id"] = np.arange(len(rows)) + 1
+    for name in (
+        "retrans_1m",
+        "recv_q_bytes",
+        "notsent_bytes",
+        "scanned",
+        "stalled",
+        "rtt_age_ms",
+        "srtt_us",
+    ):
+        mixed = rng.permutation(len(rows))[: len(rows) // 4]
+        rows[name][mixed] = rows[name][rng.permutation(mixed)]
+    for lacking in (frozenset[str](), frozenset({"data_segs_out"})):
+        numbers = causes.verdicts(rows.__getitem__, lacking)
+        alone = [causes.one(Connection(row, lacking)) for row in rows]
+        assert [causes.NAMES[number] for number in numbers] == [
+            found[0].name if found else None for found in alone
+        ]
+        if not lacking:
+            assert set(causes.NAMES) == {causes.NAMES[number] for number in numbers}
+
+
+def test_nothing_holds_up_what_is_closed() -> None:
+    closed = one(stalled=True, retransmits=3, closed=True)
+    assert causes.verdicts(np.array([closed.row]).__getitem__).tolist() == [0]
+    assert "silent" in diagnose(closed).summary  # but that is what it ended with
+
+
+def test_a_connection_that_nobody_accepts_waits_for_us() -> None:
+    waiting = one(holder=2, age_ns=3_000_000_000)
+    assert (diagnose(waiting).who, diagnose(waiting).summary) == ("us", "process has not accepted it for 3s")
+    assert diagnose(one(holder=2, age_ns=999_999_999)).who == "nobody"

@@ -1,0 +1,167 @@
+"""What holds a connection up in words: briefly for a column, as a sentence, and with what speaks for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.shares import loss, shares
+
+
+class Words(NamedTuple):
+    """A cause in words."""
+
+    brief: str  # for a column
+    summary: str
+    reason: str
+
+
+def no_answer(row: Connection) -> Words:
+    """Our SYN has no answer."""
+    age = fmt.age(row.age_ns)
+    return Words(
+        f"no answer {age}", "no answer to our SYN", "nothing listens there, or the path drops everything"
+    )
+
+
+def _quiet(row: Connection) -> str:
+    return "no ACK" if row.last_ack_ms is None else f"no ACK for {fmt.span(row.last_ack_ms)}"
+
+
+def window_closed(row: Connection) -> Words:
+    """Probes of a closed window have no answer."""
+    return Words(
+        "window closed",
+        f"its window is closed, {row.probes} probes unanswered",
+        f"it takes no more data: {_quiet(row)}",
+    )
+
+
+def silent(row: Connection) -> Words:
+    """Nothing is acknowledged any more."""
+    timeouts = row.retransmits
+    what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
+    since = "" if row.last_ack_ms is None else f" {fmt.span(row.last_ack_ms)}"
+    return Words(
+        f"silent{since}",
+        f"silent: {what}, {_quiet(row)}",
+        "gone, or the path drops everything; from here the two look alike",
+    )
+
+
+def peer_not_reading(row: Connection) -> Words:
+    """There is no room at the peer."""
+    return Words(
+        "peer not reading",
+        "not reading: its receive window is closed",
+        f"{fmt.size(row.notsent_bytes or 0)} wait here for room over there",
+    )
+
+
+def peer_slow(row: Connection) -> Words:
+    """The peer's window often has no room."""
+    share = shares(row).rwnd_limited or 0.0
+    return Words(
+        f"peer slow {share:.0%}",
+        f"reads too slowly: its window held us up {share:.0%} of the time",
+        f"receive window limited {share:.0%} of the time with data to send in {fmt.window(row)}",
+    )
+
+
+def backlog(row: Connection) -> Words:
+    """Nobody has accepted it."""
+    return Words(
+        f"backlog {fmt.age(row.age_ns)}",
+        f"process has not accepted it for {fmt.age(row.age_ns)}",
+        "it waits in the listener's accept queue",
+    )
+
+
+def not_reading(row: Connection) -> Words:
+    """Data stands here."""
+    size = fmt.size(row.recv_q_bytes or 0)
+    return Words(
+        f"not read {size}",
+        f"process is not reading: {size} stand in the receive queue",
+        f"the last of it arrived {fmt.span(row.last_received_ms or 0)} ago",
+    )
+
+
+def send_buffer(row: Connection) -> Words:
+    """Our buffer often has no room."""
+    share = shares(row).sndbuf_limited or 0.0
+    return Words(
+        f"send buffer {share:.0%}",
+        f"send buffer is too small: it held us up {share:.0%} of the time",
+        f"send buffer limited {share:.0%} of the time with data to send in {fmt.window(row)}",
+    )
+
+
+def losing(row: Connection) -> Words:
+    """Segments are sent again."""
+    share = fmt.percent1(loss(row) or 0.0)
+    return Words(
+        f"loss {share}",
+        f"loses segments: {share} were sent again",
+        f"{row.retrans_1m or 0:,} of {row.data_segs_out_1m or 0:,} data segments in {fmt.window(row)}; "
+        f"{row.retrans:,} of {row.data_segs_out or 0:,} in all",
+    )
+
+
+def late_acks(row: Connection) -> Words:
+    """ACKs are held back."""
+    held_us = ((row.rtt_hi_us if row.rtt_samples else row.last_rtt_us) or 0) - (row.min_rtt_us or 0)
+    held = fmt.rtt(held_us)
+    return Words(
+        f"ACKs late {held}",
+        f"delays its ACKs: some come {held} late",
+        "usual where it answers late or in halves; the path itself is as fast as the lowest RTT",
+    )
+
+
+def answers(row: Connection) -> Words:
+    """ACKs wait for answers."""
+    srtt, segs_in = fmt.rtt(row.srtt_us), row.segs_in_1m or 0
+    bare = segs_in - (row.data_segs_in_1m or 0)
+    return Words(
+        f"answers {srtt}",
+        f"takes {srtt} to answer, and its ACKs wait for that",
+        f"{bare:,} of {segs_in:,} segments in {fmt.window(row)} came without data; "
+        f"the path itself is as fast as {fmt.rtt(row.min_rtt_us)}",
+    )
+
+
+def lag(row: Connection) -> Words:
+    """The RTT has risen without a network."""
+    now, best, times = _risen(row)
+    return Words(
+        f"lag x{times}",
+        f"this machine lags: RTT is {times} times its minimum",
+        f"{now} now, {best} at best, and no network between: busy processors, most likely",
+    )
+
+
+def queue(row: Connection) -> Words:
+    """The RTT has risen."""
+    now, best, times = _risen(row)
+    return Words(
+        f"queue x{times}",
+        f"queueing: RTT is {times} times its minimum",
+        f"{now} now, {best} at best: a full buffer on the path, or a busy peer host",
+    )
+
+
+def _risen(row: Connection) -> tuple[str, str, str]:
+    srtt, lowest = row.srtt_us or 0, row.min_rtt_us or 1
+    return fmt.rtt(srtt), fmt.rtt(lowest), f"{srtt / lowest:.0f}"
+
+
+def long_path(row: Connection) -> Words:
+    """The RTT has never been low."""
+    lowest = fmt.rtt(row.min_rtt_us)
+    return Words(
+        "long path",
+        f"long path: even the lowest RTT is {lowest}",
+        "distance, or a queue that never empties",
+    )
