@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
+from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32, Get
 
 FRESH_MS = 10_000
 """An RTT whose latest sample is older is shown with its age, and is no measure of now."""
@@ -49,9 +49,7 @@ _NEEDS = {
 """Where this other field is 0, the field says nothing."""
 
 
-def is_unknown(
-    get: Callable[[str], NDArray[Any]], name: str, lacking: frozenset[str] = frozenset()
-) -> NDArray[np.bool_]:
+def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
     """Which rows do not tell a field.
 
     :param get: gives the values of a field
@@ -113,7 +111,7 @@ def never_sampled(get: Callable[[str], Any]) -> Any:
     return (get("bytes_acked") <= SYN_BYTES) | (get("rtt_age_ms") == UNKNOWN_U32)
 
 
-def rtts(get: Callable[[str], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
     """What the RTTs of rows rest on, as in :class:`RttBasis`, and the RTTs in microseconds.
 
     :param get: gives the values of a field

@@ -5,7 +5,7 @@ Nothing here knows where the numbers come from or how they are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, overload
 
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.intp]
 """Where rows are, shape (N,)."""
+
+Get = Callable[[str], NDArray[Any]]
+"""Gives the values of a field, of some rows: to gather whole rows would cost more."""
 
 UNKNOWN_U32 = 0xFFFFFFFF
 """Stands for "never" in fields in which 0 is a value. The kernel writes it in ``rtt_min`` until there is a

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
@@ -44,7 +43,7 @@ class PlainTables:
             f"{health.dropped_records} lost{problem}\n"
         )
         self._line([column.title for column in _COLUMNS])
-        for row in connections(rows[ranking.window(0, len(ranking))], health.unknown):
+        for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
             self._line([column.cell(row, UNICODE).text for column in _COLUMNS if column.cell])
         note = "" if len(ranking) else self._note()
         if note:

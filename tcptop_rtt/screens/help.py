@@ -19,6 +19,7 @@ from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.filter_line import FilterInput
 from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
 
 Lines = list[tuple[str, str]]
@@ -51,6 +52,7 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     others = {id(binding) for binding in (*general, *MOVE_KEYS)}
     sections = {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
+        "IN THE FILTER": bindings_of(FilterInput),
         "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
         "IN BOTH": general,
         "MOVING": MOVE_KEYS,

@@ -40,16 +40,16 @@ class MainScreen(LiveScreen):
             "r",
             "sort('rtt')",
             "RTT",
-            tooltip="Sort by round-trip time, slowest first; again: reverse",
+            tooltip="Sort by round-trip time, slowest first",
             id="sort-rtt",
             group=SORTING,
         ),
         Binding(
-            "p",
-            "sort('process')",
-            "Process",
-            tooltip="Sort by process; again: reverse",
-            id="sort-process",
+            "w",
+            "sort('why')",
+            "Why",
+            tooltip="Sort by what holds connections up, worst first",
+            id="sort-why",
             group=SORTING,
         ),
         # Priority: else what is typed right behind it is on its way to the table before the line is open.
@@ -62,13 +62,35 @@ class MainScreen(LiveScreen):
             priority=True,
         ),
         Binding(
+            "p",
+            "sort('process')",
+            "Process",
+            tooltip="Sort by process",
+            id="sort-process",
+            group=SORTING,
+        ),
+        Binding(
             "f",
             "toggle('follow')",
             "Follow",
             tooltip="Hold the selected connection on its line while the others move",
             id="follow",
         ),
-        Binding("s", "sort_next", "Next column", tooltip="Sort by the next column", id="sort-next"),
+        Binding(
+            "s,greater_than_sign",
+            "sort_next",
+            "Next column",
+            tooltip="Sort by the next column",
+            id="sort-next",
+        ),
+        Binding(
+            "less_than_sign",
+            "sort_previous",
+            "Previous column",
+            show=False,
+            tooltip="Sort by the previous column",
+            id="sort-previous",
+        ),
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -94,7 +116,6 @@ class MainScreen(LiveScreen):
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._set_refresh = set_refresh
-        self._order_chosen = False
         self._filter_line: FilterLine | None = None
         self.table = ConnectionTable(CONNECTIONS, first, glyphs, note)
         self._status = StatusBar(CONNECTIONS, glyphs)
@@ -156,24 +177,28 @@ class MainScreen(LiveScreen):
     # Sorting
 
     def action_sort(self, key: str) -> None:
-        """Sort by a column. Asked for what the order has been from the start, this only confirms it."""
-        if key == self.order.key and not self._order_chosen:
-            self._order_chosen = True
-        else:
-            self._sort(self.order.by(key, CONNECTIONS))
+        """Sort by a column, the interesting end first, however the order has been."""
+        self._sort(Order.first_of(CONNECTIONS.column[key]))
 
     def action_sort_next(self) -> None:
-        self._sort(self.order.by_next(CONNECTIONS))
+        self._sort(self.order.next_to(CONNECTIONS, 1))
+
+    def action_sort_previous(self) -> None:
+        self._sort(self.order.next_to(CONNECTIONS, -1))
 
     def action_reverse(self) -> None:
         self._sort(self.order.reversed())
 
     def on_connection_table_title_clicked(self, message: ConnectionTable.TitleClicked) -> None:
-        self._sort(self.order.by(message.key, CONNECTIONS))
+        """A click on the title that is sorted by already reverses the order."""
+        if message.key == self.order.key:
+            self.action_reverse()
+        else:
+            self.action_sort(message.key)
 
     def _sort(self, order: Order) -> None:
-        self._order_chosen = True
         self.order = order
+        self.table.show_top()
 
     # The time between two snapshots
 

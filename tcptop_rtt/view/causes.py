@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import STATES, Holder
+from tcptop_rtt.model.rows import STATES, Get, Holder
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_words import Words
-from tcptop_rtt.view.matches import is_local
-from tcptop_rtt.view.sort_keys import Get
 
 Who = Literal["network", "peer", "us"]
 Mask = NDArray[np.bool_]
@@ -59,6 +57,7 @@ class Cause:
     :param reads: the fields among these that a kernel may not tell, or only a scan brings: without them
         nothing is concluded
     :param words: of a row of which it is true
+    :param stops: nothing goes on as long as it lasts
     """
 
     name: str
@@ -66,6 +65,7 @@ class Cause:
     holds: Callable[[Get], Mask]
     words: Callable[[Connection], Words]
     reads: frozenset[str] = frozenset()
+    stops: bool = False
 
 
 def _silent(get: Get) -> Mask:
@@ -154,6 +154,17 @@ def _answers_late(get: Get) -> Mask:
     return _has_risen(get) & with_data & short & (get("window_ms") > 0)
 
 
+def is_local(get: Get) -> Mask:
+    """Whether the peer is this machine, by the addresses."""
+    laddr, raddr = (
+        np.ascontiguousarray(get(name)).view(np.uint8).reshape(-1, 16) for name in ("laddr", "raddr")
+    )
+    loopback4 = (get("family") == 4) & (raddr[:, 12] == 127)
+    loopback6 = (get("family") == 6) & (raddr[:, :15] == 0).all(axis=1) & (raddr[:, 15] == 1)
+    found: Mask = (laddr == raddr).all(axis=1) | loopback4 | loopback6
+    return found
+
+
 def _lags(get: Get) -> Mask:
     return _has_risen(get) & ~_answers_late(get) & is_local(get)
 
@@ -178,15 +189,16 @@ def _unknown(get: Get, name: str) -> Mask:
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
 
 CAUSES = (
-    Cause("no-answer", "peer", _no_syn_answer, words.no_answer),
-    Cause("window-closed", "peer", _window_shut, words.window_closed),
-    Cause("silent", "peer", _silent, words.silent),
+    Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True),
+    Cause("window-closed", "peer", _window_shut, words.window_closed, stops=True),
+    Cause("silent", "peer", _silent, words.silent, stops=True),
     Cause(
         "peer-not-reading",
         "peer",
         _window_closed,
         words.peer_not_reading,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
+        stops=True,
     ),
     Cause(
         "peer-slow",
@@ -195,8 +207,15 @@ CAUSES = (
         words.peer_slow,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
     ),
-    Cause("backlog", "us", _not_accepted, words.backlog),
-    Cause("not-reading", "us", _not_read, words.not_reading, frozenset({"recv_q_bytes", "last_received_ms"})),
+    Cause("backlog", "us", _not_accepted, words.backlog, stops=True),
+    Cause(
+        "not-reading",
+        "us",
+        _not_read,
+        words.not_reading,
+        frozenset({"recv_q_bytes", "last_received_ms"}),
+        stops=True,
+    ),
     Cause("send-buffer", "us", _buffer_small, words.send_buffer, frozenset({"sndbuf_limited_us"})),
     Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
     Cause("late-acks", "peer", _delays_acks, words.late_acks, _RTT),

@@ -9,6 +9,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown
 
 
 class Cell(NamedTuple):
@@ -18,7 +19,7 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-MakeCell = Callable[[Connection, Glyphs], Cell]
+MakeCell = Callable[[Shown, Glyphs], Cell]
 """Of a row, with the characters of the terminal."""
 
 
@@ -88,3 +89,10 @@ def rate(of: Callable[[Connection], float | None]) -> MakeCell:
 def age(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """How old the connection is."""
     return Cell(fmt.age_of(row), "dim")
+
+
+def why(row: Shown, glyphs: Glyphs) -> Cell:  # noqa: ARG001
+    """What holds it up; nothing where all is well, or too little is known."""
+    if row.cause is None:
+        return Cell("")
+    return Cell(row.cause.words(row).brief, "bad" if row.cause.stops else "warn")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import cells, matches, sort_keys, values
+from tcptop_rtt.view import causes, cells, matches, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
 
 
@@ -65,9 +65,13 @@ def _address(name: str, meaning: str, column: Column) -> Field:
     return Field(name, "string", meaning, values.addresses(name), match, nullable=False, column=column)
 
 
-def _endpoint(key: str, title: str, priority: int, meaning: str, side: str) -> Column:
+def _endpoint(
+    key: str, title: str, priority: int, meaning: str, side: str, least: tuple[int, int] | None = None
+) -> Column:
     cell, sort = cells.local if side == "l" else cells.remote, sort_keys.by_endpoint(side)
-    return Column(key, title, 21, priority, meaning, cell, sort, wide=47, numeric=False, cut="middle")
+    return Column(
+        key, title, 21, priority, meaning, cell, sort, least=least, wide=47, numeric=False, cut="middle"
+    )
 
 
 def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
@@ -90,10 +94,11 @@ _FIELDS = (
             "process",
             "PROCESS",
             15,
-            1,
+            8,
             "who holds the socket; (name): listens, has not accepted it; -: nobody any more; ?: not known",
             cells.process,
             sort_keys.by_name,
+            least=(10, 1),
             numeric=False,
             cut="end",
         ),
@@ -103,10 +108,10 @@ _FIELDS = (
         "pid",
         "its number; null beside a comm: it is in another PID namespace",
         Column(
-            "pid", "PID", 7, 4, "process id; -: none; ?: not known", cells.pid, sort_keys.by_number("pid")
+            "pid", "PID", 7, 5, "process id; -: none; ?: not known", cells.pid, sort_keys.by_number("pid")
         ),
     ),
-    _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l")),
+    _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l", (6, 4))),
     _integer("lport", "our port"),
     _address(
         "raddr", "the peer's address", _endpoint("remote", "REMOTE", 2, "the peer's address and port", "r")
@@ -120,11 +125,12 @@ _FIELDS = (
             "state",
             "STATE",
             10,
-            3,
-            "as in ss; STALLED: retransmitting or probing, no answer; CLOSED: gone, leaves in a few seconds",
+            7,
+            "as in ss; blank: ESTAB; STALLED: retransmits or probes, no answer; CLOSED: gone, leaves soon",
             cells.state,
             sort_keys.by_state,
             numeric=False,
+            usual="ESTAB",
         ),
         match=matches.states(),
     ),
@@ -151,11 +157,12 @@ _FIELDS = (
         Column(
             "spark",
             f"LAST {SPARK_S}s",
-            4,
-            5,
+            12,
+            10,
             "highest RTT per second; all rows share the log scale in the title; space: no sample",
             None,
             None,
+            least=(4, 6),
             wide=SPARK_CELLS,
             numeric=False,
         ),
@@ -168,15 +175,15 @@ _FIELDS = (
             "mean",
             "MEAN",
             fmt.RTT_WIDTH,
-            13,
+            16,
             "mean of the RTT samples since the last refresh",
             cells.quotient("rtt_sum_us", "rtt_samples"),
             sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
         ),
         match=matches.numbers(matches.quotient("rtt_sum_us", "rtt_samples"), matches.unit_of("rtt_sum_us")),
     ),
-    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 10),
-    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 12),
+    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 14),
+    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 15),
     _integer(
         "retrans",
         "segments sent again, in all",
@@ -184,7 +191,7 @@ _FIELDS = (
             "retrans",
             "RETR",
             5,
-            6,
+            10,
             "segments retransmitted, in total; yellow: in the last minute, too",
             cells.retrans,
             sort_keys.by_number("retrans"),
@@ -198,12 +205,12 @@ _FIELDS = (
     _integer(
         "in_bps",
         "bits received per second, over about the last one",
-        _rate_column("in", "IN b/s", 7, 7, "received, bits per second", "in_bps"),
+        _rate_column("in", "IN b/s", 7, 11, "received, bits per second", "in_bps"),
     ),
     _integer(
         "out_bps",
         "bits acknowledged per second, over about the last one",
-        _rate_column("out", "OUT b/s", 8, 8, "sent and acknowledged, bits per second", "out_bps"),
+        _rate_column("out", "OUT b/s", 8, 12, "sent and acknowledged, bits per second", "out_bps"),
     ),
     _integer(
         "age_ns",
@@ -212,12 +219,33 @@ _FIELDS = (
             "age",
             "AGE",
             5,
-            11,
+            13,
             "since it was opened; >: it was there before we started",
             cells.age,
             sort_keys.by_number("age_ns"),
         ),
         nullable=False,
+    ),
+    Field(
+        "why",
+        "string",
+        "what holds it up, the most severe; null: nothing, as far as is known",
+        values.whys,
+        matches.whys(),
+        tuple(cause.name for cause in causes.CAUSES),
+        column=Column(
+            "why",
+            "WHY",
+            16,
+            9,
+            "what holds it up; red: nothing goes on; blank: nothing, or too little is known",
+            cells.why,
+            sort_keys.by_why,
+            numeric=False,
+            falls=True,
+            least=(14, 3),
+            cut="end",
+        ),
     ),
     _choice(
         "holder",
@@ -301,5 +329,5 @@ _NO_FIELD = {
     "local_peer": matches.locality(),
 }
 
-CONNECTIONS = Table("connections", ROW, _FIELDS, connections, _NO_FIELD)
+CONNECTIONS = Table("connections", ROW, _FIELDS, shown, _NO_FIELD)
 """Every connection: what the stream tells of it, besides when it was and the cgroup of the process."""

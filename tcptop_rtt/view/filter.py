@@ -10,12 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import ROW, Indices, Rows
+from tcptop_rtt.model.rows import ROW, Get, Indices, Rows
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import query
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
-from tcptop_rtt.view.sort_keys import Get
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.rows import Get
+from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.sort_keys import Get
 
 Mask = NDArray[np.bool_]
 
@@ -209,7 +210,9 @@ def flags(name: str) -> Match:
     return Match(ask, "yes")
 
 
-def texts(text_of: Callable[[Get], list[Any]], read: Callable[[Any], str], example: str) -> Match:
+def texts(
+    text_of: Callable[[Get, frozenset[str]], list[Any]], read: Callable[[Any], str], example: str
+) -> Match:
     """Foreign text: after ``:`` a part of it, after ``=`` all of it; small and capital letters are alike.
 
     :param text_of: one raw value per row
@@ -229,9 +232,9 @@ def texts(text_of: Callable[[Get], list[Any]], read: Callable[[Any], str], examp
             found = any(one in value for one in wanted) if sign == ":" else value in wanted
             return int(found == positive)
 
-        def answer(get: Get, _: frozenset[str]) -> Answer:
+        def answer(get: Get, lacking: frozenset[str]) -> Answer:
             verdicts: dict[Any, int] = {}
-            raws = text_of(get)
+            raws = text_of(get, lacking)
             for raw in set(raws):
                 verdicts[raw] = matches(raw)
             found = np.fromiter((verdicts[raw] for raw in raws), np.int8, len(raws))
@@ -244,7 +247,7 @@ def texts(text_of: Callable[[Get], list[Any]], read: Callable[[Any], str], examp
 
 def names(name: str, example: str) -> Match:
     """Bytes of others, as they are shown."""
-    return texts(lambda get: get(name).tolist(), fmt.printable, example)
+    return texts(lambda get, _: get(name).tolist(), fmt.printable, example)
 
 
 def choices(name: str, choices: tuple[str | None, ...]) -> Match:
@@ -253,7 +256,9 @@ def choices(name: str, choices: tuple[str | None, ...]) -> Match:
     def read(number: int) -> str:
         return (choices[number] if number < len(choices) else None) or ""
 
-    return texts(lambda get: get(name).tolist(), read, next(choice for choice in choices if choice).lower())
+    return texts(
+        lambda get, _: get(name).tolist(), read, next(choice for choice in choices if choice).lower()
+    )
 
 
 def state_codes(get: Get) -> NDArray[np.uint8]:
@@ -269,7 +274,17 @@ def state_of(code: int) -> str:
 
 def states() -> Match:
     """What the state column says."""
-    return texts(lambda get: state_codes(get).tolist(), state_of, "estab")
+    return texts(lambda get, _: state_codes(get).tolist(), state_of, "estab")
+
+
+def whys() -> Match:
+    """What holds it up."""
+    names = causes.NAMES
+    return texts(
+        lambda get, lacking: causes.verdicts(get, lacking).tolist(),
+        lambda number: names[number] or "",
+        "loss",
+    )
 
 
 def addresses(name: str) -> Match:
@@ -303,22 +318,11 @@ def _network(text: str) -> tuple[int, NDArray[np.uint8], NDArray[np.uint8]]:
     return network.version, np.frombuffer(value, np.uint8), np.frombuffer(mask, np.uint8)
 
 
-def is_local(get: Get) -> Mask:
-    """Whether the peer is this machine, by the addresses."""
-    laddr, raddr = (
-        np.ascontiguousarray(get(name)).view(np.uint8).reshape(-1, 16) for name in ("laddr", "raddr")
-    )
-    loopback4 = (get("family") == 4) & (raddr[:, 12] == 127)
-    loopback6 = (get("family") == 6) & (raddr[:, :15] == 0).all(axis=1) & (raddr[:, 15] == 1)
-    found: Mask = (laddr == raddr).all(axis=1) | loopback4 | loopback6
-    return found
-
-
 def locality() -> Match:
     """Whether the peer is this machine."""
 
     def ask(sign: str, text: str) -> Ask:
         positive = flags("local").ask(sign, text)
-        return lambda get, lacking: positive(lambda _: is_local(get), lacking)
+        return lambda get, lacking: positive(lambda _: causes.is_local(get), lacking)
 
     return Match(ask, "yes")

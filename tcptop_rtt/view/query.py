@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view.matches import OPERATORS, Answer, Ask, Match, ValueNotTakenError
-from tcptop_rtt.view.sort_keys import Get
 
 MAX_DEPTH = 50
 """Of parentheses and ``!`` inside each other."""

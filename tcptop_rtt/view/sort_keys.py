@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import CLOSED, UNKNOWN_U32
+from tcptop_rtt.model.rows import CLOSED, UNKNOWN_U32, Get
+from tcptop_rtt.view import causes
 
 Column = NDArray[Any]
-
-Get = Callable[[str], Column]
-"""Gives a field's values, only of the rows to be sorted: gathering whole rows would cost more."""
 
 
 class Keys(NamedTuple):
@@ -93,6 +91,12 @@ def by_rtt(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         # What is not measured now is neither slow nor fast now.
         (basis != RttBasis.FRESH) & ~stalled,
     )
+
+
+def by_why(get: Get, lacking: frozenset[str]) -> Keys:
+    """By the verdict, the most severe is the highest; what nothing holds up comes last."""
+    verdicts = causes.verdicts(get, lacking)
+    return Keys([len(causes.NAMES) - verdicts], verdicts == 0)
 
 
 def _big_endian_words(column: Column) -> list[Column]:

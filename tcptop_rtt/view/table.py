@@ -30,9 +30,17 @@ class Column:
     meaning: str
     cell: MakeCell | None  # None: a sparkline, which the table draws for all visible rows at once
     sort: SortKeys | None
+    least: tuple[int, int] | None = None  # a smaller width that will do, and its priority
     wide: int = 0  # what it can use, if that is more
-    numeric: bool = True  # right-aligned; sorted from high to low at first
+    numeric: bool = True  # right-aligned
+    falls: bool | None = None  # sorted from high to low at first; None: if it is numeric
+    usual: str = ""  # what almost all rows have: the screen leaves it out
     cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
+
+    @property
+    def falls_first(self) -> bool:
+        """Whether the interesting end is the high one."""
+        return self.numeric if self.falls is None else self.falls
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.model.rows import Get, Holder
+from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.sort_keys import Get
 
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]
 """One value per row, None where it is not known; of the rows' fields, and of those that this kernel lacks."""
@@ -68,6 +68,11 @@ def interfaces(get: Get, _: frozenset[str]) -> list[Any]:
     """The name of the interface, or its number."""
     pairs = zip(_decoded(get("interface")), get("ifindex").tolist(), strict=True)
     return [name or (str(number) if number else None) for name, number in pairs]
+
+
+def whys(get: Get, lacking: frozenset[str]) -> list[Any]:
+    """The name of what holds it up."""
+    return [causes.NAMES[number] for number in causes.verdicts(get, lacking).tolist()]
 
 
 def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.view.table import Column, Table
 
 
@@ -21,13 +22,15 @@ class SizedColumn(NamedTuple):
     width: int
 
 
-def cell(placed: SizedColumn, row: Connection, glyphs: Glyphs) -> Cell | None:
+def cell(placed: SizedColumn, row: Shown, glyphs: Glyphs) -> Cell | None:
     """A cell of a row, no wider than its column; None: it is a sparkline's."""
     column, width = placed
     if column.cell is None:
         return None
     text, style = column.cell(row, glyphs)
-    if column.cut == "middle":
+    if text == column.usual:
+        text = ""
+    elif column.cut == "middle":
         text = fmt.shorten(text, width, glyphs)
     elif column.cut == "end" and cell_len(text) > width:
         text = set_cell_size(text, width - 1) + glyphs.cut
@@ -47,6 +50,15 @@ GUTTER = 1
 GAP = 1
 
 
+def _wishes(table: Table) -> Iterator[tuple[int, str, int]]:
+    """Priority, column and width of all that columns would like to have."""
+    for column in table.columns:
+        if column.least:
+            width, priority = column.least
+            yield priority, column.key, width
+        yield column.priority, column.key, column.width
+
+
 @lru_cache(maxsize=64)
 def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
@@ -55,16 +67,16 @@ def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedCo
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
-    for column in sorted(table.columns, key=lambda column: column.priority):
-        needs = column.width + (GAP if widths else 0)
+    for _, key, width in sorted(_wishes(table)):
+        needs = width - widths[key] if key in widths else width + (GAP if widths else 0)
         if needs <= room or not widths:
-            widths[column.key] = min(column.width, max(1, room))
+            widths[key] = width if needs <= room else max(1, room)
             room -= needs
     for key in _GROW:
         if key in widths and room > 0:
             column = table.column[key]
             wide = column.wide if long_addresses or key == "spark" else column.width
-            more = min(room, wide - column.width)
+            more = min(room, max(0, wide - widths[key]))
             widths[key] += more
             room -= more
     return tuple(SizedColumn(column, widths[column.key]) for column in table.columns if column.key in widths)

@@ -117,6 +117,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def watch_order(self) -> None:
         self._arrange(reveal=True)
 
+    def show_top(self) -> None:
+        """Go to the first line, as after sorting; one that is followed is looked for instead."""
+        if not self.follow:
+            self.action_scroll_home()
+
     def watch_filter(self) -> None:
         self._arrange(reveal=True)
 

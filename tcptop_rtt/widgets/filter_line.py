@@ -40,7 +40,7 @@ class FilterLine(Horizontal):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self._input = _FilterInput(text)
+        self._input = FilterInput(text)
         self._hint = Label(_HINT, id="filter-hint", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -106,12 +106,14 @@ class _CompleteName(Suggester):
         return next((value + name[len(last[1]) :] for name in self._names if name.startswith(last[1])), None)
 
 
-class _FilterInput(Input):
+class FilterInput(Input):
     """Text with the filters before it, which the arrow keys bring back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(-1)", "Earlier filter", show=False),
-        Binding("down", "recall(1)", "Later filter", show=False),
+        Binding(
+            "up", "recall(-1)", "Earlier", False, tooltip="The filter before this one", id="earlier-filter"
+        ),
+        Binding("down", "recall(1)", "Later", False, tooltip="The filter after this one", id="later-filter"),
     ]
 
     def __init__(self, text: str) -> None:

@@ -23,6 +23,8 @@ _NAMES = {
     "plus": "+",
     "equals_sign": "=",
     "minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
 }
 
 SORTING = Binding.Group("Sort by a column")

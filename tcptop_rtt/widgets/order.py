@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tcptop_rtt.view.table import Table
+from tcptop_rtt.view.table import Column, Table
 
 
 class Order(NamedTuple):
@@ -17,11 +17,12 @@ class Order(NamedTuple):
         """The same column the other way round."""
         return self._replace(descending=not self.descending)
 
-    def by(self, key: str, table: Table) -> Order:
-        """Sorted by a column, the interesting end first; if it is so already: the other way round."""
-        return self.reversed() if key == self.key else Order(key, table.column[key].numeric)
+    @staticmethod
+    def first_of(column: Column) -> Order:
+        """Sorted by a column, the interesting end first."""
+        return Order(column.key, column.falls_first)
 
-    def by_next(self, table: Table) -> Order:
-        """Sorted by the next column to the right, and after the last by the first."""
+    def next_to(self, table: Table, step: int) -> Order:
+        """Sorted by a column further to the right, or to the left; after the last one comes the first."""
         keys = list(table.sorts)
-        return self.by(keys[(keys.index(self.key) + 1) % len(keys)], table)
+        return self.first_of(table.column[keys[(keys.index(self.key) + step) % len(keys)]])

@@ -11,10 +11,10 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
 from tcptop_rtt.widgets.styled import Part, StyleBook, fit
 
@@ -40,9 +40,7 @@ class Frame(NamedTuple):
     lines: list[Line]  # the header first; none below the last row
 
 
-def lines(
-    table: TableStyle, rows: list[Connection], spark_us: NDArray[np.float32], cursor: int
-) -> list[Line]:
+def lines(table: TableStyle, rows: list[Shown], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
     """The header and one line per row; the sparklines of all of them share one scale."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
     scale = sparks.spark_scale(spark_us)
@@ -70,7 +68,7 @@ def _spark_title(scale: sparks.Scale, cells: int) -> str:
     return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 
-def _row(table: TableStyle, row: Connection, spark: str, at_cursor: bool) -> Line:
+def _row(table: TableStyle, row: Shown, spark: str, at_cursor: bool) -> Line:
     closed = row.closed
     parts: list[Part] = []
     for placed in table.placed:

@@ -19,7 +19,8 @@ from tests.tui.feed import Stage
 from tests.unit.rows import row
 
 EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"}
-IN_THE_TABLE = {"Details", "Filter", "Follow", "Next column", "Reverse", "Slower", "Faster"}
+ORDERS = {"Next column", "Previous column", "Reverse"}
+IN_THE_TABLE = {"Details", "Filter", "Follow", "Slower", "Faster"} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
 SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}
 

@@ -28,18 +28,23 @@ async def test_rows_are_on_the_screen_with_the_first_snapshot(stage: Open) -> No
         await it.show(row(1, comm=b"nginx", pid=4242, srtt_us=1240))
         line = it.screen_text.splitlines()[3]
         assert line[0] == "▸"
-        for text in ("nginx", "4242", "192.0.2.1:40001", "198.51.100.1:443", "ESTAB", "1.24ms", "5s"):
+        for text in ("nginx", "4242", "192.0.2.1:40001", "198.51.100.1:443", "1.24ms", "5s"):
             assert text in line
+        assert "ESTAB" not in line  # as almost all are
+        await it.show(row(1, state=8), step=1)
+        assert "CLOSE-WAIT" in it.screen_text
 
 
-async def test_slowest_first_and_r_keeps_that_then_reverses(stage: Open) -> None:
+async def test_slowest_first_and_r_says_the_same_however_often(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, srtt_us=10), row(2, srtt_us=30), row(3, srtt_us=20), row(4, srtt_us=0))
         assert it.table.ids == [2, 3, 1, 4]
+        await it.press("r", "r")
+        assert it.table.ids == [2, 3, 1, 4]
+        await it.press("S")
+        assert it.table.ids == [1, 3, 2, 4]
         await it.press("r")
         assert it.table.ids == [2, 3, 1, 4]
-        await it.press("r")
-        assert it.table.ids == [1, 3, 2, 4]
 
 
 async def test_p_sorts_by_process(stage: Open) -> None:
@@ -47,12 +52,30 @@ async def test_p_sorts_by_process(stage: Open) -> None:
         await it.show(
             row(1, comm=b"zsh"), row(2, comm=b"Nginx"), row(3, comm=b"bash"), row(4, comm=b"", pid=0)
         )
-        await it.press("p")
+        await it.press("p", "p")
         assert it.table.ids == [3, 2, 1, 4]
-        await it.press("p")
+        await it.press("S")
         assert it.table.ids == [1, 2, 3, 4]
         await it.press("r")
         assert it.main.order == ("rtt", True)
+
+
+async def test_what_holds_connections_up_is_a_column_sorted_worst_first_and_filtered(stage: Open) -> None:
+    lossy = {"retrans_1m": 7, "data_segs_out_1m": 630, "window_ms": 60_000, "retrans": 7}
+    async with stage((80, 24)) as it:
+        await it.show(
+            row(1),
+            row(2, **lossy),
+            row(3, stalled=True, retransmits=2, last_ack_ms=4200),
+            row(4, stalled=True, retransmits=2, closed=True),
+        )
+        assert "loss 1.1%" in it.screen_text
+        assert "silent 4.2s" in it.screen_text
+        assert it.screen_text.count("silent") == 1  # what is closed has no need of a reason
+        await it.press("w")
+        assert it.table.ids[:2] == [3, 2]
+        await it.press("slash", *"why", "colon", *"loss", "enter")
+        assert it.table.ids == [2]
 
 
 async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) -> None:
@@ -101,13 +124,19 @@ async def test_the_selected_connection_stays_selected_when_rows_move(stage: Open
         assert it.screen_text.splitlines()[3].startswith("▸proc3")
 
 
-async def test_the_selected_connection_stays_visible_after_a_re_sort(stage: Open) -> None:
+async def test_sorting_shows_the_top_and_one_that_is_followed_stays_visible(stage: Open) -> None:
     many = [row(number, comm=f"p{number:03}".encode(), srtt_us=number) for number in range(1, 201)]
     async with stage((100, 20)) as it:
         await it.show(*many)
         await it.press("j", "j")
         assert it.table.cursor_id == 198
         await it.press("p")
+        assert it.table.cursor_id == 1
+        await it.press("end")
+        assert it.table.cursor_id == 200
+        await it.press("greater_than_sign")
+        assert it.table.scroll_offset.y == 0
+        await it.press("r", "j", "j", "f", "p")
         assert it.table.cursor_id == 198
         marked = [line for line in it.screen_text.splitlines() if line.startswith("▸")]
         assert [line[:5] for line in marked] == ["▸p198"]
@@ -242,7 +271,7 @@ async def test_space_freezes_what_is_shown_and_keys_still_work(stage: Open) -> N
         await it.show(row(1, srtt_us=10), row(2, srtt_us=20), row(3, srtt_us=30), step=1)
         assert "FROZEN" in it.screen_text
         assert it.table.ids == [2, 1]
-        await it.press("r", "r")
+        await it.press("S")
         assert it.table.ids == [1, 2]
         await it.press("space")
         assert "FROZEN" not in it.screen_text
@@ -318,18 +347,18 @@ async def test_80_columns_show_what_matters(stage: Open) -> None:
     async with stage((80, 24)) as it:
         await it.show(row(1, comm=b"fifteen-letters", pid=4194304, retrans=12345))
         header, line = it.screen_text.splitlines()[2:4]
-        for title in ("PROCESS", "PID", "REMOTE", "STATE", "RTT", "24s", "RETR"):
+        for title in ("PROCESS", "PID", "LOCAL", "REMOTE", "RTT", "24s", "WHY"):
             assert title in header
-        for value in ("fifteen-letters", "4194304", "198.51.100.1:443", "ESTAB", "1.00ms", "12345"):
+        for value in ("fifteen-l…", "4194304", ":40001", "198.51.100.1:443", "1.00ms"):
             assert value in line
         footer = it.screen_text.splitlines()[-1]
-        for key in ("Enter", "RTT", "Process", "Filter", "Freeze", "Help", "Quit"):
+        for key in ("Enter", "RTT", "Why", "Filter", "Freeze", "Help", "Quit"):
             assert key in footer
         assert footer.split()[-2:] == ["Ctrl-P", "More"]
 
 
 async def test_wide_terminals_show_all_columns(stage: Open) -> None:
-    async with stage((160, 48)) as it:
+    async with stage((200, 48)) as it:
         await it.show(row(1))
         keys = it.screen_text.splitlines()[-1]
         assert "- Faster" in keys
@@ -419,7 +448,7 @@ async def test_a_source_that_ends_says_so(stage: Open) -> None:
 async def test_a_quiet_table_draws_only_the_lines_that_changed(
     stage: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with stage((100, 20)) as it:
+    async with stage((140, 20)) as it:
         await it.show(*(row(number) for number in range(1, 11)))
         drawn: list[object] = []
         monkeypatch.setattr(it.table, "refresh", lambda *regions: drawn.extend(regions or ["all"]))
@@ -447,9 +476,9 @@ async def test_a_click_on_a_key_presses_it(stage: Open) -> None:
     async with stage((80, 24)) as it:
         await it.show(row(1), row(2))
         footer = it.screen_text.splitlines()[-1]
-        await it.pilot.click(KeyLine, offset=(footer.index("Process") + 2, 0))
+        await it.pilot.click(KeyLine, offset=(footer.index("Why") + 2, 0))
         await it.pilot.pause()
-        assert it.main.order.key == "process"
+        assert it.main.order.key == "why"
         await it.pilot.click(KeyLine, offset=(footer.index("Help"), 0))
         await it.pilot.pause()
         assert isinstance(it.app.screen, HelpScreen)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import UNICODE
 from tests.unit.rows import row, rows_of
@@ -83,7 +82,9 @@ print(json.dumps({
 def test_a_mean_is_the_sum_by_the_number_and_unknown_without_a_sample() -> None:
     mean = CONNECTIONS.column["mean"].cell
     assert mean
-    shown = connections(rows_of(row(1, rtt_samples=4, rtt_sum_us=5000), row(2, rtt_sum_us=5000))[:])
+    shown = CONNECTIONS.views(
+        rows_of(row(1, rtt_samples=4, rtt_sum_us=5000), row(2, rtt_sum_us=5000))[:], frozenset()
+    )
     assert [mean(one, UNICODE).text for one in shown] == ["1.25ms", "-"]
 
 

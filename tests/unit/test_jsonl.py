@@ -184,6 +184,7 @@ def test_the_stream_has_every_field_of_a_row() -> None:
         return rows[name]
 
     for field in CONNECTIONS.fields:
-        field.values(get, frozenset())
+        if field.name != "why":  # it is made of the others
+            field.values(get, frozenset())
     # That it is closed is an event.
     assert asked == set(ROW.names or ()) - {"closed"}
