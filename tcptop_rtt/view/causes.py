@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import STATES, Get, Holder
+from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_words import Words
@@ -62,128 +63,124 @@ class Cause:
 
     name: str
     who: Who
-    holds: Callable[[Get], Mask]
+    holds: Callable[[Columns], Mask]
     words: Callable[[Connection], Words]
     reads: frozenset[str] = frozenset()
     stops: bool = False
 
 
-def _silent(get: Get) -> Mask:
-    found: Mask = _flag(get, "stalled") | (get("retransmits") > 0)
-    return found
+class Columns:
+    """The fields of some rows, and what several causes make of them."""
 
+    def __init__(self, get: Get) -> None:
+        self._get = get
 
-def _no_syn_answer(get: Get) -> Mask:
-    found: Mask = _silent(get) & (get("state") == SYN_SENT)
-    return found
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._get(name)
 
+    @cached_property
+    def fresh(self) -> Mask:
+        """Where the RTT is of now."""
+        found: Mask = known.rtts(self._get)[0] == RttBasis.FRESH
+        return found
 
-def _window_shut(get: Get) -> Mask:
-    found: Mask = _silent(get) & (get("probes") > 0) & (get("retransmits") == 0)
-    return found
+    @cached_property
+    def lowest_us(self) -> NDArray[np.int64]:
+        """The minimum RTT; 0: not known."""
+        return self["min_rtt_us"].astype(np.int64)
 
+    @cached_property
+    def delays_acks(self) -> Mask:
+        """Where the peer holds ACKs back, as an answer may go with them."""
+        highest_us = np.where(self["rtt_samples"] > 0, self["rtt_hi_us"], self["last_rtt_us"])
+        held_us = highest_us.astype(np.int64) - self.lowest_us
+        late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
+        near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
+        found: Mask = self.fresh & near & late & (self["srtt_us"] >= QUEUE_FACTOR * self.lowest_us)
+        return found
 
-def _window_closed(get: Get) -> Mask:
-    found: Mask = (get("snd_wnd_bytes") == 0) & (get("notsent_bytes") > 0)
-    return found
+    @cached_property
+    def risen(self) -> Mask:
+        """Where the RTT has risen for another reason than that: one explanation is enough."""
+        srtt_us = self["srtt_us"].astype(np.int64)
+        risen = (srtt_us >= QUEUE_FACTOR * self.lowest_us) & (srtt_us - self.lowest_us >= QUEUE_US)
+        found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
+        return found
 
+    @cached_property
+    def answers_late(self) -> Mask:
+        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
+        segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
+        bare = segs_in - self["data_segs_in_1m"]
+        with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
+        short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
+        found: Mask = self.risen & with_data & short & (self["window_ms"] > 0)
+        return found
 
-def _limited(get: Get, name: str) -> Mask:
-    busy = get("busy_us_1m")
-    return (get("window_ms") > 0) & (busy >= LIMITED_BUSY_US) & (get(name) >= LIMITED_SHARE * busy)
-
-
-def _window_small(get: Get) -> Mask:
-    return _limited(get, "rwnd_limited_us_1m")
-
-
-def _not_accepted(get: Get) -> Mask:
-    found: Mask = (get("holder") == Holder.LISTENER) & (get("age_ns") >= WAITING_NS)
-    return found
-
-
-def _not_read(get: Get) -> Mask:
-    waiting = get("recv_q_bytes")
-    last_ms = np.where(_unknown(get, "last_received_ms"), 0, get("last_received_ms"))
-    return (waiting >= STANDING_BYTES) | ((waiting > 0) & (last_ms >= STANDING_MS))
-
-
-def _buffer_small(get: Get) -> Mask:
-    return _limited(get, "sndbuf_limited_us_1m")
-
-
-def _loses(get: Get) -> Mask:
-    count, sent = get("retrans_1m"), get("data_segs_out_1m")
-    return (get("window_ms") > 0) & (count >= LOSS_COUNT) & (sent > 0) & (count >= LOSS_SHARE * sent)
-
-
-def _is_fresh(get: Get) -> Mask:
-    fresh: Mask = known.rtts(get)[0] == RttBasis.FRESH
-    return fresh
-
-
-def _held_us(get: Get) -> NDArray[np.int64]:
-    highest = np.where(get("rtt_samples") > 0, get("rtt_hi_us"), get("last_rtt_us"))
-    return highest.astype(np.int64) - _lowest(get)
-
-
-def _lowest(get: Get) -> NDArray[np.int64]:
-    return get("min_rtt_us").astype(np.int64)
-
-
-def _delays_acks(get: Get) -> Mask:
-    lowest, held_us = _lowest(get), _held_us(get)
-    late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
-    near = (lowest > 0) & (lowest <= DELAYED_ACK_US[0])
-    return _is_fresh(get) & near & late & (get("srtt_us") >= QUEUE_FACTOR * lowest)
-
-
-def _has_risen(get: Get) -> Mask:
-    """There is one explanation for it, the most certain one."""
-    srtt, lowest = get("srtt_us"), _lowest(get)
-    risen = (lowest > 0) & (srtt >= QUEUE_FACTOR * lowest) & (srtt - lowest >= QUEUE_US)
-    return risen & _is_fresh(get) & ~_delays_acks(get)
-
-
-def _answers_late(get: Get) -> Mask:
-    """A peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
-    segs_in, ours = get("segs_in_1m").astype(np.int64), get("data_segs_out_1m")
-    bare = segs_in - get("data_segs_in_1m")
-    with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
-    short = get("srtt_us") - _lowest(get) <= DELAYED_ACK_US[1]
-    return _has_risen(get) & with_data & short & (get("window_ms") > 0)
+    @cached_property
+    def local(self) -> Mask:
+        """Where the peer is this machine."""
+        return is_local(self._get)
 
 
 def is_local(get: Get) -> Mask:
     """Whether the peer is this machine, by the addresses."""
-    laddr, raddr = (
-        np.ascontiguousarray(get(name)).view(np.uint8).reshape(-1, 16) for name in ("laddr", "raddr")
-    )
-    loopback4 = (get("family") == 4) & (raddr[:, 12] == 127)
-    loopback6 = (get("family") == 6) & (raddr[:, :15] == 0).all(axis=1) & (raddr[:, 15] == 1)
-    found: Mask = (laddr == raddr).all(axis=1) | loopback4 | loopback6
+    laddr, raddr = (np.ascontiguousarray(get(name)).view(">u8").reshape(-1, 2) for name in ("laddr", "raddr"))
+    # Family 4 is v4-mapped: the address is the lower half of the second word.
+    loopback4 = (get("family") == 4) & (raddr[:, 1] >> np.uint64(24) & np.uint64(0xFF) == 127)
+    loopback6 = (get("family") == 6) & (raddr[:, 0] == 0) & (raddr[:, 1] == 1)
+    same = (laddr[:, 0] == raddr[:, 0]) & (laddr[:, 1] == raddr[:, 1])
+    found: Mask = same | loopback4 | loopback6
     return found
 
 
-def _lags(get: Get) -> Mask:
-    return _has_risen(get) & ~_answers_late(get) & is_local(get)
+def _silent(c: Columns) -> Mask:
+    found: Mask = c["stalled"] | (c["retransmits"] > 0)
+    return found
 
 
-def _queues(get: Get) -> Mask:
-    return _has_risen(get) & ~_answers_late(get) & ~is_local(get)
+def _no_syn_answer(c: Columns) -> Mask:
+    found: Mask = _silent(c) & (c["state"] == SYN_SENT)
+    return found
 
 
-def _is_far(get: Get) -> Mask:
-    return _is_fresh(get) & (_lowest(get) >= fmt.SLOW_US)
+def _window_shut(c: Columns) -> Mask:
+    found: Mask = _silent(c) & (c["probes"] > 0) & (c["retransmits"] == 0)
+    return found
 
 
-def _flag(get: Get, name: str) -> Mask:
-    values: Mask = get(name)
-    return values
+def _window_closed(c: Columns) -> Mask:
+    found: Mask = (c["snd_wnd_bytes"] == 0) & (c["notsent_bytes"] > 0)
+    return found
 
 
-def _unknown(get: Get, name: str) -> Mask:
-    return known.is_unknown(get, name)
+def _limited(c: Columns, name: str) -> Mask:
+    busy_us = c["busy_us_1m"]
+    found: Mask = (c["window_ms"] > 0) & (busy_us >= LIMITED_BUSY_US) & (c[name] >= LIMITED_SHARE * busy_us)
+    return found
+
+
+def _not_accepted(c: Columns) -> Mask:
+    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= WAITING_NS)
+    return found
+
+
+def _not_read(c: Columns) -> Mask:
+    waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
+    stands = (last_ms >= STANDING_MS) & (last_ms != UNKNOWN_U32)
+    found: Mask = (waiting >= STANDING_BYTES) | ((waiting > 0) & stands)
+    return found
+
+
+def _loses(c: Columns) -> Mask:
+    count, sent = c["retrans_1m"], c["data_segs_out_1m"]
+    found: Mask = (c["window_ms"] > 0) & (count >= LOSS_COUNT) & (sent > 0) & (count >= LOSS_SHARE * sent)
+    return found
+
+
+def _is_far(c: Columns) -> Mask:
+    found: Mask = c.fresh & (c.lowest_us >= fmt.SLOW_US)
+    return found
 
 
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
@@ -203,7 +200,7 @@ CAUSES = (
     Cause(
         "peer-slow",
         "peer",
-        _window_small,
+        lambda c: _limited(c, "rwnd_limited_us_1m"),
         words.peer_slow,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
     ),
@@ -216,12 +213,18 @@ CAUSES = (
         frozenset({"recv_q_bytes", "last_received_ms"}),
         stops=True,
     ),
-    Cause("send-buffer", "us", _buffer_small, words.send_buffer, frozenset({"sndbuf_limited_us"})),
+    Cause(
+        "send-buffer",
+        "us",
+        lambda c: _limited(c, "sndbuf_limited_us_1m"),
+        words.send_buffer,
+        frozenset({"sndbuf_limited_us"}),
+    ),
     Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
-    Cause("late-acks", "peer", _delays_acks, words.late_acks, _RTT),
-    Cause("answers", "peer", _answers_late, words.answers, _RTT),
-    Cause("lag", "us", _lags, words.lag, _RTT),
-    Cause("queue", "network", _queues, words.queue, _RTT),
+    Cause("late-acks", "peer", lambda c: c.delays_acks, words.late_acks, _RTT),
+    Cause("answers", "peer", lambda c: c.answers_late, words.answers, _RTT),
+    Cause("lag", "us", lambda c: c.risen & ~c.answers_late & c.local, words.lag, _RTT),
+    Cause("queue", "network", lambda c: c.risen & ~c.answers_late & ~c.local, words.queue, _RTT),
     Cause("long-path", "network", _is_far, words.long_path, frozenset({"min_rtt_us"})),
 )
 """Most severe first: the first that holds is the verdict."""
@@ -242,12 +245,13 @@ def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
     :param get: gives the values of a field
     :param lacking: the fields that this kernel does not have
     """
-    scanned, found = get("scanned"), dict[str, Mask]()
+    columns, found = Columns(get), dict[str, Mask]()
+    scanned = columns["scanned"]
     for cause in CAUSES:
         if cause.reads & lacking:
             found[cause.name] = np.zeros(len(scanned), bool)
             continue
-        holds = cause.holds(get)
+        holds = cause.holds(columns)
         found[cause.name] = holds & scanned if cause.reads & known.SCANNED else holds
     for first, *others in _GROUPS:
         told = found[first]
