@@ -175,6 +175,7 @@ class TcptopApp(App[None]):
         self.post_message(SnapshotReady(snapshot))
 
     def on_opened(self) -> None:
+        self.main.host = self._feed.origin.host
         self.main.waiting_for = "waiting for the first scan of the sockets"
 
     def on_feed_ended(self, message: FeedEnded) -> None:

@@ -15,6 +15,7 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
@@ -100,6 +101,8 @@ class MainScreen(LiveScreen):
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
+    host: var[str] = var("")
+    """Where the connections are; empty: not known yet."""
     waiting_for: var[str] = var("compiling the BPF program")
     """What there is no first snapshot for yet; empty if there is one."""
 
@@ -129,6 +132,7 @@ class MainScreen(LiveScreen):
             MainScreen.refresh_s,
             MainScreen.problem,
             MainScreen.waiting_for,
+            MainScreen.host,
         )
         yield self.table.data_bind(MainScreen.order, MainScreen.filter, MainScreen.follow)
         yield KeyLine()
@@ -141,6 +145,7 @@ class MainScreen(LiveScreen):
         """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
         self.waiting_for = ""
         super().show(snapshot)
+        self._status.summary = summarize(snapshot.rows)
         self._count()
 
     def paint(self, snapshot: Snapshot) -> None:
@@ -154,6 +159,7 @@ class MainScreen(LiveScreen):
             shown=self.table.shown,
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
+            time_ns=self._latest.time_ns,
         )
 
     def watch_problem(self) -> None:

@@ -132,6 +132,11 @@ def size(count: float) -> str:
     return _scaled(count, "B") if count >= 0 else NOTHING
 
 
+def per_second(rate: float) -> str:
+    """A rate as ``0``, ``0.3``, ``14``, ``1.2k``."""
+    return f"{rate:.1f}" if 0.05 <= rate < 9.95 else _scaled(rate, "")
+
+
 def tally(count: int) -> str:
     """A counter in at most five characters."""
     return str(count) if count < 100_000 else _scaled(count, "")
@@ -148,9 +153,13 @@ def age(ns: int) -> str:
 
 
 def age_of(row: Connection) -> str:
-    """How old a connection is; ``>``: it was there before we were."""
-    text = age(row.age_ns)
-    return text if row.open_seen else f">{text}"
+    """How old a connection is; ``>``: it was there before we were.
+
+    It moves in steps of ten seconds, and of minutes where it is a mere bound: what only counts is no news.
+    """
+    if not row.open_seen:
+        return f">{'0s' if row.age_ns < 60_000_000_000 else age(row.age_ns)}"
+    return age(row.age_ns if row.age_ns < 10_000_000_000 else row.age_ns // 10_000_000_000 * 10_000_000_000)
 
 
 def ago(ms: int | None) -> str:
@@ -181,6 +190,11 @@ def percent(part: float, whole: float) -> str:
 def percent1(share: float) -> str:
     """A small share, to the tenth: ``1.1%``."""
     return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+
+
+def clock(epoch: float) -> str:
+    """Seconds since the epoch as local time of day."""
+    return moment(epoch).rpartition(" ")[2]
 
 
 def moment(epoch: float) -> str:

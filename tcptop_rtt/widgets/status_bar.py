@@ -10,6 +10,7 @@ from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.summary import Summary
 from tcptop_rtt.view.table import Table
 from tcptop_rtt.widgets.columns import arrow
 from tcptop_rtt.widgets.order import Order
@@ -23,6 +24,8 @@ class Counts(NamedTuple):
     shown: int = 0
     time_wait: int = 0
     syn_recv: int = 0
+    time_ns: int = 0
+    """Wall clock, of when this is."""
 
 
 class StatusBar(StyledLines):
@@ -39,6 +42,8 @@ class StatusBar(StyledLines):
     refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
     waiting_for: var[str] = var("")
+    host: var[str] = var("")
+    summary: var[Summary] = var(Summary())
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
 
@@ -56,19 +61,23 @@ class StatusBar(StyledLines):
         self.set_lines([self._first_line(), self._second_line()])
 
     def _first_line(self) -> list[Part]:
-        name: Part = ("tcptop-rtt", "name")
+        name: Part = (fmt.printable(self.host, self._glyphs) or "tcptop-rtt", "name")
         if self.waiting_for:
             return [name, ("  " + self.waiting_for, "value")]
-        health, (total, shown, time_wait, syn_recv) = self.health, self.counts
+        health, summary, (total, shown, time_wait, syn_recv, time_ns) = self.health, self.summary, self.counts
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         return [
             name,
+            ("  " + fmt.clock(time_ns / 1e9), "dim"),
             *_value(count, "connection" if total == 1 else "connections"),
-            ("  " + fmt.printable(health.hook, self._glyphs), "value"),
-            *_value(fmt.bits(health.samples_per_s), "samples/s"),
-            *_value(f"{health.dropped_records:,}", "lost", "bad" if health.dropped_records else "value"),
+            *(_value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
-            *_value(f"{health.cpu_percent:.1f}%", "cpu"),
+            *(_value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
+            *(_value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
+            *(_value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
+            *_value(fmt.per_second(summary.retrans_per_s), "retr/s"),
+            *_value(fmt.bits(summary.in_bps), "in b/s"),
+            *_value(fmt.bits(summary.out_bps), "out b/s"),
             *(_value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
             *(_value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
         ]
@@ -87,9 +96,18 @@ class StatusBar(StyledLines):
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         parts += _label("  every", f"{self.refresh_s:g}s")
-        if self.health.hook_note:
-            parts += [("  " + fmt.printable(self.health.hook_note, self._glyphs), "dim")]
-        return parts
+        return parts + self._own_health()
+
+    def _own_health(self) -> list[Part]:
+        """How the program itself is doing, all of it in one style: where it matters, it stands above."""
+        health = self.health
+        told = [
+            fmt.printable(health.hook, self._glyphs),
+            f"{fmt.bits(health.samples_per_s)} samples/s",
+            f"{health.cpu_percent:.1f}% cpu",
+            fmt.printable(health.hook_note, self._glyphs),
+        ]
+        return [("  " + "  ".join(filter(None, told)), "dim")]
 
 
 def _value(value: str, label: str, style: str = "value") -> list[Part]:

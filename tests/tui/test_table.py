@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import re
 
 import numpy as np
 import pytest
@@ -407,6 +408,21 @@ async def test_the_header_line_tells_how_the_program_is(stage: Open) -> None:
             "! ring [gone]",
         ):
             assert part in text
+
+
+async def test_the_header_line_answers_before_the_table_is_read(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(
+            row(1, srtt_us=200_000, out_bps=2e6, retrans_1m=120, window_ms=60_000, rtt_age_ms=5),
+            row(2, srtt_us=1000, in_bps=3e6, rtt_age_ms=5),
+            row(3, stalled=True, srtt_us=900_000),
+            row(4, closed=True, srtt_us=900_000, out_bps=9e9),
+        )
+        first = it.screen_text.splitlines()[0]
+        assert "testhost" in first
+        assert re.search(r"\d\d:\d\d:\d\d  4 connections  1 stalled  1 slow  200ms p95  2.0 retr/s", first)
+        assert "3.0M in b/s  2.0M out b/s" in first
+        assert " lost" not in first  # nothing is
 
 
 async def test_a_feed_that_raises_leaves_the_app_up_and_says_why(stage: Open) -> None:

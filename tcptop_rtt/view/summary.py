@@ -1,0 +1,41 @@
+"""All connections in a few numbers, for the header."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.view import format as fmt
+
+
+class Summary(NamedTuple):
+    """What there is now. Rates are in bits and segments per second."""
+
+    stalled: int = 0
+    slow: int = 0
+    """With an RTT of now that counts as bad."""
+    retrans_per_s: float = 0.0
+    in_bps: float = 0.0
+    out_bps: float = 0.0
+    p95_us: float = 0.0
+    """Of the RTTs of now; 0: there is none."""
+
+
+def summarize(rows: Rows) -> Summary:
+    """The summary of all rows but those that are closed."""
+    is_open = ~rows["closed"]
+    basis, rtt_us = known.rtts(rows.__getitem__)
+    fresh_us = rtt_us[(basis == RttBasis.FRESH) & is_open & ~rows["stalled"]]
+    minutes = is_open & (rows["window_ms"] > 0)
+    return Summary(
+        stalled=int(np.count_nonzero(rows["stalled"] & is_open)),
+        slow=int(np.count_nonzero(fresh_us >= fmt.SLOW_US)),
+        retrans_per_s=float((1000 * rows["retrans_1m"][minutes] / rows["window_ms"][minutes]).sum()),
+        in_bps=float(rows["in_bps"][is_open].sum()),
+        out_bps=float(rows["out_bps"][is_open].sum()),
+        p95_us=float(np.percentile(fresh_us, 95, method="inverted_cdf")) if len(fresh_us) else 0.0,
+    )
