@@ -16,7 +16,7 @@ from tcptop_rtt.sources.program import Program
     [
         ("bpf/abi.h", "KIND_OPEN"),
         ("bpf/sock_read.h", "ms_since"),
-        ("bpf/conn.h", "count_lost"),
+        ("bpf/conn.h", "count_dropped"),
         ("probe.bpf.c", "kind_of_change"),
     ],
 )
