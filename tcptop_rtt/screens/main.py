@@ -12,14 +12,16 @@ from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.grouping import Grouping
+from tcptop_rtt.view.listing import Scope
 from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
-from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
 if TYPE_CHECKING:
@@ -36,14 +38,27 @@ class MainScreen(LiveScreen):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "clear_filter", "Clear filter", tooltip="Clear the filter", id="clear-filter"),
         Binding(
-            "r",
-            "sort('rtt')",
-            "RTT",
-            tooltip="Sort by round-trip time, slowest first",
-            id="sort-rtt",
-            group=SORTING,
+            "escape",
+            "back",
+            "Back",
+            tooltip="Clear the filter; from a group's connections to the groups",
+            id="back-to-groups",
+        ),
+        Binding(
+            "tab",
+            "next_table(1)",
+            "Groups",
+            tooltip="From connections to remote hosts, services, processes, and back; Enter opens one",
+            id="groups",
+        ),
+        Binding(
+            "shift+tab",
+            "next_table(-1)",
+            "Groups before",
+            False,
+            tooltip="The same the other way round",
+            id="groups-before",
         ),
         Binding(
             "w",
@@ -61,6 +76,14 @@ class MainScreen(LiveScreen):
             tooltip="Show only connections that match words such as nginx, rtt>50ms or port:443",
             id="filter",
             priority=True,
+        ),
+        Binding(
+            "r",
+            "sort('rtt')",
+            "RTT",
+            tooltip="Sort by round-trip time, slowest first",
+            id="sort-rtt",
+            group=SORTING,
         ),
         Binding(
             "p",
@@ -97,7 +120,7 @@ class MainScreen(LiveScreen):
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
-    order: var[Order] = var(Order())
+    page: var[Page] = var(Page(), bindings=True)
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
@@ -120,12 +143,14 @@ class MainScreen(LiveScreen):
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._set_refresh = set_refresh
         self._filter_line: FilterLine | None = None
-        self.table = ConnectionTable(CONNECTIONS, first, glyphs, note)
-        self._status = StatusBar(CONNECTIONS, glyphs)
+        self._left: dict[Grouping | None, tuple[Order, int | None]] = {}
+        """The order and the selection of what has been shown before."""
+        self.table = ConnectionTable(first, glyphs, note)
+        self._status = StatusBar(glyphs)
 
     def compose(self) -> ComposeResult:
         yield self._status.data_bind(
-            MainScreen.order,
+            MainScreen.page,
             MainScreen.filter,
             MainScreen.follow,
             MainScreen.frozen,
@@ -134,7 +159,7 @@ class MainScreen(LiveScreen):
             MainScreen.waiting_for,
             MainScreen.host,
         )
-        yield self.table.data_bind(MainScreen.order, MainScreen.filter, MainScreen.follow)
+        yield self.table.data_bind(MainScreen.page, MainScreen.filter, MainScreen.follow)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -171,8 +196,8 @@ class MainScreen(LiveScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
-        if action == "clear_filter":
-            return self._typing or bool(self.filter.text)
+        if action == "back":
+            return self._typing or bool(self.filter.text) or self.page.scope is not None
         if self._typing:
             return False
         if action == "change_refresh":
@@ -184,13 +209,15 @@ class MainScreen(LiveScreen):
 
     def action_sort(self, key: str) -> None:
         """Sort by a column, the interesting end first, however the order has been."""
-        self._sort(Order.first_of(CONNECTIONS.column[key]))
+        column = self.page.table.column.get(key)
+        if column is not None:
+            self._sort(Order.first_of(column))
 
     def action_sort_next(self) -> None:
-        self._sort(self.order.next_to(CONNECTIONS, 1))
+        self._sort(self.order.next_to(self.page.table, 1))
 
     def action_sort_previous(self) -> None:
-        self._sort(self.order.next_to(CONNECTIONS, -1))
+        self._sort(self.order.next_to(self.page.table, -1))
 
     def action_reverse(self) -> None:
         self._sort(self.order.reversed())
@@ -203,8 +230,37 @@ class MainScreen(LiveScreen):
             self.action_sort(message.key)
 
     def _sort(self, order: Order) -> None:
-        self.order = order
+        self.page = self.page._replace(order=order)
         self.table.show_top()
+
+    @property
+    def order(self) -> Order:
+        """What the table is sorted by."""
+        return self.page.order
+
+    # Groups
+
+    def action_next_table(self, step: int) -> None:
+        """From the connections to their groups, of one kind after the other, and back."""
+        kinds = (None, *TABLES)
+        at = kinds.index(self.page.scope.grouping if self.page.scope else self.page.grouping)
+        self._turn_to(kinds[(at + step) % len(kinds)])
+
+    def on_connection_table_group_wanted(self, message: ConnectionTable.GroupWanted) -> None:
+        self._turn_to(None, message.scope)
+
+    def _turn_to(self, grouping: Grouping | None, scope: Scope | None = None) -> None:
+        """Show something else, as it was when it was left."""
+        left = self.page
+        if left.scope is None:
+            self._left[left.grouping] = left.order, self.table.pinned
+        order, selected = self._left.get(grouping, (left.order, None))
+        if scope is not None:
+            selected = None
+        if order.key not in Page(grouping).table.sorts:
+            order = Order()
+        self.page = Page(grouping, scope, order)
+        self.table.select(selected)
 
     # The time between two snapshots
 
@@ -246,7 +302,14 @@ class MainScreen(LiveScreen):
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
 
-    def action_clear_filter(self) -> None:
+    def action_back(self) -> None:
+        """Go one step back: clear the filter, or else leave the group."""
+        if self.page.scope and not (self._typing or self.filter.text):
+            self._turn_to(self.page.scope.grouping)
+        else:
+            self._clear_filter()
+
+    def _clear_filter(self) -> None:
         """Show all connections again, as far as the command line lets them through."""
         if self._filter_line is not None:
             self._filter_line.close(clear=True)

@@ -11,7 +11,6 @@ from textual.command import CommandPalette, SearchIcon
 from textual.screen import Screen
 
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVING, SORTING, bindings_of
 
@@ -44,7 +43,8 @@ def commands(app: App[None], screen: Screen[None]) -> Iterator[SystemCommand]:
             run = partial(app.run_action, binding.action, node)
             yield SystemCommand(binding.description, binding.tooltip, run)
     if isinstance(screen, MainScreen):
-        for key in CONNECTIONS.sorts:
-            column = CONNECTIONS.column[key]
+        table = screen.page.table
+        for key in table.sorts:
+            column = table.column[key]
             sort = partial(screen.action_sort, key)
             yield SystemCommand(f"Sort by {column.title}", column.meaning.partition(";")[0], sort)

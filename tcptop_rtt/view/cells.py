@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
@@ -19,8 +19,8 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-MakeCell = Callable[[Shown, Glyphs], Cell]
-"""Of a row, with the characters of the terminal."""
+MakeCell = Callable[[Any, Glyphs], Cell]
+"""Of a row as its table's ``views`` makes it, with the characters of the terminal."""
 
 
 def process(row: Connection, glyphs: Glyphs) -> Cell:

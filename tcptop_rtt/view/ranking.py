@@ -23,7 +23,7 @@ class Ranking:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Rows | NDArray[np.void],
         indices: Indices,
         sort: SortKeys,
         descending: bool,

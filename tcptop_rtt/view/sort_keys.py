@@ -93,6 +93,30 @@ def by_rtt(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     )
 
 
+def by_positive(name: str) -> SortKeys:
+    """A number of which 0 is nothing."""
+
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+        return Keys([_bits(get(name))], get(name) == 0)
+
+    return keys
+
+
+def by_host(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+    """By the peer's address."""
+    return Keys([get("family"), *_big_endian_words(get("raddr"))], get("family") == 0)
+
+
+def by_service(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+    """By the server's port, and then by the process."""
+    return Keys([get("rport"), *_big_endian_words(get("comm"))], get("rport") == 0)
+
+
+def by_verdict(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+    """By the number of a verdict, the most severe is the highest."""
+    return Keys([len(causes.NAMES) - get("verdict")], get("verdict") == 0)
+
+
 def by_why(get: Get, lacking: frozenset[str]) -> Keys:
     """By the verdict, the most severe is the highest; what nothing holds up comes last."""
     verdicts = causes.verdicts(get, lacking)

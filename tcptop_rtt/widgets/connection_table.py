@@ -17,13 +17,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.group_fields import label
+from tcptop_rtt.view.listing import ConnectionList, GroupList, Listing, Scope
 from tcptop_rtt.view.ranking import Ranking
-from tcptop_rtt.view.table import Table
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.keys import MOVE_KEYS
-from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.order import Page
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Frame, LineStrips, TableStyle
 
@@ -33,7 +34,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
 
-    :param table: what rows there are, and how they are shown
     :param first: what there is to show before the first snapshot, without any connection
     :param note: called for the line of text in an empty table
     """
@@ -53,12 +53,12 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         *MOVE_KEYS,
     ]
 
-    order: var[Order] = var(Order(), init=False)
+    page: var[Page] = var(Page(), init=False)
     filter: var[Filter] = var(Filter(), init=False)
     follow: var[bool] = var(False, init=False)
     """Hold the selected connection on its line of the screen, and let the others move."""
     shown: var[int] = var(0)
-    """How many connections match the filter."""
+    """How many connections match the filter, and are in the group that is open."""
 
     @dataclass
     class DetailsWanted(Message):
@@ -67,18 +67,24 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         id: int
 
     @dataclass
+    class GroupWanted(Message):
+        """The user wants to see the connections of a group."""
+
+        scope: Scope
+
+    @dataclass
     class TitleClicked(Message):
         """The title of a column that the table can be sorted by."""
 
         key: str
 
-    def __init__(self, table: Table, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
+    def __init__(self, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
         super().__init__()
-        self._table = table
         self._note = note
         self._glyphs = glyphs
         self._snapshot = first
         self._begun = False
+        self._listing: Listing = ConnectionList(first, self.filter)
         self._ranking = self._ranked()
         self._cursor = 0
         self._pinned: int | None = None
@@ -91,21 +97,31 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     @property
     def total(self) -> int:
         """How many connections there are, with those that do not match."""
-        return len(self._snapshot.rows)
+        return self._listing.total
+
+    @property
+    def pinned(self) -> int | None:
+        """What the cursor stays with; None: with the first line."""
+        return self._pinned
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are: connections or groups."""
+        return len(self._ranking)
 
     @property
     def cursor_id(self) -> int | None:
-        """The selected connection; None if there is none."""
+        """The selected connection or group; None if there is none."""
         ids = self._ids(self._cursor, self._cursor + 1)
         return ids[0] if ids else None
 
     @property
     def ids(self) -> list[int]:
-        """All shown connections, from the first line to the last."""
-        return self._ids(0, self.shown)
+        """All shown connections or groups, from the first line to the last."""
+        return self._ids(0, self.lines)
 
     def _ids(self, start: int, stop: int) -> list[int]:
-        ids: list[int] = self._snapshot.rows["id"][self._ranking.window(start, stop)].tolist()
+        ids: list[int] = self._listing.rows["id"][self._ranking.window(start, stop)].tolist()
         return ids
 
     def show(self, snapshot: Snapshot) -> None:
@@ -114,8 +130,16 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._begun = True
         self._arrange()
 
-    def watch_order(self) -> None:
+    def watch_page(self) -> None:
         self._arrange(reveal=True)
+
+    def select(self, id: int | None) -> None:  # noqa: A002
+        """Put the cursor on a connection or group; None: on the first line, whichever that is."""
+        self._pinned = id
+        if id is None:
+            self.action_scroll_home()
+        else:
+            self._arrange(reveal=True)
 
     def show_top(self) -> None:
         """Go to the first line, as after sorting; one that is followed is looked for instead."""
@@ -131,7 +155,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer details only if there is a connection to show them of."""
-        return action != "open_details" or self.shown > 0
+        return action != "open_details" or self.lines > 0
 
     def watch_follow(self) -> None:
         if self.follow:
@@ -142,9 +166,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
         self._ranking = self._ranked()
-        self.shown = len(self._ranking)
+        self.shown = self._listing.shown
         self._place_cursor()
-        self._resize_content(self.shown + 1)
+        self._resize_content(self.lines + 1)
         if self._pinned is not None:
             if self.follow and in_view:
                 self.scroll_to(y=self._cursor - line_before, animate=False)
@@ -153,9 +177,14 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._redraw()
 
     def _ranked(self) -> Ranking:
-        rows, lacking = self._snapshot.rows, self._snapshot.health.unknown
-        sort = self._table.sorts[self.order.key]
-        return Ranking(rows, select(rows, self.filter, lacking), sort, self.order.descending, lacking)
+        page, snapshot = self.page, self._snapshot
+        if page.grouping is None:
+            self._listing = ConnectionList(snapshot, self.filter, page.scope)
+        else:
+            self._listing = GroupList(snapshot, self.filter, page.grouping)
+        listing, (key, descending) = self._listing, page.order
+        sort = listing.table.sorts[key]
+        return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.unknown)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -168,10 +197,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
 
     def _place_cursor(self) -> None:
-        self._cursor = min(self._cursor, max(0, self.shown - 1))
+        self._cursor = min(self._cursor, max(0, self.lines - 1))
         if self._pinned is None:
             return
-        found = np.flatnonzero(self._snapshot.rows["id"] == self._pinned)
+        found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self._pinned))
         if not len(found):
             self._pinned = self.cursor_id  # it is gone: select its neighbour
             return
@@ -193,9 +222,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             self.scroll_to(y=self._cursor - self._page + 1, animate=False)
 
     def _move_to(self, index: int) -> None:
-        if not self.shown:
+        if not self.lines:
             return
-        self._cursor = max(0, min(self.shown - 1, index))
+        self._cursor = max(0, min(self.lines - 1, index))
         self._pinned = self.cursor_id
         self._reveal()
         self._redraw()
@@ -215,7 +244,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._move_to(self._cursor + self._page)
 
     def action_scroll_end(self) -> None:
-        self._move_to(self.shown - 1)
+        self._move_to(self.lines - 1)
 
     def action_scroll_home(self) -> None:
         """To the first line, and stay there whichever connection comes to it."""
@@ -226,16 +255,23 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def action_open_details(self) -> None:
         id_ = self.cursor_id
-        if id_ is not None:
-            self._pinned = id_
+        if id_ is None:
+            return
+        self._pinned = id_
+        grouping = self.page.grouping
+        if grouping is None:
             self.post_message(self.DetailsWanted(id_))
+            return
+        (at,) = self._ranking.window(self._cursor, self._cursor + 1).tolist()
+        name = label(grouping, self._listing.rows[at], self._glyphs)
+        self.post_message(self.GroupWanted(Scope(grouping, id_, name)))
 
     def on_click(self, event: Click) -> None:
         if event.y == 0:
             self._click_header(event.x)
             return
         index = self.scroll_offset.y + event.y - 1
-        if index >= self.shown:
+        if index >= self.lines:
             return
         self._move_to(index)
         if event.chain == 2:
@@ -281,14 +317,16 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         if not self._begun:
             return Frame(top, size, (), [])  # titles above nothing would mean that there is no connection
         visible = self._ranking.window(top, top + self._page)
-        rows, spark_us = self._snapshot.rows[visible], self._snapshot.spark_us(visible)
+        listing = self._listing
         # Keep the columns wide once a long address was in view.
-        self._long_addresses = self._long_addresses or bool((rows["family"] == 6).any())
-        placed = columns.fit_columns(self._table, self.scrollable_content_region.width, self._long_addresses)
-        style = TableStyle(placed, *self.order, self._glyphs)
-        visible_rows = self._table.views(rows, self._snapshot.health.unknown)
-        lines = table_lines.lines(style, visible_rows, spark_us, self._cursor - top)
-        note = "" if self.shown else self._note()
+        self._long_addresses = self._long_addresses or bool((listing.rows["family"][visible] == 6).any())
+        placed = columns.fit_columns(
+            listing.table, self.scrollable_content_region.width, self._long_addresses
+        )
+        style = TableStyle(placed, *self.page.order, self._glyphs)
+        views, spark_us = listing.views(visible), listing.spark_us(visible)
+        lines = table_lines.lines(style, views, spark_us, self._cursor - top)
+        note = "" if self.lines else self._note()
         if note:
             lines.append(table_lines.note(style, note))
         return Frame(top, size, placed, lines)

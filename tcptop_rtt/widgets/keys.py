@@ -18,6 +18,8 @@ _NAMES = {
     "pagedown": "PgDn",
     "home": "Home",
     "end": "End",
+    "tab": "Tab",
+    "shift+tab": "Shift-Tab",
     "slash": "/",
     "question_mark": "?",
     "plus": "+",

@@ -1,9 +1,13 @@
-"""Which column a table is sorted by, and which way."""
+"""What the table shows, by which column it is sorted, and which way."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.grouping import Grouping
+from tcptop_rtt.view.listing import Scope
 from tcptop_rtt.view.table import Column, Table
 
 
@@ -26,3 +30,16 @@ class Order(NamedTuple):
         """Sorted by a column further to the right, or to the left; after the last one comes the first."""
         keys = list(table.sorts)
         return self.first_of(table.column[keys[(keys.index(self.key) + step) % len(keys)]])
+
+
+class Page(NamedTuple):
+    """What the table shows: groups, or connections, all or those of one group."""
+
+    grouping: Grouping | None = None
+    scope: Scope | None = None
+    order: Order = Order()
+
+    @property
+    def table(self) -> Table:
+        """Whose columns there are."""
+        return CONNECTIONS if self.grouping is None else TABLES[self.grouping]

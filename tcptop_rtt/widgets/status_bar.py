@@ -11,9 +11,8 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.summary import Summary
-from tcptop_rtt.view.table import Table
 from tcptop_rtt.widgets.columns import arrow
-from tcptop_rtt.widgets.order import Order
+from tcptop_rtt.widgets.order import Page
 from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
@@ -35,7 +34,7 @@ class StatusBar(StyledLines):
         "status-bar", "name", "dim", "value", "bad", "flag", "filter"
     )
 
-    order: var[Order] = var(Order())
+    page: var[Page] = var(Page())
     filter: var[Filter] = var(Filter())
     follow: var[bool] = var(False)
     frozen: var[bool] = var(False)
@@ -47,9 +46,8 @@ class StatusBar(StyledLines):
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
 
-    def __init__(self, table: Table, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._table = table
         self._glyphs = glyphs
 
     def on_mount(self) -> None:
@@ -90,8 +88,13 @@ class StatusBar(StyledLines):
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
-        title = self._table.column[self.order.key].title
-        parts += _label("sort", f"{title} {arrow(self.order.descending, self._glyphs)}")
+        page = self.page
+        title = page.table.column[page.order.key].title
+        if page.scope:
+            parts += [(f"{page.scope.grouping.name} > {page.scope.label}", "filter"), ("  ", "")]
+        elif page.grouping:
+            parts += [(page.grouping.name, "filter"), ("  ", "")]
+        parts += _label("sort", f"{title} {arrow(page.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")

@@ -18,7 +18,7 @@ from tests.tui.feed import Stage, trace_of
 from tests.unit.rows import row
 
 README = Path(__file__).parents[2] / "README.md"
-OF_TEXTUAL = {"tab", "shift+tab", "super+c"}
+OF_TEXTUAL = {"super+c"}
 """Keys that Textual binds on every screen, and that find nothing to do here."""
 
 

@@ -353,7 +353,7 @@ async def test_80_columns_show_what_matters(stage: Open) -> None:
         for value in ("fifteen-l…", "4194304", ":40001", "198.51.100.1:443", "1.00ms"):
             assert value in line
         footer = it.screen_text.splitlines()[-1]
-        for key in ("Enter", "RTT", "Why", "Filter", "Freeze", "Help", "Quit"):
+        for key in ("Enter", "Tab", "Groups", "Why", "Filter", "Freeze", "Help", "Quit"):
             assert key in footer
         assert footer.split()[-2:] == ["Ctrl-P", "More"]
 

@@ -1,0 +1,120 @@
+"""The tables of groups: the same columns for each kind, behind what its connections have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
+from tcptop_rtt.view import causes, matches, sort_keys, values
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.cells import Cell
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.grouping import GROUP, HOSTS, IN, PROCESSES, SERVICES, Grouping
+from tcptop_rtt.view.sort_keys import SortKeys
+from tcptop_rtt.view.table import Column, Field, Table
+
+
+class Group:
+    """One row, with what its cells need."""
+
+    closed = False
+
+    def __init__(self, row: np.void) -> None:
+        self.row = row
+
+
+def _views(rows: NDArray[np.void], lacking: frozenset[str]) -> list[Group]:  # noqa: ARG001
+    return [Group(row) for row in rows]
+
+
+def label(grouping: Grouping, row: np.void, glyphs: Glyphs) -> str:
+    """What the connections of a group have in common."""
+    name = fmt.printable(bytes(row["comm"]), glyphs)
+    if grouping is HOSTS:
+        return fmt.address(int(row["family"]), row["raddr"].tobytes())
+    if grouping is PROCESSES:
+        return f"{name or fmt.UNKNOWN} {row['pid'] or ''}".rstrip()
+    port = f":{row['rport']}"
+    return f"{name or fmt.UNKNOWN} {port}" if row["direction"] == IN else f"{glyphs.outgoing} {port}"
+
+
+def _number(name: str, column: Column) -> Field:
+    match = matches.numbers(matches.of_field(name), matches.unit_of(name))
+    return Field(name, "integer", column.meaning, values.integers(name), match, nullable=False, column=column)
+
+
+def _rtt(name: str, key: str, title: str, priority: int, meaning: str) -> Field:
+    def cell(group: Group, _: Glyphs) -> Cell:
+        us = int(group.row[name])
+        return Cell(fmt.rtt(us), fmt.level(us) if us else "dim")
+
+    sort = sort_keys.by_positive(name)
+    return _number(name, Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort))
+
+
+def _count(
+    name: str,
+    key: str,
+    title: str,
+    width: int,
+    priority: int,
+    meaning: str,
+    style: str = "",
+    text: Callable[[Any], str] = fmt.tally,
+) -> Field:
+    def cell(group: Group, _: Glyphs) -> Cell:
+        number = group.row[name].item()
+        return Cell(text(number), style if number else "dim")
+
+    return _number(name, Column(key, title, width, priority, meaning, cell, sort_keys.by_positive(name)))
+
+
+def _why(group: Group, _: Glyphs) -> Cell:
+    number = int(group.row["verdict"])
+    if not number:
+        return Cell("")
+    cause = causes.CAUSES[number - 1]
+    return Cell(cause.name, "bad" if cause.stops else "warn")
+
+
+def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Table:
+    def name(group: Group, glyphs: Glyphs) -> Cell:
+        return Cell(label(grouping, group.row, glyphs))
+
+    first = Column("process", title, 24, 0, meaning, name, sort, wide=40, numeric=False, cut="end")
+    spark = Column(
+        "spark", f"LAST {SPARK_S}s", 8, 7, "highest RTT per second, of all of them", None, None,
+        wide=SPARK_CELLS, numeric=False,
+    )  # fmt: skip
+    meant = "the most severe that holds one of them up"
+    why = Column(
+        "why", "WHY", 16, 3, meant, _why, sort_keys.by_verdict, falls=True, numeric=False, cut="end"
+    )  # fmt: skip
+    fields = (
+        _number("id", first),
+        _count("count", "count", "N", 6, 1, "how many connections"),
+        _count("stalled", "stalled", "STALL", 5, 4, "how many of them are stalled", "bad"),
+        _rtt("p50_us", "p50", "P50", 5, "median of the RTTs of now"),
+        _rtt("p95_us", "rtt", "P95", 2, "95th percentile of the RTTs of now"),
+        _rtt("worst_us", "worst", "WORST", 6, "the highest of them"),
+        _number("rtt_hi_us", spark),
+        _count("retrans_per_s", "retrans", "RETR/s", 6, 8, "sent again per second", "warn", fmt.per_second),
+        _count("in_bps", "in", "IN b/s", 7, 9, "received, bits per second", "", fmt.bits),
+        _count("out_bps", "out", "OUT b/s", 7, 10, "sent and acknowledged, bits per second", "", fmt.bits),
+        _number("verdict", why),
+    )  # fmt: skip
+    return Table(grouping.name, GROUP, fields, _views, {})
+
+
+TABLES = {
+    HOSTS: _table(HOSTS, "REMOTE HOST", "the peer's address", sort_keys.by_host),
+    SERVICES: _table(
+        SERVICES, "SERVICE", "the server's port, and our process if it is the server", sort_keys.by_service
+    ),
+    PROCESSES: _table(PROCESSES, "PROCESS", "name and process id", sort_keys.by_name),
+}
+"""In the order in which one goes through them."""

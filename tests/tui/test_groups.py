@@ -1,0 +1,102 @@
+"""Groups: what connections have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.tui.conftest import Open
+from tests.unit.rows import row
+
+
+def rows() -> list[dict[str, Any]]:
+    """Three clients of one server of ours, and two connections of ours to a data base elsewhere."""
+    clients = [
+        row(number, comm=b"nginx", pid=50, lport=443, rport=40_000 + number, raddr=f"203.0.113.{number}",
+            direction=2, srtt_us=1000 * number, rtt_age_ms=5)
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    base = [
+        row(number, comm=b"app", pid=60, lport=50_000 + number, rport=5432, raddr="198.51.100.7",
+            direction=1, srtt_us=90_000, rtt_age_ms=5, retrans_1m=6, data_segs_out_1m=100, window_ms=60_000)
+        for number in (4, 5)
+    ]  # fmt: skip
+    return [*clients, *base]
+
+
+async def test_tab_goes_through_hosts_services_and_processes_and_back(stage: Open) -> None:
+    async with stage((120, 20)) as it:
+        await it.show(*rows())
+        assert it.table.lines == 5
+        await it.press("tab")
+        text = it.screen_text
+        assert "REMOTE HOST" in text
+        assert it.table.lines == 4
+        line = next(line for line in text.splitlines() if "198.51.100.7" in line)
+        assert line.split()[1:5] == ["2", "0", "90.0ms", "90.0ms"]
+        assert "loss" in line
+        assert "0.2" in line.split()  # 12 in a minute
+        await it.press("tab")
+        assert "SERVICE" in it.screen_text
+        services = [line for line in it.screen_text.splitlines() if ":443" in line or ":5432" in line]
+        assert any("nginx :443" in line and " 3 " in line for line in services)
+        assert any("→ :5432" in line and " 2 " in line for line in services)
+        await it.press("tab")
+        assert "nginx 50" in it.screen_text
+        assert "app 60" in it.screen_text
+        await it.press("tab")
+        assert it.table.lines == 5
+        await it.press("shift+tab")
+        assert "nginx 50" in it.screen_text
+
+
+async def test_enter_opens_a_group_and_esc_goes_back_to_the_same_line(stage: Open) -> None:
+    async with stage((120, 20)) as it:
+        await it.show(*rows())
+        await it.press("tab", "tab", "tab", "p", "down")
+        assert it.table.lines == 2
+        opened = it.table.cursor_id
+        await it.press("enter")
+        assert "processes > nginx 50" in it.screen_text
+        assert set(it.table.ids) == {1, 2, 3}
+        assert "3 of 5 connections" in it.screen_text
+        await it.show(*rows(), step=1)
+        assert set(it.table.ids) == {1, 2, 3}
+        await it.press("slash", *"203", "enter", "down")
+        selected = it.table.cursor_id
+        await it.press("escape")  # the filter first
+        assert it.table.cursor_id == selected
+        await it.press("enter", "escape")  # and the details of one of them
+        assert set(it.table.ids) == {1, 2, 3}
+        await it.press("escape")
+        assert it.table.lines == 2
+        assert it.table.cursor_id == opened
+        assert it.main.order.key == "process"
+
+
+async def test_groups_keep_cursor_order_and_filter_through_refreshes(stage: Open) -> None:
+    async with stage((120, 20)) as it:
+        await it.show(*rows())
+        await it.press("tab", "r", "down", "down")
+        before = it.table.ids
+        selected = it.table.cursor_id
+        await it.show(*rows()[::-1], step=1)
+        assert it.table.ids == before
+        assert it.table.cursor_id == selected
+        await it.press("slash", *"app", "enter")
+        assert it.table.lines == 1
+        await it.show(*rows(), step=2)
+        assert it.table.lines == 1
+        await it.press("escape")
+        assert it.table.ids == before
+
+
+async def test_a_group_whose_connections_are_gone_is_gone(stage: Open) -> None:
+    async with stage((120, 20)) as it:
+        await it.show(*rows())
+        await it.press("tab", "tab", "tab")
+        await it.show(*rows()[:3], step=1)
+        assert it.table.lines == 1
+        await it.show(step=2)
+        assert it.table.lines == 0
+        await it.press("enter", "down", "escape")  # nothing to open
+        assert it.table.lines == 0

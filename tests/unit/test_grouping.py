@@ -1,0 +1,88 @@
+"""Groups of connections, against what Python makes of one row after the other."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.connection import connections
+from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.rows import ROW
+from tcptop_rtt.view import causes
+from tcptop_rtt.view.grouping import HOSTS, PROCESSES, SERVICES, Grouping, Groups, ids_of
+from tests.unit.rows import columns_of
+
+COUNT = 500
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    rows = np.zeros(COUNT, ROW)
+    rows["id"] = np.arange(COUNT) + 1
+    rows["family"] = rng.choice([4, 6], COUNT)
+    rows["raddr"] = [bytes(10) + b"\xff\xff" + bytes([10, 0, 0, last]) for last in rng.integers(0, 9, COUNT)]
+    rows["lport"], rows["rport"] = rng.choice([22, 443, 50_001], COUNT), rng.choice([80, 443, 50_002], COUNT)
+    rows["direction"] = rng.integers(0, 3, COUNT)
+    rows["pid"], rows["started_ns"] = rng.integers(0, 4, COUNT), rng.integers(0, 2, COUNT)
+    rows["comm"] = rng.choice([b"", b"nginx", b"app"], COUNT)
+    rows["closed"], rows["stalled"] = rng.random(COUNT) < 0.1, rng.random(COUNT) < 0.1
+    rows["scanned"] = True
+    rows["srtt_us"], rows["min_rtt_us"] = rng.integers(0, 300_000, COUNT), 200_000
+    rows["rtt_age_ms"], rows["bytes_acked"] = rng.choice([5, 50_000], COUNT), 9000
+    rows["retrans_1m"], rows["window_ms"] = rng.integers(0, 9, COUNT), rng.choice([0, 30_000], COUNT)
+    rows["data_segs_out_1m"] = 100
+    rows["in_bps"], rows["out_bps"] = rng.random(COUNT) * 1e6, rng.random(COUNT) * 1e6
+    return rows
+
+
+def _shared(grouping: Grouping, row: np.void) -> tuple[object, ...]:
+    if grouping is HOSTS:
+        return int(row["family"]), row["raddr"].tobytes()
+    if grouping is PROCESSES:
+        return bytes(row["comm"]), int(row["pid"]), int(row["started_ns"])
+    ours = row["direction"] == 2 or (row["direction"] == 0 and row["lport"] <= row["rport"])
+    return (True, int(row["lport"]), bytes(row["comm"])) if ours else (False, int(row["rport"]))
+
+
+def _rank(values: list[int], share: float) -> int:
+    return sorted(values)[math.ceil(share * len(values)) - 1] if values else 0
+
+
+@pytest.mark.parametrize("grouping", [HOSTS, SERVICES, PROCESSES], ids=lambda grouping: grouping.name)
+def test_each_group_sums_up_its_connections(rows: np.ndarray, grouping: Grouping) -> None:
+    get = columns_of(rows).__getitem__
+    verdicts = causes.verdicts(get)
+    groups = Groups(grouping, get, verdicts)
+    expected = defaultdict(list)
+    for at, row in enumerate(rows):
+        expected[_shared(grouping, row)].append(at)
+    members = [groups.members.of(at).tolist() for at in range(len(groups.rows))]
+    assert sorted(members) == sorted(expected.values())
+    ids = ids_of(grouping, get)
+    for group, inside in zip(groups.rows, members, strict=True):
+        assert {int(ids[at]) for at in inside} == {int(group["id"])}
+        is_open = [row for row in connections(rows[inside]) if not row.closed]
+        assert group["count"] == len(is_open)
+        assert group["stalled"] == sum(row.stalled for row in is_open)
+        fresh = [
+            known.rtt(row.row).us
+            for row in is_open
+            if not row.stalled and known.rtt(row.row).basis == RttBasis.FRESH
+        ]
+        for name, share in (("p50_us", 0.5), ("p95_us", 0.95), ("worst_us", 1)):
+            assert group[name] == _rank(fresh, share), name
+        rate = sum(1000 * (row.retrans_1m or 0) / row.window_ms for row in is_open if row.window_ms)
+        assert group["retrans_per_s"] == pytest.approx(rate)
+        assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in is_open))
+        assert group["verdict"] == min((verdicts[at] for at in inside if verdicts[at]), default=0)
+
+
+def test_nothing_makes_no_group() -> None:
+    get = columns_of(np.zeros(0, ROW)).__getitem__
+    for grouping in (HOSTS, SERVICES, PROCESSES):
+        assert len(Groups(grouping, get, np.zeros(0, np.uint8)).rows) == 0
