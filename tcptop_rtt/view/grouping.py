@@ -139,13 +139,14 @@ class Groups:
         is_open = ~get("closed")
         rows["count"] = self._sum(is_open)
         rows["stalled"] = self._sum(get("stalled") & is_open)
+        # What has just been closed counts in what is measured: of short connections there is nothing else.
         for name in ("in_bps", "out_bps"):
-            rows[name] = self._sum(np.where(is_open, get(name), 0))
+            rows[name] = self._sum(get(name))
         window_ms = get("window_ms")
         rates = 1000 * get("retrans_1m") / np.maximum(window_ms, 1)
         rows["retrans_per_s"] = self._sum(np.where(is_open & (window_ms > 0), rates, 0))
         basis, rtt_us = known.rtts(get)
-        self._rank(rtt_us, (basis == RttBasis.FRESH) & is_open & ~get("stalled"))
+        self._rank(rtt_us, (basis == RttBasis.FRESH) & ~get("stalled"))
         members = self.members
         starts = np.concatenate(([0], members.ends[:-1]))
         # None is 0: it wraps around to the highest number.

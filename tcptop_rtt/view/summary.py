@@ -26,16 +26,19 @@ class Summary(NamedTuple):
 
 
 def summarize(rows: Rows) -> Summary:
-    """The summary of all rows but those that are closed."""
+    """The summary of all rows. What has just been closed counts in what is measured: with connections of a
+    moment there is nothing else.
+    """
     is_open = ~rows["closed"]
     basis, rtt_us = known.rtts(rows.__getitem__)
-    fresh_us = rtt_us[(basis == RttBasis.FRESH) & is_open & ~rows["stalled"]]
+    fresh = (basis == RttBasis.FRESH) & ~rows["stalled"]
+    fresh_us = rtt_us[fresh]
     minutes = is_open & (rows["window_ms"] > 0)
     return Summary(
         stalled=int(np.count_nonzero(rows["stalled"] & is_open)),
-        slow=int(np.count_nonzero(fresh_us >= fmt.SLOW_US)),
+        slow=int(np.count_nonzero(rtt_us[fresh & is_open] >= fmt.SLOW_US)),
         retrans_per_s=float((1000 * rows["retrans_1m"][minutes] / rows["window_ms"][minutes]).sum()),
-        in_bps=float(rows["in_bps"][is_open].sum()),
-        out_bps=float(rows["out_bps"][is_open].sum()),
+        in_bps=float(rows["in_bps"].sum()),
+        out_bps=float(rows["out_bps"].sum()),
         p95_us=float(np.percentile(fresh_us, 95, method="inverted_cdf")) if len(fresh_us) else 0.0,
     )

@@ -416,12 +416,12 @@ async def test_the_header_line_answers_before_the_table_is_read(stage: Open) -> 
             row(1, srtt_us=200_000, out_bps=2e6, retrans_1m=120, window_ms=60_000, rtt_age_ms=5),
             row(2, srtt_us=1000, in_bps=3e6, rtt_age_ms=5),
             row(3, stalled=True, srtt_us=900_000),
-            row(4, closed=True, srtt_us=900_000, out_bps=9e9),
+            row(4, closed=True, srtt_us=200_000, stalled=False, rtt_age_ms=5, out_bps=1e6),
         )
         first = it.screen_text.splitlines()[0]
         assert "testhost" in first
         assert re.search(r"\d\d:\d\d:\d\d  4 connections  1 stalled  1 slow  200ms p95  2.0 retr/s", first)
-        assert "3.0M in b/s  2.0M out b/s" in first
+        assert "3.0M in b/s  3.0M out b/s" in first
         assert " lost" not in first  # nothing is
 
 

@@ -71,14 +71,14 @@ def test_each_group_sums_up_its_connections(rows: np.ndarray, grouping: Grouping
         assert group["stalled"] == sum(row.stalled for row in is_open)
         fresh = [
             known.rtt(row.row).us
-            for row in is_open
+            for row in connections(rows[inside])
             if not row.stalled and known.rtt(row.row).basis == RttBasis.FRESH
         ]
         for name, share in (("p50_us", 0.5), ("p95_us", 0.95), ("worst_us", 1)):
             assert group[name] == _rank(fresh, share), name
         rate = sum(1000 * (row.retrans_1m or 0) / row.window_ms for row in is_open if row.window_ms)
         assert group["retrans_per_s"] == pytest.approx(rate)
-        assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in is_open))
+        assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in connections(rows[inside])))
         assert group["verdict"] == min((verdicts[at] for at in inside if verdicts[at]), default=0)
 
 
