@@ -57,6 +57,7 @@ def _why(row: Connection, verdict: Verdict, glyphs: Glyphs) -> Block:
         (
             Fact("", str(verdict), style_of(verdict)),
             *(Fact("", reason) for reason in verdict.reasons),
+            *([Fact("to check", fmt.printable(verdict.check, glyphs))] if verdict.check else []),
             fact("sending", now.busy, minute, life.busy, "busy_us"),
             fact("peer's window", now.rwnd_limited, "of sending", life.rwnd_limited, "rwnd_limited_us"),
             fact("our buffer", now.sndbuf_limited, "of sending", life.sndbuf_limited, "sndbuf_limited_us"),

@@ -18,6 +18,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder
 from tcptop_rtt.view import cause_words as words
+from tcptop_rtt.view import checks
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_words import Words
 
@@ -59,6 +60,7 @@ class Cause:
         nothing is concluded
     :param words: of a row of which it is true
     :param stops: nothing goes on as long as it lasts
+    :param check: a command that shows it
     """
 
     name: str
@@ -67,6 +69,7 @@ class Cause:
     words: Callable[[Connection], Words]
     reads: frozenset[str] = frozenset()
     stops: bool = False
+    check: Callable[[Connection], str] = checks.by_ss
 
 
 class Columns:
@@ -186,9 +189,9 @@ def _is_far(c: Columns) -> Mask:
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
 
 CAUSES = (
-    Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True),
+    Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
     Cause("window-closed", "peer", _window_shut, words.window_closed, stops=True),
-    Cause("silent", "peer", _silent, words.silent, stops=True),
+    Cause("silent", "peer", _silent, words.silent, stops=True, check=checks.by_tcpdump),
     Cause(
         "peer-not-reading",
         "peer",
@@ -204,7 +207,7 @@ CAUSES = (
         words.peer_slow,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
     ),
-    Cause("backlog", "us", _not_accepted, words.backlog, stops=True),
+    Cause("backlog", "us", _not_accepted, words.backlog, stops=True, check=checks.of_listener),
     Cause(
         "not-reading",
         "us",
@@ -221,11 +224,20 @@ CAUSES = (
         frozenset({"sndbuf_limited_us"}),
     ),
     Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
-    Cause("late-acks", "peer", lambda c: c.delays_acks, words.late_acks, _RTT),
-    Cause("answers", "peer", lambda c: c.answers_late, words.answers, _RTT),
+    Cause("late-acks", "peer", lambda c: c.delays_acks, words.late_acks, _RTT, check=checks.by_tcpdump),
+    Cause("answers", "peer", lambda c: c.answers_late, words.answers, _RTT, check=checks.by_tcpdump),
     Cause("lag", "us", lambda c: c.risen & ~c.answers_late & c.local, words.lag, _RTT),
-    Cause("queue", "network", lambda c: c.risen & ~c.answers_late & ~c.local, words.queue, _RTT),
-    Cause("long-path", "network", _is_far, words.long_path, frozenset({"min_rtt_us"})),
+    Cause(
+        "queue",
+        "network",
+        lambda c: c.risen & ~c.answers_late & ~c.local,
+        words.queue,
+        _RTT,
+        check=checks.by_tcpdump,
+    ),
+    Cause(
+        "long-path", "network", _is_far, words.long_path, frozenset({"min_rtt_us"}), check=checks.by_tcpdump
+    ),
 )
 """Most severe first: the first that holds is the verdict."""
 

@@ -23,6 +23,8 @@ class Verdict:
     who: Who
     summary: str
     reasons: tuple[str, ...]
+    check: str = ""
+    """A command that shows it; empty: there is nothing to show."""
 
     def __str__(self) -> str:
         """One line; a culprit is named first."""
@@ -31,11 +33,11 @@ class Verdict:
 
 def diagnose(row: Connection) -> Verdict:
     """The verdict on one connection. Nothing is concluded from what this kernel does not tell."""
-    found = [(cause.who, cause.words(row)) for cause in causes.one(row)]
+    found = [(cause, cause.words(row)) for cause in causes.one(row)]
     if found:
-        (who, first), *others = found
-        also = (f"also {other}: {words.summary}" for other, words in others)
-        return Verdict(who, first.summary, (first.reason, *also))
+        (cause, first), *others = found
+        also = (f"also {other.who}: {words.summary}" for other, words in others)
+        return Verdict(cause.who, first.summary, (first.reason, *also), cause.check(row))
     srtt = row.srtt_us or 0
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))

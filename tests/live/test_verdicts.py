@@ -16,6 +16,7 @@ import numpy as np
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.causes import STANDING_BYTES
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.ranking import Ranking
@@ -207,3 +208,16 @@ def _verdict_of_a_stalled_path(watch: Watch, link: Link, pid: int) -> Verdict:
             if "delays its ACKs" not in verdict.summary:
                 return verdict
     raise AssertionError(f"the RTT is {row['srtt_us']} us")
+
+
+def test_the_command_to_check_a_verdict_shows_that_connection(watch: Watch) -> None:
+    with connected() as pair:
+        client, server = pair
+        client.sendall(bytes(200_000))
+        verdict = diagnose(Connection(row_of(watch.look().rows, server)))
+        assert "process is not reading" in verdict.summary
+        shown = subprocess.run(verdict.check.split(), check=True, capture_output=True, text=True).stdout
+        port = port_of(client)
+    (line,) = [line for line in shown.splitlines() if line.startswith("ESTAB")]
+    assert int(line.split()[1]) >= STANDING_BYTES  # Recv-Q
+    assert str(port) in line

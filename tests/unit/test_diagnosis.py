@@ -244,3 +244,18 @@ def test_a_connection_that_nobody_accepts_waits_for_us() -> None:
     waiting = one(holder=2, age_ns=3_000_000_000)
     assert (diagnose(waiting).who, diagnose(waiting).summary) == ("us", "process has not accepted it for 3s")
     assert diagnose(one(holder=2, age_ns=999_999_999)).who == "nobody"
+
+
+def test_a_verdict_says_how_to_check_it() -> None:
+    ends = {"laddr": "192.0.2.1", "lport": 22, "raddr": "198.51.100.2", "rport": 40_000}
+    lossy = diagnose(one(**ends, retrans_1m=7, data_segs_out_1m=630))
+    assert lossy.check == "ss -tinmo src 192.0.2.1:22 dst 198.51.100.2:40000"
+    six = {"family": 6, "laddr": "2001:db8::1", "lport": 22, "raddr": "2001:db8::2", "rport": 40_000}
+    assert diagnose(one(**six, recv_q_bytes=200_000)).check == (
+        "ss -tinmo src [2001:db8::1]:22 dst [2001:db8::2]:40000"
+    )
+    assert diagnose(one(**ends, srtt_us=190_000)).check == (
+        "tcpdump -ni any host 198.51.100.2 and port 40000 and port 22"
+    )
+    assert diagnose(one(**ends, holder=2, age_ns=3_000_000_000)).check == "ss -tlne sport = :22"
+    assert diagnose(one(**ends)).check == ""
