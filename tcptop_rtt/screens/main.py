@@ -115,6 +115,13 @@ class MainScreen(LiveScreen):
             tooltip="Sort by the previous column",
             id="sort-previous",
         ),
+        Binding(
+            "l",
+            "toggle('shared_scale')",
+            "Scale",
+            tooltip="Draw all sparklines to one scale, or each to its own",
+            id="scale",
+        ),
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -123,6 +130,7 @@ class MainScreen(LiveScreen):
     page: var[Page] = var(Page(), bindings=True)
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
+    shared_scale: var[bool] = var(False)
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
     host: var[str] = var("")
     """Where the connections are; empty: not known yet."""
@@ -159,7 +167,9 @@ class MainScreen(LiveScreen):
             MainScreen.waiting_for,
             MainScreen.host,
         )
-        yield self.table.data_bind(MainScreen.page, MainScreen.filter, MainScreen.follow)
+        yield self.table.data_bind(
+            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale
+        )
         yield KeyLine()
 
     def on_mount(self) -> None:

@@ -159,7 +159,7 @@ _FIELDS = (
             f"LAST {SPARK_S}s",
             12,
             10,
-            "highest RTT per second; all rows share the log scale in the title; space: no sample",
+            "highest RTT per second, on a log scale from the row's lowest; space: no sample; l: one for all",
             None,
             None,
             least=(4, 6),

@@ -8,16 +8,43 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.view import format as fmt
+
 
 class Scale(NamedTuple):
-    """The RTT range, microseconds, that the sparklines of one view share."""
+    """The RTT range, microseconds, of the sparklines: one for all, or one for each of them."""
 
-    low: float
-    high: float
+    low: float | NDArray[np.float32]
+    high: float | NDArray[np.float32]
 
 
 _NO_SCALE = Scale(100.0, 10_000.0)
 """Where there is nothing to scale."""
+
+
+_SPAN = 8
+"""From the lowest to the highest level of a sparkline of its own scale, at least: what is less is no news."""
+_RISEN = 3
+_RISEN_US = 10_000
+
+
+def own_scales(spark_us: NDArray[np.float32]) -> Scale:
+    """A log scale for each row, from its lowest RTT."""
+    known = np.where(spark_us > 0, spark_us, np.float32(np.nan))
+    low = np.nan_to_num(np.fmin.reduce(known, axis=0), nan=1.0)
+    high = np.nan_to_num(np.fmax.reduce(known, axis=0), nan=1.0)
+    return Scale(low, np.maximum(high, _SPAN * low))
+
+
+def news(spark_us: NDArray[np.float32], cells: int) -> list[str]:
+    """For each cell of :func:`sparks` whether it is news: ``b``, bad; ``w``, risen or high; or a space."""
+    values = _fold(spark_us, cells)
+    low = np.fmin.reduce(np.where(spark_us > 0, spark_us, np.float32(np.nan)), axis=0)
+    with np.errstate(invalid="ignore"):
+        risen = (values >= _RISEN * low) & (values - low >= _RISEN_US)
+        warns, is_bad = risen | (values >= fmt.FAST_US), values >= fmt.SLOW_US
+    codes = np.array([ord(" "), ord("w"), ord("b")], np.uint32)
+    return _lines(codes[np.where(is_bad, 2, np.where(warns, 1, 0))], cells)
 
 
 def spark_scale(spark_us: NDArray[np.float32]) -> Scale:
@@ -54,14 +81,19 @@ def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, levels: str)
     values = _fold(spark_us, cells)
     codes = np.array([ord(" "), *map(ord, levels)], np.uint32)
     known = values > 0
-    low, high = math.log(scale.low), math.log(scale.high)
+    low, high = np.log(scale.low), np.log(scale.high)
     with np.errstate(divide="ignore", invalid="ignore"):
         height = (np.log(values) - low) / (high - low) * len(levels)
     # Values outside the scale, and float32 rounding at its top, land on the first and last glyph.
     chosen = np.where(known, np.clip(np.nan_to_num(height), 0, len(levels) - 1).astype(np.intp) + 1, 0)
-    text: NDArray[Any] = np.ascontiguousarray(codes[chosen].T)
+    return _lines(codes[chosen], cells)
+
+
+def _lines(codes: NDArray[np.uint32], cells: int) -> list[str]:
+    """Characters, one column per line, as text."""
+    text: NDArray[Any] = np.ascontiguousarray(codes.T)
     if text.size == 0:
-        return [""] * spark_us.shape[1]
+        return [""] * codes.shape[1]
     return [line.ljust(cells) for line in text.view(f"<U{cells}").ravel().tolist()]
 
 

@@ -57,6 +57,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     filter: var[Filter] = var(Filter(), init=False)
     follow: var[bool] = var(False, init=False)
     """Hold the selected connection on its line of the screen, and let the others move."""
+    shared_scale: var[bool] = var(False, init=False)
+    """Draw all sparklines to one scale."""
     shown: var[int] = var(0)
     """How many connections match the filter, and are in the group that is open."""
 
@@ -156,6 +158,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer details only if there is a connection to show them of."""
         return action != "open_details" or self.lines > 0
+
+    def watch_shared_scale(self) -> None:
+        self._redraw()
 
     def watch_follow(self) -> None:
         if self.follow:
@@ -323,7 +328,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         placed = columns.fit_columns(
             listing.table, self.scrollable_content_region.width, self._long_addresses
         )
-        style = TableStyle(placed, *self.page.order, self._glyphs)
+        style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
         views, spark_us = listing.views(visible), listing.spark_us(visible)
         lines = table_lines.lines(style, views, spark_us, self._cursor - top)
         note = "" if self.lines else self._note()

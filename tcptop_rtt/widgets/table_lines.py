@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from textual.strip import Strip
 
 from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
+from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.widgets.columns import GAP, GUTTER, SizedColumn, arrow, cell
@@ -29,6 +31,8 @@ class TableStyle(NamedTuple):
     sort_key: str
     descending: bool
     glyphs: Glyphs
+    shared_scale: bool = False
+    """Whether all sparklines have one scale."""
 
 
 class Frame(NamedTuple):
@@ -41,17 +45,33 @@ class Frame(NamedTuple):
 
 
 def lines(table: TableStyle, rows: list[Shown], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
-    """The header and one line per row; the sparklines of all of them share one scale."""
+    """The header and one line per row."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
-    scale = sparks.spark_scale(spark_us)
-    drawn = sparks.sparks(spark_us, scale, cells, table.glyphs.spark)
-    found = [_header(table, scale)]
-    for at, (row, spark) in enumerate(zip(rows, drawn, strict=True)):
-        found.append(_row(table, row, spark, at == cursor))
+    shared = sparks.spark_scale(spark_us) if table.shared_scale else None
+    drawn = sparks.sparks(spark_us, shared or sparks.own_scales(spark_us), cells, table.glyphs.spark)
+    found = [_header(table, shared)]
+    for at, (row, spark, news) in enumerate(zip(rows, drawn, sparks.news(spark_us, cells), strict=True)):
+        found.append(_row(table, row, _spark_parts(spark, news), at == cursor))
     return found
 
 
-def _header(table: TableStyle, scale: sparks.Scale) -> Line:
+_NEWS_STYLES = {" ": "spark", "w": "warn", "b": "bad"}
+
+
+def _spark_parts(spark: str, news: str) -> list[Part]:
+    """A sparkline, each cell in the style of its news."""
+    if not news.strip():
+        return [(spark + " " * GAP, "spark")]
+    runs = [(kind, len(list(run))) for kind, run in groupby(news)]
+    ends = accumulate(length for _, length in runs)
+    parts = [
+        (spark[end - length : end], _NEWS_STYLES[kind])
+        for (kind, length), end in zip(runs, ends, strict=True)
+    ]
+    return [*parts, (" " * GAP, "spark")]
+
+
+def _header(table: TableStyle, scale: sparks.Scale | None) -> Line:
     parts: list[Part] = []
     for column, cells in table.placed:
         title = _spark_title(scale, cells) if column.cell is None else column.title
@@ -59,29 +79,34 @@ def _header(table: TableStyle, scale: sparks.Scale) -> Line:
         if chosen:
             mark = arrow(table.descending, table.glyphs)
             title = mark + title[: cells - 1] if column.numeric else title[: cells - 1] + mark
-        parts.append((fit(title, cells, column.numeric), "sorted" if chosen else ""))
+        parts.append((fit(title, cells, column.numeric) + " " * GAP, "sorted" if chosen else ""))
     return "header", " ", parts
 
 
-def _spark_title(scale: sparks.Scale, cells: int) -> str:
-    title = f"{SPARK_S}s {scale.low / 1000:g}-{scale.high / 1000:g}ms"
-    return next((text for text in (title, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
+def _spark_title(scale: sparks.Scale | None, cells: int) -> str:
+    titles = [f"{SPARK_S}s {scale.low / 1000:g}-{scale.high / 1000:g}ms"] if scale else []
+    return next((text for text in (*titles, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 
-def _row(table: TableStyle, row: Shown, spark: str, at_cursor: bool) -> Line:
+def _row(table: TableStyle, row: Shown, spark: list[Part], at_cursor: bool) -> Line:
     closed = row.closed
     parts: list[Part] = []
     for placed in table.placed:
-        text, style = cell(placed, row, table.glyphs) or (spark, "spark")
-        parts.append((fit(text, placed.width, placed.column.numeric), "closed" if closed else style))
+        made = cell(placed, row, table.glyphs)
+        for text, style in spark if made is None else [_padded(made, placed)]:
+            parts.append((text, "closed" if closed else style))
     if not at_cursor:
         return "row", " ", parts
     return "cursor", table.glyphs.cursor, parts
 
 
+def _padded(made: Cell, placed: SizedColumn) -> Part:
+    return fit(made.text, placed.width, placed.column.numeric) + " " * GAP, made.style
+
+
 def note(table: TableStyle, text: str) -> Line:
     """A line of words across all columns."""
-    return "row", " ", [(fit(text, sum(cells + GAP for _, cells in table.placed) - GAP), "dim")]
+    return "row", " ", [(fit(text, sum(cells + GAP for _, cells in table.placed)), "dim")]
 
 
 class LineStrips:
@@ -121,7 +146,7 @@ class LineStrips:
             if style != run_style:
                 segments.append(Segment(run, self._styles(run_style, row)))
                 run, run_style = "", style
-            run += text + " " * GAP
+            run += text
         segments.append(Segment(run, self._styles(run_style, row)))
         if used > width:
             return Strip(segments).adjust_cell_length(width, base)

@@ -19,7 +19,7 @@ from tests.tui.feed import Stage
 from tests.unit.rows import row
 
 EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"}
-ORDERS = {"Next column", "Previous column", "Reverse"}
+ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
 IN_THE_TABLE = {"Details", "Groups", "Groups before", "Filter", "Follow", "Slower", "Faster"} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
 SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}

@@ -515,9 +515,14 @@ async def test_filters_and_details_leave_nothing_behind(stage: Open) -> None:
         assert await use() <= first
 
 
-async def test_sparklines_share_one_scale(stage: Open) -> None:
+async def test_sparklines_have_their_own_scales_or_share_one(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, srtt_us=1_000), row(2, srtt_us=1_010), row(3, srtt_us=100_000))
+        lines = it.screen_text.splitlines()[3:6]
+        glyphs = [next(char for char in line if "▁" <= char <= "▇") for line in lines]
+        assert glyphs == ["▁", "▁", "▁"]
+        assert "LAST 24s" in it.screen_text
+        await it.press("l")
         lines = it.screen_text.splitlines()[3:6]
         glyphs = [next(char for char in line if "▁" <= char <= "▇") for line in lines]
         assert glyphs == ["▇", "▁", "▁"]

@@ -203,9 +203,25 @@ def spark(*columns: list[float]) -> np.ndarray[tuple[int, int], np.dtype[np.floa
 def test_sparks_share_a_log_scale() -> None:
     values = spark([100, 1_000, 10_000], [10_000, np.nan, 100])
     scale = sparks.spark_scale(values)
-    assert scale == (100.0, 10_000.0)
+    assert (scale.low, scale.high) == (100.0, 10_000.0)
     assert sparks.sparks(values, scale, 3, UNICODE.spark) == ["▁▄▇", "▇ ▁"]
     assert sparks.sparks(values, scale, 3, ASCII.spark) == ["_-#", "# _"]
+
+
+def test_each_spark_has_a_scale_of_its_own_from_its_lowest() -> None:
+    values = spark([100, 100, 800], [50_000, 60_000, np.nan], [np.nan, np.nan, np.nan])
+    assert sparks.sparks(values, sparks.own_scales(values), 3, UNICODE.spark) == ["▁▁▇", "▁▁ ", "   "]
+    assert sparks.sparks(values, sparks.own_scales(values), 3, ASCII.spark) == ["__#", "__ ", "   "]
+
+
+def test_what_is_high_or_has_risen_in_a_spark_is_news() -> None:
+    values = spark(
+        [100, 400, 12_000],  # four times the lowest, but still less than 10 ms more; then more
+        [49_000, 50_000, 150_000],
+        [np.nan, 1_000, np.nan],
+    )
+    assert sparks.news(values, 3) == ["  w", " wb", "   "]
+    assert sparks.news(values, 1) == ["w", "b", " "]
 
 
 def test_small_jitter_is_no_mountain() -> None:
