@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -25,6 +25,9 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
+
+if TYPE_CHECKING:
+    from tcptop_rtt.screens.details import DetailsScreen
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -184,14 +187,22 @@ class TcptopApp(App[None]):
                 screen.problem = message.problem
 
     def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
-        from tcptop_rtt.screens.details import DetailsScreen
-
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
-        self._feed.set_trace(message.id)
-        self.push_screen(
-            DetailsScreen(message.id, self._latest, self._glyphs, self.main.problem), self._on_details_left
-        )
+        self._open_details(message.id, self._latest)
+
+    def _open_details(self, connection: int, latest: Snapshot) -> None:
+        from tcptop_rtt.screens.details import DetailsScreen
+
+        self._feed.set_trace(connection)
+        screen = DetailsScreen(connection, latest, self._glyphs, self.main.problem)
+        self.push_screen(screen, self._on_details_left)
+
+    async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:
+        connection = self.main.table.step(message.step)
+        if connection is not None and self._latest is not None:
+            await self.pop_screen()
+            self._open_details(connection, self._latest)
 
     def _on_details_left(self, _: None) -> None:
         self._feed.set_trace(None)

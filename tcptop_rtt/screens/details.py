@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
@@ -49,6 +51,20 @@ class DetailsScreen(LiveScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back to the table", id="back"),
         Binding(
+            "left_square_bracket",
+            "neighbour(-1)",
+            "Previous",
+            tooltip="The details of the connection on the line above",
+            id="previous",
+        ),
+        Binding(
+            "right_square_bracket",
+            "neighbour(1)",
+            "Next",
+            tooltip="The details of the connection on the line below",
+            id="next",
+        ),
+        Binding(
             "z",
             "toggle('shows_all')",
             "Zoom",
@@ -56,6 +72,12 @@ class DetailsScreen(LiveScreen):
             id="zoom",
         ),
     ]
+
+    @dataclass
+    class NeighbourWanted(Message):
+        """The user wants to see the connection so many lines further in the table."""
+
+        step: int
 
     shows_all: var[bool] = var(False, init=False)
     """The chart shows everything, not just the last minute."""
@@ -104,6 +126,18 @@ class DetailsScreen(LiveScreen):
     def action_leave(self) -> None:
         if self.is_current:
             self.dismiss(None)
+
+    @property
+    def chosen(self) -> Connection | None:
+        return self._row
+
+    def action_neighbour(self, step: int) -> None:
+        """Leave for the details of another connection."""
+        if self.is_current:
+            self.post_message(self.NeighbourWanted(step))
+
+    def watch_message(self) -> None:
+        self._show_title()
 
     def paint(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
@@ -159,6 +193,8 @@ class DetailsScreen(LiveScreen):
             (f"  {state}", "stalled" if state == "STALLED" else "dim"),
         ]
         second: list[Part] = []
+        if self.message:
+            second += [(f" {self.message} ", "flag"), ("  ", "")]
         if self.problem:
             second += [("! " + fmt.printable(self.problem, self._glyphs) + "  ", "bad")]
         if not (row.stalled and not self.closed):

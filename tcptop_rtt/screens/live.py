@@ -9,7 +9,11 @@ from textual.message import Message
 from textual.reactive import var
 from textual.screen import Screen
 
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view import checks
+
+MESSAGE_S = 3.0
 
 
 class LiveScreen(Screen[None]):
@@ -26,11 +30,29 @@ class LiveScreen(Screen[None]):
             tooltip="Freeze the display, or let it go on; measuring never stops",
             id="freeze",
         ),
+        Binding(
+            "y",
+            "copy('remote')",
+            "Copy",
+            False,
+            tooltip="Copy the peer's address to the clipboard, if the terminal allows it (OSC 52)",
+            id="copy-remote",
+        ),
+        Binding(
+            "Y",
+            "copy('command')",
+            "Copy command",
+            False,
+            tooltip="Copy the ss command that shows the connection",
+            id="copy-command",
+        ),
     ]
 
     frozen: var[bool] = var(False, init=False)
     problem: var[str] = var("", init=False)
     """Why there will be no newer snapshot."""
+    message: var[str] = var("", init=False)
+    """What has just been done."""
 
     class Resumed(Message):
         """It is uncovered again, and what it shows is old."""
@@ -38,6 +60,23 @@ class LiveScreen(Screen[None]):
     def __init__(self, first: Snapshot) -> None:
         super().__init__()
         self._latest = first
+
+    @property
+    def chosen(self) -> Connection | None:
+        """The connection that keys act on; None: there is none."""
+        raise NotImplementedError
+
+    def action_copy(self, what: str) -> None:
+        """Copy something of the connection, and say what."""
+        row = self.chosen
+        if row is not None:
+            text = checks.remote(row) if what == "remote" else checks.by_ss(row)
+            self.app.copy_to_clipboard(text)
+            self.message = f"copied: {text}"
+            self.set_timer(MESSAGE_S, self._clear_message)
+
+    def _clear_message(self) -> None:
+        self.message = ""
 
     def on_screen_resume(self) -> None:
         self.post_message(self.Resumed())

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
+from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view.filter import Filter
@@ -164,6 +165,7 @@ class MainScreen(LiveScreen):
             MainScreen.frozen,
             MainScreen.refresh_s,
             MainScreen.problem,
+            MainScreen.message,
             MainScreen.waiting_for,
             MainScreen.host,
         )
@@ -171,6 +173,11 @@ class MainScreen(LiveScreen):
             MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale
         )
         yield KeyLine()
+
+    @property
+    def chosen(self) -> Connection | None:
+        row = self.table.selected
+        return row if isinstance(row, Connection) else None
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -210,6 +217,8 @@ class MainScreen(LiveScreen):
             return self._typing or bool(self.filter.text) or self.page.scope is not None
         if self._typing:
             return False
+        if action == "copy":
+            return self.chosen is not None
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))

@@ -12,6 +12,11 @@ def by_ss(row: Connection) -> str:
     return f"ss -tinmo src {local}:{row.lport or 0} dst {remote}:{row.rport or 0}"
 
 
+def remote(row: Connection) -> str:
+    """The peer's address, without its port."""
+    return fmt.address(row.family, row.raddr)
+
+
 def by_tcpdump(row: Connection) -> str:
     """Its packets, with their times."""
     host = fmt.address(row.family, row.raddr)

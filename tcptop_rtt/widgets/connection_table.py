@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from textual.binding import Binding, BindingType
@@ -258,6 +258,20 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self.scroll_to(y=0, animate=False)
         self._redraw()
 
+    def step(self, step: int) -> int | None:
+        """Select another connection so many lines further, and return it; None: there is none."""
+        if not 0 <= self._cursor + step < self.lines:
+            return None
+        self._move_to(self._cursor + step)
+        return self.cursor_id
+
+    @property
+    def selected(self) -> Any:
+        """What the cells of the selected line are made of; None: there is no line."""
+        if not self.lines:
+            return None
+        return self._listing.views(self._ranking.window(self._cursor, self._cursor + 1))[0]
+
     def action_open_details(self) -> None:
         id_ = self.cursor_id
         if id_ is None:
@@ -331,10 +345,19 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
         views, spark_us = listing.views(visible), listing.spark_us(visible)
         lines = table_lines.lines(style, views, spark_us, self._cursor - top)
-        note = "" if self.lines else self._note()
+        note = "" if self.lines else self._note() or self._why_empty()
         if note:
             lines.append(table_lines.note(style, note))
         return Frame(top, size, placed, lines)
+
+    def _why_empty(self) -> str:
+        if not self.total:
+            return "there is no TCP connection on this machine"
+        if self.filter.text:
+            return "no connection matches the filter: Esc clears it"
+        if self.page.scope is not None:
+            return "no connection of this group is left: Esc goes back to the groups"
+        return "no connection matches the options of the command line"
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Skip Textual's pass over each line for borders and filters: these strips are complete."""

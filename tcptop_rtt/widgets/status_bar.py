@@ -40,6 +40,7 @@ class StatusBar(StyledLines):
     frozen: var[bool] = var(False)
     refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
+    message: var[str] = var("")
     waiting_for: var[str] = var("")
     host: var[str] = var("")
     summary: var[Summary] = var(Summary())
@@ -85,6 +86,8 @@ class StatusBar(StyledLines):
         problem = self.problem or self.health.problem
         if problem:
             parts += [("! " + fmt.printable(problem, self._glyphs), "bad"), ("  ", "")]
+        if self.message:
+            parts += [(self.message, "flag"), ("  ", "")]
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]

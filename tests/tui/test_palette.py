@@ -18,7 +18,8 @@ from tests.tui.conftest import Open
 from tests.tui.feed import Stage
 from tests.unit.rows import row
 
-EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"}
+OF_A_CONNECTION = {"Copy", "Copy command"}
+EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
 IN_THE_TABLE = {"Details", "Groups", "Groups before", "Filter", "Follow", "Slower", "Faster"} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
@@ -46,7 +47,9 @@ async def run(it: Stage, name: str) -> None:
 
 async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(stage: Open) -> None:
     async with stage() as it:
-        assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {"Details"}
+        assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {
+            "Details"
+        } - OF_A_CONNECTION
         await it.press("escape")
         await it.show(row(1))
         found = await offers(it)
@@ -61,7 +64,7 @@ async def test_it_offers_what_can_be_done_in_the_details(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
         await it.press("enter")
-        assert (await offers(it)).keys() == EVERYWHERE | {"Back", "Zoom"}
+        assert (await offers(it)).keys() == EVERYWHERE | {"Back", "Zoom", "Previous", "Next"}
         await it.press("escape")
         await run(it, "Back")
         assert it.app.screen is it.main
