@@ -14,6 +14,7 @@ from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
+from tcptop_rtt.feeds.units import Units
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
 
@@ -48,6 +49,7 @@ class LiveFeed(Feed):
         self._budget = budget or Budget()
         self._clock = clock or Clock()
         self._processes = processes or Processes()
+        self._units = Units(self._processes.cgroup)
         self._users = users or UserNames()
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
@@ -105,7 +107,7 @@ class LiveFeed(Feed):
         while not (self._stopped or self._source.done()):
             self._wake.get()
         if self._reader is None and not self._stopped:
-            self._reader = Reader(self._source.result(), self._budget, self._clock)
+            self._reader = Reader(self._source.result(), self._budget, self._clock, self._units.of)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """A first snapshot at once, then one per interval until stopped, and a last one.

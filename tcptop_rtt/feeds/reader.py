@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -16,9 +17,15 @@ from tcptop_rtt.tracking.connections import Connections
 
 
 class Reader:
-    """Owns the connections. One thread owns it."""
+    """Owns the connections. One thread owns it.
 
-    def __init__(self, source: Source, budget: Budget, clock: Clock) -> None:
+    :param unit_of: what runs a process; empty: nothing, or it is not known
+    """
+
+    def __init__(
+        self, source: Source, budget: Budget, clock: Clock, unit_of: Callable[[ProcessKey], bytes]
+    ) -> None:
+        self._unit_of = unit_of
         self._source = source
         self._budget = budget
         self._clock = clock
@@ -63,6 +70,7 @@ class Reader:
         """All connections as they are now; begins a new period."""
         bound = self._connections.bound_namespaces()
         self._connections.name_interfaces(self._source.interface_names(bound))
+        self._connections.name_units(self._unit_of)
         snapshot = self._connections.snapshot(self._measure_health())
         return dataclasses.replace(snapshot, waiting=self._source.waiting)
 

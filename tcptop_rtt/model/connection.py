@@ -73,6 +73,7 @@ class Connection:
     started_ns = _Number()
     was_pid = _Number()
     was_comm = _Bytes()
+    unit = _Bytes()
     netns = _Number()
     ifindex = _Count()
     interface = _Bytes()

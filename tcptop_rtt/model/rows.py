@@ -61,6 +61,9 @@ HOLDERS = (None, "process", "listener", "nobody", "kernel")
 """Indexed by the ``holder`` field."""
 
 
+UNIT_BYTES = 48
+"""As much of the name of a container, pod or unit as is kept."""
+
 ROW = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
@@ -72,6 +75,7 @@ ROW = np.dtype(
         ("started_ns", "u8"),  # of the process, CLOCK_BOOTTIME; 0: not known
         ("was_pid", "u4"),  # who held it before nobody did; 0: not known
         ("was_comm", "S16"),
+        ("unit", f"S{UNIT_BYTES}"),  # what runs the process, as UTF-8; empty: nothing, or it is not known
         ("netns", "u4"),  # inode number of the network namespace
         ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
         ("interface", "S16"),  # its name in that namespace; empty: there is none, or it is not known

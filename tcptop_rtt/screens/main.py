@@ -50,7 +50,7 @@ class MainScreen(LiveScreen):
             "tab",
             "next_table(1)",
             "Groups",
-            tooltip="From connections to remote hosts, services, processes, and back; Enter opens one",
+            tooltip="From connections to remote hosts, services, processes, units, and back; Enter opens one",
             id="groups",
         ),
         Binding(

@@ -24,6 +24,7 @@ from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
 from tcptop_rtt.tracking.scan import ScanCollector
 from tcptop_rtt.tracking.trace import TraceLog
+from tcptop_rtt.tracking.units import UnitNames
 
 CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
@@ -62,6 +63,7 @@ class Connections:
         self._rates = Rates(self._store)
         self._samples = SampleCounter(self._store, self._history)
         self._holders = Holders(self._store)
+        self._units = UnitNames(self._store)
         self._scan = ScanCollector()
         self._trace: TraceLog | None = None
 
@@ -204,6 +206,13 @@ class Connections:
         interfaces = np.array([names.get(key, b"") for key in keys], store["interface"].dtype)
         changed = interfaces != store["interface"][rows]
         store.set("interface", rows[changed], interfaces[changed])
+
+    def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
+        """Set what runs each process.
+
+        :param look_up: asked once for each process
+        """
+        self._units.name(look_up)
 
     def set_trace(self, connection: int | None) -> int:
         """Log every ACK of one connection from now on, or of none; return its socket, 0 if there is none."""

@@ -56,6 +56,11 @@ def rtt(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     return Cell(fmt.rtt_now(row), style)
 
 
+def text(name: str) -> MakeCell:
+    """Bytes of others, as they may be shown."""
+    return lambda row, glyphs: Cell(fmt.printable(bytes(row.row[name]), glyphs), "dim")
+
+
 def microseconds(name: str) -> MakeCell:
     """A time as the RTT is written."""
     return lambda row, _: Cell(fmt.rtt(row.number(name)), "dim")

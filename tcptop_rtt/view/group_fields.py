@@ -13,7 +13,7 @@ from tcptop_rtt.view import causes, matches, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.grouping import GROUP, HOSTS, IN, PROCESSES, SERVICES, Grouping
+from tcptop_rtt.view.grouping import GROUP, HOSTS, IN, PROCESSES, SERVICES, UNITS, Grouping
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.table import Column, Field, Table
 
@@ -38,6 +38,8 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs) -> str:
         return fmt.address(int(row["family"]), row["raddr"].tobytes())
     if grouping is PROCESSES:
         return f"{name or fmt.UNKNOWN} {row['pid'] or ''}".rstrip()
+    if grouping is UNITS:
+        return fmt.printable(bytes(row["unit"]), glyphs) or fmt.NOTHING
     port = f":{row['rport']}"
     return f"{name or fmt.UNKNOWN} {port}" if row["direction"] == IN else f"{glyphs.outgoing} {port}"
 
@@ -116,5 +118,6 @@ TABLES = {
         SERVICES, "SERVICE", "the server's port, and our process if it is the server", sort_keys.by_service
     ),
     PROCESSES: _table(PROCESSES, "PROCESS", "name and process id", sort_keys.by_name),
+    UNITS: _table(UNITS, "UNIT", "container, pod or systemd unit", sort_keys.by_text("unit")),
 }
 """In the order in which one goes through them."""

@@ -18,7 +18,7 @@ GROUP = np.dtype(
     [
         ("id", "u8"),  # made of what its connections have in common: the same in each snapshot
         # What that is; zeros where they differ.
-        *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "pid", "direction")),
+        *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "pid", "direction", "unit")),
         ("count", "u4"),
         ("stalled", "u4"),
         # Of the RTTs of now, microseconds; 0: there is none.
@@ -66,9 +66,14 @@ def _process(get: Get) -> Shared:
     return {name: get(name) for name in ("comm", "pid", "started_ns")}
 
 
+def _unit(get: Get) -> Shared:
+    return {"unit": get("unit")}
+
+
 HOSTS = Grouping("hosts", _host)
 SERVICES = Grouping("services", _service)
 PROCESSES = Grouping("processes", _process)
+UNITS = Grouping("units", _unit)
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 

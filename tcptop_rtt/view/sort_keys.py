@@ -73,6 +73,16 @@ def by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     return Keys(_big_endian_words(np.where(upper, raw | 32, raw)), comm == b"")
 
 
+def by_text(name: str) -> SortKeys:
+    """By bytes, the beginning of which tells them apart."""
+
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+        values = get(name)
+        return Keys(_big_endian_words(values.astype("S16")), values == b"")
+
+    return keys
+
+
 def by_state(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By state; what is stalled is the highest one."""
     state, closed = get("state"), get("closed")

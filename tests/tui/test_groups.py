@@ -10,11 +10,18 @@ from tests.unit.rows import row
 
 def rows() -> list[dict[str, Any]]:
     """Three clients of one server of ours, and two connections of ours to a data base elsewhere."""
+    ours = {
+        "comm": b"nginx",
+        "pid": 50,
+        "unit": b"web.service",
+        "lport": 443,
+        "direction": 2,
+        "rtt_age_ms": 5,
+    }
     clients = [
-        row(number, comm=b"nginx", pid=50, lport=443, rport=40_000 + number, raddr=f"203.0.113.{number}",
-            direction=2, srtt_us=1000 * number, rtt_age_ms=5)
+        row(number, **ours, rport=40_000 + number, raddr=f"203.0.113.{number}", srtt_us=1000 * number)
         for number in (1, 2, 3)
-    ]  # fmt: skip
+    ]
     base = [
         row(number, comm=b"app", pid=60, lport=50_000 + number, rport=5432, raddr="198.51.100.7",
             direction=1, srtt_us=90_000, rtt_age_ms=5, retrans_1m=6, data_segs_out_1m=100, window_ms=60_000)
@@ -44,8 +51,12 @@ async def test_tab_goes_through_hosts_services_and_processes_and_back(stage: Ope
         assert "nginx 50" in it.screen_text
         assert "app 60" in it.screen_text
         await it.press("tab")
+        assert "UNIT" in it.screen_text
+        line = next(line for line in it.screen_text.splitlines() if "web.service" in line)
+        assert line.split()[1:3] == ["3", "0"]
+        await it.press("tab")
         assert it.table.lines == 5
-        await it.press("shift+tab")
+        await it.press("shift+tab", "shift+tab")
         assert "nginx 50" in it.screen_text
 
 

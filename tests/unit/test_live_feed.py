@@ -34,7 +34,7 @@ class KnownProcess(Processes):
         return Process(key.pid, "nginx: worker", 1.0, 2.0, 3) if key == self.known else None
 
     def cgroup(self, key: ProcessKey) -> str | None:
-        return "/web.slice" if key == self.known else None
+        return "/web.slice/web.service" if key == self.known else None
 
 
 class Scene:
@@ -256,17 +256,30 @@ def test_a_close_look_is_answered_at_once_and_ends_when_it_is_told() -> None:
     assert scene.source.traced == [0x1000, 0]
 
 
+def test_the_unit_is_that_of_the_process_which_holds_the_connection_now() -> None:
+    scene = Scene()
+    scene.source.entries = [connection(1), connection(2), connection(3, tgid=101, started_ns=1_000_000_000)]
+    assert column(scene.next(), "unit") == {40001: b"web.service", 40002: b"", 40003: b"web.service"}
+    scene.source.entries = [
+        connection(1, tgid=200, started_ns=7),
+        connection(2, tgid=101, started_ns=1_000_000_000),
+    ]
+    scene.source.has_ended = {3}
+    passed_on = column(scene.next(), "unit")
+    assert (passed_on[40001], passed_on[40002]) == (b"", b"web.service")
+
+
 def test_a_close_look_says_of_the_process_what_the_feed_has_been_given() -> None:
     scene = Scene()
     scene.source.entries = [connection(1), connection(2)]
     found = ids(scene.next())
-    for port, cmdline, path in ((40001, "nginx: worker", "/web.slice"), (40002, None, None)):
+    for port, cmdline, path in ((40001, "nginx: worker", "/web.slice/web.service"), (40002, None, None)):
         scene.feed.set_trace(found[port])
         trace = scene.next().trace
         assert trace
         assert (trace.process.cmdline if trace.process else None) == cmdline
         assert trace.cgroup_path == path
-    assert scene.feed.cgroup(KnownProcess.known) == "/web.slice"
+    assert scene.feed.cgroup(KnownProcess.known) == "/web.slice/web.service"
 
 
 def test_while_there_is_one_the_source_is_read_ten_times_a_second() -> None:

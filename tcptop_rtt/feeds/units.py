@@ -1,0 +1,56 @@
+"""What runs a process: the container, the pod or the unit of systemd, by the path of its control group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from tcptop_rtt.model.rows import UNIT_BYTES
+from tcptop_rtt.model.snapshot import ProcessKey
+
+_KEPT = 16_384
+"""So many processes are remembered."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+_POD = re.compile(r"pod([0-9a-f]{8})[0-9a-f_-]*")
+_ENGINES = {
+    "docker": "docker",
+    "libpod": "podman",
+    "crio": "cri-o",
+    "cri-containerd": "containerd",
+    "lxc": "lxc",
+}
+
+
+def unit_of(path: str) -> str:
+    """A name as short as people use it; empty: it is nothing but a part of the machine.
+
+    ``nginx.service``, ``docker 0123456789ab``, ``pod 0a1b2c3d/0123456789ab``, ``session-3.scope``
+    """
+    parts = [part for part in path.split("/") if part]
+    container = next((found for part in reversed(parts) if (found := _ID.search(part))), None)
+    pod = next((found for part in parts if "kubepods" in path and (found := _POD.search(part))), None)
+    if container:
+        short = container[0][:12]
+        if pod:
+            return f"pod {pod[1]}/{short}"
+        engine = next((name for prefix, name in _ENGINES.items() if prefix in path), "container")
+        return f"{engine} {short}"
+    units = [part for part in parts if part.endswith((".service", ".scope"))]
+    return units[-1] if units else ""
+
+
+class Units:
+    """Remembers what runs each process: it stays for the life of most.
+
+    :param cgroup: the path of a process's control group; None: not known
+    """
+
+    def __init__(self, cgroup: Callable[[ProcessKey], str | None]) -> None:
+        self._cgroup = cgroup
+        self.of = lru_cache(maxsize=_KEPT)(self._find)
+
+    def _find(self, process: ProcessKey) -> bytes:
+        """As the column holds it; empty: there is none, or it is not known."""
+        return unit_of(self._cgroup(process) or "").encode("utf-8", "replace")[:UNIT_BYTES]

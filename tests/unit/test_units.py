@@ -1,0 +1,53 @@
+"""Containers, pods and units, by the paths of control groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptop_rtt.feeds.units import Units, unit_of
+from tcptop_rtt.model.rows import UNIT_BYTES
+from tcptop_rtt.model.snapshot import ProcessKey
+
+ID = "4f5e6d7c8b9a" + "0" * 52
+POD = "0a1b2c3d_4e5f_6071_8293_a4b5c6d7e8f9"
+
+
+@pytest.mark.parametrize(
+    ("path", "unit"),
+    [
+        ("/", ""),
+        ("", ""),
+        ("/system.slice/nginx.service", "nginx.service"),
+        ("/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service"),
+        ("/user.slice/user-1000.slice/session-3.scope", "session-3.scope"),
+        ("/user.slice/user-1000.slice/user@1000.service/app.slice/firefox.scope", "firefox.scope"),
+        (f"/system.slice/docker-{ID}.scope", "docker 4f5e6d7c8b9a"),
+        (f"/docker/{ID}", "docker 4f5e6d7c8b9a"),
+        (f"/docker/{ID}/init.scope", "docker 4f5e6d7c8b9a"),
+        (f"/machine.slice/libpod-{ID}.scope/container", "podman 4f5e6d7c8b9a"),
+        (
+            f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{POD}.slice/cri-containerd-{ID}.scope",
+            "pod 0a1b2c3d/4f5e6d7c8b9a",
+        ),
+        (f"/kubepods/besteffort/pod{POD.replace('_', '-')}/{ID}", "pod 0a1b2c3d/4f5e6d7c8b9a"),
+        (f"/something/{ID}", "container 4f5e6d7c8b9a"),
+        ("/user.slice", ""),
+        ("/\x1b[31m.service", "\x1b[31m.service"),  # what shows it makes it harmless
+    ],
+)
+def test_the_unit_of_a_path(path: str, unit: str) -> None:
+    assert unit_of(path) == unit
+
+
+def test_a_process_is_asked_for_once_and_a_long_name_is_cut() -> None:
+    asked: list[ProcessKey] = []
+
+    def cgroup(process: ProcessKey) -> str | None:
+        asked.append(process)
+        return "/" + "\u00e4" * 100 + ".service" if process.pid == 1 else None
+
+    units = Units(cgroup)
+    for _ in range(2):
+        assert units.of(ProcessKey(1, 5)) == ("\u00e4" * 100).encode()[:UNIT_BYTES]
+        assert units.of(ProcessKey(2, 5)) == b""
+    assert asked == [ProcessKey(1, 5), ProcessKey(2, 5)]
