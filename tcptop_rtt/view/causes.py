@@ -60,6 +60,7 @@ class Cause:
         nothing is concluded
     :param words: of a row of which it is true
     :param stops: nothing goes on as long as it lasts
+    :param explains: it explains a high RTT of a connection that is well, which only the details tell
     :param check: a command that shows it
     """
 
@@ -69,6 +70,7 @@ class Cause:
     words: Callable[[Connection], Words]
     reads: frozenset[str] = frozenset()
     stops: bool = False
+    explains: bool = False
     check: Callable[[Connection], str] = checks.by_ss
 
 
@@ -224,8 +226,24 @@ CAUSES = (
         frozenset({"sndbuf_limited_us"}),
     ),
     Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
-    Cause("late-acks", "peer", lambda c: c.delays_acks, words.late_acks, _RTT, check=checks.by_tcpdump),
-    Cause("answers", "peer", lambda c: c.answers_late, words.answers, _RTT, check=checks.by_tcpdump),
+    Cause(
+        "late-acks",
+        "peer",
+        lambda c: c.delays_acks,
+        words.late_acks,
+        _RTT,
+        explains=True,
+        check=checks.by_tcpdump,
+    ),
+    Cause(
+        "answers",
+        "peer",
+        lambda c: c.answers_late,
+        words.answers,
+        _RTT,
+        explains=True,
+        check=checks.by_tcpdump,
+    ),
     Cause("lag", "us", lambda c: c.risen & ~c.answers_late & c.local, words.lag, _RTT),
     Cause(
         "queue",
@@ -273,10 +291,15 @@ def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
 
 
 def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint8]:
-    """The number of each row's verdict, as in :data:`NAMES`: the lower, the worse, but for 0."""
+    """The number of each row's verdict, as in :data:`NAMES`: the lower, the worse, but for 0.
+
+    Those that merely explain a number are left out: who asks and is answered, and has nothing to send in
+    between, acknowledges the answer late, or with the next question.
+    """
     numbers = np.zeros(len(get("id")), np.uint8)
     for number, holds in reversed(list(enumerate(holding(get, lacking), 1))):
-        numbers[holds] = number
+        if not CAUSES[number - 1].explains:
+            numbers[holds] = number
     numbers[get("closed")] = 0  # nothing holds it up any more
     return numbers
 

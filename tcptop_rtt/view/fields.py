@@ -271,7 +271,7 @@ _FIELDS = (
         "what holds it up, the most severe; null: nothing, as far as is known",
         values.whys,
         matches.whys(),
-        tuple(cause.name for cause in causes.CAUSES),
+        tuple(cause.name for cause in causes.CAUSES if not cause.explains),
         column=Column(
             "why",
             "WHY",
