@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from textual import actions
@@ -22,6 +23,11 @@ class Palette(CommandPalette):
         super().__init__(
             placeholder="Type a part of a command's name", classes="" if glyphs.unicode else "-ascii"
         )
+
+    def _action_command_list(self, action: str) -> None:
+        # Textual's list looks for the highlighted line also before it has laid out any.
+        with suppress(KeyError):
+            super()._action_command_list(action)
 
     def on_mount(self) -> None:
         self.query_one(SearchIcon).icon = ">"  # Textual's is an emoji, which not every terminal has

@@ -100,6 +100,15 @@ async def test_its_commands_run_where_it_was_opened(stage: Open) -> None:
     assert it.feed.finished.is_set()
 
 
+async def test_a_page_before_anything_is_laid_out_is_survived(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await offers(it)
+        await it.pilot.resize_terminal(1, 1)
+        await it.press("pagedown", "pageup", "end", "home")
+        assert it.app.problem is None
+
+
 async def test_what_comes_meanwhile_is_shown_afterwards(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
