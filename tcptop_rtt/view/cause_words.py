@@ -17,9 +17,14 @@ class Words(NamedTuple):
     reason: str
 
 
+def _waited(row: Connection) -> str:
+    """Since it was opened; ``>``: or longer, as it was there before us."""
+    return ("" if row.open_seen else ">") + fmt.age(row.age_ns)
+
+
 def no_answer(row: Connection) -> Words:
     """Our SYN has no answer."""
-    age = fmt.age(row.age_ns)
+    age = _waited(row)
     return Words(
         f"no answer {age}", "no answer to our SYN", "nothing listens there, or the path drops everything"
     )
@@ -72,8 +77,8 @@ def peer_slow(row: Connection) -> Words:
 def backlog(row: Connection) -> Words:
     """Nobody has accepted it."""
     return Words(
-        f"backlog {fmt.age(row.age_ns)}",
-        f"process has not accepted it for {fmt.age(row.age_ns)}",
+        f"backlog {_waited(row)}",
+        f"process has not accepted it for {_waited(row)}",
         "it waits in the listener's accept queue",
     )
 

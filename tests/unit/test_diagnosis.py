@@ -243,6 +243,8 @@ def test_a_connection_that_nobody_accepts_waits_for_us() -> None:
     waiting = one(holder=2, age_ns=3_000_000_000)
     assert (diagnose(waiting).who, diagnose(waiting).summary) == ("us", "process has not accepted it for 3s")
     assert diagnose(one(holder=2, age_ns=999_999_999)).who == "nobody"
+    older = one(holder=2, age_ns=3_000_000_000, open_seen=False)
+    assert diagnose(older).summary == "process has not accepted it for >3s"
 
 
 def test_a_verdict_says_how_to_check_it() -> None:
