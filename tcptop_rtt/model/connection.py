@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import Rtt
@@ -156,9 +155,3 @@ class Connection:
     def unknown(self) -> frozenset[str]:
         """The fields of which nothing may be concluded."""
         return known.unknown_fields(self.row, self.lacking)
-
-
-def connections(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list[Connection]:
-    """Rows one by one."""
-    pairs = zip(rows, known.rtt_of_each(rows), strict=True)
-    return [Connection(row, lacking, rtt) for row, rtt in pairs]

@@ -194,6 +194,12 @@ class Rows:
         return Rows({name: others.get(name, column[indices]) for name, column in self._columns.items()})
 
 
+def fields_of(rows: Rows | NDArray[np.void], indices: Indices) -> Get:
+    """The fields of some rows, ascending: of all of them without a copy."""
+    whole = len(indices) == len(rows)
+    return lambda name: rows[name] if whole else rows[name][indices]
+
+
 def no_rows() -> Rows:
     """Those of no connections."""
     return Rows({name: np.zeros(0, ROW[name]) for name in ROW.names or ()})

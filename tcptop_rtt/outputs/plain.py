@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, Snapshot
@@ -36,7 +35,7 @@ class PlainTables:
         ranking = Ranking(
             rows, select(rows, self._filter, health.unknown), CONNECTIONS.sorts["rtt"], True, health.unknown
         )
-        moment = time.strftime("%H:%M:%S", time.localtime(snapshot.time_ns / 1e9))
+        moment = fmt.clock(snapshot.time_ns / 1e9)
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         self._out.write(
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "

@@ -290,6 +290,11 @@ def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
     return list(found.values())
 
 
+def numbered(number: int) -> Cause | None:
+    """The cause that a verdict's number stands for."""
+    return CAUSES[number - 1] if number else None
+
+
 def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint8]:
     """The number of each row's verdict, as in :data:`NAMES`: the lower, the worse, but for 0.
 

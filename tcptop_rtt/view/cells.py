@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.causes import Cause
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
 
@@ -98,6 +99,9 @@ def age(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
 
 def why(row: Shown, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     """What holds it up; nothing where all is well, or too little is known."""
-    if row.cause is None:
-        return Cell("")
-    return Cell(row.cause.words(row).brief, "bad" if row.cause.stops else "warn")
+    return cause(row.cause, row.cause.words(row).brief if row.cause else "")
+
+
+def cause(of: Cause | None, text: str) -> Cell:
+    """What holds something up, in the colour of how bad that is."""
+    return Cell(text, "" if of is None else "bad" if of.stops else "warn")

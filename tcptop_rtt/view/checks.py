@@ -8,8 +8,9 @@ from tcptop_rtt.view import format as fmt
 
 def by_ss(row: Connection) -> str:
     """The kernel's own numbers of this connection."""
-    local, remote = _address(row, row.laddr), _address(row, row.raddr)
-    return f"ss -tinmo src {local}:{row.lport or 0} dst {remote}:{row.rport or 0}"
+    local = fmt.endpoint(row.family, row.laddr, row.lport or 0)
+    peer = fmt.endpoint(row.family, row.raddr, row.rport or 0)
+    return f"ss -tinmo src {local} dst {peer}"
 
 
 def remote(row: Connection) -> str:
@@ -19,15 +20,9 @@ def remote(row: Connection) -> str:
 
 def by_tcpdump(row: Connection) -> str:
     """Its packets, with their times."""
-    host = fmt.address(row.family, row.raddr)
-    return f"tcpdump -ni any host {host} and port {row.rport or 0} and port {row.lport or 0}"
+    return f"tcpdump -ni any host {remote(row)} and port {row.rport or 0} and port {row.lport or 0}"
 
 
 def of_listener(row: Connection) -> str:
     """Recv-Q is how many connections wait there, Send-Q how many may."""
     return f"ss -tlne sport = :{row.lport or 0}"
-
-
-def _address(row: Connection, raw: bytes) -> str:
-    text = fmt.address(row.family, raw)
-    return text if row.family == 4 else f"[{text}]"

@@ -10,14 +10,14 @@ from operator import attrgetter
 
 from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import causes, cells, matches, sort_keys, values
+from tcptop_rtt.view import causes, cells, matches, numbers, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
 
 
-def _integer(
+def integer(
     name: str,
     meaning: str,
     column: Column | None = None,
@@ -25,7 +25,12 @@ def _integer(
     words: tuple[str, ...] = (),
     match: Match | None = None,
 ) -> Field:
-    match = match or matches.numbers(matches.of_field(name), matches.unit_of(name))
+    """A whole number.
+
+    :param words: for filters, besides the name and the column's key
+    :param match: how a filter asks for it, if not for the field's own values
+    """
+    match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
     return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words)
 
 
@@ -77,7 +82,7 @@ def _endpoint(
 def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
     cell, sort = cells.microseconds(name), sort_keys.by_number(name)
     column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
-    return _integer(name, meaning, column, words=(title.lower(),))
+    return integer(name, meaning, column, words=(title.lower(),))
 
 
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
@@ -85,7 +90,7 @@ def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, 
 
 
 _FIELDS = (
-    _integer("id", "a number for the connection, never used twice in one run", nullable=False),
+    integer("id", "a number for the connection, never used twice in one run", nullable=False),
     _text(
         "comm",
         "the name of the process that holds the socket",
@@ -104,7 +109,7 @@ _FIELDS = (
         ),
         ("proc",),
     ),
-    _integer(
+    integer(
         "pid",
         "its number; null beside a comm: it is in another PID namespace",
         Column(
@@ -112,11 +117,11 @@ _FIELDS = (
         ),
     ),
     _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l", (6, 4))),
-    _integer("lport", "our port"),
+    integer("lport", "our port"),
     _address(
         "raddr", "the peer's address", _endpoint("remote", "REMOTE", 2, "the peer's address and port", "r")
     ),
-    _integer("rport", "the peer's port"),
+    integer("rport", "the peer's port"),
     _choice(
         "state",
         "as in ss",
@@ -134,7 +139,7 @@ _FIELDS = (
         ),
         match=matches.states(),
     ),
-    _integer(
+    integer(
         "srtt_us",
         "smoothed round-trip time",
         Column(
@@ -148,10 +153,10 @@ _FIELDS = (
             cells.rtt,
             sort_keys.by_rtt,
         ),
-        match=matches.numbers(matches.rtts, matches.unit_of("srtt_us")),
+        match=matches.numbers(numbers.rtts, matches.unit_of("srtt_us")),
     ),
-    _integer("rtt_lo_us", "lowest RTT sample since the previous line"),
-    _integer(
+    integer("rtt_lo_us", "lowest RTT sample since the previous line"),
+    integer(
         "rtt_hi_us",
         "highest RTT sample since the previous line",
         Column(
@@ -167,8 +172,8 @@ _FIELDS = (
             numeric=False,
         ),
     ),
-    _integer("rtt_samples", "how many there were since the previous line", nullable=False),
-    _integer(
+    integer("rtt_samples", "how many there were since the previous line", nullable=False),
+    integer(
         "rtt_sum_us",
         "their sum",
         Column(
@@ -180,11 +185,11 @@ _FIELDS = (
             cells.quotient("rtt_sum_us", "rtt_samples"),
             sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
         ),
-        match=matches.numbers(matches.quotient("rtt_sum_us", "rtt_samples"), matches.unit_of("rtt_sum_us")),
+        match=matches.numbers(numbers.quotient("rtt_sum_us", "rtt_samples"), matches.unit_of("rtt_sum_us")),
     ),
     _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 14),
     _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 15),
-    _integer(
+    integer(
         "retrans",
         "segments sent again, in all",
         Column(
@@ -198,21 +203,21 @@ _FIELDS = (
         ),
         words=("retr",),
         match=matches.either(
-            matches.numbers(matches.of_field("retrans"), matches.unit_of("retrans")),
-            matches.numbers(matches.retransmit_rates, matches.PER_SECOND),
+            matches.numbers(numbers.of_field("retrans"), matches.unit_of("retrans")),
+            matches.numbers(numbers.retransmit_rates, matches.PER_SECOND),
         ),
     ),
-    _integer(
+    integer(
         "in_bps",
         "bits received per second, over about the last one",
         _rate_column("in", "IN b/s", 7, 11, "received, bits per second", "in_bps"),
     ),
-    _integer(
+    integer(
         "out_bps",
         "bits acknowledged per second, over about the last one",
         _rate_column("out", "OUT b/s", 8, 12, "sent and acknowledged, bits per second", "out_bps"),
     ),
-    _integer(
+    integer(
         "age_ns",
         "since it was opened if that was seen, or else since it was first seen",
         Column(
@@ -237,7 +242,7 @@ _FIELDS = (
         "integer",
         "who held it before nobody did",
         values.of_orphans(values.integers("was_pid")),
-        matches.numbers(matches.of_field("was_pid"), matches.unit_of("was_pid")),
+        matches.numbers(numbers.of_field("was_pid"), matches.unit_of("was_pid")),
     ),
     Field(
         "was_comm",
@@ -246,8 +251,8 @@ _FIELDS = (
         values.of_orphans(values.texts("was_comm")),
         matches.names("was_comm", "nginx"),
     ),
-    _integer("uid", "the process's effective one; the socket's, as long as no process is known"),
-    _integer("started_ns", "when the process was started, nanoseconds since the machine was"),
+    integer("uid", "the process's effective one; the socket's, as long as no process is known"),
+    integer("started_ns", "when the process was started, nanoseconds since the machine was"),
     _text(
         "unit",
         "the container, the pod or the unit of systemd that the process runs in",
@@ -286,8 +291,8 @@ _FIELDS = (
             cut="end",
         ),
     ),
-    _integer("netns", "inode number of the network namespace"),
-    _integer("family", "4 or 6", nullable=False),
+    integer("netns", "inode number of the network namespace"),
+    integer("family", "4 or 6", nullable=False),
     Field(
         "interface",
         "string",
@@ -299,49 +304,49 @@ _FIELDS = (
     _flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
     _flag("open_seen", "its opening was seen"),
     _flag("scanned", "a scan has read it, without which many fields are null"),
-    _integer("last_rtt_us", "the latest sample"),
-    _integer("rtt_age_ms", "since the latest sample; null: none since the handshake"),
-    _integer("rcv_rtt_us", "the receiver's own estimate"),
-    _integer("bytes_acked", "sent and acknowledged, in all"),
-    _integer("bytes_received", "received, in all"),
-    _integer("delivery_rate_bps", "the kernel's estimate, bits per second"),
-    _integer("pacing_rate_bps", "how fast the kernel sends at most, bits per second"),
+    integer("last_rtt_us", "the latest sample"),
+    integer("rtt_age_ms", "since the latest sample; null: none since the handshake"),
+    integer("rcv_rtt_us", "the receiver's own estimate"),
+    integer("bytes_acked", "sent and acknowledged, in all"),
+    integer("bytes_received", "received, in all"),
+    integer("delivery_rate_bps", "the kernel's estimate, bits per second"),
+    integer("pacing_rate_bps", "how fast the kernel sends at most, bits per second"),
     _text("congestion_control", "the algorithm", "cubic", words=("cc",)),
-    _integer("cwnd", "congestion window, segments"),
-    _integer("ssthresh", "slow-start threshold, segments; null: slow start has not ended yet"),
-    _integer("mss", "largest segment, bytes"),
-    _integer("rto_us", "retransmission timeout"),
-    _integer("lost", "segments marked lost, in all"),
-    _integer("retransmits", "retransmission timeouts in a row without an ACK"),
-    _integer("probes", "zero-window probes in a row without an answer"),
-    _integer("busy_us", "time with data to send"),
-    _integer("rwnd_limited_us", "of it, held up by the peer's receive window"),
-    _integer("sndbuf_limited_us", "of it, held up by our send buffer"),
-    _integer("in_flight", "segments sent and not yet acknowledged, but for those marked lost"),
-    _integer("unacked_bytes", "sent and not yet acknowledged"),
-    _integer("notsent_bytes", "written by the process and not yet sent"),
-    _integer("recv_q_bytes", "received and not yet read by the process"),
-    _integer("snd_wnd_bytes", "the peer's receive window"),
-    _integer("rcv_wnd_bytes", "our receive window"),
-    _integer("last_sent_ms", "since data was sent, when last scanned; null: never"),
-    _integer("last_received_ms", "since data was received, likewise"),
-    _integer("last_ack_ms", "since an ACK was received, likewise"),
-    _integer("segs_in", "segments received, in all"),
-    _integer("data_segs_in", "of them, those that carry data"),
-    _integer("data_segs_out", "segments with data sent, those sent again included"),
-    _integer("window_ms", "how long the last minute of the following is"),
-    _integer("retrans_1m", "segments sent again in the last minute"),
-    _integer("segs_in_1m", "segments received in it"),
-    _integer("data_segs_in_1m", "of them, those that carry data"),
-    _integer("data_segs_out_1m", "segments with data sent in it"),
-    _integer("busy_us_1m", "time with data to send in it"),
-    _integer("rwnd_limited_us_1m", "of it, held up by the peer's receive window"),
-    _integer("sndbuf_limited_us_1m", "of it, held up by our send buffer"),
+    integer("cwnd", "congestion window, segments"),
+    integer("ssthresh", "slow-start threshold, segments; null: slow start has not ended yet"),
+    integer("mss", "largest segment, bytes"),
+    integer("rto_us", "retransmission timeout"),
+    integer("lost", "segments marked lost, in all"),
+    integer("retransmits", "retransmission timeouts in a row without an ACK"),
+    integer("probes", "zero-window probes in a row without an answer"),
+    integer("busy_us", "time with data to send"),
+    integer("rwnd_limited_us", "of it, held up by the peer's receive window"),
+    integer("sndbuf_limited_us", "of it, held up by our send buffer"),
+    integer("in_flight", "segments sent and not yet acknowledged, but for those marked lost"),
+    integer("unacked_bytes", "sent and not yet acknowledged"),
+    integer("notsent_bytes", "written by the process and not yet sent"),
+    integer("recv_q_bytes", "received and not yet read by the process"),
+    integer("snd_wnd_bytes", "the peer's receive window"),
+    integer("rcv_wnd_bytes", "our receive window"),
+    integer("last_sent_ms", "since data was sent, when last scanned; null: never"),
+    integer("last_received_ms", "since data was received, likewise"),
+    integer("last_ack_ms", "since an ACK was received, likewise"),
+    integer("segs_in", "segments received, in all"),
+    integer("data_segs_in", "of them, those that carry data"),
+    integer("data_segs_out", "segments with data sent, those sent again included"),
+    integer("window_ms", "how long the last minute of the following is"),
+    integer("retrans_1m", "segments sent again in the last minute"),
+    integer("segs_in_1m", "segments received in it"),
+    integer("data_segs_in_1m", "of them, those that carry data"),
+    integer("data_segs_out_1m", "segments with data sent in it"),
+    integer("busy_us_1m", "time with data to send in it"),
+    integer("rwnd_limited_us_1m", "of it, held up by the peer's receive window"),
+    integer("sndbuf_limited_us_1m", "of it, held up by our send buffer"),
 )
 
 _NO_FIELD = {
     "port": matches.any_of(
-        *(matches.numbers(matches.of_field(name), matches.unit_of(name)) for name in ("lport", "rport"))
+        *(matches.numbers(numbers.of_field(name), matches.unit_of(name)) for name in ("lport", "rport"))
     ),
     "local_peer": matches.locality(),
 }

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import ROW, Get, Indices, Rows
+from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import query
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -53,12 +53,7 @@ def select(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) ->
     ask = parse(filter.text)
     if ask is None or not len(indices):
         return indices
-    whole = len(indices) == len(rows)
-
-    def get(name: str) -> NDArray[np.generic]:
-        return rows[name] if whole else rows[name][indices]
-
-    return indices[ask(get, lacking).yes]
+    return indices[ask(fields_of(rows, indices), lacking).yes]
 
 
 def _find(word: str) -> Ask:

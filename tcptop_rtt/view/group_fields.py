@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import causes, matches, sort_keys, values
+from tcptop_rtt.view import causes, cells, sort_keys
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
+from tcptop_rtt.view.fields import integer
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.grouping import GROUP, HOSTS, IN, PROCESSES, SERVICES, UNITS, Grouping
+from tcptop_rtt.view.grouping import GROUP, HOSTS, PROCESSES, SERVICES, UNITS, Grouping
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.table import Column, Field, Table
 
@@ -41,12 +43,12 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs) -> str:
     if grouping is UNITS:
         return fmt.printable(bytes(row["unit"]), glyphs) or fmt.NOTHING
     port = f":{row['rport']}"
-    return f"{name or fmt.UNKNOWN} {port}" if row["direction"] == IN else f"{glyphs.outgoing} {port}"
+    server = name or fmt.UNKNOWN if row["direction"] == Direction.IN else glyphs.outgoing
+    return f"{server} {port}"
 
 
 def _number(name: str, column: Column) -> Field:
-    match = matches.numbers(matches.of_field(name), matches.unit_of(name))
-    return Field(name, "integer", column.meaning, values.integers(name), match, nullable=False, column=column)
+    return integer(name, column.meaning, column, nullable=False)
 
 
 def _rtt(name: str, key: str, title: str, priority: int, meaning: str) -> Field:
@@ -76,11 +78,8 @@ def _count(
 
 
 def _why(group: Group, _: Glyphs) -> Cell:
-    number = int(group.row["verdict"])
-    if not number:
-        return Cell("")
-    cause = causes.CAUSES[number - 1]
-    return Cell(cause.name, "bad" if cause.stops else "warn")
+    cause = causes.numbered(int(group.row["verdict"]))
+    return cells.cause(cause, cause.name if cause else "")
 
 
 def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Table:
@@ -113,7 +112,7 @@ def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Tabl
 
 
 TABLES = {
-    HOSTS: _table(HOSTS, "REMOTE HOST", "the peer's address", sort_keys.by_host),
+    HOSTS: _table(HOSTS, "REMOTE HOST", "the peer's address", sort_keys.by_endpoint("r")),
     SERVICES: _table(
         SERVICES, "SERVICE", "the server's port, and our process if it is the server", sort_keys.by_service
     ),

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model import known
-from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import DIRECTIONS, ROW, Get, Indices
+from tcptop_rtt.model.records import Direction
+from tcptop_rtt.model.rows import ROW, Get, Indices
+from tcptop_rtt.view import numbers
 
 GROUP = np.dtype(
     [
@@ -33,8 +33,6 @@ GROUP = np.dtype(
 )
 """What is known of a group. ``rport`` is the server's port, wherever the server is."""
 
-OUT, IN = DIRECTIONS.index("out"), DIRECTIONS.index("in")
-
 Shared = dict[str, NDArray[Any]]
 """By the name of a field of GROUP what connections may share, a value per row."""
 
@@ -54,9 +52,9 @@ def _host(get: Get) -> Shared:
 def _service(get: Get) -> Shared:
     direction, lport, rport = get("direction"), get("lport"), get("rport")
     # Where it is not known who has called, the lower port is the server's in most cases.
-    ours = (direction == IN) | ((direction != OUT) & (lport <= rport))
+    ours = (direction == Direction.IN) | ((direction != Direction.OUT) & (lport <= rport))
     return {
-        "direction": np.where(ours, IN, OUT).astype(np.uint8),
+        "direction": np.where(ours, Direction.IN, Direction.OUT).astype(np.uint8),
         "rport": np.where(ours, lport, rport),
         "comm": np.where(ours, get("comm"), b""),
     }
@@ -147,11 +145,10 @@ class Groups:
         # What has just been closed counts in what is measured: of short connections there is nothing else.
         for name in ("in_bps", "out_bps"):
             rows[name] = self._sum(get(name))
-        window_ms = get("window_ms")
-        rates = 1000 * get("retrans_1m") / np.maximum(window_ms, 1)
-        rows["retrans_per_s"] = self._sum(np.where(is_open & (window_ms > 0), rates, 0))
-        basis, rtt_us = known.rtts(get)
-        self._rank(rtt_us, (basis == RttBasis.FRESH) & ~get("stalled"))
+        rates, unknown = numbers.retransmit_rates(get)
+        rows["retrans_per_s"] = self._sum(np.where(is_open & ~unknown, rates, 0))
+        rtt_us, is_old = numbers.rtts(get)
+        self._rank(rtt_us, ~is_old)
         members = self.members
         starts = np.concatenate(([0], members.ends[:-1]))
         # None is 0: it wraps around to the highest number.

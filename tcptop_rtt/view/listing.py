@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices, Rows
+from tcptop_rtt.model.rows import Indices, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -71,16 +71,11 @@ class GroupList(Listing):
         self._snapshot = snapshot
         self.table = TABLES[grouping]
         self._connections = connections = _matching(snapshot, filter, None)
-        rows = snapshot.rows
-        whole = len(connections) == len(rows)
-
-        def get(name: str) -> NDArray[Any]:
-            return rows[name] if whole else rows[name][connections]
-
+        get = fields_of(snapshot.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
         self.indices = np.arange(len(self.rows))
-        self.total, self.shown = len(rows), len(connections)
+        self.total, self.shown = len(snapshot.rows), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], frozenset())
@@ -97,7 +92,6 @@ def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indice
     indices = select(snapshot.rows, filter, snapshot.health.unknown)
     if scope is None:
         return indices
-    inside: Indices = indices[
-        ids_of(scope.grouping, lambda name: snapshot.rows[name][indices]) == np.uint64(scope.id)
-    ]
+    ids = ids_of(scope.grouping, fields_of(snapshot.rows, indices))
+    inside: Indices = indices[ids == np.uint64(scope.id)]
     return inside

@@ -12,13 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model import known
-from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
-
-Mask = NDArray[np.bool_]
+from tcptop_rtt.view.numbers import Mask, Numbers
 
 
 class Answer(NamedTuple):
@@ -114,15 +111,6 @@ def unit_of(name: str) -> Unit:
     return next((unit for end, unit in _UNITS.items() if bare.endswith(end)), _PLAIN)
 
 
-Numbers = Callable[[Get, frozenset[str]], tuple[NDArray[Any], Mask]]
-"""A number per row, and which of them are unknown."""
-
-
-def of_field(name: str) -> Numbers:
-    """The numbers of a field."""
-    return lambda get, lacking: (get(name), known.is_unknown(get, name, lacking))
-
-
 def numbers(of: Numbers, unit: Unit) -> Match:
     """A number, compared; after ``:`` it may be one of several."""
 
@@ -140,27 +128,6 @@ def numbers(of: Numbers, unit: Unit) -> Match:
         return answer
 
     return Match(ask, unit.example, compares=True)
-
-
-def rtts(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
-    """The RTTs of now: one that is old is no measure of now."""
-    basis, us = known.rtts(get)
-    return us, (basis != RttBasis.FRESH) | get("stalled")
-
-
-def quotient(total: str, count: str) -> Numbers:
-    """One number divided by another, known where the first one is."""
-
-    def ratio(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:
-        return get(total) / np.maximum(get(count), 1), known.is_unknown(get, total, lacking)
-
-    return ratio
-
-
-def retransmit_rates(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:
-    """Segments sent again per second, over the last minute."""
-    window_ms = get("window_ms")
-    return 1000 * get("retrans_1m") / np.maximum(window_ms, 1), known.is_unknown(get, "retrans_1m", lacking)
 
 
 def either(first: Match, second: Match) -> Match:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices, Rows
+from tcptop_rtt.model.rows import Indices, Rows, fields_of
 from tcptop_rtt.view.sort_keys import Column, SortKeys
 
 _UNKNOWN, _ASIDE, _LAST = np.uint64(0xFFFFFFFF), np.uint64(0x80000000), np.uint64(0x7FFFFFFE)
@@ -29,11 +29,7 @@ class Ranking:
         descending: bool,
         lacking: frozenset[str] = frozenset(),
     ) -> None:
-        whole = len(indices) == len(rows)
-
-        def get(name: str) -> Column:
-            return rows[name] if whole else rows[name][indices]
-
+        get = fields_of(rows, indices)
         keys = sort(get, lacking)
         values = np.minimum(_numbers(keys.columns), _LAST)
         if descending:

@@ -27,6 +27,6 @@ def shown(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list
     """Rows one by one; the verdicts on many cost hardly more than that on one."""
     verdicts = causes.verdicts(rows.__getitem__, lacking).tolist()
     return [
-        Shown(row, lacking, rtt, causes.CAUSES[number - 1] if number else None)
+        Shown(row, lacking, rtt, causes.numbered(number))
         for row, rtt, number in zip(rows, known.rtt_of_each(rows), verdicts, strict=True)
     ]

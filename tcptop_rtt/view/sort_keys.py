@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import CLOSED, UNKNOWN_U32, Get
-from tcptop_rtt.view import causes
+from tcptop_rtt.view import causes, numbers
 
 Column = NDArray[Any]
 
@@ -49,8 +49,8 @@ def by_quotient(total: str, count: str) -> SortKeys:
     """One number divided by another, which is known where the first one is."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:
-        quotients = (get(total) // np.maximum(get(count), 1)).astype(np.uint32)
-        return Keys([quotients], known.is_unknown(get, total, lacking))
+        quotients, unknown = numbers.quotient(total, count)(get, lacking)
+        return Keys([quotients.astype(np.uint32)], unknown)
 
     return keys
 
@@ -112,11 +112,6 @@ def by_positive(name: str) -> SortKeys:
     return keys
 
 
-def by_host(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By the peer's address."""
-    return Keys([get("family"), *_big_endian_words(get("raddr"))], get("family") == 0)
-
-
 def by_service(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By the server's port, and then by the process."""
     return Keys([get("rport"), *_big_endian_words(get("comm"))], get("rport") == 0)
@@ -124,12 +119,15 @@ def by_service(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 def by_verdict(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """By the number of a verdict, the most severe is the highest."""
-    return Keys([len(causes.NAMES) - get("verdict")], get("verdict") == 0)
+    return _worst_highest(get("verdict"))
 
 
 def by_why(get: Get, lacking: frozenset[str]) -> Keys:
     """By the verdict, the most severe is the highest; what nothing holds up comes last."""
-    verdicts = causes.verdicts(get, lacking)
+    return _worst_highest(causes.verdicts(get, lacking))
+
+
+def _worst_highest(verdicts: Column) -> Keys:
     return Keys([len(causes.NAMES) - verdicts], verdicts == 0)
 
 

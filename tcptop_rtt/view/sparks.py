@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.causes import QUEUE_FACTOR, QUEUE_US
 
 
 class Scale(NamedTuple):
@@ -24,8 +25,6 @@ _NO_SCALE = Scale(100.0, 10_000.0)
 
 _SPAN = 8
 """From the lowest to the highest level of a sparkline of its own scale, at least: what is less is no news."""
-_RISEN = 3
-_RISEN_US = 10_000
 
 
 def own_scales(spark_us: NDArray[np.float32]) -> Scale:
@@ -41,7 +40,7 @@ def news(spark_us: NDArray[np.float32], cells: int) -> list[str]:
     values = _fold(spark_us, cells)
     low = np.fmin.reduce(np.where(spark_us > 0, spark_us, np.float32(np.nan)), axis=0)
     with np.errstate(invalid="ignore"):
-        risen = (values >= _RISEN * low) & (values - low >= _RISEN_US)
+        risen = (values >= QUEUE_FACTOR * low) & (values - low >= QUEUE_US)
         warns, is_bad = risen | (values >= fmt.FAST_US), values >= fmt.SLOW_US
     codes = np.array([ord(" "), ord("w"), ord("b")], np.uint32)
     return _lines(codes[np.where(is_bad, 2, np.where(warns, 1, 0))], cells)

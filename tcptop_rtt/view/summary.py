@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop_rtt.model import known
-from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import numbers
 
 
 class Summary(NamedTuple):
@@ -29,15 +28,14 @@ def summarize(rows: Rows) -> Summary:
     """The summary of all rows. What has just been closed counts in what is measured: with connections of a
     moment there is nothing else.
     """
-    is_open = ~rows["closed"]
-    basis, rtt_us = known.rtts(rows.__getitem__)
-    fresh = (basis == RttBasis.FRESH) & ~rows["stalled"]
-    fresh_us = rtt_us[fresh]
-    minutes = is_open & (rows["window_ms"] > 0)
+    get, is_open = rows.__getitem__, ~rows["closed"]
+    rtt_us, is_old = numbers.rtts(get)
+    rates, unknown = numbers.retransmit_rates(get)
+    fresh_us = rtt_us[~is_old]
     return Summary(
         stalled=int(np.count_nonzero(rows["stalled"] & is_open)),
-        slow=int(np.count_nonzero(rtt_us[fresh & is_open] >= fmt.SLOW_US)),
-        retrans_per_s=float((1000 * rows["retrans_1m"][minutes] / rows["window_ms"][minutes]).sum()),
+        slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= fmt.SLOW_US)),
+        retrans_per_s=float(rates[is_open & ~unknown].sum()),
         in_bps=float(rows["in_bps"].sum()),
         out_bps=float(rows["out_bps"].sum()),
         p95_us=float(np.percentile(fresh_us, 95, method="inverted_cdf")) if len(fresh_us) else 0.0,

@@ -86,7 +86,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._glyphs = glyphs
         self._snapshot = first
         self._begun = False
-        self._listing: Listing = ConnectionList(first, self.filter)
+        self._listing: Listing
         self._ranking = self._ranked()
         self._cursor = 0
         self._pinned: int | None = None

@@ -37,6 +37,18 @@ ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 """IPv4 and IPv6 address of each end."""
 
 
+def taking(port: int) -> str:
+    """A script for ``b`` that takes all that one connection brings."""
+    return f"""
+import socket
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {port}))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while connection.recv(65536):
+    pass
+"""
+
+
 class Link:
     """Two namespaces joined by a wire that takes ``delay_ms`` each way.
 

@@ -22,20 +22,12 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
 from tests.live.conftest import Watch
-from tests.live.link import Link
+from tests.live.link import Link, taking
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of
 
 ANSWER_S = 0.02
 ROUNDS = 40
 
-_TAKE = """
-import socket
-listener = socket.create_server(("10.199.0.2", 8082))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while connection.recv(65536):
-    pass
-"""
 _SEND = """
 import socket, time
 connection = socket.create_connection(("10.199.0.2", 8082))
@@ -107,7 +99,7 @@ def test_a_process_that_answers_late_is_blamed_not_the_network(watch: Watch) -> 
 
 def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_nothing(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
-        taker = link.start(link.b, _TAKE)
+        taker = link.start(link.b, taking(8082))
         sender = link.run(link.a, sys.executable, "-c", _SEND)
         try:
             verdict = _verdict_of_a_stalled_path(watch, link, sender.pid)
@@ -121,7 +113,7 @@ def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_not
 
 def test_a_link_that_loses_each_hundredth_segment_reads_so(watch: Watch) -> None:
     with Link(delay_ms=1, lose_each=100) as link:
-        taker = link.start(link.b, _TAKE)
+        taker = link.start(link.b, taking(8082))
         sender = link.run(link.a, sys.executable, "-c", _SEND)
         try:
             deadline = time.monotonic() + 120

@@ -12,7 +12,7 @@ import numpy as np
 from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
-from tests.live.link import Link
+from tests.live.link import Link, taking
 from tests.live.pairs import Pair, connected, port_of, round_trip
 
 PATIENCE_S = 60.0
@@ -26,14 +26,6 @@ print("ready", flush=True)
 while True:
     connection.sendall(bytes(100))
     time.sleep(0.05)
-"""
-_TAKE = """
-import socket
-listener = socket.create_server(("10.199.0.2", 8083))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while connection.recv(65536):
-    pass
 """
 _CONNECT = """
 import socket
@@ -76,7 +68,7 @@ def _toward(link: Link, port: int) -> Callable[[Rows], np.ndarray]:
 @contextlib.contextmanager
 def _far(delay_ms: float) -> Iterator[Link]:
     with Link(delay_ms=delay_ms) as link:
-        link.start(link.b, _TAKE)
+        link.start(link.b, taking(8083))
         link.start(link.a, _SEND)
         yield link
 

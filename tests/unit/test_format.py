@@ -8,11 +8,11 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import sparks
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
+from tcptop_rtt.view.shown import shown
 from tests.unit.rows import row, rows_of
 
 
@@ -122,7 +122,7 @@ MINUTE_NS = 60 * 10**9
     ],
 )
 def test_an_rtt_that_is_not_of_now_says_so(fields: dict[str, int], text: str, level: str) -> None:
-    (one,) = connections(rows_of(row(1, **({"srtt_us": 320_000, "age_ns": 31 * MINUTE_NS} | fields)))[:])
+    (one,) = shown(rows_of(row(1, **({"srtt_us": 320_000, "age_ns": 31 * MINUTE_NS} | fields)))[:])
     assert fmt.rtt_now(one) == text
     assert len(text) <= fmt.AGED_RTT_WIDTH
     assert level == (fmt.rtt_level(one) if not one.stalled else "unknown")
@@ -135,12 +135,12 @@ def test_an_rtt_with_its_age_never_gets_wider_than_its_column() -> None:
             {"bytes_acked": 0, "rcv_rtt_us": us, "last_received_ms": UNKNOWN_U32 - 1},
             {"bytes_acked": 0, "rcv_rtt_us": us},
         ):
-            (one,) = connections(rows_of(row(1, **fields))[:])
+            (one,) = shown(rows_of(row(1, **fields))[:])
             assert len(fmt.rtt_now(one)) <= fmt.AGED_RTT_WIDTH, fmt.rtt_now(one)
 
 
 def test_an_age_from_before_the_program_says_so() -> None:
-    older, younger = connections(rows_of(row(1, open_seen=False, age_ns=0), row(2, age_ns=0))[:])
+    older, younger = shown(rows_of(row(1, open_seen=False, age_ns=0), row(2, age_ns=0))[:])
     assert (fmt.age_of(older), fmt.age_of(younger)) == (">0s", "0s")
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.connection import connections
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.grouping import HOSTS, PROCESSES, SERVICES, Grouping, Groups, ids_of
+from tcptop_rtt.view.shown import shown
 from tests.unit.rows import columns_of
 
 COUNT = 500
@@ -66,19 +66,19 @@ def test_each_group_sums_up_its_connections(rows: np.ndarray, grouping: Grouping
     ids = ids_of(grouping, get)
     for group, inside in zip(groups.rows, members, strict=True):
         assert {int(ids[at]) for at in inside} == {int(group["id"])}
-        is_open = [row for row in connections(rows[inside]) if not row.closed]
+        is_open = [row for row in shown(rows[inside]) if not row.closed]
         assert group["count"] == len(is_open)
         assert group["stalled"] == sum(row.stalled for row in is_open)
         fresh = [
             known.rtt(row.row).us
-            for row in connections(rows[inside])
+            for row in shown(rows[inside])
             if not row.stalled and known.rtt(row.row).basis == RttBasis.FRESH
         ]
         for name, share in (("p50_us", 0.5), ("p95_us", 0.95), ("worst_us", 1)):
             assert group[name] == _rank(fresh, share), name
         rate = sum(1000 * (row.retrans_1m or 0) / row.window_ms for row in is_open if row.window_ms)
         assert group["retrans_per_s"] == pytest.approx(rate)
-        assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in connections(rows[inside])))
+        assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in shown(rows[inside])))
         assert group["verdict"] == min((verdicts[at] for at in inside if verdicts[at]), default=0)
 
 
