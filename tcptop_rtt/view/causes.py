@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.cause_words import Words
+from tcptop_rtt.view.numbers import Mask
 
 Who = Literal["network", "peer", "us"]
-Mask = NDArray[np.bool_]
 
 LIMITED_SHARE = 0.2
 """Of the time with data to send: from here on a limit is worth naming."""
@@ -33,15 +32,6 @@ LOSS_SHARE = 0.005
 """A path that loses one percent is reported, though by chance a little less was lost."""
 LOSS_COUNT = 3
 """A single lost segment in a short connection is already a large share."""
-QUEUE_FACTOR = 3
-QUEUE_US = 10_000
-"""Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
-DELAYED_ACK_US = (35_000, 50_000)
-"""Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
-BARE_SHARE = 0.2
-"""Bare ACKs per data segment of ours, and per segment of the peer's: below it, ACKs come with data."""
-BARE_COUNT = 10
-"""Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
 STANDING_MS = 500
 STANDING_BYTES = 65_536
 WAITING_NS = 1_000_000_000
@@ -72,71 +62,6 @@ class Cause:
     stops: bool = False
     explains: bool = False
     check: Callable[[Connection], str] = checks.by_ss
-
-
-class Columns:
-    """The fields of some rows, and what several causes make of them."""
-
-    def __init__(self, get: Get) -> None:
-        self._get = get
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._get(name)
-
-    @cached_property
-    def fresh(self) -> Mask:
-        """Where the RTT is of now."""
-        found: Mask = known.rtts(self._get)[0] == RttBasis.FRESH
-        return found
-
-    @cached_property
-    def lowest_us(self) -> NDArray[np.int64]:
-        """The minimum RTT; 0: not known."""
-        return self["min_rtt_us"].astype(np.int64)
-
-    @cached_property
-    def delays_acks(self) -> Mask:
-        """Where the peer holds ACKs back, as an answer may go with them."""
-        highest_us = np.where(self["rtt_samples"] > 0, self["rtt_hi_us"], self["last_rtt_us"])
-        held_us = highest_us.astype(np.int64) - self.lowest_us
-        late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
-        near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
-        found: Mask = self.fresh & near & late & (self["srtt_us"] >= QUEUE_FACTOR * self.lowest_us)
-        return found
-
-    @cached_property
-    def risen(self) -> Mask:
-        """Where the RTT has risen for another reason than that: one explanation is enough."""
-        srtt_us = self["srtt_us"].astype(np.int64)
-        risen = (srtt_us >= QUEUE_FACTOR * self.lowest_us) & (srtt_us - self.lowest_us >= QUEUE_US)
-        found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
-        return found
-
-    @cached_property
-    def answers_late(self) -> Mask:
-        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
-        segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
-        bare = segs_in - self["data_segs_in_1m"]
-        with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
-        short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
-        found: Mask = self.risen & with_data & short & (self["window_ms"] > 0)
-        return found
-
-    @cached_property
-    def local(self) -> Mask:
-        """Where the peer is this machine."""
-        return is_local(self._get)
-
-
-def is_local(get: Get) -> Mask:
-    """Whether the peer is this machine, by the addresses."""
-    laddr, raddr = (np.ascontiguousarray(get(name)).view(">u8").reshape(-1, 2) for name in ("laddr", "raddr"))
-    # Family 4 is v4-mapped: the address is the lower half of the second word.
-    loopback4 = (get("family") == 4) & (raddr[:, 1] >> np.uint64(24) & np.uint64(0xFF) == 127)
-    loopback6 = (get("family") == 6) & (raddr[:, 0] == 0) & (raddr[:, 1] == 1)
-    same = (laddr[:, 0] == raddr[:, 0]) & (laddr[:, 1] == raddr[:, 1])
-    found: Mask = same | loopback4 | loopback6
-    return found
 
 
 def _silent(c: Columns) -> Mask:
@@ -311,9 +236,5 @@ def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint
 
 def one(row: Connection) -> list[Cause]:
     """The causes that are true of one row, the most severe first."""
-    rows = np.array([row.row])
-
-    def get(name: str) -> NDArray[Any]:
-        return rows[name]
-
+    get = np.array([row.row]).__getitem__
     return [cause for cause, holds in zip(CAUSES, holding(get, row.lacking), strict=True) if holds[0]]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.cause_columns import is_local
 from tcptop_rtt.view.numbers import Mask, Numbers
 
 
@@ -290,6 +291,6 @@ def locality() -> Match:
 
     def ask(sign: str, text: str) -> Ask:
         positive = flags("local").ask(sign, text)
-        return lambda get, lacking: positive(lambda _: causes.is_local(get), lacking)
+        return lambda get, lacking: positive(lambda _: is_local(get), lacking)
 
     return Match(ask, "yes")

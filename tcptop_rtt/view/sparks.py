@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.causes import QUEUE_FACTOR, QUEUE_US
+from tcptop_rtt.view.cause_columns import QUEUE_FACTOR, QUEUE_US
 
 
 class Scale(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -260,3 +262,9 @@ def test_a_verdict_says_how_to_check_it() -> None:
     )
     assert diagnose(one(**ends, holder=2, age_ns=3_000_000_000)).check == "ss -tlne sport = :22"
     assert diagnose(one(**ends)).check == ""
+
+
+def test_the_readme_lists_the_causes_as_the_table_has_them() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    listed = re.findall(r"^\| `[^`]+` \| `([a-z-]+)` \|", readme, re.MULTILINE)
+    assert listed == [cause.name for cause in causes.CAUSES if not cause.explains]

@@ -9,8 +9,9 @@ import pytest
 
 from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
 from tcptop_rtt.model.rows import Holder
-from tcptop_rtt.model.snapshot import Health, Owner, Snapshot
+from tcptop_rtt.model.snapshot import Health, Owner, ProcessKey, Snapshot
 from tcptop_rtt.tracking.connections import Connections
+from tcptop_rtt.tracking.units import MOST_AT_ONCE
 from tests.unit.rows import address
 
 
@@ -105,3 +106,25 @@ def test_a_connection_that_a_scan_has_not_met_is_missing_until_it_is_closed(conn
     assert connections.missing_socks() == {200: 2}
     connections.close_missing([2])
     assert connections.missing_socks() == {}
+
+
+def test_each_process_is_asked_for_its_unit_once_and_of_very_many_some_at_a_time(
+    connections: Connections,
+) -> None:
+    count = MOST_AT_ONCE + 20
+    held = [
+        {"id": number, "sock": 100 * number, "tgid": number, "pid": number, "started_ns": 5}
+        for number in range(1, count + 1)
+    ]
+    _scan(connections, *held, {"id": count + 1, "sock": 5, "tgid": 0})
+    asked: list[ProcessKey] = []
+
+    def look_up(process: ProcessKey) -> bytes:
+        asked.append(process)
+        return b"unit"
+
+    connections.name_units(look_up)
+    assert len(asked) == MOST_AT_ONCE
+    for _ in range(2):
+        connections.name_units(look_up)
+    assert sorted(asked) == [ProcessKey(number, 5) for number in range(1, count + 1)]

@@ -1,0 +1,89 @@
+"""What several causes make of the fields of rows: whether the RTT has risen, and by what it is explained."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.rows import Get
+from tcptop_rtt.view.numbers import Mask
+
+QUEUE_FACTOR = 3
+QUEUE_US = 10_000
+"""Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
+DELAYED_ACK_US = (35_000, 50_000)
+"""Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
+BARE_SHARE = 0.2
+"""Bare ACKs per data segment of ours, and per segment of the peer's: below it, ACKs come with data."""
+BARE_COUNT = 10
+"""Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
+
+
+class Columns:
+    """The fields of some rows, and what several causes make of them."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._get(name)
+
+    @cached_property
+    def fresh(self) -> Mask:
+        """Where the RTT is of now."""
+        found: Mask = known.rtts(self._get)[0] == RttBasis.FRESH
+        return found
+
+    @cached_property
+    def lowest_us(self) -> NDArray[np.int64]:
+        """The minimum RTT; 0: not known."""
+        return self["min_rtt_us"].astype(np.int64)
+
+    @cached_property
+    def delays_acks(self) -> Mask:
+        """Where the peer holds ACKs back, as an answer may go with them."""
+        highest_us = np.where(self["rtt_samples"] > 0, self["rtt_hi_us"], self["last_rtt_us"])
+        held_us = highest_us.astype(np.int64) - self.lowest_us
+        late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
+        near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
+        found: Mask = self.fresh & near & late & (self["srtt_us"] >= QUEUE_FACTOR * self.lowest_us)
+        return found
+
+    @cached_property
+    def risen(self) -> Mask:
+        """Where the RTT has risen for another reason than that: one explanation is enough."""
+        srtt_us = self["srtt_us"].astype(np.int64)
+        risen = (srtt_us >= QUEUE_FACTOR * self.lowest_us) & (srtt_us - self.lowest_us >= QUEUE_US)
+        found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
+        return found
+
+    @cached_property
+    def answers_late(self) -> Mask:
+        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
+        segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
+        bare = segs_in - self["data_segs_in_1m"]
+        with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
+        short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
+        found: Mask = self.risen & with_data & short & (self["window_ms"] > 0)
+        return found
+
+    @cached_property
+    def local(self) -> Mask:
+        """Where the peer is this machine."""
+        return is_local(self._get)
+
+
+def is_local(get: Get) -> Mask:
+    """Whether the peer is this machine, by the addresses."""
+    laddr, raddr = (np.ascontiguousarray(get(name)).view(">u8").reshape(-1, 2) for name in ("laddr", "raddr"))
+    # Family 4 is v4-mapped: the address is the lower half of the second word.
+    loopback4 = (get("family") == 4) & (raddr[:, 1] >> np.uint64(24) & np.uint64(0xFF) == 127)
+    loopback6 = (get("family") == 6) & (raddr[:, 0] == 0) & (raddr[:, 1] == 1)
+    same = (laddr[:, 0] == raddr[:, 0]) & (laddr[:, 1] == raddr[:, 1])
+    found: Mask = same | loopback4 | loopback6
+    return found
