@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, round_trip
 from tests.vm.guest.ss import ss
@@ -32,6 +34,15 @@ def _lossy_loopback() -> Iterator[None]:
 
 def _last(recording: Recording, port: int) -> Line:
     return next((line for line in reversed(recording.lines) if line.get("lport") == port), {})
+
+
+def test_the_processor_computes_as_it_should() -> None:
+    # An emulated one may not: of several sizes and types numpy then sorts some wrong.
+    random = np.random.default_rng(1)
+    for dtype in ("u4", "i4", "u8", "i8", "f4", "f8"):
+        for length in (16, 40, 100, 128, 300, 1000):
+            values = random.integers(0, 1 << 31, length).astype(dtype)
+            assert values[np.argsort(values)].tolist() == sorted(values.tolist()), (dtype, length)
 
 
 def test_both_hooks_tell_the_process_and_what_ss_prints(record: Callable[..., Recording]) -> None:
