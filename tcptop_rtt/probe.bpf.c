@@ -20,6 +20,7 @@
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_established((struct sock *)ctx->args[0]);
+	struct sk_buff *skb = (struct sk_buff *)ctx->args[1];
 	struct connection *c;
 	struct rtt_window *slot;
 
@@ -30,12 +31,14 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if (slot->sock == (u64)sk) {
 		take_sample(sk, slot);
+		take_turns(sk, skb, &slot->turn, &slot->waits);
 		return 0;
 	}
 	c = conn_find_or_track(sk);
 	if (!c)
 		return 0;
 	take_sample(sk, &c->window);
+	take_turns(sk, skb, &c->window.turn, &c->window.waits);
 	/* The slot serves from the next segment on, as another socket may claim it at this moment. */
 	if (!slot->sock)
 		claim_slot(slot, &c->window);
@@ -228,10 +231,20 @@ static __always_inline void write_entry(struct seq_file *seq, struct entry *e, s
 		w->rack = counted;
 }
 
+static __always_inline void copy_waits(struct entry *e, const struct waits *waits)
+{
+	e->answer_sum_us = waits->answer_sum_us;
+	e->reply_sum_us = waits->reply_sum_us;
+	e->answers = waits->answers;
+	e->replies = waits->replies;
+	e->crossings = waits->crossings;
+}
+
 static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct connection *c)
 {
 	fill_record(&e->record, KIND_ENTRY, sk, c);
 	read_details(e, sk);
+	copy_waits(e, &window_of(sk, c)->waits);
 }
 
 /* A listener's endpoint is enough to find the connections that it accepts. */

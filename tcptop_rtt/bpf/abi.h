@@ -97,6 +97,8 @@ struct entry {
 	u64	busy_us;		/* user space keeps the rest as it is */
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
+	u64	answer_sum_us;
+	u64	reply_sum_us;
 	u32	rcv_rtt_us;
 	u32	rto_us;
 	u32	in_flight;
@@ -111,9 +113,13 @@ struct entry {
 	u32	segs_in;
 	u32	data_segs_in;
 	u32	data_segs_out;
+	u32	dsack_dups;
+	u32	answers;
+	u32	replies;
+	u32	crossings;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 352, "keep ENTRY in model/records.py in step");
+_Static_assert(sizeof(struct entry) == 384, "keep ENTRY in model/records.py in step");
 
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {

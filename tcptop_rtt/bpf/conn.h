@@ -17,10 +17,11 @@ struct rtt_window {
 	u32		rtt_hi_us;
 	u32		last_rtt_us;
 	u32		reserve_failed_at; /* the jiffy at which a report found no room */
-	u32		pad;
+	u32		turn;		/* see waits.h */
 	u64		rtt_sum_us;
+	struct waits	waits;		/* since the connection was first seen */
 };
-_Static_assert(sizeof(struct rtt_window) == 64, "keep rtt_window in one cache line");
+_Static_assert(offsetof(struct rtt_window, waits) == 64, "one cache line for every segment");
 
 /* A connection, from its first to its last event. */
 struct connection {
@@ -35,7 +36,7 @@ struct connection {
 	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
 	u8		pad[5];
 };
-_Static_assert(sizeof(struct connection) == 104, "padding is explicit");
+_Static_assert(sizeof(struct connection) == 168, "padding is explicit");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 /*
@@ -141,10 +142,12 @@ static __always_inline u64 address_of(struct sock *sk)
 	return __builtin_bswap64(swapped);
 }
 
-static __always_inline void window_init(struct rtt_window *w, struct sock *sk)
+/* Of a connection older than the program nobody knows whose turn it is: ours ends soon, and is not counted. */
+static __always_inline void window_init(struct rtt_window *w, struct sock *sk, bool open_seen)
 {
 	__builtin_memset(w, 0, sizeof(*w));
 	w->rack = latest_sample(sk);
+	w->turn = open_seen ? PEERS_TURN : our_turn((struct tcp_sock *)sk);
 	w->sock = (u64)sk;
 }
 
@@ -164,7 +167,7 @@ static __always_inline void conn_init(struct connection *c, struct sock *sk,
 	c->opened_ns = bpf_ktime_get_ns();
 	c->direction = direction;
 	c->open_seen = open_seen;
-	window_init(&c->window, sk);
+	window_init(&c->window, sk, open_seen);
 }
 
 /* Adds a connection older than the program. If two CPUs meet it at once, the first one wins. */

@@ -381,6 +381,7 @@ static __always_inline void read_segments(struct entry *e, struct tcp_sock *tp)
 	READ(e->segs_in, tp->segs_in);
 	READ(e->data_segs_in, tp->data_segs_in);
 	READ(e->data_segs_out, tp->data_segs_out);
+	READ(e->dsack_dups, tp->dsack_dups);
 }
 
 /* The fields that only a scan reads. */

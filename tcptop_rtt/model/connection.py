@@ -128,6 +128,12 @@ class Connection:
     segs_in = _Number()
     data_segs_in = _Number()
     data_segs_out = _Number()
+    dsack_dups = _Number()
+    answers = _Number()
+    answer_sum_us = _Number()
+    replies = _Number()
+    reply_sum_us = _Number()
+    crossings = _Number()
     window_ms = _Number()
     retrans_1m = _Number()
     segs_in_1m = _Number()
@@ -136,6 +142,11 @@ class Connection:
     busy_us_1m = _Number()
     rwnd_limited_us_1m = _Number()
     sndbuf_limited_us_1m = _Number()
+    answers_1m = _Number()
+    answer_sum_us_1m = _Number()
+    replies_1m = _Number()
+    reply_sum_us_1m = _Number()
+    crossings_1m = _Number()
 
     def number(self, name: str) -> int | None:
         """A number by its name, None where it is not known."""

@@ -45,6 +45,8 @@ _NEEDS = {
     "rttvar_us": "srtt_us",
     **dict.fromkeys(("rtt_lo_us", "rtt_hi_us", "rtt_sum_us"), "rtt_samples"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
+    "answer_sum_us_1m": "answers_1m",
+    "reply_sum_us_1m": "replies_1m",
 }
 """Where this other field is 0, the field says nothing."""
 

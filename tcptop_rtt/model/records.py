@@ -109,6 +109,8 @@ ENTRY = np.dtype(
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
         ("sndbuf_limited_us", "u8"),
+        ("answer_sum_us", "u8"),
+        ("reply_sum_us", "u8"),
         ("rcv_rtt_us", "u4"),
         ("rto_us", "u4"),
         ("in_flight", "u4"),
@@ -123,6 +125,10 @@ ENTRY = np.dtype(
         ("segs_in", "u4"),
         ("data_segs_in", "u4"),
         ("data_segs_out", "u4"),
+        ("dsack_dups", "u4"),
+        ("answers", "u4"),
+        ("replies", "u4"),
+        ("crossings", "u4"),
         ("congestion_control", "S16"),
     ]
 )
@@ -141,7 +147,7 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 352, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 384, 40):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

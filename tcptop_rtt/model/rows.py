@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Indices = NDArray[np.intp]
 """Where rows are, shape (N,)."""
 
+Mask = NDArray[np.bool_]
+"""Which rows, shape (N,)."""
+
 Get = Callable[[str], NDArray[Any]]
 """Gives the values of a field, of some rows: to gather whole rows would cost more."""
 
@@ -139,6 +142,13 @@ ROW = np.dtype(
         ("segs_in", "u4"),
         ("data_segs_in", "u4"),  # of them, those that carry data: the others are bare ACKs
         ("data_segs_out", "u4"),  # those sent again, too
+        ("dsack_dups", "u4"),  # segments that the peer says it got twice: to send them again was needless
+        # How the two ends wait for each other, as bpf/waits.h counts it.
+        ("answers", "u4"),  # the peer's, to what we have sent
+        ("answer_sum_us", "u8"),  # from our last data to the first data of the answer
+        ("replies", "u4"),  # ours, to what the peer has sent
+        ("reply_sum_us", "u8"),  # from the peer's last data to our next
+        ("crossings", "u4"),  # data that the peer had sent before it got our latest: it answers nothing
         # What has been gained up to the latest scan in about the minute before it; of a younger connection
         # since it was opened, of one that was there before us since it was first seen.
         ("window_ms", "u4"),  # how long that is; 0: not known yet
@@ -149,6 +159,11 @@ ROW = np.dtype(
         ("busy_us_1m", "u4"),
         ("rwnd_limited_us_1m", "u4"),
         ("sndbuf_limited_us_1m", "u4"),
+        ("answers_1m", "u4"),
+        ("answer_sum_us_1m", "u4"),
+        ("replies_1m", "u4"),
+        ("reply_sum_us_1m", "u4"),
+        ("crossings_1m", "u4"),
     ]
 )
 """What is known of a connection."""

@@ -20,6 +20,7 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown, shown
 from tcptop_rtt.widgets.facts import FactPanel
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.rtt_chart import Floats, RttChart, Series
@@ -91,7 +92,7 @@ class DetailsScreen(LiveScreen):
         self.closed = False
         self._glyphs = glyphs
         self._shown_ns = first.clock_ns  # a frozen screen shows an older snapshot than the latest
-        self._row: Connection | None = None
+        self._row: Shown | None = None
         self._verdict: Verdict | None = None
         self._trace: Trace | None = None
         self._trace_time_ns = first.clock_ns
@@ -144,7 +145,7 @@ class DetailsScreen(LiveScreen):
     def paint(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
         if at is not None:
-            self._row = Connection(snapshot.rows[at], snapshot.health.unknown)
+            self._row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown)[0]
             self._verdict = diagnose(self._row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace

@@ -5,10 +5,11 @@ from __future__ import annotations
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Trace
+from tcptop_rtt.view import cells, shares, waits
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import shares
 from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
@@ -23,11 +24,12 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(row: Connection, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
+def blocks(row: Shown, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
     """All blocks, the most wanted first: a narrow terminal shows the others after scrolling."""
     all_blocks = (
         _why(row, verdict, glyphs),
         _rtt(row, trace),
+        _wait(row, glyphs),
         _owner(row, trace, glyphs),
         _congestion(row, glyphs),
         _volume(row),
@@ -63,6 +65,24 @@ def _why(row: Connection, verdict: Verdict, glyphs: Glyphs) -> Block:
             fact("our buffer", now.sndbuf_limited, "of sending", life.sndbuf_limited, "sndbuf_limited_us"),
         ),
     )
+
+
+def _wait(row: Shown, glyphs: Glyphs) -> Block:
+    """A request's wait in parts."""
+    parts_us = row.wait.parts_us or (0.0,) * len(waits.PARTS)
+    said = "several requests at once: no telling" if row.wait.several else fmt.UNKNOWN
+    facts = [Fact("", waits.bar(parts_us, 2 * cells.WAIT_CELLS, glyphs) or said)]
+    for name, glyph, us in zip(waits.PARTS, glyphs.waits, parts_us, strict=True):
+        facts.append(Fact(f"{glyph} {name}", fmt.rtt(us) if row.wait.parts_us else fmt.UNKNOWN))
+    facts.append(Fact("peer answers", _mean(row.answer_sum_us_1m, row.answers_1m), of=("answers",)))
+    facts.append(Fact("we answer", _mean(row.reply_sum_us_1m, row.replies_1m), of=("replies",)))
+    return Block("WHAT A REQUEST WAITS FOR", tuple(facts))
+
+
+def _mean(total_us: int | None, count: int | None) -> str:
+    if total_us is None or not count:
+        return fmt.NOTHING
+    return f"{fmt.rtt(total_us / count)}, mean of {count:,}"
 
 
 def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:

@@ -36,6 +36,7 @@ def _for(*tells: str, at: tuple[str, ...] = ()) -> Field:
 
 _ESSENTIAL = Field()
 _CHRONOGRAPH = ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+_WAITS = ("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings")
 
 STRUCTS: dict[str, dict[str, Field]] = {
     "bpf_iter_meta": {"seq": _ESSENTIAL},
@@ -61,6 +62,8 @@ STRUCTS: dict[str, dict[str, Field]] = {
     "net": {"inum": _at("ns.inum")},
     "inet_bind_bucket": {"fastreuse": _for("direction")},
     "tcp_congestion_ops": {"name": _for("congestion_control")},
+    "sk_buff": {"cb": _for(*_WAITS)},
+    "tcp_skb_cb": {"seq": _for(*_WAITS), "end_seq": _for(*_WAITS), "ack_seq": _for(*_WAITS)},
     "sock_common": {"skc_state": _ESSENTIAL},
     "sock": {
         "skc_family": _at("__sk_common.skc_family"),
@@ -87,12 +90,13 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "icsk_probes_out": _ESSENTIAL,
         "icsk_rto": _for("rto_us"),
         "icsk_ca_ops": _for("congestion_control"),
-        "lrcvtime": _for("last_received_ms", at=("icsk_ack.lrcvtime",)),
+        "lrcvtime": _for("last_received_ms", *_WAITS, at=("icsk_ack.lrcvtime",)),
     },
     "tcp_sock": {
         "rack_mstamp": _at("rack.mstamp"),
         "rack_rtt_us": _at("rack.rtt_us"),
         "rack_end_seq": _at("rack.end_seq"),
+        "tcp_mstamp": _for(*_WAITS),
         "srtt_us": _ESSENTIAL,
         "mdev_us": _for("rttvar_us"),
         "min_rtt_us": _for("min_rtt_us", at=("rtt_min.s[0].v",)),
@@ -111,12 +115,12 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "packets_out": _for("in_flight"),
         "sacked_out": _for("in_flight"),
         "lost_out": _for("in_flight"),
-        "retrans_out": _for("in_flight"),
+        "retrans_out": _for("in_flight", *_WAITS),
         "rate_delivered": _for("delivery_rate_bps"),
         "rate_interval_us": _for("delivery_rate_bps"),
         "write_seq": _for("notsent_bytes"),
-        "snd_nxt": _for("notsent_bytes", "unacked_bytes"),
-        "snd_una": _for("unacked_bytes"),
+        "snd_nxt": _for("notsent_bytes", "unacked_bytes", *_WAITS),
+        "snd_una": _for("unacked_bytes", *_WAITS),
         "rcv_nxt": _for("recv_q_bytes"),
         "copied_seq": _for("recv_q_bytes"),
         "snd_wnd": _for("snd_wnd_bytes"),
@@ -126,6 +130,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "segs_in": _for("segs_in"),
         "data_segs_in": _for("data_segs_in"),
         "data_segs_out": _for("data_segs_out"),
+        "dsack_dups": _for("dsack_dups"),
         "rcv_rtt_us": _for("rcv_rtt_us", at=("rcv_rtt_est.rtt_us",)),
     },
 }

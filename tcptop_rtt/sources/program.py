@@ -37,7 +37,7 @@ _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 _PACKAGE = Path(__file__).resolve().parent.parent
-_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/conn.h", "probe.bpf.c")
+_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/waits.h", "bpf/conn.h", "probe.bpf.c")
 """The files of the program, in the order in which the compiler reads them."""
 
 _RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h

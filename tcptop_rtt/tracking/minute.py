@@ -19,7 +19,10 @@ _KEPT = np.dtype(
         ("retrans", "u4"),  # as that scan has read it, like the other counters
     ]
 )
-_COUNTERS = ("segs_in", "data_segs_in", "data_segs_out", "busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+_COUNTERS = (
+    *("segs_in", "data_segs_in", "data_segs_out", "busy_us", "rwnd_limited_us", "sndbuf_limited_us"),
+    *("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
+)
 _GAINS = ("window_ms", "retrans_1m", *(f"{name}_1m" for name in _COUNTERS))
 
 

@@ -1,4 +1,4 @@
-"""What several causes make of the fields of rows: whether the RTT has risen, and by what it is explained."""
+"""What several causes make of the fields of rows: has the RTT risen, why, and what a request waits for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view.numbers import Mask
+from tcptop_rtt.model.records import Direction
+from tcptop_rtt.model.rows import Get, Mask
+from tcptop_rtt.view.waits import Waits
 
 QUEUE_FACTOR = 3
 QUEUE_US = 10_000
@@ -20,6 +21,9 @@ DELAYED_ACK_US = (35_000, 50_000)
 """Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
 BARE_SHARE = 0.2
 """Bare ACKs per data segment of ours, and per segment of the peer's: below it, ACKs come with data."""
+CROSSING_SHARE = 0.1
+"""Of the data that comes while we wait: where more had been sent before our latest came there, several
+requests are on their way at once."""
 BARE_COUNT = 10
 """Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
 
@@ -71,6 +75,45 @@ class Columns:
         short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
         found: Mask = self.risen & with_data & short & (self["window_ms"] > 0)
         return found
+
+    @cached_property
+    def waits(self) -> Waits:
+        """What a request waits for, by the means of the last minute."""
+        path_us = self.lowest_us.astype(np.float64)
+        # An ACK that waits for the answer makes an RTT of the answer's time.
+        honest = self.fresh & ~self.answers_late & ~self.delays_acks
+        queue_us = np.where(honest, np.maximum(self["srtt_us"] - path_us, 0), 0)
+        asks, serves = self["direction"] == Direction.OUT, self["direction"] == Direction.IN
+        answers, replies = self["answers_1m"].astype(np.int64), self["replies_1m"].astype(np.int64)
+        answer_us = self["answer_sum_us_1m"] / np.maximum(answers, 1)
+        reply_us = self["reply_sum_us_1m"] / np.maximum(replies, 1)
+        requests = np.where(asks, answers, np.where(serves, replies, 0))
+        to_send_us = self._held_up_us / np.maximum(np.where(requests > 0, requests, self._round_trips), 1)
+        several = self["crossings_1m"] > CROSSING_SHARE * (answers + self["crossings_1m"])
+        # The RTT is that of the first of several segments, the answer's time that of the last.
+        several |= asks & honest & (answers > 0) & (answer_us < self["srtt_us"] / 2)
+        is_known = self["scanned"] & (self["window_ms"] > 0) & (path_us > 0) & (self.fresh | (requests > 0))
+        return Waits(
+            path_us,
+            queue_us,
+            np.where(asks & (answers > 0), np.maximum(answer_us - path_us - queue_us, 0), 0),
+            np.where(serves & (replies > 0), reply_us, 0),
+            to_send_us,
+            is_known & ~several,
+            several,
+        )
+
+    @property
+    def _held_up_us(self) -> NDArray[np.float64]:
+        """Without room to send, in the last minute."""
+        held_up: NDArray[np.float64] = self["rwnd_limited_us_1m"] + self["sndbuf_limited_us_1m"].astype(float)
+        return held_up
+
+    @property
+    def _round_trips(self) -> NDArray[np.float64]:
+        """As many as the last minute had room for."""
+        number: NDArray[np.float64] = 1000.0 * self["window_ms"] / np.maximum(self["srtt_us"], 1)
+        return number
 
     @cached_property
     def local(self) -> Mask:

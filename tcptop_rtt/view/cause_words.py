@@ -126,11 +126,36 @@ def late_acks(row: Connection) -> Words:
 
 
 def answers(row: Connection) -> Words:
+    """The peer's process takes its time."""
+    took, count = fmt.rtt(_mean(row.answer_sum_us_1m, row.answers_1m)), row.answers_1m or 0
+    return Words(
+        f"answers {took}",
+        f"takes {took} to answer",
+        f"from our last data to its first, mean of {count:,} in {fmt.window(row)}; "
+        f"the path takes {fmt.rtt(row.min_rtt_us)} of it",
+    )
+
+
+def we_answer(row: Connection) -> Words:
+    """Our process takes its time."""
+    took, count = fmt.rtt(_mean(row.reply_sum_us_1m, row.replies_1m)), row.replies_1m or 0
+    return Words(
+        f"we take {took}",
+        f"process takes {took} to answer",
+        f"from the peer's last data to our next, mean of {count:,} in {fmt.window(row)}",
+    )
+
+
+def _mean(total: int | None, count: int | None) -> float | None:
+    return total / count if total is not None and count else None
+
+
+def acks_wait(row: Connection) -> Words:
     """ACKs wait for answers."""
     srtt, segs_in = fmt.rtt(row.srtt_us), row.segs_in_1m or 0
     bare = segs_in - (row.data_segs_in_1m or 0)
     return Words(
-        f"answers {srtt}",
+        f"ACKs wait {srtt}",
         f"takes {srtt} to answer, and its ACKs wait for that",
         f"{bare:,} of {segs_in:,} segments in {fmt.window(row)} came without data; "
         f"the path itself is as fast as {fmt.rtt(row.min_rtt_us)}",

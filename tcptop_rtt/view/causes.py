@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder
+from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.cause_words import Words
-from tcptop_rtt.view.numbers import Mask
 
 Who = Literal["network", "peer", "us"]
 
@@ -36,6 +35,10 @@ STANDING_MS = 500
 STANDING_BYTES = 65_536
 WAITING_NS = 1_000_000_000
 """A process that accepts its connections does so at once."""
+SLOW_ANSWER_US = 100_000
+"""A wait below a tenth of a second is not felt as one (Nielsen, Usability Engineering, 1993, chapter 5)."""
+NO_ANSWER_US = 10_000_000
+"""What comes later may be a long poll, a person at the other end, or the two ends' own pace."""
 
 SYN_SENT = STATES.index("SYN-SENT")
 
@@ -108,12 +111,19 @@ def _loses(c: Columns) -> Mask:
     return found
 
 
+def _waits_for_answer(c: Columns, us: NDArray[np.float64]) -> Mask:
+    path_us = c.waits.path_us + c.waits.queue_us
+    found: Mask = c.waits.known & (us >= SLOW_ANSWER_US) & (us < NO_ANSWER_US) & (us > path_us)
+    return found
+
+
 def _is_far(c: Columns) -> Mask:
     found: Mask = c.fresh & (c.lowest_us >= fmt.SLOW_US)
     return found
 
 
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
+_ANSWERS = _RTT | {"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"}
 
 CAUSES = (
     Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
@@ -152,6 +162,22 @@ CAUSES = (
     ),
     Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
     Cause(
+        "answers",
+        "peer",
+        lambda c: _waits_for_answer(c, c.waits.peer_us),
+        words.answers,
+        _ANSWERS,
+        check=checks.by_tcpdump,
+    ),
+    Cause(
+        "we-answer",
+        "us",
+        lambda c: _waits_for_answer(c, c.waits.ours_us),
+        words.we_answer,
+        _ANSWERS,
+        check=checks.of_process,
+    ),
+    Cause(
         "late-acks",
         "peer",
         lambda c: c.delays_acks,
@@ -161,10 +187,10 @@ CAUSES = (
         check=checks.by_tcpdump,
     ),
     Cause(
-        "answers",
+        "acks-wait",
         "peer",
-        lambda c: c.answers_late,
-        words.answers,
+        lambda c: c.answers_late & ~_waits_for_answer(c, c.waits.peer_us),
+        words.acks_wait,
         _RTT,
         explains=True,
         check=checks.by_tcpdump,

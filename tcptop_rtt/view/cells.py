@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import waits
 from tcptop_rtt.view.causes import Cause
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
@@ -75,6 +76,16 @@ def quotient(total_us: str, count: str) -> MakeCell:
         return Cell(fmt.rtt(None if total is None or of is None else total / of), "dim")
 
     return cell
+
+
+WAIT_CELLS = 9
+
+
+def wait(row: Shown, glyphs: Glyphs) -> Cell:
+    """What the side that asks waits for, as a bar."""
+    if row.wait.several:
+        return Cell("several", "dim")
+    return Cell(waits.bar(row.wait.parts_us, WAIT_CELLS, glyphs) if row.wait.parts_us else "")
 
 
 def retrans(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001

@@ -23,6 +23,11 @@ def by_tcpdump(row: Connection) -> str:
     return f"tcpdump -ni any host {remote(row)} and port {row.rport or 0} and port {row.lport or 0}"
 
 
+def of_process(row: Connection) -> str:
+    """What the process spends its time in."""
+    return f"strace -rp {row.pid}" if row.pid else by_ss(row)
+
+
 def of_listener(row: Connection) -> str:
     """Recv-Q is how many connections wait there, Send-Q how many may."""
     return f"ss -tlne sport = :{row.lport or 0}"

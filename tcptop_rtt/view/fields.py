@@ -85,6 +85,15 @@ def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
     return integer(name, meaning, column, words=(title.lower(),))
 
 
+def _mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]) -> Field:
+    """The sum of several times, of which the column, and what a filter asks for, is their mean."""
+    key, title, priority, of_column = column
+    cell, sort = cells.quotient(total, count), sort_keys.by_quotient(total, count)
+    match = matches.numbers(numbers.quotient(total, count), matches.unit_of(total))
+    of = Column(key, title, fmt.RTT_WIDTH, priority, of_column, cell, sort)
+    return integer(total, meaning, of, match=match)
+
+
 def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
     return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
 
@@ -173,22 +182,14 @@ _FIELDS = (
         ),
     ),
     integer("rtt_samples", "how many there were since the previous line", nullable=False),
-    integer(
+    _mean(
         "rtt_sum_us",
+        "rtt_samples",
         "their sum",
-        Column(
-            "mean",
-            "MEAN",
-            fmt.RTT_WIDTH,
-            16,
-            "mean of the RTT samples since the last refresh",
-            cells.quotient("rtt_sum_us", "rtt_samples"),
-            sort_keys.by_quotient("rtt_sum_us", "rtt_samples"),
-        ),
-        match=matches.numbers(numbers.quotient("rtt_sum_us", "rtt_samples"), matches.unit_of("rtt_sum_us")),
+        ("mean", "MEAN", 17, "mean of the RTT samples since the last refresh"),
     ),
-    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 14),
-    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 15),
+    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 15),
+    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 16),
     integer(
         "retrans",
         "segments sent again, in all",
@@ -261,7 +262,7 @@ _FIELDS = (
             "unit",
             "UNIT",
             20,
-            17,
+            18,
             "the container, pod or systemd unit of the process",
             cells.text("unit"),
             sort_keys.by_text("unit"),
@@ -269,6 +270,36 @@ _FIELDS = (
             cut="end",
         ),
         ("container", "pod"),
+    ),
+    _mean(
+        "answer_sum_us_1m",
+        "answers_1m",
+        "the sum of the times of answers_1m",
+        ("answer", "ANSWER", 19, "from our last data to the peer's first; mean over the last minute"),
+    ),
+    _mean(
+        "reply_sum_us_1m",
+        "replies_1m",
+        "the sum of the times of replies_1m",
+        ("reply", "REPLY", 20, "from the peer's last data to our next; mean over the last minute"),
+    ),
+    Field(
+        "wait_us",
+        "integer",
+        "what the side that asks waits for per request, or per round trip where there are no requests",
+        values.waits,
+        matches.numbers(numbers.waits, matches.unit_of("wait_us")),
+        column=Column(
+            "wait",
+            "WAIT",
+            cells.WAIT_CELLS,
+            14,
+            "of the side that asks, in parts; the details name them; several: requests overtake each other",
+            cells.wait,
+            sort_keys.by_wait,
+            numeric=False,
+            falls=True,
+        ),
     ),
     Field(
         "why",
@@ -334,6 +365,14 @@ _FIELDS = (
     integer("segs_in", "segments received, in all"),
     integer("data_segs_in", "of them, those that carry data"),
     integer("data_segs_out", "segments with data sent, those sent again included"),
+    integer("dsack_dups", "segments that the peer says it got twice, in all"),
+    integer("answers", "the peer's answers to what we have sent, in all"),
+    integer("answer_sum_us", "the sum of their times: from our last data to the first of the answer"),
+    integer("replies", "our answers to what the peer has sent, in all"),
+    integer("reply_sum_us", "the sum of their times: from the peer's last data to our next"),
+    integer(
+        "crossings", "how often data came that the peer had sent before it got our latest: it answers nothing"
+    ),
     integer("window_ms", "how long the last minute of the following is"),
     integer("retrans_1m", "segments sent again in the last minute"),
     integer("segs_in_1m", "segments received in it"),
@@ -342,6 +381,9 @@ _FIELDS = (
     integer("busy_us_1m", "time with data to send in it"),
     integer("rwnd_limited_us_1m", "of it, held up by the peer's receive window"),
     integer("sndbuf_limited_us_1m", "of it, held up by our send buffer"),
+    integer("answers_1m", "the peer's answers in it"),
+    integer("replies_1m", "our answers in it"),
+    integer("crossings_1m", "data in it that the peer had sent before it got our latest"),
 )
 
 _NO_FIELD = {

@@ -29,6 +29,8 @@ class Glyphs:
     share: str
     rest: str
     """What a share leaves of its bar."""
+    waits: str
+    """The parts of a wait: path, queue, the peer's process, ours, waiting to send."""
     outgoing: str
     incoming: str
     unknown_direction: str
@@ -49,6 +51,7 @@ UNICODE = Glyphs(
     grid="┈",
     share="■",
     rest="·",
+    waits="━▓─═▒",
     outgoing="→",
     incoming="←",
     unknown_direction="↔",
@@ -68,6 +71,7 @@ ASCII = Glyphs(
     grid=" ",
     share="#",
     rest=".",
+    waits="pqaos",
     outgoing="->",
     incoming="<-",
     unknown_direction="<->",

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Get
+from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import is_local
-from tcptop_rtt.view.numbers import Mask, Numbers
+from tcptop_rtt.view.numbers import Numbers
 
 
 class Answer(NamedTuple):

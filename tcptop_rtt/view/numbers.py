@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import Get
+from tcptop_rtt.model.rows import Get, Mask
+from tcptop_rtt.view.cause_columns import Columns
 
-Mask = NDArray[np.bool_]
 Numbers = Callable[[Get, frozenset[str]], tuple[NDArray[Any], Mask]]
 """A number per row, and which are unknown; of the rows' fields, and of those that this kernel lacks."""
 
@@ -35,6 +35,12 @@ def rtts(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any],
     """The RTTs of now, microseconds: one that is old, or of a stalled connection, is no measure of now."""
     basis, us = known.rtts(get)
     return us, (basis != RttBasis.FRESH) | get("stalled")
+
+
+def waits(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
+    """What a request waits for in all, microseconds."""
+    found = Columns(get).waits
+    return found.total_us, ~found.known
 
 
 def retransmit_rates(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:

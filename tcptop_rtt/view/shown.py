@@ -1,4 +1,4 @@
-"""What cells are made of: a connection together with the verdict on it."""
+"""What cells are made of: a connection together with the verdict on it, and what it waits for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import Rtt
 from tcptop_rtt.view import causes
+from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.causes import Cause
+from tcptop_rtt.view.waits import Wait
 
 
 class Shown(Connection):
     """One row, and what holds it up.
 
     :param cause: the most severe; None: nothing is known to
+    :param wait: of a request, in parts
     """
 
-    def __init__(self, row: np.void, lacking: frozenset[str], rtt: Rtt, cause: Cause | None) -> None:
+    def __init__(
+        self, row: np.void, lacking: frozenset[str], rtt: Rtt, cause: Cause | None, wait: Wait
+    ) -> None:
         super().__init__(row, lacking, rtt)
         self.cause = cause
+        self.wait = wait
 
 
 def shown(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list[Shown]:
     """Rows one by one; the verdicts on many cost hardly more than that on one."""
     verdicts = causes.verdicts(rows.__getitem__, lacking).tolist()
-    return [
-        Shown(row, lacking, rtt, causes.numbered(number))
-        for row, rtt, number in zip(rows, known.rtt_of_each(rows), verdicts, strict=True)
-    ]
+    found = Columns(rows.__getitem__).waits.of_each()
+    each = zip(rows, known.rtt_of_each(rows), verdicts, found, strict=True)
+    return [Shown(row, lacking, rtt, causes.numbered(number), wait) for row, rtt, number, wait in each]

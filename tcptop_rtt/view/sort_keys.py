@@ -55,6 +55,12 @@ def by_quotient(total: str, count: str) -> SortKeys:
     return keys
 
 
+def by_wait(get: Get, lacking: frozenset[str]) -> Keys:
+    """By all of a request's wait."""
+    total_us, unknown = numbers.waits(get, lacking)
+    return Keys([_bits(total_us)], unknown)
+
+
 def by_endpoint(side: str) -> SortKeys:
     """By address and port; ``l`` or ``r``."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import Get, Holder
-from tcptop_rtt.view import causes
+from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view import format as fmt
 
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]
@@ -73,6 +73,12 @@ def interfaces(get: Get, _: frozenset[str]) -> list[Any]:
 def whys(get: Get, lacking: frozenset[str]) -> list[Any]:
     """The name of what holds it up."""
     return [causes.NAMES[number] for number in causes.verdicts(get, lacking).tolist()]
+
+
+def waits(get: Get, lacking: frozenset[str]) -> list[Any]:
+    """All of a request's wait."""
+    total_us, unknown = numbers.waits(get, lacking)
+    return _with_nulls(total_us.astype(np.int64).tolist(), unknown)
 
 
 def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:

@@ -79,17 +79,18 @@ import json, sys
 from contextlib import closing
 from tests.live.conftest import Watch
 from tcptop_rtt.screens import details_blocks
-from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.glyphs import UNICODE
 with closing(Watch()) as watch:
     print(flush=True)
     port = int(sys.stdin.readline())
     rows = watch.look().rows
-    (row,) = rows[rows["lport"] == port]
+    chosen = rows[rows["lport"] == port]
+    (row,) = chosen
     watch.probe.trace(watch.connections.set_trace(int(row["id"])))
     trace = watch.look().trace
-    one = Connection(row)
+    (one,) = shown(chosen)
     facts = details_blocks.blocks(one, trace, diagnose(one), UNICODE)
     print(json.dumps([[fact.label, fact.value] for block in facts for fact in block.facts]))
 """

@@ -13,7 +13,7 @@ from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.link import Link, taking
-from tests.live.pairs import Pair, connected, port_of, round_trip
+from tests.live.pairs import Pair, connected, port_of, repeating, round_trip
 
 PATIENCE_S = 60.0
 HEALTHY = 200
@@ -90,6 +90,22 @@ def test_a_connection_that_nobody_accepts(watch: Watch) -> None:
         with socket.create_connection(("127.0.0.1", port)) as client:
             own = port_of(client)
             _wait_for_word(watch, lambda rows: (rows["lport"] == port) & (rows["rport"] == own), "backlog")
+
+
+def test_a_process_that_takes_its_time_to_answer_and_its_peer_that_has_to_wait(watch: Watch) -> None:
+    def ask_and_answer() -> None:
+        client, server = pair
+        client.sendall(b"x")
+        server.recv(1)
+        time.sleep(0.2)
+        server.sendall(b"x")
+        client.recv(1)
+
+    with connected() as pair:
+        watch.look()
+        with repeating(ask_and_answer, 0.01):
+            _wait_for_word(watch, _of(pair, 0), "answers")
+            _wait_for_word(watch, _of(pair, 1), "we-answer")
 
 
 def test_a_far_peer_is_far_and_nothing_else(watch: Watch) -> None:

@@ -18,6 +18,8 @@ from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
 ANSWERING = {"segs_in_1m": 106, "data_segs_in_1m": 100, "data_segs_out_1m": 100}
+SLOW_PEER = {"direction": 1, "answers_1m": 100, "answer_sum_us_1m": 20_000_000}
+SLOW_HERE = {"direction": 2, "replies_1m": 100, "reply_sum_us_1m": 18_000_000}
 
 LOOPBACK = {"laddr": "127.0.0.1", "raddr": "127.0.0.2"}
 OWN_ADDRESS = {"laddr": "192.0.2.1", "raddr": "192.0.2.1"}
@@ -55,6 +57,19 @@ def one(*lacking: str, **fields: Any) -> Connection:
         ({"stalled": True, "probes": 4}, "peer", "4 probes unanswered"),
         ({"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
         ({"snd_wnd_bytes": 0, "notsent_bytes": 70_000}, "peer", "receive window is closed"),
+        (SLOW_PEER, "peer", "takes 200ms to answer"),
+        (SLOW_PEER | {"answer_sum_us_1m": 11_999_000}, "nobody", "healthy"),  # 20 of 120 ms are the path's
+        (SLOW_PEER | {"answer_sum_us_1m": 12_000_000}, "peer", "takes 120ms to answer"),
+        (SLOW_PEER | {"answer_sum_us_1m": 1_001_900_000}, "peer", "takes 10.0s to answer"),
+        (SLOW_PEER | {"answer_sum_us_1m": 1_002_000_000}, "nobody", "healthy"),
+        (SLOW_PEER | {"direction": 2}, "nobody", "healthy"),  # it is the peer that asks
+        (SLOW_PEER | {"direction": 0}, "nobody", "healthy"),
+        (SLOW_PEER | {"crossings_1m": 12}, "nobody", "healthy"),
+        (SLOW_PEER | {"crossings_1m": 11}, "peer", "takes 200ms to answer"),
+        (SLOW_PEER | {"srtt_us": 110_001, "min_rtt_us": 90_000}, "nobody", "healthy"),
+        (SLOW_HERE, "us", "process takes 180ms to answer"),
+        (SLOW_HERE | {"reply_sum_us_1m": 9_999_900}, "nobody", "healthy"),
+        (SLOW_HERE | {"direction": 1}, "nobody", "healthy"),
         ({"rwnd_limited_us_1m": 10_000_000}, "peer", "its window held us up 25%"),
         ({"recv_q_bytes": 200_000}, "us", "process is not reading: 200kB"),
         ({"recv_q_bytes": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
@@ -209,6 +224,8 @@ def test_all_rows_at_once_have_the_verdicts_of_each_by_itself() -> None:
         {"srtt_us": 12_000, "min_rtt_us": 20, "rtt_samples": 9, "rtt_hi_us": 43_000},
         RISEN | ANSWERING,
         RISEN | LOOPBACK,
+        SLOW_PEER,
+        SLOW_HERE,
         {"srtt_us": 190_000},
         {"srtt_us": 200_000, "min_rtt_us": 180_000},
         {},

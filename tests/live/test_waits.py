@@ -1,0 +1,204 @@
+"""The times that two ends wait for each other, beside what their processes measure themselves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.view.cause_columns import Columns
+from tests.live.conftest import Watch
+from tests.live.link import Link
+from tests.live.pairs import Pair, connected, row_of
+
+JIFFIES_US = 20_000
+"""Two of the longest there are."""
+REQUEST = bytes(100)
+PIECES, PIECE_PAUSE_S = 20, 0.05
+
+
+class Times:
+    """What processes measure: seconds of each wait."""
+
+    def __init__(self) -> None:
+        self.answered_s: list[float] = []
+        """From the asker's last send until it has read the answer."""
+        self.served_s: list[float] = []
+        """From when the server has the request until it answers."""
+
+    @staticmethod
+    def sum_us(times_s: list[float]) -> float:
+        return 1e6 * sum(times_s)
+
+
+@contextmanager
+def _serving(
+    server: socket.socket, times: Times, request_bytes: int, before_s: float, after_s: float
+) -> Iterator[None]:
+    """Another thread reads requests, and answers each; it sleeps before it reads, and before it answers."""
+
+    def serve() -> None:
+        while True:
+            server.recv(1, socket.MSG_PEEK)
+            arrived_s = time.monotonic()
+            time.sleep(before_s)
+            left = request_bytes
+            while left and (data := server.recv(left)):
+                left -= len(data)
+            if left:
+                return
+            if request_bytes > len(REQUEST):
+                arrived_s = time.monotonic()
+            time.sleep(after_s)
+            times.served_s.append(time.monotonic() - arrived_s)
+            server.sendall(b"answer")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RD)
+        thread.join()
+
+
+def _ask(client: socket.socket, times: Times, pieces: int = 1, pause_s: float = 0.0) -> None:
+    for _ in range(pieces - 1):
+        client.sendall(REQUEST)
+        time.sleep(pause_s)
+    began_s = time.monotonic()
+    client.sendall(REQUEST)
+    client.recv(6)
+    times.answered_s.append(time.monotonic() - began_s)
+
+
+def _compare(watch: Watch, pair: Pair, times: Times, late_us: float = 0) -> None:
+    """The kernel's times lie between those of the two processes.
+
+    :param late_us: by how much the end of a request may be missed
+    """
+    rows = watch.look().rows
+    client, server = (row_of(rows, end) for end in pair)
+    count = len(times.answered_s)
+    assert (int(client["answers"]), int(client["crossings"]), int(server["crossings"])) == (count, 0, 0)
+    # Ours ends with the next segment that comes, which the asker's last ACK may not be yet.
+    assert count - 1 <= int(server["replies"]) <= count
+    least, most = times.sum_us(times.served_s), times.sum_us(times.answered_s)
+    assert least <= int(client["answer_sum_us"]) <= most
+    served = int(server["replies"])
+    least = times.sum_us(times.served_s[:served]) - served * late_us
+    most = times.sum_us(times.answered_s[:served]) + served * late_us
+    assert least <= int(server["reply_sum_us"]) <= most
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0, 0.002), (0, 0.03), (0, 0.2), (0.1, 0.0)])
+def test_both_ends_tell_how_long_a_process_takes_to_read_and_to_answer(
+    watch: Watch, before_s: float, after_s: float
+) -> None:
+    times = Times()
+    with connected() as pair:
+        watch.look()
+        with _serving(pair[1], times, len(REQUEST), before_s, after_s):
+            for _ in range(10):
+                _ask(pair[0], times)
+                time.sleep(0.05)  # which is nobody's time to answer
+            _compare(watch, pair, times)
+
+
+def test_a_request_that_comes_in_pieces_ends_with_its_last(watch: Watch) -> None:
+    times = Times()
+    with connected() as pair:
+        watch.look()
+        with _serving(pair[1], times, PIECES * len(REQUEST), 0, 0.05):
+            for _ in range(3):
+                _ask(pair[0], times, PIECES, PIECE_PAUSE_S)
+            _compare(watch, pair, times, JIFFIES_US)
+
+
+_SERVE = """
+import json, socket, time
+listener = socket.create_server(("10.199.0.2", 8085))
+print("ready", flush=True)
+connection, _ = listener.accept()
+times = []
+while connection.recv(100):
+    began = time.monotonic()
+    time.sleep(0.08)
+    times.append(time.monotonic() - began)
+    connection.sendall(b"answer")
+print(json.dumps(times), flush=True)
+"""
+_ASK = """
+import json, socket, sys, time
+print("ready", flush=True)
+connection = socket.create_connection(("10.199.0.2", 8085))
+times = []
+for _ in range(20):
+    began = time.monotonic()
+    connection.sendall(bytes(100))
+    connection.recv(6)
+    times.append(time.monotonic() - began)
+    time.sleep(0.01)
+print(json.dumps(times), flush=True)
+sys.stdin.read()
+"""
+_PIPELINE = """
+import socket, threading, time
+print("ready", flush=True)
+connection = socket.create_connection(("10.199.0.2", 8085))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+threading.Thread(target=lambda: [None for _ in iter(lambda: connection.recv(100), b"")], daemon=True).start()
+while True:
+    connection.sendall(bytes(100))
+    time.sleep(0.01)
+"""
+_ECHO = """
+import socket
+listener = socket.create_server(("10.199.0.2", 8085))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while data := connection.recv(100):
+    connection.sendall(data)
+"""
+
+
+def test_a_slow_path_and_a_slow_answer_are_told_apart(watch: Watch) -> None:
+    with Link(delay_ms=25) as link:
+        server, client = link.start(link.b, _SERVE), link.start(link.a, _ASK)
+        assert client.stdout
+        answered_us = 1e6 * np.array(json.loads(client.stdout.readline()))
+        rows = watch.look().rows
+        inside = np.flatnonzero(np.isin(rows["netns"], list(link.namespaces)) & ~rows["closed"])
+        asking = rows[inside[rows["rport"][inside] == 8085]]
+        found = Columns(asking.__getitem__).waits
+        assert found.known.all()
+        assert asking["answers"].tolist() == [20]
+        client.kill()
+        assert server.stdout
+        served_us = 1e6 * np.array(json.loads(server.stdout.readline()))
+        assert served_us.sum() + 20 * 50_000 <= asking["answer_sum_us"][0] <= answered_us.sum()
+        # What is neither path nor queue is the process's time, give or take how the link itself varies.
+        assert found.path_us[0] >= 50_000
+        assert found.total_us[0] == pytest.approx(answered_us.mean(), rel=0.05)
+
+
+def test_requests_that_do_not_wait_for_each_other_are_told_as_such(watch: Watch) -> None:
+    with Link(delay_ms=25) as link:
+        link.start(link.b, _ECHO)
+        link.start(link.a, _PIPELINE)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            rows = watch.look().rows
+            inside = np.flatnonzero(np.isin(rows["netns"], list(link.namespaces)) & (rows["crossings"] > 20))
+            asking = rows[inside[rows["rport"][inside] == 8085]]
+            if len(asking):
+                assert Columns(asking.__getitem__).waits.several.tolist() == [True]
+                return
+            time.sleep(0.2)
+        raise AssertionError("nothing has crossed")
