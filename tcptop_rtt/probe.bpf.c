@@ -10,6 +10,8 @@
 
 #define IPPROTO_MPTCP		262
 #define ECONNABORTED		103	/* include/uapi/asm-generic/errno.h */
+#define TCP_CA_RECOVERY		3	/* enum tcp_ca_state in include/uapi/linux/tcp.h */
+#define TCP_CA_LOSS		4
 #define S_IFMT			0170000
 #define S_IFSOCK		0140000
 
@@ -160,6 +162,19 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* Why it is sent again: ACKs told of a loss, a timeout did, or it probes for the loss of the last segment. */
+static __always_inline void count_resent(struct connection *c, struct sock *sk, struct sk_buff *skb)
+{
+	u32 state = ca_state_of(sk), segments = segments_of(skb);
+
+	if (state == TCP_CA_LOSS)
+		c->resent_timeout += segments;
+	else if (state == TCP_CA_RECOVERY)
+		c->resent_fast += segments;
+	else
+		c->resent_probe += segments;
+}
+
 /*
  * Reports retransmissions while a silent peer sends no ACK, as scans may not
  * see a socket without a descriptor. The kernel counts the timeout after this.
@@ -175,7 +190,10 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	if (!sk)
 		return 0;
 	c = connections.lookup(&key);
-	if (!control || !c || now - c->retrans_reported < control->report_interval_jiffies)
+	if (!control || !c)
+		return 0;
+	count_resent(c, sk, (struct sk_buff *)ctx->args[1]);
+	if (now - c->retrans_reported < control->report_interval_jiffies)
 		return 0;
 	c->retrans_reported = now;
 	r = reserve_record();
@@ -240,10 +258,18 @@ static __always_inline void copy_waits(struct entry *e, const struct waits *wait
 	e->crossings = waits->crossings;
 }
 
+static __always_inline void copy_resent(struct entry *e, const struct connection *c)
+{
+	e->resent_fast = c->resent_fast;
+	e->resent_timeout = c->resent_timeout;
+	e->resent_probe = c->resent_probe;
+}
+
 static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct connection *c)
 {
 	fill_record(&e->record, KIND_ENTRY, sk, c);
 	read_details(e, sk);
+	copy_resent(e, c);
 	copy_waits(e, &window_of(sk, c)->waits);
 }
 

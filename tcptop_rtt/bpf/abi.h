@@ -93,8 +93,8 @@ struct entry {
 	u64	delivery_rate;		/* bytes per second */
 	u64	inode;			/* of a subflow: its MPTCP socket's; 0: none */
 	u32	hold;			/* enum hold */
-	u32	entry_pad;
-	u64	busy_us;		/* user space keeps the rest as it is */
+	u32	dsack_dups;		/* user space keeps the rest as it is */
+	u64	busy_us;
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
 	u64	answer_sum_us;
@@ -113,13 +113,15 @@ struct entry {
 	u32	segs_in;
 	u32	data_segs_in;
 	u32	data_segs_out;
-	u32	dsack_dups;
 	u32	answers;
 	u32	replies;
 	u32	crossings;
+	u32	resent_fast;
+	u32	resent_timeout;
+	u32	resent_probe;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 384, "keep ENTRY in model/records.py in step");
+_Static_assert(sizeof(struct entry) == 392, "keep ENTRY in model/records.py in step");
 
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {

@@ -29,14 +29,17 @@ struct connection {
 	u64		opened_ns;
 	struct rtt_window window;	/* in use as long as the socket has no slot */
 	u64		retrans_reported; /* the jiffy of the latest KIND_RETRANS */
+	u32		resent_fast;	/* see count_resent() */
+	u32		resent_timeout;
+	u32		resent_probe;
 	u32		tgid;		/* 0: not known yet */
 	u32		scan;		/* the latest one that wrote an entry for a descriptor */
 	u8		direction;
 	u8		open_seen;
 	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
-	u8		pad[5];
+	u8		pad;
 };
-_Static_assert(sizeof(struct connection) == 168, "padding is explicit");
+_Static_assert(sizeof(struct connection) == 176, "padding is explicit");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
 /*

@@ -261,6 +261,24 @@ static __always_inline bool same_sample(const struct rack *a, const struct rack 
 	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
 }
 
+/* It is a bit field, so the rest of its byte is cut off. */
+static __always_inline u32 ca_state_of(struct sock *sk)
+{
+	u8 bits;
+
+	READ(bits, ((struct inet_connection_sock *)sk)->icsk_ca_state);
+	return bits >> icsk_ca_state_SHIFT & icsk_ca_state_MASK;
+}
+
+/* As tcp_skb_pcount() does. */
+static __always_inline u32 segments_of(const struct sk_buff *skb)
+{
+	u16 segments;
+
+	READ(segments, ((const struct tcp_skb_cb *)&skb->cb)->tcp_gso_segs);
+	return segments;
+}
+
 static __always_inline void read_hold(struct entry *e, struct sock *sk)
 {
 	unsigned long flags;

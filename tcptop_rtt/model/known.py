@@ -32,7 +32,9 @@ SCANNED = frozenset(
 """The fields that only a scan brings: before the first one they are zeros that say nothing."""
 
 _NOTHING = {
-    **dict.fromkeys(("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "mss", "rto_us", "cwnd"), (0,)),
+    **dict.fromkeys(
+        ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "mss", "rto_us", "cwnd", "connect_us"), (0,)
+    ),
     **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
     **dict.fromkeys(("delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),

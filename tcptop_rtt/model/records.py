@@ -105,7 +105,7 @@ ENTRY = np.dtype(
         ("delivery_rate", "u8"),
         ("inode", "u8"),
         ("hold", "u4"),
-        ("entry_pad", "u4"),
+        ("dsack_dups", "u4"),
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
         ("sndbuf_limited_us", "u8"),
@@ -125,10 +125,12 @@ ENTRY = np.dtype(
         ("segs_in", "u4"),
         ("data_segs_in", "u4"),
         ("data_segs_out", "u4"),
-        ("dsack_dups", "u4"),
         ("answers", "u4"),
         ("replies", "u4"),
         ("crossings", "u4"),
+        ("resent_fast", "u4"),
+        ("resent_timeout", "u4"),
+        ("resent_probe", "u4"),
         ("congestion_control", "S16"),
     ]
 )
@@ -147,7 +149,7 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 384, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 392, 40):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

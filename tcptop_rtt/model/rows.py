@@ -44,7 +44,7 @@ STATES = (
 )
 """State names as ``ss`` prints them, indexed by the kernel's ``TCP_*`` numbers (include/net/tcp_states.h)."""
 
-LISTEN, CLOSED = STATES.index("LISTEN"), STATES.index("CLOSED")
+ESTABLISHED, LISTEN, CLOSED = (STATES.index(name) for name in ("ESTAB", "LISTEN", "CLOSED"))
 
 DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""
@@ -94,6 +94,10 @@ ROW = np.dtype(
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer; never if closed
         ("open_seen", "?"),  # the opening was seen: age_ns is the connection's own age
+        (
+            "connect_us",
+            "u4",
+        ),  # from our SYN until it was established; 0: not known, or the peer has opened it
         ("age_ns", "u8"),  # since the connection was first seen, or opened if that was seen
         # Round-trip time, microseconds; 0: no measurement yet.
         ("srtt_us", "u4"),
@@ -143,6 +147,10 @@ ROW = np.dtype(
         ("data_segs_in", "u4"),  # of them, those that carry data: the others are bare ACKs
         ("data_segs_out", "u4"),  # those sent again, too
         ("dsack_dups", "u4"),  # segments that the peer says it got twice: to send them again was needless
+        # Segments sent again since it was first seen, by what told of the loss.
+        ("resent_fast", "u4"),  # ACKs, as in fast recovery
+        ("resent_timeout", "u4"),  # the retransmission timer
+        ("resent_probe", "u4"),  # nothing: it probes for the loss of the last segment, or of a SYN
         # How the two ends wait for each other, as bpf/waits.h counts it.
         ("answers", "u4"),  # the peer's, to what we have sent
         ("answer_sum_us", "u8"),  # from our last data to the first data of the answer

@@ -185,6 +185,10 @@ def _congestion(row: Connection, glyphs: Glyphs) -> Block:
             ),
             Fact("in all", f"{retrans:,}"),
             Fact("sent again", _lost(row), of=("data_segs_out",)),
+            Fact("told by ACKs", f"{row.resent_fast or 0:,}", of=("resent_fast",)),
+            Fact("by timeout", f"{row.resent_timeout or 0:,}", of=("resent_timeout",)),
+            Fact("as probe", f"{row.resent_probe or 0:,}", of=("resent_probe",)),
+            Fact("needlessly", f"{row.dsack_dups or 0:,}, says the peer", of=("dsack_dups",)),
             Fact("marked lost", f"{lost:,}", "warn" if lost else "value", of=("lost",)),
             Fact("timeouts", f"{timeouts} in a row", "bad" if timeouts else "value"),
             Fact("win probes", f"{probes} unanswered", "bad" if probes else "value"),
@@ -259,6 +263,7 @@ def _times(row: Connection) -> Block:
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),
             last("ACK", "last_ack_ms"),
+            Fact("connecting", f"took {fmt.rtt(row.connect_us)}" if row.connect_us else fmt.NOTHING),
             Fact("opened", f"{opened}, {age} ago" if row.open_seen else f"{opened}, seen for {age}"),
         ),
     )

@@ -36,6 +36,7 @@ def _for(*tells: str, at: tuple[str, ...] = ()) -> Field:
 
 _ESSENTIAL = Field()
 _CHRONOGRAPH = ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
+_RESENT = ("resent_fast", "resent_timeout", "resent_probe")
 _WAITS = ("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings")
 
 STRUCTS: dict[str, dict[str, Field]] = {
@@ -62,8 +63,13 @@ STRUCTS: dict[str, dict[str, Field]] = {
     "net": {"inum": _at("ns.inum")},
     "inet_bind_bucket": {"fastreuse": _for("direction")},
     "tcp_congestion_ops": {"name": _for("congestion_control")},
-    "sk_buff": {"cb": _for(*_WAITS)},
-    "tcp_skb_cb": {"seq": _for(*_WAITS), "end_seq": _for(*_WAITS), "ack_seq": _for(*_WAITS)},
+    "sk_buff": {"cb": _for(*_WAITS, *_RESENT)},
+    "tcp_skb_cb": {
+        "seq": _for(*_WAITS),
+        "end_seq": _for(*_WAITS),
+        "ack_seq": _for(*_WAITS),
+        "tcp_gso_segs": _for(*_RESENT),
+    },
     "sock_common": {"skc_state": _ESSENTIAL},
     "sock": {
         "skc_family": _at("__sk_common.skc_family"),
@@ -87,6 +93,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
     "inet_connection_sock": {
         "icsk_bind_hash": _for("direction"),
         "icsk_retransmits": _ESSENTIAL,
+        "icsk_ca_state": _for(*_RESENT),
         "icsk_probes_out": _ESSENTIAL,
         "icsk_rto": _for("rto_us"),
         "icsk_ca_ops": _for("congestion_control"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between
-from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Indices
+from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Holder, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
@@ -40,7 +40,7 @@ _COPIED = tuple(
 )
 """Fields that go from each record or entry into its row as they are."""
 
-_SCANNED = names_between(ENTRY, "busy_us", "congestion_control")
+_SCANNED = names_between(ENTRY, "dsack_dups", "congestion_control")
 """Fields that only entries have, and that go into the row as they are."""
 
 
@@ -105,6 +105,7 @@ class Connections:
         self._copy_retransmits(batch)
         if batch.records.dtype == RECORD:
             self._holders.set_users(batch)
+            self._time_connect(batch)
         self._samples.count(batch)
         store, rows = self._store, batch.rows
         # A single unanswered probe may still be in flight; one timeout means that an ACK is overdue.
@@ -113,6 +114,17 @@ class Connections:
         store.close(rows[batch.kinds == Kind.CLOSE])
         if self._trace:
             self._trace.add(batch.records[store["id"][rows] == self._trace.id])
+
+    def _time_connect(self, batch: Located) -> None:
+        """How long our own connect() has taken, by the first record of the new state."""
+        batch = batch.where((batch.kinds == Kind.STATE) & (batch["state"] == ESTABLISHED))
+        store = self._store
+        new = batch.where(
+            (batch["direction"] == Direction.OUT)
+            & (batch["open_seen"] != 0)
+            & (store["connect_us"][batch.rows] == 0)
+        )
+        store.set("connect_us", new.rows, np.maximum((new["time_ns"] - new["opened_ns"]) // 1000, 1))
 
     def _copy(self, batch: Located) -> None:
         """Copy whole records into their rows. Of several records of a row the last one counts."""

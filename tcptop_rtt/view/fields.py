@@ -238,6 +238,7 @@ _FIELDS = (
         "there is none any more, or the kernel itself holds it",
         HOLDERS,
     ),
+    integer("connect_us", "from our SYN until it was established", words=("connect",)),
     Field(
         "was_pid",
         "integer",
@@ -366,6 +367,9 @@ _FIELDS = (
     integer("data_segs_in", "of them, those that carry data"),
     integer("data_segs_out", "segments with data sent, those sent again included"),
     integer("dsack_dups", "segments that the peer says it got twice, in all"),
+    integer("resent_fast", "segments sent again since it was first seen, as ACKs told of the loss"),
+    integer("resent_timeout", "likewise, as the retransmission timer expired"),
+    integer("resent_probe", "likewise, to find out whether the last segment is lost"),
     integer("answers", "the peer's answers to what we have sent, in all"),
     integer("answer_sum_us", "the sum of their times: from our last data to the first of the answer"),
     integer("replies", "our answers to what the peer has sent, in all"),

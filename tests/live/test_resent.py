@@ -1,0 +1,56 @@
+"""Why segments are sent again, and how long it takes to connect: over a link that loses some, and is cut."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from tests.live.conftest import Watch
+from tests.live.link import Link, taking
+
+DELAY_MS = 20
+PATIENCE_S = 60.0
+
+_SEND = """
+import socket, time
+connection = socket.create_connection(("10.199.0.2", 8086))
+print("ready", flush=True)
+while True:
+    connection.sendall(bytes(20_000))
+    time.sleep(0.01)
+"""
+
+
+def _sender(watch: Watch, link: Link) -> dict[str, int]:
+    rows = watch.look().rows
+    inside = np.isin(rows["netns"], list(link.namespaces))
+    (row,) = rows[inside & (rows["rport"] == 8086) & ~rows["closed"]]
+    names = ("retrans", "resent_fast", "resent_timeout", "resent_probe", "connect_us")
+    return {name: int(row[name]) for name in names}
+
+
+def test_what_is_sent_again_is_told_by_acks_and_later_by_timeouts(watch: Watch) -> None:
+    with Link(delay_ms=DELAY_MS, lose_each=40) as link:
+        link.start(link.b, taking(8086))
+        began_s = time.monotonic()
+        link.start(link.a, _SEND)
+        connected_s = time.monotonic() - began_s
+        deadline = time.monotonic() + PATIENCE_S
+        lossy = _sender(watch, link)
+        while lossy["resent_fast"] < 20 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            lossy = _sender(watch, link)
+        assert 2 * DELAY_MS * 1000 <= lossy["connect_us"] <= connected_s * 1e6
+        resent = lossy["resent_fast"] + lossy["resent_timeout"] + lossy["resent_probe"]
+        # The scan reads the socket's count and ours at two moments.
+        assert abs(resent - lossy["retrans"]) <= 0.1 * lossy["retrans"]
+        assert lossy["resent_fast"] >= 20
+
+        link.cut()
+        cut = lossy
+        while cut["resent_timeout"] < lossy["resent_timeout"] + 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            cut = _sender(watch, link)
+        assert cut["resent_timeout"] >= lossy["resent_timeout"] + 3
+        assert cut["connect_us"] == lossy["connect_us"]
