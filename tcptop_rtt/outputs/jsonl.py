@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows, no_rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
 
@@ -30,7 +31,7 @@ _NEWS = (
     "bytes_received",
     "retransmits",
 )
-"""A connection has news when one of these has changed, or it has new RTT samples."""
+"""A connection has news when one of these has changed, or what holds it up, or it has new RTT samples."""
 
 
 class _Part(NamedTuple):
@@ -38,6 +39,8 @@ class _Part(NamedTuple):
 
     rows: Rows
     indices: Indices
+    verdicts: NDArray[np.uint8]
+    """What holds each of them up."""
 
     def get(self, name: str) -> NDArray[Any]:
         return self.rows[name][self.indices]
@@ -57,6 +60,7 @@ def _events(last: _Part, now: _Part) -> tuple[Indices, NDArray[np.str_]]:
     places = places[met]
     ended, news = np.zeros((2, len(met)), bool)
     ended[met] = last.get("closed")[places]
+    news[met] = now.verdicts[met] != last.verdicts[places]
     for name in _NEWS:
         news[met] |= now.get(name)[met] != last.get(name)[places]
     closed = now.get("closed")
@@ -79,7 +83,7 @@ class JsonLines:
         self._filter = chosen
         self._cgroup_of = cgroup
         self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
-        self._last = _Part(no_rows(), np.zeros(0, np.intp))
+        self._last = _Part(no_rows(), np.zeros(0, np.intp), np.zeros(0, np.uint8))
         self._waiting: dict[int, Waiting] = {}
 
     def begin(self, origin: Origin) -> None:
@@ -127,7 +131,8 @@ class JsonLines:
         followed = np.isin(rows["id"], self._last.get("id"))
         followed[select(rows, self._filter, lacking)] = True
         indices = np.flatnonzero(followed)
-        return _Part(rows, indices[np.argsort(rows["id"][indices])])
+        indices = indices[np.argsort(rows["id"][indices])]
+        return _Part(rows, indices, causes.verdicts(lambda name: rows[name][indices], lacking))
 
     def _write_lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> None:
         """A line for each row."""

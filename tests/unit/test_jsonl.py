@@ -68,6 +68,15 @@ def test_a_connection_that_vanishes_is_closed_once_with_its_last_counters(
     assert told.events(6) == ["open"]
 
 
+def test_there_is_a_line_when_a_connection_waits_too_long_though_nothing_else_has_changed(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    for age_ns in (500_000_000, 900_000_000, 1_000_000_000, 9_000_000_000):
+        told.show(row(5, holder=Holder.LISTENER, age_ns=age_ns))
+    assert [(line["event"], line["why"]) for line in told.lines(5)] == [("open", None), ("sample", "backlog")]
+
+
 def test_a_connection_that_closes_before_it_vanishes_is_closed_once(
     stream: Callable[[Filter], Stream],
 ) -> None:
