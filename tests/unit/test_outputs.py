@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,3 +144,31 @@ def test_a_reader_that_has_gone_ends_it_without_complaint() -> None:
     os.close(stdout)
     assert writer.gone
     assert len(feed.source.scans_s) == 1
+
+
+@pytest.mark.parametrize("pause_s", [0.2, None])
+def test_after_a_signal_a_reader_is_waited_for_as_long_as_it_takes_something(
+    pause_s: float | None,
+) -> None:
+    """Each turn is short beside the patience, and all of them together are long."""
+    reader, stdout = os.pipe()
+    taken = bytearray()
+
+    def read() -> None:
+        while pause_s and len(taken) < 1 << 20:
+            taken.extend(os.read(reader, 1 << 16))
+            time.sleep(pause_s)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    writer = Writer(stdout, lambda: True, patience_s=2.0)
+    for _ in range(16):
+        writer.write("x" * ((1 << 16) - 1) + "\n")
+    writer.flush()
+    os.close(stdout)
+    thread.join()
+    os.close(reader)
+    if pause_s:
+        assert (writer.failure, writer.unwritten, len(taken)) == ("", 0, 1 << 20)
+    else:
+        assert (writer.failure, writer.unwritten) == ("its reader takes too little", 15)
