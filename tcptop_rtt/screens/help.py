@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tcptop_rtt.screens.common import CommonScreen
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
@@ -54,6 +55,9 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
         "IN THE FILTER": bindings_of(FilterInput),
         "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
+        "IN WHAT THEY HAVE IN COMMON": [
+            binding for binding in bindings_of(CommonScreen) if id(binding) not in others
+        ],
         "IN BOTH": general,
         "MOVING": MOVE_KEYS,
     }

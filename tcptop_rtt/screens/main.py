@@ -13,6 +13,7 @@ from textual.reactive import var
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.group_fields import TABLES
@@ -95,6 +96,13 @@ class MainScreen(LiveScreen):
             group=SORTING,
         ),
         Binding(
+            "c",
+            "common",
+            "Common",
+            tooltip="What the bad connections have in common: networks, ports, processes and more",
+            id="common",
+        ),
+        Binding(
             "f",
             "toggle('follow')",
             "Follow",
@@ -150,6 +158,7 @@ class MainScreen(LiveScreen):
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
+        self._glyphs = glyphs
         self._set_refresh = set_refresh
         self._filter_line: FilterLine | None = None
         self._left: dict[Grouping | None, tuple[Order, int | None]] = {}
@@ -320,6 +329,24 @@ class MainScreen(LiveScreen):
 
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
+
+    def narrow(self, text: str) -> None:
+        """Add to the filter."""
+        self.filter = replace(self.filter, text=query.both(self.filter.text, text))
+        if self._filter_line is not None:
+            self._filter_line.fill(self.filter.text)
+
+    def action_common(self) -> None:
+        """What the bad ones of the listed connections have in common."""
+        from tcptop_rtt.screens.common import CommonScreen
+
+        if self.is_current:
+            screen = CommonScreen(
+                self.table.snapshot, self.filter, self.page.scope, self._glyphs, self.narrow
+            )
+            screen.set_reactive(LiveScreen.frozen, self.frozen)
+            screen.set_reactive(LiveScreen.problem, self.problem)
+            self.app.push_screen(screen)
 
     def action_back(self) -> None:
         """Go one step back: clear the filter, or else leave the group."""

@@ -78,11 +78,14 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 def ids_of(grouping: Grouping, get: Get) -> NDArray[np.uint64]:
     """The id of each row's group."""
-    return _ids(grouping.shared(get))
+    return mixed(grouping.shared(get))
 
 
-def _ids(shared: Shared) -> NDArray[np.uint64]:
-    """Mixed from all that is shared: in 64 bits two groups of a million meet once in 10,000,000 snapshots."""
+def mixed(shared: Shared) -> NDArray[np.uint64]:
+    """A number per row, mixed from all that is shared.
+
+    In 64 bits two groups of a million meet once in 10,000,000 snapshots.
+    """
     mixed = np.full(len(next(iter(shared.values()))), len(shared), np.uint64)
     for values in shared.values():
         for word in _words(values):
@@ -120,7 +123,7 @@ class Groups:
     def __init__(self, grouping: Grouping, get: Get, verdicts: NDArray[np.uint8]) -> None:
         self._get = get
         shared = grouping.shared(get)
-        ids, first, self._group = np.unique(_ids(shared), return_index=True, return_inverse=True)
+        ids, first, self._group = np.unique(mixed(shared), return_index=True, return_inverse=True)
         rows = np.zeros(len(ids), GROUP)
         rows["id"] = ids
         for name in shared.keys() & set(GROUP.names or ()):

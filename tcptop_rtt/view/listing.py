@@ -54,7 +54,7 @@ class ConnectionList(Listing):
     def __init__(self, snapshot: Snapshot, filter: Filter, scope: Scope | None = None) -> None:  # noqa: A002
         self._snapshot = snapshot
         self.rows = snapshot.rows
-        self.indices = _matching(snapshot, filter, scope)
+        self.indices = matching(snapshot, filter, scope)
         self.total, self.shown = len(snapshot.rows), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
@@ -70,7 +70,7 @@ class GroupList(Listing):
     def __init__(self, snapshot: Snapshot, filter: Filter, grouping: Grouping) -> None:  # noqa: A002
         self._snapshot = snapshot
         self.table = TABLES[grouping]
-        self._connections = connections = _matching(snapshot, filter, None)
+        self._connections = connections = matching(snapshot, filter, None)
         get = fields_of(snapshot.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
@@ -88,7 +88,8 @@ class GroupList(Listing):
         return highest.reshape(len(self._snapshot.cells_us), len(members))
 
 
-def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
+def matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
+    """Which connections match a filter and are in the group, ascending."""
     indices = select(snapshot.rows, filter, snapshot.health.unknown)
     if scope is None:
         return indices

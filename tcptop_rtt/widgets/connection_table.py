@@ -126,6 +126,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         ids: list[int] = self._listing.rows["id"][self._ranking.window(start, stop)].tolist()
         return ids
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is drawn; while the screen is frozen, not the latest."""
+        return self._snapshot
+
     def show(self, snapshot: Snapshot) -> None:
         """Draw another snapshot; sort order, filter and cursor stay."""
         self._snapshot = snapshot
