@@ -299,6 +299,14 @@ static __always_inline void read_hold(struct entry *e, struct sock *sk)
 	READ_BYTES(e->inode, ((struct socket_alloc *)socket)->i_ino);
 }
 
+/* Who waits to be accepted by a listener, and what it has dropped: tcp_listendrop() counts there. */
+static __always_inline void read_queue(struct entry *e, struct sock *sk)
+{
+	READ(e->queue, sk->sk_ack_backlog);
+	READ(e->queue_limit, sk->sk_max_ack_backlog);
+	READ(e->drops, sk->sk_drops);
+}
+
 /* The loader defines TICK_NS, the length of a jiffy. */
 static __always_inline u64 jiffies_to_us(u32 jiffies)
 {

@@ -105,6 +105,10 @@ ENTRY = np.dtype(
         ("delivery_rate", "u8"),
         ("inode", "u8"),
         ("hold", "u4"),
+        ("queue", "u4"),
+        ("queue_limit", "u4"),
+        ("drops", "u4"),
+        ("entry_pad", "u4"),
         ("dsack_dups", "u4"),
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
@@ -149,7 +153,7 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 392, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 40):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

@@ -72,6 +72,7 @@ ROW = np.dtype(
         ("id", "u8"),  # never used twice in one run
         # Whose it is.
         ("holder", "u1"),  # what Holder says of pid, comm, uid, started_ns
+        ("queue_full", "?"),  # nobody has accepted it, and the queue that it waits in takes no more
         ("pid", "u4"),  # in our PID namespace; 0: none, not known, or in another one if comm is known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
         ("uid", "u4"),  # effective one of the process; of the socket where no process is known

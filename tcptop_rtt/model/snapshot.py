@@ -5,12 +5,13 @@ Nothing here knows where the numbers come from or how they are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import Indices, Rows, no_rows
 
 
@@ -108,6 +109,7 @@ class Snapshot:
     health: Health
     trace: Trace | None
     waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
+    listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The cells of some rows: shape (SPARK_CELLS, number of rows)."""

@@ -17,6 +17,7 @@ from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Holder, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
+from tcptop_rtt.tracking.listener_store import ListenerStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
 from tcptop_rtt.tracking.rates import Rates
@@ -64,6 +65,7 @@ class Connections:
         self._samples = SampleCounter(self._store, self._history)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
+        self._listeners = ListenerStore()
         self._scan = ScanCollector()
         self._trace: TraceLog | None = None
 
@@ -94,7 +96,9 @@ class Connections:
 
     def apply_scan(self) -> None:
         """The scan is complete: it is the last word on who holds which socket."""
-        self._holders.apply(self._scan.complete())
+        scan = self._scan.complete()
+        self._holders.apply(scan)
+        self._listeners.apply(scan.listeners, self._clock_ns())
 
     def drop_scan(self) -> None:
         """The scan has failed before its end."""
@@ -225,6 +229,7 @@ class Connections:
         :param look_up: asked once for each process
         """
         self._units.name(look_up)
+        self._listeners.name_units(look_up)
 
     def set_trace(self, connection: int | None) -> int:
         """Log every ACK of one connection from now on, or of none; return its socket, 0 if there is none."""
@@ -272,7 +277,8 @@ class Connections:
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, trace)
+        listeners = self._listeners.freeze(now_ns)
+        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, trace, listeners=listeners)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

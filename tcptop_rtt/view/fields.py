@@ -240,6 +240,13 @@ _FIELDS = (
     ),
     integer("connect_us", "from our SYN until it was established", words=("connect",)),
     Field(
+        "queue_full",
+        "boolean",
+        "whether the queue that it waits in was full at the latest scan; null: it does not wait",
+        values.of_waiting(values.flags("queue_full")),
+        matches.flags("queue_full"),
+    ),
+    Field(
         "was_pid",
         "integer",
         "who held it before nobody did",
