@@ -5,11 +5,10 @@ Nothing here knows where the numbers come from or how they are shown.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import ROW, Get, Indices
 
 LISTENER = np.dtype(
@@ -52,7 +51,7 @@ class Endpoints:
         ports = np.zeros(1 << 16, bool)
         ports[get("lport")] = True
         self._ports = ports
-        keys = _keys(get("netns"), get("lport"), get("laddr"))
+        keys = mixed([get("netns"), get("lport"), get("laddr")])
         self._keys, self.of_listeners = np.unique(keys, return_inverse=True)
 
     def __len__(self) -> int:
@@ -68,11 +67,11 @@ class Endpoints:
         if not len(rows):
             return found
         netns, lport, laddr, family = (get(name)[rows] for name in ("netns", "lport", "laddr", "family"))
-        places = self._find(_keys(netns, lport, laddr))
+        places = self._find(mixed([netns, lport, laddr]))
         # Who listens on an address goes before who listens on all, and IPv4's own before IPv6's for both.
         for address, may in ((_ANY4, family == 4), (_ANY6, True)):
             left = np.flatnonzero((places < 0) & may)
-            places[left] = self._find(_keys(netns[left], lport[left], np.repeat(address, len(left))))
+            places[left] = self._find(mixed([netns[left], lport[left], np.repeat(address, len(left))]))
         found[rows] = places
         return found
 
@@ -80,13 +79,3 @@ class Endpoints:
         place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         found: Indices = np.where(self._keys[place] == keys, place, -1)
         return found
-
-
-def _keys(netns: NDArray[Any], lport: NDArray[Any], laddr: NDArray[Any]) -> NDArray[np.uint64]:
-    """A number per endpoint, mixed: that two of a thousand are one happens once in 10**13 machines."""
-    words = np.ascontiguousarray(laddr).view(np.uint64).reshape(-1, 2)
-    mixed: NDArray[np.uint64] = netns.astype(np.uint64) << np.uint64(16) | lport
-    for number in (0, 1):
-        mixed = (mixed ^ words[:, number]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
-    return mixed
