@@ -121,8 +121,10 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		w = window_of(sk, c);
 		/* on_segment() sees established connections only, so it may have missed this sample. */
 		take_single_sample(r, sk, w);
-		if (kind == KIND_CLOSE)
+		if (kind == KIND_CLOSE) {
 			read_samples(r, w);
+			read_error(r, sk);
+		}
 		if (!c->tgid && acts_as_owner(sk))
 			name_owner(r, c);
 		submit_record(r);

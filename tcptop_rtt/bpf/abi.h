@@ -54,7 +54,8 @@ struct record {
 	u8	direction;
 	u8	open_seen;
 	u8	port_chosen;		/* connect() picked it, so no listener has it */
-	u8	pad[3];
+	u8	error;			/* sk_err of a connection that is closed; 0: none */
+	u8	pad[2];
 	char	comm[COMM_LEN];
 	u64	bytes_acked;
 	u64	bytes_received;

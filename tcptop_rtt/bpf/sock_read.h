@@ -202,6 +202,15 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	r->port_chosen = reuse < 0;
 }
 
+/* Why TCP has ended the connection; nothing where its process has. */
+static __always_inline void read_error(struct record *r, struct sock *sk)
+{
+	int error;
+
+	READ(error, sk->sk_err);
+	r->error = error;
+}
+
 static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
 {
 	u32 value;

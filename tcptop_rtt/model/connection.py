@@ -84,6 +84,7 @@ class Connection:
     rport = _Number()
     direction = _Count()
     state = _Count()
+    connect_error = _Count()
     closed = _Flag()
     stalled = _Flag()
     open_seen = _Flag()

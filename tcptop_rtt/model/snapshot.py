@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import Indices, Rows, no_rows
+from tcptop_rtt.model.targets import no_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Snapshot:
     health: Health
     trace: Trace | None
     waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
+    targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
     listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:

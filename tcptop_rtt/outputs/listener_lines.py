@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import no_listeners
+from tcptop_rtt.model.rows import LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.filter import Filter, as_rows, select
 from tcptop_rtt.view.listener_fields import STREAMED
-from tcptop_rtt.view.listener_list import as_rows
 
 _NEWS = ("pid", "comm", "unit", "queue", "queue_limit", "drops")
 """A listener has changed when one of these has."""
@@ -32,7 +32,7 @@ class ListenerLines:
         """What has changed since the previous snapshot."""
         last, now = self._last, snapshot.listeners
         followed = np.isin(now["id"], last["id"])  # its process may have changed
-        followed[select(as_rows(now), self._filter, snapshot.health.unknown)] = True
+        followed[select(as_rows(now, LISTEN), self._filter, snapshot.health.unknown)] = True
         now = now[followed]
         self._last = now = now[np.argsort(now["id"])]
         met, there = np.isin(now["id"], last["id"]), np.isin(last["id"], now["id"])

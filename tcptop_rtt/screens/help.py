@@ -19,6 +19,7 @@ from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listener_fields import TABLE as LISTENERS
+from tcptop_rtt.view.target_fields import TABLE as TARGETS
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.filter_line import FilterInput
 from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
@@ -95,6 +96,9 @@ class HelpScreen(ModalScreen[None]):
             )
             yield Static(
                 _table("OF LISTENERS", [(column.title, column.meaning) for column in LISTENERS.columns])
+            )
+            yield Static(
+                _table("OF FAILED CONNECTS", [(column.title, column.meaning) for column in TARGETS.columns])
             )
 
     def action_leave(self) -> None:

@@ -51,7 +51,8 @@ class MainScreen(LiveScreen):
             "tab",
             "next_table(1)",
             "Groups",
-            tooltip="Connections, hosts, services, processes, units and listeners in turn; Enter opens one",
+            tooltip="Connections, hosts, services, processes, units, listeners, failed connects; "
+            "Enter opens one",
             id="groups",
         ),
         Binding(
@@ -203,6 +204,7 @@ class MainScreen(LiveScreen):
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
             full_queues=int(np.count_nonzero(is_full(self._latest.listeners.__getitem__))),
+            failed_per_s=float(self._latest.targets["per_s"].sum()),
             time_ns=self._latest.time_ns,
         )
 

@@ -24,6 +24,7 @@ from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
 from tcptop_rtt.tracking.scan import ScanCollector
+from tcptop_rtt.tracking.targets import Targets
 from tcptop_rtt.tracking.trace import TraceLog
 from tcptop_rtt.tracking.units import UnitNames
 
@@ -66,6 +67,7 @@ class Connections:
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
         self._listeners = ListenerStore()
+        self._targets = Targets(self._store, self._snapshot_ns)
         self._scan = ScanCollector()
         self._trace: TraceLog | None = None
 
@@ -116,6 +118,7 @@ class Connections:
         overdue = (store["retransmits"][rows] >= 1) | (store["probes"][rows] >= 2)
         store.set("stalled", rows, overdue & ~store["closed"][rows])
         store.close(rows[batch.kinds == Kind.CLOSE])
+        self._targets.count(batch)
         if self._trace:
             self._trace.add(batch.records[store["id"][rows] == self._trace.id])
 
@@ -255,8 +258,7 @@ class Connections:
         closed = self._store.closed()
         if len(closed) <= CLOSED_KEPT:
             return False
-        old = self._store["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
-        return int(np.count_nonzero(old)) > CLOSED_KEPT
+        return len(self._store.passed(closed, self._clock_ns() - CLOSED_SHOWN_NS)) > CLOSED_KEPT
 
     def samples_per_s(self) -> float:
         """RTT samples counted since the previous snapshot, per second."""
@@ -277,8 +279,9 @@ class Connections:
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        listeners = self._listeners.freeze(now_ns)
-        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, trace, listeners=listeners)
+        targets, listeners = self._targets.freeze(now_ns), self._listeners.freeze(now_ns)
+        moment = self._wall_ns(), now_ns
+        return Snapshot(*moment, rows, cells_us, health, trace, targets=targets, listeners=listeners)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

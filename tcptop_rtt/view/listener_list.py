@@ -7,22 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import LISTEN, ROW, Indices, Mask, Rows, fields_of
-from tcptop_rtt.model.snapshot import SPARK_CELLS, Snapshot
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.model.rows import LISTEN, Indices, Mask, fields_of
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter, as_rows, select
 from tcptop_rtt.view.listener_fields import TABLE, label
 from tcptop_rtt.view.listening import listening, waits_at
-from tcptop_rtt.view.listing import Kind, Listing
-
-_COMMON = ("id", "pid", "comm", "uid", "started_ns", "unit", "netns", "ifindex", "family", "laddr", "lport")
-
-
-def as_rows(listeners: NDArray[np.void]) -> Rows:
-    """Listeners as sockets without a peer of which no measurement is known, for filters."""
-    columns = {name: np.zeros(len(listeners), ROW[name]) for name in ROW.names or ()}
-    columns |= {name: listeners[name] for name in _COMMON}
-    columns["state"][:] = LISTEN
-    return Rows(columns)
+from tcptop_rtt.view.listing import Kind, Listing, count
+from tcptop_rtt.view.side_rows import no_sparks
 
 
 class ListenerList(Listing):
@@ -33,15 +24,15 @@ class ListenerList(Listing):
     def __init__(self, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
         lacking = self._lacking = snapshot.health.unknown
         self.rows = listening(snapshot.listeners, snapshot.rows, lacking)
-        self.indices = select(as_rows(snapshot.listeners), filter, lacking)
-        self.total = self.shown = len(snapshot.rows)
+        self.indices = select(as_rows(snapshot.listeners, LISTEN), filter, lacking)
+        self.total = self.shown = count(snapshot)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], self._lacking)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """A listener has no RTT."""
-        return np.full((SPARK_CELLS, len(indices)), np.nan, np.float32)
+        return no_sparks(len(indices))
 
 
 def _inside(snapshot: Snapshot, indices: Indices, listener: int) -> Mask:

@@ -14,7 +14,7 @@ from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.group_fields import TABLES, label
 from tcptop_rtt.view.grouping import Grouping, Groups, ids_of
@@ -85,7 +85,7 @@ class ConnectionList(Listing):
         self._snapshot = snapshot
         self.rows = snapshot.rows
         self.indices = _matching(snapshot, filter, scope)
-        self.total, self.shown = len(snapshot.rows), len(self.indices)
+        self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], self._snapshot.health.unknown)
@@ -105,7 +105,7 @@ class GroupList(Listing):
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
         self.indices = np.arange(len(self.rows))
-        self.total, self.shown = len(snapshot.rows), len(connections)
+        self.total, self.shown = count(snapshot), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], frozenset())
@@ -118,8 +118,13 @@ class GroupList(Listing):
         return highest.reshape(len(self._snapshot.cells_us), len(members))
 
 
+def count(snapshot: Snapshot) -> int:
+    """How many connections there are."""
+    return len(snapshot.rows) - int(np.count_nonzero(snapshot.rows["connect_error"]))
+
+
 def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
-    indices = select(snapshot.rows, filter, snapshot.health.unknown)
+    indices = listed(snapshot.rows, filter, snapshot.health.unknown)
     if scope is None:
         return indices
     inside: Indices = indices[scope.kind.inside(snapshot, indices, scope.id)]

@@ -25,6 +25,8 @@ class Counts(NamedTuple):
     syn_recv: int = 0
     full_queues: int = 0
     """Listeners that take no more connections."""
+    failed_per_s: float = 0.0
+    """Connects."""
     time_ns: int = 0
     """Wall clock, of when this is."""
 
@@ -66,7 +68,7 @@ class StatusBar(StyledLines):
         if self.waiting_for:
             return [name, ("  " + self.waiting_for, "value")]
         health, summary = self.health, self.summary
-        total, shown, time_wait, syn_recv, full, time_ns = self.counts
+        total, shown, time_wait, syn_recv, full, failed_per_s, time_ns = self.counts
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         return [
             name,
@@ -76,6 +78,7 @@ class StatusBar(StyledLines):
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
             *(_value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),
             *(_value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
+            *(_value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else []),
             *(_value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
             *(_value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
             *_value(fmt.per_second(summary.retrans_per_s), "retr/s"),

@@ -16,7 +16,7 @@ LISTENERS = listeners_of(
     listener(2, queue=6, queue_limit=5, drops=40, drops_per_s=2.5, unit=b"web.service"),
     listener(3, queue=2, laddr="2001:db8::1", family=6),
 )
-TO_LISTENERS = ("shift+tab",)
+TO_LISTENERS = ("shift+tab", "shift+tab")
 
 
 def rows() -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ async def test_enter_opens_those_that_wait_and_esc_goes_back(stage: Open) -> Non
         assert "no connection waits to be accepted there: Esc goes back to the listeners" in it.screen_text
         await it.press("escape")
         assert it.table.cursor_id == 3
-        await it.press("tab")  # the connections as they were
+        await it.press("tab", "tab")  # the connections as they were
         assert it.main.order.key == "process"
         assert it.table.lines == 4
 

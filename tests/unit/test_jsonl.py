@@ -37,7 +37,7 @@ class Stream:
         listeners: tuple[dict[str, Any], ...] = (),
     ) -> None:
         there = listeners_of(*listeners)
-        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting, there))
+        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting, listeners=there))
 
     def all(self, *events: str) -> list[dict[str, Any]]:
         lines = map(json.loads, self._path.read_text().splitlines())
