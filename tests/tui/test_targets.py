@@ -32,7 +32,7 @@ def rows() -> list[dict[str, Any]]:
     """One that tries again, one that has just been refused, and one to elsewhere."""
     to_target = {"raddr": "198.51.100.2", "rport": 80, "comm": b"curl"}
     refused = row(2, **to_target, closed=True, state=7, connect_error=1)
-    return [row(1, **to_target, state=2), refused, row(3, raddr="198.51.100.2", rport=443)]
+    return [row(1, **to_target, state=2), refused, row(3, raddr="198.51.100.2", rport=443, comm=b"curl")]
 
 
 def _line(text: str, word: str) -> list[str]:

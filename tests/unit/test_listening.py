@@ -73,8 +73,8 @@ def test_the_oldest_that_waits_and_those_accepted_are_told_of_each_endpoint() ->
         listener(1, lport=80), listener(2, lport=80), listener(3, lport=81), listener(4, lport=82)
     )
     rows = rows_of(
-        _waits(1, 5 * WAITING_NS, lport=80),
-        _waits(2, 9 * WAITING_NS, lport=80, open_seen=False),
+        _waits(1, 9 * WAITING_NS, lport=80, open_seen=False),
+        _waits(2, 5 * WAITING_NS, lport=80),
         _waits(3, 7 * WAITING_NS, lport=81),
         _waits(4, 99 * WAITING_NS, lport=81, closed=True),
         row(5, lport=81, direction=2, holder=Holder.PROCESS),
