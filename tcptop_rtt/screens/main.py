@@ -277,7 +277,7 @@ class MainScreen(LiveScreen):
         left = self.page
         if left.scope is None:
             self._left[left.kind] = left.order, self.table.pinned
-        order, selected = self._left.get(kind, (Order.of(kind, left.order), None))
+        order, selected = self._left.get(kind, (Order.of(kind, left), None))
         if scope is not None:
             selected = None
         self.page = Page(kind, scope, order)

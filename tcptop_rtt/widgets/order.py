@@ -25,12 +25,13 @@ class Order(NamedTuple):
         return Order(column.key, column.falls_first)
 
     @classmethod
-    def of(cls, kind: Kind | None, before: Order) -> Order:
-        """What a kind of rows is sorted by when it is shown first: as before, if it has such a column."""
+    def of(cls, kind: Kind | None, before: Page) -> Order:
+        """What a kind of rows is sorted by at first: in its own order, or in that of the page before."""
         table = Page(kind).table
         if kind is not None and kind.first:
             return cls.first_of(table.column[kind.first])
-        return before if before.key in table.sorts else cls()
+        own = before.kind is not None and before.kind.first
+        return before.order if before.order.key in table.sorts and not own else cls()
 
     def next_to(self, table: Table, step: int) -> Order:
         """Sorted by a column further to the right, or to the left; after the last one comes the first."""

@@ -60,7 +60,9 @@ async def test_enter_opens_those_that_wait_and_esc_goes_back(stage: Open) -> Non
         assert "no connection waits to be accepted there: Esc goes back to the listeners" in it.screen_text
         await it.press("escape")
         assert it.table.cursor_id == 3
-        await it.press("tab", "tab")  # the connections as they were
+        await it.press("shift+tab")  # units, which have not been shown yet
+        assert it.main.order.key == "rtt"
+        await it.press("tab", "tab", "tab")  # the connections as they were
         assert it.main.order.key == "process"
         assert it.table.lines == 4
 
