@@ -95,10 +95,14 @@ class HelpScreen(ModalScreen[None]):
                 _table("COLUMNS", [(column.title, column.meaning) for column in CONNECTIONS.columns])
             )
             yield Static(
-                _table("OF LISTENERS", [(column.title, column.meaning) for column in LISTENERS.columns])
+                _table("LISTENERS", [(column.title, column.meaning) for column in LISTENERS.columns])
             )
             yield Static(
-                _table("OF FAILED CONNECTS", [(column.title, column.meaning) for column in TARGETS.columns])
+                _table(
+                    "FAILED CONNECTS",
+                    [(column.title, column.meaning) for column in TARGETS.columns],
+                    width=15,
+                )
             )
 
     def action_leave(self) -> None:
