@@ -205,7 +205,7 @@ class CommonScreen(LiveScreen):
         first: list[Part] = [(" FROZEN ", "flag"), ("  ", "")] if self.frozen else []
         first += [("in common  ", "name"), (words.count(self._common, self.meaning), "value")]
         if self._scope is not None:
-            first += [(f"  {self._scope.grouping.name} > {self._scope.label}", "dim")]
+            first += [(f"  {self._scope.kind.name} > {self._scope.label}", "dim")]
         wanted = describe(self._filter)
         if wanted:
             first += [("  filter ", "dim"), (fmt.printable(wanted, self._glyphs), "dim")]

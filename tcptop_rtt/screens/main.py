@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.group_fields import TABLES
-from tcptop_rtt.view.grouping import Grouping
-from tcptop_rtt.view.listing import Scope
+from tcptop_rtt.view.kinds import KINDS
+from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
@@ -51,7 +52,8 @@ class MainScreen(LiveScreen):
             "tab",
             "next_table(1)",
             "Groups",
-            tooltip="From connections to remote hosts, services, processes, units, and back; Enter opens one",
+            tooltip="Connections, hosts, services, processes, units, listeners, failed connects; "
+            "Enter opens one",
             id="groups",
         ),
         Binding(
@@ -161,7 +163,7 @@ class MainScreen(LiveScreen):
         self._glyphs = glyphs
         self._set_refresh = set_refresh
         self._filter_line: FilterLine | None = None
-        self._left: dict[Grouping | None, tuple[Order, int | None]] = {}
+        self._left: dict[Kind | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
         self.table = ConnectionTable(first, glyphs, note)
         self._status = StatusBar(glyphs)
@@ -210,6 +212,8 @@ class MainScreen(LiveScreen):
             shown=self.table.shown,
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
+            full_queues=int(np.count_nonzero(is_full(self._latest.listeners.__getitem__))),
+            failed_per_s=float(self._latest.targets["per_s"].sum()),
             time_ns=self._latest.time_ns,
         )
 
@@ -270,24 +274,22 @@ class MainScreen(LiveScreen):
 
     def action_next_table(self, step: int) -> None:
         """From the connections to their groups, of one kind after the other, and back."""
-        kinds = (None, *TABLES)
-        at = kinds.index(self.page.scope.grouping if self.page.scope else self.page.grouping)
+        kinds = (None, *KINDS)
+        at = kinds.index(self.page.scope.kind if self.page.scope else self.page.kind)
         self._turn_to(kinds[(at + step) % len(kinds)])
 
     def on_connection_table_group_wanted(self, message: ConnectionTable.GroupWanted) -> None:
         self._turn_to(None, message.scope)
 
-    def _turn_to(self, grouping: Grouping | None, scope: Scope | None = None) -> None:
+    def _turn_to(self, kind: Kind | None, scope: Scope | None = None) -> None:
         """Show something else, as it was when it was left."""
         left = self.page
         if left.scope is None:
-            self._left[left.grouping] = left.order, self.table.pinned
-        order, selected = self._left.get(grouping, (left.order, None))
+            self._left[left.kind] = left.order, self.table.pinned
+        order, selected = self._left.get(kind, (Order.of(kind, left), None))
         if scope is not None:
             selected = None
-        if order.key not in Page(grouping).table.sorts:
-            order = Order()
-        self.page = Page(grouping, scope, order)
+        self.page = Page(kind, scope, order)
         self.table.select(selected)
 
     # The time between two snapshots
@@ -351,7 +353,7 @@ class MainScreen(LiveScreen):
     def action_back(self) -> None:
         """Go one step back: clear the filter, or else leave the group."""
         if self.page.scope and not (self._typing or self.filter.text):
-            self._turn_to(self.page.scope.grouping)
+            self._turn_to(self.page.scope.kind)
         else:
             self._clear_filter()
 

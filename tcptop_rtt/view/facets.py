@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder, Mask
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.grouping import mixed
 
 One = Callable[[str], Any]
 """Gives the value of a field of one row."""
@@ -67,7 +67,7 @@ def _number(name: str) -> Callable[[Get], NDArray[np.uint64]]:
 
 
 def _text(name: str) -> Callable[[Get], NDArray[np.uint64]]:
-    return lambda get: mixed({name: get(name)})
+    return lambda get: mixed([get(name)])
 
 
 def _quoted(text: str) -> str:
@@ -96,7 +96,7 @@ def _network(side: str, family: int, bits: int) -> Level:
         if family == 4:
             return (words[:, 1].astype(np.uint32) >> np.uint32(32 - bits)).astype(np.uint64)
         high = words[:, 0].astype(np.uint64)
-        return high >> np.uint64(64 - bits) if bits <= 64 else mixed({"high": high, "low": words[:, 1]})
+        return high >> np.uint64(64 - bits) if bits <= 64 else mixed([high, words[:, 1]])
 
     def say(one: One, _: Glyphs) -> Said:
         number = int.from_bytes(one(side).tobytes(), "big") & mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -108,6 +109,30 @@ def test_a_table_without_any_connection_says_why(tmp_path: Path, in_utc: None) -
     assert first == "22:13:20  fake  0 connections  0 samples/s  0 lost"
     assert titles.split()[0] == "PROCESS"
     assert rest == ["process 5 has ended", ""]
+
+
+def test_a_connect_that_has_failed_is_in_the_stream_and_in_no_table(tmp_path: Path) -> None:
+    def written(make: type[JsonLines] | type[PlainTables]) -> str:
+        feed = Play()
+        fails = {"direction": Direction.OUT, "open_seen": 1, "bytes_acked": 0, "raddr": "203.0.113.77"}
+        feed.source.records = [
+            connection(9, kind=Kind.OPEN, **fails),
+            connection(9, kind=Kind.CLOSE, error=errno.ECONNREFUSED, **fails),
+        ]
+        with (tmp_path / make.__name__).open("wb") as file:
+            writer = Writer(file.fileno(), lambda: False)
+            if make is JsonLines:
+                write_all(feed, JsonLines(writer, Filter(), feed.cgroup), writer, 1)
+            else:
+                write_all(feed, PlainTables(writer, Filter(), str), writer, 1)
+        return (tmp_path / make.__name__).read_text()
+
+    lines = [json.loads(line) for line in written(JsonLines).splitlines()]
+    told = [(line["event"], line["connect_error"]) for line in lines if line.get("id") == 9]
+    assert told == [("open", "refused"), ("close", "refused")]
+    table = written(PlainTables)
+    assert "198.51.100.1" in table
+    assert "203.0.113.77" not in table
 
 
 def test_a_table_says_what_does_not_work(tmp_path: Path) -> None:
