@@ -163,16 +163,17 @@ def _plot(
 
 
 def _draw_levels(grid: Grid, visible: Quantiles, axis: Axis, glyphs: Glyphs) -> dict[int, str]:
-    """Lines at the median, the 95th percentile and the minimum; their names by row, one in each."""
+    """Lines at the 95th percentile, the median and the minimum; their names by row, one in each."""
+    levels = [(name, axis.row(us, grid.rows)) for name, us in _levels(visible) if us > 0]
+    for _, row in levels:
+        free = grid.free
+        free[:row] = free[row + 1 :] = False
+        grid.put(free, glyphs.level, "level")
     names: dict[int, str] = {}
-    for name, us in _levels(visible):
-        if us > 0:
-            row = axis.row(us, grid.rows)
-            free = grid.free
-            free[:row] = free[row + 1 :] = False
-            grid.put(free, glyphs.level, "level")
-            free_rows = [each for each in range(grid.rows) if each not in names]
-            names[min(free_rows, key=lambda each: (abs(each - row), -each), default=row)] = name
+    below = grid.rows
+    for place, (name, row) in enumerate(reversed(levels)):
+        below = max(min(row, below - 1), len(levels) - 1 - place)  # the others need room above it
+        names[below] = name
     return names
 
 

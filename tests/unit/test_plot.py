@@ -157,6 +157,16 @@ def test_marks_stand_below_the_columns_where_segments_were_sent_again() -> None:
     assert [at for at, char in enumerate(marks) if char == plot.RETRANS] == [27, 29, 38, 45, 54]
 
 
+@pytest.mark.parametrize("rtt_us", [900, 1000, 1999, 2000])
+@pytest.mark.parametrize("height", [5, 6, 7, 20])
+def test_levels_close_together_are_named_in_their_order(rtt_us: float, height: int) -> None:
+    time_s = np.arange(-59.0, 1)
+    values = np.where(time_s == -30, rtt_us * 1.9, rtt_us)
+    series = Series(time_s, values, values, np.ones(60), end_ns=10**12)
+    names = [line[-plot.NAMES :].strip() for line in text(series, height=height)[1:-2]]
+    assert [name for name in names if name] == ["p95", "p50", "min"][: height - 3]
+
+
 def test_the_cursor_reads_its_column_in_place_of_the_legend() -> None:
     lines = text(eventful(), width=73, cursor=29)
     assert lines[0].strip() == "11:59:30  highest 56.2ms  srtt 43.5ms  retransmitted 1"
