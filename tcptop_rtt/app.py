@@ -18,6 +18,7 @@ from textual.screen import Screen
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot, empty
+from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.terminal.driver import TerminalDriver
@@ -205,7 +206,11 @@ class TcptopApp(App[None]):
             self._open_details(connection, self._latest)
 
     def _on_details_left(self, _: None) -> None:
-        self._feed.set_trace(None)
+        self._feed.set_trace(self.main.beside.traced)
+
+    def on_table_and_details_trace_wanted(self, message: TableAndDetails.TraceWanted) -> None:
+        if self.screen is self.main:
+            self._feed.set_trace(message.id)
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen
