@@ -83,9 +83,11 @@ class RttChart(StyledWidget):
         self._redraw()
 
     def on_click(self, event: Click) -> None:
-        """Put it where the click is."""
+        """Put it where the click is; a click on it takes it away."""
         column = event.x - plot.MARGIN
-        if 0 <= column < self._columns and (self._series.rtt_us > 0).any():
+        if column == self._cursor:
+            self.drop_cursor()
+        elif 0 <= column < self._columns and (self._series.rtt_us > 0).any():
             self._put_cursor(column)
 
     # Drawing

@@ -152,6 +152,8 @@ async def test_a_click_puts_the_cursor_into_the_chart(stage: Open) -> None:
         assert not chart.has_cursor
         await it.pilot.click(chart, offset=(MARGIN + 9, 3))
         assert reading(it).startswith(clock(-49))
+        await it.pilot.click(chart, offset=(MARGIN + 9, 4))
+        assert not chart.has_cursor
 
 
 async def test_without_any_sample_there_is_no_cursor(stage: Open) -> None:
@@ -175,7 +177,7 @@ async def test_the_chart_is_readable_at_any_size(stage: Open, size: tuple[int, i
         if size[0] < MARGIN + NAMES + 8:
             assert lines == []
             return
-        assert len(lines) == chart.size.height >= 9
+        assert len(lines) == chart.size.height >= 8
         assert clock(1) in lines[-1]
         assert any("ms" in line for line in lines[1:-2])
         assert any(glyphs.line[0] in line for line in lines[1:-2])
