@@ -89,8 +89,9 @@ class TraceLog:
         new["srtt_us"] = records["srtt_us"]
         new["weight"] = 1
         log = np.concatenate([self._log, thinned(new, READ_KEPT)])
-        # A scan's samples arrive after newer ones, which the ring buffer brought while it went on.
-        log = log[np.argsort(log["time_ns"], kind="stable")]
+        if (log["time_ns"][1:] < log["time_ns"][:-1]).any():
+            # A scan's samples arrive after newer ones, which the ring buffer brought while it went on.
+            log = log[np.argsort(log["time_ns"], kind="stable")]
         self._log = log if len(log) <= SAMPLES_KEPT else _coarser_when_old(log)
         lowest, highest = int(new["rtt_us"].min()), int(new["rtt_us"].max())
         self._lowest_us = min(lowest, self._lowest_us) if self._samples else lowest
