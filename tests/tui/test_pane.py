@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tcptop_rtt.feeds.base import Capability
+from tcptop_rtt.screens import details_pane
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.details_pane import SHOW_REST_S, TRACE_REST_S, DetailsPane
 from tcptop_rtt.screens.details_title import TitleLines
@@ -62,19 +63,20 @@ async def test_it_is_there_once_a_connection_is_selected_and_follows(stage: Open
         await until_traced(it, 2, 1, None)
 
 
-async def test_moving_on_draws_and_traces_nothing_until_it_rests(stage: Open) -> None:
+async def test_while_the_selection_moves_nothing_is_drawn_or_traced(
+    stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(details_pane, "SHOW_REST_S", 3600)
     async with stage(WIDE) as it:
-        shown = [row(number, cwnd=1000 + number) for number in range(1, 40)]
-        await it.show(*shown)
+        await it.show(*(row(number, cwnd=1000 + number) for number in range(1, 40)))
         await it.press("down")
         before = facts(it)
         assert "1038 segments" in before
-        for _ in range(20):
-            it.table.action_scroll_down()
+        await it.press("down")  # before every ACK is traced
+        await it.press(*["down"] * 20)
+        await asyncio.sleep(TRACE_REST_S + 0.5)
         assert facts(it) == before
-        assert it.feed.traced == []
-        await until_traced(it, 18)
-        assert "1018 segments" in facts(it)
+        assert it.feed.traced in ([], [38])  # a busy machine may be that slow between two keys
 
 
 @pytest.mark.parametrize(("size", "by_itself"), [(WIDE, True), (HALF_WIDE, False)])
