@@ -105,13 +105,22 @@ class DetailsScreen(LiveScreen):
         """The user wants to see the connection so many lines further in the table."""
 
         step: int
+        shows_all: bool  # as the chart does here
 
     shows_all: var[bool] = var(False, init=False)
     """The chart shows everything, not just the last minute."""
 
-    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs, problem: str) -> None:  # noqa: A002
+    def __init__(
+        self,
+        id: int,  # noqa: A002
+        first: Snapshot,
+        glyphs: Glyphs,
+        problem: str,
+        shows_all: bool = False,
+    ) -> None:
         super().__init__(first)
         self.set_reactive(DetailsScreen.problem, problem)
+        self.set_reactive(DetailsScreen.shows_all, shows_all)
         self._glyphs = glyphs
         self._watched = Watched(id, first)
         self._title = TitleLines(glyphs)
@@ -160,7 +169,7 @@ class DetailsScreen(LiveScreen):
     def action_neighbour(self, step: int) -> None:
         """Leave for the details of another connection."""
         if self.is_current:
-            self.post_message(self.NeighbourWanted(step))
+            self.post_message(self.NeighbourWanted(step, self.shows_all))
 
     def action_cursor(self, step: int) -> None:
         """Move the chart's cursor."""

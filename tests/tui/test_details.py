@@ -61,6 +61,20 @@ async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) 
         assert five_minutes_ago not in it.screen_text
 
 
+async def test_the_neighbours_chart_shows_as_much(stage: Open) -> None:
+    async with stage() as it:
+        shown = row(1), row(2)
+        await it.show(*shown)
+        await it.press("enter", "z", "right_square_bracket")
+        await it.show(*shown, step=1, trace=trace_of(1, *[1000] * 250))
+        assert "proc1 1001" in it.screen_text
+        assert clock(-200) in it.screen_text
+        await it.press("z", "left_square_bracket")
+        await it.show(*shown, step=2, trace=trace_of(2, *[1000] * 250))
+        assert "proc2 1002" in it.screen_text
+        assert clock(-200) not in it.screen_text
+
+
 @pytest.mark.parametrize("clock_set_s", [3600, -3600, 30 * 365 * 86400])
 async def test_the_chart_does_not_notice_that_the_wall_clock_is_set(stage: Open, clock_set_s: int) -> None:
     times = re.compile(r" *\d\d:\d\d:\d\d *")
