@@ -21,7 +21,16 @@ from tests.unit.rows import row
 OF_A_CONNECTION = {"Copy", "Copy command"}
 EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
-IN_THE_TABLE = {"Details", "Groups", "Groups before", "Filter", "Follow", "Slower", "Faster"} | ORDERS
+IN_THE_TABLE = {
+    "Beside",
+    "Details",
+    "Groups",
+    "Groups before",
+    "Filter",
+    "Follow",
+    "Slower",
+    "Faster",
+} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
 SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}
 
