@@ -18,6 +18,7 @@ from textual.screen import Screen
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot, empty
+from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.terminal.driver import TerminalDriver
@@ -191,21 +192,25 @@ class TcptopApp(App[None]):
             return  # a second Enter was already on its way
         self._open_details(message.id, self._latest)
 
-    def _open_details(self, connection: int, latest: Snapshot) -> None:
+    def _open_details(self, connection: int, latest: Snapshot, shows_all: bool = False) -> None:
         from tcptop_rtt.screens.details import DetailsScreen
 
         self._feed.set_trace(connection)
-        screen = DetailsScreen(connection, latest, self._glyphs, self.main.problem)
+        screen = DetailsScreen(connection, latest, self._glyphs, self.main.problem, shows_all)
         self.push_screen(screen, self._on_details_left)
 
     async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:
         connection = self.main.table.step(message.step)
         if connection is not None and self._latest is not None:
             await self.pop_screen()
-            self._open_details(connection, self._latest)
+            self._open_details(connection, self._latest, message.shows_all)
 
     def _on_details_left(self, _: None) -> None:
-        self._feed.set_trace(None)
+        self._feed.set_trace(self.main.beside.traced)
+
+    def on_table_and_details_trace_wanted(self, message: TableAndDetails.TraceWanted) -> None:
+        if self.screen is self.main:
+            self._feed.set_trace(message.id)
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen

@@ -74,18 +74,31 @@ class Process:
     rss_bytes: int
 
 
+class Changes(NamedTuple):
+    """When the number of segments sent again has changed, or a stall has begun or ended: arrays (M,).
+
+    The first one is of when the details opened.
+    """
+
+    time_s: NDArray[np.float64]  # seconds before the snapshot, ascending, all <= 0
+    retrans: NDArray[np.uint32]  # segments sent again up to then, in total
+    stalled: NDArray[np.bool_]  # whether it is stalled from then on
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The one connection that is looked at closely: every ACK's RTT since it was opened."""
+    """The one connection that is looked at closely: every ACK's RTT since it was opened.
+
+    Of a connection that brings very many, samples stand for others: ``weight`` says for how many.
+    """
 
     id: int
     time_s: NDArray[np.float64]  # (N,) seconds before the snapshot, ascending to 0, all <= 0
     rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
     srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the details opened
+    weight: NDArray[np.float32]  # (N,) 0: the highest of a second or more, before the details opened
+    changes: Changes
     samples: int  # samples seen since the details opened (N is bounded, this is not)
-    p50_us: float  # percentiles over the latest samples since then; nan if there is none
-    p95_us: float
-    p99_us: float
     lowest_us: int  # over all samples since the details opened; 0: none
     highest_us: int
     owners: tuple[Owner, ...]  # all holders; empty: not known

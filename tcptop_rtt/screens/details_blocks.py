@@ -7,6 +7,7 @@ from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Trace
 from tcptop_rtt.view import cells, shares, waits
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.chart import quantiles
 from tcptop_rtt.view.diagnosis import Verdict
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
@@ -103,10 +104,11 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
     ]
     if trace is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
+    p50_us, p95_us, p99_us = quantiles(trace.rtt_us, trace.weight, 0.5, 0.95, 0.99)
     facts += [
-        _level("p50", trace.p50_us),
-        _level("p95", trace.p95_us),
-        _level("p99", trace.p99_us),
+        _level("p50", p50_us),
+        _level("p95", p95_us),
+        _level("p99", p99_us),
         _level("lowest", trace.lowest_us),
         _level("highest", trace.highest_us),
         Fact("samples", f"{trace.samples:,} since opened"),

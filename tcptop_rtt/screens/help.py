@@ -29,6 +29,7 @@ Lines = list[tuple[str, str]]
 
 MOUSE = [
     ("click", "On a title: sort by it; on a line: select it; on a key in the last line: press it"),
+    ("click", "In a chart: its cursor, which another click on it takes away"),
     ("double click", "Open the details of a connection"),
 ]
 

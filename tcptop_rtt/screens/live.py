@@ -20,7 +20,7 @@ class LiveScreen(Screen[None]):
     """A screen that paints snapshots while it is the active one, and keeps one while it is frozen."""
 
     # A terminal of a few lines keeps them for data.
-    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (8, "-tall")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (8, "-tall"), (40, "-high")]  # noqa: RUF012 - Textual declares it so
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -75,7 +75,7 @@ class LiveScreen(Screen[None]):
             self.tell(f"copied: {text}")
 
     def tell(self, message: str) -> None:
-        """Show a message for a moment."""
+        """Show for a while what has been done, or why nothing has; an empty one says nothing."""
         self.message = message
         self.set_timer(MESSAGE_S, self._clear_message)
 

@@ -14,6 +14,7 @@ from textual.reactive import var
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
@@ -133,6 +134,13 @@ class MainScreen(LiveScreen):
             tooltip="Draw all sparklines to one scale, or each to its own",
             id="scale",
         ),
+        Binding(
+            "d",
+            "beside",
+            "Beside",
+            tooltip="Show the details of the selected connection beside the table, or hide them",
+            id="beside",
+        ),
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -166,6 +174,7 @@ class MainScreen(LiveScreen):
         self._left: dict[Kind | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
         self.table = ConnectionTable(first, glyphs, note)
+        self.beside = TableAndDetails(self.table, first, glyphs)
         self._status = StatusBar(glyphs)
 
     def compose(self) -> ComposeResult:
@@ -180,9 +189,8 @@ class MainScreen(LiveScreen):
             MainScreen.waiting_for,
             MainScreen.host,
         )
-        yield self.table.data_bind(
-            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale
-        )
+        self.table.data_bind(MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale)
+        yield self.beside
         yield KeyLine()
 
     @property
@@ -202,7 +210,10 @@ class MainScreen(LiveScreen):
         self._count()
 
     def paint(self, snapshot: Snapshot) -> None:
-        self.table.show(snapshot)
+        self.beside.paint(snapshot)
+
+    def action_beside(self) -> None:
+        self.tell(self.beside.toggle())
 
     def _count(self) -> None:
         waiting = self._latest.waiting
@@ -317,7 +328,7 @@ class MainScreen(LiveScreen):
             from tcptop_rtt.widgets.filter_line import FilterLine
 
             self._filter_line = FilterLine(self.filter.text)
-            await self.mount(self._filter_line, after=self.table)
+            await self.mount(self._filter_line, after=self.beside)
         self._filter_line.open()
 
     def end_typing(self) -> None:

@@ -114,13 +114,14 @@ class Connections:
             self._time_connect(batch)
         self._samples.count(batch)
         store, rows = self._store, batch.rows
-        # A single unanswered probe may still be in flight; one timeout means that an ACK is overdue.
-        overdue = (store["retransmits"][rows] >= 1) | (store["probes"][rows] >= 2)
+        overdue = _overdue(store["retransmits"][rows], store["probes"][rows])
         store.set("stalled", rows, overdue & ~store["closed"][rows])
         store.close(rows[batch.kinds == Kind.CLOSE])
         self._targets.count(batch)
         if self._trace:
-            self._trace.add(batch.records[store["id"][rows] == self._trace.id])
+            traced = batch.records[store["id"][rows] == self._trace.id]
+            overdue = _overdue(traced["retransmits"], traced["probes"])
+            self._trace.add(traced, overdue & (traced["kind"] != Kind.CLOSE))
 
     def _time_connect(self, batch: Located) -> None:
         """How long our own connect() has taken, by the first record of the new state."""
@@ -240,7 +241,8 @@ class Connections:
         if connection is None or row is None:
             self._trace = None
             return 0
-        self._trace = TraceLog(connection, *self._history.past(row))
+        retrans, stalled = int(self._store["retrans"][row]), bool(self._store["stalled"][row])
+        self._trace = TraceLog(connection, *self._history.past(row), self._clock_ns(), retrans, stalled)
         return 0 if self._store["closed"][row] else int(self._store["sock"][row])
 
     def owner_of(self, connection: int) -> ProcessKey:
@@ -294,3 +296,9 @@ class Connections:
 
     def _freeze(self, trace: TraceLog, now_ns: int) -> Trace:
         return trace.freeze(now_ns, self._holders.owners_of(trace.id), self._holders.note_on(trace.id))
+
+
+def _overdue(retransmits: NDArray[np.uint8], probes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether an answer has not come in time: a single unanswered probe may still be in flight."""
+    overdue: NDArray[np.bool_] = (retransmits >= 1) | (probes >= 2)
+    return overdue

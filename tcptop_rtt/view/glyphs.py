@@ -22,10 +22,18 @@ class Glyphs:
     falling: str
     sample: str
     line: str
-    """The smoothed line's height inside its cell: three characters, from below."""
+    """The smoothed line: level, where a fall begins and ends, where a rise begins and ends, upright."""
     axis: str
     tick: str
-    grid: str
+    corner: str
+    base: str
+    """The time axis, on which marks stand."""
+    level: str
+    """A line at one RTT across the chart."""
+    stall: str
+    """Fills the time in which a connection was stalled."""
+    upright: str
+    """The chart's cursor."""
     share: str
     rest: str
     """What a share leaves of its bar."""
@@ -45,10 +53,14 @@ UNICODE = Glyphs(
     rising="▲",
     falling="▼",
     sample="⣿",
-    line="▁─▔",
+    line="─╮╰╯╭│",
     axis="│",
     tick="┤",
-    grid="┈",
+    corner="└",
+    base="─",
+    level="┈",
+    stall="░",
+    upright="╎",
     share="■",
     rest="·",
     waits="━▓─═▒",
@@ -65,10 +77,14 @@ ASCII = Glyphs(
     rising="^",
     falling="v",
     sample="|",
-    line="***",
+    line="******",
     axis="|",
     tick="+",
-    grid=" ",
+    corner="+",
+    base="-",
+    level=".",
+    stall="/",
+    upright=":",
     share="#",
     rest=".",
     waits="pqaos",

@@ -58,6 +58,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     """Hold the selected connection on its line of the screen, and let the others move."""
     shared_scale: var[bool] = var(False, init=False)
     """Draw all sparklines to one scale."""
+    pinned: var[int | None] = var(None, init=False)
+    """What the cursor stays with; None: with the first line, whichever that is."""
     shown: var[int] = var(0)
     """How many connections match the filter, and are in the group that is open."""
 
@@ -88,7 +90,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._listing: Listing
         self._ranking = self._ranked()
         self._cursor = 0
-        self._pinned: int | None = None
         self._long_addresses = False
         self._last_frame: Frame | None = None
         self._strips = LineStrips(self._styles)
@@ -99,11 +100,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def total(self) -> int:
         """How many connections there are, with those that do not match."""
         return self._listing.total
-
-    @property
-    def pinned(self) -> int | None:
-        """What the cursor stays with; None: with the first line."""
-        return self._pinned
 
     @property
     def lines(self) -> int:
@@ -141,7 +137,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def select(self, id: int | None) -> None:  # noqa: A002
         """Put the cursor on a connection or group; None: on the first line, whichever that is."""
-        self._pinned = id
+        self.pinned = id
         if id is None:
             self.action_scroll_home()
         else:
@@ -168,7 +164,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def watch_follow(self) -> None:
         if self.follow:
-            self._pinned = self.cursor_id
+            self.pinned = self.cursor_id
             self._reveal()
 
     def _arrange(self, reveal: bool = False) -> None:
@@ -178,7 +174,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self.shown = self._listing.shown
         self._place_cursor()
         self._resize_content(self.lines + 1)
-        if self._pinned is not None:
+        if self.pinned is not None:
             if self.follow and in_view:
                 self.scroll_to(y=self._cursor - line_before, animate=False)
             if self.follow or in_view or reveal:
@@ -207,11 +203,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def _place_cursor(self) -> None:
         self._cursor = min(self._cursor, max(0, self.lines - 1))
-        if self._pinned is None:
+        if self.pinned is None:
             return
-        found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self._pinned))
+        found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self.pinned))
         if not len(found):
-            self._pinned = self.cursor_id  # it is gone: select its neighbour
+            self.pinned = self.cursor_id  # it is gone: select its neighbour
             return
         rank = self._ranking.rank(int(found[0]))
         if rank is not None:  # one that the filter hides may come back
@@ -234,7 +230,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         if not self.lines:
             return
         self._cursor = max(0, min(self.lines - 1, index))
-        self._pinned = self.cursor_id
+        self.pinned = self.cursor_id
         self._reveal()
         self._redraw()
 
@@ -257,7 +253,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def action_scroll_home(self) -> None:
         """To the first line, and stay there whichever connection comes to it."""
-        self._pinned = None
+        self.pinned = None
         self._cursor = 0
         self.scroll_to(y=0, animate=False)
         self._redraw()
@@ -280,7 +276,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         id_ = self.cursor_id
         if id_ is None:
             return
-        self._pinned = id_
+        self.pinned = id_
         kind = self.page.kind
         if kind is None:
             self.post_message(self.DetailsWanted(id_))
@@ -306,7 +302,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             self.post_message(self.TitleClicked(column.key))
 
     def on_resize(self, event: Resize) -> None:  # noqa: ARG002
-        if self._pinned is not None:
+        if self.pinned is not None:
             self._reveal()
 
     # Drawing

@@ -18,6 +18,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources.kernel_types import kernel_types
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import READS, Program
+from tcptop_rtt.view.chart import quantiles
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, rows_of
@@ -208,14 +209,14 @@ def test_the_focused_socket_reports_every_ack(watch: Watch) -> None:
         snapshot = watch.look()
         trace, row = snapshot.trace, row_of(snapshot.rows, pair[0])
         assert trace
-        # Of these the trace has each by itself, and the row their number and sum.
-        assert (row["rtt_samples"], row["rtt_sum_us"]) == (
-            trace.samples,
-            trace.rtt_us[-trace.samples :].sum(),
-        )
+        # The trace has counted each of these, and keeps some that stand for all.
+        assert row["rtt_samples"] == trace.samples
+        assert (row["rtt_lo_us"], row["rtt_hi_us"]) == (trace.lowest_us, trace.highest_us)
+        assert round(float(trace.weight.sum())) == trace.samples
         assert 0.9 * trips <= trace.samples <= trips + 2
         assert (np.diff(trace.time_s) >= 0).all()
-        assert trace.lowest_us <= trace.p50_us <= trace.p95_us <= trace.p99_us <= trace.highest_us
+        p50_us, p95_us, p99_us = quantiles(trace.rtt_us, trace.weight, 0.5, 0.95, 0.99)
+        assert trace.lowest_us <= p50_us <= p95_us <= p99_us <= trace.highest_us
         watch.probe.trace(watch.connections.set_trace(None))
         _ping_pong(0.05, pair)
         assert watch.look().trace is None

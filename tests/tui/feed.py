@@ -17,6 +17,7 @@ from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
+    Changes,
     Health,
     Origin,
     Owner,
@@ -67,9 +68,8 @@ def trace_of(id_: int, *rtt_us: int, **fields: Any) -> Trace:
         "rtt_us": samples,
         "srtt_us": samples,
         "samples": len(samples),
-        "p50_us": float(np.percentile(samples, 50)) if rtt_us else np.nan,
-        "p95_us": float(np.percentile(samples, 95)) if rtt_us else np.nan,
-        "p99_us": float(np.percentile(samples, 99)) if rtt_us else np.nan,
+        "weight": np.ones(len(samples), np.float32),
+        "changes": Changes(np.zeros(0), np.zeros(0, np.uint32), np.zeros(0, bool)),
         "lowest_us": int(samples.min()) if rtt_us else 0,
         "highest_us": int(samples.max(initial=0)),
         "owners": (Owner(1001, b"nginx"), Owner(1002, b"nginx")),

@@ -22,6 +22,7 @@ OF_A_CONNECTION = {"Copy", "Copy command"}
 EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
 IN_THE_TABLE = {
+    "Beside",
     "Details",
     "Groups",
     "Groups before",

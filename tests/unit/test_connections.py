@@ -433,7 +433,7 @@ def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: H
     assert past.rtt_us.tolist() == [100]
     assert past.srtt_us.tolist() == [0]
     assert past.samples == 0
-    assert np.isnan(past.p50_us)  # the past has the highest of each second only
+    assert past.weight.tolist() == [0]  # the past has the highest of each second only
     assert (past.time_s < 0).all()
     harness.connections.ingest(
         records(
@@ -444,14 +444,43 @@ def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: H
     harness.wait(1)
     trace = harness.snapshot().trace
     assert trace
-    assert (trace.samples, trace.lowest_us, trace.highest_us, trace.p50_us) == (3, 10, 30, 20)
+    assert (trace.samples, trace.lowest_us, trace.highest_us) == (3, 10, 30)
     assert trace.rtt_us.tolist() == [100, 10, 20, 30]
+    assert trace.weight.tolist() == [0, 1, 1, 1]
     harness.connections.ingest(records({"kind": Kind.CLOSE}))
     harness.snapshot()
     harness.wait(10)
     harness.snapshot()
     assert harness.rows()["id"].tolist() == [2]
     assert harness.snapshot().trace  # the log outlives the row
+
+
+def test_a_trace_tells_when_segments_were_sent_again_and_when_it_was_stalled(harness: Harness) -> None:
+    start = harness.now_ns
+    harness.connections.ingest(records({"time_ns": start, "retrans": 5}))
+    harness.connections.set_trace(1)
+
+    def after(seconds: float, **fields: int) -> dict[str, int]:
+        return {"time_ns": start + round(seconds * SECOND_NS), **fields}
+
+    harness.connections.ingest(
+        records(
+            after(1.01, retrans=6),
+            after(1.02, retrans=7),
+            after(2, retrans=7),
+            after(3, retrans=8, retransmits=1, kind=Kind.RETRANS),
+            after(3.5, kind=Kind.OWNER),  # it has no counters
+            after(4, retrans=8),
+        )
+    )
+    harness.scan(entries(after(3.2, retrans=8, retransmits=1)))  # it is older than what has been read
+    harness.connections.ingest(records(after(4.5, retrans=8, probes=2), after(5, probes=2, kind=Kind.CLOSE)))
+    harness.wait(6)
+    trace = harness.snapshot().trace
+    assert trace
+    assert (trace.changes.time_s + 6).round(2).tolist() == [0, 1.02, 3, 4, 4.5, 5]
+    assert trace.changes.retrans.tolist() == [5, 7, 8, 8, 8, 0]
+    assert trace.changes.stalled.tolist() == [False, False, True, False, True, False]
 
 
 def test_connections_that_have_ended_do_not_wait_for_a_snapshot_in_any_number(harness: Harness) -> None:

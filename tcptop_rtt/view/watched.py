@@ -1,0 +1,103 @@
+"""One connection over the snapshots that come while it is looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot, Trace
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.axes import Floats
+from tcptop_rtt.view.chart import Series
+from tcptop_rtt.view.diagnosis import Verdict, diagnose
+from tcptop_rtt.view.shown import Shown, shown
+
+SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
+"""When the cells of a row's sparkline were, relative to the snapshot."""
+
+
+class Watched:
+    """What is known of one connection. Once it has ended the last values stay.
+
+    :param first: what there is to begin with: its sparkline is the past until there is a trace
+    """
+
+    def __init__(self, id: int, first: Snapshot) -> None:  # noqa: A002
+        self.id = id
+        self.row: Shown | None = None
+        self.verdict: Verdict | None = None
+        self.closed = False
+        self.trace: Trace | None = None
+        self._traced_ns = self._traced_wall_ns = 0  # when the trace was taken, by both clocks
+        self._opened_ns = first.clock_ns
+        self._shown_ns, self._shown_wall_ns = first.clock_ns, first.time_ns
+        self._before: Floats = np.zeros(SPARK_CELLS)
+        at = _index(first, id)
+        if at is not None:
+            self._before = first.spark_us(np.array([at]))[:, 0].astype(np.float64)
+        self.take(first)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Look at another snapshot."""
+        at = _index(snapshot, self.id)
+        if at is not None:
+            self.row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown)[0]
+            self.verdict = diagnose(self.row)
+        self.closed = at is None or bool(snapshot.rows["closed"][at])
+        trace = snapshot.trace
+        if trace is not None and trace.id == self.id:
+            self.trace = trace
+            self._traced_ns, self._traced_wall_ns = snapshot.clock_ns, snapshot.time_ns
+        self._shown_ns, self._shown_wall_ns = snapshot.clock_ns, snapshot.time_ns
+
+    def series(self, recent_s: float) -> Series:
+        """The samples of the last seconds, or of the whole trace, and what was known of the time before.
+
+        :param recent_s: inf: of the whole
+        """
+        return dataclasses.replace(self._whole().since(recent_s), empty=_why_empty(self.row, self.closed))
+
+    def _whole(self) -> Series:
+        end_ns, end_wall_ns, trace = self._shown_ns, self._shown_wall_ns, self.trace
+        if self.closed and trace is not None:
+            end_ns, end_wall_ns = self._traced_ns, self._traced_wall_ns  # nothing comes any more
+        before_s = SPARK_TIMES_S - (end_ns - self._opened_ns) / 1e9
+        nothing = np.zeros(SPARK_CELLS)
+        past = Series(before_s, self._before, nothing, nothing, end_ns=end_ns, end_wall_ns=end_wall_ns)
+        if trace is None:
+            return past
+        late_s = (end_ns - self._traced_ns) / 1e9
+        changes = trace.changes._replace(time_s=trace.changes.time_s - late_s)
+        if not len(trace.time_s):
+            return dataclasses.replace(past, changes=changes)
+        time_s = trace.time_s - late_s
+        older = before_s < time_s[0]
+        return Series(
+            np.concatenate((before_s[older], time_s)),
+            np.concatenate((self._before[older], trace.rtt_us)),
+            np.concatenate((nothing[older], trace.srtt_us)),
+            np.concatenate((nothing[older], trace.weight)),
+            changes,
+            end_ns,
+            end_wall_ns,
+        )
+
+
+def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
+    found = np.flatnonzero(snapshot.rows["id"] == id)
+    return int(found[0]) if len(found) else None
+
+
+def _why_empty(row: Connection | None, closed: bool) -> str:
+    """What the chart says where it has nothing to draw: a sample is waited for only where one may come."""
+    if row is None or closed:
+        return "no RTT sample was taken"
+    if not row.was_sampled:
+        if row.bytes_received and not row.unacked_bytes:
+            return "no RTT sample: it only receives, and only what it sends brings one"
+        if row.scanned and not row.unacked_bytes and not row.notsent_bytes:
+            return "no RTT sample: nothing has been sent yet"
+        return "waiting for the first RTT sample"
+    return f"no RTT sample: the latest one came {fmt.ago(row.rtt_age_ms)}"
