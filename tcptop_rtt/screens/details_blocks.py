@@ -99,6 +99,7 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
         Fact("min_rtt", fmt.rtt(row.min_rtt_us), of=("min_rtt_us",)),
         Fact("last sample", fmt.rtt(row.last_rtt_us)),
         Fact("taken", fmt.ago(row.rtt_age_ms)),
+        Fact("peak 10m", fmt.peak(row)),
         Fact("by receiver", fmt.rtt(row.rcv_rtt_us), of=("rcv_rtt_us",)),
     ]
     if trace is None:

@@ -58,6 +58,13 @@ def rtt(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     return Cell(fmt.rtt_now(row), style)
 
 
+def peak(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
+    """The highest RTT of the last minutes: dim where it is no worse than now."""
+    us = row.peak_rtt_us
+    worse = us is not None and fmt.level(us) != fmt.level(row.rtt.us)
+    return Cell(fmt.peak(row), fmt.level(us) if us and worse else "dim")
+
+
 def text(name: str) -> MakeCell:
     """Bytes of others, as they may be shown."""
     return lambda row, glyphs: Cell(fmt.printable(bytes(row.row[name]), glyphs), "dim")
