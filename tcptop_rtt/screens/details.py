@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot, Trace
 from tcptop_rtt.screens import details_blocks
@@ -85,9 +86,17 @@ class DetailsScreen(LiveScreen):
     shows_all: var[bool] = var(False, init=False)
     """The chart shows everything, not just the last minute."""
 
-    def __init__(self, id: int, first: Snapshot, glyphs: Glyphs, problem: str) -> None:  # noqa: A002
+    def __init__(
+        self,
+        id: int,  # noqa: A002
+        first: Snapshot,
+        glyphs: Glyphs,
+        problem: str,
+        names: Names = NO_NAMES,
+    ) -> None:
         super().__init__(first)
         self.set_reactive(DetailsScreen.problem, problem)
+        self._names = names
         self.connection_id = id
         self.closed = False
         self._glyphs = glyphs
@@ -145,7 +154,7 @@ class DetailsScreen(LiveScreen):
     def paint(self, snapshot: Snapshot) -> None:
         at = _index(snapshot, self.connection_id)
         if at is not None:
-            self._row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown)[0]
+            (self._row,) = shown(snapshot.rows[np.array([at])], snapshot.health.unknown, self._names)
             self._verdict = diagnose(self._row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace

@@ -72,8 +72,12 @@ class LiveScreen(Screen[None]):
         if row is not None:
             text = checks.remote(row) if what == "remote" else checks.by_ss(row)
             self.app.copy_to_clipboard(text)
-            self.message = f"copied: {text}"
-            self.set_timer(MESSAGE_S, self._clear_message)
+            self.tell(f"copied: {text}")
+
+    def tell(self, text: str) -> None:
+        """Say for a while what has just been done."""
+        self.message = text
+        self.set_timer(MESSAGE_S, self._clear_message)
 
     def _clear_message(self) -> None:
         self.message = ""

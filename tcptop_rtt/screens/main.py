@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.named import NAMES_KEY, NamedScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.group_fields import TABLES
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(LiveScreen):
+class MainScreen(NamedScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
     :param note: called for the line of text in an empty table
+    :param resolver: has names of hosts and services; None: nobody has
+    :param named: whether they are shown from the start
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -123,6 +126,7 @@ class MainScreen(LiveScreen):
             tooltip="Draw all sparklines to one scale, or each to its own",
             id="scale",
         ),
+        NAMES_KEY,
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -146,8 +150,10 @@ class MainScreen(LiveScreen):
         glyphs: Glyphs,
         set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
+        resolver: Names | None = None,
+        named: bool = False,
     ) -> None:
-        super().__init__(first)
+        super().__init__(first, resolver, named)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._set_refresh = set_refresh
@@ -170,7 +176,7 @@ class MainScreen(LiveScreen):
             MainScreen.host,
         )
         yield self.table.data_bind(
-            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale
+            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale, MainScreen.names
         )
         yield KeyLine()
 
@@ -192,6 +198,9 @@ class MainScreen(LiveScreen):
 
     def paint(self, snapshot: Snapshot) -> None:
         self.table.show(snapshot)
+
+    def show_new_names(self) -> None:
+        self.table.show_new_names()
 
     def _count(self) -> None:
         waiting = self._latest.waiting
@@ -219,6 +228,8 @@ class MainScreen(LiveScreen):
             return False
         if action == "copy":
             return self.chosen is not None
+        if action == "switch_names":
+            return self._resolver is not None
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))

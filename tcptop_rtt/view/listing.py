@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Indices, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
@@ -51,14 +52,21 @@ class ConnectionList(Listing):
 
     table = CONNECTIONS
 
-    def __init__(self, snapshot: Snapshot, filter: Filter, scope: Scope | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        filter: Filter,  # noqa: A002
+        scope: Scope | None = None,
+        names: Names = NO_NAMES,
+    ) -> None:
         self._snapshot = snapshot
+        self._names = names
         self.rows = snapshot.rows
-        self.indices = _matching(snapshot, filter, scope)
+        self.indices = _matching(snapshot, filter, scope, names)
         self.total, self.shown = len(snapshot.rows), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], self._snapshot.health.unknown)
+        return self.table.views(self.rows[indices], self._snapshot.health.unknown, self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         return self._snapshot.spark_us(indices)
@@ -67,10 +75,17 @@ class ConnectionList(Listing):
 class GroupList(Listing):
     """The groups of the connections that match a filter."""
 
-    def __init__(self, snapshot: Snapshot, filter: Filter, grouping: Grouping) -> None:  # noqa: A002
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        filter: Filter,  # noqa: A002
+        grouping: Grouping,
+        names: Names = NO_NAMES,
+    ) -> None:
         self._snapshot = snapshot
+        self._names = names
         self.table = TABLES[grouping]
-        self._connections = connections = _matching(snapshot, filter, None)
+        self._connections = connections = _matching(snapshot, filter, None, names)
         get = fields_of(snapshot.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
@@ -78,7 +93,7 @@ class GroupList(Listing):
         self.total, self.shown = len(snapshot.rows), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], frozenset())
+        return self.table.views(self.rows[indices], frozenset(), self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The highest of all connections of a group."""
@@ -88,8 +103,8 @@ class GroupList(Listing):
         return highest.reshape(len(self._snapshot.cells_us), len(members))
 
 
-def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
-    indices = select(snapshot.rows, filter, snapshot.health.unknown)
+def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None, names: Names) -> Indices:  # noqa: A002
+    indices = select(snapshot.rows, filter, snapshot.health.unknown, names)
     if scope is None:
         return indices
     ids = ids_of(scope.grouping, fields_of(snapshot.rows, indices))

@@ -7,8 +7,8 @@ import pytest
 
 from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.screens.details import DetailsScreen
-from tcptop_rtt.screens.details_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.screens.whose_block import HOLDERS
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.widgets import rtt_chart
 from tcptop_rtt.widgets.facts import Block, Fact, FactPanel, arrange
