@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.namespaces import namespace_name
 from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
 from tcptop_rtt.feeds.units import Units
@@ -159,11 +160,14 @@ class LiveFeed(Feed):
         if snapshot.trace is None:
             return snapshot
         key = reader.owner_of(snapshot.trace.id)
-        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.trace.id].tolist()
+        here = snapshot.rows["id"] == snapshot.trace.id
+        uids, netns = (snapshot.rows[name][here].tolist() for name in ("uid", "netns"))
         trace = dataclasses.replace(
             snapshot.trace,
             user=self._users.get(uids[0]) if uids else "",
             process=self._processes.describe(key),
             cgroup_path=self._processes.cgroup(key),
+            parents=self._processes.parents(key),
+            netns_name=namespace_name(netns[0]) if netns else "",
         )
         return dataclasses.replace(snapshot, trace=trace)

@@ -91,6 +91,8 @@ class Trace:
     user: str  # the name of the row's uid; empty: it has none, or it is not known yet
     process: Process | None
     cgroup_path: str | None
+    parents: tuple[Owner, ...] = ()  # of the process, the nearest first; empty: not known
+    netns_name: str = ""  # of the network namespace; empty: it has none
 
 
 @dataclass(frozen=True, slots=True)

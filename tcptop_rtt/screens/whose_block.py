@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptop_rtt.model.names import NO_NAMES, Address
-from tcptop_rtt.model.snapshot import Trace
+from tcptop_rtt.model.snapshot import Owner, Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import naming
 from tcptop_rtt.view.glyphs import Glyphs
@@ -40,17 +40,28 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
         facts.append(Fact("", fmt.printable(trace.owner_note, glyphs), "warn"))
     if trace is not None and trace.owners:
         first = trace.owners[:HOLDERS]
-        holders = ", ".join(
-            f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}" for owner in first
-        )
+        holders = ", ".join(_process(owner, glyphs) for owner in first)
         more = len(trace.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
+    if trace is not None and trace.parents:
+        facts.append(Fact("started by", ", by ".join(_process(parent, glyphs) for parent in trace.parents)))
     path = trace.cgroup_path if trace else None
     facts += [
         Fact("cgroup", fmt.printable(path, glyphs) if path else fmt.UNKNOWN),
-        Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
+        Fact("netns", _namespace(row, trace, glyphs)),
     ]
     return Block("WHOSE IT IS", tuple(facts))
+
+
+def _process(owner: Owner, glyphs: Glyphs) -> str:
+    return f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}"
+
+
+def _namespace(row: Shown, trace: Trace | None, glyphs: Glyphs) -> str:
+    if not row.netns:
+        return fmt.UNKNOWN
+    name = fmt.printable(trace.netns_name, glyphs) if trace else ""
+    return f"{name} ({row.netns})" if name else str(row.netns)
 
 
 def _peer(row: Shown) -> list[Fact]:

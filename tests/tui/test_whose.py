@@ -1,0 +1,25 @@
+"""Whose a connection is, in the details."""
+
+from __future__ import annotations
+
+from tcptop_rtt.model.snapshot import Owner
+from tests.tui.conftest import Open
+from tests.tui.feed import HOSTILE, trace_of
+from tests.unit.rows import row
+
+
+async def test_the_details_tell_who_has_started_the_process_and_in_which_namespace_it_is(stage: Open) -> None:
+    async with stage((200, 50)) as it:
+        await it.show(row(1, netns=4026532177))
+        await it.press("enter")
+        parents = (Owner(77, b"supervisord"), Owner(1, HOSTILE))
+        trace = trace_of(1, 9, parents=parents, netns_name="blue")
+        await it.show(row(1, netns=4026532177), step=1, trace=trace)
+        text = " ".join(it.screen_text.split())
+        assert "started by supervisord 77" in text
+        assert "blue (4026532177)" in text
+        assert "\x1b" not in it.screen_text
+        await it.show(row(1, netns=4026532177), step=2, trace=trace_of(1, 9))
+        assert "started by" not in it.screen_text
+        assert "blue" not in it.screen_text
+        assert "4026532177" in it.screen_text
