@@ -15,6 +15,7 @@ from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.namespaces import namespace_name
 from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
+from tcptop_rtt.feeds.socket_use import ENDS, Socket, UseWatch
 from tcptop_rtt.feeds.units import Units
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
@@ -34,6 +35,7 @@ class LiveFeed(Feed):
     :param refresh_s: time between two snapshots
     :param processes: where facts on processes are from
     :param users: where names of users are from
+    :param use: says which threads are blocked on a socket
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class LiveFeed(Feed):
         clock: Clock | None = None,
         processes: Processes | None = None,
         users: UserNames | None = None,
+        use: UseWatch | None = None,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -52,6 +55,7 @@ class LiveFeed(Feed):
         self._processes = processes or Processes()
         self._units = Units(self._processes.cgroup)
         self._users = users or UserNames()
+        self._use = use or UseWatch()
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
@@ -161,7 +165,7 @@ class LiveFeed(Feed):
             return snapshot
         key = reader.owner_of(snapshot.trace.id)
         here = snapshot.rows["id"] == snapshot.trace.id
-        uids, netns = (snapshot.rows[name][here].tolist() for name in ("uid", "netns"))
+        uids, netns, *ends = (snapshot.rows[name][here].tolist() for name in ("uid", "netns", *ENDS))
         trace = dataclasses.replace(
             snapshot.trace,
             user=self._users.get(uids[0]) if uids else "",
@@ -169,5 +173,6 @@ class LiveFeed(Feed):
             cgroup_path=self._processes.cgroup(key),
             parents=self._processes.parents(key),
             netns_name=namespace_name(netns[0]) if netns else "",
+            use=self._use.of(Socket(key.pid, *(end[0] for end in ends))) if ends[0] and key.pid else None,
         )
         return dataclasses.replace(snapshot, trace=trace)

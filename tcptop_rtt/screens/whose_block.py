@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptop_rtt.model.names import NO_NAMES, Address
-from tcptop_rtt.model.snapshot import Owner, Trace
+from tcptop_rtt.model.snapshot import Owner, SocketUse, Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import naming
 from tcptop_rtt.view.glyphs import Glyphs
@@ -12,6 +12,9 @@ from tcptop_rtt.widgets.facts import Block, Fact
 
 HOLDERS = 50
 """So many of a socket's holders are listed by name."""
+DESCRIPTORS, BLOCKED = 8, 10
+"""So many of its descriptors, and of the threads blocked on it, are listed."""
+NOBODY = "no thread in read, write or epoll; poll and select cannot be told"
 
 
 def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
@@ -43,6 +46,8 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
         holders = ", ".join(_process(owner, glyphs) for owner in first)
         more = len(trace.owners) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
+    if trace is not None and trace.use is not None:
+        facts += _use(trace.use, glyphs)
     if trace is not None and trace.parents:
         facts.append(Fact("started by", ", by ".join(_process(parent, glyphs) for parent in trace.parents)))
     path = trace.cgroup_path if trace else None
@@ -55,6 +60,16 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
 
 def _process(owner: Owner, glyphs: Glyphs) -> str:
     return f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}"
+
+
+def _use(use: SocketUse, glyphs: Glyphs) -> list[Fact]:
+    descriptors, blocked = use.descriptors[:DESCRIPTORS], use.blocked[:BLOCKED]
+    threads = [f"{fmt.printable(one.comm, glyphs)} {one.tid} in {one.call}" for one in blocked]
+    more = len(use.blocked) - len(blocked)
+    return [
+        Fact("descriptor", ", ".join(map(str, descriptors))),
+        Fact("blocked on it", ", ".join([*threads, *([f"{more} more"] if more else [])]) or NOBODY),
+    ]
 
 
 def _namespace(row: Shown, trace: Trace | None, glyphs: Glyphs) -> str:
