@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot, empty
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
@@ -60,6 +61,8 @@ class TcptopApp(App[None]):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
+    :param resolver: has names of hosts and services; None: nobody has
+    :param named: whether they are shown from the start
     """
 
     TITLE = "tcptop-rtt"
@@ -103,6 +106,8 @@ class TcptopApp(App[None]):
         refresh_s: float,
         glyphs: Glyphs,
         note: Callable[[], str] = str,
+        resolver: Names | None = None,
+        named: bool = False,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.problem: TcptopError | OSError | None = None
@@ -115,7 +120,7 @@ class TcptopApp(App[None]):
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note)
+        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note, resolver, named)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -196,7 +201,9 @@ class TcptopApp(App[None]):
         from tcptop_rtt.screens.details import DetailsScreen
 
         self._feed.set_trace(connection)
-        screen = DetailsScreen(connection, latest, self._glyphs, self.main.problem, shows_all)
+        screen = DetailsScreen(
+            connection, latest, self._glyphs, self.main.problem, shows_all, self.main.names
+        )
         self.push_screen(screen, self._on_details_left)
 
     async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:

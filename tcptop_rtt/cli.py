@@ -81,6 +81,7 @@ def _parse() -> argparse.Namespace:
         metavar="TEXT",
         help="only connections that match, as what is typed after / in the dashboard",
     )
+    add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
     return parser.parse_args()
 

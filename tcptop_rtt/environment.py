@@ -26,3 +26,5 @@ def clean() -> None:
         if not name.startswith(_KEPT_PREFIX):
             del os.environ[name]
     os.environ["PATH"] = _PATH
+    # A name server that does not answer holds a thread up for seconds, not for half a minute: resolv.conf(5).
+    os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"

@@ -12,8 +12,10 @@ from concurrent.futures import Future
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.namespaces import namespace_name
 from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
+from tcptop_rtt.feeds.socket_use import ENDS, Socket, UseWatch
 from tcptop_rtt.feeds.units import Units
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
@@ -33,6 +35,7 @@ class LiveFeed(Feed):
     :param refresh_s: time between two snapshots
     :param processes: where facts on processes are from
     :param users: where names of users are from
+    :param use: says which threads are blocked on a socket
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class LiveFeed(Feed):
         clock: Clock | None = None,
         processes: Processes | None = None,
         users: UserNames | None = None,
+        use: UseWatch | None = None,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -51,6 +55,7 @@ class LiveFeed(Feed):
         self._processes = processes or Processes()
         self._units = Units(self._processes.cgroup)
         self._users = users or UserNames()
+        self._use = use or UseWatch()
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
@@ -159,11 +164,15 @@ class LiveFeed(Feed):
         if snapshot.trace is None:
             return snapshot
         key = reader.owner_of(snapshot.trace.id)
-        uids = snapshot.rows["uid"][snapshot.rows["id"] == snapshot.trace.id].tolist()
+        here = snapshot.rows["id"] == snapshot.trace.id
+        uids, netns, *ends = (snapshot.rows[name][here].tolist() for name in ("uid", "netns", *ENDS))
         trace = dataclasses.replace(
             snapshot.trace,
             user=self._users.get(uids[0]) if uids else "",
             process=self._processes.describe(key),
             cgroup_path=self._processes.cgroup(key),
+            parents=self._processes.parents(key),
+            netns_name=namespace_name(netns[0]) if netns else "",
+            use=self._use.of(Socket(key.pid, *(end[0] for end in ends))) if ends[0] and key.pid else None,
         )
         return dataclasses.replace(snapshot, trace=trace)

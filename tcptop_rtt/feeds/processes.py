@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psutil
 
 from tcptop_rtt.model.outside import TEXT_BYTES, name_of, read_bytes, text_of
-from tcptop_rtt.model.snapshot import Process, ProcessKey
+from tcptop_rtt.model.snapshot import Owner, Process, ProcessKey
 
 _CGROUP_FILE_BYTES = 1 << 16
 """A line for each hierarchy, each with a path."""
@@ -19,6 +19,9 @@ _CGROUP_FILE_BYTES = 1 << 16
 _STAT_BYTES = 4096
 _STATUS_BYTES = 1 << 16
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+MOST_PARENTS = 16
+"""So many generations are told of."""
 
 _NAME_WAIT_S = 0.05
 
@@ -81,6 +84,21 @@ class Processes:
         except (psutil.Error, OSError):
             return None
 
+    def parents(self, key: ProcessKey) -> tuple[Owner, ...]:
+        """Its parent, the parent of that, and so on, up to init; empty if they are not known."""
+        found: list[Owner] = []
+        pid = key.pid
+        try:
+            for _ in range(MOST_PARENTS + 1):
+                comm, fields = _stat(pid)
+                found.append(Owner(pid, comm))
+                pid = int(fields[1])
+                if not pid:
+                    break
+        except (OSError, IndexError):  # one of them has ended meanwhile
+            return ()
+        return tuple(found[1:]) if self._is_there(key) else ()
+
     def cgroup(self, key: ProcessKey) -> str | None:
         """The path of the process's cgroup; None if it is not known."""
         try:
@@ -106,12 +124,17 @@ def _proc_is_ours() -> bool:
 def _is_still(key: ProcessKey) -> bool:
     """Whether the PID is that process's: it may be another's by now."""
     try:
-        raw = read_bytes(f"/proc/{key.pid}/stat", _STAT_BYTES)
+        _, fields = _stat(key.pid)
     except OSError:
         return False
-    # The name, in brackets, may hold anything; starttime is the 20th field after it (proc_pid_stat(5)).
-    fields = raw.rpartition(b")")[2].split()
+    # starttime is the 20th field after the name (proc_pid_stat(5)).
     return len(fields) > 19 and int(fields[19]) == key.started_ns // (1_000_000_000 // _CLOCK_TICKS)
+
+
+def _stat(pid: int) -> tuple[bytes, list[bytes]]:
+    """The name of a process, and the fields after it. The name, in brackets, may hold anything."""
+    before, _, after = read_bytes(f"/proc/{pid}/stat", _STAT_BYTES).rpartition(b")")
+    return before.partition(b"(")[2], after.split()
 
 
 def _command_line(pid: int) -> str:

@@ -33,8 +33,9 @@ SCANNED = frozenset(
 
 _NOTHING = {
     **dict.fromkeys(
-        ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "mss", "rto_us", "cwnd", "connect_us"), (0,)
+        ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "connect_us", "peak_rtt_us"), (0,)
     ),
+    **dict.fromkeys(("mss", "rto_us", "cwnd"), (0,)),
     **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
     **dict.fromkeys(("delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),
@@ -46,6 +47,7 @@ _NEEDS = {
     # Before the first sample the kernel keeps a made-up deviation of 250 ms.
     "rttvar_us": "srtt_us",
     **dict.fromkeys(("rtt_lo_us", "rtt_hi_us", "rtt_sum_us"), "rtt_samples"),
+    **dict.fromkeys(("peak_age_ms", "peak_time_s"), "peak_rtt_us"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
     "answer_sum_us_1m": "answers_1m",
     "reply_sum_us_1m": "replies_1m",

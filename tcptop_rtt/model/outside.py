@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 TEXT_BYTES = 4096
 """As long as the longest path."""
 NAME_CHARACTERS = 256
+HOST_NAME_CHARACTERS = 253
+"""As long as DNS allows."""
 CUT = "…"
 """Stands at the end for what has been left out."""
 
@@ -32,3 +35,23 @@ def text_of(raw: bytes, most_bytes: int = TEXT_BYTES) -> str:
 def name_of(text: str) -> str:
     """A name, or the beginning of it if it is too long."""
     return text if len(text) <= NAME_CHARACTERS else text[:NAME_CHARACTERS] + CUT
+
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]*|0[xX][0-9A-Fa-f]*")
+
+
+def host_name_of(text: str) -> str:
+    """The name of a host; empty if it is none by the rules of DNS, or could be read as an address.
+
+    A name whose last part is a number is an IPv4 address to URLs. None has a colon, as IPv6 ones have.
+    """
+    name = text.removesuffix(".")
+    if len(name) > HOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
+        return ""
+    return "" if _NUMBER.fullmatch(name.rpartition(".")[2]) else name
+
+
+def service_name_of(text: str) -> str:
+    """The name of a service; empty if it is none, or a number."""
+    return "" if len(text) > 32 or not _NAME.fullmatch(text) or text.isdigit() else text

@@ -116,6 +116,10 @@ ROW = np.dtype(
         ("rtt_samples", "u4"),
         ("rtt_sum_us", "u8"),  # of them
         ("rtt_age_ms", "u4"),  # since the latest sample; UNKNOWN_U32: none since the handshake, or never
+        # The highest sample of the last ten minutes; of the tenth only a part counts.
+        ("peak_rtt_us", "u4"),
+        ("peak_age_ms", "u4"),
+        ("peak_time_s", "u4"),  # when that was by the wall clock, Unix epoch
         # Rates are averaged over about the last second.
         ("out_bps", "f8"),
         ("in_bps", "f8"),

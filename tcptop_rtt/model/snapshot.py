@@ -85,6 +85,21 @@ class Changes(NamedTuple):
     stalled: NDArray[np.bool_]  # whether it is stalled from then on
 
 
+class BlockedThread(NamedTuple):
+    """A thread that is blocked on the socket."""
+
+    tid: int
+    comm: bytes
+    call: str  # the system call
+
+
+class SocketUse(NamedTuple):
+    """How the process uses the socket, as far as that can be told for certain."""
+
+    descriptors: tuple[int, ...]  # of the socket, at least one
+    blocked: tuple[BlockedThread, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """The one connection that is looked at closely: every ACK's RTT since it was opened.
@@ -106,6 +121,9 @@ class Trace:
     user: str  # the name of the row's uid; empty: it has none, or it is not known yet
     process: Process | None
     cgroup_path: str | None
+    parents: tuple[Owner, ...] = ()  # of the process, the nearest first; empty: not known
+    netns_name: str = ""  # of the network namespace; empty: it has none
+    use: SocketUse | None = None  # of the process; None: not known
 
 
 @dataclass(frozen=True, slots=True)

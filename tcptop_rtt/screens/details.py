@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.details_title import TitleLines
@@ -117,12 +118,13 @@ class DetailsScreen(LiveScreen):
         glyphs: Glyphs,
         problem: str,
         shows_all: bool = False,
+        names: Names = NO_NAMES,
     ) -> None:
         super().__init__(first)
         self.set_reactive(DetailsScreen.problem, problem)
         self.set_reactive(DetailsScreen.shows_all, shows_all)
         self._glyphs = glyphs
-        self._watched = Watched(id, first)
+        self._watched = Watched(id, first, names)
         self._title = TitleLines(glyphs)
         self._chart = RttChart(glyphs)
         self._facts = FactPanel()

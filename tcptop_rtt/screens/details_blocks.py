@@ -5,6 +5,7 @@ from __future__ import annotations
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Trace
+from tcptop_rtt.screens.whose_block import whose
 from tcptop_rtt.view import cells, shares, waits
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.chart import quantiles
@@ -15,8 +16,6 @@ from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
 """Cells of a share's bar."""
-HOLDERS = 50
-"""So many of a socket's holders are listed by name."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -31,7 +30,7 @@ def blocks(row: Shown, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) ->
         _why(row, verdict, glyphs),
         _rtt(row, trace),
         _wait(row, glyphs),
-        _owner(row, trace, glyphs),
+        whose(row, trace, glyphs),
         _congestion(row, glyphs),
         _volume(row),
         _queues(row),
@@ -100,6 +99,7 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
         Fact("min_rtt", fmt.rtt(row.min_rtt_us), of=("min_rtt_us",)),
         Fact("last sample", fmt.rtt(row.last_rtt_us)),
         Fact("taken", fmt.ago(row.rtt_age_ms)),
+        Fact("peak 10m", fmt.peak(row)),
         Fact("by receiver", fmt.rtt(row.rcv_rtt_us), of=("rcv_rtt_us",)),
     ]
     if trace is None:
@@ -125,43 +125,6 @@ def _smoothed(row: Connection) -> Fact:
 
 def _level(label: str, us: float) -> Fact:
     return Fact(label, fmt.rtt(us), fmt.level(us))
-
-
-def _owner(row: Connection, trace: Trace | None, glyphs: Glyphs) -> Block:
-    process = trace.process if trace else None
-    uid = f"uid {row.uid or 0}"
-    facts = [
-        Fact("process", fmt.process(row, glyphs)),
-        Fact("PID", fmt.pid(row)),
-        Fact(
-            "user",
-            f"{fmt.printable(trace.user, glyphs)} ({uid})" if trace and trace.user else uid,
-            of=("uid",),
-        ),
-    ]
-    if process is not None:
-        facts += [
-            Fact("command", fmt.printable(process.cmdline, glyphs) or fmt.UNKNOWN),
-            Fact("started", fmt.moment(process.started)),
-            Fact("CPU, memory", f"{process.cpu_percent:.1f}% of a core, {fmt.size(process.rss_bytes)}"),
-        ]
-    else:
-        facts.append(Fact("command", fmt.UNKNOWN))
-    if trace is not None and trace.owner_note:
-        facts.append(Fact("", fmt.printable(trace.owner_note, glyphs), "warn"))
-    if trace is not None and trace.owners:
-        first = trace.owners[:HOLDERS]
-        holders = ", ".join(
-            f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}" for owner in first
-        )
-        more = len(trace.owners) - len(first)
-        facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
-    path = trace.cgroup_path if trace else None
-    facts += [
-        Fact("cgroup", fmt.printable(path, glyphs) if path else fmt.UNKNOWN),
-        Fact("netns", str(row.netns or 0) if (row.netns or 0) else fmt.UNKNOWN),
-    ]
-    return Block("WHOSE IT IS", tuple(facts))
 
 
 def _lost(row: Connection) -> str:

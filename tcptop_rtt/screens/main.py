@@ -13,9 +13,11 @@ from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.listeners import is_full
+from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.named import NAMES_KEY, NamedScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(LiveScreen):
+class MainScreen(NamedScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
     :param note: called for the line of text in an empty table
+    :param resolver: has names of hosts and services; None: nobody has
+    :param named: whether they are shown from the start
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -141,6 +145,7 @@ class MainScreen(LiveScreen):
             tooltip="Show the details of the selected connection beside the table, or hide them",
             id="beside",
         ),
+        NAMES_KEY,
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -164,8 +169,10 @@ class MainScreen(LiveScreen):
         glyphs: Glyphs,
         set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
+        resolver: Names | None = None,
+        named: bool = False,
     ) -> None:
-        super().__init__(first)
+        super().__init__(first, resolver, named)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._glyphs = glyphs
@@ -189,7 +196,9 @@ class MainScreen(LiveScreen):
             MainScreen.waiting_for,
             MainScreen.host,
         )
-        self.table.data_bind(MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale)
+        self.table.data_bind(
+            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale, MainScreen.names
+        )
         yield self.beside
         yield KeyLine()
 
@@ -214,6 +223,9 @@ class MainScreen(LiveScreen):
 
     def action_beside(self) -> None:
         self.tell(self.beside.toggle())
+
+    def show_new_names(self) -> None:
+        self.table.show_new_names()
 
     def _count(self) -> None:
         waiting = self._latest.waiting
@@ -243,6 +255,8 @@ class MainScreen(LiveScreen):
             return False
         if action == "copy":
             return self.chosen is not None
+        if action == "switch_names":
+            return self._resolver is not None
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))

@@ -20,6 +20,7 @@ from tcptop_rtt.tracking.holders import Holders
 from tcptop_rtt.tracking.listener_store import ListenerStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
+from tcptop_rtt.tracking.peaks import Peaks
 from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
@@ -61,9 +62,10 @@ class Connections:
         self._snapshot_ns = clock_ns()
         self._store = RowStore(clock_ns)
         self._history = self._store.attach(History(self._snapshot_ns))
+        self._peaks = self._store.attach(Peaks(self._store, self._snapshot_ns))
         self._minute = self._store.attach(Minute(self._store, self._snapshot_ns))
         self._rates = Rates(self._store)
-        self._samples = SampleCounter(self._store, self._history)
+        self._samples = SampleCounter(self._store, self._history, self._peaks)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
         self._listeners = ListenerStore()
@@ -77,7 +79,7 @@ class Connections:
         """Take what a source has read, in order of time."""
         if not len(records):
             return
-        self._history.advance(self._clock_ns())
+        self._advance(self._clock_ns())
         self._apply(self._store.locate(records))
 
     def ingest_scan(self, entries: Records) -> None:
@@ -87,7 +89,7 @@ class Connections:
         scan may have the latest interval, and the ring buffer those before.
         """
         now_ns = self._clock_ns()
-        self._history.advance(now_ns)
+        self._advance(now_ns)
         self._minute.advance(now_ns)
         entries = self._scan.take_others(entries)
         batch = self._store.locate(entries)
@@ -105,6 +107,11 @@ class Connections:
     def drop_scan(self) -> None:
         """The scan has failed before its end."""
         self._scan.drop()
+
+    def _advance(self, now_ns: int) -> None:
+        """Begin what samples that come from now on are counted into."""
+        self._history.advance(now_ns)
+        self._peaks.advance(now_ns)
 
     def _apply(self, batch: Located) -> None:
         self._copy(batch)
@@ -268,11 +275,12 @@ class Connections:
 
     def snapshot(self, health: Health) -> Snapshot:
         """All connections as they are now. Begins a new period for rates and for ``rtt_lo/hi/samples``."""
-        now_ns = self._clock_ns()
-        self._history.advance(now_ns)
+        now_ns, wall_ns = self._clock_ns(), self._wall_ns()
+        self._advance(now_ns)
         self._minute.advance(now_ns)
         self._minute.update()
         self._rates.update(now_ns)
+        self._peaks.update(now_ns, wall_ns)
         self._update_ages(now_ns)
         rows = self._store.freeze()
         cells_us = self._history.latest(SPARK_CELLS, self._store.count)
@@ -282,8 +290,7 @@ class Connections:
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
         targets, listeners = self._targets.freeze(now_ns), self._listeners.freeze(now_ns)
-        moment = self._wall_ns(), now_ns
-        return Snapshot(*moment, rows, cells_us, health, trace, targets=targets, listeners=listeners)
+        return Snapshot(wall_ns, now_ns, rows, cells_us, health, trace, targets=targets, listeners=listeners)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

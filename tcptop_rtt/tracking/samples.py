@@ -10,6 +10,7 @@ from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.peaks import Peaks
 from tcptop_rtt.tracking.row_store import RowStore
 
 _ENDS = ("time_ns", "min_rtt_us")
@@ -28,14 +29,15 @@ _KEPT = np.dtype(
 
 
 class SampleCounter:
-    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us`` and ``last_rtt_us`` of the rows, and fills their history.
+    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us``, ``last_rtt_us`` of the rows, fills their history and peaks.
 
     ``counted`` is the number of samples since the latest :meth:`reset`.
     """
 
-    def __init__(self, store: RowStore, history: History) -> None:
+    def __init__(self, store: RowStore, history: History, peaks: Peaks) -> None:
         self._store = store
         self._history = history
+        self._peaks = peaks
         self._kept = store.attach(ColumnStore(_KEPT))
         self._touched: list[Indices] = []
         self.counted = 0
@@ -98,5 +100,6 @@ class SampleCounter:
         np.minimum.at(store.writable("rtt_lo_us"), batch.rows, lo_us)
         np.maximum.at(store.writable("rtt_hi_us"), batch.rows, hi_us)
         store.set("last_rtt_us", batch.rows, last_us)
-        self._history.add(batch.rows, hi_us, batch["time_ns"])
+        for past in (self._history, self._peaks):
+            past.add(batch.rows, hi_us, batch["time_ns"])
         self._touched.append(batch.rows)

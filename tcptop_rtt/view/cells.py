@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import waits
+from tcptop_rtt.view import naming, waits
 from tcptop_rtt.view.causes import Cause
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
@@ -40,9 +40,9 @@ def local(row: Connection, glyphs: Glyphs) -> Cell:
     return Cell(fmt.local(row, glyphs), "dim")
 
 
-def remote(row: Connection, glyphs: Glyphs) -> Cell:
-    """The peer's."""
-    return Cell(fmt.remote(row, glyphs))
+def remote(row: Shown, glyphs: Glyphs) -> Cell:
+    """The peer's, or its names."""
+    return Cell(naming.remote(row, row.names, glyphs))
 
 
 def state(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
@@ -56,6 +56,13 @@ def rtt(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     level = fmt.rtt_level(row)
     style = "stalled" if row.stalled else "dim" if level == "unknown" else level
     return Cell(fmt.rtt_now(row), style)
+
+
+def peak(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
+    """The highest RTT of the last minutes: dim where it is no worse than now."""
+    us = row.peak_rtt_us
+    worse = us is not None and fmt.level(us) != fmt.level(row.rtt.us)
+    return Cell(fmt.peak(row), fmt.level(us) if us and worse else "dim")
 
 
 def text(name: str) -> MakeCell:

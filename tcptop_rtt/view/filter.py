@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import query
+from tcptop_rtt.view import naming, query
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
 
@@ -29,19 +30,26 @@ class Filter:
 
 
 @lru_cache(maxsize=64)
-def parse(text: str) -> Ask | None:
+def parse(text: str, names: Names = NO_NAMES) -> Ask | None:
     """The question that a filter's text asks; None: it is empty.
 
+    :param names: of hosts and services, that are looked for, too, as far as they are known when it is asked
     :raises QueryError: it is no filter; what is wrong, and where
     """
-    return query.parse(text, CONNECTIONS.matches, _find)
+    return query.parse(text, CONNECTIONS.matches, partial(_find, names))
 
 
-def select(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) -> Indices:  # noqa: A002 - the word users know it by
+def select(
+    rows: Rows,
+    filter: Filter,  # noqa: A002 - the word users know it by
+    lacking: frozenset[str] = frozenset(),
+    names: Names = NO_NAMES,
+) -> Indices:
     """Indices of the rows that match, ascending.
 
     :param filter: its text can be parsed
     :param lacking: the fields that this kernel does not have
+    :param names: of hosts and services
     """
     keep: NDArray[np.bool_] | None = None
     for field in ("pid", "family", "lport", "rport"):
@@ -50,15 +58,20 @@ def select(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) ->
             match = rows[field] == wanted
             keep = match if keep is None else keep & match
     indices = np.arange(len(rows)) if keep is None else np.flatnonzero(keep)
-    ask = parse(filter.text)
+    ask = parse(filter.text, names)
     if ask is None or not len(indices):
         return indices
     return indices[ask(fields_of(rows, indices), lacking).yes]
 
 
-def listed(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) -> Indices:  # noqa: A002
+def listed(
+    rows: Rows,
+    filter: Filter,  # noqa: A002
+    lacking: frozenset[str] = frozenset(),
+    names: Names = NO_NAMES,
+) -> Indices:
     """What tables have of :func:`select`: what has never become a connection is counted by target."""
-    indices = select(rows, filter, lacking)
+    indices = select(rows, filter, lacking, names)
     found: Indices = indices[rows["connect_error"][indices] == 0]
     return found
 
@@ -71,13 +84,14 @@ def as_rows(others: NDArray[np.void], state: int) -> Rows:
     return Rows(columns)
 
 
-def _find(word: str) -> Ask:
-    """Look for a text in process, PID, endpoints and state, of which each row has what is shown."""
+def _find(names: Names, word: str) -> Ask:
+    """Look for a text in process, PID, endpoints, names and state, of which each row has what is shown."""
     word = word.lower()
 
     def answer(get: Get, _: frozenset[str]) -> Answer:
         found = np.array([word in text for text in _texts(get)], bool)
         found |= _states_named(word)[state_codes(get)]
+        found |= naming.have(word, get, names)
         return Answer(found, ~found)
 
     return answer

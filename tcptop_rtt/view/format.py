@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.known import FRESH_MS, RttBasis
 from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
@@ -22,6 +22,8 @@ RTT_WIDTH = 7
 """The widest that :func:`rtt` gets."""
 AGED_RTT_WIDTH = 10
 """The widest that :func:`rtt_now` gets."""
+PEAK_WIDTH = 11
+"""The widest that :func:`peak` gets."""
 
 FAST_US = 50_000
 SLOW_US = 150_000
@@ -96,6 +98,14 @@ def rtt_now(row: Connection) -> str:
     days = now.age_ms // 86_400_000
     older = ">" if now.older or days > 99 else ""
     return f"{mark}{_brief_rtt(now.us)} {older}{age(now.age_ms * 1_000_000) if days < 100 else '99d'}"
+
+
+def peak(row: Connection) -> str:
+    """The highest RTT of the last minutes and when it was: ``214ms 22:31``, or ``214ms now``."""
+    us, age_ms, time_s = row.peak_rtt_us, row.peak_age_ms, row.peak_time_s
+    if us is None or age_ms is None or time_s is None:
+        return NOTHING
+    return f"{_brief_rtt(us)} {'now' if age_ms <= FRESH_MS else clock(time_s)[:5]}"
 
 
 def rtt_level(row: Connection) -> Level:

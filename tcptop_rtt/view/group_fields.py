@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import causes, cells, sort_keys
@@ -25,24 +26,28 @@ class Group:
 
     closed = False
 
-    def __init__(self, row: np.void) -> None:
+    def __init__(self, row: np.void, names: Names) -> None:
         self.row = row
+        self.names = names
 
 
-def _views(rows: NDArray[np.void], lacking: frozenset[str]) -> list[Group]:  # noqa: ARG001
-    return [Group(row) for row in rows]
+def _views(
+    rows: NDArray[np.void], lacking: frozenset[str], names: Names = NO_NAMES, /  # noqa: ARG001
+) -> list[Group]:  # fmt: skip
+    return [Group(row, names) for row in rows]
 
 
-def label(grouping: Grouping, row: np.void, glyphs: Glyphs) -> str:
+def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NAMES) -> str:
     """What the connections of a group have in common."""
     name = fmt.printable(bytes(row["comm"]), glyphs)
     if grouping is HOSTS:
-        return fmt.address(int(row["family"]), row["raddr"].tobytes())
+        address = Address(int(row["family"]), row["raddr"].tobytes())
+        return names.host(address) or fmt.address(*address)
     if grouping is PROCESSES:
         return f"{name or fmt.UNKNOWN} {row['pid'] or ''}".rstrip()
     if grouping is UNITS:
         return fmt.printable(bytes(row["unit"]), glyphs) or fmt.NOTHING
-    port = f":{row['rport']}"
+    port = f":{row['rport']} {names.service(int(row['rport']))}".rstrip()
     server = name or fmt.UNKNOWN if row["direction"] == Direction.IN else glyphs.outgoing
     return f"{server} {port}"
 
@@ -84,7 +89,7 @@ def _why(group: Group, _: Glyphs) -> Cell:
 
 def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Table:
     def name(group: Group, glyphs: Glyphs) -> Cell:
-        return Cell(label(grouping, group.row, glyphs))
+        return Cell(label(grouping, group.row, glyphs, group.names))
 
     first = Column("process", title, 24, 0, meaning, name, sort, wide=40, numeric=False, cut="end")
     spark = Column(

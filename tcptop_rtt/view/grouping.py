@@ -50,10 +50,18 @@ def _host(get: Get) -> Shared:
     return {name: get(name) for name in ("family", "raddr")}
 
 
+def peer_serves(direction: NDArray[Any], lport: NDArray[Any], rport: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether the peer is the server, else we are.
+
+    Where it is not known who has called, the lower port is the server's in most cases.
+    """
+    serves: NDArray[np.bool_] = (direction == Direction.OUT) | ((direction != Direction.IN) & (rport < lport))
+    return serves
+
+
 def _service(get: Get) -> Shared:
     direction, lport, rport = get("direction"), get("lport"), get("rport")
-    # Where it is not known who has called, the lower port is the server's in most cases.
-    ours = (direction == Direction.IN) | ((direction != Direction.OUT) & (lport <= rport))
+    ours = ~peer_serves(direction, lport, rport)
     return {
         "direction": np.where(ours, Direction.IN, Direction.OUT).astype(np.uint8),
         "rport": np.where(ours, lport, rport),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import LISTEN, Indices, Mask, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter, as_rows, select
@@ -21,10 +22,10 @@ class ListenerList(Listing):
 
     table = TABLE
 
-    def __init__(self, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
+    def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
         lacking = self._lacking = snapshot.health.unknown
         self.rows = listening(snapshot.listeners, snapshot.rows, lacking)
-        self.indices = select(as_rows(snapshot.listeners, LISTEN), filter, lacking)
+        self.indices = select(as_rows(snapshot.listeners, LISTEN), filter, lacking, names)
         self.total = self.shown = count(snapshot)
 
     def views(self, indices: Indices) -> list[Any]:

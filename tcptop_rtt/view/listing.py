@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
@@ -55,7 +56,7 @@ class Kind:
     """
 
     table: Table
-    list: Callable[[Snapshot, Filter], Listing]
+    list: Callable[[Snapshot, Filter, Names], Listing]
     inside: Callable[[Snapshot, Indices, int], Mask]
     label: Callable[[np.void, Glyphs], str]
     empty: str = ""
@@ -81,14 +82,21 @@ class ConnectionList(Listing):
 
     table = CONNECTIONS
 
-    def __init__(self, snapshot: Snapshot, filter: Filter, scope: Scope | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        filter: Filter,  # noqa: A002
+        scope: Scope | None = None,
+        names: Names = NO_NAMES,
+    ) -> None:
         self._snapshot = snapshot
+        self._names = names
         self.rows = snapshot.rows
-        self.indices = matching(snapshot, filter, scope)
+        self.indices = matching(snapshot, filter, scope, names)
         self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], self._snapshot.health.unknown)
+        return self.table.views(self.rows[indices], self._snapshot.health.unknown, self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         return self._snapshot.spark_us(indices)
@@ -97,10 +105,17 @@ class ConnectionList(Listing):
 class GroupList(Listing):
     """The groups of the connections that match a filter."""
 
-    def __init__(self, grouping: Grouping, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
+    def __init__(
+        self,
+        grouping: Grouping,
+        snapshot: Snapshot,
+        filter: Filter,  # noqa: A002
+        names: Names = NO_NAMES,
+    ) -> None:
         self._snapshot = snapshot
+        self._names = names
         self.table = TABLES[grouping]
-        self._connections = connections = matching(snapshot, filter, None)
+        self._connections = connections = matching(snapshot, filter, None, names)
         get = fields_of(snapshot.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
@@ -108,7 +123,7 @@ class GroupList(Listing):
         self.total, self.shown = count(snapshot), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], frozenset())
+        return self.table.views(self.rows[indices], frozenset(), self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The highest of all connections of a group."""
@@ -123,9 +138,14 @@ def count(snapshot: Snapshot) -> int:
     return len(snapshot.rows) - int(np.count_nonzero(snapshot.rows["connect_error"]))
 
 
-def matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
+def matching(
+    snapshot: Snapshot,
+    filter: Filter,  # noqa: A002
+    scope: Scope | None,
+    names: Names = NO_NAMES,
+) -> Indices:
     """Which connections match a filter and are in the group, ascending."""
-    indices = listed(snapshot.rows, filter, snapshot.health.unknown)
+    indices = listed(snapshot.rows, filter, snapshot.health.unknown, names)
     if scope is None:
         return indices
     inside: Indices = indices[scope.kind.inside(snapshot, indices, scope.id)]

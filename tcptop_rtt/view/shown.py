@@ -1,4 +1,4 @@
-"""What cells are made of: a connection together with the verdict on it, and what it waits for."""
+"""What cells are made of: a connection with the verdict on it, what it waits for, and the names of others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import Rtt
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.causes import Cause
@@ -19,19 +20,29 @@ class Shown(Connection):
 
     :param cause: the most severe; None: nothing is known to
     :param wait: of a request, in parts
+    :param names: of hosts and services
     """
 
     def __init__(
-        self, row: np.void, lacking: frozenset[str], rtt: Rtt, cause: Cause | None, wait: Wait
+        self,
+        row: np.void,
+        lacking: frozenset[str],
+        rtt: Rtt,
+        cause: Cause | None,
+        wait: Wait,
+        names: Names,
     ) -> None:
         super().__init__(row, lacking, rtt)
         self.cause = cause
         self.wait = wait
+        self.names = names
 
 
-def shown(rows: NDArray[np.void], lacking: frozenset[str] = frozenset()) -> list[Shown]:
+def shown(
+    rows: NDArray[np.void], lacking: frozenset[str] = frozenset(), names: Names = NO_NAMES
+) -> list[Shown]:
     """Rows one by one; the verdicts on many cost hardly more than that on one."""
     verdicts = causes.verdicts(rows.__getitem__, lacking).tolist()
     found = Columns(rows.__getitem__).waits.of_each()
     each = zip(rows, known.rtt_of_each(rows), verdicts, found, strict=True)
-    return [Shown(row, lacking, rtt, causes.numbered(number), wait) for row, rtt, number, wait in each]
+    return [Shown(row, lacking, rtt, causes.numbered(number), wait, names) for row, rtt, number, wait in each]

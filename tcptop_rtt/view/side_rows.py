@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import matches, sort_keys, values
@@ -32,7 +33,11 @@ class SideRow:
         return None if name in self.lacking else int(self.row[name])
 
 
-def views(rows: NDArray[np.void], lacking: frozenset[str]) -> list[SideRow]:
+def views(
+    rows: NDArray[np.void],
+    lacking: frozenset[str],
+    names: Names = NO_NAMES,  # noqa: ARG001
+) -> list[SideRow]:
     """Rows one by one."""
     return [SideRow(row, lacking) for row in rows]
 

@@ -5,18 +5,31 @@ The table widget, the ranking and the text outputs take a table; :mod:`tcptop_rt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.view.cells import MakeCell
 from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.values import Values
+
+
+class MakeViews(Protocol):
+    """Makes of rows what cells are made of.
+
+    :param lacking: the fields that this kernel does not have
+    :param names: of hosts and services
+    """
+
+    def __call__(
+        self, rows: NDArray[np.void], lacking: frozenset[str], names: Names = NO_NAMES, /
+    ) -> list[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +82,12 @@ class Table:
     :param dtype: of the rows
     :param fields: in the order of the stream, and of the screen from left to right
     :param no_field: what else a filter can ask for
-    :param views: makes of rows, and of the fields that this kernel lacks, what cells are made of
     """
 
     name: str
     dtype: np.dtype[np.void]
     fields: tuple[Field, ...]
-    views: Callable[[NDArray[np.void], frozenset[str]], list[Any]]
+    views: MakeViews
     no_field: Mapping[str, Match]
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import CLOSED, Indices, Mask
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter, as_rows, select
@@ -22,9 +23,9 @@ class TargetList(Listing):
 
     table = TABLE
 
-    def __init__(self, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
+    def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
         self.rows = snapshot.targets
-        self.indices = select(as_rows(snapshot.targets, CLOSED), filter, snapshot.health.unknown)
+        self.indices = select(as_rows(snapshot.targets, CLOSED), filter, snapshot.health.unknown, names)
         self.total = self.shown = count(snapshot)
 
     def views(self, indices: Indices) -> list[Any]:

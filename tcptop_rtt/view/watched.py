@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot, Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.axes import Floats
@@ -24,8 +25,9 @@ class Watched:
     :param first: what there is to begin with: its sparkline is the past until there is a trace
     """
 
-    def __init__(self, id: int, first: Snapshot) -> None:  # noqa: A002
+    def __init__(self, id: int, first: Snapshot, names: Names = NO_NAMES) -> None:  # noqa: A002
         self.id = id
+        self._names = names
         self.row: Shown | None = None
         self.verdict: Verdict | None = None
         self.closed = False
@@ -43,7 +45,7 @@ class Watched:
         """Look at another snapshot."""
         at = _index(snapshot, self.id)
         if at is not None:
-            self.row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown)[0]
+            self.row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown, self._names)[0]
             self.verdict = diagnose(self.row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace

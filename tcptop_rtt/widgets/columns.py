@@ -59,11 +59,22 @@ def _wishes(table: Table) -> Iterator[tuple[int, str, int]]:
         yield column.priority, column.key, column.width
 
 
+def _growth(table: Table, long_addresses: bool) -> Iterator[tuple[str, int]]:
+    """Who gets spare width, in order, and up to which width."""
+    spark, *ends = (table.column.get(key) for key in _GROW)
+    if spark and long_addresses:
+        yield spark.key, spark.width
+        yield from ((end.key, end.wide) for end in ends[:1] if end)
+    if spark:
+        yield spark.key, spark.wide
+    yield from ((end.key, end.wide if long_addresses else end.width) for end in ends if end)
+
+
 @lru_cache(maxsize=64)
 def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
-    :param long_addresses: there are IPv6 addresses, so wider address columns are of use.
+    :param long_addresses: there are IPv6 addresses or names, so wider address columns are of use.
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
@@ -72,11 +83,9 @@ def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedCo
         if needs <= room or not widths:
             widths[key] = width if needs <= room else max(1, room)
             room -= needs
-    for key in _GROW:
+    for key, most in _growth(table, long_addresses):
         if key in widths and room > 0:
-            column = table.column[key]
-            wide = column.wide if long_addresses or key == "spark" else column.width
-            more = min(room, max(0, wide - widths[key]))
+            more = min(room, max(0, most - widths[key]))
             widths[key] += more
             room -= more
     return tuple(SizedColumn(column, widths[column.key]) for column in table.columns if column.key in widths)

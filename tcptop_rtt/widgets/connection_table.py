@@ -16,7 +16,9 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view import naming
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
@@ -60,6 +62,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     """Draw all sparklines to one scale."""
     pinned: var[int | None] = var(None, init=False)
     """What the cursor stays with; None: with the first line, whichever that is."""
+    names: var[Names] = var(NO_NAMES, init=False)
+    """Names of hosts and services, to be shown instead of numbers."""
     shown: var[int] = var(0)
     """How many connections match the filter, and are in the group that is open."""
 
@@ -162,6 +166,13 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def watch_shared_scale(self) -> None:
         self._redraw()
 
+    def watch_names(self) -> None:
+        self._arrange()
+
+    def show_new_names(self) -> None:
+        """Show the names that have come since the last snapshot."""
+        self._arrange()
+
     def watch_follow(self) -> None:
         if self.follow:
             self.pinned = self.cursor_id
@@ -184,9 +195,9 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     def _ranked(self) -> Ranking:
         page, snapshot = self.page, self._snapshot
         if page.kind is None:
-            self._listing = ConnectionList(snapshot, self.filter, page.scope)
+            self._listing = ConnectionList(snapshot, self.filter, page.scope, self.names)
         else:
-            self._listing = page.kind.list(snapshot, self.filter)
+            self._listing = page.kind.list(snapshot, self.filter, self.names)
         listing, (key, descending) = self._listing, page.order
         sort = listing.table.sorts[key]
         return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.unknown)
@@ -339,10 +350,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         listing = self._listing
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((listing.rows["family"][visible] == 6).any())
-        placed = columns.fit_columns(
-            listing.table, self.scrollable_content_region.width, self._long_addresses
-        )
+        is_long = self._long_addresses or self.names is not NO_NAMES
+        placed = columns.fit_columns(listing.table, self.scrollable_content_region.width, is_long)
         style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
+        naming.ask(self.names, listing.rows[visible])
         views, spark_us = listing.views(visible), listing.spark_us(visible)
         lines = table_lines.lines(style, views, spark_us, self._cursor - top)
         note = "" if self.lines else self._note() or self._why_empty()

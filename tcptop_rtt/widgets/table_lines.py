@@ -84,7 +84,8 @@ def _header(table: TableStyle, scale: sparks.Scale | None) -> Line:
 
 
 def _spark_title(scale: sparks.Scale | None, cells: int) -> str:
-    titles = [f"{SPARK_S}s {scale.low / 1000:g}-{scale.high / 1000:g}ms"] if scale else []
+    ends = f"{scale.low / 1000:g}-{scale.high / 1000:g}ms" if scale else ""
+    titles = [f"{SPARK_S}s {ends}", ends] if scale else []
     return next((text for text in (*titles, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
 
 

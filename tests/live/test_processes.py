@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.feeds.processes import Processes, UserNames
+from tcptop_rtt.feeds.namespaces import OURS, namespace_name
+from tcptop_rtt.feeds.processes import MOST_PARENTS, Processes, UserNames
 from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
 from tests.live.test_cli import becomes
@@ -89,3 +90,63 @@ def test_a_user_without_a_name_has_none() -> None:
     users = UserNames()
     assert becomes(lambda: users.get(os.getuid()) == pwd.getpwuid(os.getuid()).pw_name)
     assert users.get(4_000_000_000) == ""
+
+
+_IN_A_SHELL = "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'a) (b', 0, 0, 0); " + _WAIT
+
+
+def test_the_parents_of_a_process_go_up_to_the_first_one() -> None:
+    script = f'{sys.executable} -c "$0"; true'
+    with _running(["sh", "-c", script, _IN_A_SHELL]) as shell:
+        (pid,) = map(int, Path(f"/proc/{shell}/task/{shell}/children").read_text().split())
+        assert Path(f"/proc/{pid}/comm").read_text() == "a) (b\n"
+        parents = Processes().parents(_key(pid))
+        found = Path(f"/proc/{os.getpid()}/comm").read_bytes().rstrip()
+    assert [parent.pid for parent in parents[:2]] == [shell, os.getpid()]
+    assert [parent.comm for parent in parents[:2]] == [b"sh", found]
+    expected, number = [shell], os.getpid()
+    while number and len(expected) < MOST_PARENTS:
+        expected.append(number)
+        number = int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
+    assert [parent.pid for parent in parents] == expected
+
+
+def test_of_a_process_that_has_ended_or_has_anothers_number_no_parents_are_known() -> None:
+    with _running([sys.executable, "-c", _WAIT]) as pid:
+        key = _key(pid)
+        assert Processes().parents(key)
+        assert Processes().parents(key._replace(started_ns=key.started_ns + 10**9)) == ()
+    assert Processes().parents(key) == ()
+    assert Processes().parents(ProcessKey(0, 0)) == ()
+
+
+def test_generations_are_bounded() -> None:
+    nested = 'n=$1; if [ $n -gt 0 ]; then sh -c "$0" "$0" $((n - 1)); true; else echo $$; read x; fi'
+    with subprocess.Popen(
+        ["sh", "-c", nested, nested, str(MOST_PARENTS + 3)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        innermost = int(process.stdout.readline())
+        assert len(Processes().parents(_key(innermost))) == MOST_PARENTS
+        process.communicate(b"\n")
+
+
+def test_network_namespaces_have_the_names_that_ip_gives_them(tmp_path: Path) -> None:
+    """As ``ip netns`` does it, in another directory."""
+    held = tmp_path / "blue"
+    held.touch()
+    with subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", _WAIT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        subprocess.run(["mount", "--bind", f"/proc/{process.pid}/ns/net", held], check=True)
+        try:
+            inode = os.stat(f"/proc/{process.pid}/ns/net").st_ino
+            assert namespace_name(inode, str(tmp_path)) == "blue"
+            assert namespace_name(inode + 10**6, str(tmp_path)) == ""
+            assert namespace_name(inode, str(tmp_path / "none")) == ""
+        finally:
+            subprocess.run(["umount", held], check=True)
+            process.communicate()
+    assert namespace_name(os.stat("/proc/self/ns/net").st_ino) == OURS

@@ -9,8 +9,8 @@ import pytest
 
 from tcptop_rtt.model.snapshot import Changes, Owner
 from tcptop_rtt.screens.details import DetailsScreen
-from tcptop_rtt.screens.details_blocks import HOLDERS
 from tcptop_rtt.screens.help import HelpScreen
+from tcptop_rtt.screens.whose_block import HOLDERS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.view.plot import MARGIN, NAMES

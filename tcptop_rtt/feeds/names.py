@@ -1,0 +1,112 @@
+"""Names of hosts and services by this machine's resolver: /etc/hosts, DNS, /etc/services, or others."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.lookups import Lookups
+from tcptop_rtt.model.names import Address, Names
+from tcptop_rtt.model.outside import host_name_of, service_name_of
+
+HOST_THREADS = 4
+HOST_PAUSE_S = 0.05
+"""At most 80 questions a second in all."""
+SERVICE_PAUSE_S = 0.005
+LATER_S = 5.0
+"""So often at most it is looked for addresses that are not in sight."""
+
+_HOST_NOT_FOUND, _NO_DATA = 1, 4
+"""Numbers of netdb.h: there is no name. All else is a failure."""
+
+# Python's getnameinfo() would keep the whole program from running as long as it waits for a name server.
+
+
+def look_up_host(address: Address) -> str:
+    """The name of a host; empty: it has none that can be shown.
+
+    :raises OSError: the resolver has failed, or its time is up
+    """
+    family, raw = address
+    number = (socket.AF_INET, raw[12:]) if family == 4 else (socket.AF_INET6, raw)
+    try:
+        return host_name_of(socket.gethostbyaddr(socket.inet_ntop(*number))[0])
+    except UnicodeError:
+        return ""
+    except socket.herror as error:
+        if error.errno in (_HOST_NOT_FOUND, _NO_DATA):
+            return ""
+        raise
+
+
+def look_up_service(port: int) -> str:
+    """The name of a TCP port; empty: it has none that can be shown. One thread at a time may ask."""
+    try:
+        return service_name_of(socket.getservbyport(port, "tcp"))
+    except (OSError, UnicodeError):
+        return ""
+
+
+class Resolver(Names):
+    """Asks nobody until it is asked.
+
+    :param host: looks up a host
+    :param service: looks up a port
+    """
+
+    def __init__(
+        self,
+        host: Callable[[Address], str] = look_up_host,
+        service: Callable[[int], str] = look_up_service,
+    ) -> None:
+        self._hosts = Lookups(host, HOST_THREADS, HOST_PAUSE_S)
+        self._services = Lookups(service, 1, SERVICE_PAUSE_S)
+        self._later_s = 0.0
+        try:
+            self.netns = os.stat("/proc/self/ns/net").st_ino
+        except OSError:
+            self.netns = 0
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        """Grows with each name that comes or goes."""
+        return self._hosts.version + self._services.version
+
+    def host(self, address: Address) -> str:
+        return self._hosts.get(address)
+
+    def service(self, port: int) -> str:
+        return self._services.get(port)
+
+    def hosts_named(self, word: str) -> list[Address]:
+        return self._hosts.with_text(word)
+
+    def ports_named(self, word: str) -> list[int]:
+        return self._services.with_text(word)
+
+    def ask(self, addresses: Iterable[Address], ports: Iterable[int]) -> None:
+        self._hosts.ask(addresses)
+        self._services.ask(ports)
+
+    def ask_later(self, families: NDArray[Any], addresses: NDArray[Any], ports: NDArray[Any]) -> None:
+        # To find those that differ takes some milliseconds for many connections.
+        now = time.monotonic()
+        if now >= self._later_s:
+            self._later_s = now + LATER_S
+            self._hosts.ask_later(lambda: _different(families, addresses))
+            self._services.ask_later(lambda: np.unique(ports).tolist())
+
+
+def _different(families: NDArray[Any], addresses: NDArray[Any]) -> Iterable[Address]:
+    """Each of them once."""
+    # 16 bytes end in zeros as often as not: numbers compare faster, too.
+    words = np.ascontiguousarray(addresses).view(np.uint64).reshape(-1, 2)
+    _, first = np.unique(words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1], return_index=True)
+    for at in first.tolist():
+        yield Address(int(families[at]), addresses[at].tobytes())

@@ -1,0 +1,79 @@
+"""The highest RTT sample of the last ten minutes of every connection, and when it was taken."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.row_store import RowStore
+
+CELL_MS = 60_000
+CELLS = 10  # with the present one: nothing is older than ten minutes, and nothing of the last nine is missed
+
+_TIME_BITS = np.uint64(32)
+
+
+class Peaks:
+    """Sets ``peak_rtt_us``, ``peak_age_ms`` and ``peak_time_s`` of the rows.
+
+    A cell is a minute's highest sample: its RTT in the upper half, and in the lower half when it was, in
+    milliseconds modulo 2**32. So the highest cell is the highest sample, of equal ones the latest. 0: none.
+    It is 88 bytes a row. Time is the first axis, as in the history.
+    """
+
+    def __init__(self, store: RowStore, now_ns: int) -> None:
+        self._store = store
+        self._cells = np.zeros((CELLS, 0), np.uint64)
+        self._highest = np.zeros(0, np.uint64)  # of all cells
+        self._now = _cell_of(now_ns)
+
+    def grow(self, length: int) -> None:
+        """Make room for as many rows in all."""
+        more = np.zeros((CELLS, length - len(self._highest)), np.uint64)
+        self._cells = np.concatenate([self._cells, more], axis=1)
+        self._highest = np.concatenate([self._highest, more[0]])
+
+    def clear(self, rows: slice) -> None:
+        """Forget the peaks of rows that new connections take."""
+        self._cells[:, rows] = 0
+        self._highest[rows] = 0
+
+    def move(self, rows: Indices, to: Indices) -> None:
+        """Copy the peaks of some rows over those of others."""
+        self._cells[:, to] = self._cells[:, rows]
+        self._highest[to] = self._highest[rows]
+
+    def advance(self, now_ns: int) -> None:
+        """Begin the cells that are due."""
+        now = _cell_of(now_ns)
+        if now <= self._now:
+            return
+        for begun in range(max(self._now, now - CELLS) + 1, now + 1):
+            self._cells[begun % CELLS] = 0
+        self._now = now
+        # Once a minute: samples keep it up to date in between.
+        np.maximum.reduce(self._cells, axis=0, out=self._highest)
+
+    def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
+        """Count samples, in order of time. Early ones go into the cell before, as in the history."""
+        time_ms = time_ns // np.uint64(1_000_000)
+        samples = rtt_us.astype(np.uint64) << _TIME_BITS | time_ms & np.uint64(UNKNOWN_U32)
+        early = int(np.count_nonzero(time_ms < self._now * CELL_MS))
+        for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
+            np.maximum.at(self._cells[cell % CELLS], rows[part], samples[part])
+        np.maximum.at(self._highest, rows, samples)
+
+    def update(self, now_ns: int, wall_ns: int) -> None:
+        """Bring the peaks of all rows up to date."""
+        rtt_us = (self._highest >> _TIME_BITS).astype(np.uint32)
+        # Differences of 32 bits are right though the times wrap.
+        age_ms = np.uint32(now_ns // 1_000_000 & UNKNOWN_U32) - self._highest.astype(np.uint32)
+        age_ms[age_ms > UNKNOWN_U32 // 2] = 0  # the record is newer than the reading of the clock
+        self._store.set_all("peak_rtt_us", rtt_us)
+        self._store.set_all("peak_age_ms", age_ms)
+        self._store.set_all("peak_time_s", np.uint32(wall_ns // 1_000_000_000) - age_ms // np.uint32(1000))
+
+
+def _cell_of(time_ns: int) -> int:
+    return time_ns // (CELL_MS * 1_000_000)

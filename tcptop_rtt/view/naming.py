@@ -1,0 +1,63 @@
+"""How hosts and services are called on the screen: by their names where they have some, or by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import Address, Names
+from tcptop_rtt.model.rows import ROW, Get, Mask, Rows
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.grouping import HOSTS, ids_of, peer_serves
+
+
+def remote(row: Connection, names: Names, glyphs: Glyphs) -> str:
+    """The peer as ``db1.example:postgresql``, each half as a number where it has no name."""
+    host, port = names.host(Address(row.family, row.raddr)), service(row, names)
+    if not (host or port):
+        return fmt.remote(row, glyphs)
+    address, _, number = fmt.remote(row, glyphs).rpartition(":")
+    return f"{host or address}:{port or number}"
+
+
+def service(row: Connection, names: Names) -> str:
+    """The name of the peer's port; empty: it has none.
+
+    The port of a client is picked at random, and its name would say nothing.
+    """
+    serves = peer_serves(*(row.row[name] for name in ("direction", "lport", "rport")))
+    return names.service(row.rport or 0) if serves else ""
+
+
+def ask(names: Names, rows: NDArray[np.void]) -> None:
+    """Have the peers of these connections or groups named; what listens has none."""
+    if "raddr" not in (rows.dtype.names or ()):
+        return
+    families, addresses, ports = (rows[name].tolist() for name in ("family", "raddr", "rport"))
+    hosts = (Address(family, raw) for family, raw in zip(families, addresses, strict=True) if family)
+    names.ask(hosts, (port for port in ports if port))
+
+
+def ask_later(names: Names, rows: Rows) -> None:
+    """Have all connections named, as a filter looks for those out of sight, too."""
+    names.ask_later(rows["family"], rows["raddr"], rows["rport"])
+
+
+def have(word: str, get: Get, names: Names) -> Mask:
+    """Which connections have this in the names of their peer or its service, in small letters."""
+    found = np.zeros(len(get("id")), bool)
+    hosts, ports = names.hosts_named(word), names.ports_named(word.removeprefix(":"))
+    if hosts:
+        found |= np.isin(ids_of(HOSTS, get), _ids(hosts))
+    if ports:
+        found |= np.isin(get("rport"), ports) & peer_serves(get("direction"), get("lport"), get("rport"))
+    return found
+
+
+def _ids(hosts: Iterable[Address]) -> NDArray[np.uint64]:
+    rows = np.array(list(hosts), np.dtype([("family", ROW["family"]), ("raddr", ROW["raddr"])]))
+    return ids_of(HOSTS, rows.__getitem__)
