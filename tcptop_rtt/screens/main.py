@@ -15,6 +15,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(LiveScreen):
+class MainScreen(PastScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
@@ -45,7 +46,7 @@ class MainScreen(LiveScreen):
             "escape",
             "back",
             "Back",
-            tooltip="Clear the filter; from a group's connections to the groups",
+            tooltip="From the past to now; clear the filter; from a group's connections to the groups",
             id="back-to-groups",
         ),
         Binding(
@@ -81,6 +82,7 @@ class MainScreen(LiveScreen):
             id="filter",
             priority=True,
         ),
+        *TIME_KEYS,
         Binding(
             "r",
             "sort('rtt')",
@@ -157,7 +159,7 @@ class MainScreen(LiveScreen):
         set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
     ) -> None:
-        super().__init__(first)
+        super().__init__(first, glyphs)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._glyphs = glyphs
@@ -174,6 +176,7 @@ class MainScreen(LiveScreen):
             MainScreen.filter,
             MainScreen.follow,
             MainScreen.frozen,
+            MainScreen.past,
             MainScreen.refresh_s,
             MainScreen.problem,
             MainScreen.message,
@@ -198,23 +201,31 @@ class MainScreen(LiveScreen):
         """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
         self.waiting_for = ""
         super().show(snapshot)
-        self._status.summary = summarize(snapshot.rows)
+        self._status.summary = summarize(self.told.rows)
         self._count()
+
+    def show_connection(self, connection: int) -> None:
+        if self.page.kind or self.page.scope:
+            self._turn_to(None)
+        self.table.select(connection)
+        if self.table.cursor_id != connection:
+            self.tell("the filter hides the connection")
 
     def paint(self, snapshot: Snapshot) -> None:
         self.table.show(snapshot)
 
     def _count(self) -> None:
-        waiting = self._latest.waiting
-        self._status.health = self._latest.health
+        told = self.told
+        waiting = told.waiting
+        self._status.health = told.health
         self._status.counts = Counts(
             total=self.table.total,
             shown=self.table.shown,
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
-            full_queues=int(np.count_nonzero(is_full(self._latest.listeners.__getitem__))),
-            failed_per_s=float(self._latest.targets["per_s"].sum()),
-            time_ns=self._latest.time_ns,
+            full_queues=int(np.count_nonzero(is_full(told.listeners.__getitem__))),
+            failed_per_s=float(told.targets["per_s"].sum()),
+            time_ns=told.time_ns,
         )
 
     def watch_problem(self) -> None:
@@ -227,7 +238,7 @@ class MainScreen(LiveScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
         if action == "back":
-            return self._typing or bool(self.filter.text) or self.page.scope is not None
+            return self._typing or self.travelling or bool(self.filter.text) or self.page.scope is not None
         if self._typing:
             return False
         if action == "copy":
@@ -235,7 +246,7 @@ class MainScreen(LiveScreen):
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
-        return True
+        return super().check_action(action, parameters)
 
     # Sorting
 
@@ -351,8 +362,10 @@ class MainScreen(LiveScreen):
             self.app.push_screen(screen)
 
     def action_back(self) -> None:
-        """Go one step back: clear the filter, or else leave the group."""
-        if self.page.scope and not (self._typing or self.filter.text):
+        """Go one step back: to now, or else clear the filter, or else leave the group."""
+        if self.travelling and not self._typing:
+            self.return_to_now()
+        elif self.page.scope and not (self._typing or self.filter.text):
             self._turn_to(self.page.scope.kind)
         else:
             self._clear_filter()
