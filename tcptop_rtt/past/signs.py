@@ -93,13 +93,11 @@ def _burst(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
     count = now.rows["retrans"].astype(np.int64)
     there = at >= 0
     count[there] -= before.rows["retrans"][at[there]]
-    # Of a connection that has been there before us, all that it ever sent again is no burst.
-    counted = there | now.rows["open_seen"]
 
     def words(row: int, _: Connection) -> str:
         return f"{count[row]:,} segments sent again"
 
-    return Sign("burst", LOSS, counted & (count >= BURST_PER_S * seconds), words)
+    return Sign("burst", LOSS, count >= BURST_PER_S * seconds, words)
 
 
 def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:

@@ -42,7 +42,9 @@ async def test_h_shows_the_table_as_it_was_and_the_header_says_of_when(stage: Op
         await it.press("left", "comma")
         assert f"PAST {clock(1)}, 3s ago" in it.screen_text
         assert "2.00ms" in it.screen_text
-        await it.show(row(1, srtt_us=77_000), row(9), step=200)
+        await it.show(row(1, srtt_us=77_000), row(8), row(9, **STALLED), step=200)
+        assert " 2 connections " in it.screen_text
+        assert "1 stalled" not in it.screen_text
         assert f"PAST {clock(1)}, 3m 19s ago" in it.screen_text
         assert "2.00ms" in it.screen_text
         assert it.table.ids == [1, 2]
@@ -51,6 +53,7 @@ async def test_h_shows_the_table_as_it_was_and_the_header_says_of_when(stage: Op
         await it.press("h")
         assert "PAST" not in it.screen_text
         assert clock(200) in it.screen_text
+        assert " 3 connections " in it.screen_text
         assert "77.0ms" in it.screen_text
 
 

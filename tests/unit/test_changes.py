@@ -79,7 +79,10 @@ def test_what_does_not_change_takes_no_room_and_is_not_looked_at() -> None:
     assert (change.count, change.some, change.all) == (2, ("port",), ())
     assert change.nbytes < 1_000
     shared = np.arange(10_000, dtype="u8")
-    assert between({**many, "id": shared[:9_999]}, {**many, "id": shared[:9_999]}).some == ()
+    one, other = shared[:9_999], shared[1:]
+    rest = {name: column[:9_999] for name, column in many.items()}
+    assert between({**rest, "id": one}, {**rest, "id": shared[:9_999]}).all == ()
+    assert between({**rest, "id": one}, {**rest, "id": other}).all == ("id",)
 
 
 def test_columns_that_come_out_cannot_be_written_to() -> None:

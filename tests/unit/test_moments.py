@@ -47,7 +47,8 @@ def test_connections_are_found_where_they_have_been() -> None:
 def test_one_stalled_connection_is_one_moment_however_long_and_unsteadily_it_is_stalled() -> None:
     log = Log()
     assert log.look(row(1), row(2)) == ()
-    (moment,) = log.look(row(1, **STALLED), row(2))
+    shut = STALLED | {"snd_wnd_bytes": 0, "notsent_bytes": 5}  # which has two words
+    (moment,) = log.look(row(1, **shut), row(2))
     assert (moment.words, moment.kind, moment.row.id) == ("silent 3.0s", "stops", 1)
     assert moment.clock_ns == log.now_ns
     assert fmt.process(moment.row) == "proc1"
@@ -55,6 +56,12 @@ def test_one_stalled_connection_is_one_moment_however_long_and_unsteadily_it_is_
         log.look(row(1, **STALLED), row(2))
         found = log.look(row(1), row(2), times=HOLD_S - 2)
     assert found == (moment,)
+
+
+def test_what_has_ended_is_not_held_up() -> None:
+    log = Log()
+    log.look(row(1))
+    assert log.look(row(1, **STALLED, closed=True)) == ()
 
 
 def test_what_comes_again_later_is_another_moment() -> None:
@@ -117,7 +124,7 @@ def test_a_spike_is_one_moment_with_its_height() -> None:
     usual = {"srtt_us": 41_000, "min_rtt_us": 40_000}
     log = Log()
     log.look(row(1, **usual), cells=41_000)
-    assert log.look(row(1, **usual), cells=90_000) == ()  # not threefold
+    assert log.look(row(1, **usual), cells=110_000) == ()  # not threefold
     (moment,) = log.look(row(1, **usual), cells=241_000)
     assert (moment.words, moment.kind) == ("RTT 241ms, was 41.0ms", "rtt")
     risen = {"srtt_us": 160_000, "min_rtt_us": 40_000}  # which is a queue, too

@@ -12,6 +12,8 @@ import pytest
 from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
+from tcptop_rtt.past import change
+from tcptop_rtt.past.change import Change, Columns
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import PAST_NS, Recorder
 from tests.unit.rows import row, rows_of
@@ -85,6 +87,33 @@ def test_a_visit_leads_on_while_more_is_kept() -> None:
         past = recorder.add(snapshot)
     assert equal(past.visit(6, at).snapshot, given[6])
     assert equal(past.visit(28, at).snapshot, given[28])
+
+
+def test_from_a_visit_to_its_neighbour_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    past = recorded([snapshot_at(number * S, *changing(number)) for number in range(30)])
+    at = past.visit(5)
+    unpack, steps = change._unpack, list[Change]()
+
+    def counted(one: Change, columns: Columns) -> object:
+        steps.append(one)
+        return unpack(one, columns)
+
+    monkeypatch.setattr(change, "_unpack", counted)
+    past.visit(6, at)
+    assert len(steps) == 1
+    past.visit(28, at)
+    assert len(steps) == 2  # from now it is nearer
+
+
+def test_sparklines_that_move_on_take_no_room() -> None:
+    cells_us = np.random.default_rng(1).integers(1, 10**6, (60, 1)).astype(np.float32)
+    given = [
+        replace(snapshot_at(second * S, row(1)), cells_us=tuple(cells_us[second : second + SPARK_CELLS]))
+        for second in range(3)
+    ]
+    past = recorded(given)
+    assert all(equal(past.visit(number).snapshot, snapshot) for number, snapshot in enumerate(given))
+    assert [len(frame.change.all) for frame in past.frames if frame.change] == [1, 1]
 
 
 def test_unknown_stays_unknown() -> None:
