@@ -184,7 +184,11 @@ class MainScreen(PastScreen):
             MainScreen.host,
         )
         yield self.table.data_bind(
-            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale
+            MainScreen.page,
+            MainScreen.filter,
+            MainScreen.follow,
+            MainScreen.shared_scale,
+            MainScreen.travelling,
         )
         yield KeyLine()
 

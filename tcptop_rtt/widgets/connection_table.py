@@ -58,6 +58,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     """Hold the selected connection on its line of the screen, and let the others move."""
     shared_scale: var[bool] = var(False, init=False)
     """Draw all sparklines to one scale."""
+    travelling: var[bool] = var(False)
+    """It shows the past: what is selected may not have begun then, and stays selected."""
     shown: var[int] = var(0)
     """How many connections match the filter, and are in the group that is open."""
 
@@ -211,7 +213,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             return
         found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self._pinned))
         if not len(found):
-            self._pinned = self.cursor_id  # it is gone: select its neighbour
+            if not self.travelling:
+                self._pinned = self.cursor_id  # it is gone: select its neighbour
             return
         rank = self._ranking.rank(int(found[0]))
         if rank is not None:  # one that the filter hides may come back

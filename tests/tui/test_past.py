@@ -156,6 +156,27 @@ async def test_a_connection_that_has_gone_is_there_again_and_selected_as_long_as
         assert it.table.cursor_id in (1, 2)
 
 
+async def test_what_is_selected_stays_so_through_seconds_before_it_began(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2), row(9), step=0)
+        await it.show(row(1), row(2), row(5), row(9), step=1)
+        await it.show(row(1), row(2), row(5), row(9), step=2)
+        await it.press("down")
+        assert it.table.cursor_id == 5
+        await it.press("h", "left")
+        assert it.table.ids == [9, 2, 1]
+        assert it.table.cursor_id == 2
+        await it.press("right")
+        assert it.table.cursor_id == 5
+        await it.press("left", "h")
+        assert it.table.cursor_id == 5
+        await it.press("h", "left", "down", "right")
+        assert it.table.cursor_id == 1
+        await it.press("h")
+        await it.show(row(2), row(5), row(9), step=3)
+        assert it.table.cursor_id == 2  # of now it is gone for good
+
+
 async def test_what_is_frozen_goes_on_from_its_own_second(stage: Open) -> None:
     async with stage() as it:
         await seconds(it, 4)

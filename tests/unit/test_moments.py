@@ -101,7 +101,7 @@ def test_a_stop_is_news_where_there_were_losses_and_a_loss_is_none_where_there_w
 def test_slow_answers_and_a_peer_that_reads_slowly_are_one_kind_and_no_far_peer_is_news() -> None:
     log = Log()
     log.look(row(1), row(2))
-    waits = {"window_ms": 60_000, "direction": OUT, "answers_1m": 20, "answer_sum_us_1m": 20 * 181_000}
+    waits = {"window_ms": 60_000, "direction": OUT, "answers_1m": 20, "answer_sum_us_1m": 20 * 180_000}
     far = {"srtt_us": 300_000, "min_rtt_us": 290_000}
     (moment,) = log.look(row(1, **waits), row(2, **far))
     assert (moment.words, moment.kind, moment.row.id) == ("answers 180ms", "slows", 1)
