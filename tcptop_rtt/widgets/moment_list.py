@@ -23,7 +23,7 @@ from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, compone
 
 CLOCK, AGO, WORDS, PROCESS = 8, 8, 26, 15
 """Widths in cells; the remote address has the rest."""
-NARROW_PROCESS, NARROW = 11, 90
+NARROW_PROCESS, NARROW, NARROWEST = 11, 90, 70
 """In fewer cells an address needs them more."""
 
 
@@ -161,5 +161,5 @@ class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
 def _widths(width: int) -> tuple[int, int]:
     """Those of process and remote address."""
-    process = PROCESS if width >= NARROW else NARROW_PROCESS
+    process = PROCESS if width >= NARROW else NARROW_PROCESS if width >= NARROWEST else 0
     return process, max(0, width - CLOCK - AGO - WORDS - process - 4)

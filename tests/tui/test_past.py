@@ -275,6 +275,20 @@ async def test_a_moment_that_the_filter_hides_says_so_and_one_that_is_too_old_do
         assert f"that is no longer kept; the oldest is of {clock(1000)}" in it.screen_text
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48), (300, 80)], ids=str)
+async def test_the_log_tells_when_what_and_where_at_any_size(stage: Open, size: tuple[int, int]) -> None:
+    peer = {"raddr": "203.0.113.255", "rport": 65535}
+    async with stage(size) as it:
+        await it.show(row(1, **peer))
+        await it.show(row(1, **peer, **STALLED), step=1)
+        await it.press("m")
+        lines = it.screen_text.splitlines()
+        (line,) = [line for line in lines if "silent 3.0s" in line and clock(1) in line]
+        assert ":65535" in line
+        assert ("203.0.113.255:65535" in line) == (size[0] > 60)
+        assert ("proc1" in line.partition("silent")[2]) == (size[0] > 60)
+
+
 async def test_hostile_names_are_harmless_in_the_log(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, comm=b"[red]\x1b[31m"))
