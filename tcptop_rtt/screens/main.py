@@ -361,7 +361,7 @@ class MainScreen(PastScreen):
             screen = CommonScreen(
                 self.table.snapshot, self.filter, self.page.scope, self._glyphs, self.narrow
             )
-            screen.set_reactive(LiveScreen.frozen, self.frozen)
+            screen.set_reactive(LiveScreen.frozen, self.frozen or self.travelling)
             screen.set_reactive(LiveScreen.problem, self.problem)
             self.app.push_screen(screen)
 
