@@ -9,7 +9,9 @@ import numpy as np
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Indices, Mask, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.past.side_signs import side_news
 from tcptop_rtt.past.signs import KINDS, Sign, matched, signs
+from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.grouping import HOSTS, SERVICES, ids_of
 
 KEPT = 1_000
@@ -27,9 +29,11 @@ class Moment:
 
     time_ns: int  # wall clock, as it was then
     clock_ns: int  # CLOCK_MONOTONIC
-    kind: str  # as in signs.KINDS
+    kind: str  # as in signs.KINDS and side_signs
     words: str  # what it is
-    row: Connection  # of whom, as it was then
+    table: str  # the name of the kind of rows that it is about
+    id: int  # of the row there
+    row: Connection  # whose it is and where, as it was then
     count: int  # of connections, or of times: so often it has come within ALIKE_NS
     alike: tuple[str, int]
     """The same for what is the same at one service."""
@@ -64,6 +68,10 @@ class MomentFinder:
                     self._tell(snapshot, sign, sign.holds & news)
                     news &= ~sign.holds
                     until_ns[sign.holds] = snapshot.clock_ns + HOLD_NS
+        for other in side_news(before, snapshot) if before else ():
+            row = Connection(other.row, snapshot.health.unknown)
+            alike = (other.kind, other.id)
+            self._add(snapshot, other.kind, other.words, other.table, other.id, row, other.gained, alike)
         self._before = snapshot
         del self._moments[:-KEPT]
         return tuple(self._moments)
@@ -79,9 +87,22 @@ class MomentFinder:
             row, count = int(begun[first[group]]), int(counts[group])
             if group == largest[0]:
                 count += int(counts[largest[FEW:]].sum())  # too many to be told one by one
-            self._add(snapshot, sign, row, count, (sign.name, int(services[first[group]])))
+            connection = Connection(snapshot.rows[row], snapshot.health.unknown)
+            words, alike = sign.words(row, connection), (sign.name, int(services[first[group]]))
+            table, id_ = CONNECTIONS.name, connection.id
+            self._add(snapshot, sign.kind, words, table, id_, connection, count, alike)
 
-    def _add(self, snapshot: Snapshot, sign: Sign, row: int, count: int, alike: tuple[str, int]) -> None:
+    def _add(
+        self,
+        snapshot: Snapshot,
+        kind: str,
+        words: str,
+        table: str,
+        id_: int,
+        row: Connection,
+        count: int,
+        alike: tuple[str, int],
+    ) -> None:
         moments = self._moments
         for number in range(len(moments) - 1, -1, -1):
             moment = moments[number]
@@ -90,10 +111,8 @@ class MomentFinder:
             if moment.alike == alike:
                 moments[number] = replace(moment, count=moment.count + count)
                 return
-        connection = Connection(snapshot.rows[row], snapshot.health.unknown)
-        words = sign.words(row, connection)
         moments.append(
-            Moment(snapshot.time_ns, snapshot.clock_ns, sign.kind, words, connection, count, alike)
+            Moment(snapshot.time_ns, snapshot.clock_ns, kind, words, table, id_, row, count, alike)
         )
 
 

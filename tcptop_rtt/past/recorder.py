@@ -32,14 +32,15 @@ class Recorder:
     def __init__(self, kept_bytes: int = KEPT_BYTES, cpu_s: Callable[[], float] = time.thread_time) -> None:
         self._limit = kept_bytes
         self._cpu_s = cpu_s
-        self._past = Past()
+        self.past = Past()
+        """All that is kept."""
         self._bytes = 0
         self._next_ns = 0
         self._finder = MomentFinder()
 
     def add(self, snapshot: Snapshot) -> Past:
         """Keep a snapshot, if it is time to, and give all that is kept."""
-        past = self._past
+        past = self.past
         if past.frames and snapshot.clock_ns < self._next_ns:
             return past
         began_s = self._cpu_s()
@@ -48,10 +49,10 @@ class Recorder:
         frame = Frame(rest_of(snapshot), change)
         self._bytes += change.nbytes if change else 0
         frames = self._bounded([*past.frames, frame], columns)
-        self._past = Past(tuple(frames), columns, self._finder.look(snapshot))
+        self.past = Past(tuple(frames), columns, self._finder.look(snapshot))
         pause_ns = round(1e9 * (self._cpu_s() - began_s) / CPU_SHARE)
         self._next_ns = snapshot.clock_ns + max(STEP_NS, pause_ns)
-        return self._past
+        return self.past
 
     def _bounded(self, frames: list[Frame], columns: Columns) -> list[Frame]:
         """Leave out what is too old, and as many others as take too much memory."""

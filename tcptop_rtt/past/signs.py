@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import Indices, Mask
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
 from tcptop_rtt.view import causes
@@ -25,9 +24,9 @@ SPIKE_US = fmt.FAST_US
 BURST_PER_S = 10
 """Segments sent again within a second: so many come at once only where a queue overflows or a path breaks."""
 
-STOPS, SLOWS, LOSS, RTT, CONNECT = "stops", "slows", "loss", "rtt", "connect"
+STOPS, SLOWS, LOSS, RTT = "stops", "slows", "loss", "rtt"
 """What can be wrong at a time. What comes while the same is wrong already is no news."""
-KINDS = (STOPS, SLOWS, LOSS, RTT, CONNECT)
+KINDS = (STOPS, SLOWS, LOSS, RTT)
 
 _KIND_OF_CAUSE = {
     **dict.fromkeys(("peer-slow", "send-buffer", "answers", "we-answer"), SLOWS),
@@ -69,7 +68,7 @@ def signs(before: Snapshot, now: Snapshot, at: Indices) -> list[Sign]:
 
     :param at: where the connections have been before, as :func:`matched` finds them
     """
-    return [*_of_causes(now), _burst(before, now, at), _spike(before, now, at), _failed(now)]
+    return [*_of_causes(now), _burst(before, now, at), _spike(before, now, at)]
 
 
 def _of_causes(now: Snapshot) -> list[Sign]:
@@ -116,15 +115,3 @@ def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
         return f"RTT {fmt.rtt(float(highest_us[row]))}, was {fmt.rtt(usual[row])}"
 
     return Sign("spike", RTT, found, words)
-
-
-def _failed(now: Snapshot) -> Sign:
-    """Connections from here that have ended before there was an answer but a refusal."""
-    rows = now.rows
-    unanswered = (rows["bytes_acked"] == 0) & (rows["srtt_us"] == 0) & (rows["bytes_received"] == 0)
-    found = rows["closed"] & rows["open_seen"] & (rows["direction"] == Direction.OUT) & unanswered
-
-    def words(_: int, row: Connection) -> str:
-        return "no answer, given up" if row.retransmits else "refused, or given up"
-
-    return Sign("failed", CONNECT, found, words)

@@ -208,12 +208,13 @@ class MainScreen(PastScreen):
         self._status.summary = summarize(self.told.rows)
         self._count()
 
-    def show_connection(self, connection: int) -> None:
-        if self.page.kind or self.page.scope:
-            self._turn_to(None)
-        self.table.select(connection)
-        if self.table.cursor_id != connection:
-            self.tell("the filter hides the connection")
+    def show_row(self, table: str, row: int) -> None:
+        kind = next((kind for kind in KINDS if kind.name == table), None)
+        if self.page.kind is not kind or self.page.scope:
+            self._turn_to(kind)
+        self.table.select(row)
+        if self.table.cursor_id != row:
+            self.tell("the filter hides it")
 
     def paint(self, snapshot: Snapshot) -> None:
         self.table.show(snapshot)

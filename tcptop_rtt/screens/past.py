@@ -73,8 +73,8 @@ class PastScreen(LiveScreen):
         """What the header tells of: the past that is shown, or now, even while the display is frozen."""
         return self._shown if self.travelling else self._latest
 
-    def show_connection(self, connection: int) -> None:
-        """Select a connection of what is shown."""
+    def show_row(self, table: str, row: int) -> None:
+        """Select a row of what is shown: a connection, or one of the kind of this name."""
         raise NotImplementedError
 
     def take_past(self, past: Past) -> None:
@@ -159,4 +159,4 @@ class PastScreen(LiveScreen):
         if moment.clock_ns < frames[0].clock_ns:
             self.tell(f"that is no longer kept; the oldest is of {fmt.clock(frames[0].rest.time_ns / 1e9)}")
         elif self._visit_frame(self._past.after(moment.clock_ns - 1)):
-            self.show_connection(moment.row.id)
+            self.show_row(moment.table, moment.id)

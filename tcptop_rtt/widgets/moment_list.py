@@ -15,7 +15,8 @@ from textual.strip import Strip
 
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.moments import Moment
-from tcptop_rtt.past.signs import CONNECT, STOPS
+from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
+from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.keys import MOVE_KEYS
@@ -147,7 +148,7 @@ class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=Fals
         frames, row, glyphs = self._past.frames, moment.row, self._glyphs
         is_kept = moment.clock_ns >= frames[0].clock_ns
         text = "value" if is_kept else "dim"
-        bad = "bad" if moment.kind in (STOPS, CONNECT) else "warn"
+        bad = "bad" if moment.kind in (STOPS, CONNECT, OVERFLOW) else "warn"
         process, remote = _widths(width)
         count = f" x{moment.count:,}" if moment.count > 1 else ""
         return [

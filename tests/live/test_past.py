@@ -16,6 +16,7 @@ import pytest
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
+from tcptop_rtt.past.side_signs import OVERFLOW
 from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
@@ -117,9 +118,30 @@ def test_a_refused_connection_is_a_moment(watch: Watch) -> None:
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
-    _, past = _keep_until(watch, recorder, lambda now: bool((now.rows["rport"] == port).any()))
+    _, past = _keep_until(watch, recorder, lambda now: bool((now.targets["rport"] == port).any()))
     told = [moment for moment in past.moments if moment.row.rport == port]
-    assert [(moment.words, moment.count) for moment in told] == [("refused, or given up", 3)]
+    assert [(moment.words, moment.count) for moment in told] == [("refused", 3)]
+
+
+def test_a_full_accept_queue_is_a_moment(watch: Watch) -> None:
+    recorder = Recorder()
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        _keep_until(watch, recorder, lambda _: True)
+        for _ in range(8):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        port = listener.getsockname()[1]
+
+        def is_told(_: Snapshot) -> bool:
+            return any(
+                (moment.kind, moment.row.rport) == (OVERFLOW, port) for moment in recorder.past.moments
+            )
+
+        _keep_until(watch, recorder, is_told)
 
 
 def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Terminals) -> None:

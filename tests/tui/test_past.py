@@ -9,10 +9,11 @@ import pytest
 from tcptop_rtt.screens.moments import MomentsScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import ASCII
+from tcptop_rtt.view.listener_list import LISTENERS
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import START_NS, Stage
-from tests.unit.rows import row
+from tests.unit.rows import listener, listeners_of, row
 
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
 
@@ -235,6 +236,23 @@ async def test_the_log_of_moments_and_the_way_to_one(stage: Open) -> None:
         assert "STALLED" in it.screen_text
 
 
+async def test_a_full_queue_leads_to_the_listeners_of_then(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), listeners=listeners_of(listener(1), listener(2)))
+        full = listeners_of(listener(1), listener(2, queue=129, drops=7))
+        await it.show(row(1), listeners=full, step=1)
+        await it.show(row(1), listeners=listeners_of(listener(1)), step=2)
+        await it.press("m")
+        assert "queue full, drops x7" in it.screen_text
+        await it.press("enter")
+        assert f"PAST {clock(1)}, 1s ago" in it.screen_text
+        assert it.main.page.kind is LISTENERS
+        assert it.table.cursor_id == 2
+        assert "server2" in it.screen_text
+        await it.press("h")
+        assert "server2" not in it.screen_text
+
+
 async def test_the_cursor_stays_with_its_moment_while_others_come(stage: Open) -> None:
     async with stage() as it:
         await it.show(*(row(id_) for id_ in range(1, 9)))
@@ -267,7 +285,7 @@ async def test_a_moment_that_the_filter_hides_says_so_and_one_that_is_too_old_do
         await it.press("slash", *"proc2", "enter", "m", "enter")
         assert it.main.travelling
         assert it.table.ids == [2]
-        assert "the filter hides the connection" in it.screen_text
+        assert "the filter hides it" in it.screen_text
         await it.press("h")
         await it.show(row(1), row(2), step=1000)
         await it.press("m", "enter")

@@ -5,17 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tcptop_rtt.model.rows import CONNECT_ERRORS
+from tcptop_rtt.model.targets import TARGET
 from tcptop_rtt.past.moments import ALIKE_NS, HOLD_NS, KEPT, Moment, MomentFinder
 from tcptop_rtt.past.signs import BURST_PER_S, matched
 from tcptop_rtt.view import format as fmt
-from tests.unit.rows import row
+from tests.unit.rows import address, listener, listeners_of, row
 from tests.unit.test_past import S, snapshot_at
 
 HOLD_S, ALIKE_S = HOLD_NS // S, ALIKE_NS // S
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
 LOSSY = {"retrans_1m": 7, "data_segs_out_1m": 630, "window_ms": 60_000, "retrans": 7}
-IN, OUT = 2, 1
+OUT = 1
+
+
+def target(id_: int, count: int, **fields: Any) -> dict[str, Any]:
+    """One that has refused so many connects."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "comm": b"client",
+        "family": 4,
+        "raddr": np.void(address("192.0.2.9")),
+        "rport": 8080,
+        "count": count,
+        "latest": CONNECT_ERRORS.index("refused"),
+    }
+    return values | fields
+
+
+def targets_of(*targets: dict[str, Any]) -> NDArray[np.void]:
+    found = np.zeros(len(targets), TARGET)
+    for at, one in enumerate(targets):
+        for name, value in one.items():
+            found[name][at] = value
+    return found
 
 
 class Log:
@@ -26,10 +51,12 @@ class Log:
         self._step_ns = round(step_s * S)
         self.now_ns = 100 * S
 
-    def look(self, *connections: dict[str, Any], cells: float = np.nan, times: int = 1) -> tuple[Moment, ...]:
+    def look(
+        self, *connections: dict[str, Any], cells: float = np.nan, times: int = 1, **more: Any
+    ) -> tuple[Moment, ...]:
         for _ in range(times):
             self.now_ns += self._step_ns
-            found = self._finder.look(snapshot_at(self.now_ns, *connections, cells=cells))
+            found = self._finder.look(snapshot_at(self.now_ns, *connections, cells=cells, **more))
         return found
 
 
@@ -140,19 +167,36 @@ def test_no_spike_without_a_known_rtt_before_nor_between_two_processes_of_one_ma
     assert len(log.look(*calm, row(4, srtt_us=900), cells=300_000)) == 1
 
 
-def test_refused_connections_are_one_moment_per_target_and_counted() -> None:
-    refused = {"closed": True, "state": 7, "direction": OUT, "srtt_us": 0, "bytes_acked": 0, "scanned": False}
+def test_refused_connects_are_one_moment_per_target_and_counted() -> None:
+    log = Log()
+    assert log.look(targets=targets_of(target(1, 70))) == ()  # before us
+    assert log.look(targets=targets_of(target(1, 70))) == ()
+    (moment,) = log.look(targets=targets_of(target(1, 5070), target(2, 0)))
+    assert (moment.words, moment.kind, moment.count) == ("refused", "connect", 5000)
+    assert (moment.table, moment.id) == ("failed connects", 1)
+    assert fmt.remote(moment.row) == "192.0.2.9:8080"
+    assert fmt.process(moment.row) == "client"
+    other = target(3, 2, latest=CONNECT_ERRORS.index("timed-out"), rport=9090)
+    first, second = log.look(targets=targets_of(target(1, 5071), other))
+    assert (first.count, second.count, second.words) == (5001, 2, "timed out")
+
+
+def test_of_many_targets_at_once_those_that_fail_most_are_told() -> None:
     log = Log()
     log.look()
-    tries = [row(id_, **refused, raddr="192.0.2.9", rport=8080, age_ns=100) for id_ in range(1, 5000)]
-    (moment,) = log.look(*tries)
-    assert (moment.words, moment.kind, moment.count) == ("refused, or given up", "connect", 4999)
-    other = row(9001, **refused, raddr="192.0.2.9", rport=9090)
-    again = row(9000, **refused, raddr="192.0.2.9", rport=8080)
-    first, second = log.look(*tries, again, other)
-    assert (first.count, second.count) == (5000, 1)
-    ended = {"closed": True, "state": 7, "direction": OUT}
-    assert len(log.look(row(9100, **ended), row(9101, **refused | {"direction": IN}))) == 2
+    found = log.look(targets=targets_of(*(target(id_, id_, rport=id_) for id_ in range(1, 4000))))
+    assert [moment.id for moment in found] == [3999, 3998, 3997, 3996, 3995]
+
+
+def test_what_a_listener_drops_is_a_moment() -> None:
+    log = Log()
+    log.look(listeners=listeners_of(listener(1, drops=50)))
+    calm = listeners_of(listener(1, drops=50), listener(2, drops=9, queue=200))
+    assert log.look(listeners=calm) == ()
+    (moment,) = log.look(listeners=listeners_of(listener(1, drops=50), listener(2, drops=12, queue=200)))
+    assert (moment.words, moment.kind, moment.count) == ("queue full, drops", "overflow", 3)
+    assert (moment.table, moment.id) == ("listeners", 2)
+    assert fmt.remote(moment.row) == "0.0.0.0:8002"
 
 
 def test_many_services_at_once_are_few_moments_that_count_all() -> None:
