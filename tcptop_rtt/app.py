@@ -19,6 +19,8 @@ from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot, empty
+from tcptop_rtt.past.frames import Past
+from tcptop_rtt.past.recorder import Recorder
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
@@ -44,6 +46,7 @@ class SnapshotReady(Message):
     """There is a newer snapshot."""
 
     snapshot: Snapshot
+    past: Past
 
     def can_replace(self, message: Message) -> bool:
         """Of several snapshots that wait to be painted only the newest counts."""
@@ -117,6 +120,7 @@ class TcptopApp(App[None]):
         self._leaving = False
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
+        self._recorder = Recorder()  # the worker's
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
@@ -181,7 +185,7 @@ class TcptopApp(App[None]):
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
-        self.post_message(SnapshotReady(snapshot))
+        self.post_message(SnapshotReady(snapshot, self._recorder.add(snapshot)))
 
     def on_opened(self) -> None:
         self.main.host = self._feed.origin.host
@@ -195,6 +199,9 @@ class TcptopApp(App[None]):
     def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
         if self.screen is not self.main or self._latest is None:
             return  # a second Enter was already on its way
+        if self.main.travelling:
+            self.main.tell("details are of now: Esc goes back to it")
+            return
         self._open_details(message.id, self._latest)
 
     def _open_details(self, connection: int, latest: Snapshot, shows_all: bool = False) -> None:
@@ -247,6 +254,7 @@ class TcptopApp(App[None]):
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot
+        self.main.take_past(message.past)
         self.paint()
 
     def paint(self) -> None:

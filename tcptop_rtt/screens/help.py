@@ -17,6 +17,7 @@ from tcptop_rtt.screens.common import CommonScreen
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.screens.moments import MomentsScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listener_fields import TABLE as LISTENERS
@@ -24,6 +25,7 @@ from tcptop_rtt.view.target_fields import TABLE as TARGETS
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.filter_line import FilterInput
 from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
+from tcptop_rtt.widgets.moment_list import MomentList
 
 Lines = list[tuple[str, str]]
 
@@ -53,6 +55,7 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     general = [*bindings_of(LiveScreen), *bindings_of(app)]
     table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
     details = bindings_of(DetailsScreen)
+    moments = [*bindings_of(MomentList), *bindings_of(MomentsScreen)]
     others = {id(binding) for binding in (*general, *MOVE_KEYS)}
     sections = {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
@@ -61,6 +64,7 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
         "IN WHAT THEY HAVE IN COMMON": [
             binding for binding in bindings_of(CommonScreen) if id(binding) not in others
         ],
+        "IN THE MOMENTS": [binding for binding in moments if id(binding) not in others],
         "IN BOTH": general,
         "MOVING": MOVE_KEYS,
     }

@@ -17,7 +17,8 @@ from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.screens.named import NAMES_KEY, NamedScreen
+from tcptop_rtt.screens.named import NAMES_KEY
+from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(NamedScreen):
+class MainScreen(PastScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
@@ -50,7 +51,7 @@ class MainScreen(NamedScreen):
             "escape",
             "back",
             "Back",
-            tooltip="Clear the filter; from a group's connections to the groups",
+            tooltip="From the past to now; clear the filter; from a group's connections to the groups",
             id="back-to-groups",
         ),
         Binding(
@@ -86,6 +87,7 @@ class MainScreen(NamedScreen):
             id="filter",
             priority=True,
         ),
+        *TIME_KEYS,
         Binding(
             "r",
             "sort('rtt')",
@@ -172,7 +174,7 @@ class MainScreen(NamedScreen):
         resolver: Names | None = None,
         named: bool = False,
     ) -> None:
-        super().__init__(first, resolver, named)
+        super().__init__(first, glyphs, resolver, named)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._glyphs = glyphs
@@ -190,6 +192,7 @@ class MainScreen(NamedScreen):
             MainScreen.filter,
             MainScreen.follow,
             MainScreen.frozen,
+            MainScreen.past,
             MainScreen.refresh_s,
             MainScreen.problem,
             MainScreen.message,
@@ -197,7 +200,12 @@ class MainScreen(NamedScreen):
             MainScreen.host,
         )
         self.table.data_bind(
-            MainScreen.page, MainScreen.filter, MainScreen.follow, MainScreen.shared_scale, MainScreen.names
+            MainScreen.page,
+            MainScreen.filter,
+            MainScreen.follow,
+            MainScreen.shared_scale,
+            MainScreen.names,
+            MainScreen.travelling,
         )
         yield self.beside
         yield KeyLine()
@@ -215,8 +223,16 @@ class MainScreen(NamedScreen):
         """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
         self.waiting_for = ""
         super().show(snapshot)
-        self._status.summary = summarize(snapshot.rows)
+        self._status.summary = summarize(self.told.rows)
         self._count()
+
+    def show_row(self, table: str, row: int) -> None:
+        kind = next((kind for kind in KINDS if kind.name == table), None)
+        if self.page.kind is not kind or self.page.scope:
+            self._turn_to(kind)
+        self.table.select(row)
+        if self.table.cursor_id != row:
+            self.tell("the filter hides it")
 
     def paint(self, snapshot: Snapshot) -> None:
         self.beside.paint(snapshot)
@@ -228,16 +244,17 @@ class MainScreen(NamedScreen):
         self.table.show_new_names()
 
     def _count(self) -> None:
-        waiting = self._latest.waiting
-        self._status.health = self._latest.health
+        told = self.told
+        waiting = told.waiting
+        self._status.health = told.health
         self._status.counts = Counts(
             total=self.table.total,
             shown=self.table.shown,
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
-            full_queues=int(np.count_nonzero(is_full(self._latest.listeners.__getitem__))),
-            failed_per_s=float(self._latest.targets["per_s"].sum()),
-            time_ns=self._latest.time_ns,
+            full_queues=int(np.count_nonzero(is_full(told.listeners.__getitem__))),
+            failed_per_s=float(told.targets["per_s"].sum()),
+            time_ns=told.time_ns,
         )
 
     def watch_problem(self) -> None:
@@ -250,7 +267,7 @@ class MainScreen(NamedScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
         if action == "back":
-            return self._typing or bool(self.filter.text) or self.page.scope is not None
+            return self._typing or self.travelling or bool(self.filter.text) or self.page.scope is not None
         if self._typing:
             return False
         if action == "copy":
@@ -260,7 +277,7 @@ class MainScreen(NamedScreen):
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
-        return True
+        return super().check_action(action, parameters)
 
     # Sorting
 
@@ -371,13 +388,15 @@ class MainScreen(NamedScreen):
             screen = CommonScreen(
                 self.table.snapshot, self.filter, self.page.scope, self._glyphs, self.narrow
             )
-            screen.set_reactive(LiveScreen.frozen, self.frozen)
+            screen.set_reactive(LiveScreen.frozen, self.frozen or self.travelling)
             screen.set_reactive(LiveScreen.problem, self.problem)
             self.app.push_screen(screen)
 
     def action_back(self) -> None:
-        """Go one step back: clear the filter, or else leave the group."""
-        if self.page.scope and not (self._typing or self.filter.text):
+        """Go one step back: to now, or else clear the filter, or else leave the group."""
+        if self.travelling and not self._typing:
+            self.return_to_now()
+        elif self.page.scope and not (self._typing or self.filter.text):
             self._turn_to(self.page.scope.kind)
         else:
             self._clear_filter()

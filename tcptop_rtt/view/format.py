@@ -172,6 +172,16 @@ def age_of(row: Connection) -> str:
     return age(row.age_ns if row.age_ns < 10_000_000_000 else row.age_ns // 10_000_000_000 * 10_000_000_000)
 
 
+def since(ns: int) -> str:
+    """Nanoseconds as ``12s``, ``3m 12s``, ``2h 5m``."""
+    seconds = ns // 1_000_000_000
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m {seconds % 60}s"
+    return f"{seconds // 3600}h {seconds % 3600 // 60}m"
+
+
 def ago(ms: int | None) -> str:
     """Milliseconds as ``3.4s ago``; None: never."""
     return NEVER if ms is None else f"{span(ms)} ago"

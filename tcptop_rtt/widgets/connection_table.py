@@ -64,6 +64,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
     """What the cursor stays with; None: with the first line, whichever that is."""
     names: var[Names] = var(NO_NAMES, init=False)
     """Names of hosts and services, to be shown instead of numbers."""
+    travelling: var[bool] = var(False)
+    """It shows the past: what is selected may not have begun then, and stays selected."""
     shown: var[int] = var(0)
     """How many connections match the filter, and are in the group that is open."""
 
@@ -218,7 +220,8 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
             return
         found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self.pinned))
         if not len(found):
-            self.pinned = self.cursor_id  # it is gone: select its neighbour
+            if not self.travelling:
+                self.pinned = self.cursor_id  # it is gone: select its neighbour
             return
         rank = self._ranking.rank(int(found[0]))
         if rank is not None:  # one that the filter hides may come back

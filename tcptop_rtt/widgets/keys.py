@@ -24,6 +24,8 @@ _NAMES = {
     "end": "End",
     "tab": "Tab",
     "shift+tab": "Shift-Tab",
+    "comma": ",",
+    "full_stop": ".",
     "slash": "/",
     "question_mark": "?",
     "plus": "+",

@@ -42,6 +42,8 @@ class StatusBar(StyledLines):
     filter: var[Filter] = var(Filter())
     follow: var[bool] = var(False)
     frozen: var[bool] = var(False)
+    past: var[str] = var("")
+    """Of when the table is; empty: of now."""
     refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
     message: var[str] = var("")
@@ -72,7 +74,7 @@ class StatusBar(StyledLines):
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         return [
             name,
-            ("  " + fmt.clock(time_ns / 1e9), "dim"),
+            *self._time(time_ns),
             *_value(count, "connection" if total == 1 else "connections"),
             *(_value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
@@ -87,6 +89,11 @@ class StatusBar(StyledLines):
             *(_value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
             *(_value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
         ]
+
+    def _time(self, time_ns: int) -> list[Part]:
+        if self.past:
+            return [("  ", ""), (f" PAST {self.past} ", "flag")]
+        return [("  " + fmt.clock(time_ns / 1e9), "dim")]
 
     def _second_line(self) -> list[Part]:
         parts: list[Part] = []

@@ -31,6 +31,8 @@ IN_THE_TABLE = {
     "Follow",
     "Slower",
     "Faster",
+    "Past",
+    "Moments",
 } | ORDERS
 KEYS = {" ": "space", "/": "slash"}
 SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}

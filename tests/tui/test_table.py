@@ -286,13 +286,13 @@ async def test_plus_and_minus_change_the_interval(stage: Open) -> None:
 
 
 async def test_what_a_feed_cannot_do_is_not_offered(stage: Open) -> None:
-    async with stage(capabilities=frozenset()) as it:
+    async with stage((220, 48), capabilities=frozenset()) as it:
         await it.show(row(1))
         assert "Slower" not in it.screen_text
         await it.press("plus", "minus")
         assert it.feed.refreshes == []
         assert "every 1s" in it.screen_text
-    async with stage() as it:
+    async with stage((220, 48)) as it:
         await it.show(row(1))
         assert "Slower" in it.screen_text
 

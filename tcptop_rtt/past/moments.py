@@ -1,0 +1,125 @@
+"""The log of moments: when something of note has begun, once for each time that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.rows import Indices, Mask, no_rows
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.past.side_signs import side_news
+from tcptop_rtt.past.signs import KINDS, Sign, matched, signs
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.grouping import HOSTS, SERVICES, ids_of
+
+KEPT = 1_000
+HOLD_NS = 10_000_000_000
+"""What stops for less than this, and comes again, has not stopped."""
+ALIKE_NS = 60_000_000_000
+"""Within this time the same at the same service of the same host is counted, not told again."""
+FEW = 5
+"""So many services at a time have a moment each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """When something has begun."""
+
+    time_ns: int  # wall clock, as it was then
+    clock_ns: int  # CLOCK_MONOTONIC
+    kind: str  # as in signs.KINDS and side_signs
+    words: str  # what it is
+    table: str  # the name of the kind of rows that it is about
+    id: int  # of the row there
+    row: Connection  # whose it is and where, as it was then
+    count: int  # of connections, or of times: so often it has come within ALIKE_NS
+    alike: tuple[str, int]
+    """The same for what is the same at one service."""
+
+
+class MomentFinder:
+    """Compares each snapshot with the one before. One thread owns it."""
+
+    def __init__(self) -> None:
+        self._before: Snapshot | None = None
+        self._moments: list[Moment] = []
+        self._until_ns = {kind: np.zeros(0, np.int64) for kind in KINDS}
+        """Per row of the snapshot before: as long as this, the same is no news."""
+
+    def look(self, snapshot: Snapshot) -> tuple[Moment, ...]:
+        """All moments so far, oldest first."""
+        rows, before = snapshot.rows, self._before
+        before_rows = before.rows if before else no_rows()
+        at = matched(before_rows["id"], rows["id"])
+        there = at >= 0
+        # What is seen for the first time has begun before, unless the connection has, too.
+        watched = rows["open_seen"].copy() if before else np.zeros(len(rows), bool)
+        watched[there] |= before_rows["scanned"][at[there]]
+        found = signs(before or snapshot, snapshot, at)
+        for kind in KINDS:
+            until_ns = np.zeros(len(rows), np.int64)
+            until_ns[there] = self._until_ns[kind][at[there]]
+            self._until_ns[kind] = until_ns
+            news = watched & (until_ns <= snapshot.clock_ns)
+            for sign in found:
+                if sign.kind == kind:
+                    self._tell(snapshot, sign, sign.holds & news)
+                    news &= ~sign.holds
+                    until_ns[sign.holds] = snapshot.clock_ns + HOLD_NS
+        for other in side_news(before, snapshot) if before else ():
+            row = Connection(other.row, snapshot.health.unknown)
+            alike = (other.kind, other.id)
+            self._add(snapshot, other.kind, other.words, other.table, other.id, row, other.gained, alike)
+        self._before = snapshot
+        del self._moments[:-KEPT]
+        return tuple(self._moments)
+
+    def _tell(self, snapshot: Snapshot, sign: Sign, news: Mask) -> None:
+        begun = np.flatnonzero(news)
+        if not len(begun):
+            return
+        services = _services(snapshot, begun)
+        _, first, counts = np.unique(services, return_index=True, return_counts=True)
+        largest = np.argsort(-counts, kind="stable")
+        for group in largest[:FEW].tolist():
+            row, count = int(begun[first[group]]), int(counts[group])
+            if group == largest[0]:
+                count += int(counts[largest[FEW:]].sum())  # too many to be told one by one
+            connection = Connection(snapshot.rows[row], snapshot.health.unknown)
+            words, alike = sign.words(row, connection), (sign.name, int(services[first[group]]))
+            table, id_ = CONNECTIONS.name, connection.id
+            self._add(snapshot, sign.kind, words, table, id_, connection, count, alike)
+
+    def _add(
+        self,
+        snapshot: Snapshot,
+        kind: str,
+        words: str,
+        table: str,
+        id_: int,
+        row: Connection,
+        count: int,
+        alike: tuple[str, int],
+    ) -> None:
+        moments = self._moments
+        for number in range(len(moments) - 1, -1, -1):
+            moment = moments[number]
+            if moment.clock_ns < snapshot.clock_ns - ALIKE_NS:
+                break
+            if moment.alike == alike:
+                moments[number] = replace(moment, count=moment.count + count)
+                return
+        moments.append(
+            Moment(snapshot.time_ns, snapshot.clock_ns, kind, words, table, id_, row, count, alike)
+        )
+
+
+def _services(snapshot: Snapshot, rows: Indices) -> np.ndarray:
+    """A number per row that is the same for one service of one host."""
+
+    def get(name: str) -> np.ndarray:
+        return snapshot.rows[name][rows]
+
+    return ids_of(HOSTS, get) ^ ids_of(SERVICES, get)

@@ -1,0 +1,44 @@
+"""The log of moments: when something began, and a way to go there."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from tcptop_rtt.past.frames import Past
+from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.widgets.moment_list import MomentList
+
+
+class MomentsScreen(ModalScreen[Moment | None]):
+    """Over the table; what is chosen is its result. The log goes on meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,m,q", "leave", "Close", tooltip="Close the log of moments", id="close-moments"),
+    ]
+
+    def __init__(self, past: Past, glyphs: Glyphs) -> None:
+        super().__init__(classes="" if glyphs.unicode else "-ascii")
+        self.list = MomentList(glyphs)
+        self.list.show(past)
+
+    def compose(self) -> ComposeResult:
+        self.list.border_title = "Moments"
+        self.list.border_subtitle = "Enter: to that time  Esc: close"
+        yield self.list
+
+    def show(self, past: Past) -> None:
+        """Take what is kept by now."""
+        self.list.show(past)
+
+    def on_moment_list_chosen(self, message: MomentList.Chosen) -> None:
+        if self.is_current:
+            self.dismiss(message.moment)
+
+    def action_leave(self) -> None:
+        if self.is_current:
+            self.dismiss(None)

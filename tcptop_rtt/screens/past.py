@@ -1,0 +1,163 @@
+"""A live screen that can also show what was: second by second, and from moment to moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+from textual.reactive import var
+
+from tcptop_rtt.model.names import Names
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.past.frames import Past, Visit
+from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.screens.named import NamedScreen
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from tcptop_rtt.screens.moments import MomentsScreen
+
+
+TIME_KEYS = (
+    Binding(
+        "h",
+        "travel",
+        "Past",
+        tooltip="The whole table as it was, up to ten minutes ago; again: back to now",
+        id="past",
+    ),
+    Binding(
+        "left,comma",
+        "step(-1)",
+        "Earlier",
+        tooltip="In the past: a second earlier",
+        id="earlier",
+    ),
+    Binding(
+        "right,full_stop",
+        "step(1)",
+        "Later",
+        tooltip="In the past: a second later",
+        id="later",
+    ),
+    Binding(
+        "m",
+        "moments",
+        "Moments",
+        tooltip="When something began: stalls, spikes, losses; Enter goes to that time",
+        id="moments",
+    ),
+)
+"""Those of this screen; whoever inherits from it says where they stand among its own."""
+
+
+class PastScreen(NamedScreen):
+    """While it is in the past it shows one snapshot of then; the newest one waits for its return."""
+
+    travelling: var[bool] = var(False, init=False, bindings=True)
+    """What is shown is of the past."""
+    past: var[str] = var("", init=False)
+    """Of when it is; empty: of now."""
+
+    def __init__(self, first: Snapshot, glyphs: Glyphs, resolver: Names | None, named: bool) -> None:
+        super().__init__(first, resolver, named)
+        self._glyphs = glyphs
+        self._past = Past()
+        self._visit: Visit | None = None
+        self._shown = first
+        """What is on the screen."""
+        self._moments: MomentsScreen | None = None
+
+    @property
+    def told(self) -> Snapshot:
+        """What the header tells of: the past that is shown, or now, even while the display is frozen."""
+        return self._shown if self.travelling else self._latest
+
+    def show_row(self, table: str, row: int) -> None:
+        """Select a row of what is shown: a connection, or one of the kind of this name."""
+        raise NotImplementedError
+
+    def take_past(self, past: Past) -> None:
+        """Take what is kept by now."""
+        self._past = past
+        if self._moments is not None:
+            self._moments.show(past)
+
+    def show(self, snapshot: Snapshot) -> None:
+        if self.travelling:
+            self._latest = snapshot
+            self._name_time()
+            return
+        super().show(snapshot)
+        if not self.frozen:
+            self._shown = snapshot
+
+    async def action_toggle(self, attribute_name: str) -> None:
+        """To freeze what stands still already is to let it go on."""
+        if attribute_name == "frozen" and self.travelling:
+            self.return_to_now()
+        else:
+            await super().action_toggle(attribute_name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer steps in the past only."""
+        return action != "step" or self.travelling
+
+    # Going there
+
+    def action_travel(self) -> None:
+        """To the second before the one that is shown, or back to now."""
+        if self.travelling:
+            self.return_to_now()
+        elif not self._visit_frame(self._past.before(self._shown.clock_ns)):
+            self.tell("nothing earlier is kept yet")
+
+    def action_step(self, step: int) -> None:
+        """A kept second earlier or later; after the last one comes now."""
+        at_ns = self._shown.clock_ns
+        if step > 0:
+            if not self._visit_frame(self._past.after(at_ns)):
+                self.return_to_now()
+        elif not self._visit_frame(self._past.before(at_ns)):
+            self.tell("nothing earlier is kept")
+
+    def _visit_frame(self, number: int | None) -> bool:
+        """Show a frame, if there is one."""
+        if number is None:
+            return False
+        self._visit = self._past.visit(number, self._visit)
+        self._shown = self._visit.snapshot
+        self.travelling = True
+        self.frozen = False  # this has come in its place
+        self.paint(self._shown)
+        self.show(self._latest)
+        return True
+
+    def return_to_now(self) -> None:
+        """Show the newest snapshot again."""
+        self._visit, self.travelling, self.past = None, False, ""
+        self.show(self._latest)
+
+    def _name_time(self) -> None:
+        ago = fmt.since(self._latest.clock_ns - self._shown.clock_ns)
+        self.past = f"{fmt.clock(self._shown.time_ns / 1e9)}, {ago} ago"
+
+    # Moments
+
+    def action_moments(self) -> None:
+        """Open their log."""
+        from tcptop_rtt.screens.moments import MomentsScreen
+
+        self._moments = MomentsScreen(self._past, self._glyphs)
+        self.app.push_screen(self._moments, self._on_moment)
+
+    def _on_moment(self, moment: Moment | None) -> None:
+        self._moments = None
+        if moment is None:
+            return
+        frames = self._past.frames
+        if moment.clock_ns < frames[0].clock_ns:
+            self.tell(f"that is no longer kept; the oldest is of {fmt.clock(frames[0].rest.time_ns / 1e9)}")
+        elif self._visit_frame(self._past.after(moment.clock_ns - 1)):
+            self.show_row(moment.table, moment.id)

@@ -1,0 +1,166 @@
+"""The lines of the log of moments, the newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tcptop_rtt.past.frames import Past
+from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
+from tcptop_rtt.past.signs import STOPS
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.widgets.keys import MOVE_KEYS
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes, fit
+
+CLOCK, AGO, WORDS, PROCESS = 8, 8, 26, 15
+"""Widths in cells; the remote address has the rest."""
+NARROW_PROCESS, NARROW, NARROWEST = 11, 90, 70
+"""In fewer cells an address needs them more."""
+
+
+class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
+    """One line per moment. The cursor stays with its moment when newer ones come."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
+        "moment-list", "header", "value", "cursor", *COMMON_STYLES
+    )
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Go there", tooltip="To the time of the moment", id="go-to-moment"),
+        *MOVE_KEYS,
+    ]
+
+    @dataclass
+    class Chosen(Message):
+        """The user wants to see the time of a moment."""
+
+        moment: Moment
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._past = Past()
+        self._cursor = 0
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The newest first."""
+        return self._past.moments[::-1]
+
+    def show(self, past: Past) -> None:
+        """Take what is kept by now."""
+        selected = self.selected
+        self._past = past
+        if selected is not None and self._cursor:
+            same = [
+                moment.clock_ns == selected.clock_ns and moment.alike == selected.alike
+                for moment in self.moments
+            ]
+            self._cursor = same.index(True) if True in same else len(same) - 1
+        self.virtual_size = Size(0, len(past.moments) + 1)
+        self._reveal()
+
+    @property
+    def selected(self) -> Moment | None:
+        """The moment under the cursor; None: there is none."""
+        return self.moments[self._cursor] if self._past.moments else None
+
+    # Moving about
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _move_to(self, index: int) -> None:
+        self._cursor = max(0, min(len(self._past.moments) - 1, index))
+        self._reveal()
+
+    def _reveal(self) -> None:
+        top = self.scroll_offset.y
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= top + self._page:
+            self.scroll_to(y=self._cursor - self._page + 1, animate=False)
+        self.refresh()
+
+    def action_scroll_up(self) -> None:
+        self._move_to(self._cursor - 1)
+
+    def action_scroll_down(self) -> None:
+        self._move_to(self._cursor + 1)
+
+    def action_page_up(self) -> None:
+        self._move_to(self._cursor - self._page)
+
+    def action_page_down(self) -> None:
+        self._move_to(self._cursor + self._page)
+
+    def action_scroll_home(self) -> None:
+        self._move_to(0)
+
+    def action_scroll_end(self) -> None:
+        self._move_to(len(self._past.moments) - 1)
+
+    def action_choose(self) -> None:
+        if self.selected is not None:
+            self.post_message(self.Chosen(self.selected))
+
+    def on_click(self, event: Click) -> None:
+        line = event.get_content_offset(self)
+        if line is None or not 0 < line.y <= len(self._past.moments) - self.scroll_offset.y:
+            return
+        self._move_to(self.scroll_offset.y + line.y - 1)
+        if event.chain == 2:
+            self.action_choose()
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y == 0:
+            return self._styles.strip([("  ", ""), (self._titles(width - 2), "header")], width)
+        at = self.scroll_offset.y + y - 1
+        if at < len(self._past.moments):
+            line = self._line(self.moments[at], width - 2)
+            if at != self._cursor:
+                return self._styles.strip([("  ", ""), *line], width)
+            marked = [(f"{self._glyphs.cursor} ", ""), *line]
+            return Strip(Segment(text, self._styles(style, "cursor")) for text, style in marked)
+        note = "nothing of note so far" if y == 1 else ""
+        return self._styles.strip([(note, "dim")], width, indent=2)
+
+    def _titles(self, width: int) -> str:
+        process, _ = _widths(width)
+        titles = fit("WHAT", WORDS), fit("PROCESS", process), "REMOTE"
+        return " ".join((fit("TIME", CLOCK), fit("AGO", AGO, right=True), *titles))
+
+    def _line(self, moment: Moment, width: int) -> list[Part]:
+        frames, row, glyphs = self._past.frames, moment.row, self._glyphs
+        is_kept = moment.clock_ns >= frames[0].clock_ns
+        text = "value" if is_kept else "dim"
+        bad = "bad" if moment.kind in (STOPS, CONNECT, OVERFLOW) else "warn"
+        process, remote = _widths(width)
+        count = f" x{moment.count:,}" if moment.count > 1 else ""
+        return [
+            (fit(fmt.clock(moment.time_ns / 1e9), CLOCK), text),
+            (" " + fit(fmt.since(frames[-1].clock_ns - moment.clock_ns), AGO, right=True), "dim"),
+            (" " + fit(moment.words[: WORDS - len(count)] + count, WORDS), bad if is_kept else "dim"),
+            (" " + fit(fmt.process(row, glyphs), process), text),
+            (" " + fit(fmt.shorten(fmt.remote(row, glyphs), remote, glyphs), remote), text),
+        ]
+
+
+def _widths(width: int) -> tuple[int, int]:
+    """Those of process and remote address."""
+    process = PROCESS if width >= NARROW else NARROW_PROCESS if width >= NARROWEST else 0
+    return process, max(0, width - CLOCK - AGO - WORDS - process - 4)
