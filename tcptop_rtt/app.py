@@ -20,10 +20,13 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot, empty
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.terminal.background import BackgroundTold
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.palettes import for_background
+from tcptop_rtt.widgets import themes
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class TcptopApp(App[None]):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
+    :param theme: the name of a palette; None: one that fits the terminal
     """
 
     TITLE = "tcptop-rtt"
@@ -66,6 +70,14 @@ class TcptopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
         Binding("q", "quit", "Quit", tooltip="End the program", id="quit"),
+        Binding(
+            "t",
+            "next_theme",
+            "Theme",
+            False,
+            tooltip="The next theme: dark, light, high contrast, 16 colours",
+            id="theme",
+        ),
         Binding(
             "ctrl+p",
             "command_palette",
@@ -102,8 +114,14 @@ class TcptopApp(App[None]):
         refresh_s: float,
         glyphs: Glyphs,
         note: Callable[[], str] = str,
+        theme: str | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
+        for each in themes.THEMES.values():
+            self.register_theme(each)
+        self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
+        """Whether the terminal's background decides on the theme."""
+        self.theme = themes.first_theme(theme, self.console.color_system, self.no_color)
         self.problem: TcptopError | OSError | None = None
         """Why the dashboard has failed; None if it has not."""
         self._feed = feed
@@ -226,12 +244,18 @@ class TcptopApp(App[None]):
         from tcptop_rtt.screens.palette import commands
 
         yield from commands(self, screen)
-        yield SystemCommand(
-            "Light or dark", "Change between a light and a dark theme", self.action_light_or_dark
-        )
 
-    def action_light_or_dark(self) -> None:
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+    def action_next_theme(self) -> None:
+        self.asks_background = False
+        self.theme = themes.next_theme(self.theme, self.no_color)
+        if isinstance(self.screen, LiveScreen):
+            self.screen.tell(f"theme: {self.theme}")
+
+    def on_background_told(self, message: BackgroundTold) -> None:
+        """The terminal has answered; what the user has chosen meanwhile counts more."""
+        if self.asks_background:
+            self.asks_background = False
+            self.theme = for_background(*message.rgb).name
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tcptop_rtt import __version__, environment, start
 from tcptop_rtt.model.errors import REMEDIES, TcptopError
+from tcptop_rtt.view.palettes import PALETTES
 
 _SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
 
@@ -81,6 +82,7 @@ def _parse() -> argparse.Namespace:
         metavar="TEXT",
         help="only connections that match, as what is typed after / in the dashboard",
     )
+    add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
     return parser.parse_args()
 

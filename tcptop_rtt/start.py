@@ -64,7 +64,7 @@ def run(
         chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
         if not screen:
             return _run_text(feed, options.json, chosen, note, options.count)
-        code = _run_screen(feed, chosen, note, options.interval)
+        code = _run_screen(feed, chosen, note, options.interval, options.theme)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
@@ -156,12 +156,14 @@ def _bpf() -> Callable[[str], Source]:
     return open_source
 
 
-def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: float) -> int:
+def _run_screen(
+    feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: float, theme: str | None
+) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.view.glyphs import ASCII, UNICODE
 
     glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note)
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, theme)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import var
 from textual.screen import Screen
+from textual.timer import Timer
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
@@ -60,6 +61,7 @@ class LiveScreen(Screen[None]):
     def __init__(self, first: Snapshot) -> None:
         super().__init__()
         self._latest = first
+        self._silencer: Timer | None = None
 
     @property
     def chosen(self) -> Connection | None:
@@ -72,8 +74,14 @@ class LiveScreen(Screen[None]):
         if row is not None:
             text = checks.remote(row) if what == "remote" else checks.by_ss(row)
             self.app.copy_to_clipboard(text)
-            self.message = f"copied: {text}"
-            self.set_timer(MESSAGE_S, self._clear_message)
+            self.tell(f"copied: {text}")
+
+    def tell(self, message: str) -> None:
+        """Say something for a moment."""
+        self.message = message
+        if self._silencer is not None:
+            self._silencer.stop()
+        self._silencer = self.set_timer(MESSAGE_S, self._clear_message)
 
     def _clear_message(self) -> None:
         self.message = ""

@@ -19,6 +19,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from tcptop_rtt.terminal.background import QUESTION
 from tcptop_rtt.terminal.inbox import Inbox
 from tcptop_rtt.terminal.keyboard import Keyboard
 from tcptop_rtt.terminal.writer import Writer
@@ -51,8 +52,11 @@ def _deadly_signals() -> list[int]:
     return [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
 
 
-class Leaver(Protocol):
+class Dashboard(Protocol):
     """What the driver asks of the dashboard."""
+
+    asks_background: bool
+    """Whether it wants to know what the terminal draws on."""
 
     def leave(self) -> None:
         """End soon; from any thread."""
@@ -151,9 +155,16 @@ class TerminalDriver(LinuxDriver):
         modes = _LEAVE + _ENTER if self._in_use else _ENTER
         self._in_use = True
         self.write(modes)
+        if self._dashboard.asks_background:
+            self.write(QUESTION)  # nobody waits for the answer: until it comes the theme is the dark one
         if self._keyboard is None:
             self._keyboard = Keyboard(
-                self.fileno, self.process_message, self._inbox.has_room, self._end, self._on_terminal_gone
+                self.fileno,
+                self.process_message,
+                self._inbox.has_room,
+                self._end,
+                self._on_terminal_gone,
+                self._app.post_message,
             )
         self._tell_size()
 
@@ -193,9 +204,13 @@ class TerminalDriver(LinuxDriver):
 
     def _end(self) -> None:
         self._inbox.clear()
+        self._dashboard.leave()
+
+    @property
+    def _dashboard(self) -> Dashboard:
         app: Any = self._app
-        leaver: Leaver = app
-        leaver.leave()
+        dashboard: Dashboard = app
+        return dashboard
 
     def _on_terminal_gone(self) -> None:
         """Called by the keyboard's thread."""

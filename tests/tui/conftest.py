@@ -27,9 +27,10 @@ def stage() -> Open:
         glyphs: Glyphs = UNICODE,
         failure: Exception | None = None,
         capabilities: frozenset[Capability] = frozenset(Capability),
+        theme: str | None = "dark",
     ) -> AsyncIterator[Stage]:
         feed = HandFeed(failure, capabilities=capabilities)
-        app = make_app(feed, filter, glyphs)
+        app = make_app(feed, filter, glyphs, theme)
         async with app.run_test(size=size) as pilot:
             yield Stage(pilot, app, feed)
 

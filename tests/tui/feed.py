@@ -168,5 +168,10 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-def make_app(feed: HandFeed, filter: Filter | None = None, glyphs: Glyphs = UNICODE) -> TcptopApp:  # noqa: A002
-    return TcptopApp(feed, filter or Filter(), 1.0, glyphs)
+def make_app(
+    feed: HandFeed,
+    filter: Filter | None = None,  # noqa: A002
+    glyphs: Glyphs = UNICODE,
+    theme: str | None = None,
+) -> TcptopApp:
+    return TcptopApp(feed, filter or Filter(), 1.0, glyphs, theme=theme)
