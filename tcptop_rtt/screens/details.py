@@ -50,7 +50,7 @@ class DetailsScreen(LiveScreen):
     """The details of one connection. Once it has ended they stay, marked CLOSED, with the last values."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", tooltip="Back to the table", id="back"),
+        Binding("escape,q", "leave", "Back", tooltip="Back to the table", id="back"),
         Binding(
             "left_square_bracket",
             "neighbour(-1)",

@@ -16,11 +16,12 @@ from textual.widgets import Static
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.screens.over import HealthScreen, SortScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.filter_line import FilterInput
-from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
+from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_names, keymap_of
 
 Lines = list[tuple[str, str]]
 
@@ -44,7 +45,7 @@ FILTER = [
 ]
 
 
-def key_sections(app: type[App[None]]) -> dict[str, Lines]:
+def key_sections(app: type[App[None]], keymap: Keymap) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
     general = [*bindings_of(LiveScreen), *bindings_of(app)]
     table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
@@ -53,12 +54,14 @@ def key_sections(app: type[App[None]]) -> dict[str, Lines]:
     sections = {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
         "IN THE FILTER": bindings_of(FilterInput),
+        "WHILE A COLUMN IS ASKED FOR": bindings_of(SortScreen),
+        "IN THE COST OF THE PROGRAM": bindings_of(HealthScreen),
         "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
         "IN BOTH": general,
         "MOVING": MOVE_KEYS,
     }
     return {
-        title: [(key_names(binding), binding.tooltip) for binding in bindings]
+        title: [(key_names(binding, keymap), binding.tooltip) for binding in bindings]
         for title, bindings in sections.items()
     }
 
@@ -82,10 +85,11 @@ class HelpScreen(ModalScreen[None]):
         super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
-        closing = [f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
+        keymap = keymap_of(self.app)
+        closing = [f"{key_names(binding, keymap)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
         with HelpText():
             yield Static(Text("\n".join((*closing, "")), "italic"))
-            for title, lines in key_sections(type(self.app)).items():
+            for title, lines in key_sections(type(self.app), keymap).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
             yield Static(_table("FILTER", FILTER, width=17))

@@ -22,7 +22,7 @@ from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
-from tcptop_rtt.widgets.order import Order, Page
+from tcptop_rtt.widgets.order import Order, Page, letters
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
 if TYPE_CHECKING:
@@ -92,6 +92,14 @@ class MainScreen(LiveScreen):
             "Process",
             tooltip="Sort by process",
             id="sort-process",
+            group=SORTING,
+        ),
+        Binding(
+            "o",
+            "ask_order",
+            "Sort by",
+            tooltip="Sort by a column: its letter comes next",
+            id="sort-by",
             group=SORTING,
         ),
         Binding(
@@ -214,15 +222,29 @@ class MainScreen(LiveScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
         if action == "back":
-            return self._typing or bool(self.filter.text) or self.page.scope is not None
-        if self._typing:
+            return self.typing or bool(self.filter.text) or self.page.scope is not None
+        if self.typing:
             return False
         if action == "copy":
             return self.chosen is not None
+        if (action, *parameters) == ("toggle", "follow"):
+            return self.follow or self.table.lines > 0
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
         return True
+
+    def why_not(self, action_id: str) -> str:
+        nothing = "there is no line to choose" if not self.table.lines else ""
+        return {
+            "details": nothing,
+            "follow": nothing,
+            "copy-remote": nothing or "the address of a connection: Enter shows those of the group",
+            "copy-command": nothing or "the command of a connection: Enter shows those of the group",
+            "slower": "it does not refresh any less often",
+            "faster": "it does not refresh any more often",
+            "back-to-groups": "there is no filter to clear, and no group to leave",
+        }.get(action_id, "")
 
     # Sorting
 
@@ -231,6 +253,16 @@ class MainScreen(LiveScreen):
         column = self.page.table.column.get(key)
         if column is not None:
             self._sort(Order.first_of(column))
+
+    def action_ask_order(self) -> None:
+        """Show the letters of the columns, and sort by the one that is pressed next."""
+        from tcptop_rtt.screens.over import SortScreen
+
+        def sort(key: str | None) -> None:
+            if key is not None:
+                self.action_sort(key)
+
+        self.app.push_screen(SortScreen(letters(self.page.table)), sort)
 
     def action_sort_next(self) -> None:
         self._sort(self.order.next_to(self.page.table, 1))
@@ -298,7 +330,8 @@ class MainScreen(LiveScreen):
     # The filter
 
     @property
-    def _typing(self) -> bool:
+    def typing(self) -> bool:
+        """Whether the keys are the filter's."""
         return self._filter_line is not None and self._filter_line.has_focus_within
 
     async def action_filter(self) -> None:
@@ -311,7 +344,7 @@ class MainScreen(LiveScreen):
 
     def end_typing(self) -> None:
         """Keep the filter as it is, and give the keys back to the table."""
-        if self._filter_line is not None and self._typing:
+        if self._filter_line is not None and self.typing:
             self._filter_line.close()
             self.set_focus(self.table)
 
@@ -323,7 +356,7 @@ class MainScreen(LiveScreen):
 
     def action_back(self) -> None:
         """Go one step back: clear the filter, or else leave the group."""
-        if self.page.scope and not (self._typing or self.filter.text):
+        if self.page.scope and not (self.typing or self.filter.text):
             self._turn_to(self.page.scope.grouping)
         else:
             self._clear_filter()

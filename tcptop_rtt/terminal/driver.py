@@ -27,8 +27,12 @@ from tcptop_rtt.terminal.writer import Writer
 if TYPE_CHECKING:
     from textual.app import App
 
-_MODES = ["1000", "1003", "1015", "1006", "1004", "2004"]
-"""Mouse, all its movements, in two encodings; focus; marks around pastes."""
+_MOUSE_MODES = ["1000", "1003", "1015", "1006"]
+"""Its buttons, all its movements, in two encodings."""
+_MODES = [*_MOUSE_MODES, "1004", "2004"]
+"""The mouse; focus; marks around pastes."""
+_MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in _MOUSE_MODES)
+_MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in _MOUSE_MODES)
 _ENTER = (
     "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, without cursor and wrapping
     + "".join(f"\x1b[?{mode}h" for mode in _MODES)
@@ -88,6 +92,7 @@ class TerminalDriver(LinuxDriver):
         self._keyboard: Keyboard | None = None
         self._in_use = False
         """The terminal is in the dashboard's modes."""
+        self._has_mouse = True
         self._handled: dict[int, Any] = {}
 
     # What Textual calls
@@ -142,6 +147,11 @@ class TerminalDriver(LinuxDriver):
 
     # The modes
 
+    def use_mouse(self, on: bool) -> None:
+        """Take the mouse, or leave it to the terminal."""
+        self._has_mouse = on
+        self.write(_MOUSE_ON if on else _MOUSE_OFF)
+
     def _take_terminal(self) -> None:
         """Also of a terminal that others have changed meanwhile, or that is in our modes already."""
         self._wait_for_foreground()
@@ -155,6 +165,8 @@ class TerminalDriver(LinuxDriver):
         modes = _LEAVE + _ENTER if self._in_use else _ENTER
         self._in_use = True
         self.write(modes)
+        if not self._has_mouse:
+            self.write(_MOUSE_OFF)
         if self._dashboard.asks_background:
             self.write(QUESTION)  # nobody waits for the answer: until it comes the theme is the dark one
         if self._keyboard is None:

@@ -5,6 +5,9 @@ Each key is described once, in its binding. The key line, the help and the comma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 
@@ -68,9 +71,23 @@ def key_name(key: str) -> str:
     return _NAMES.get(key, key)
 
 
-def key_names(binding: Binding) -> str:
-    """All keys of a binding."""
-    return " ".join(key_name(key) for key in binding.key.split(","))
+Keymap = Mapping[str, str]
+"""By the id of a binding the keys that it has instead of its own, as Textual names them."""
+
+
+def keymap_of(app: App[None]) -> Keymap:
+    """What ``set_keymap`` has been given."""
+    return app._keymap
+
+
+def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
+    """All keys of a binding, as Textual names them."""
+    return keymap.get(binding.id or "", binding.key).split(",")
+
+
+def key_names(binding: Binding, keymap: Keymap) -> str:
+    """The same, as they are written."""
+    return " ".join(key_name(key) for key in keys_of(binding, keymap))
 
 
 def bindings_of(owner: type[DOMNode]) -> list[Binding]:

@@ -353,6 +353,25 @@ def test_a_hang_up_that_was_ignored_stays_so(terminal: Open, options: list[str])
     assert it.ended() == 0
 
 
+def test_the_mouse_can_be_left_to_the_terminal_and_stays_so_after_a_stop(terminal: Open) -> None:
+    def last(mode: bytes) -> bytes:
+        return bytes(it.output[it.output.rindex(b"\x1b[?" + mode) :][len(mode) + 3 :][:1])
+
+    it = terminal().started()
+    assert last(b"1003") == b"h"
+    it.type(b"M")
+    it.expect(lambda: last(b"1003") == b"l", "no mouse")
+    shown = it.output.count(b"\x1b[?1049h")
+    os.kill(it.pid, signal.SIGCONT)
+    it.expect(lambda: it.output.count(b"\x1b[?1049h") > shown and last(b"1003") == b"l", "no mouse again")
+    it.type(b"M")
+    it.expect(lambda: last(b"1003") == b"h", "the mouse")
+    assert last(b"1000") == last(b"1006") == b"h"
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
 # The start
 
 

@@ -17,7 +17,7 @@ from tests.tui.feed import Stage
 from tests.unit.rows import row
 
 OF_A_CONNECTION = {"Copy", "Copy command"}
-EVERYWHERE = {"Freeze", "Help", "Theme", "Quit", "Suspend"} | OF_A_CONNECTION
+EVERYWHERE = {"Freeze", "Help", "Theme", "Own cost", "Mouse", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
 IN_THE_TABLE = {"Details", "Groups", "Groups before", "Filter", "Follow", "Slower", "Faster"} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
@@ -46,7 +46,8 @@ async def run(it: Stage, name: str) -> None:
 async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(stage: Open) -> None:
     async with stage() as it:
         assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {
-            "Details"
+            "Details",
+            "Follow",
         } - OF_A_CONNECTION
         await it.press("escape")
         await it.show(row(1))

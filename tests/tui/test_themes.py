@@ -20,7 +20,7 @@ from tests.unit.rows import row
 TEXT, MARKS = 4.5, 3.0
 """What WCAG 2 asks for, of text and of what else has a meaning."""
 MARK_GLYPHS = set("▁▂▃▄▅▆▇─▔■·▸▲▼") | {chr(code) for code in range(0x2801, 0x2900)}
-OVER = "HelpText, Palette #--input, Palette CommandList"
+OVER = "HelpText, OverLines, Palette #--input, Palette CommandList"
 """What lies over another screen."""
 DECORATION = set("│┤┈─╭╮╰╯ ▊▎▔▁┃")
 """Axes, grids and borders: nothing is lost without them."""
@@ -105,6 +105,9 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "filter with a mistake": ("slash", *"rtt>"),
     "filter to come": ("slash",),
     "help": ("question_mark",),
+    "letters of the columns": ("o", "z"),
+    "own health": ("i",),
+    "a key that does nothing": ("x",),
     "palette": ("ctrl+p",),
     "palette, searched": ("ctrl+p", *"sort"),
 }
