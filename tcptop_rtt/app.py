@@ -27,6 +27,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.palettes import for_background
+from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
 from tcptop_rtt.widgets import themes
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
@@ -64,7 +65,7 @@ class TcptopApp(App[None]):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
-    :param theme: the name of a palette; None: one that fits the terminal
+    :param preferences: without a theme it is one that fits the terminal
     """
 
     TITLE = "tcptop-rtt"
@@ -134,9 +135,14 @@ class TcptopApp(App[None]):
         refresh_s: float,
         glyphs: Glyphs,
         note: Callable[[], str] = str,
-        theme: str | None = None,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
+        if preferences.keys:
+            from tcptop_rtt.screens.keymap import keymap
+
+            self.set_keymap(keymap(preferences.keys, type(self)))
+        theme = preferences.theme
         for each in themes.THEMES.values():
             self.register_theme(each)
         self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
@@ -154,7 +160,7 @@ class TcptopApp(App[None]):
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note)
+        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note, preferences.columns)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main

@@ -13,14 +13,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tcptop_rtt.screens.details import DetailsScreen
-from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.screens.over import HealthScreen, SortScreen
+from tcptop_rtt.screens.keymap import placed
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.widgets.connection_table import ConnectionTable
-from tcptop_rtt.widgets.filter_line import FilterInput
 from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_names, keymap_of
 
 Lines = list[tuple[str, str]]
@@ -47,22 +42,9 @@ FILTER = [
 
 def key_sections(app: type[App[None]], keymap: Keymap) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
-    general = [*bindings_of(LiveScreen), *bindings_of(app)]
-    table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
-    details = bindings_of(DetailsScreen)
-    others = {id(binding) for binding in (*general, *MOVE_KEYS)}
-    sections = {
-        "IN THE TABLE": [binding for binding in table if id(binding) not in others],
-        "IN THE FILTER": bindings_of(FilterInput),
-        "WHILE A COLUMN IS ASKED FOR": bindings_of(SortScreen),
-        "IN THE COST OF THE PROGRAM": bindings_of(HealthScreen),
-        "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
-        "IN BOTH": general,
-        "MOVING": MOVE_KEYS,
-    }
     return {
         title: [(key_names(binding, keymap), binding.tooltip) for binding in bindings]
-        for title, bindings in sections.items()
+        for title, bindings in placed(app).items()
     }
 
 

@@ -19,6 +19,7 @@ from tcptop_rtt.view.group_fields import TABLES
 from tcptop_rtt.view.grouping import Grouping
 from tcptop_rtt.view.listing import Scope
 from tcptop_rtt.view.summary import summarize
+from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
@@ -36,6 +37,7 @@ class MainScreen(LiveScreen):
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
     :param note: called for the line of text in an empty table
+    :param columns: of connections; None: all
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -154,6 +156,7 @@ class MainScreen(LiveScreen):
         glyphs: Glyphs,
         set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
+        columns: tuple[Column, ...] | None,
     ) -> None:
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
@@ -162,7 +165,7 @@ class MainScreen(LiveScreen):
         self._filter_line: FilterLine | None = None
         self._left: dict[Grouping | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
-        self.table = ConnectionTable(first, glyphs, note)
+        self.table = ConnectionTable(first, glyphs, note, columns)
         self._status = StatusBar(glyphs)
 
     def compose(self) -> ComposeResult:

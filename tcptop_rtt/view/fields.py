@@ -158,9 +158,9 @@ _FIELDS = (
             "RTT",
             fmt.AGED_RTT_WIDTH,
             0,
-            "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above; dim with an age: "
-            "the latest sample is so old, or of the handshake; ~: estimated from what it receives; no ACK: "
-            "stalled",
+            "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above, or as set; dim with "
+            "an age: the latest sample is so old, or of the handshake; ~: estimated from what it receives; "
+            "no ACK: stalled",
             cells.rtt,
             sort_keys.by_rtt,
         ),

@@ -14,6 +14,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.thresholds import limits
 
 UNKNOWN = "?"
 NOTHING = "-"
@@ -22,9 +23,6 @@ RTT_WIDTH = 7
 """The widest that :func:`rtt` gets."""
 AGED_RTT_WIDTH = 10
 """The widest that :func:`rtt_now` gets."""
-
-FAST_US = 50_000
-SLOW_US = 150_000
 
 Level = Literal["unknown", "good", "warn", "bad"]
 
@@ -108,9 +106,9 @@ def level(us: float) -> Level:
     """How an RTT in microseconds is judged at a glance."""
     if not us > 0:
         return "unknown"
-    if us < FAST_US:
+    if us < limits().yellow_us:
         return "good"
-    return "warn" if us < SLOW_US else "bad"
+    return "warn" if us < limits().red_us else "bad"
 
 
 def _scaled(value: float, unit: str) -> str:

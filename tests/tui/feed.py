@@ -26,6 +26,7 @@ from tcptop_rtt.model.snapshot import (
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.preferences import Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tests.unit.rows import rows_of
 
@@ -173,5 +174,6 @@ def make_app(
     filter: Filter | None = None,  # noqa: A002
     glyphs: Glyphs = UNICODE,
     theme: str | None = None,
+    preferences: Preferences | None = None,
 ) -> TcptopApp:
-    return TcptopApp(feed, filter or Filter(), 1.0, glyphs, theme=theme)
+    return TcptopApp(feed, filter or Filter(), 1.0, glyphs, preferences=preferences or Preferences(theme))

@@ -58,7 +58,7 @@ def written(make):
 async def screens():
     feed = HandFeed()
     app = make_app(feed)
-    async with app.run_test(size=(360, 120)) as pilot:
+    async with app.run_test(size=(360, 150)) as pilot:
         stage = Stage(pilot, app, feed)
         await stage.show(*rows)
         table = stage.screen_text
