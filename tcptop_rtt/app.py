@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Key
 from textual.message import Message
 from textual.screen import Screen
 
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.snapshot import Snapshot, empty
+from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.screens.program_keys import ProgramKeys
 from tcptop_rtt.terminal.background import BackgroundTold
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
@@ -33,7 +33,6 @@ from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
     from tcptop_rtt.screens.details import DetailsScreen
-    from tcptop_rtt.screens.over import HealthScreen
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -61,7 +60,7 @@ class FeedEnded(Message):
     problem: str
 
 
-class TcptopApp(App[None]):
+class TcptopApp(ProgramKeys):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
@@ -74,30 +73,6 @@ class TcptopApp(App[None]):
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
         Binding(
             "q", "quit", "Quit", tooltip="End the program; from anywhere else back to the table", id="quit"
-        ),
-        Binding(
-            "i",
-            "own_health",
-            "Own cost",
-            False,
-            tooltip="What this program costs: records, scans, processor, memory; what it has lost",
-            id="own-health",
-        ),
-        Binding(
-            "M",
-            "toggle_mouse",
-            "Mouse",
-            False,
-            tooltip="Leave the mouse to the terminal, so that it selects text, or take it back",
-            id="mouse",
-        ),
-        Binding(
-            "t",
-            "next_theme",
-            "Theme",
-            False,
-            tooltip="The next theme: dark, light, high contrast, 16 colours",
-            id="theme",
         ),
         Binding(
             "ctrl+p",
@@ -153,8 +128,6 @@ class TcptopApp(App[None]):
         self._feed = feed
         self._glyphs = glyphs
         self._leaving = False
-        self._mouse = True
-        self._own_health: HealthScreen | None = None
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
@@ -250,7 +223,7 @@ class TcptopApp(App[None]):
             await self.pop_screen()
             self._open_details(connection, self._latest)
         else:
-            self._tell(f"this is the {'first' if message.step < 0 else 'last'} line of the table")
+            self.tell(f"this is the {'first' if message.step < 0 else 'last'} line of the table")
 
     def _on_details_left(self, _: None) -> None:
         self._feed.set_trace(None)
@@ -275,39 +248,17 @@ class TcptopApp(App[None]):
 
         yield from commands(self, screen)
 
-    def action_own_health(self) -> None:
-        from tcptop_rtt.screens.over import HealthScreen
+    @property
+    def health(self) -> Health:
+        return self._latest.health if self._latest is not None else self._feed.health
 
-        health = self._latest.health if self._latest is not None else self._feed.health
-        self._own_health = HealthScreen(health, self._glyphs)
-        self.push_screen(self._own_health)
+    @property
+    def glyphs(self) -> Glyphs:
+        return self._glyphs
 
-    def action_toggle_mouse(self) -> None:
-        self._mouse = not self._mouse
+    def use_mouse(self, on: bool) -> None:
         if isinstance(self._driver, TerminalDriver):
-            self._driver.use_mouse(self._mouse)
-        says = "the mouse is ours again" if self._mouse else "the mouse is the terminal's: it selects text"
-        self._tell(says)
-
-    async def on_key(self, event: Key) -> None:
-        """Look for a binding, as Textual does at the end, and if there is none say why nothing happens."""
-        event.prevent_default()
-        if await self._check_bindings(event.key):
-            return
-        screen = self.screen
-        if isinstance(screen, LiveScreen) and not (screen is self.main and self.main.typing):
-            from tcptop_rtt.screens.idle_keys import why_nothing
-
-            screen.tell(why_nothing(self, screen, event))
-
-    def _tell(self, message: str) -> None:
-        if isinstance(self.screen, LiveScreen):
-            self.screen.tell(message)
-
-    def action_next_theme(self) -> None:
-        self.asks_background = False
-        self.theme = themes.next_theme(self.theme, self.no_color)
-        self._tell(f"theme: {self.theme}")
+            self._driver.use_mouse(on)
 
     def on_background_told(self, message: BackgroundTold) -> None:
         """The terminal has answered; what the user has chosen meanwhile counts more."""
@@ -324,8 +275,7 @@ class TcptopApp(App[None]):
         screen = self.screen
         if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)
-        elif self._own_health is screen and self._own_health is not None and self._latest is not None:
-            self._own_health.show(self._latest.health)
+        self.show_health()
 
     def on_live_screen_resumed(self) -> None:
         self.paint()

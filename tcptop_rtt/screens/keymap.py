@@ -28,8 +28,8 @@ def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
     return {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
         "IN THE FILTER": bindings_of(FilterInput),
-        "WHILE A COLUMN IS ASKED FOR": bindings_of(SortScreen),
-        "IN THE COST OF THE PROGRAM": bindings_of(HealthScreen),
+        "WHILE SORTING": bindings_of(SortScreen),
+        "IN OWN COST": bindings_of(HealthScreen),
         "IN THE DETAILS": [binding for binding in bindings_of(DetailsScreen) if id(binding) not in others],
         "IN BOTH": general,
         "MOVING": list(MOVE_KEYS),

@@ -76,10 +76,6 @@ class LiveScreen(Screen[None], inherit_bindings=False):
             self.app.copy_to_clipboard(text)
             self.tell(f"copied: {text}")
 
-    def why_not(self, action_id: str) -> str:  # noqa: ARG002
-        """Why a key of this screen, by the id of its binding, does nothing now; empty: it does something."""
-        return ""
-
     def tell(self, message: str) -> None:
         """Say something for a moment."""
         self.message = message

@@ -12,7 +12,7 @@ from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.sorted import SortedScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.group_fields import TABLES
@@ -23,7 +23,7 @@ from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
-from tcptop_rtt.widgets.order import Order, Page, letters
+from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(LiveScreen):
+class MainScreen(SortedScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
@@ -97,19 +97,19 @@ class MainScreen(LiveScreen):
             group=SORTING,
         ),
         Binding(
+            "f",
+            "toggle('follow')",
+            "Follow",
+            tooltip="Hold the selected connection on its line while the others move",
+            id="follow",
+        ),
+        Binding(
             "o",
             "ask_order",
             "Sort by",
             tooltip="Sort by a column: its letter comes next",
             id="sort-by",
             group=SORTING,
-        ),
-        Binding(
-            "f",
-            "toggle('follow')",
-            "Follow",
-            tooltip="Hold the selected connection on its line while the others move",
-            id="follow",
         ),
         Binding(
             "s,greater_than_sign",
@@ -138,7 +138,6 @@ class MainScreen(LiveScreen):
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
-    page: var[Page] = var(Page(), bindings=True)
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     shared_scale: var[bool] = var(False)
@@ -236,61 +235,6 @@ class MainScreen(LiveScreen):
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
         return True
-
-    def why_not(self, action_id: str) -> str:
-        nothing = "there is no line to choose" if not self.table.lines else ""
-        return {
-            "details": nothing,
-            "follow": nothing,
-            "copy-remote": nothing or "the address of a connection: Enter shows those of the group",
-            "copy-command": nothing or "the command of a connection: Enter shows those of the group",
-            "slower": "it does not refresh any less often",
-            "faster": "it does not refresh any more often",
-            "back-to-groups": "there is no filter to clear, and no group to leave",
-        }.get(action_id, "")
-
-    # Sorting
-
-    def action_sort(self, key: str) -> None:
-        """Sort by a column, the interesting end first, however the order has been."""
-        column = self.page.table.column.get(key)
-        if column is not None:
-            self._sort(Order.first_of(column))
-
-    def action_ask_order(self) -> None:
-        """Show the letters of the columns, and sort by the one that is pressed next."""
-        from tcptop_rtt.screens.over import SortScreen
-
-        def sort(key: str | None) -> None:
-            if key is not None:
-                self.action_sort(key)
-
-        self.app.push_screen(SortScreen(letters(self.page.table)), sort)
-
-    def action_sort_next(self) -> None:
-        self._sort(self.order.next_to(self.page.table, 1))
-
-    def action_sort_previous(self) -> None:
-        self._sort(self.order.next_to(self.page.table, -1))
-
-    def action_reverse(self) -> None:
-        self._sort(self.order.reversed())
-
-    def on_connection_table_title_clicked(self, message: ConnectionTable.TitleClicked) -> None:
-        """A click on the title that is sorted by already reverses the order."""
-        if message.key == self.order.key:
-            self.action_reverse()
-        else:
-            self.action_sort(message.key)
-
-    def _sort(self, order: Order) -> None:
-        self.page = self.page._replace(order=order)
-        self.table.show_top()
-
-    @property
-    def order(self) -> Order:
-        """What the table is sorted by."""
-        return self.page.order
 
     # Groups
 

@@ -36,7 +36,7 @@ class SortScreen(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Cancel", False, tooltip="keep the order", id="cancel-sort"),
+        Binding("escape", "leave", "Cancel", False, tooltip="Keep the order", id="cancel-sort"),
     ]
 
     def __init__(self, letters: Mapping[str, Column]) -> None:
@@ -86,7 +86,7 @@ class HealthScreen(ModalScreen[None]):
     """How the program itself is doing, live."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,i,q,enter", "leave", "Close", False, tooltip="back to the table", id="close-health"),
+        Binding("escape,i,q,enter", "leave", "Close", False, tooltip="Back to the table", id="close-health"),
     ]
 
     def __init__(self, health: Health, glyphs: Glyphs) -> None:

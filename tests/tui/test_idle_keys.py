@@ -17,7 +17,7 @@ NO_LINE = "there is no line to choose"
     [
         (["x"], "x does nothing here; ? shows the keys"),
         (["ctrl+x"], "Ctrl-X does nothing here; ? shows the keys"),
-        (["f7"], "f7 does nothing here"),
+        (["f7"], "F7 does nothing here"),
         (["z"], "z works in the details of a connection only"),
         (["left_square_bracket"], "[ works in the details of a connection only"),
         (["escape"], "Esc: there is no filter to clear, and no group to leave"),

@@ -57,6 +57,13 @@ async def test_the_help_lists_every_binding(stage: Open) -> None:
             )
 
 
+async def test_the_titles_of_the_help_are_whole(stage: Open) -> None:
+    async with stage((110, 120)) as it:
+        await it.press("question_mark")
+        for title in key_sections(TcptopApp, {}):
+            assert f" {title} " in it.screen_text
+
+
 async def test_no_key_works_that_the_help_does_not_list(stage: Open) -> None:
     listed = {
         name for lines in key_sections(TcptopApp, {}).values() for names, _ in lines for name in names.split()

@@ -98,5 +98,5 @@ def test_keys_may_change_places() -> None:
 
 
 def test_the_readme_names_every_action() -> None:
-    text = README.read_text().partition("What can have another key:")[2].partition("###")[0]
+    text = " ".join(README.read_text().split()).partition("What can have another key:")[2].partition("###")[0]
     assert re.findall("`(.*?)`", text) == actions(TcptopApp)

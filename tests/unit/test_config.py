@@ -209,7 +209,7 @@ def test_the_example_of_the_readme_has_every_setting_with_its_default() -> None:
     assert entries.keys() == {"theme", "interval", "columns", "thresholds", "keys"}
     assert list(entries["thresholds"]) == list(LIMITS)
     assert {limit.field for limit in LIMITS.values()} == set(Thresholds.__slots__)
-    text = README.read_text()
+    text = " ".join(README.read_text().split())
     names = text[text.index("Columns are those of connections") :].partition("A narrow")[0]
     assert re.findall("`(.*?)`", names) == list(CONNECTIONS.column)
 
