@@ -121,8 +121,10 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		w = window_of(sk, c);
 		/* on_segment() sees established connections only, so it may have missed this sample. */
 		take_single_sample(r, sk, w);
-		if (kind == KIND_CLOSE)
+		if (kind == KIND_CLOSE) {
 			read_samples(r, w);
+			read_error(r, sk);
+		}
 		if (!c->tgid && acts_as_owner(sk))
 			name_owner(r, c);
 		submit_record(r);
@@ -273,12 +275,15 @@ static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct 
 	copy_waits(e, &window_of(sk, c)->waits);
 }
 
-/* A listener's endpoint is enough to find the connections that it accepts. */
-static __always_inline void fill_listener(struct record *r, struct sock *sk)
+/* A listener is no connection: its endpoint is enough to find those that it accepts. */
+static __always_inline void fill_listener(struct entry *e, struct sock *sk)
 {
-	r->kind = KIND_ENTRY;
-	read_endpoints(r, sk);
-	read_identity(r, sk);
+	e->record.kind = KIND_ENTRY;
+	e->record.sock = (u64)sk;
+	e->record.time_ns = bpf_ktime_get_ns();
+	read_endpoints(&e->record, sk);
+	read_identity(&e->record, sk);
+	read_queue(e, sk);
 }
 
 /* The socket behind an open file, or NULL. */
@@ -354,7 +359,7 @@ BPF_ITER(task_file)
 	if (!e)
 		return 0;
 	if (state == BPF_TCP_LISTEN) {
-		fill_listener(&e->record, sk);
+		fill_listener(e, sk);
 		read_process(&e->record, task);
 		bpf_seq_write(seq, e, sizeof(*e));
 		return 0;
@@ -377,7 +382,7 @@ static __always_inline void write_listener(struct seq_file *seq, struct sock *sk
 
 	if (!e)
 		return;
-	fill_listener(&e->record, sk);
+	fill_listener(e, sk);
 	read_hold(e, sk);
 	bpf_seq_write(seq, e, sizeof(*e));
 }

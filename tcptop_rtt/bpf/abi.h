@@ -54,7 +54,8 @@ struct record {
 	u8	direction;
 	u8	open_seen;
 	u8	port_chosen;		/* connect() picked it, so no listener has it */
-	u8	pad[3];
+	u8	error;			/* sk_err of a connection that is closed; 0: none */
+	u8	pad[2];
 	char	comm[COMM_LEN];
 	u64	bytes_acked;
 	u64	bytes_received;
@@ -93,6 +94,10 @@ struct entry {
 	u64	delivery_rate;		/* bytes per second */
 	u64	inode;			/* of a subflow: its MPTCP socket's; 0: none */
 	u32	hold;			/* enum hold */
+	u32	queue;			/* of a listener, in what follows: connections to be accepted, */
+	u32	queue_limit;		/* how many there may be, */
+	u32	drops;			/* handshakes and segments that it has dropped */
+	u32	entry_pad;
 	u32	dsack_dups;		/* user space keeps the rest as it is */
 	u64	busy_us;
 	u64	rwnd_limited_us;
@@ -121,7 +126,7 @@ struct entry {
 	u32	resent_probe;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 392, "keep ENTRY in model/records.py in step");
+_Static_assert(sizeof(struct entry) == 408, "keep ENTRY in model/records.py in step");
 
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {

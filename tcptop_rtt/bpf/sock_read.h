@@ -202,6 +202,15 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	r->port_chosen = reuse < 0;
 }
 
+/* Why TCP has ended the connection; nothing where its process has. */
+static __always_inline void read_error(struct record *r, struct sock *sk)
+{
+	int error;
+
+	READ(error, sk->sk_err);
+	r->error = error;
+}
+
 static __always_inline void read_rtt(struct record *r, struct tcp_sock *tp)
 {
 	u32 value;
@@ -297,6 +306,14 @@ static __always_inline void read_hold(struct entry *e, struct sock *sk)
 		e->hold |= HOLD_FILE;
 	/* SOCK_INODE(). It lies beyond struct socket, where the verifier allows no plain load. */
 	READ_BYTES(e->inode, ((struct socket_alloc *)socket)->i_ino);
+}
+
+/* Who waits to be accepted by a listener, and what it has dropped: tcp_listendrop() counts there. */
+static __always_inline void read_queue(struct entry *e, struct sock *sk)
+{
+	READ(e->queue, sk->sk_ack_backlog);
+	READ(e->queue_limit, sk->sk_max_ack_backlog);
+	READ(e->drops, sk->sk_drops);
 }
 
 /* The loader defines TICK_NS, the length of a jiffy. */

@@ -66,6 +66,7 @@ class Connection:
         """The RTT, and of when it is."""
 
     id = _Count()
+    queue_full = _Flag()
     pid = _Number()
     comm = _Bytes()
     uid = _Number()
@@ -83,6 +84,7 @@ class Connection:
     rport = _Number()
     direction = _Count()
     state = _Count()
+    connect_error = _Count()
     closed = _Flag()
     stalled = _Flag()
     open_seen = _Flag()

@@ -72,7 +72,8 @@ RECORD = np.dtype(
         ("direction", "u1"),
         ("open_seen", "u1"),
         ("port_chosen", "u1"),
-        ("pad", "V3"),
+        ("error", "u1"),
+        ("pad", "V2"),
         ("comm", "S16"),
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
@@ -105,6 +106,10 @@ ENTRY = np.dtype(
         ("delivery_rate", "u8"),
         ("inode", "u8"),
         ("hold", "u4"),
+        ("queue", "u4"),
+        ("queue_limit", "u4"),
+        ("drops", "u4"),
+        ("entry_pad", "u4"),
         ("dsack_dups", "u4"),
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
@@ -149,7 +154,7 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 392, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 40):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

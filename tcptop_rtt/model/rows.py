@@ -50,6 +50,11 @@ DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""
 
 
+CONNECT_ERRORS = (None, "refused", "timed-out", "unreachable", "given-up", "other")
+"""Indexed by the ``connect_error`` field: how connecting has ended without a connection. ``given-up``: by its
+process, before there was an answer."""
+
+
 class Holder(IntEnum):
     """How a connection's process is known."""
 
@@ -72,6 +77,7 @@ ROW = np.dtype(
         ("id", "u8"),  # never used twice in one run
         # Whose it is.
         ("holder", "u1"),  # what Holder says of pid, comm, uid, started_ns
+        ("queue_full", "?"),  # nobody has accepted it, and the queue that it waits in takes no more
         ("pid", "u4"),  # in our PID namespace; 0: none, not known, or in another one if comm is known
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
         ("uid", "u4"),  # effective one of the process; of the socket where no process is known
@@ -91,6 +97,7 @@ ROW = np.dtype(
         ("direction", "u1"),  # index into DIRECTIONS
         # How far it is.
         ("state", "u1"),  # index into STATES
+        ("connect_error", "u1"),  # index into CONNECT_ERRORS; such a row is in one snapshot only, and closed
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer; never if closed
         ("open_seen", "?"),  # the opening was seen: age_ns is the connection's own age

@@ -5,13 +5,15 @@ Nothing here knows where the numbers come from or how they are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import Indices, Rows, no_rows
+from tcptop_rtt.model.targets import no_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Snapshot:
     health: Health
     trace: Trace | None
     waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
+    targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
+    listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The cells of some rows: shape (SPARK_CELLS, number of rows)."""

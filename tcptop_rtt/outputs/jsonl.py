@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows, no_rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.outputs.listener_lines import ListenerLines
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -85,6 +86,7 @@ class JsonLines:
         self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
         self._last = _Part(no_rows(), np.zeros(0, np.intp), np.zeros(0, np.uint8))
         self._waiting: dict[int, Waiting] = {}
+        self._listeners = ListenerLines(chosen)
 
     def begin(self, origin: Origin) -> None:
         """The header: where and when the stream was made."""
@@ -99,6 +101,8 @@ class JsonLines:
         samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
         self._write_lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
         self._count_waiting(snapshot)
+        for line in self._listeners.lines(snapshot):
+            self._write(line)
         self._close(snapshot, last)
         self._out.flush()
 

@@ -8,7 +8,7 @@ from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column
@@ -40,7 +40,7 @@ class PlainTables:
         """One table."""
         rows, health = snapshot.rows, snapshot.health
         ranking = Ranking(
-            rows, select(rows, self._filter, health.unknown), CONNECTIONS.sorts["rtt"], True, health.unknown
+            rows, listed(rows, self._filter, health.unknown), CONNECTIONS.sorts["rtt"], True, health.unknown
         )
         moment = fmt.clock(snapshot.time_ns / 1e9)
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from tcptop_rtt.outputs.jsonl import FORMAT_VERSION
 from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.listener_fields import STREAMED
 from tcptop_rtt.view.table import Field
 
 _COUNT = {"type": "integer", "minimum": 0}
@@ -60,6 +61,14 @@ def schema() -> dict[str, Any]:
             _line(
                 ["waiting"],
                 {"time_ns": _TIME, "netns": _COUNT, "time_wait": _COUNT, "syn_recv": _COUNT},
+            ),
+            _line(
+                ["listener"],
+                {
+                    "time_ns": _TIME,
+                    "closed": {"type": "boolean", "description": "it listens no longer"},
+                    **{field.name: _property(field) for field in STREAMED},
+                },
             ),
             _line(
                 ["end"], {"lost": {**_COUNT, "description": "records that the kernel side had no room for"}}

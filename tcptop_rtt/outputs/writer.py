@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 
 PATIENCE_S = 1.0
-"""How long a reader is waited for, in all, once the program has been asked to stop."""
+"""How long a reader that takes nothing is waited for, once the program has been asked to stop."""
+PATIENCE_IN_ALL_S = 10.0
+"""How long one is waited for that takes a little now and then."""
 
 _CHUNK_BYTES = 1 << 16
 _SLICE_MS = 100
@@ -39,7 +41,8 @@ class Writer:
         self._fd = fd
         self._stopped = stopped
         self._encoding = encoding
-        self._patience_s = patience_s
+        self._patience_s = self._left_s = patience_s
+        self._left_in_all_s = PATIENCE_IN_ALL_S
         self._try_to_write = _without_waiting(fd)
         self._pending = bytearray()
         self.failure = ""
@@ -69,6 +72,7 @@ class Writer:
                     self.failure = error.strerror or str(error)
             else:
                 del self._pending[:written]
+                self._left_s = self._patience_s
         self.unwritten += self._pending.count(b"\n")
         self._pending.clear()
 
@@ -78,9 +82,11 @@ class Writer:
         poll.register(self._fd, select.POLLOUT)
         poll.poll(_SLICE_MS)
         if self._stopped():
-            self._patience_s -= time.monotonic() - began
-            if self._patience_s <= 0:
-                self.failure = "its reader takes nothing"
+            waited_s = time.monotonic() - began
+            self._left_s -= waited_s
+            self._left_in_all_s -= waited_s
+            if min(self._left_s, self._left_in_all_s) <= 0:
+                self.failure = "its reader takes too little"
 
 
 def hung_up(*fds: int, timeout_ms: float | None = 0) -> bool:

@@ -16,6 +16,8 @@ from textual.widgets import Static
 from tcptop_rtt.screens.keymap import placed
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.listener_fields import TABLE as LISTENERS
+from tcptop_rtt.view.target_fields import TABLE as TARGETS
 from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_names, keymap_of
 
 Lines = list[tuple[str, str]]
@@ -77,6 +79,16 @@ class HelpScreen(ModalScreen[None]):
             yield Static(_table("FILTER", FILTER, width=17))
             yield Static(
                 _table("COLUMNS", [(column.title, column.meaning) for column in CONNECTIONS.columns])
+            )
+            yield Static(
+                _table("LISTENERS", [(column.title, column.meaning) for column in LISTENERS.columns])
+            )
+            yield Static(
+                _table(
+                    "FAILED CONNECTS",
+                    [(column.title, column.meaning) for column in TARGETS.columns],
+                    width=15,
+                )
             )
 
     def action_leave(self) -> None:

@@ -8,6 +8,7 @@ from textual.app import App
 from textual.binding import Binding
 
 from tcptop_rtt.model.errors import UsageError
+from tcptop_rtt.screens.common import CommonScreen
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
@@ -31,6 +32,7 @@ def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
         "WHILE SORTING": bindings_of(SortScreen),
         "IN OWN COST": bindings_of(HealthScreen),
         "IN THE DETAILS": [binding for binding in bindings_of(DetailsScreen) if id(binding) not in others],
+        "IN COMMON": [binding for binding in bindings_of(CommonScreen) if id(binding) not in others],
         "IN BOTH": general,
         "MOVING": list(MOVE_KEYS),
     }

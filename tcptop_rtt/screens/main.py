@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.sorted import SortedScreen
+from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.group_fields import TABLES
-from tcptop_rtt.view.grouping import Grouping
-from tcptop_rtt.view.listing import Scope
+from tcptop_rtt.view.kinds import KINDS
+from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets.connection_table import ConnectionTable
@@ -52,7 +55,8 @@ class MainScreen(SortedScreen):
             "tab",
             "next_table(1)",
             "Groups",
-            tooltip="From connections to remote hosts, services, processes, units, and back; Enter opens one",
+            tooltip="Connections, hosts, services, processes, units, listeners, failed connects; "
+            "Enter opens one",
             id="groups",
         ),
         Binding(
@@ -95,6 +99,13 @@ class MainScreen(SortedScreen):
             tooltip="Sort by process",
             id="sort-process",
             group=SORTING,
+        ),
+        Binding(
+            "c",
+            "common",
+            "Common",
+            tooltip="What the bad connections have in common: networks, ports, processes and more",
+            id="common",
         ),
         Binding(
             "f",
@@ -160,9 +171,10 @@ class MainScreen(SortedScreen):
         super().__init__(first)
         self.set_reactive(MainScreen.filter, filter)
         self.set_reactive(MainScreen.refresh_s, refresh_s)
+        self._glyphs = glyphs
         self._set_refresh = set_refresh
         self._filter_line: FilterLine | None = None
-        self._left: dict[Grouping | None, tuple[Order, int | None]] = {}
+        self._left: dict[Kind | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
         self.table = ConnectionTable(first, glyphs, note, columns)
         self._status = StatusBar(glyphs)
@@ -211,6 +223,8 @@ class MainScreen(SortedScreen):
             shown=self.table.shown,
             time_wait=sum(one.time_wait for one in waiting),
             syn_recv=sum(one.syn_recv for one in waiting),
+            full_queues=int(np.count_nonzero(is_full(self._latest.listeners.__getitem__))),
+            failed_per_s=float(self._latest.targets["per_s"].sum()),
             time_ns=self._latest.time_ns,
         )
 
@@ -240,24 +254,22 @@ class MainScreen(SortedScreen):
 
     def action_next_table(self, step: int) -> None:
         """From the connections to their groups, of one kind after the other, and back."""
-        kinds = (None, *TABLES)
-        at = kinds.index(self.page.scope.grouping if self.page.scope else self.page.grouping)
+        kinds = (None, *KINDS)
+        at = kinds.index(self.page.scope.kind if self.page.scope else self.page.kind)
         self._turn_to(kinds[(at + step) % len(kinds)])
 
     def on_connection_table_group_wanted(self, message: ConnectionTable.GroupWanted) -> None:
         self._turn_to(None, message.scope)
 
-    def _turn_to(self, grouping: Grouping | None, scope: Scope | None = None) -> None:
+    def _turn_to(self, kind: Kind | None, scope: Scope | None = None) -> None:
         """Show something else, as it was when it was left."""
         left = self.page
         if left.scope is None:
-            self._left[left.grouping] = left.order, self.table.pinned
-        order, selected = self._left.get(grouping, (left.order, None))
+            self._left[left.kind] = left.order, self.table.pinned
+        order, selected = self._left.get(kind, (Order.of(kind, left), None))
         if scope is not None:
             selected = None
-        if order.key not in Page(grouping).table.sorts:
-            order = Order()
-        self.page = Page(grouping, scope, order)
+        self.page = Page(kind, scope, order)
         self.table.select(selected)
 
     # The time between two snapshots
@@ -301,10 +313,28 @@ class MainScreen(SortedScreen):
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
 
+    def narrow(self, text: str) -> None:
+        """Add to the filter."""
+        self.filter = replace(self.filter, text=query.both(self.filter.text, text))
+        if self._filter_line is not None:
+            self._filter_line.fill(self.filter.text)
+
+    def action_common(self) -> None:
+        """What the bad ones of the listed connections have in common."""
+        from tcptop_rtt.screens.common import CommonScreen
+
+        if self.is_current:
+            screen = CommonScreen(
+                self.table.snapshot, self.filter, self.page.scope, self._glyphs, self.narrow
+            )
+            screen.set_reactive(LiveScreen.frozen, self.frozen)
+            screen.set_reactive(LiveScreen.problem, self.problem)
+            self.app.push_screen(screen)
+
     def action_back(self) -> None:
         """Go one step back: clear the filter, or else leave the group."""
         if self.page.scope and not (self.typing or self.filter.text):
-            self._turn_to(self.page.scope.grouping)
+            self._turn_to(self.page.scope.kind)
         else:
             self._clear_filter()
 

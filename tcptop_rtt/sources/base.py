@@ -33,7 +33,8 @@ class Source(Protocol):
     ``id`` and ``sock`` name a connection: the id is unique in one run, and a socket has one connection at a
     time. A connection ends by a record of kind CLOSE, or by :meth:`ended`. An entry of a scan is of kind
     ENTRY; one without ``tgid`` says by ``hold`` who may have the socket: SOCKET and FILE where nothing is
-    known. Samples come joined, those of one ``window_start`` in one record, or singly in ``single_rtt_us``.
+    known. One in state LISTEN is of a listener, which ``sock`` alone names, and has ``queue`` to ``drops``.
+    Samples come joined, those of one ``window_start`` in one record, or singly in ``single_rtt_us``.
     No record tells the fields in :attr:`unknown`.
 
     Whoever has opened a source closes it, once, after the last call of that thread.

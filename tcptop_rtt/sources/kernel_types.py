@@ -23,7 +23,7 @@ class Field(NamedTuple):
     paths: tuple[str, ...] = ()
     """Where it may be, the first choice first; as it is called here where none is given."""
     tells: tuple[str, ...] = ()
-    """The fields of a row that are unknown without it; none: the program cannot do without."""
+    """The fields of a row or listener that are unknown without it; none: the program needs it."""
 
 
 def _at(*paths: str) -> Field:
@@ -89,6 +89,9 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "sk_lock_owned": _at("sk_lock.owned"),
         "sk_uid": _for("uid", at=("sk_uid.val",)),
         "sk_pacing_rate": _for("pacing_rate_bps"),
+        "sk_ack_backlog": _for("queue"),
+        "sk_max_ack_backlog": _for("queue_limit"),
+        "sk_drops": _for("drops", at=("sk_drops.counter",)),
     },
     "inet_connection_sock": {
         "icsk_bind_hash": _for("direction"),

@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from tcptop_rtt.terminal.pen import Pen
+
 MAX_WAITING_CHARACTERS = 1 << 20
 """More than a terminal of any size takes for a few full pictures."""
 _CHUNK_BYTES = 4096
@@ -24,6 +26,7 @@ class Writer:
         self._fd = fd
         self._encoding = encoding
         self._repaint = repaint
+        self._pen = Pen()
         self._pieces: deque[str] = deque()
         self._waiting_characters = 0
         self._busy = False
@@ -85,7 +88,7 @@ class Writer:
             if repaint:
                 self._repaint()
             try:
-                self._send(text.encode(self._encoding, "replace"))
+                self._send(self._pen.thin(text).encode(self._encoding, "replace"))
             except OSError:
                 self.close()  # it is gone; whoever reads from it says so
 

@@ -17,12 +17,14 @@ from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Holder, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
+from tcptop_rtt.tracking.listener_store import ListenerStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
 from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
 from tcptop_rtt.tracking.scan import ScanCollector
+from tcptop_rtt.tracking.targets import Targets
 from tcptop_rtt.tracking.trace import TraceLog
 from tcptop_rtt.tracking.units import UnitNames
 
@@ -64,6 +66,8 @@ class Connections:
         self._samples = SampleCounter(self._store, self._history)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
+        self._listeners = ListenerStore()
+        self._targets = Targets(self._store, self._snapshot_ns)
         self._scan = ScanCollector()
         self._trace: TraceLog | None = None
 
@@ -94,7 +98,9 @@ class Connections:
 
     def apply_scan(self) -> None:
         """The scan is complete: it is the last word on who holds which socket."""
-        self._holders.apply(self._scan.complete())
+        scan = self._scan.complete()
+        self._holders.apply(scan)
+        self._listeners.apply(scan.listeners, self._clock_ns())
 
     def drop_scan(self) -> None:
         """The scan has failed before its end."""
@@ -112,6 +118,7 @@ class Connections:
         overdue = (store["retransmits"][rows] >= 1) | (store["probes"][rows] >= 2)
         store.set("stalled", rows, overdue & ~store["closed"][rows])
         store.close(rows[batch.kinds == Kind.CLOSE])
+        self._targets.count(batch)
         if self._trace:
             self._trace.add(batch.records[store["id"][rows] == self._trace.id])
 
@@ -225,6 +232,7 @@ class Connections:
         :param look_up: asked once for each process
         """
         self._units.name(look_up)
+        self._listeners.name_units(look_up)
 
     def set_trace(self, connection: int | None) -> int:
         """Log every ACK of one connection from now on, or of none; return its socket, 0 if there is none."""
@@ -250,8 +258,7 @@ class Connections:
         closed = self._store.closed()
         if len(closed) <= CLOSED_KEPT:
             return False
-        old = self._store["closed_ns"][closed] < self._clock_ns() - CLOSED_SHOWN_NS
-        return int(np.count_nonzero(old)) > CLOSED_KEPT
+        return len(self._store.passed(closed, self._clock_ns() - CLOSED_SHOWN_NS)) > CLOSED_KEPT
 
     def samples_per_s(self) -> float:
         """RTT samples counted since the previous snapshot, per second."""
@@ -272,7 +279,9 @@ class Connections:
         self._snapshot_ns = now_ns
         # Each of them has been in a snapshot: at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
-        return Snapshot(self._wall_ns(), now_ns, rows, cells_us, health, trace)
+        targets, listeners = self._targets.freeze(now_ns), self._listeners.freeze(now_ns)
+        moment = self._wall_ns(), now_ns
+        return Snapshot(*moment, rows, cells_us, health, trace, targets=targets, listeners=listeners)
 
     def _update_ages(self, now_ns: int) -> None:
         store, closed = self._store, self._store.closed()

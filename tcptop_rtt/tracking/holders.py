@@ -113,11 +113,8 @@ class Holders:
             return
         store = self._store
         store.set("direction", rows, Direction.IN)
-        endpoints = [
-            (int(store["netns"][row]), int(store["lport"][row]), store["laddr"][row].tobytes())
-            for row in rows.tolist()
-        ]
-        places = listeners.find(endpoints)
+        places, full = listeners.find(lambda name: store[name][rows])
+        store.set("queue_full", rows, full)
         self._clear_process(rows[places < 0], Holder.UNKNOWN)
         waiting = rows[places >= 0]
         self._set_process(waiting, listeners.processes[places[places >= 0]])

@@ -5,51 +5,44 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.listeners import Endpoints, is_full
 from tcptop_rtt.model.records import Records
-from tcptop_rtt.model.rows import Indices
-
-Endpoint = tuple[int, int, bytes]
-"""Network namespace, port and address."""
-
-_ANY = (bytes(16), bytes(10) + b"\xff\xff" + bytes(4))
-"""The addresses of those that listen on all: IPv6's, and IPv4's."""
+from tcptop_rtt.model.rows import Get, Indices
 
 
 class Listeners:
     """Listening sockets with their processes.
 
-    :param entries: of a scan
+    :param entries: of a scan; several of one socket where several processes have it
     :param processes: the process of each, with ``tgid`` 0 where none is known
     """
 
     def __init__(self, entries: Records, processes: NDArray[np.void]) -> None:
-        self._entries = entries
+        self.entries = entries
         self.processes = processes
 
-    def find(self, endpoints: list[Endpoint]) -> Indices:
-        """The place in ``processes`` of who listens at each local endpoint; -1: nobody that is known.
+    def find(self, get: Get) -> tuple[Indices, NDArray[np.bool_]]:
+        """The place of who listens where each connection is accepted, -1: nobody that is known; and whether
+        the queue there is full, of several all.
 
         Of several processes it is the one of the lowest PID.
+
+        :param get: gives the values of a field of the connections
         """
-        places: dict[Endpoint, int] = {}
-        for place in np.argsort(self.processes["tgid"], kind="stable")[::-1].tolist():
-            if self.processes["tgid"][place]:
-                entry = self._entries[place]
-                places[int(entry["netns"]), int(entry["lport"]), entry["laddr"].tobytes()] = place
-        return np.array([_place_of(endpoint, places) for endpoint in endpoints], np.intp)
+        by_pid = np.argsort(self.processes["tgid"], kind="stable")
+        known = by_pid[self.processes["tgid"][by_pid] != 0]
+        endpoints = Endpoints(self.entries[known].__getitem__)
+        _, first = np.unique(endpoints.of_listeners, return_index=True)
+        found = endpoints.find(get)
+        if not len(known):
+            return found, found >= 0
+        has_room = ~is_full(self.entries[known].__getitem__)
+        full = np.bincount(endpoints.of_listeners, weights=has_room) == 0
+        return np.where(found < 0, -1, known[first][found]), (found >= 0) & full[found]
 
     def have_port(self, netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.bool_]:
         """Whether something listens on each of these ports, at whatever address."""
-        return np.isin(_port_keys(netns, lport), _port_keys(self._entries["netns"], self._entries["lport"]))
-
-
-def _place_of(endpoint: Endpoint, places: dict[Endpoint, int]) -> int:
-    netns, lport, laddr = endpoint
-    for address in (laddr, *_ANY):
-        place = places.get((netns, lport, address))
-        if place is not None:
-            return place
-    return -1
+        return np.isin(_port_keys(netns, lport), _port_keys(self.entries["netns"], self.entries["lport"]))
 
 
 def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:

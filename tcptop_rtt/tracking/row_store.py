@@ -222,10 +222,15 @@ class RowStore:
         """The rows of connections that have ended."""
         return self.select(self["closed"]) if self._closed else np.zeros(0, np.intp)
 
+    def passed(self, closed: Indices, before_ns: int) -> Indices:
+        """Those that closed before that time, or have never been connections."""
+        old = self["closed_ns"][closed] < before_ns
+        passed: Indices = closed[old | (self["connect_error"][closed] != 0)]
+        return passed
+
     def drop_closed(self, before_ns: int) -> None:
-        """Drop the rows that closed before that time. The last rows take their places."""
-        closed = self.closed()
-        dropped = closed[self["closed_ns"][closed] < before_ns]
+        """Drop the rows that have passed by that time. The last rows take their places."""
+        dropped = self.passed(self.closed(), before_ns)
         if not len(dropped):
             return
         self._closed -= len(dropped)

@@ -76,10 +76,11 @@ def peer_slow(row: Connection) -> Words:
 
 def backlog(row: Connection) -> Words:
     """Nobody has accepted it."""
+    where = "it waits in the listener's accept queue"
     return Words(
-        f"backlog {_waited(row)}",
+        f"{'queue full' if row.queue_full else 'backlog'} {_waited(row)}",
         f"process has not accepted it for {_waited(row)}",
-        "it waits in the listener's accept queue",
+        f"{where}, which is full: who connects now is dropped" if row.queue_full else where,
     )
 
 

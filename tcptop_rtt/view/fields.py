@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tcptop_rtt.model.rows import DIRECTIONS, HOLDERS, ROW, STATES
+from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import causes, cells, matches, numbers, sort_keys, values
 from tcptop_rtt.view import format as fmt
@@ -242,6 +242,13 @@ _FIELDS = (
     ),
     integer("connect_us", "from our SYN until it was established", words=("connect",)),
     Field(
+        "queue_full",
+        "boolean",
+        "whether the queue that it waits in was full at the latest scan; null: it does not wait",
+        values.of_waiting(values.flags("queue_full")),
+        matches.flags("queue_full"),
+    ),
+    Field(
         "was_pid",
         "integer",
         "who held it before nobody did",
@@ -335,6 +342,11 @@ _FIELDS = (
         matches.names("interface", "eth0"),
     ),
     _choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
+    _choice(
+        "connect_error",
+        "how connecting has ended without a connection; given-up: by the process; null: it has not",
+        CONNECT_ERRORS,
+    ),
     _flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
     _flag("open_seen", "its opening was seen"),
     _flag("scanned", "a scan has read it, without which many fields are null"),

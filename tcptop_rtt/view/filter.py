@@ -56,6 +56,21 @@ def select(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) ->
     return indices[ask(fields_of(rows, indices), lacking).yes]
 
 
+def listed(rows: Rows, filter: Filter, lacking: frozenset[str] = frozenset()) -> Indices:  # noqa: A002
+    """What tables have of :func:`select`: what has never become a connection is counted by target."""
+    indices = select(rows, filter, lacking)
+    found: Indices = indices[rows["connect_error"][indices] == 0]
+    return found
+
+
+def as_rows(others: NDArray[np.void], state: int) -> Rows:
+    """Rows of another kind as connections in that state of which no measurement is known, for filters."""
+    columns = {name: np.zeros(len(others), ROW[name]) for name in ROW.names or ()}
+    columns |= {name: others[name] for name in columns.keys() & set(others.dtype.names or ())}
+    columns["state"][:] = state
+    return Rows(columns)
+
+
 def _find(word: str) -> Ask:
     """Look for a text in process, PID, endpoints and state, of which each row has what is shown."""
     word = word.lower()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, Get, Indices
 from tcptop_rtt.view import numbers
@@ -73,29 +74,10 @@ SERVICES = Grouping("services", _service)
 PROCESSES = Grouping("processes", _process)
 UNITS = Grouping("units", _unit)
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
 
 def ids_of(grouping: Grouping, get: Get) -> NDArray[np.uint64]:
     """The id of each row's group."""
-    return _ids(grouping.shared(get))
-
-
-def _ids(shared: Shared) -> NDArray[np.uint64]:
-    """Mixed from all that is shared: in 64 bits two groups of a million meet once in 10,000,000 snapshots."""
-    mixed = np.full(len(next(iter(shared.values()))), len(shared), np.uint64)
-    for values in shared.values():
-        for word in _words(values):
-            mixed = (mixed ^ word) * _MULTIPLIER
-            mixed ^= mixed >> np.uint64(32)
-    return mixed
-
-
-def _words(values: NDArray[Any]) -> list[NDArray[np.uint64]]:
-    if values.dtype.itemsize <= 8:
-        return [values.astype(np.uint64)]
-    words = np.ascontiguousarray(values).view(np.uint64).reshape(len(values), values.dtype.itemsize // 8)
-    return [words[:, at] for at in range(words.shape[1])]
+    return mixed(grouping.shared(get).values())
 
 
 class Members(NamedTuple):
@@ -120,7 +102,7 @@ class Groups:
     def __init__(self, grouping: Grouping, get: Get, verdicts: NDArray[np.uint8]) -> None:
         self._get = get
         shared = grouping.shared(get)
-        ids, first, self._group = np.unique(_ids(shared), return_index=True, return_inverse=True)
+        ids, first, self._group = np.unique(mixed(shared.values()), return_index=True, return_inverse=True)
         rows = np.zeros(len(ids), GROUP)
         rows["id"] = ids
         for name in shared.keys() & set(GROUP.names or ()):

@@ -1,28 +1,24 @@
-"""What a table lists of a snapshot: connections, all or those of one group, or the groups of them."""
+"""What a table lists of a snapshot: connections, all or those of one row elsewhere, or groups of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices, Rows, fields_of
+from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter, select
-from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.filter import Filter, listed
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.group_fields import TABLES, label
 from tcptop_rtt.view.grouping import Grouping, Groups, ids_of
 from tcptop_rtt.view.table import Table
-
-
-class Scope(NamedTuple):
-    """Only the connections of one group."""
-
-    grouping: Grouping
-    id: int
-    label: str
 
 
 class Listing(Protocol):
@@ -46,6 +42,40 @@ class Listing(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A table beside that of connections, each row of which stands for some of them.
+
+    :param list: the rows of a snapshot, of what matches a filter
+    :param inside: of some connections, those that the row of an id stands for
+    :param label: what the row is called
+    :param empty: said where there is no row, and no filter
+    :param emptied: said where a row stands for no connection
+    :param first: the column that it is sorted by at first; empty: the same as before
+    """
+
+    table: Table
+    list: Callable[[Snapshot, Filter], Listing]
+    inside: Callable[[Snapshot, Indices, int], Mask]
+    label: Callable[[np.void, Glyphs], str]
+    empty: str = ""
+    emptied: str = "no connection of this group is left: Esc goes back to the groups"
+    first: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its rows are called."""
+        return self.table.name
+
+
+class Scope(NamedTuple):
+    """Only the connections of one row."""
+
+    kind: Kind
+    id: int
+    label: str
+
+
 class ConnectionList(Listing):
     """Connections that match a filter, one by one."""
 
@@ -54,8 +84,8 @@ class ConnectionList(Listing):
     def __init__(self, snapshot: Snapshot, filter: Filter, scope: Scope | None = None) -> None:  # noqa: A002
         self._snapshot = snapshot
         self.rows = snapshot.rows
-        self.indices = _matching(snapshot, filter, scope)
-        self.total, self.shown = len(snapshot.rows), len(self.indices)
+        self.indices = matching(snapshot, filter, scope)
+        self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], self._snapshot.health.unknown)
@@ -67,15 +97,15 @@ class ConnectionList(Listing):
 class GroupList(Listing):
     """The groups of the connections that match a filter."""
 
-    def __init__(self, snapshot: Snapshot, filter: Filter, grouping: Grouping) -> None:  # noqa: A002
+    def __init__(self, grouping: Grouping, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
         self._snapshot = snapshot
         self.table = TABLES[grouping]
-        self._connections = connections = _matching(snapshot, filter, None)
+        self._connections = connections = matching(snapshot, filter, None)
         get = fields_of(snapshot.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
         self.indices = np.arange(len(self.rows))
-        self.total, self.shown = len(snapshot.rows), len(connections)
+        self.total, self.shown = count(snapshot), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
         return self.table.views(self.rows[indices], frozenset())
@@ -88,10 +118,30 @@ class GroupList(Listing):
         return highest.reshape(len(self._snapshot.cells_us), len(members))
 
 
-def _matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
-    indices = select(snapshot.rows, filter, snapshot.health.unknown)
+def count(snapshot: Snapshot) -> int:
+    """How many connections there are."""
+    return len(snapshot.rows) - int(np.count_nonzero(snapshot.rows["connect_error"]))
+
+
+def matching(snapshot: Snapshot, filter: Filter, scope: Scope | None) -> Indices:  # noqa: A002
+    """Which connections match a filter and are in the group, ascending."""
+    indices = listed(snapshot.rows, filter, snapshot.health.unknown)
     if scope is None:
         return indices
-    ids = ids_of(scope.grouping, fields_of(snapshot.rows, indices))
-    inside: Indices = indices[ids == np.uint64(scope.id)]
+    inside: Indices = indices[scope.kind.inside(snapshot, indices, scope.id)]
     return inside
+
+
+def _in_group(grouping: Grouping, snapshot: Snapshot, indices: Indices, group: int) -> Mask:
+    found: Mask = ids_of(grouping, fields_of(snapshot.rows, indices)) == np.uint64(group)
+    return found
+
+
+def groups(grouping: Grouping) -> Kind:
+    """The table of one kind of groups."""
+    return Kind(
+        TABLES[grouping],
+        partial(GroupList, grouping),
+        partial(_in_group, grouping),
+        partial(label, grouping),
+    )

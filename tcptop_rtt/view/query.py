@@ -54,6 +54,16 @@ def parse(text: str, matches: Mapping[str, Match], find: Callable[[str], Ask]) -
     return _Parser(tokens, len(text), matches, find).parse()
 
 
+def both(text: str, more: str) -> str:
+    """A filter that selects what two filters select, either of which may be empty."""
+    have, add = ([token.text.lower() for token in _tokens(one)] for one in (text, more))
+    if "or" in have:
+        text = f"({text})"
+    elif "!" not in have and set(add) <= set(have):
+        return text
+    return f"{text} {more}".strip()
+
+
 def _tokens(text: str) -> list[_Token]:
     tokens = []
     at = 0

@@ -64,6 +64,15 @@ def of_orphans(inner: Values) -> Values:
     return values
 
 
+def of_waiting(inner: Values) -> Values:
+    """Only of what nobody has accepted yet."""
+
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
+        return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.LISTENER)
+
+    return values
+
+
 def interfaces(get: Get, _: frozenset[str]) -> list[Any]:
     """The name of the interface, or its number."""
     pairs = zip(_decoded(get("interface")), get("ifindex").tolist(), strict=True)

@@ -19,8 +19,7 @@ from textual.strip import Strip
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.group_fields import label
-from tcptop_rtt.view.listing import ConnectionList, GroupList, Listing, Scope
+from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets import columns, table_lines
@@ -135,6 +134,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         ids: list[int] = self._listing.rows["id"][self._ranking.window(start, stop)].tolist()
         return ids
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is drawn; while the screen is frozen, not the latest."""
+        return self._snapshot
+
     def show(self, snapshot: Snapshot) -> None:
         """Draw another snapshot; sort order, filter and cursor stay."""
         self._snapshot = snapshot
@@ -192,10 +196,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     def _ranked(self) -> Ranking:
         page, snapshot = self.page, self._snapshot
-        if page.grouping is None:
+        if page.kind is None:
             self._listing = ConnectionList(snapshot, self.filter, page.scope)
         else:
-            self._listing = GroupList(snapshot, self.filter, page.grouping)
+            self._listing = page.kind.list(snapshot, self.filter)
         listing, (key, descending) = self._listing, page.order
         sort = listing.table.sorts[key]
         return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.unknown)
@@ -286,13 +290,13 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         if id_ is None:
             return
         self._pinned = id_
-        grouping = self.page.grouping
-        if grouping is None:
+        kind = self.page.kind
+        if kind is None:
             self.post_message(self.DetailsWanted(id_))
             return
         (at,) = self._ranking.window(self._cursor, self._cursor + 1).tolist()
-        name = label(grouping, self._listing.rows[at], self._glyphs)
-        self.post_message(self.GroupWanted(Scope(grouping, id_, name)))
+        name = kind.label(self._listing.rows[at], self._glyphs)
+        self.post_message(self.GroupWanted(Scope(kind, id_, name)))
 
     def on_click(self, event: Click) -> None:
         if event.y == 0:
@@ -348,7 +352,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         listing = self._listing
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((listing.rows["family"][visible] == 6).any())
-        chosen = self._chosen_columns if self.page.grouping is None else None
+        chosen = self._chosen_columns if self.page.kind is None else None
         placed = columns.fit_columns(
             chosen or listing.table.columns, self.scrollable_content_region.width, self._long_addresses
         )
@@ -361,12 +365,15 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         return Frame(top, size, placed, lines)
 
     def _why_empty(self) -> str:
+        kind, scope = self.page.kind, self.page.scope
+        if kind is not None and kind.empty and self.filter == Filter():
+            return kind.empty
         if not self.total:
             return "there is no TCP connection on this machine"
         if self.filter.text:
-            return "no connection matches the filter: Esc clears it"
-        if self.page.scope is not None:
-            return "no connection of this group is left: Esc goes back to the groups"
+            return f"no {kind.name[:-1] if kind else 'connection'} matches the filter: Esc clears it"
+        if scope is not None:
+            return scope.kind.emptied
         return "no connection matches the options of the command line"
 
     def render_lines(self, crop: Region) -> list[Strip]:

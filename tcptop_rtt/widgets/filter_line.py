@@ -53,10 +53,14 @@ class FilterLine(Horizontal):
         # Widget.focus() would wait its turn, and keys typed meanwhile would be commands.
         self.screen.set_focus(self._input)
 
+    def fill(self, text: str) -> None:
+        """Take a text that was not typed here."""
+        self._input.value = text
+
     def close(self, clear: bool = False) -> None:
         self.display = False
         if clear:
-            self._input.value = ""
+            self.fill("")
         self.post_message(self.Closed())
 
     def on_input_changed(self, event: Input.Changed) -> None:

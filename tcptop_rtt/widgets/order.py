@@ -6,9 +6,7 @@ import string
 from typing import NamedTuple
 
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.group_fields import TABLES
-from tcptop_rtt.view.grouping import Grouping
-from tcptop_rtt.view.listing import Scope
+from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.table import Column, Table
 
 _OWN_LETTERS = {"rtt": "r", "process": "p", "why": "w"}
@@ -43,6 +41,15 @@ class Order(NamedTuple):
         """Sorted by a column, the interesting end first."""
         return Order(column.key, column.falls_first)
 
+    @classmethod
+    def of(cls, kind: Kind | None, before: Page) -> Order:
+        """What a kind of rows is sorted by at first: in its own order, or in that of the page before."""
+        table = Page(kind).table
+        if kind is not None and kind.first:
+            return cls.first_of(table.column[kind.first])
+        own = before.kind is not None and before.kind.first
+        return before.order if before.order.key in table.sorts and not own else cls()
+
     def next_to(self, table: Table, step: int) -> Order:
         """Sorted by a column further to the right, or to the left; after the last one comes the first."""
         keys = list(table.sorts)
@@ -50,13 +57,13 @@ class Order(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What the table shows: groups, or connections, all or those of one group."""
+    """What the table shows: rows of a kind, or connections, all or those of one such row."""
 
-    grouping: Grouping | None = None
+    kind: Kind | None = None
     scope: Scope | None = None
     order: Order = Order()
 
     @property
     def table(self) -> Table:
         """Whose columns there are."""
-        return CONNECTIONS if self.grouping is None else TABLES[self.grouping]
+        return CONNECTIONS if self.kind is None else self.kind.table

@@ -24,6 +24,10 @@ class Counts(NamedTuple):
     shown: int = 0
     time_wait: int = 0
     syn_recv: int = 0
+    full_queues: int = 0
+    """Listeners that take no more connections."""
+    failed_per_s: float = 0.0
+    """Connects."""
     time_ns: int = 0
     """Wall clock, of when this is."""
 
@@ -64,7 +68,8 @@ class StatusBar(StyledLines):
         name: Part = (fmt.printable(self.host, self._glyphs) or "tcptop-rtt", "name")
         if self.waiting_for:
             return [name, ("  " + self.waiting_for, "value")]
-        health, summary, (total, shown, time_wait, syn_recv, time_ns) = self.health, self.summary, self.counts
+        health, summary = self.health, self.summary
+        total, shown, time_wait, syn_recv, full, failed_per_s, time_ns = self.counts
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         return [
             name,
@@ -72,7 +77,9 @@ class StatusBar(StyledLines):
             *_value(count, "connection" if total == 1 else "connections"),
             *(_value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
             *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
+            *(_value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),
             *(_value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
+            *(_value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else []),
             *(_value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
             *(_value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
             *_value(fmt.per_second(summary.retrans_per_s), "retr/s"),
@@ -95,9 +102,9 @@ class StatusBar(StyledLines):
         page = self.page
         title = page.table.column[page.order.key].title
         if page.scope:
-            parts += [(f"{page.scope.grouping.name} > {page.scope.label}", "filter"), ("  ", "")]
-        elif page.grouping:
-            parts += [(page.grouping.name, "filter"), ("  ", "")]
+            parts += [(f"{page.scope.kind.name} > {page.scope.label}", "filter"), ("  ", "")]
+        elif page.kind:
+            parts += [(page.kind.name, "filter"), ("  ", "")]
         parts += _label("sort", f"{title} {arrow(page.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:

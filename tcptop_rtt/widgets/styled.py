@@ -63,11 +63,11 @@ class StyleBook:
         # Only the colour and the attributes: a cell's background is its row's.
         return base + Style(color=whole.color) + own.without_color
 
-    def strip(self, parts: Sequence[Part], width: int, indent: int = 0) -> Strip:
-        """A line of exactly ``width`` cells."""
-        segments = [Segment(" " * indent, self())] if indent else []
-        segments += [Segment(text, self(style)) for text, style in parts]
-        return Strip(segments).adjust_cell_length(width, self())
+    def strip(self, parts: Sequence[Part], width: int, indent: int = 0, row: str = "") -> Strip:
+        """A line of exactly ``width`` cells, in a row of class ``row``."""
+        segments = [Segment(" " * indent, self(row=row))] if indent else []
+        segments += [Segment(text, self(style, row)) for text, style in parts]
+        return Strip(segments).adjust_cell_length(width, self(row=row))
 
 
 @lru_cache(maxsize=8192)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from textual.app import App
 from textual.pilot import Pilot
 
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.feeds.base import Capability, Feed
+from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.snapshot import (
     SPARK_CELLS,
     Health,
@@ -23,6 +25,7 @@ from tcptop_rtt.model.snapshot import (
     Snapshot,
     Trace,
 )
+from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
@@ -41,13 +44,19 @@ def snapshot(
     health: Health = HEALTH,
     trace: Trace | None = None,
     clock_set_s: int = 0,
+    listeners: NDArray[np.void] | None = None,
+    targets: NDArray[np.void] | None = None,
 ) -> Snapshot:
     """``step`` seconds after the first one, since when the wall clock has been set forward so far."""
     rows = rows_of(*connections)
     spark = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
     spark[-1] = rows["srtt_us"]
     time_ns = START_NS + (step + clock_set_s) * 1_000_000_000
-    return Snapshot(time_ns, step * 1_000_000_000, rows, tuple(spark), health, trace)
+    listening = no_listeners() if listeners is None else listeners
+    return Snapshot(
+        time_ns, step * 1_000_000_000, rows, tuple(spark), health, trace,
+        targets=no_targets() if targets is None else targets, listeners=listening,
+    )  # fmt: skip
 
 
 def trace_of(id_: int, *rtt_us: int, **fields: Any) -> Trace:

@@ -19,7 +19,16 @@ from tests.unit.rows import row
 OF_A_CONNECTION = {"Copy", "Copy command"}
 EVERYWHERE = {"Freeze", "Help", "Theme", "Own cost", "Mouse", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
-IN_THE_TABLE = {"Details", "Groups", "Groups before", "Filter", "Follow", "Slower", "Faster"} | ORDERS
+IN_THE_TABLE = {
+    "Details",
+    "Groups",
+    "Groups before",
+    "Filter",
+    "Common",
+    "Follow",
+    "Slower",
+    "Faster",
+} | ORDERS
 KEYS = {" ": "space", "/": "slash"}
 SORTED = {f"Sort by {CONNECTIONS.column[key].title}" for key in CONNECTIONS.sorts}
 

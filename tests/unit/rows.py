@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.rows import ROW, Rows
 
 
@@ -54,3 +55,26 @@ def rows_of(*connections: dict[str, Any]) -> Rows:
         for name, value in connection.items():
             rows[name][at] = np.void(address(value)) if name in ("laddr", "raddr") else value
     return columns_of(rows)
+
+
+def listener(id_: int, **fields: Any) -> dict[str, Any]:
+    """One with an empty queue, on all IPv4 addresses; ``laddr`` may be given as text."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "pid": 2000 + id_,
+        "comm": f"server{id_}".encode(),
+        "family": 4,
+        "laddr": "0.0.0.0",  # noqa: S104 - an address that is never bound
+        "lport": 8000 + id_,
+        "queue_limit": 128,
+    }
+    return values | fields
+
+
+def listeners_of(*listeners: dict[str, Any]) -> NDArray[np.void]:
+    """As a snapshot has them."""
+    found = np.zeros(len(listeners), LISTENER)
+    for at, one in enumerate(listeners):
+        for name, value in one.items():
+            found[name][at] = np.void(address(value)) if name == "laddr" else value
+    return found

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Holder
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
+from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
@@ -37,6 +38,15 @@ def one(*lacking: str, **fields: Any) -> Connection:
         "data_segs_out_1m": 1000,
     }
     return Connection(rows_of(row(1, **(healthy | fields)))[0], frozenset(lacking))
+
+
+def test_one_that_waits_in_a_full_queue_says_so() -> None:
+    briefs = []
+    for full in (False, True):
+        waits = one(holder=Holder.LISTENER, age_ns=3 * DEFAULTS.backlog_ns, queue_full=full)
+        (cause,) = (cause for cause in causes.one(waits) if cause.name == "backlog")
+        briefs.append(cause.words(waits).brief)
+    assert briefs == ["backlog 3s", "queue full 3s"]
 
 
 @pytest.mark.parametrize(

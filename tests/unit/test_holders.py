@@ -128,3 +128,11 @@ def test_each_process_is_asked_for_its_unit_once_and_of_very_many_some_at_a_time
     for _ in range(2):
         connections.name_units(look_up)
     assert sorted(asked) == [ProcessKey(number, 5) for number in range(1, count + 1)]
+
+
+def test_one_that_waits_in_a_full_queue_is_told(connections: Connections) -> None:
+    full, room = ({"queue": queue, "queue_limit": 3} for queue in (4, 3))
+    first, second = _listener("192.0.2.1", 9, **full), _listener("192.0.2.1", 10, sock=8, **room)
+    for listeners, expected in (((first,), True), ((first, second), False), ((second,), False)):
+        (row,) = _scan(connections, *listeners, {}).rows
+        assert (row["holder"], row["queue_full"]) == (Holder.LISTENER, expected)

@@ -18,7 +18,7 @@ from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
-from tests.unit.rows import row, rows_of
+from tests.unit.rows import listener, listeners_of, row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
 
@@ -30,8 +30,14 @@ class Stream:
         self._path = path
         self._output = JsonLines(Writer(fd, lambda: False), chosen, lambda _: None)
 
-    def show(self, *rows: dict[str, Any], waiting: tuple[Waiting, ...] = ()) -> None:
-        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting))
+    def show(
+        self,
+        *rows: dict[str, Any],
+        waiting: tuple[Waiting, ...] = (),
+        listeners: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        there = listeners_of(*listeners)
+        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting, listeners=there))
 
     def all(self, *events: str) -> list[dict[str, Any]]:
         lines = map(json.loads, self._path.read_text().splitlines())
@@ -133,6 +139,49 @@ def test_what_waits_is_told_per_namespace_when_it_changes_and_not_beside_a_filte
     assert told.all("waiting") == []
 
 
+def test_a_listener_has_a_line_when_it_comes_when_it_changes_and_when_it_goes(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    first, second = listener(1), listener(2, queue=3)
+    told.show(listeners=(second, first))
+    told.show(listeners=(second | {"read_ms": 900}, first))
+    told.show(listeners=(second | {"drops": 7}, first))
+    told.show(listeners=(first, listener(3)))
+    told.show()
+    lines = told.all("listener")
+    assert [(line["id"], line["closed"], line["queue"], line["drops"]) for line in lines] == [
+        (1, False, 0, 0),
+        (2, False, 3, 0),
+        (2, False, 3, 7),
+        (3, False, 0, 0),
+        (2, True, 3, 7),
+        (1, True, 0, 0),
+        (3, True, 0, 0),
+    ]
+    for line in lines:
+        Draft202012Validator(schema()).validate(line)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ids"),
+    [
+        (Filter(lport=8002), [2]),
+        (Filter(pid=2001), [1]),
+        (Filter(text="server2"), [2]),
+        (Filter(text="state:listen port:8001"), [1]),
+        (Filter(rport=443), []),
+        (Filter(text="rtt>1ms"), []),
+    ],
+)
+def test_options_choose_listeners_by_what_they_have(
+    stream: Callable[[Filter], Stream], chosen: Filter, ids: list[int]
+) -> None:
+    told = stream(chosen)
+    told.show(listeners=(listener(1), listener(2)))
+    assert [line["id"] for line in told.all("listener")] == ids
+
+
 def test_an_orphan_has_no_process_but_one_that_had_it(stream: Callable[[Filter], Stream]) -> None:
     told = stream(Filter())
     told.show(row(5, holder=Holder.NOBODY, pid=0, comm=b"", was_pid=9, was_comm=b"gone"))
@@ -160,13 +209,14 @@ def test_the_lines_of_three_connections_are_those_of_the_golden_file(
         3, family=6, laddr="2001:db8::1", raddr="fe80::1", ifindex=2, interface=b"eth0", holder=Holder.NOBODY,
         pid=0, comm=b"", was_pid=9, was_comm="w\u00e4s".encode(), direction=1, notsent_bytes=77,
     )  # fmt: skip
-    told.show(first, second, third, waiting=(Waiting(7, 3, 1),))
+    full = listener(1, queue=4, queue_limit=3, drops=28, drops_per_s=0.5, unit=b"web.service", read_ms=900)
+    told.show(first, second, third, waiting=(Waiting(7, 3, 1),), listeners=(full,))
     told.show(
         first | {"rtt_samples": 0}, second | {"bytes_acked": 6000}, third | {"closed": True, "state": 7}
     )
     told.show(second)
     golden = Path(__file__).parent / "golden" / "stream.jsonl"
-    assert told.all("open", "sample", "close", "waiting") == [
+    assert told.all("open", "sample", "close", "waiting", "listener") == [
         json.loads(line) for line in golden.read_text().splitlines()
     ]
 

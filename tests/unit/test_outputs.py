@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +111,30 @@ def test_a_table_without_any_connection_says_why(tmp_path: Path, in_utc: None) -
     assert rest == ["process 5 has ended", ""]
 
 
+def test_a_connect_that_has_failed_is_in_the_stream_and_in_no_table(tmp_path: Path) -> None:
+    def written(make: type[JsonLines] | type[PlainTables]) -> str:
+        feed = Play()
+        fails = {"direction": Direction.OUT, "open_seen": 1, "bytes_acked": 0, "raddr": "203.0.113.77"}
+        feed.source.records = [
+            connection(9, kind=Kind.OPEN, **fails),
+            connection(9, kind=Kind.CLOSE, error=errno.ECONNREFUSED, **fails),
+        ]
+        with (tmp_path / make.__name__).open("wb") as file:
+            writer = Writer(file.fileno(), lambda: False)
+            if make is JsonLines:
+                write_all(feed, JsonLines(writer, Filter(), feed.cgroup), writer, 1)
+            else:
+                write_all(feed, PlainTables(writer, Filter(), str), writer, 1)
+        return (tmp_path / make.__name__).read_text()
+
+    lines = [json.loads(line) for line in written(JsonLines).splitlines()]
+    told = [(line["event"], line["connect_error"]) for line in lines if line.get("id") == 9]
+    assert told == [("open", "refused"), ("close", "refused")]
+    table = written(PlainTables)
+    assert "198.51.100.1" in table
+    assert "203.0.113.77" not in table
+
+
 def test_a_table_says_what_does_not_work(tmp_path: Path) -> None:
     feed = Play()
     feed.source.scan_failure = OSError(24, "Too many \x1b[2J files")
@@ -143,3 +169,31 @@ def test_a_reader_that_has_gone_ends_it_without_complaint() -> None:
     os.close(stdout)
     assert writer.gone
     assert len(feed.source.scans_s) == 1
+
+
+@pytest.mark.parametrize("pause_s", [0.2, None])
+def test_after_a_signal_a_reader_is_waited_for_as_long_as_it_takes_something(
+    pause_s: float | None,
+) -> None:
+    """Each turn is short beside the patience, and all of them together are long."""
+    reader, stdout = os.pipe()
+    taken = bytearray()
+
+    def read() -> None:
+        while pause_s and len(taken) < 1 << 20:
+            taken.extend(os.read(reader, 1 << 16))
+            time.sleep(pause_s)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    writer = Writer(stdout, lambda: True, patience_s=2.0)
+    for _ in range(16):
+        writer.write("x" * ((1 << 16) - 1) + "\n")
+    writer.flush()
+    os.close(stdout)
+    thread.join()
+    os.close(reader)
+    if pause_s:
+        assert (writer.failure, writer.unwritten, len(taken)) == ("", 0, 1 << 20)
+    else:
+        assert (writer.failure, writer.unwritten) == ("its reader takes too little", 15)

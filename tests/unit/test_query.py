@@ -7,7 +7,7 @@ import pytest
 from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, parse, select
-from tcptop_rtt.view.query import MAX_DEPTH, QueryError
+from tcptop_rtt.view.query import MAX_DEPTH, QueryError, both
 from tests.unit.rows import row, rows_of
 
 ROWS = rows_of(
@@ -204,3 +204,21 @@ def test_no_word_stands_for_two_fields() -> None:
     for field in CONNECTIONS.fields:
         words += {field.name, *([field.column.key] if field.column else []), *field.words}
     assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "expected"),
+    [
+        ("", "lport:443", "lport:443"),
+        ("nginx", "rport:443", "nginx rport:443"),
+        ("nginx or redis", "rport:443", "(nginx or redis) rport:443"),
+        ("nginx rport:443", "rport:443", "nginx rport:443"),
+        ("nginx or rport:443", "rport:443", "(nginx or rport:443) rport:443"),
+        ("!rport:443", "rport:443", "!rport:443 rport:443"),
+        ('"a or b"', "rport:443", '"a or b" rport:443'),
+    ],
+)
+def test_two_filters_are_one_that_selects_what_both_select(text: str, more: str, expected: str) -> None:
+    assert both(text, more) == expected
+    selected = [set(select(ROWS, Filter(one)).tolist()) for one in (text, more, expected)]
+    assert selected[2] == selected[0] & selected[1]

@@ -1,0 +1,81 @@
+"""What is known of every listening socket, and which connections are at which.
+
+Nothing here knows where the numbers come from or how they are shown.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import ROW, Get, Indices
+
+LISTENER = np.dtype(
+    [
+        ("id", "u8"),  # never used twice in one run
+        # Whose it is: of several processes the one with the lowest PID. As in ROW.
+        *((name, ROW[name]) for name in ("pid", "comm", "uid", "started_ns", "unit")),
+        # Where it listens.
+        *((name, ROW[name]) for name in ("netns", "ifindex", "family", "laddr", "lport")),
+        ("read_ms", "u4"),  # how long ago a scan has read the following
+        ("queue", "u4"),  # connections that wait to be accepted (sk_ack_backlog)
+        ("queue_limit", "u4"),  # it is full when more wait than this (sk_max_ack_backlog)
+        ("drops", "u4"),  # handshakes and segments dropped (sk_drops), of which most found the queue full
+        ("drops_per_s", "f8"),  # over about the last five seconds; nan: it has been read once only
+    ]
+)
+"""What is known of a listener. Addresses are as in ROW; 0.0.0.0 and :: stand for all."""
+
+_ANY4, _ANY6 = (np.frombuffer(raw, "V16") for raw in (bytes(10) + b"\xff\xff" + bytes(4), bytes(16)))
+
+
+def no_listeners() -> NDArray[np.void]:
+    """None at all."""
+    return np.zeros(0, LISTENER)
+
+
+def is_full(get: Get) -> NDArray[np.bool_]:
+    """Which listeners take no more connections, as in ``sk_acceptq_is_full()``."""
+    found: NDArray[np.bool_] = get("queue") > get("queue_limit")
+    return found
+
+
+class Endpoints:
+    """The places where listeners are: network namespace, address and port. Several may share one.
+
+    :param get: gives the values of a field of the listeners
+    """
+
+    def __init__(self, get: Get) -> None:
+        ports = np.zeros(1 << 16, bool)
+        ports[get("lport")] = True
+        self._ports = ports
+        keys = mixed([get("netns"), get("lport"), get("laddr")])
+        self._keys, self.of_listeners = np.unique(keys, return_inverse=True)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, get: Get) -> Indices:
+        """The number of the endpoint at which each connection is, or was, accepted; -1: nobody listens there.
+
+        :param get: gives the values of a field of the connections
+        """
+        found = np.full(len(get("lport")), -1)
+        rows = np.flatnonzero(self._ports[get("lport")])
+        if not len(rows):
+            return found
+        netns, lport, laddr, family = (get(name)[rows] for name in ("netns", "lport", "laddr", "family"))
+        places = self._find(mixed([netns, lport, laddr]))
+        # Who listens on an address goes before who listens on all, and IPv4's own before IPv6's for both.
+        for address, may in ((_ANY4, family == 4), (_ANY6, True)):
+            left = np.flatnonzero((places < 0) & may)
+            places[left] = self._find(mixed([netns[left], lport[left], np.repeat(address, len(left))]))
+        found[rows] = places
+        return found
+
+    def _find(self, keys: NDArray[np.uint64]) -> Indices:
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        found: Indices = np.where(self._keys[place] == keys, place, -1)
+        return found

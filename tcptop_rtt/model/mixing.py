@@ -1,0 +1,32 @@
+"""One number made of several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def mixed(columns: Iterable[NDArray[Any]]) -> NDArray[np.uint64]:
+    """A number for each row, mixed from all its values: the same for the same values.
+
+    In 64 bits two of a million different rows meet once in 10,000,000 times.
+    """
+    columns = list(columns)
+    numbers = np.full(len(columns[0]), len(columns), np.uint64)
+    for values in columns:
+        for word in _words(values):
+            numbers = (numbers ^ word) * _MULTIPLIER
+            numbers ^= numbers >> np.uint64(32)
+    return numbers
+
+
+def _words(values: NDArray[Any]) -> list[NDArray[np.uint64]]:
+    if values.dtype.itemsize <= 8:
+        return [values.astype(np.uint64)]
+    words = np.ascontiguousarray(values).view(np.uint64).reshape(len(values), values.dtype.itemsize // 8)
+    return [words[:, at] for at in range(words.shape[1])]

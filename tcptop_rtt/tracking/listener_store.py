@@ -1,0 +1,122 @@
+"""Every listener from scan to scan: which is which, and how much it drops per second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.listeners import LISTENER
+from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.model.snapshot import ProcessKey
+from tcptop_rtt.tracking.listeners import Listeners
+
+UNHELD_KEPT_NS = 60_000_000_000
+"""Scans of whole network namespaces, which alone meet listeners without a descriptor, are further apart than
+those of descriptors: so long such a one is kept without being met."""
+SMOOTHING_S = 5.0
+"""Clients that are dropped come again after one second, three, seven: between two scans there may be none."""
+LEAST_PER_S = 0.05
+"""Less is over."""
+MOST_NAMED = 200
+"""So many processes are looked up before one snapshot; each costs some system calls."""
+
+_KEPT = np.dtype(
+    [
+        *LISTENER.descr,
+        ("sock", "u8"),
+        ("read_ns", "u8"),
+        ("held", "?"),  # a descriptor of it was met
+        ("named", "?"),  # what runs its process has been looked up
+    ]
+)
+_SAME = ("netns", "ifindex", "family", "laddr", "lport")
+"""What a listener keeps for its life."""
+
+
+class ListenerStore:
+    """Keeps the listeners. There are few beside connections, so each scan makes all of them anew."""
+
+    def __init__(self) -> None:
+        self._rows = np.zeros(0, _KEPT)
+        self._ids = 0
+
+    def apply(self, listeners: Listeners, now_ns: int) -> None:
+        """Take what a complete scan has found."""
+        before, fresh = self._rows, _one_each(listeners)
+        self._continue(before, fresh)
+        # A scan of a network namespace writes all of its listeners, those that have a descriptor too.
+        scanned = listeners.entries["netns"][listeners.entries["tgid"] == 0]
+        stays = ~(before["held"] | np.isin(before["netns"], scanned) | np.isin(before["sock"], fresh["sock"]))
+        stays &= before["read_ns"] + UNHELD_KEPT_NS > now_ns
+        rows = np.concatenate([fresh, before[stays]])
+        self._rows = rows[np.argsort(rows["sock"])]
+
+    def _continue(self, before: NDArray[np.void], fresh: NDArray[np.void]) -> None:
+        """Find out which are the same as before; the others are new, and get ids of their own."""
+        fresh["drops_per_s"] = np.nan
+        same = np.zeros(len(fresh), bool)
+        if len(before):
+            place = np.minimum(np.searchsorted(before["sock"], fresh["sock"]), len(before) - 1)
+            then = before[place]
+            same = then["sock"] == fresh["sock"]
+            for name in _SAME:
+                same &= then[name] == fresh[name]
+            same &= then["drops"] <= fresh["drops"]  # or another one has the memory now
+            then, now = then[same], fresh[same]
+            now["id"] = then["id"]
+            elapsed_s = np.maximum(now["read_ns"] - then["read_ns"], 1) / 1e9
+            now["drops_per_s"] = _smoothed(
+                then["drops_per_s"], (now["drops"] - then["drops"]) / elapsed_s, elapsed_s
+            )
+            known = (then["pid"] == now["pid"]) & (then["started_ns"] == now["started_ns"])
+            now["unit"][known], now["named"][known] = then["unit"][known], then["named"][known]
+            fresh[same] = now
+        new = int(np.count_nonzero(~same))
+        fresh["id"][~same] = np.arange(self._ids + 1, self._ids + 1 + new)
+        self._ids += new
+
+    def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
+        """Set what runs each process, once for each."""
+        for at in np.flatnonzero(~self._rows["named"])[:MOST_NAMED].tolist():
+            row = self._rows[at]
+            row["unit"] = look_up(ProcessKey(int(row["pid"]), int(row["started_ns"]))) if row["pid"] else b""
+            row["named"] = True
+
+    def freeze(self, now_ns: int) -> NDArray[np.void]:
+        """All listeners as the latest scans have found them, read-only."""
+        frozen = np.zeros(len(self._rows), LISTENER)
+        for name in LISTENER.names or ():
+            frozen[name] = self._rows[name]
+        ages_ms = np.maximum(now_ns - self._rows["read_ns"].astype(np.int64), 0) // 1_000_000
+        frozen["read_ms"] = np.minimum(ages_ms, UNKNOWN_U32)
+        frozen.setflags(write=False)
+        return frozen
+
+
+def _smoothed(
+    before: NDArray[np.float64], rate: NDArray[np.float64], elapsed_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    weight = np.where(np.isnan(before), 1.0, 1 - np.exp(-elapsed_s / SMOOTHING_S))
+    smoothed = np.nan_to_num(before) * (1 - weight) + rate * weight
+    return np.where(smoothed < LEAST_PER_S, 0.0, smoothed)
+
+
+def _one_each(listeners: Listeners) -> NDArray[np.void]:
+    """A row per socket, in the order of the sockets, with the process of the lowest PID that has it."""
+    entries, processes = listeners.entries, listeners.processes
+    nobody = processes["tgid"] == 0
+    order = np.lexsort((processes["tgid"], nobody, entries["sock"]))
+    _, first, number = np.unique(entries["sock"][order], return_index=True, return_inverse=True)
+    entries, processes = entries[order], processes[order]
+    rows = np.zeros(len(first), _KEPT)
+    for name in (*_SAME, "sock", "queue", "queue_limit", "drops"):
+        rows[name] = entries[name][first]
+    for name in ("pid", "comm", "started_ns"):
+        rows[name] = processes[name][first]
+    has_process = processes["tgid"][first] != 0
+    rows["uid"] = np.where(has_process, processes["process_uid"][first], entries["uid"][first])
+    rows["read_ns"] = entries["time_ns"][first]
+    rows["held"] = np.bincount(number, weights=entries["tgid"] != 0, minlength=len(first)) > 0
+    return rows

@@ -1,0 +1,123 @@
+"""Counts connects that have failed by where they went: a row of its own for each would bury all others."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.records import Direction, Kind
+from tcptop_rtt.model.rows import CONNECT_ERRORS, UNKNOWN_U32
+from tcptop_rtt.model.targets import COUNTS, TARGET
+from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.row_store import RowStore
+
+MOST = 4096
+"""So many targets are remembered, those of the latest failures."""
+SMOOTHING_S = 5.0
+LEAST_PER_S = 0.05
+QUIET_NS = 10_000_000_000
+"""With fewer, or none for so long, it is over."""
+
+_KEPT = np.dtype(
+    [
+        *TARGET.descr,
+        ("latest_ns", "u8"),
+        ("gained", "u4"),  # since the previous snapshot
+        ("smoothed", "f8"),
+        ("weight", "f8"),  # how much of it has been measured: the rest is the nothing that it began with
+    ]
+)
+_KEY = ("netns", "raddr", "rport", "comm")
+
+
+def _kinds() -> NDArray[np.uint8]:
+    """By each error of a socket the kind of failure."""
+    kinds = np.full(256, CONNECT_ERRORS.index("other"), np.uint8)
+    kinds[0] = CONNECT_ERRORS.index("given-up")
+    kinds[errno.ECONNREFUSED] = CONNECT_ERRORS.index("refused")
+    kinds[errno.ETIMEDOUT] = CONNECT_ERRORS.index("timed-out")
+    for error in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENONET):
+        kinds[error] = CONNECT_ERRORS.index("unreachable")
+    return kinds
+
+
+_KINDS = _kinds()
+
+
+class Targets:
+    """Sets ``connect_error`` of the rows, and keeps the targets in the order of their ids."""
+
+    def __init__(self, store: RowStore, now_ns: int) -> None:
+        self._store = store
+        self._targets = np.zeros(0, _KEPT)
+        self._updated_ns = now_ns
+
+    def count(self, batch: Located) -> None:
+        """Take the records of connections that have been closed: of those that there have never been."""
+        closed = batch.where(batch.kinds == Kind.CLOSE)
+        if not len(closed):
+            return
+        # The handshake alone counts into bytes_acked. Who is called sends no SYN, and has not failed.
+        called = self._store["direction"][closed.rows] == Direction.OUT
+        failed = closed.where((closed["bytes_acked"] == 0) & called)
+        if len(failed):
+            kinds = _KINDS[failed["error"]]
+            self._store.set("connect_error", failed.rows, kinds)
+            self._add(failed, kinds)
+
+    def _add(self, failed: Located, kinds: NDArray[np.uint8]) -> None:
+        rows = failed.rows
+        ids = mixed(self._store[name][rows] for name in _KEY)
+        different, place = np.unique(ids, return_inverse=True)
+        latest = np.zeros(len(different), np.intp)
+        latest[place] = np.arange(len(rows))  # the last one stays
+        self._make_room_for(different, rows[latest])
+        at = np.searchsorted(self._targets["id"], different)
+        targets = self._targets[at]
+        targets["pid"] = self._store["pid"][rows[latest]]
+        targets["latest"], targets["latest_ns"] = kinds[latest], failed["time_ns"][latest]
+        for kind, name in enumerate(COUNTS, 1):
+            targets[name] += np.bincount(place, weights=kinds == kind, minlength=len(different)).astype("u4")
+        gained = np.bincount(place, minlength=len(different)).astype(np.uint32)
+        targets["count"] += gained
+        targets["gained"] += gained
+        self._targets[at] = targets
+        self._forget_oldest()
+
+    def _make_room_for(self, ids: NDArray[np.uint64], rows: NDArray[np.intp]) -> None:
+        is_new = ~np.isin(ids, self._targets["id"])
+        fresh = np.zeros(np.count_nonzero(is_new), _KEPT)
+        fresh["id"] = ids[is_new]
+        for name in (*_KEY, "family"):
+            fresh[name] = self._store[name][rows[is_new]]
+        targets = np.concatenate([self._targets, fresh])
+        self._targets = targets[np.argsort(targets["id"])]
+
+    def _forget_oldest(self) -> None:
+        if len(self._targets) > MOST:
+            by_age = np.argsort(self._targets["latest_ns"], kind="stable")
+            self._targets = self._targets[np.sort(by_age[-MOST:])]
+
+    def freeze(self, now_ns: int) -> NDArray[np.void]:
+        """All targets as they are now, read-only. Begins a new period for the rates."""
+        targets, elapsed_s = self._targets, (now_ns - self._updated_ns) / 1e9
+        if elapsed_s > 0:
+            self._updated_ns = now_ns
+            new = 1 - np.exp(-elapsed_s / SMOOTHING_S)
+            for name, value in (("smoothed", targets["gained"] / elapsed_s), ("weight", 1.0)):
+                targets[name] += (value - targets[name]) * new
+            targets["per_s"] = targets["smoothed"] / targets["weight"]
+            over = (targets["per_s"] < LEAST_PER_S) | (targets["latest_ns"] + QUIET_NS < now_ns)
+            for name in ("per_s", "smoothed", "weight"):
+                targets[name][over] = 0  # the next ones begin anew
+            targets["gained"] = 0
+        frozen = np.zeros(len(targets), TARGET)
+        for name in TARGET.names or ():
+            frozen[name] = targets[name]
+        ages_ms = np.maximum(now_ns - targets["latest_ns"].astype(np.int64), 0) // 1_000_000
+        frozen["latest_ms"] = np.minimum(ages_ms, UNKNOWN_U32)
+        frozen.setflags(write=False)
+        return frozen

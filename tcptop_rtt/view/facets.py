@@ -1,0 +1,255 @@
+"""What connections may have in common: of each kind its values, what to call them, and the filter for one.
+
+A route is not among them, as a socket does not tell its own: our address comes nearest, and the interface
+where a socket is bound to one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder, Mask
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+
+One = Callable[[str], Any]
+"""Gives the value of a field of one row."""
+
+AGES = ((10, "10s"), (60, "1m"), (600, "10m"), (3600, "1h"))
+"""Where the classes of ages end, in seconds and as filters have it."""
+
+
+class Said(NamedTuple):
+    """What connections share, in words."""
+
+    does: str
+    """What they do: "go to 10.0.0.0/8"."""
+    do: str
+    """The verb that stands for that: "do"."""
+    filter: str
+    """What selects all that share it; empty: no filter can say it."""
+
+
+class Level(NamedTuple):
+    """One way to tell connections apart.
+
+    :param name: that no other one has
+    :param values: a number per row, the same where they share it
+    :param has: which rows have a value that can be shared
+    :param known: of which rows it is known whether they have one; all those that have one are among them
+    :param say: puts the value of a row into words
+    """
+
+    name: str
+    values: Callable[[Get], NDArray[np.uint64]]
+    has: Callable[[Get, frozenset[str]], Mask]
+    known: Callable[[Get, frozenset[str]], Mask]
+    say: Callable[[One, Glyphs], Said]
+
+
+Facet = tuple[Level, ...]
+"""Ways of the same kind, each of which divides what the one before it leaves together."""
+
+
+def _all(get: Get, _: frozenset[str]) -> Mask:
+    return np.ones(len(get("id")), bool)
+
+
+def _number(name: str) -> Callable[[Get], NDArray[np.uint64]]:
+    return lambda get: get(name).astype(np.uint64)
+
+
+def _text(name: str) -> Callable[[Get], NDArray[np.uint64]]:
+    return lambda get: mixed([get(name)])
+
+
+def _quoted(text: str) -> str:
+    """A text as a filter takes it; empty: it cannot be written."""
+    if '"' in text:
+        return ""
+    return text if re.fullmatch(r"[\w.@:/+-]+", text, re.ASCII) else f'"{text}"'
+
+
+def _equals(word: str, raw: bytes) -> str:
+    text = _quoted(fmt.printable(raw))
+    return text and f"{word}={text}"
+
+
+def _network(side: str, family: int, bits: int) -> Level:
+    """Networks of one size.
+
+    :param side: ``raddr`` or ``laddr``
+    :param bits: of the prefix
+    """
+    whole = 32 if family == 4 else 128
+    mask = (1 << whole) - (1 << whole - bits)
+
+    def values(get: Get) -> NDArray[np.uint64]:
+        words = np.ascontiguousarray(get(side)).view(">u8").reshape(-1, 2)
+        if family == 4:
+            return (words[:, 1].astype(np.uint32) >> np.uint32(32 - bits)).astype(np.uint64)
+        high = words[:, 0].astype(np.uint64)
+        return high >> np.uint64(64 - bits) if bits <= 64 else mixed([high, words[:, 1]])
+
+    def say(one: One, _: Glyphs) -> Said:
+        number = int.from_bytes(one(side).tobytes(), "big") & mask
+        text = fmt.address(family, number.to_bytes(16, "big")) + (f"/{bits}" if bits < whole else "")
+        if side == "raddr":
+            return Said(f"go to {text}", "do", f"remote:{text}")
+        return Said(f"use our address {text}", "do", f"laddr:{text}")
+
+    def has(get: Get, _: frozenset[str]) -> Mask:
+        found: Mask = get("family") == family
+        return found
+
+    return Level(f"{side} /{bits} of IPv{family}", values, has, _all, say)
+
+
+def _port(name: str, whose: str) -> Level:
+    def say(one: One, _: Glyphs) -> Said:
+        port = int(one(name))
+        return Said(f"have the {whose} port {port}", "do", f"{name}:{port}")
+
+    return Level(name, _number(name), lambda get, _: get(name) > 0, _all, say)
+
+
+def _no_process(get: Get) -> Mask:
+    """Where it is known that there is none."""
+    found: Mask = (get("holder") == Holder.NOBODY) | (get("holder") == Holder.KERNEL)
+    return found
+
+
+def _say_process(one: One, glyphs: Glyphs) -> Said:
+    return Said(f"belong to {fmt.printable(one('comm'), glyphs)}", "do", _equals("proc", one("comm")))
+
+
+def _say_pid(one: One, glyphs: Glyphs) -> Said:
+    name, pid = fmt.printable(one("comm"), glyphs) or fmt.UNKNOWN, int(one("pid"))
+    return Said(f"belong to {name} {pid}", "do", f"pid:{pid}")
+
+
+_PROCESS = (
+    Level(
+        "process",
+        _text("comm"),
+        lambda get, _: get("comm") != b"",
+        lambda get, _: (get("comm") != b"") | _no_process(get),
+        _say_process,
+    ),
+    Level(
+        "pid",
+        _number("pid"),
+        lambda get, _: get("pid") > 0,
+        lambda get, _: (get("pid") > 0) | _no_process(get),
+        _say_pid,
+    ),
+)
+
+
+def _say_unit(one: One, glyphs: Glyphs) -> Said:
+    return Said(f"run in {fmt.printable(one('unit'), glyphs)}", "do", _equals("unit", one("unit")))
+
+
+def _say_interface(one: One, glyphs: Glyphs) -> Said:
+    raw = one("interface")
+    return Said(f"are bound to {fmt.printable(raw, glyphs)}", "are", _equals("interface", raw))
+
+
+def _say_congestion(one: One, glyphs: Glyphs) -> Said:
+    raw = one("congestion_control")
+    return Said(f"use {fmt.printable(raw, glyphs)}", "do", _equals("cc", raw))
+
+
+def _congestion_known(get: Get, lacking: frozenset[str]) -> Mask:
+    found: Mask = ~known.is_unknown(get, "congestion_control", lacking) & (get("congestion_control") != b"")
+    return found
+
+
+def _age_classes(get: Get) -> NDArray[np.uint64]:
+    """By the age; all that were there before us are one class, as their age is not known."""
+    ends_ns = [end_s * 1_000_000_000 for end_s, _ in AGES]
+    classes = np.searchsorted(ends_ns, get("age_ns"), "right")
+    return np.where(get("open_seen"), classes, len(AGES) + 1).astype(np.uint64)
+
+
+def _say_age(one: One, _: Glyphs) -> Said:
+    if not one("open_seen"):
+        return Said("were there before tcptop-rtt was started", "were", "open_seen:no")
+    age_s = int(one("age_ns")) // 1_000_000_000
+    below = next((text for end_s, text in AGES if age_s < end_s), "")
+    above = next((text for end_s, text in reversed(AGES) if age_s >= end_s), "")
+    asked = " ".join(filter(None, (above and f"age>={above}", below and f"age<{below}")))
+    if not below:
+        return Said(f"are older than {above}", "are", f"open_seen:yes {asked}")
+    if not above:
+        return Said(f"were opened in the last {below}", "were", f"open_seen:yes {asked}")
+    return Said(f"are {above} to {below} old", "are", f"open_seen:yes {asked}")
+
+
+def _direction_known(get: Get, _: frozenset[str]) -> Mask:
+    found: Mask = (get("direction") > 0) & (get("direction") < len(DIRECTIONS))
+    return found
+
+
+def _say_direction(one: One, _: Glyphs) -> Said:
+    direction = DIRECTIONS[int(one("direction"))]
+    who = "from here" if direction == "out" else "by the peer"
+    return Said(f"were opened {who}", "were", f"dir:{direction}")
+
+
+def _family_known(get: Get, _: frozenset[str]) -> Mask:
+    found: Mask = get("family") > 0
+    return found
+
+
+def _say_family(one: One, _: Glyphs) -> Said:
+    family = int(one("family"))
+    return Said(f"are IPv{family}", "are", f"family:{family}")
+
+
+FACETS: tuple[Facet, ...] = (
+    tuple(_network("raddr", 4, bits) for bits in (8, 16, 24, 32)),
+    tuple(_network("raddr", 6, bits) for bits in (48, 64, 128)),
+    (_port("rport", "remote"),),
+    (_port("lport", "local"),),
+    _PROCESS,
+    (
+        Level(
+            "unit",
+            _text("unit"),
+            lambda get, _: get("unit") != b"",
+            lambda get, _: (get("unit") != b"") | (get("comm") != b"") | _no_process(get),
+            _say_unit,
+        ),
+    ),
+    (_network("laddr", 4, 32),),
+    (_network("laddr", 6, 128),),
+    (
+        Level(
+            "interface",
+            _text("interface"),
+            lambda get, _: get("interface") != b"",
+            _all,
+            _say_interface,
+        ),
+    ),
+    (
+        Level(
+            "congestion control",
+            _text("congestion_control"),
+            _congestion_known,
+            _congestion_known,
+            _say_congestion,
+        ),
+    ),
+    (Level("age", _age_classes, _all, _all, _say_age),),
+    (Level("direction", _number("direction"), _direction_known, _direction_known, _say_direction),),
+    (Level("family", _number("family"), _family_known, _family_known, _say_family),),
+)

@@ -1,0 +1,115 @@
+"""What the tables beside that of connections have in common: their rows, and cells and fields of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.snapshot import SPARK_CELLS
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import matches, sort_keys, values
+from tcptop_rtt.view.cells import Cell, MakeCell
+from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.sort_keys import SortKeys
+from tcptop_rtt.view.table import Column, Field
+
+
+class SideRow:
+    """One row, with what its cells need.
+
+    :param lacking: the fields that this kernel does not have
+    """
+
+    closed = False
+
+    def __init__(self, row: np.void, lacking: frozenset[str]) -> None:
+        self.row = row
+        self.lacking = lacking
+
+    def number(self, name: str) -> int | None:
+        """One of its numbers; None: this kernel does not tell it."""
+        return None if name in self.lacking else int(self.row[name])
+
+
+def views(rows: NDArray[np.void], lacking: frozenset[str]) -> list[SideRow]:
+    """Rows one by one."""
+    return [SideRow(row, lacking) for row in rows]
+
+
+def no_sparks(rows: int) -> NDArray[np.float32]:
+    """The sparklines of rows without an RTT."""
+    return np.full((SPARK_CELLS, rows), np.nan, np.float32)
+
+
+def _process(side: SideRow, glyphs: Glyphs) -> Cell:
+    name = fmt.printable(bytes(side.row["comm"]), glyphs)
+    return Cell(name or fmt.UNKNOWN, "" if name else "dim")
+
+
+def pid(side: SideRow, _: Glyphs) -> Cell:
+    """The number of its process."""
+    return Cell(str(side.row["pid"] or fmt.UNKNOWN), "dim")
+
+
+def count(name: str, style: str = "") -> MakeCell:
+    """A number of which 0 is nothing to look at."""
+
+    def cell(side: SideRow, _: Glyphs) -> Cell:
+        number = side.number(name)
+        return Cell(fmt.UNKNOWN if number is None else fmt.tally(number), style if number else "dim")
+
+    return cell
+
+
+def number(
+    name: str,
+    meaning: str,
+    key: str,
+    title: str,
+    width: int,
+    priority: int,
+    cell: MakeCell,
+    sort: SortKeys | None = None,
+) -> Field:
+    """A number with a column; of those without a sort key 0 comes last."""
+    column = Column(key, title, width, priority, meaning, cell, sort or sort_keys.by_positive(name))
+    return integer(name, meaning, column)
+
+
+def text(name: str, meaning: str, example: str, column: Column | None = None) -> Field:
+    """Text of others."""
+    return Field(name, "string", meaning, values.texts(name), matches.names(name, example), column=column)
+
+
+def process(meaning: str, column_meaning: str, example: str) -> Field:
+    """The name of its process."""
+    column = Column(
+        "process",
+        "PROCESS",
+        15,
+        9,
+        column_meaning,
+        _process,
+        sort_keys.by_name,
+        least=(10, 3),
+        numeric=False,
+        cut="end",
+    )
+    return text("comm", meaning, example, column)
+
+
+def endpoint(side: str, key: str, title: str, meaning: str, column_meaning: str, cell: MakeCell) -> Field:
+    """An address with its port; ``l`` or ``r``."""
+    name, sort = f"{side}addr", sort_keys.by_endpoint(side)
+    column = Column(key, title, 21, 0, column_meaning, cell, sort, wide=47, numeric=False, cut="middle")
+    address = values.addresses(name), matches.addresses(name)
+    return Field(name, "string", meaning, *address, nullable=False, column=column)
+
+
+def verdict(name: str, meaning: str, width: int, priority: int, cell: MakeCell, sort: SortKeys) -> Field:
+    """What is wrong with it, in the column WHY."""
+    column = Column(
+        "why", "WHY", width, priority, meaning, cell, sort, numeric=False, falls=True, cut="end"
+    )  # fmt: skip
+    return integer(name, meaning, column)

@@ -1,0 +1,82 @@
+"""The table of targets that connecting to fails: its fields and columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop_rtt.model.rows import CONNECT_ERRORS, Get
+from tcptop_rtt.model.targets import COUNTS, TARGET
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import side_rows, sort_keys
+from tcptop_rtt.view.cells import Cell
+from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.side_rows import SideRow, count, number
+from tcptop_rtt.view.sort_keys import Keys
+from tcptop_rtt.view.table import Table
+
+
+def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
+    """Where connects go."""
+    return fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]), glyphs=glyphs)
+
+
+def _remote(target: SideRow, glyphs: Glyphs) -> Cell:
+    return Cell(label(target.row, glyphs))
+
+
+def _per_s(target: SideRow, _: Glyphs) -> Cell:
+    rate = float(target.row["per_s"])
+    return Cell(fmt.per_second(rate), "bad" if rate else "dim")
+
+
+def _latest(target: SideRow, _: Glyphs) -> Cell:
+    """In steps of ten seconds: what only counts is no news."""
+    ms = int(target.row["latest_ms"])
+    return Cell(fmt.age((ms if ms < 10_000 else ms // 10_000 * 10_000) * 1_000_000), "dim")
+
+
+def _why(target: SideRow, _: Glyphs) -> Cell:
+    kind = str(CONNECT_ERRORS[int(target.row["latest"])]).replace("-", " ")
+    rate = float(target.row["per_s"])
+    return Cell(f"{kind} {fmt.per_second(rate)}/s", "bad") if rate else Cell(kind, "dim")
+
+
+def _by_rate(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+    """The highest rate is the highest; of those where nothing fails any more the latest one."""
+    recent = ~get("latest_ms")
+    return Keys([get("per_s").astype(np.float32).view(np.uint32), recent], np.zeros(len(recent), bool))
+
+
+_TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
+_MEANINGS = (
+    "nothing listens there, or a firewall rejects it",
+    "no answer",
+    "no way there",
+    "its process has not waited for an answer",
+    "another error",
+)
+
+_FIELDS = (
+    integer("id", "a number for the target, the same as long as the program runs", nullable=False),
+    side_rows.endpoint("r", "remote", "REMOTE", "the address", "where connects go", _remote),
+    integer("rport", "its port"),
+    side_rows.process("the name of the process", "whose connects", "curl"),
+    number("pid", "the process id of the latest one", "pid", "PID", 7, 7, side_rows.pid),
+    number("count", "how many connects have failed", "count", "N", 6, 1, count("count")),
+    number("per_s", "per second, over about the last five", "per_s", "N/s", 6, 4, _per_s, _by_rate),
+    number(
+        "latest_ms", "since the latest one", "latest", "LAST", 5, 5, _latest, sort_keys.by_number("latest_ms")
+    ),
+    *(
+        number(name, meaning, name, title, len(title), 10 + at, count(name))
+        for at, (name, title, meaning) in enumerate(zip(COUNTS, _TITLES, _MEANINGS, strict=True))
+    ),
+    integer("netns", "inode number of the network namespace"),
+    integer("family", "4 or 6", nullable=False),
+    side_rows.verdict(
+        "latest", "how the latest one has failed; red: they go on failing", 18, 2, _why, _by_rate
+    ),
+)  # fmt: skip
+
+TABLE = Table("failed connects", TARGET, _FIELDS, side_rows.views, {})

@@ -1,0 +1,55 @@
+"""The table of targets that connecting to fails: what it lists of a snapshot, and the connections to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import CLOSED, Indices, Mask
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.listing import Kind, Listing, count
+from tcptop_rtt.view.side_rows import no_sparks
+from tcptop_rtt.view.target_fields import TABLE, label
+
+_SHARED = ("netns", "raddr", "rport", "comm")
+
+
+class TargetList(Listing):
+    """The targets that match a filter: it asks for process, address and port."""
+
+    table = TABLE
+
+    def __init__(self, snapshot: Snapshot, filter: Filter) -> None:  # noqa: A002
+        self.rows = snapshot.targets
+        self.indices = select(as_rows(snapshot.targets, CLOSED), filter, snapshot.health.unknown)
+        self.total = self.shown = count(snapshot)
+
+    def views(self, indices: Indices) -> list[Any]:
+        return self.table.views(self.rows[indices], frozenset())
+
+    def spark_us(self, indices: Indices) -> NDArray[np.float32]:
+        """There is no RTT."""
+        return no_sparks(len(indices))
+
+
+def _inside(snapshot: Snapshot, indices: Indices, target: int) -> Mask:
+    """Which connections are to the same place, by the same process's name."""
+    inside = np.ones(len(indices), bool)
+    places = np.flatnonzero(snapshot.targets["id"] == np.uint64(target))
+    for name in _SHARED:
+        inside &= np.isin(snapshot.rows[name][indices], snapshot.targets[name][places])
+    return inside
+
+
+TARGETS = Kind(
+    TABLE,
+    TargetList,
+    _inside,
+    label,
+    empty="no connect has failed since tcptop-rtt was started",
+    emptied="there is no connection to it now: Esc goes back",
+    first="why",
+)

@@ -1,0 +1,115 @@
+"""Connects that fail are one row for all that go to one place, and lines of their own in the stream."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.model.records import Kind
+from tcptop_rtt.model.rows import CONNECT_ERRORS
+from tcptop_rtt.view.filter import Filter, listed
+from tests.live.conftest import Recording, Watch
+
+CONNECTS = 2000
+PATIENCE_S = 60.0
+
+_NO_ANSWER = """
+import contextlib, socket, subprocess
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+open("/proc/sys/net/ipv4/tcp_syn_retries", "w").write("1")
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+first = socket.create_connection(listener.getsockname())
+with contextlib.suppress(TimeoutError):
+    socket.create_connection(listener.getsockname())
+other = socket.socket()
+other.setblocking(False)
+other.connect_ex(listener.getsockname())
+other.close()
+print("failed", flush=True)
+input()
+"""
+
+
+def _refused(port: int) -> None:
+    with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+        client.connect(("127.0.0.1", port))
+
+
+def test_each_of_many_refused_connects_is_counted_in_one_row(watch: Watch) -> None:
+    watch.look()
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        for _ in range(CONNECTS):
+            _refused(port)
+        snapshot = watch.look()
+    (target,) = snapshot.targets[snapshot.targets["rport"] == port]
+    lost = watch.probe.read().dropped_records
+    assert CONNECTS - lost <= target["count"] <= CONNECTS
+    assert target["refused"] == target["count"]
+    assert target["per_s"] > 0
+    assert target["pid"] == os.getpid()
+    failed = (snapshot.rows["rport"] == port) & (snapshot.rows["connect_error"] > 0)
+    assert np.count_nonzero(failed) == target["count"]
+    assert not failed[listed(snapshot.rows, Filter())].any()
+    assert not (watch.look().rows["rport"] == port).any()
+
+
+def test_one_without_an_answer_and_one_that_its_process_gives_up_are_told_apart(watch: Watch) -> None:
+    watch.look()
+    with subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", _NO_ANSWER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "failed\n"
+        netns = os.stat(f"/proc/{process.pid}/ns/net").st_ino
+        targets = watch.look().targets
+        process.communicate("\n")
+    (target,) = targets[targets["netns"] == netns]
+    assert (target["timed_out"], target["given_up"], target["count"]) == (1, 1, 2)
+    assert CONNECT_ERRORS[target["latest"]] == "given-up"
+
+
+def test_the_stream_has_the_beginning_and_the_end_of_each(record: Callable[..., Recording]) -> None:
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        recording = record("--rport", str(port), "--interval", "0.2")
+        time.sleep(0.5)
+        for _ in range(50):
+            _refused(port)
+        time.sleep(1)
+        lines = recording.stop()
+    lost = lines[-1]["lost"]
+    by_id: dict[int, list[tuple[str, str | None]]] = {}
+    for line in lines:
+        if line["event"] in ("open", "sample", "close"):
+            by_id.setdefault(line["id"], []).append((line["event"], line["connect_error"]))
+    assert 50 - lost <= len(by_id) <= 50
+    whole = [events for events in by_id.values() if events[-1] == ("close", "refused")]
+    assert len(whole) >= 50 - lost
+    assert {events[0][0] for events in whole} == {"open"}
+
+
+def test_a_record_of_a_closed_connection_has_the_error_of_its_socket(watch: Watch) -> None:
+    watch.probe.read()
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        port = nobody_listens.getsockname()[1]
+        _refused(port)
+        records = watch.probe.read().records
+    (closed,) = records[(records["rport"] == port) & (records["kind"] == Kind.CLOSE)]
+    assert (closed["error"], closed["bytes_acked"]) == (errno.ECONNREFUSED, 0)
