@@ -126,6 +126,7 @@ class MainScreen(SortedScreen):
             "s,greater_than_sign",
             "sort_next",
             "Next column",
+            show=False,
             tooltip="Sort by the next column",
             id="sort-next",
         ),
