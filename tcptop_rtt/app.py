@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -18,16 +18,21 @@ from textual.screen import Screen
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.names import Names
-from tcptop_rtt.model.snapshot import Snapshot, empty
+from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.screens.program_keys import ProgramKeys
+from tcptop_rtt.terminal.background import BackgroundTold
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.palettes import for_background
+from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
+from tcptop_rtt.widgets import themes
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
@@ -60,19 +65,22 @@ class FeedEnded(Message):
     problem: str
 
 
-class TcptopApp(App[None]):
+class TcptopApp(ProgramKeys):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
     :param resolver: has names of hosts and services; None: nobody has
     :param named: whether they are shown from the start
+    :param preferences: without a theme it is one that fits the terminal
     """
 
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
-        Binding("q", "quit", "Quit", tooltip="End the program", id="quit"),
+        Binding(
+            "q", "quit", "Quit", tooltip="End the program; from anywhere else back to the table", id="quit"
+        ),
         Binding(
             "ctrl+p",
             "command_palette",
@@ -111,8 +119,19 @@ class TcptopApp(App[None]):
         note: Callable[[], str] = str,
         resolver: Names | None = None,
         named: bool = False,
+        preferences: Preferences = NO_PREFERENCES,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
+        if preferences.keys:
+            from tcptop_rtt.screens.keymap import keymap
+
+            self.set_keymap(keymap(preferences.keys, type(self)))
+        theme = preferences.theme
+        for each in themes.THEMES.values():
+            self.register_theme(each)
+        self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
+        """Whether the terminal's background decides on the theme."""
+        self.theme = themes.first_theme(theme, self.console.color_system, self.no_color)
         self.problem: TcptopError | OSError | None = None
         """Why the dashboard has failed; None if it has not."""
         self._feed = feed
@@ -124,7 +143,17 @@ class TcptopApp(App[None]):
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = MainScreen(first, filter, refresh_s, self._glyphs, set_refresh, note, resolver, named)
+        self.main = MainScreen(
+            first,
+            filter,
+            refresh_s,
+            self._glyphs,
+            set_refresh,
+            note,
+            resolver,
+            named,
+            preferences.columns,
+        )
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -218,6 +247,8 @@ class TcptopApp(App[None]):
         if connection is not None and self._latest is not None:
             await self.pop_screen()
             self._open_details(connection, self._latest, message.shows_all)
+        else:
+            self.tell(f"this is the {'first' if message.step < 0 else 'last'} line of the table")
 
     def _on_details_left(self, _: None) -> None:
         self._feed.set_trace(self.main.beside.traced)
@@ -245,12 +276,24 @@ class TcptopApp(App[None]):
         from tcptop_rtt.screens.palette import commands
 
         yield from commands(self, screen)
-        yield SystemCommand(
-            "Light or dark", "Change between a light and a dark theme", self.action_light_or_dark
-        )
 
-    def action_light_or_dark(self) -> None:
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+    @property
+    def health(self) -> Health:
+        return self._latest.health if self._latest is not None else self._feed.health
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return self._glyphs
+
+    def use_mouse(self, on: bool) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.use_mouse(on)
+
+    def on_background_told(self, message: BackgroundTold) -> None:
+        """The terminal has answered; what the user has chosen meanwhile counts more."""
+        if self.asks_background:
+            self.asks_background = False
+            self.theme = for_background(*message.rgb).name
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot
@@ -262,6 +305,7 @@ class TcptopApp(App[None]):
         screen = self.screen
         if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)
+        self.show_health()
 
     def on_live_screen_resumed(self) -> None:
         self.paint()

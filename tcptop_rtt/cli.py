@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from tcptop_rtt import __version__, environment, start
-from tcptop_rtt.model.errors import REMEDIES, TcptopError
-
-_SHORTEST_INTERVAL_S, _LONGEST_INTERVAL_S = 0.1, 3600.0
+from tcptop_rtt.config import settings_of
+from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Settings
+from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
+from tcptop_rtt.view import thresholds
+from tcptop_rtt.view.palettes import PALETTES
 
 _EXAMPLES = """\
 examples:
@@ -24,12 +27,17 @@ examples:
 
 def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     """Run what the options ask for; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
+    invoker = environment.invoker()
     environment.clean()
     options = _parse()
+    code = 1
     try:
+        _add_settings(options, Settings() if options.no_config else settings_of(invoker))
         return run(options)
     except KeyboardInterrupt:
         return 130
+    except UsageError as error:
+        problem, code = str(error), 2
     except TcptopError as error:
         problem = str(error)
     except OSError as error:
@@ -40,7 +48,15 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
         )
     if sys.stderr is not None:
         print(f"tcptop-rtt: {problem}", file=sys.stderr)
-    return 1
+    return code
+
+
+def _add_settings(options: argparse.Namespace, settings: Settings) -> None:
+    """What the file of settings says, where no option says otherwise."""
+    preferences = settings.preferences
+    options.preferences = replace(preferences, theme=options.theme or preferences.theme)
+    options.interval = options.interval or settings.interval_s or 1.0
+    thresholds.use(settings.thresholds)
 
 
 def _parse() -> argparse.Namespace:
@@ -63,7 +79,6 @@ def _parse() -> argparse.Namespace:
         "--interval",
         "-i",
         type=_interval,
-        default=1.0,
         metavar="SECONDS",
         help="time between updates (default: 1)",
     )
@@ -82,6 +97,8 @@ def _parse() -> argparse.Namespace:
         help="only connections that match, as what is typed after / in the dashboard",
     )
     add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
+    add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
+    add("--no-config", action="store_true", help="leave the file of settings unread")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
     return parser.parse_args()
 
@@ -91,9 +108,9 @@ def _interval(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not _SHORTEST_INTERVAL_S <= seconds <= _LONGEST_INTERVAL_S:
+    if not SHORTEST_INTERVAL_S <= seconds <= LONGEST_INTERVAL_S:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of seconds from {_SHORTEST_INTERVAL_S:g} to {_LONGEST_INTERVAL_S:g}"
+            f"{text!r} is not a number of seconds from {SHORTEST_INTERVAL_S:g} to {LONGEST_INTERVAL_S:g}"
         )
     return seconds
 

@@ -7,6 +7,9 @@ files to write (``TEXTUAL_LOG``), modules to import (``TEXTUAL_DRIVER``) or head
 from __future__ import annotations
 
 import os
+import pwd
+from pathlib import Path
+from typing import NamedTuple
 
 _KEPT = (
     # of the terminal
@@ -18,6 +21,33 @@ _KEPT = (
 )
 _KEPT_PREFIX = "LC_"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Invoker(NamedTuple):
+    """Who has started the program, before sudo made it root's."""
+
+    uid: int
+    config_home: str
+    """Where their settings are; empty: nowhere."""
+
+
+def invoker() -> Invoker:
+    """To be asked before :func:`clean`.
+
+    Root takes no directory from the environment, which may be that of whoever it works for: sudo's
+    ``SUDO_UID`` tells the user, and the password database the home directory.
+    """
+    uid, is_root = os.geteuid(), 0 in (os.getuid(), os.geteuid())
+    told, chosen = os.environ.get("SUDO_UID", ""), os.environ.get("XDG_CONFIG_HOME", "")
+    if is_root and told.isascii() and told.isdigit():
+        uid = int(told)
+    elif not is_root and os.path.isabs(chosen):
+        return Invoker(uid, chosen)
+    try:
+        home = pwd.getpwuid(uid).pw_dir
+    except (KeyError, OverflowError):
+        return Invoker(uid, "")
+    return Invoker(uid, str(Path(home, ".config")) if os.path.isabs(home) else "")
 
 
 def clean() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.writer import Writer
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
+    from tcptop_rtt.view.preferences import Preferences
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAVE_S = 10
@@ -46,7 +47,13 @@ def run(
     """
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
+    preferences: Preferences = options.preferences
     screen = not options.json and options.count is None and _is_on_terminal()
+    if screen and preferences.keys:
+        from tcptop_rtt.app import TcptopApp
+        from tcptop_rtt.screens.keymap import keymap
+
+        keymap(preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
     with ExitStack() as cleanup:
         note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
@@ -63,8 +70,8 @@ def run(
                 feed.open()
         chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
         if not screen:
-            return _run_text(feed, options.json, chosen, note, options.count)
-        code = _run_screen(feed, chosen, note, options.interval, options.names)
+            return _run_text(feed, options.json, chosen, note, options.count, preferences)
+        code = _run_screen(feed, chosen, note, options.interval, options.names, preferences)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
@@ -156,13 +163,20 @@ def _bpf() -> Callable[[str], Source]:
     return open_source
 
 
-def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: float, named: bool) -> int:
+def _run_screen(
+    feed: Feed,
+    chosen: Filter,
+    note: Callable[[], str],
+    refresh_s: float,
+    named: bool,
+    preferences: Preferences,
+) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.names import Resolver
     from tcptop_rtt.view.glyphs import ASCII, UNICODE
 
     glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, Resolver(), named)
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, Resolver(), named, preferences)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -176,7 +190,14 @@ def _run_screen(feed: Feed, chosen: Filter, note: Callable[[], str], refresh_s: 
     return 0
 
 
-def _run_text(feed: Feed, json: bool, chosen: Filter, note: Callable[[], str], count: int | None) -> int:
+def _run_text(
+    feed: Feed,
+    json: bool,
+    chosen: Filter,
+    note: Callable[[], str],
+    count: int | None,
+    preferences: Preferences,
+) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
     from tcptop_rtt.outputs.base import write_all
     from tcptop_rtt.outputs.writer import Writer, hung_up
@@ -199,7 +220,7 @@ def _run_text(feed: Feed, json: bool, chosen: Filter, note: Callable[[], str], c
     writer = Writer(stdout, lambda: stopped, sys.stdout.encoding)
     threading.Thread(target=stop_without_reader, daemon=True).start()
     try:
-        write_all(feed, _output(feed, json, chosen, note, writer), writer, count)
+        write_all(feed, _output(feed, json, chosen, note, writer, preferences), writer, count)
     except TcptopError as error:
         if sys.stderr is not None:
             # It may be the terminal that takes nothing.
@@ -220,11 +241,18 @@ def _terminal_of_our_own() -> list[int]:
         return []
 
 
-def _output(feed: Feed, json: bool, chosen: Filter, note: Callable[[], str], writer: Writer) -> Output:
+def _output(
+    feed: Feed,
+    json: bool,
+    chosen: Filter,
+    note: Callable[[], str],
+    writer: Writer,
+    preferences: Preferences,
+) -> Output:
     if json:
         from tcptop_rtt.outputs.jsonl import JsonLines
 
         return JsonLines(writer, chosen, feed.cgroup)
     from tcptop_rtt.outputs.plain import PlainTables
 
-    return PlainTables(writer, chosen, note)
+    return PlainTables(writer, chosen, note, preferences.columns)

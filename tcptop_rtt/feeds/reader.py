@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +12,7 @@ import numpy as np
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.pacing import Pace
+from tcptop_rtt.model.outside import TEXT_BYTES, read_bytes
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
 from tcptop_rtt.tracking.connections import Connections
@@ -35,6 +37,9 @@ class Reader:
         self._dropped_records = self._untracked = 0
         self._problem = ""
         self._next_scan = 0.0
+        self._scan_s = self._scan_pause_s = 0.0
+        self._records = 0
+        """Since the latest snapshot."""
         self._tracing = False
 
     @property
@@ -64,7 +69,9 @@ class Reader:
             self._read()
             return
         self._close_ended()
-        self._next_scan = now + self._pause_s(self._clock.thread_s() - began_s)
+        self._scan_s = self._clock.thread_s() - began_s
+        self._scan_pause_s = self._pause_s(self._scan_s)
+        self._next_scan = now + self._scan_pause_s
 
     def snapshot(self) -> Snapshot:
         """All connections as they are now; begins a new period."""
@@ -107,18 +114,35 @@ class Reader:
         self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), self._clock.monotonic_s())
         self._source.set_report_interval(self._pace.report_interval_s)
         self._dropped_records, self._untracked = batch.dropped_records, batch.untracked
+        self._records += len(batch.records)
         self._connections.ingest(batch.records)
 
     def _measure_health(self) -> Health:
         then, cpu_then = self._cpu
         self._cpu = now, cpu = self._clock.monotonic_s(), self._clock.process_s()
+        passed_s = max(1e-3, now - then)
+        records, self._records = self._records, 0
         return Health(
             self._source.hook,
             self._source.hook_note,
             samples_per_s=self._connections.samples_per_s(),
             dropped_records=self._dropped_records,
-            cpu_percent=100 * (cpu - cpu_then) / max(1e-3, now - then),
+            cpu_percent=100 * (cpu - cpu_then) / passed_s,
             untracked=self._untracked,
             unknown=self._source.unknown,
             problem=self._problem,
+            records_per_s=records / passed_s,
+            report_interval_s=self._pace.report_interval_s,
+            scan_s=self._scan_s,
+            scan_pause_s=self._scan_pause_s,
+            rss_bytes=_rss_bytes(),
         )
+
+
+def _rss_bytes() -> int:
+    """The memory of this process; 0 if it cannot be read."""
+    try:
+        pages = read_bytes("/proc/self/statm", TEXT_BYTES).split()
+    except OSError:
+        return 0
+    return int(pages[1]) * resource.getpagesize()

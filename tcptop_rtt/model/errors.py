@@ -17,3 +17,7 @@ class TcptopError(Exception):
 
     The message is one line: what is wrong, and the command that fixes it.
     """
+
+
+class UsageError(TcptopError):
+    """Ends it with exit code 2, as wrong options do: the message says what would be right."""

@@ -18,7 +18,7 @@ from tcptop_rtt.model.targets import no_targets
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the program itself is doing; for the header line."""
+    """How the program itself is doing, and what it costs."""
 
     hook: str = ""  # "fentry" or "tcp_probe"
     hook_note: str = ""  # why not the first choice; empty if it is
@@ -28,6 +28,11 @@ class Health:
     untracked: int = 0  # connections that the kernel side had no memory for, since the start
     problem: str = ""  # what does not work at the moment; empty if all does
     unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
+    records_per_s: float = 0.0  # what has come out of the ring buffer
+    report_interval_s: float = 0.0  # a connection sends a record no more often; 0: not known
+    scan_s: float = 0.0  # processor time of the latest pass over all sockets; 0: there was none
+    scan_pause_s: float = 0.0  # from that one to the next
+    rss_bytes: int = 0  # memory of this process, what it shares with others included; 0: not known
 
 
 @dataclass(frozen=True, slots=True)

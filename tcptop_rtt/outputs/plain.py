@@ -11,17 +11,24 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
-
-_COLUMNS = tuple(column for column in CONNECTIONS.columns if column.cell)
+from tcptop_rtt.view.table import Column
 
 
 class PlainTables:
     """Writes each snapshot as a table, slowest connection first.
 
     :param note: what there is to say of an empty table
+    :param columns: None: all there are
     """
 
-    def __init__(self, out: Writer, chosen: Filter, note: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        out: Writer,
+        chosen: Filter,
+        note: Callable[[], str],
+        columns: tuple[Column, ...] | None = None,
+    ) -> None:
+        self._columns = tuple(column for column in columns or CONNECTIONS.columns if column.cell)
         self._out = out
         self._filter = chosen
         self._note = note
@@ -41,9 +48,9 @@ class PlainTables:
             f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
             f"{health.dropped_records} lost{problem}\n"
         )
-        self._line([column.title for column in _COLUMNS])
+        self._line([column.title for column in self._columns])
         for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
-            self._line([column.cell(row, UNICODE).text for column in _COLUMNS if column.cell])
+            self._line([column.cell(row, UNICODE).text for column in self._columns if column.cell])
         note = "" if len(ranking) else self._note()
         if note:
             self._out.write(note + "\n")
@@ -56,6 +63,6 @@ class PlainTables:
     def _line(self, cells: list[str]) -> None:
         padded = (
             cell.rjust(column.width) if column.numeric else cell.ljust(column.width)
-            for cell, column in zip(cells, _COLUMNS, strict=True)
+            for cell, column in zip(cells, self._columns, strict=True)
         )
         self._out.write(" ".join(padded).rstrip() + "\n")

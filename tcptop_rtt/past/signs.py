@@ -16,11 +16,10 @@ from tcptop_rtt.model.rows import Indices, Mask
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.cause_columns import QUEUE_FACTOR, Columns
+from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.causes import Cause
+from tcptop_rtt.view.thresholds import limits
 
-SPIKE_US = fmt.FAST_US
-"""Above the smoothed RTT: as much as makes a fast connection none."""
 BURST_PER_S = 10
 """Segments sent again within a second: so many come at once only where a queue overflows or a path breaks."""
 
@@ -104,9 +103,11 @@ def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
     seconds = min(SPARK_CELLS, now.clock_ns // CELL_NS - before.clock_ns // CELL_NS + 1)
     highest_us = np.fmax.reduce(now.cells_us[-seconds:])
     found = np.zeros(len(at), bool)
-    rows = np.flatnonzero((at >= 0) & (highest_us >= SPIKE_US))
+    # As much above the usual one as makes a fast connection none.
+    least_us, factor = limits().yellow_us, limits().queue_factor
+    rows = np.flatnonzero((at >= 0) & (highest_us >= least_us))
     basis, usual_us = known.rtts(lambda name: before.rows[name][at[rows]])
-    risen = (highest_us[rows] >= QUEUE_FACTOR * usual_us) & (highest_us[rows] - usual_us >= SPIKE_US)
+    risen = (highest_us[rows] >= factor * usual_us) & (highest_us[rows] - usual_us >= least_us)
     c = Columns(lambda name: now.rows[name][rows])
     found[rows] = risen & (basis == RttBasis.FRESH) & ~c.delays_acks & ~c.answers_late & ~c.local
     usual = dict(zip(rows.tolist(), usual_us.tolist(), strict=True))

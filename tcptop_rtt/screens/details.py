@@ -35,7 +35,7 @@ class DetailsScreen(LiveScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape",
+            "escape,q",
             "leave",
             "Back",
             tooltip="Let go of the cursor in the chart; back to the table",

@@ -13,19 +13,12 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tcptop_rtt.screens.common import CommonScreen
-from tcptop_rtt.screens.details import DetailsScreen
-from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.screens.moments import MomentsScreen
+from tcptop_rtt.screens.keymap import placed
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listener_fields import TABLE as LISTENERS
 from tcptop_rtt.view.target_fields import TABLE as TARGETS
-from tcptop_rtt.widgets.connection_table import ConnectionTable
-from tcptop_rtt.widgets.filter_line import FilterInput
-from tcptop_rtt.widgets.keys import MOVE_KEYS, bindings_of, key_names
-from tcptop_rtt.widgets.moment_list import MomentList
+from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_names, keymap_of
 
 Lines = list[tuple[str, str]]
 
@@ -50,27 +43,11 @@ FILTER = [
 ]
 
 
-def key_sections(app: type[App[None]]) -> dict[str, Lines]:
+def key_sections(app: type[App[None]], keymap: Keymap) -> dict[str, Lines]:
     """All keys and what they do, by where they can be pressed."""
-    general = [*bindings_of(LiveScreen), *bindings_of(app)]
-    table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
-    details = bindings_of(DetailsScreen)
-    moments = [*bindings_of(MomentList), *bindings_of(MomentsScreen)]
-    others = {id(binding) for binding in (*general, *MOVE_KEYS)}
-    sections = {
-        "IN THE TABLE": [binding for binding in table if id(binding) not in others],
-        "IN THE FILTER": bindings_of(FilterInput),
-        "IN THE DETAILS": [binding for binding in details if id(binding) not in others],
-        "IN WHAT THEY HAVE IN COMMON": [
-            binding for binding in bindings_of(CommonScreen) if id(binding) not in others
-        ],
-        "IN THE MOMENTS": [binding for binding in moments if id(binding) not in others],
-        "IN BOTH": general,
-        "MOVING": MOVE_KEYS,
-    }
     return {
-        title: [(key_names(binding), binding.tooltip) for binding in bindings]
-        for title, bindings in sections.items()
+        title: [(key_names(binding, keymap), binding.tooltip) for binding in bindings]
+        for title, bindings in placed(app).items()
     }
 
 
@@ -93,10 +70,11 @@ class HelpScreen(ModalScreen[None]):
         super().__init__(classes="" if glyphs.unicode else "-ascii")
 
     def compose(self) -> ComposeResult:
-        closing = [f"{key_names(binding)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
+        keymap = keymap_of(self.app)
+        closing = [f"{key_names(binding, keymap)}: {binding.tooltip}" for binding in bindings_of(HelpScreen)]
         with HelpText():
             yield Static(Text("\n".join((*closing, "")), "italic"))
-            for title, lines in key_sections(type(self.app)).items():
+            for title, lines in key_sections(type(self.app), keymap).items():
                 yield Static(_table(title, lines))
             yield Static(_table("MOUSE", MOUSE))
             yield Static(_table("FILTER", FILTER, width=17))

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import var
 from textual.screen import Screen
+from textual.timer import Timer
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.snapshot import Snapshot
@@ -16,7 +17,7 @@ from tcptop_rtt.view import checks
 MESSAGE_S = 3.0
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(Screen[None], inherit_bindings=False):
     """A screen that paints snapshots while it is the active one, and keeps one while it is frozen."""
 
     # A terminal of a few lines keeps them for data.
@@ -60,6 +61,7 @@ class LiveScreen(Screen[None]):
     def __init__(self, first: Snapshot) -> None:
         super().__init__()
         self._latest = first
+        self._silencer: Timer | None = None
 
     @property
     def chosen(self) -> Connection | None:
@@ -77,7 +79,9 @@ class LiveScreen(Screen[None]):
     def tell(self, message: str) -> None:
         """Show for a while what has been done, or why nothing has; an empty one says nothing."""
         self.message = message
-        self.set_timer(MESSAGE_S, self._clear_message)
+        if self._silencer is not None:
+            self._silencer.stop()
+        self._silencer = self.set_timer(MESSAGE_S, self._clear_message)
 
     def _clear_message(self) -> None:
         self.message = ""

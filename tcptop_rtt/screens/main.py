@@ -19,12 +19,14 @@ from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.named import NAMES_KEY
 from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
+from tcptop_rtt.screens.sorted import SortedScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.kinds import KINDS
 from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.summary import summarize
+from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
@@ -37,13 +39,14 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(PastScreen):
+class MainScreen(SortedScreen, PastScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
     :param note: called for the line of text in an empty table
     :param resolver: has names of hosts and services; None: nobody has
     :param named: whether they are shown from the start
+    :param columns: of connections; None: all
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -119,9 +122,18 @@ class MainScreen(PastScreen):
             id="follow",
         ),
         Binding(
+            "o",
+            "ask_order",
+            "Sort by",
+            tooltip="Sort by a column: its letter comes next",
+            id="sort-by",
+            group=SORTING,
+        ),
+        Binding(
             "s,greater_than_sign",
             "sort_next",
             "Next column",
+            show=False,
             tooltip="Sort by the next column",
             id="sort-next",
         ),
@@ -153,7 +165,6 @@ class MainScreen(PastScreen):
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
-    page: var[Page] = var(Page(), bindings=True)
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     shared_scale: var[bool] = var(False)
@@ -171,8 +182,9 @@ class MainScreen(PastScreen):
         glyphs: Glyphs,
         set_refresh: Callable[[float], None] | None,
         note: Callable[[], str],
-        resolver: Names | None = None,
-        named: bool = False,
+        resolver: Names | None,
+        named: bool,
+        columns: tuple[Column, ...] | None,
     ) -> None:
         super().__init__(first, glyphs, resolver, named)
         self.set_reactive(MainScreen.filter, filter)
@@ -182,7 +194,7 @@ class MainScreen(PastScreen):
         self._filter_line: FilterLine | None = None
         self._left: dict[Kind | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
-        self.table = ConnectionTable(first, glyphs, note)
+        self.table = ConnectionTable(first, glyphs, note, columns)
         self.beside = TableAndDetails(self.table, first, glyphs)
         self._status = StatusBar(glyphs)
 
@@ -267,50 +279,19 @@ class MainScreen(PastScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what would change something; while the filter is typed, keys but Esc are its text."""
         if action == "back":
-            return self._typing or self.travelling or bool(self.filter.text) or self.page.scope is not None
-        if self._typing:
+            return self.typing or self.travelling or bool(self.filter.text) or self.page.scope is not None
+        if self.typing:
             return False
         if action == "copy":
             return self.chosen is not None
         if action == "switch_names":
             return self._resolver is not None
+        if (action, *parameters) == ("toggle", "follow"):
+            return self.follow or self.table.lines > 0
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
         return super().check_action(action, parameters)
-
-    # Sorting
-
-    def action_sort(self, key: str) -> None:
-        """Sort by a column, the interesting end first, however the order has been."""
-        column = self.page.table.column.get(key)
-        if column is not None:
-            self._sort(Order.first_of(column))
-
-    def action_sort_next(self) -> None:
-        self._sort(self.order.next_to(self.page.table, 1))
-
-    def action_sort_previous(self) -> None:
-        self._sort(self.order.next_to(self.page.table, -1))
-
-    def action_reverse(self) -> None:
-        self._sort(self.order.reversed())
-
-    def on_connection_table_title_clicked(self, message: ConnectionTable.TitleClicked) -> None:
-        """A click on the title that is sorted by already reverses the order."""
-        if message.key == self.order.key:
-            self.action_reverse()
-        else:
-            self.action_sort(message.key)
-
-    def _sort(self, order: Order) -> None:
-        self.page = self.page._replace(order=order)
-        self.table.show_top()
-
-    @property
-    def order(self) -> Order:
-        """What the table is sorted by."""
-        return self.page.order
 
     # Groups
 
@@ -351,7 +332,8 @@ class MainScreen(PastScreen):
     # The filter
 
     @property
-    def _typing(self) -> bool:
+    def typing(self) -> bool:
+        """Whether the keys are the filter's."""
         return self._filter_line is not None and self._filter_line.has_focus_within
 
     async def action_filter(self) -> None:
@@ -364,7 +346,7 @@ class MainScreen(PastScreen):
 
     def end_typing(self) -> None:
         """Keep the filter as it is, and give the keys back to the table."""
-        if self._filter_line is not None and self._typing:
+        if self._filter_line is not None and self.typing:
             self._filter_line.close()
             self.set_focus(self.table)
 
@@ -394,9 +376,9 @@ class MainScreen(PastScreen):
 
     def action_back(self) -> None:
         """Go one step back: to now, or else clear the filter, or else leave the group."""
-        if self.travelling and not self._typing:
+        if self.travelling and not self.typing:
             self.return_to_now()
-        elif self.page.scope and not (self._typing or self.filter.text):
+        elif self.page.scope and not (self.typing or self.filter.text):
             self._turn_to(self.page.scope.kind)
         else:
             self._clear_filter()

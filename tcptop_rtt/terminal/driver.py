@@ -19,6 +19,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from tcptop_rtt.terminal.background import QUESTION
 from tcptop_rtt.terminal.inbox import Inbox
 from tcptop_rtt.terminal.keyboard import Keyboard
 from tcptop_rtt.terminal.writer import Writer
@@ -26,8 +27,12 @@ from tcptop_rtt.terminal.writer import Writer
 if TYPE_CHECKING:
     from textual.app import App
 
-_MODES = ["1000", "1003", "1015", "1006", "1004", "2004"]
-"""Mouse, all its movements, in two encodings; focus; marks around pastes."""
+_MOUSE_MODES = ["1000", "1003", "1015", "1006"]
+"""Its buttons, all its movements, in two encodings."""
+_MODES = [*_MOUSE_MODES, "1004", "2004"]
+"""The mouse; focus; marks around pastes."""
+_MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in _MOUSE_MODES)
+_MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in _MOUSE_MODES)
 _ENTER = (
     "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, without cursor and wrapping
     + "".join(f"\x1b[?{mode}h" for mode in _MODES)
@@ -51,8 +56,11 @@ def _deadly_signals() -> list[int]:
     return [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
 
 
-class Leaver(Protocol):
+class Dashboard(Protocol):
     """What the driver asks of the dashboard."""
+
+    asks_background: bool
+    """Whether it wants to know what the terminal draws on."""
 
     def leave(self) -> None:
         """End soon; from any thread."""
@@ -84,6 +92,7 @@ class TerminalDriver(LinuxDriver):
         self._keyboard: Keyboard | None = None
         self._in_use = False
         """The terminal is in the dashboard's modes."""
+        self._has_mouse = True
         self._handled: dict[int, Any] = {}
 
     # What Textual calls
@@ -138,6 +147,11 @@ class TerminalDriver(LinuxDriver):
 
     # The modes
 
+    def use_mouse(self, on: bool) -> None:
+        """Take the mouse, or leave it to the terminal."""
+        self._has_mouse = on
+        self.write(_MOUSE_ON if on else _MOUSE_OFF)
+
     def _take_terminal(self) -> None:
         """Also of a terminal that others have changed meanwhile, or that is in our modes already."""
         self._wait_for_foreground()
@@ -151,9 +165,18 @@ class TerminalDriver(LinuxDriver):
         modes = _LEAVE + _ENTER if self._in_use else _ENTER
         self._in_use = True
         self.write(modes)
+        if not self._has_mouse:
+            self.write(_MOUSE_OFF)
+        if self._dashboard.asks_background:
+            self.write(QUESTION)  # nobody waits for the answer: until it comes the theme is the dark one
         if self._keyboard is None:
             self._keyboard = Keyboard(
-                self.fileno, self.process_message, self._inbox.has_room, self._end, self._on_terminal_gone
+                self.fileno,
+                self.process_message,
+                self._inbox.has_room,
+                self._end,
+                self._on_terminal_gone,
+                self._app.post_message,
             )
         self._tell_size()
 
@@ -193,9 +216,13 @@ class TerminalDriver(LinuxDriver):
 
     def _end(self) -> None:
         self._inbox.clear()
+        self._dashboard.leave()
+
+    @property
+    def _dashboard(self) -> Dashboard:
         app: Any = self._app
-        leaver: Leaver = app
-        leaver.leave()
+        dashboard: Dashboard = app
+        return dashboard
 
     def _on_terminal_gone(self) -> None:
         """Called by the keyboard's thread."""

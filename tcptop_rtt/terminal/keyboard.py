@@ -14,6 +14,8 @@ from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XT
 from textual.events import Paste
 from textual.message import Message
 
+from tcptop_rtt.terminal.background import Answers, BackgroundTold
+
 MAX_PASTE_CHARACTERS = 4096
 PASTE_SILENCE_S = 2.0
 """A paste that pauses for so long has ended, even if the terminal never says so."""
@@ -31,6 +33,7 @@ class Keyboard:
     :param has_room: whether messages are taken now; what comes meanwhile is dropped unread
     :param leave: called at once when Ctrl-C is pressed, before all that waits
     :param gone: called when the terminal is gone
+    :param told: called with the terminal's background, once it answers
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Keyboard:
         has_room: Callable[[], bool],
         leave: Callable[[], None],
         gone: Callable[[], None],
+        told: Callable[[BackgroundTold], object],
     ) -> None:
         self._fd = fd
         self._take = take
@@ -47,6 +51,7 @@ class Keyboard:
         self._leave = leave
         self._gone = gone
         self._decoder = getincrementaldecoder("utf-8")(errors="replace")
+        self._answers = Answers(told)
         self._parser = XTermParser()
         self._paste: str | None = None
         self._held = ""
@@ -77,6 +82,8 @@ class Keyboard:
                 return
 
     def _timeout_ms(self) -> float | None:
+        if self._answers.waits_s:
+            return self._answers.waits_s * 1000
         if self._paste is not None:
             return PASTE_SILENCE_S * 1000
         if self._held or self._parser._timeout_time is not None:
@@ -96,7 +103,7 @@ class Keyboard:
         if text == _CTRL_C or (self._paste is None and (_CTRL_C in text or _CTRL_C_KITTY in text)):
             self._leave()
         else:
-            self._split(text)
+            self._split(self._answers.take(text))
         return bool(data)
 
     def _split(self, text: str) -> None:
@@ -124,10 +131,14 @@ class Keyboard:
 
     def _silence(self) -> None:
         """What has begun is not going to go on."""
+        rest = self._answers.give_up()
         if self._paste is not None:
+            if rest:
+                self._split(rest)
+                return
             self._end_paste()
         held, self._held = self._held, ""
-        self._parse(held)
+        self._parse(held + rest)
         self._parser._timeout_time = 0.0 if self._parser._timeout_time is not None else None
         self._hand_over(self._parser.tick)
 

@@ -12,11 +12,9 @@ from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import Get, Mask
+from tcptop_rtt.view.thresholds import limits
 from tcptop_rtt.view.waits import Waits
 
-QUEUE_FACTOR = 3
-QUEUE_US = 10_000
-"""Below 10 ms above the minimum, scheduling and delayed ACKs explain as much as a queue does."""
 DELAYED_ACK_US = (35_000, 50_000)
 """Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
 BARE_SHARE = 0.2
@@ -55,14 +53,16 @@ class Columns:
         held_us = highest_us.astype(np.int64) - self.lowest_us
         late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
         near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
-        found: Mask = self.fresh & near & late & (self["srtt_us"] >= QUEUE_FACTOR * self.lowest_us)
+        found: Mask = self.fresh & near & late & (self["srtt_us"] >= limits().queue_factor * self.lowest_us)
         return found
 
     @cached_property
     def risen(self) -> Mask:
         """Where the RTT has risen for another reason than that: one explanation is enough."""
         srtt_us = self["srtt_us"].astype(np.int64)
-        risen = (srtt_us >= QUEUE_FACTOR * self.lowest_us) & (srtt_us - self.lowest_us >= QUEUE_US)
+        risen = (srtt_us >= limits().queue_factor * self.lowest_us) & (
+            srtt_us - self.lowest_us >= limits().queue_us
+        )
         found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
         return found
 

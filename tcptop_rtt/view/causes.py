@@ -17,26 +17,14 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.cause_words import Words
+from tcptop_rtt.view.thresholds import limits
 
 Who = Literal["network", "peer", "us"]
 
-LIMITED_SHARE = 0.2
-"""Of the time with data to send: from here on a limit is worth naming."""
 LIMITED_BUSY_US = 100_000
 """The kernel counts in jiffies: in less time a few of them would be a share."""
-LOSS_SHARE = 0.005
-"""A path that loses one percent is reported, though by chance a little less was lost."""
-LOSS_COUNT = 3
-"""A single lost segment in a short connection is already a large share."""
-STANDING_MS = 500
-STANDING_BYTES = 65_536
-WAITING_NS = 1_000_000_000
-"""A process that accepts its connections does so at once."""
-SLOW_ANSWER_US = 100_000
-"""A wait below a tenth of a second is not felt as one (Nielsen, Usability Engineering, 1993, chapter 5)."""
 NO_ANSWER_US = 10_000_000
 """What comes later may be a long poll, a person at the other end, or the two ends' own pace."""
 
@@ -89,36 +77,43 @@ def _window_closed(c: Columns) -> Mask:
 
 def _limited(c: Columns, name: str) -> Mask:
     busy_us = c["busy_us_1m"]
-    found: Mask = (c["window_ms"] > 0) & (busy_us >= LIMITED_BUSY_US) & (c[name] >= LIMITED_SHARE * busy_us)
+    found: Mask = (
+        (c["window_ms"] > 0) & (busy_us >= LIMITED_BUSY_US) & (c[name] >= limits().limited_share * busy_us)
+    )
     return found
 
 
 def _not_accepted(c: Columns) -> Mask:
-    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= WAITING_NS)
+    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= limits().backlog_ns)
     return found
 
 
 def _not_read(c: Columns) -> Mask:
     waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
-    stands = (last_ms >= STANDING_MS) & (last_ms != UNKNOWN_U32)
-    found: Mask = (waiting >= STANDING_BYTES) | ((waiting > 0) & stands)
+    stands = (last_ms >= limits().unread_ms) & (last_ms != UNKNOWN_U32)
+    found: Mask = (waiting >= limits().unread_bytes) | ((waiting > 0) & stands)
     return found
 
 
 def _loses(c: Columns) -> Mask:
     count, sent = c["retrans_1m"], c["data_segs_out_1m"]
-    found: Mask = (c["window_ms"] > 0) & (count >= LOSS_COUNT) & (sent > 0) & (count >= LOSS_SHARE * sent)
+    found: Mask = (
+        (c["window_ms"] > 0)
+        & (count >= limits().loss_segments)
+        & (sent > 0)
+        & (count >= limits().loss_share * sent)
+    )
     return found
 
 
 def _waits_for_answer(c: Columns, us: NDArray[np.float64]) -> Mask:
     path_us = c.waits.path_us + c.waits.queue_us
-    found: Mask = c.waits.known & (us >= SLOW_ANSWER_US) & (us < NO_ANSWER_US) & (us > path_us)
+    found: Mask = c.waits.known & (us >= limits().slow_answer_us) & (us < NO_ANSWER_US) & (us > path_us)
     return found
 
 
 def _is_far(c: Columns) -> Mask:
-    found: Mask = c.fresh & (c.lowest_us >= fmt.SLOW_US)
+    found: Mask = c.fresh & (c.lowest_us >= limits().red_us)
     return found
 
 

@@ -128,7 +128,9 @@ _FIELDS = (
     _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l", (6, 4))),
     integer("lport", "our port"),
     _address(
-        "raddr", "the peer's address", _endpoint("remote", "REMOTE", 2, "the peer's address and port", "r")
+        "raddr",
+        "the peer's address",
+        _endpoint("remote", "REMOTE", 4, "the peer's address and port", "r", (15, 2)),
     ),
     integer("rport", "the peer's port"),
     _choice(
@@ -156,9 +158,9 @@ _FIELDS = (
             "RTT",
             fmt.AGED_RTT_WIDTH,
             0,
-            "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above; dim with an age: "
-            "the latest sample is so old, or of the handshake; ~: estimated from what it receives; no ACK: "
-            "stalled",
+            "smoothed round-trip time (srtt); green < 50 ms, yellow < 150 ms, red above, or as set; dim with "
+            "an age: the latest sample is so old, or of the handshake; ~: estimated from what it receives; "
+            "no ACK: stalled",
             cells.rtt,
             sort_keys.by_rtt,
         ),
@@ -341,7 +343,7 @@ _FIELDS = (
             sort_keys.by_why,
             numeric=False,
             falls=True,
-            least=(14, 3),
+            least=(13, 3),
             cut="end",
         ),
     ),

@@ -14,6 +14,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import FRESH_MS, RttBasis
 from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.thresholds import limits
 
 UNKNOWN = "?"
 NOTHING = "-"
@@ -24,9 +25,6 @@ AGED_RTT_WIDTH = 10
 """The widest that :func:`rtt_now` gets."""
 PEAK_WIDTH = 11
 """The widest that :func:`peak` gets."""
-
-FAST_US = 50_000
-SLOW_US = 150_000
 
 Level = Literal["unknown", "good", "warn", "bad"]
 
@@ -118,9 +116,9 @@ def level(us: float) -> Level:
     """How an RTT in microseconds is judged at a glance."""
     if not us > 0:
         return "unknown"
-    if us < FAST_US:
+    if us < limits().yellow_us:
         return "good"
-    return "warn" if us < SLOW_US else "bad"
+    return "warn" if us < limits().red_us else "bad"
 
 
 def _scaled(value: float, unit: str) -> str:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes, numbers
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import parse
 from tcptop_rtt.view.matches import Answer
+from tcptop_rtt.view.thresholds import limits
 
 
 class Judged:
@@ -68,13 +68,13 @@ class Meaning:
 def _bad(judged: Judged) -> Answer:
     rtt_us, is_old = judged.rtts
     held_up = judged.verdicts > 0
-    bad = judged.is_open & (held_up | ((rtt_us >= fmt.FAST_US) & ~is_old))
+    bad = judged.is_open & (held_up | ((rtt_us >= limits().yellow_us) & ~is_old))
     return Answer(bad, judged.is_open & ~bad)
 
 
 def _slow(judged: Judged) -> Answer:
     rtt_us, is_old = judged.rtts
-    return Answer(~is_old & (rtt_us >= fmt.SLOW_US), ~is_old & (rtt_us < fmt.SLOW_US))
+    return Answer(~is_old & (rtt_us >= limits().red_us), ~is_old & (rtt_us < limits().red_us))
 
 
 def _retransmitting(judged: Judged) -> Answer:
@@ -83,12 +83,14 @@ def _retransmitting(judged: Judged) -> Answer:
 
 
 # An RTT that has risen over its minimum has a WHY: a queue, or a lag.
-BAD = Meaning("bad", "bad ones", lambda: f"have a WHY, or an RTT from {fmt.FAST_US / 1000:g}ms on", _bad)
+BAD = Meaning(
+    "bad", "bad ones", lambda: f"have a WHY, or an RTT from {limits().yellow_us / 1000:g}ms on", _bad
+)
 _MEASURED = (
     Meaning(
         "slow",
         "slow ones",
-        lambda: f"have one from {fmt.SLOW_US / 1000:g}ms on",
+        lambda: f"have one from {limits().red_us / 1000:g}ms on",
         _slow,
         "connections with an RTT of now",
     ),

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.cause_columns import QUEUE_FACTOR, QUEUE_US
+from tcptop_rtt.view.thresholds import limits
 
 
 class Scale(NamedTuple):
@@ -40,8 +39,8 @@ def news(spark_us: NDArray[np.float32], cells: int) -> list[str]:
     values = _fold(spark_us, cells)
     low = np.fmin.reduce(np.where(spark_us > 0, spark_us, np.float32(np.nan)), axis=0)
     with np.errstate(invalid="ignore"):
-        risen = (values >= QUEUE_FACTOR * low) & (values - low >= QUEUE_US)
-        warns, is_bad = risen | (values >= fmt.FAST_US), values >= fmt.SLOW_US
+        risen = (values >= limits().queue_factor * low) & (values - low >= limits().queue_us)
+        warns, is_bad = risen | (values >= limits().yellow_us), values >= limits().red_us
     codes = np.array([ord(" "), ord("w"), ord("b")], np.uint32)
     return _lines(codes[np.where(is_bad, 2, np.where(warns, 1, 0))], cells)
 

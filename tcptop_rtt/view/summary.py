@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop_rtt.model.rows import Rows
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import numbers
+from tcptop_rtt.view.thresholds import limits
 
 
 class Summary(NamedTuple):
@@ -34,7 +34,7 @@ def summarize(rows: Rows) -> Summary:
     fresh_us = rtt_us[~is_old]
     return Summary(
         stalled=int(np.count_nonzero(rows["stalled"] & is_open)),
-        slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= fmt.SLOW_US)),
+        slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= limits().red_us)),
         retrans_per_s=float(rates[is_open & ~unknown].sum()),
         in_bps=float(rows["in_bps"].sum()),
         out_bps=float(rows["out_bps"].sum()),

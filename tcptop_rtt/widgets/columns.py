@@ -12,7 +12,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
-from tcptop_rtt.view.table import Column, Table
+from tcptop_rtt.view.table import Column
 
 
 class SizedColumn(NamedTuple):
@@ -50,18 +50,18 @@ GUTTER = 1
 GAP = 1
 
 
-def _wishes(table: Table) -> Iterator[tuple[int, str, int]]:
+def _wishes(columns: tuple[Column, ...]) -> Iterator[tuple[int, str, int]]:
     """Priority, column and width of all that columns would like to have."""
-    for column in table.columns:
+    for column in columns:
         if column.least:
             width, priority = column.least
             yield priority, column.key, width
         yield column.priority, column.key, column.width
 
 
-def _growth(table: Table, long_addresses: bool) -> Iterator[tuple[str, int]]:
+def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple[str, int]]:
     """Who gets spare width, in order, and up to which width."""
-    spark, *ends = (table.column.get(key) for key in _GROW)
+    spark, *ends = (next((column for column in columns if column.key == key), None) for key in _GROW)
     if spark and long_addresses:
         yield spark.key, spark.width
         yield from ((end.key, end.wide) for end in ends[:1] if end)
@@ -71,24 +71,24 @@ def _growth(table: Table, long_addresses: bool) -> Iterator[tuple[str, int]]:
 
 
 @lru_cache(maxsize=64)
-def fit_columns(table: Table, width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
+def fit_columns(columns: tuple[Column, ...], width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
     :param long_addresses: there are IPv6 addresses or names, so wider address columns are of use.
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
-    for _, key, width in sorted(_wishes(table)):
+    for _, key, width in sorted(_wishes(columns)):
         needs = width - widths[key] if key in widths else width + (GAP if widths else 0)
         if needs <= room or not widths:
             widths[key] = width if needs <= room else max(1, room)
             room -= needs
-    for key, most in _growth(table, long_addresses):
+    for key, most in _growth(columns, long_addresses):
         if key in widths and room > 0:
             more = min(room, max(0, most - widths[key]))
             widths[key] += more
             room -= more
-    return tuple(SizedColumn(column, widths[column.key]) for column in table.columns if column.key in widths)
+    return tuple(SizedColumn(column, widths[column.key]) for column in columns if column.key in widths)
 
 
 def at(placed: tuple[SizedColumn, ...], x: int) -> Column | None:

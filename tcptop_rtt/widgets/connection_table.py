@@ -23,6 +23,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
 from tcptop_rtt.view.ranking import Ranking
+from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Page
@@ -37,6 +38,7 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     :param first: what there is to show before the first snapshot, without any connection
     :param note: called for the line of text in an empty table
+    :param chosen: the columns of connections; None: all
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -87,8 +89,15 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
         key: str
 
-    def __init__(self, first: Snapshot, glyphs: Glyphs, note: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        first: Snapshot,
+        glyphs: Glyphs,
+        note: Callable[[], str],
+        chosen: tuple[Column, ...] | None = None,
+    ) -> None:
         super().__init__()
+        self._chosen_columns = chosen
         self._note = note
         self._glyphs = glyphs
         self._snapshot = first
@@ -354,7 +363,10 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((listing.rows["family"][visible] == 6).any())
         is_long = self._long_addresses or self.names is not NO_NAMES
-        placed = columns.fit_columns(listing.table, self.scrollable_content_region.width, is_long)
+        chosen = self._chosen_columns if self.page.kind is None else None
+        placed = columns.fit_columns(
+            chosen or listing.table.columns, self.scrollable_content_region.width, is_long
+        )
         style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
         naming.ask(self.names, listing.rows[visible])
         views, spark_us = listing.views(visible), listing.spark_us(visible)

@@ -5,8 +5,13 @@ Each key is described once, in its binding. The key line, the help and the comma
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.keys import _character_to_key, key_to_character
 
 _NAMES = {
     "enter": "Enter",
@@ -36,6 +41,9 @@ _NAMES = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
 }
+
+_CONTROL = re.compile("ctrl-[a-z]")
+_FUNCTION_KEY = re.compile("f([1-9]|1[0-2])")
 
 SORTING = Binding.Group("Sort by a column")
 MOVING = Binding.Group("Move")
@@ -71,12 +79,39 @@ def key_name(key: str) -> str:
     """A key as it is written on the screen: ``PgUp``, ``Ctrl-P``, ``?``."""
     if key.startswith("ctrl+"):
         return f"Ctrl-{key.removeprefix('ctrl+').upper()}"
-    return _NAMES.get(key, key)
+    return _NAMES.get(key) or (key.upper() if _FUNCTION_KEY.fullmatch(key) else key_to_character(key) or key)
 
 
-def key_names(binding: Binding) -> str:
-    """All keys of a binding."""
-    return " ".join(key_name(key) for key in binding.key.split(","))
+def key_of(written: str) -> str | None:
+    """What Textual calls a key; None: there is none that is written so."""
+    if len(written) == 1:
+        return _character_to_key(written) if written.isprintable() and not written.isspace() else None
+    small = written.lower()
+    named = {name.lower(): key for key, name in _NAMES.items()}
+    if small in named:
+        return named[small]
+    if _CONTROL.fullmatch(small):
+        return f"ctrl+{small[-1]}"
+    return small if _FUNCTION_KEY.fullmatch(small) else None
+
+
+Keymap = Mapping[str, str]
+"""By the id of a binding the keys that it has instead of its own, as Textual names them."""
+
+
+def keymap_of(app: App[None]) -> Keymap:
+    """What ``set_keymap`` has been given."""
+    return app._keymap
+
+
+def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
+    """All keys of a binding, as Textual names them."""
+    return keymap.get(binding.id or "", binding.key).split(",")
+
+
+def key_names(binding: Binding, keymap: Keymap) -> str:
+    """The same, as they are written."""
+    return " ".join(key_name(key) for key in keys_of(binding, keymap))
 
 
 def bindings_of(owner: type[DOMNode]) -> list[Binding]:

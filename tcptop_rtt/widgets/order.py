@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import string
 from typing import NamedTuple
 
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.table import Column, Table
+
+_OWN_LETTERS = {"rtt": "r", "process": "p", "why": "w"}
+"""Those that sort by these columns without asking."""
+_SPARE = string.digits + string.ascii_letters
+
+
+def letters(table: Table) -> dict[str, Column]:
+    """A letter for each column that the table can be sorted by: one of its title, as far as they go."""
+    found = {_OWN_LETTERS[key]: key for key in table.sorts if key in _OWN_LETTERS}
+    for key in table.sorts:
+        if key not in _OWN_LETTERS:
+            title = table.column[key].title.partition(" ")[0]
+            wishes = title.lower() + title + _SPARE
+            found[next(char for char in wishes if char.isalnum() and char not in found)] = key
+    keys = {key: letter for letter, key in found.items()}
+    return {keys[key]: table.column[key] for key in table.sorts}
 
 
 class Order(NamedTuple):

@@ -1,4 +1,4 @@
-"""The lines above the table: how the program itself is doing, and what is being shown."""
+"""The lines above the table: how things are, and what is being shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import own_health
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.summary import Summary
@@ -116,18 +117,8 @@ class StatusBar(StyledLines):
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         parts += _label("  every", f"{self.refresh_s:g}s")
-        return parts + self._own_health()
-
-    def _own_health(self) -> list[Part]:
-        """How the program itself is doing, all of it in one style: where it matters, it stands above."""
-        health = self.health
-        told = [
-            fmt.printable(health.hook, self._glyphs),
-            f"{fmt.bits(health.samples_per_s)} samples/s",
-            f"{health.cpu_percent:.1f}% cpu",
-            fmt.printable(health.hook_note, self._glyphs),
-        ]
-        return [("  " + "  ".join(filter(None, told)), "dim")]
+        cost = own_health.what_matters(self.health)
+        return [*parts, (f"  {cost}", "bad")] if cost else parts
 
 
 def _value(value: str, label: str, style: str = "value") -> list[Part]:

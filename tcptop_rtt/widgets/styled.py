@@ -57,8 +57,10 @@ class StyleBook:
         base = get(self._classes[row]) if row else self._widget.rich_style
         if not name:
             return base
-        # Only the colour and the attributes: a cell's background is its row's.
         whole, own = get(self._classes[name]), get(self._classes[name], partial=True)
+        if row and base.reverse:
+            return base + own.without_color  # cells of different colours would be different backgrounds
+        # Only the colour and the attributes: a cell's background is its row's.
         return base + Style(color=whole.color) + own.without_color
 
     def strip(self, parts: Sequence[Part], width: int, indent: int = 0, row: str = "") -> Strip:

@@ -370,7 +370,7 @@ def test_enter_opens_the_chart_of_the_selected_connection_and_esc_leaves_it(
         terminal.expect_selected(slow.server)
         terminal.press("Enter")
         terminal.wait_for(slow.client, slow.server, " → ")
-        terminal.press("q")
+        terminal.press("q", "q")
         terminal.check_restored()
 
 
@@ -527,4 +527,4 @@ def test_the_drill_down_says_what_this_kernel_does_not_tell(terminals: Terminals
         terminal.wait_for("our window ")
         assert re.search(r"peer's window +\?", terminal.text)
         assert re.search(r"our window +\d", terminal.text)
-        terminal.press("q")
+        terminal.press("q", "q")

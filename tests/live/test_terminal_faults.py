@@ -353,6 +353,25 @@ def test_a_hang_up_that_was_ignored_stays_so(terminal: Open, options: list[str])
     assert it.ended() == 0
 
 
+def test_the_mouse_can_be_left_to_the_terminal_and_stays_so_after_a_stop(terminal: Open) -> None:
+    def last(mode: bytes) -> bytes:
+        return bytes(it.output[it.output.rindex(b"\x1b[?" + mode) :][len(mode) + 3 :][:1])
+
+    it = terminal().started()
+    assert last(b"1003") == b"h"
+    it.type(b"M")
+    it.expect(lambda: last(b"1003") == b"l", "no mouse")
+    shown = it.output.count(b"\x1b[?1049h")
+    os.kill(it.pid, signal.SIGCONT)
+    it.expect(lambda: it.output.count(b"\x1b[?1049h") > shown and last(b"1003") == b"l", "no mouse again")
+    it.type(b"M")
+    it.expect(lambda: last(b"1003") == b"h", "the mouse")
+    assert last(b"1000") == last(b"1006") == b"h"
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
 # The start
 
 
@@ -389,6 +408,30 @@ def test_it_says_what_it_waits_for_before_the_first_rows(terminal: Open) -> None
     output = re.sub(rb"\x1b\[[0-9;?<>=]*[A-Za-z]", b"", bytes(it.output))
     assert output.index(b"compiling the BPF program") < output.index(b"PROCESS")
     assert output.index(b"Quit") < output.index(b"PROCESS")  # with all the frame
+
+
+def test_the_terminals_background_decides_on_the_theme_and_its_answer_is_no_key(terminal: Open) -> None:
+    it = terminal(*slow(2))
+    it.wait_for(b"\x1b]11;?\x1b\\")
+    it.wait_for(b"Quit")  # nothing has waited for the answer
+    assert not re.search(rb"48;(5;231|2;251;251;251)m", it.output)
+    for part in (b"\x1b]11;rg", b"b:ffff/ff", b"ff/ffff\x1b", b"\\"):
+        it.type(part)
+        time.sleep(0.2)  # longer than a sequence may pause
+    it.expect(lambda: re.search(rb"48;(5;231|2;251;251;251)m", it.output) is not None, "a light theme")
+    it.started()
+    assert b"does nothing here" not in it.output
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+    it.check_restored()
+
+
+def test_a_theme_that_is_named_asks_the_terminal_nothing(terminal: Open) -> None:
+    it = terminal(PROGRAM, "--theme", "dark").started()
+    it.type(b"q")
+    assert it.ended() == 0
+    assert b"\x1b]11;" not in it.output
 
 
 @pytest.mark.parametrize("key", [b"q", b"\x03"])

@@ -98,5 +98,5 @@ def test_the_drill_down_has_both(drops: bool, terminals: Terminals) -> None:  # 
         terminal.wait_for(f":{dropper.port} ")
         terminal.press("Enter")
         terminal.wait_for("user", f"{pwd.getpwuid(uid).pw_name} (uid {uid})")
-        terminal.press("q")
+        terminal.press("q", "q")
         terminal.check_restored()

@@ -16,11 +16,11 @@ import numpy as np
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.causes import STANDING_BYTES
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
+from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.live.conftest import Watch
 from tests.live.link import Link, taking
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of
@@ -211,5 +211,5 @@ def test_the_command_to_check_a_verdict_shows_that_connection(watch: Watch) -> N
         shown = subprocess.run(verdict.check.split(), check=True, capture_output=True, text=True).stdout
         port = port_of(client)
     (line,) = [line for line in shown.splitlines() if line.startswith("ESTAB")]
-    assert int(line.split()[1]) >= STANDING_BYTES  # Recv-Q
+    assert int(line.split()[1]) >= DEFAULTS.unread_bytes  # Recv-Q
     assert str(port) in line

@@ -10,6 +10,7 @@ import pytest
 from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.preferences import Preferences
 from tests.tui.feed import HandFeed, Stage, make_app
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
@@ -27,9 +28,11 @@ def stage() -> Open:
         glyphs: Glyphs = UNICODE,
         failure: Exception | None = None,
         capabilities: frozenset[Capability] = frozenset(Capability),
+        theme: str | None = "dark",
+        preferences: Preferences | None = None,
     ) -> AsyncIterator[Stage]:
         feed = HandFeed(failure, capabilities=capabilities)
-        app = make_app(feed, filter, glyphs)
+        app = make_app(feed, filter, glyphs, theme, preferences)
         async with app.run_test(size=size) as pilot:
             yield Stage(pilot, app, feed)
 

@@ -30,6 +30,7 @@ from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.preferences import Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tests.unit.rows import rows_of
 
@@ -177,5 +178,11 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
-def make_app(feed: HandFeed, filter: Filter | None = None, glyphs: Glyphs = UNICODE) -> TcptopApp:  # noqa: A002
-    return TcptopApp(feed, filter or Filter(), 1.0, glyphs)
+def make_app(
+    feed: HandFeed,
+    filter: Filter | None = None,  # noqa: A002
+    glyphs: Glyphs = UNICODE,
+    theme: str | None = None,
+    preferences: Preferences | None = None,
+) -> TcptopApp:
+    return TcptopApp(feed, filter or Filter(), 1.0, glyphs, preferences=preferences or Preferences(theme))

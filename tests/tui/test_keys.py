@@ -18,8 +18,6 @@ from tests.tui.feed import Stage, trace_of
 from tests.unit.rows import row
 
 README = Path(__file__).parents[2] / "README.md"
-OF_TEXTUAL = {"super+c"}
-"""Keys that Textual binds on every screen, and that find nothing to do here."""
 
 
 def declared() -> list[Binding]:
@@ -54,19 +52,26 @@ async def test_the_help_lists_every_binding(stage: Open) -> None:
         assert isinstance(it.app.screen, HelpScreen)
         text = " ".join(it.screen_text.replace("│", " ").split())
         for binding in declared():
-            assert re.search(re.escape(key_names(binding)) + r":? " + re.escape(binding.tooltip), text), (
+            assert re.search(re.escape(key_names(binding, {})) + r":? " + re.escape(binding.tooltip), text), (
                 binding
             )
 
 
+async def test_the_titles_of_the_help_are_whole(stage: Open) -> None:
+    async with stage((110, 120)) as it:
+        await it.press("question_mark")
+        for title in key_sections(TcptopApp, {}):
+            assert f" {title} " in it.screen_text
+
+
 async def test_no_key_works_that_the_help_does_not_list(stage: Open) -> None:
     listed = {
-        name for lines in key_sections(TcptopApp).values() for names, _ in lines for name in names.split()
+        name for lines in key_sections(TcptopApp, {}).values() for names, _ in lines for name in names.split()
     }
     async with stage() as it:
         await it.show(row(1))
         for key in ("enter", "z"):
-            active = it.app.screen.active_bindings.keys() - OF_TEXTUAL
+            active = it.app.screen.active_bindings.keys()
             assert {key_name(key) for key in active} <= listed
             await it.press(key)
 
@@ -75,7 +80,7 @@ def test_the_readme_has_the_table_of_the_bindings() -> None:
     section = README.read_text().partition("### Keys\n")[2].partition("\n#")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
     expected = []
-    for title, lines in key_sections(TcptopApp).items():
+    for title, lines in key_sections(TcptopApp, {}).items():
         expected.append([f"**{title.capitalize()}**"])
         expected += [[" ".join(f"`{key}`" for key in keys.split()), text] for keys, text in lines]
     assert rows == expected

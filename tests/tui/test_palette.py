@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rich.style import Style
 from textual.widgets import OptionList
 
 from tcptop_rtt.screens.details import DetailsScreen
@@ -13,13 +12,12 @@ from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.palette import Palette
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import ASCII
-from tcptop_rtt.widgets.styled import StyledWidget
 from tests.tui.conftest import Open
 from tests.tui.feed import Stage
 from tests.unit.rows import row
 
 OF_A_CONNECTION = {"Copy", "Copy command"}
-EVERYWHERE = {"Freeze", "Help", "Light or dark", "Quit", "Suspend"} | OF_A_CONNECTION
+EVERYWHERE = {"Freeze", "Help", "Theme", "Own cost", "Mouse", "Quit", "Suspend"} | OF_A_CONNECTION
 ORDERS = {"Next column", "Previous column", "Reverse", "Scale"}
 IN_THE_TABLE = {
     "Beside",
@@ -60,7 +58,8 @@ async def run(it: Stage, name: str) -> None:
 async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(stage: Open) -> None:
     async with stage() as it:
         assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {
-            "Details"
+            "Details",
+            "Follow",
         } - OF_A_CONNECTION
         await it.press("escape")
         await it.show(row(1))
@@ -128,55 +127,6 @@ async def test_what_comes_meanwhile_is_shown_afterwards(stage: Open) -> None:
         await it.show(row(1), row(2), step=1)
         await it.press("escape")
         assert it.table.ids == [2, 1]
-
-
-async def test_the_light_theme_draws_all_lines_anew(stage: Open) -> None:
-    async with stage() as it:
-        await it.show(row(1), row(2))
-
-        def backgrounds() -> set[str]:
-            strips = it.app.screen._compositor.render_strips()
-            return {str(segment.style.bgcolor) for strip in strips for segment in strip if segment.style}
-
-        dark = backgrounds()
-        await run(it, "Light or dark")
-        assert not it.app.current_theme.dark
-        assert not dark & backgrounds()
-        await run(it, "Light or dark")
-        assert backgrounds() == dark
-
-
-@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
-async def test_values_can_be_read_in_either_theme(stage: Open, theme: str) -> None:
-    async with stage() as it:
-        it.app.theme = theme
-        await it.show(row(1))
-        await it.press("enter")
-        contrasts = {
-            (type(widget).__name__, name, background): contrast(widget._styles(name, background))
-            for screen in it.app.screen_stack
-            for widget in screen.query("*")
-            if isinstance(widget, StyledWidget)
-            for name in ("good", "warn", "bad", "stalled", "dim", "key", "filter", "flag", "name", "value")
-            for background in ("row", "cursor", "")
-            if {name, background or name} <= widget._styles._classes.keys()
-        }
-        assert len(contrasts) > 20
-        assert {key: value for key, value in contrasts.items() if value < 2.5} == {}
-
-
-def contrast(style: Style) -> float:
-    """How well text can be told from its background: from 1 to 21, as WCAG defines it."""
-    assert style.color is not None
-    assert style.bgcolor is not None
-    low, high = sorted(_luminance(*color.get_truecolor()) for color in (style.color, style.bgcolor))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(*rgb: int) -> float:
-    shares = [value / 255 for value in rgb]
-    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:

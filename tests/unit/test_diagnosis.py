@@ -14,6 +14,7 @@ from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Holder
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
+from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
@@ -42,7 +43,7 @@ def one(*lacking: str, **fields: Any) -> Connection:
 def test_one_that_waits_in_a_full_queue_says_so() -> None:
     briefs = []
     for full in (False, True):
-        waits = one(holder=Holder.LISTENER, age_ns=3 * causes.WAITING_NS, queue_full=full)
+        waits = one(holder=Holder.LISTENER, age_ns=3 * DEFAULTS.backlog_ns, queue_full=full)
         (cause,) = (cause for cause in causes.one(waits) if cause.name == "backlog")
         briefs.append(cause.words(waits).brief)
     assert briefs == ["backlog 3s", "queue full 3s"]

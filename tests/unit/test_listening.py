@@ -7,10 +7,10 @@ import pytest
 
 from tcptop_rtt.model.listeners import Endpoints
 from tcptop_rtt.model.rows import Holder
-from tcptop_rtt.view.causes import WAITING_NS
 from tcptop_rtt.view.listener_fields import TABLE
 from tcptop_rtt.view.listening import TROUBLES, listening, waits_at
 from tcptop_rtt.view.ranking import Ranking
+from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.unit.rows import address, listener, listeners_of, row, rows_of
 
 V4, V6, HERE = "0.0.0.0", "::", "192.0.2.1"  # noqa: S104 - addresses that are never bound
@@ -73,17 +73,17 @@ def test_the_oldest_that_waits_and_those_accepted_are_told_of_each_endpoint() ->
         listener(1, lport=80), listener(2, lport=80), listener(3, lport=81), listener(4, lport=82)
     )
     rows = rows_of(
-        _waits(1, 9 * WAITING_NS, lport=80, open_seen=False),
-        _waits(2, 5 * WAITING_NS, lport=80),
-        _waits(3, 7 * WAITING_NS, lport=81),
-        _waits(4, 99 * WAITING_NS, lport=81, closed=True),
+        _waits(1, 9 * DEFAULTS.backlog_ns, lport=80, open_seen=False),
+        _waits(2, 5 * DEFAULTS.backlog_ns, lport=80),
+        _waits(3, 7 * DEFAULTS.backlog_ns, lport=81),
+        _waits(4, 99 * DEFAULTS.backlog_ns, lport=81, closed=True),
         row(5, lport=81, direction=2, holder=Holder.PROCESS),
         row(6, lport=81, direction=2, holder=Holder.UNKNOWN),
         row(7, lport=81, direction=2, holder=Holder.PROCESS, closed=True),
         row(8, lport=81, direction=1, holder=Holder.PROCESS),
     )
     found = listening(listeners, rows, NONE)
-    assert (found["oldest_ns"] // WAITING_NS).tolist() == [9, 9, 7, 0]
+    assert (found["oldest_ns"] // DEFAULTS.backlog_ns).tolist() == [9, 9, 7, 0]
     assert found["oldest_is_older"].tolist() == [True, True, False, False]
     assert found["live"].tolist() == [0, 0, 2, 0]
     assert waits_at(listeners, 1, rows.__getitem__).tolist() == [True, True] + [False] * 6
@@ -95,14 +95,14 @@ def test_the_oldest_that_waits_and_those_accepted_are_told_of_each_endpoint() ->
 @pytest.mark.parametrize(
     ("fields", "age_ns", "lacking", "trouble"),
     [
-        ({"queue": 4, "queue_limit": 3}, WAITING_NS, NONE, "queue-full"),
-        ({"queue": 3, "queue_limit": 3}, WAITING_NS - 1, NONE, None),  # one more finds room
+        ({"queue": 4, "queue_limit": 3}, DEFAULTS.backlog_ns, NONE, "queue-full"),
+        ({"queue": 3, "queue_limit": 3}, DEFAULTS.backlog_ns - 1, NONE, None),  # one more finds room
         ({"queue": 1, "queue_limit": 0}, 0, NONE, "queue-full"),
         ({"queue": 4, "queue_limit": 0}, 0, frozenset({"queue_limit"}), None),
         ({"drops": 9, "drops_per_s": 0.1}, 0, NONE, "drops"),
         ({"drops": 9, "drops_per_s": np.nan}, 0, NONE, None),
         ({"drops": 9}, 0, NONE, None),
-        ({"queue": 1}, WAITING_NS, NONE, "backlog"),
+        ({"queue": 1}, DEFAULTS.backlog_ns, NONE, "backlog"),
     ],
 )
 def test_what_is_wrong_with_a_listener(

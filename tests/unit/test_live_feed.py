@@ -312,6 +312,19 @@ def test_health_has_what_the_source_says_of_itself() -> None:
     assert (health.dropped_records, health.untracked) == (3, 4)
 
 
+def test_health_has_what_the_program_costs() -> None:
+    scene = Scene()
+    scene.source.entries = [connection(1)]
+    scene.next()
+    scene.source.records = [sample(1, 50, rtt_samples=8), sample(1, 60, rtt_samples=1)]
+    before_s = scene.clock.monotonic_s()
+    health = scene.next().health
+    passed_s = scene.clock.monotonic_s() - before_s
+    assert health.records_per_s == pytest.approx(2 / passed_s, rel=0.2)
+    assert health.report_interval_s > 0
+    assert 10_000_000 < health.rss_bytes < 10_000_000_000
+
+
 def test_samples_and_processor_time_are_per_second_of_the_feeds_clock() -> None:
     scene = Scene(refresh_s=2.0)
     scene.source.entries = [connection(1)]

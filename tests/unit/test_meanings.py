@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.meanings import BAD, Judged, Meaning, offered, selected_by
+from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.unit.rows import row, rows_of
 
 FRESH = {"rtt_age_ms": 5, "window_ms": 60_000, "min_rtt_us": 1000}
@@ -31,9 +31,13 @@ def counts(judged: Judged, chosen: str) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("fields", "bad", "good"),
     [
-        ({"srtt_us": fmt.FAST_US - 1, "min_rtt_us": fmt.FAST_US - 1}, False, True),
-        ({"srtt_us": fmt.FAST_US, "min_rtt_us": fmt.FAST_US}, True, False),
-        ({"srtt_us": fmt.FAST_US, "min_rtt_us": fmt.FAST_US, "rtt_age_ms": 60_000}, False, True),
+        ({"srtt_us": DEFAULTS.yellow_us - 1, "min_rtt_us": DEFAULTS.yellow_us - 1}, False, True),
+        ({"srtt_us": DEFAULTS.yellow_us, "min_rtt_us": DEFAULTS.yellow_us}, True, False),
+        (
+            {"srtt_us": DEFAULTS.yellow_us, "min_rtt_us": DEFAULTS.yellow_us, "rtt_age_ms": 60_000},
+            False,
+            True,
+        ),
         (RISEN, True, False),
         (NOT_READING, True, False),
         (LOSS, True, False),
@@ -48,10 +52,10 @@ def test_bad_is_what_has_a_why_or_a_high_rtt_of_now(fields: dict[str, Any], bad:
 
 def test_slow_asks_only_those_with_an_rtt_of_now() -> None:
     them = judged(
-        row(1, **FRESH | {"srtt_us": fmt.SLOW_US}),
-        row(2, **FRESH | {"srtt_us": fmt.SLOW_US - 1}),
-        row(3, **FRESH | {"srtt_us": fmt.SLOW_US, "rtt_age_ms": 60_000}),
-        row(4, **FRESH | {"srtt_us": fmt.SLOW_US, "stalled": True}),
+        row(1, **FRESH | {"srtt_us": DEFAULTS.red_us}),
+        row(2, **FRESH | {"srtt_us": DEFAULTS.red_us - 1}),
+        row(3, **FRESH | {"srtt_us": DEFAULTS.red_us, "rtt_age_ms": 60_000}),
+        row(4, **FRESH | {"srtt_us": DEFAULTS.red_us, "stalled": True}),
         row(5, **FRESH | {"srtt_us": 1000, "rtt_age_ms": 60_000}),
     )
     answer = named(them, "slow").ask(them)

@@ -1,0 +1,16 @@
+"""The file of settings: whose it is, and what it may say."""
+
+from __future__ import annotations
+
+from tcptop_rtt.config import file, settings
+from tcptop_rtt.config.settings import Settings
+from tcptop_rtt.environment import Invoker
+
+
+def settings_of(invoker: Invoker) -> Settings:
+    """What the user has settled.
+
+    :raises UsageError: the file cannot be trusted, or something in it is wrong
+    """
+    found = file.read(invoker)
+    return Settings() if found is None else settings.parse(found[1], found[0])

@@ -1,0 +1,52 @@
+"""Why a key does nothing where it is pressed."""
+
+from __future__ import annotations
+
+from textual.app import App
+from textual.dom import DOMNode
+from textual.events import Key
+
+from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.widgets.keys import bindings_of, key_name, keymap_of, keys_of
+
+
+def why_nothing(app: App[None], screen: LiveScreen, event: Key) -> str:
+    """One sentence."""
+    keymap = keymap_of(app)
+    pressed = event.character if event.is_printable and event.character else key_name(event.key)
+    name = fmt.printable(pressed)
+    for node in filter(None, (screen.focused, screen, app)):
+        for binding in bindings_of(type(node)):
+            if event.key in keys_of(binding, keymap):
+                reason = _reason(screen, binding.id or "")
+                if reason:
+                    return f"{name}: {reason}"
+    if any(event.key in keys_of(binding, keymap) for binding in bindings_of(_other(screen))):
+        place = "the table" if _other(screen) is MainScreen else "the details of a connection"
+        return f"{name} works in {place} only"
+    (shows,) = (keys_of(binding, keymap)[0] for binding in bindings_of(type(app)) if binding.id == "help")
+    return f"{name} does nothing here; {key_name(shows)} shows the keys"
+
+
+def _reason(screen: LiveScreen, action: str) -> str:
+    """Why a key of this screen does nothing now, by the id of its binding; empty: nothing more is known."""
+    if not isinstance(screen, MainScreen):
+        return ""
+    nothing = "" if screen.table.lines else "there is no line to choose"
+    return {
+        "details": nothing,
+        "follow": nothing,
+        "copy-remote": nothing or "the address of a connection: Enter shows those of the group",
+        "copy-command": nothing or "the command of a connection: Enter shows those of the group",
+        "slower": "it does not refresh any less often",
+        "faster": "it does not refresh any more often",
+        "back-to-groups": "there is no filter to clear, and no group to leave",
+    }.get(action, "")
+
+
+def _other(screen: LiveScreen) -> type[DOMNode]:
+    from tcptop_rtt.screens.details import DetailsScreen
+
+    return DetailsScreen if isinstance(screen, MainScreen) else MainScreen

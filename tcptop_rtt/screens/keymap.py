@@ -1,0 +1,86 @@
+"""Where each key works, and the keys that somebody has chosen instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.app import App
+from textual.binding import Binding
+
+from tcptop_rtt.model.errors import UsageError
+from tcptop_rtt.screens.common import CommonScreen
+from tcptop_rtt.screens.details import DetailsScreen
+from tcptop_rtt.screens.live import LiveScreen
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.screens.moments import MomentsScreen
+from tcptop_rtt.screens.over import HealthScreen, SortScreen
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.filter_line import FilterInput
+from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_name, key_of, keys_of
+from tcptop_rtt.widgets.moment_list import MomentList
+
+_FIXED = {"leave"}
+"""What always ends the program."""
+
+
+def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
+    """All bindings, by where they work."""
+    general = [*bindings_of(LiveScreen), *bindings_of(app)]
+    table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
+    moments = [*bindings_of(MomentList), *bindings_of(MomentsScreen)]
+    others = {id(binding) for binding in (*general, *MOVE_KEYS)}
+    return {
+        "IN THE TABLE": [binding for binding in table if id(binding) not in others],
+        "IN THE FILTER": bindings_of(FilterInput),
+        "WHILE SORTING": bindings_of(SortScreen),
+        "IN OWN COST": bindings_of(HealthScreen),
+        "IN THE DETAILS": [binding for binding in bindings_of(DetailsScreen) if id(binding) not in others],
+        "IN COMMON": [binding for binding in bindings_of(CommonScreen) if id(binding) not in others],
+        "IN THE MOMENTS": [binding for binding in moments if id(binding) not in others],
+        "IN BOTH": general,
+        "MOVING": list(MOVE_KEYS),
+    }
+
+
+def actions(app: type[App[None]]) -> list[str]:
+    """What can have another key, by id."""
+    ids = (binding.id for bindings in placed(app).values() for binding in bindings)
+    return [each for each in ids if each and each not in _FIXED]
+
+
+def keymap(chosen: Mapping[str, str], app: type[App[None]]) -> Keymap:
+    """Chosen keys as Textual takes them.
+
+    :param chosen: by the id of an action its key, as it is written
+    :raises UsageError: there is no such action or key, or the key is another action's
+    """
+    found = {}
+    for action, written in chosen.items():
+        if action not in actions(app):
+            raise UsageError(f"keys: {action!a} is none of {', '.join(actions(app))}")
+        key = key_of(written)
+        if key is None:
+            raise UsageError(
+                f"keys.{action}: {written!a} is no key: a character, F1 to F12, Ctrl-A to Ctrl-Z, "
+                "Enter, Esc, Space, Tab, Up, Down, PgUp, PgDn, Home or End"
+            )
+        found[action] = key
+    _refuse_clashes(found, app)
+    return found
+
+
+def _refuse_clashes(found: Keymap, app: type[App[None]]) -> None:
+    places = placed(app)
+    everywhere = [*places.pop("IN BOTH"), *places.pop("MOVING")]
+    for bindings in places.values():
+        owners: dict[str, str] = {}
+        for binding in (*bindings, *everywhere):
+            action = binding.id or ""
+            for key in keys_of(binding, found):
+                other = owners.setdefault(key, action)
+                if other != action and found.keys() & {action, other}:
+                    mine, theirs = (action, other) if action in found else (other, action)
+                    raise UsageError(
+                        f"keys.{mine}: {key_name(key)} is the key of {theirs}: choose another one, "
+                        f"or another one for {theirs}, too"
+                    )

@@ -1,0 +1,54 @@
+"""How the program itself is doing, in words: all of it, and what of it matters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+
+MUCH_CPU_PERCENT = 25.0
+"""Of one processor: from here on it may disturb what it measures."""
+
+
+class Told(NamedTuple):
+    """One thing; ``style`` is that of its value."""
+
+    label: str
+    value: str
+    style: str = "value"
+
+
+def everything(health: Health, glyphs: Glyphs) -> list[Told]:
+    """All that is known."""
+    scans = f"{fmt.rtt(health.scan_s * 1e6)} of a processor, one every {fmt.span(health.scan_pause_s * 1e3)}"
+    spacing = fmt.span(health.report_interval_s * 1e3) if health.report_interval_s else fmt.UNKNOWN
+    lost, missed = health.dropped_records, health.untracked
+    return [
+        Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
+        Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
+        Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
+        Told("RTT samples", f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"),
+        Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
+        Told("", f"at most one per connection in {spacing}"),
+        Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
+        Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
+        Told("scans", scans if health.scan_s else "there was none yet"),
+        Told("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
+        Told("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
+        Told("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
+    ]
+
+
+def what_matters(health: Health) -> str:
+    """What the header says of the processor time; empty: it is little."""
+    return f"{health.cpu_percent:.0f}% cpu" if _is_much(health) else ""
+
+
+def _is_much(health: Health) -> bool:
+    return health.cpu_percent >= MUCH_CPU_PERCENT
+
+
+def _style(is_bad: bool) -> str:
+    return "bad" if is_bad else "value"

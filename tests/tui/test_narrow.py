@@ -1,0 +1,64 @@
+"""60 columns and 20 lines are enough for the table, the details and the help."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from tests.tui.conftest import Open
+from tests.tui.feed import trace_of
+from tests.unit.rows import row
+
+SIZE = (60, 20)
+SAME = [
+    row(n, comm=b"nginx-worker-17", raddr="198.51.100.254", rport=54321, lport=50_000 + n, srtt_us=1000)
+    for n in range(1, 40)
+]
+"""They differ in our port alone."""
+
+
+async def test_the_table_tells_rows_apart_and_says_what_is_wrong(stage: Open) -> None:
+    losing = row(
+        50, comm=b"nginx", retrans=9, retrans_1m=9, data_segs_out_1m=90, window_ms=60_000, srtt_us=9000
+    )
+    async with stage(SIZE) as it:
+        await it.show(*SAME, losing)
+        lines = it.screen_text.splitlines()
+        assert {cell_len(line) for line in lines} == {60}
+        assert lines[2].split()[:5] == ["PROCESS", "LOCAL", "REMOTE", "\u25bcRTT", "WHY"]
+        shown = [line[:58] for line in lines[3:-1]]
+        assert len(set(shown)) == len(shown) == 16
+        assert "loss 10%" in shown[0]
+        assert all(":54321" in line and "1.00ms" in line for line in shown[1:])
+        assert "?" in lines[-1]
+        assert "Help" in lines[-1]
+
+
+async def test_the_details_have_title_verdict_chart_and_facts(stage: Open) -> None:
+    async with stage(SIZE) as it:
+        await it.show(row(1))
+        await it.press("enter")
+        await it.show(row(1), step=1, trace=trace_of(1, *range(1000, 60_000, 1000)))
+        lines = it.screen_text.splitlines()
+        assert {cell_len(line) for line in lines} == {60}
+        assert "192.0.2.1:40001" in lines[0]
+        assert "198.51.100.1:443" in lines[0]
+        assert "ESTAB" in lines[0]
+        assert "now" in it.screen_text
+        assert "NETWORK, PEER OR US?" in it.screen_text
+        assert "Esc" in lines[-1]
+
+
+async def test_the_help_is_whole_and_scrolls(stage: Open) -> None:
+    async with stage(SIZE) as it:
+        await it.show(row(1))
+        await it.press("question_mark")
+        seen = ""
+        for _ in range(60):
+            text = it.screen_text
+            assert {cell_len(line) for line in text.splitlines()} == {60}
+            seen += text
+            await it.press("pagedown")
+            if it.screen_text == text:
+                break
+        for part in ("IN THE TABLE", "IN THE DETAILS", "MOUSE", "FILTER", "COLUMNS", "RTT"):
+            assert part in seen

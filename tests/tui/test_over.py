@@ -1,0 +1,127 @@
+"""What lies over the table for a moment: the letters of its columns, and what the program costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+
+from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.screens.over import HealthScreen, OverLines, SortScreen
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.glyphs import ASCII
+from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.table import Table
+from tcptop_rtt.widgets.order import Order, letters
+from tests.tui.conftest import Open
+from tests.tui.feed import Stage
+from tests.unit.rows import row
+
+
+@pytest.mark.parametrize("table", [CONNECTIONS, *TABLES.values()], ids=lambda table: table.name)
+def test_every_column_has_a_letter_of_its_own(table: Table) -> None:
+    found = letters(table)
+    assert [column.key for column in found.values()] == list(table.sorts)
+    assert all(len(letter) == 1 and letter.isalnum() for letter in found)
+    assert (found["r"].key, found["p"].key, found["w"].key) == ("rtt", "process", "why")  # as without o
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24), (60, 20)])
+async def test_o_and_a_letter_sort_by_any_column(stage: Open, size: tuple[int, int]) -> None:
+    async with stage(size) as it:
+        await it.show(row(1), row(2))
+        for letter, column in letters(CONNECTIONS).items():
+            await it.press("o")
+            assert is_on(it, SortScreen)
+            assert f" {letter} {column.title}" in it.screen_text
+            await it.press(letter)
+            assert it.app.screen is it.main
+            assert it.main.order == Order.first_of(column)
+
+
+def is_on(it: Stage, screen: type[Screen[Any]]) -> bool:
+    return isinstance(it.app.screen, screen)
+
+
+async def test_o_in_a_table_of_groups_has_its_columns(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await it.press("tab", "o")
+        assert " n N " in it.screen_text
+        assert "JITTER" not in it.screen_text
+        await it.press("n")
+        assert it.main.order.key == "count"
+
+
+async def test_esc_keeps_the_order_and_an_unknown_letter_says_so(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        before = it.main.order
+        await it.press("o", "z")
+        assert "z is no column" in it.screen_text
+        await it.press("question_mark")
+        assert "? is no column" in it.screen_text
+        await it.press("down")
+        assert "down is no column" in it.screen_text
+        await it.press("escape")
+        assert (it.app.screen, it.main.order) == (it.main, before)
+        await it.press("o", "z", "j")
+        assert (it.app.screen, it.main.order.key) == (it.main, "jitter")
+
+
+BAD = Health(
+    hook="tcp_probe",
+    hook_note="fentry [refused]\x1b",
+    samples_per_s=15_000.0,
+    dropped_records=17,
+    cpu_percent=42.25,
+    untracked=4,
+    problem="ring [gone]",
+    unknown=frozenset({"rto_us", "mss"}),
+    records_per_s=2400.0,
+    report_interval_s=0.4,
+    scan_s=0.0123,
+    scan_pause_s=2.5,
+    rss_bytes=91_000_000,
+)
+
+
+async def test_i_tells_all_of_the_programs_health_live(stage: Open) -> None:
+    async with stage((80, 24), glyphs=ASCII) as it:
+        await it.show(row(1))
+        await it.press("i")
+        assert isinstance(it.app.screen, HealthScreen)
+        assert "1.5% of one" in it.screen_text
+        assert "there was none yet" in it.screen_text
+        await it.show(row(1), health=BAD, step=1)
+        for part in (
+            "tcp_probe",
+            "fentry [refused]?",
+            "ring [gone]",
+            "15k per second",
+            "2.4k per second",
+            "in 400ms",
+            "17 since the start",
+            "4 connections",
+            "12.3ms of a processor, one every 2.5s",
+            "42.2% of one",
+            "91MB",
+            "mss, rto_us",
+        ):
+            assert part in it.screen_text
+        assert it.screen_text.isascii()
+        lines = it.app.screen.query_one(OverLines)._lines
+        assert len([text for line in lines for text, style in line if style == "bad"]) == 4
+
+
+@pytest.mark.parametrize("key", ["i", "escape", "q", "enter"])
+async def test_it_closes_and_the_table_goes_on(stage: Open, key: str) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await it.press("i")
+        await it.show(row(1), row(2), step=1)
+        await it.press(key)
+        assert it.app.screen is it.main
+        assert it.table.ids == [2, 1]
+        assert not it.app._exit
