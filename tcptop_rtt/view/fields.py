@@ -125,7 +125,7 @@ _FIELDS = (
             "pid", "PID", 7, 5, "process id; -: none; ?: not known", cells.pid, sort_keys.by_number("pid")
         ),
     ),
-    _address("laddr", "our address", _endpoint("local", "LOCAL", 9, "our address and port", "l", (6, 4))),
+    _address("laddr", "our address", _endpoint("local", "LOCAL", 15, "our address and port", "l", (6, 4))),
     integer("lport", "our port"),
     _address(
         "raddr",

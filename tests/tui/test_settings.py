@@ -39,7 +39,7 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
         "freeze": "F2",
         "help": "H",
         "sort-process": "Ctrl-O",
-        "page-down": "n",
+        "page-down": "u",
         "details": "^",
     }
     async with stage((200, 30), preferences=Preferences("dark", None, keys)) as it:

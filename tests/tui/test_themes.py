@@ -22,7 +22,7 @@ TEXT, MARKS = 4.5, 3.0
 MARK_GLYPHS = set("▁▂▃▄▅▆▇─▔■·▸▲▼") | {chr(code) for code in range(0x2801, 0x2900)}
 OVER = "HelpText, OverLines, Palette #--input, Palette CommandList"
 """What lies over another screen."""
-DECORATION = set("│┤┈─╭╮╰╯ ▊▎▔▁┃")
+DECORATION = set("│┤┈─└┴┬┼╭╮╰╯ ▊▎▔▁┃")
 """Axes, grids and borders: nothing is lost without them."""
 BRIGHT_RED, BRIGHT_YELLOW = 9, 11
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
