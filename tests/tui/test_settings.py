@@ -56,7 +56,7 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
         assert it.main.frozen
         await it.press("ctrl+o")
         assert it.main.order.key == "process"
-        await it.press("home", "n")
+        await it.press("home", "u")
         assert it.table.cursor_id == 2
         assert {"f2", "H"} <= set(it.app.screen.query_one(KeyLine).keys)
         assert "^ Details" in it.screen_text
