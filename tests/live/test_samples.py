@@ -112,7 +112,7 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same() -> None:
     assert (rows[0]["rtt_samples"] >= 90).all()
     # Both have their own ids; time goes on between the two looks.
     own = {"id", "age_ns", "out_bps", "in_bps", "rtt_age_ms", "window_ms"}
-    own |= {"last_sent_ms", "last_received_ms", "last_ack_ms", "connect_us"}
+    own |= {"last_sent_ms", "last_received_ms", "last_ack_ms", "connect_us", "peak_age_ms", "peak_time_s"}
     # Each has its own clock for what comes.
     own |= {f"{name}_sum_us{suffix}" for name in ("answer", "reply") for suffix in ("", "_1m")}
     for name in {*(ROW.names or ())} - own:

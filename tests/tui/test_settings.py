@@ -42,7 +42,7 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
         "page-down": "u",
         "details": "^",
     }
-    async with stage((200, 30), preferences=Preferences("dark", None, keys)) as it:
+    async with stage((190, 80), preferences=Preferences("dark", None, keys)) as it:
         await it.show(row(1), row(2))
         assert it.table.ids == [2, 1]
         await it.press("R")
