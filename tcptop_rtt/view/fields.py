@@ -6,101 +6,17 @@ known is None: :mod:`tcptop_rtt.model.known` says when that is so.
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import causes, cells, matches, numbers, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.field_kinds import address, choice, endpoint, flag, integer, mean, rate_column, rtt, text
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
 
-
-def integer(
-    name: str,
-    meaning: str,
-    column: Column | None = None,
-    nullable: bool = True,
-    words: tuple[str, ...] = (),
-    match: Match | None = None,
-) -> Field:
-    """A whole number.
-
-    :param words: for filters, besides the name and the column's key
-    :param match: how a filter asks for it, if not for the field's own values
-    """
-    match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
-    return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words)
-
-
-def _flag(name: str, meaning: str) -> Field:
-    return Field(name, "boolean", meaning, values.flags(name), matches.flags(name), nullable=False)
-
-
-def _choice(
-    name: str,
-    meaning: str,
-    texts: tuple[str | None, ...],
-    column: Column | None = None,
-    words: tuple[str, ...] = (),
-    match: Match | None = None,
-) -> Field:
-    choices = tuple(text for text in texts if text is not None)
-    match = match or matches.choices(name, texts)
-    return Field(name, "string", meaning, values.choices(name, texts), match, choices, True, column, words)
-
-
-def _text(
-    name: str, meaning: str, example: str, column: Column | None = None, words: tuple[str, ...] = ()
-) -> Field:
-    return Field(
-        name,
-        "string",
-        meaning,
-        values.texts(name),
-        matches.names(name, example),
-        column=column,
-        words=words,
-    )
-
-
-def _address(name: str, meaning: str, column: Column) -> Field:
-    match = matches.addresses(name)
-    return Field(name, "string", meaning, values.addresses(name), match, nullable=False, column=column)
-
-
-def _endpoint(
-    key: str, title: str, priority: int, meaning: str, side: str, least: tuple[int, int] | None = None
-) -> Column:
-    cell, sort = cells.local if side == "l" else cells.remote, sort_keys.by_endpoint(side)
-    return Column(
-        key, title, 21, priority, meaning, cell, sort, least=least, wide=47, numeric=False, cut="middle"
-    )
-
-
-def _rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
-    cell, sort = cells.microseconds(name), sort_keys.by_number(name)
-    column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
-    return integer(name, meaning, column, words=(title.lower(),))
-
-
-def _mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]) -> Field:
-    """The sum of several times, of which the column, and what a filter asks for, is their mean."""
-    key, title, priority, of_column = column
-    cell, sort = cells.quotient(total, count), sort_keys.by_quotient(total, count)
-    match = matches.numbers(numbers.quotient(total, count), matches.unit_of(total))
-    of = Column(key, title, fmt.RTT_WIDTH, priority, of_column, cell, sort)
-    return integer(total, meaning, of, match=match)
-
-
-def _rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
-    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
-
-
 _FIELDS = (
     integer("id", "a number for the connection, never used twice in one run", nullable=False),
-    _text(
+    text(
         "comm",
         "the name of the process that holds the socket",
         "nginx",
@@ -125,15 +41,15 @@ _FIELDS = (
             "pid", "PID", 7, 5, "process id; -: none; ?: not known", cells.pid, sort_keys.by_number("pid")
         ),
     ),
-    _address("laddr", "our address", _endpoint("local", "LOCAL", 15, "our address and port", "l", (6, 4))),
+    address("laddr", "our address", endpoint("local", "LOCAL", 15, "our address and port", "l", (6, 4))),
     integer("lport", "our port"),
-    _address(
+    address(
         "raddr",
         "the peer's address",
-        _endpoint("remote", "REMOTE", 4, "the peer's address and port", "r", (15, 2)),
+        endpoint("remote", "REMOTE", 4, "the peer's address and port", "r", (15, 2)),
     ),
     integer("rport", "the peer's port"),
-    _choice(
+    choice(
         "state",
         "as in ss",
         STATES,
@@ -184,7 +100,7 @@ _FIELDS = (
         ),
     ),
     integer("rtt_samples", "how many there were since the previous line", nullable=False),
-    _mean(
+    mean(
         "rtt_sum_us",
         "rtt_samples",
         "their sum",
@@ -205,8 +121,8 @@ _FIELDS = (
     ),
     integer("peak_age_ms", "since it was taken"),
     integer("peak_time_s", "when it was taken, seconds since the Unix epoch"),
-    _rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 15),
-    _rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 16),
+    rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 15),
+    rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 16),
     integer(
         "retrans",
         "segments sent again, in all",
@@ -228,12 +144,12 @@ _FIELDS = (
     integer(
         "in_bps",
         "bits received per second, over about the last one",
-        _rate_column("in", "IN b/s", 7, 11, "received, bits per second", "in_bps"),
+        rate_column("in", "IN b/s", 7, 11, "received, bits per second", "in_bps"),
     ),
     integer(
         "out_bps",
         "bits acknowledged per second, over about the last one",
-        _rate_column("out", "OUT b/s", 8, 12, "sent and acknowledged, bits per second", "out_bps"),
+        rate_column("out", "OUT b/s", 8, 12, "sent and acknowledged, bits per second", "out_bps"),
     ),
     integer(
         "age_ns",
@@ -249,7 +165,7 @@ _FIELDS = (
         ),
         nullable=False,
     ),
-    _choice(
+    choice(
         "holder",
         "how the process is known: it holds the socket, listens and has not accepted it yet, "
         "there is none any more, or the kernel itself holds it",
@@ -279,7 +195,7 @@ _FIELDS = (
     ),
     integer("uid", "the process's effective one; the socket's, as long as no process is known"),
     integer("started_ns", "when the process was started, nanoseconds since the machine was"),
-    _text(
+    text(
         "unit",
         "the container, the pod or the unit of systemd that the process runs in",
         "nginx.service",
@@ -296,13 +212,13 @@ _FIELDS = (
         ),
         ("container", "pod"),
     ),
-    _mean(
+    mean(
         "answer_sum_us_1m",
         "answers_1m",
         "the sum of the times of answers_1m",
         ("answer", "ANSWER", 19, "from our last data to the peer's first; mean over the last minute"),
     ),
-    _mean(
+    mean(
         "reply_sum_us_1m",
         "replies_1m",
         "the sum of the times of replies_1m",
@@ -356,15 +272,15 @@ _FIELDS = (
         values.interfaces,
         matches.names("interface", "eth0"),
     ),
-    _choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
-    _choice(
+    choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
+    choice(
         "connect_error",
         "how connecting has ended without a connection; given-up: by the process; null: it has not",
         CONNECT_ERRORS,
     ),
-    _flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
-    _flag("open_seen", "its opening was seen"),
-    _flag("scanned", "a scan has read it, without which many fields are null"),
+    flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
+    flag("open_seen", "its opening was seen"),
+    flag("scanned", "a scan has read it, without which many fields are null"),
     integer("last_rtt_us", "the latest sample"),
     integer("rtt_age_ms", "since the latest sample; null: none since the handshake"),
     integer("rcv_rtt_us", "the receiver's own estimate"),
@@ -372,7 +288,7 @@ _FIELDS = (
     integer("bytes_received", "received, in all"),
     integer("delivery_rate_bps", "the kernel's estimate, bits per second"),
     integer("pacing_rate_bps", "how fast the kernel sends at most, bits per second"),
-    _text("congestion_control", "the algorithm", "cubic", words=("cc",)),
+    text("congestion_control", "the algorithm", "cubic", words=("cc",)),
     integer("cwnd", "congestion window, segments"),
     integer("ssthresh", "slow-start threshold, segments; null: slow start has not ended yet"),
     integer("mss", "largest segment, bytes"),

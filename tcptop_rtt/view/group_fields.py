@@ -14,7 +14,7 @@ from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import causes, cells, sort_keys
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.grouping import GROUP, HOSTS, PROCESSES, SERVICES, UNITS, Grouping
 from tcptop_rtt.view.sort_keys import SortKeys

@@ -10,7 +10,7 @@ from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import cells, side_rows, sort_keys
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.listening import LISTENING, TROUBLES
 from tcptop_rtt.view.side_rows import SideRow, count, number, text

@@ -10,7 +10,7 @@ from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import matches, sort_keys, values
 from tcptop_rtt.view.cells import Cell, MakeCell
-from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.table import Column, Field

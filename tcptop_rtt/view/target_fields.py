@@ -9,7 +9,7 @@ from tcptop_rtt.model.targets import COUNTS, TARGET
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import side_rows, sort_keys
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.fields import integer
+from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.side_rows import SideRow, count, number
 from tcptop_rtt.view.sort_keys import Keys

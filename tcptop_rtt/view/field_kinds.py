@@ -1,0 +1,98 @@
+"""The kinds of fields, and of their columns, that there are several of."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from tcptop_rtt.view import cells, matches, numbers, sort_keys, values
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.table import Column, Field
+
+
+def integer(
+    name: str,
+    meaning: str,
+    column: Column | None = None,
+    nullable: bool = True,
+    words: tuple[str, ...] = (),
+    match: Match | None = None,
+) -> Field:
+    """A whole number.
+
+    :param words: for filters, besides the name and the column's key
+    :param match: how a filter asks for it, if not for the field's own values
+    """
+    match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
+    return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words)
+
+
+def flag(name: str, meaning: str) -> Field:
+    """Yes or no."""
+    return Field(name, "boolean", meaning, values.flags(name), matches.flags(name), nullable=False)
+
+
+def choice(
+    name: str,
+    meaning: str,
+    texts: tuple[str | None, ...],
+    column: Column | None = None,
+    words: tuple[str, ...] = (),
+    match: Match | None = None,
+) -> Field:
+    """One of a few texts."""
+    choices = tuple(text for text in texts if text is not None)
+    match = match or matches.choices(name, texts)
+    return Field(name, "string", meaning, values.choices(name, texts), match, choices, True, column, words)
+
+
+def text(
+    name: str, meaning: str, example: str, column: Column | None = None, words: tuple[str, ...] = ()
+) -> Field:
+    """Bytes of others."""
+    return Field(
+        name,
+        "string",
+        meaning,
+        values.texts(name),
+        matches.names(name, example),
+        column=column,
+        words=words,
+    )
+
+
+def address(name: str, meaning: str, column: Column) -> Field:
+    """Of one end."""
+    match = matches.addresses(name)
+    return Field(name, "string", meaning, values.addresses(name), match, nullable=False, column=column)
+
+
+def endpoint(
+    key: str, title: str, priority: int, meaning: str, side: str, least: tuple[int, int] | None = None
+) -> Column:
+    """The column of an address and its port, ``l`` or ``r``."""
+    cell, sort = cells.local if side == "l" else cells.remote, sort_keys.by_endpoint(side)
+    return Column(
+        key, title, 21, priority, meaning, cell, sort, least=least, wide=47, numeric=False, cut="middle"
+    )
+
+
+def rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
+    """A time as the RTT is written."""
+    cell, sort = cells.microseconds(name), sort_keys.by_number(name)
+    column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
+    return integer(name, meaning, column, words=(title.lower(),))
+
+
+def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]) -> Field:
+    """The sum of several times, of which the column, and what a filter asks for, is their mean."""
+    key, title, priority, of_column = column
+    cell, sort = cells.quotient(total, count), sort_keys.by_quotient(total, count)
+    match = matches.numbers(numbers.quotient(total, count), matches.unit_of(total))
+    of = Column(key, title, fmt.RTT_WIDTH, priority, of_column, cell, sort)
+    return integer(total, meaning, of, match=match)
+
+
+def rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
+    """Bits per second."""
+    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
