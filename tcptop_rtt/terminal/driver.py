@@ -202,6 +202,7 @@ class TerminalDriver(LinuxDriver):
             termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
 
     def _tell_size(self) -> None:
+        self._writer.forget()
         size = Size(*self._get_terminal_size())
         self._app.post_message(events.Resize(size, size))
 
@@ -210,6 +211,7 @@ class TerminalDriver(LinuxDriver):
 
     def _repaint(self) -> None:
         if self._app.screen_stack:
+            self._writer.forget()
             self._app.refresh(layout=True)
 
     # The end of the terminal, and signals

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from tcptop_rtt.terminal.pen import Pen
+from tcptop_rtt.terminal.picture import Picture
 
 MAX_WAITING_CHARACTERS = 1 << 20
 """More than a terminal of any size takes for a few full pictures."""
@@ -26,11 +26,12 @@ class Writer:
         self._fd = fd
         self._encoding = encoding
         self._repaint = repaint
-        self._pen = Pen()
+        self._picture = Picture()
         self._pieces: deque[str] = deque()
         self._waiting_characters = 0
         self._busy = False
         self._dropped = False
+        self._forgotten = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
@@ -45,6 +46,11 @@ class Writer:
                 self._drop()
                 return
             self._append(text)
+
+    def forget(self) -> None:
+        """Take nothing as known of what the terminal shows, as after it has got another size."""
+        with self._changed:
+            self._forgotten = True
 
     def write_last(self, text: str, timeout_s: float) -> None:
         """Write now, and wait until it is out, or until that has taken too long."""
@@ -83,12 +89,15 @@ class Writer:
                 self._pieces.clear()
                 self._waiting_characters = 0
                 # The screen before it is complete, so the terminal has room for a new one.
+                forgotten, self._forgotten = self._forgotten, False
                 repaint, self._dropped = self._dropped and not text, self._dropped and bool(text)
                 self._busy = True
             if repaint:
                 self._repaint()
+            if forgotten:
+                self._picture.forget()
             try:
-                self._send(self._pen.thin(text).encode(self._encoding, "replace"))
+                self._send(self._picture.update(text).encode(self._encoding, "replace"))
             except OSError:
                 self.close()  # it is gone; whoever reads from it says so
 
