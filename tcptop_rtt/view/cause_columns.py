@@ -67,13 +67,22 @@ class Columns:
         return found
 
     @cached_property
-    def answers_late(self) -> Mask:
-        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``)."""
+    def acks_ride(self) -> Mask:
+        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``).
+
+        What the RTT is above its minimum is then the peer's time to answer, as far as ACKs are kept so long.
+        """
         segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
         bare = segs_in - self["data_segs_in_1m"]
         with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
         short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
-        found: Mask = self.risen & with_data & short & (self["window_ms"] > 0)
+        found: Mask = with_data & short & (self["window_ms"] > 0)
+        return found
+
+    @cached_property
+    def answers_late(self) -> Mask:
+        """Where the RTT has risen by that."""
+        found: Mask = self.risen & self.acks_ride
         return found
 
     @cached_property
@@ -81,7 +90,7 @@ class Columns:
         """What a request waits for, by the means of the last minute."""
         path_us = self.lowest_us.astype(np.float64)
         # An ACK that waits for the answer makes an RTT of the answer's time.
-        honest = self.fresh & ~self.answers_late & ~self.delays_acks
+        honest = self.fresh & ~self.acks_ride & ~self.delays_acks
         queue_us = np.where(honest, np.maximum(self["srtt_us"] - path_us, 0), 0)
         asks, serves = self["direction"] == Direction.OUT, self["direction"] == Direction.IN
         answers, replies = self["answers_1m"].astype(np.int64), self["replies_1m"].astype(np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-import pyte  # type: ignore[import-untyped]
+import pyte
 import pytest
 from rich.color import Color
 from rich.style import Style

@@ -45,6 +45,12 @@ def wait(**fields: Any) -> Wait:
             | {"segs_in_1m": 100, "data_segs_in_1m": 100, "data_segs_out_1m": 100},
             (20, 0, 50, 0, 0),
         ),
+        (
+            ASKS
+            | {"srtt_us": 1200, "min_rtt_us": 20, "answer_sum_us_1m": 125_000}
+            | {"segs_in_1m": 100, "data_segs_in_1m": 100, "data_segs_out_1m": 100},
+            (0.02, 0, 1.23, 0, 0),
+        ),
     ],
 )
 def test_a_wait_has_these_parts(fields: dict[str, Any], parts_ms: tuple[float, ...]) -> None:
