@@ -245,6 +245,10 @@ def endpoint(
     return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
 
 
+_LEAST_OF_HOST = 4
+"""Characters of an address: fewer say nothing."""
+
+
 @lru_cache(maxsize=16384)
 def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
     """An endpoint cut in the middle of its address, so that both its network and its port stay."""
@@ -255,6 +259,8 @@ def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
     tail = f"]:{port}" if host.endswith("]") else f":{port}"
     host = host.removesuffix("]")
     keep = width - len(gap) - len(tail)
+    if keep < _LEAST_OF_HOST and width > len(port):
+        return f":{port}"
     if keep < 1:
         return (gap + tail)[-width:] if width > 0 else ""
     right = keep // 2
