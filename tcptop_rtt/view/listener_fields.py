@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tcptop_rtt.model import known
@@ -147,8 +149,13 @@ _FIELDS = (
 )  # fmt: skip
 
 STREAMED = tuple(
-    field for field in _FIELDS if field.name in (LISTENER.names or ()) and field.name != "drops_per_s"
+    replace(field, name="listener") if field.name == "id" else field
+    for field in _FIELDS
+    if field.name in (LISTENER.names or ()) and field.name != "drops_per_s"
 )
-"""What the stream has of a listener: the rest can be told from this and from the connections."""
+"""What the stream has of a listener: the rest can be told from this and from the connections.
+
+There an ``id`` is a connection's.
+"""
 
 TABLE = Table("listeners", LISTENING, _FIELDS, side_rows.views, {})

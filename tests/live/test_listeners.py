@@ -138,9 +138,9 @@ def test_the_stream_tells_of_a_listener_when_its_queue_changes(record: Callable[
         assert (line["queue_limit"], line["drops"]) == (5, 0)
         for _ in range(2):
             opened.enter_context(socket.create_connection(listener.getsockname()))
-        assert wait_for(2)["id"] == line["id"]
+        assert wait_for(2)["listener"] == line["listener"]
         listener.accept()[0].close()
-        assert wait_for(1)["id"] == line["id"]
+        assert wait_for(1)["listener"] == line["listener"]
         listener.close()
-        assert wait_for(1, closed=True)["id"] == line["id"]
+        assert wait_for(1, closed=True)["listener"] == line["listener"]
     assert {one["lport"] for one in recording.stop() if one["event"] == "listener"} == {port}

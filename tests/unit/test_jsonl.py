@@ -150,7 +150,7 @@ def test_a_listener_has_a_line_when_it_comes_when_it_changes_and_when_it_goes(
     told.show(listeners=(first, listener(3)))
     told.show()
     lines = told.all("listener")
-    assert [(line["id"], line["closed"], line["queue"], line["drops"]) for line in lines] == [
+    assert [(line["listener"], line["closed"], line["queue"], line["drops"]) for line in lines] == [
         (1, False, 0, 0),
         (2, False, 3, 0),
         (2, False, 3, 7),
@@ -179,7 +179,7 @@ def test_options_choose_listeners_by_what_they_have(
 ) -> None:
     told = stream(chosen)
     told.show(listeners=(listener(1), listener(2)))
-    assert [line["id"] for line in told.all("listener")] == ids
+    assert [line["listener"] for line in told.all("listener")] == ids
 
 
 def test_an_orphan_has_no_process_but_one_that_had_it(stream: Callable[[Filter], Stream]) -> None:
