@@ -125,7 +125,7 @@ def _ss(netns: str) -> dict[str, int]:
 
 
 def _history(lines: list[Line], end: str) -> list[Line]:
-    return [line for line in lines if line.get("laddr") == end and PORT in (line["lport"], line["rport"])]
+    return [line for line in lines if line.get("laddr") == end and PORT in (line["lport"], line.get("rport"))]
 
 
 def _told(lines: list[Line], truth: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
