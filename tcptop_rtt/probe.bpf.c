@@ -22,7 +22,7 @@
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_established((struct sock *)ctx->args[0]);
-	struct sk_buff *skb = (struct sk_buff *)ctx->args[1];
+	u64 skb = ctx->args[1];
 	struct connection *c;
 	struct rtt_window *slot;
 
@@ -165,7 +165,7 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* Why it is sent again: ACKs told of a loss, a timeout did, or it probes for the loss of the last segment. */
-static __always_inline void count_resent(struct connection *c, struct sock *sk, struct sk_buff *skb)
+static __always_inline void count_resent(struct connection *c, struct sock *sk, u64 skb)
 {
 	u32 state = ca_state_of(sk), segments = segments_of(skb);
 
@@ -194,7 +194,7 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	c = connections.lookup(&key);
 	if (!control || !c)
 		return 0;
-	count_resent(c, sk, (struct sk_buff *)ctx->args[1]);
+	count_resent(c, sk, ctx->args[1]);
 	if (now - c->retrans_reported < control->report_interval_jiffies)
 		return 0;
 	c->retrans_reported = now;

@@ -279,12 +279,20 @@ static __always_inline u32 ca_state_of(struct sock *sk)
 	return bits >> icsk_ca_state_SHIFT & icsk_ca_state_MASK;
 }
 
+/* TCP_SKB_CB() of a struct sk_buff. It comes as a number, since bcc rewrites the uses of a pointer. */
+static __always_inline const struct tcp_skb_cb *control_block(u64 skb)
+{
+	return (const void *)(skb + offsetof(struct sk_buff, cb));
+}
+
 /* As tcp_skb_pcount() does. */
-static __always_inline u32 segments_of(const struct sk_buff *skb)
+static __always_inline u32 segments_of(u64 skb)
 {
 	u16 segments;
 
-	READ(segments, ((const struct tcp_skb_cb *)&skb->cb)->tcp_gso_segs);
+	const struct tcp_skb_cb *cb = control_block(skb);
+
+	READ(segments, cb->tcp_gso_segs);
 	return segments;
 }
 

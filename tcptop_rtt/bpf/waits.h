@@ -129,10 +129,10 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 }
 
 /* Runs for every segment, before the kernel processes it. */
-static __always_inline void take_turns(struct sock *sk, struct sk_buff *skb, u32 *turn,
+static __always_inline void take_turns(struct sock *sk, u64 skb, u32 *turn,
 				       struct waits *waits)
 {
-	const struct tcp_skb_cb *cb = (const void *)&skb->cb;
+	const struct tcp_skb_cb *cb = control_block(skb);
 	const struct tcp_sock *tp = (const void *)sk;
 
 	if (*turn != PEERS_TURN) {
