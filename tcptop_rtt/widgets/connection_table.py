@@ -13,7 +13,6 @@ from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.model.names import NO_NAMES, Names
@@ -25,13 +24,14 @@ from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets import columns, table_lines
+from tcptop_rtt.widgets.cursor import CursorView
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.order import Page
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledWidget, component_classes, crop_strips
 from tcptop_rtt.widgets.table_lines import Frame, LineStrips, TableStyle
 
 
-class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
+class ConnectionTable(CursorView, StyledWidget, can_focus=True, inherit_bindings=False):
     """Connections in sorted order. The cursor belongs to a connection, not to a line.
 
     Until the user moves the cursor it stays on the first line, whichever connection that is.
@@ -104,7 +104,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self._begun = False
         self._listing: Listing
         self._ranking = self._ranked()
-        self._cursor = 0
         self._long_addresses = False
         self._last_frame: Frame | None = None
         self._strips = LineStrips(self._styles)
@@ -238,16 +237,11 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
 
     # Moving about
 
-    @property
-    def _page(self) -> int:
-        return max(1, self.size.height - 1)
+    _fixed_lines = 1
 
-    def _reveal(self) -> None:
-        top = self.scroll_offset.y
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + self._page:
-            self.scroll_to(y=self._cursor - self._page + 1, animate=False)
+    @property
+    def _last(self) -> int:
+        return self.lines - 1
 
     def _move_to(self, index: int) -> None:
         if not self.lines:
@@ -256,23 +250,6 @@ class ConnectionTable(ScrollView, StyledWidget, can_focus=True, inherit_bindings
         self.pinned = self.cursor_id
         self._reveal()
         self._redraw()
-
-    # The keys that scroll other widgets move the cursor here.
-
-    def action_scroll_up(self) -> None:
-        self._move_to(self._cursor - 1)
-
-    def action_scroll_down(self) -> None:
-        self._move_to(self._cursor + 1)
-
-    def action_page_up(self) -> None:
-        self._move_to(self._cursor - self._page)
-
-    def action_page_down(self) -> None:
-        self._move_to(self._cursor + self._page)
-
-    def action_scroll_end(self) -> None:
-        self._move_to(self.lines - 1)
 
     def action_scroll_home(self) -> None:
         """To the first line, and stay there whichever connection comes to it."""

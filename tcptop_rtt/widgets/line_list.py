@@ -10,10 +10,10 @@ from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.widgets.cursor import CursorView
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes
 
@@ -28,7 +28,7 @@ class ListLine(NamedTuple):
     parts: tuple[Part, ...]
 
 
-class LineList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
+class LineList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False):
     """Lines that can be chosen, and below them lines that cannot.
 
     Until the user moves the cursor it stays on the first line.
@@ -49,7 +49,6 @@ class LineList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False)
         super().__init__()
         self._glyphs = glyphs
         self._lines: list[ListLine] = []
-        self._cursor = 0
         self._moved = False
 
     def show(self, lines: Sequence[ListLine]) -> None:
@@ -81,35 +80,19 @@ class LineList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False)
         """The lines without their colours."""
         return ["".join(text for text, _ in line.parts) for line in self._lines]
 
-    def _move_to(self, at: int) -> None:
+    @property
+    def _last(self) -> int:
+        return len(self._keys) - 1
+
+    def _move_to(self, index: int) -> None:
         keys = self._keys
         if not keys:
             return
         self._moved = True
-        self._cursor = max(0, min(len(keys) - 1, at))
+        self._cursor = max(0, min(len(keys) - 1, index))
         self.cursor_key = keys[self._cursor]
-        top, height = self.scroll_offset.y, max(1, self.size.height)
-        if not top <= self._cursor < top + height:
-            self.scroll_to(y=self._cursor if self._cursor < top else self._cursor - height + 1, animate=False)
+        self._reveal()
         self.refresh()
-
-    def action_scroll_up(self) -> None:
-        self._move_to(self._cursor - 1)
-
-    def action_scroll_down(self) -> None:
-        self._move_to(self._cursor + 1)
-
-    def action_page_up(self) -> None:
-        self._move_to(self._cursor - self.size.height)
-
-    def action_page_down(self) -> None:
-        self._move_to(self._cursor + self.size.height)
-
-    def action_scroll_home(self) -> None:
-        self._move_to(0)
-
-    def action_scroll_end(self) -> None:
-        self._move_to(len(self._lines))
 
     def on_click(self, event: Click) -> None:
         at = self.scroll_offset.y + event.y

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tcptop_rtt.past.frames import Past
@@ -19,6 +18,7 @@ from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
 from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.widgets.cursor import CursorView
 from tcptop_rtt.widgets.keys import MOVE_KEYS
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, component_classes, fit
 
@@ -28,7 +28,7 @@ NARROW_PROCESS, NARROW, NARROWEST = 11, 90, 70
 """In fewer cells an address needs them more."""
 
 
-class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
+class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False):
     """One line per moment. The cursor stays with its moment when newer ones come."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -50,7 +50,6 @@ class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=Fals
         super().__init__()
         self._glyphs = glyphs
         self._past = Past()
-        self._cursor = 0
 
     @property
     def moments(self) -> tuple[Moment, ...]:
@@ -77,39 +76,19 @@ class MomentList(ScrollView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
     # Moving about
 
+    _fixed_lines = 1
+
     @property
-    def _page(self) -> int:
-        return max(1, self.size.height - 1)
+    def _last(self) -> int:
+        return len(self._past.moments) - 1
 
     def _move_to(self, index: int) -> None:
-        self._cursor = max(0, min(len(self._past.moments) - 1, index))
+        self._cursor = max(0, min(self._last, index))
         self._reveal()
 
     def _reveal(self) -> None:
-        top = self.scroll_offset.y
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + self._page:
-            self.scroll_to(y=self._cursor - self._page + 1, animate=False)
+        super()._reveal()
         self.refresh()
-
-    def action_scroll_up(self) -> None:
-        self._move_to(self._cursor - 1)
-
-    def action_scroll_down(self) -> None:
-        self._move_to(self._cursor + 1)
-
-    def action_page_up(self) -> None:
-        self._move_to(self._cursor - self._page)
-
-    def action_page_down(self) -> None:
-        self._move_to(self._cursor + self._page)
-
-    def action_scroll_home(self) -> None:
-        self._move_to(0)
-
-    def action_scroll_end(self) -> None:
-        self._move_to(len(self._past.moments) - 1)
 
     def action_choose(self) -> None:
         if self.selected is not None:
