@@ -8,17 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.model.snapshot import ProcessKey
 from tcptop_rtt.tracking.listeners import Listeners
+from tcptop_rtt.tracking.side_tables import frozen
+from tcptop_rtt.tracking.smoothing import EVENTS_OVER_S, LEAST_EVENTS_PER_S, newest_share
 
 UNHELD_KEPT_NS = 60_000_000_000
 """Scans of whole network namespaces, which alone meet listeners without a descriptor, are further apart than
 those of descriptors: so long such a one is kept without being met."""
-SMOOTHING_S = 5.0
-"""Clients that are dropped come again after one second, three, seven: between two scans there may be none."""
-LEAST_PER_S = 0.05
-"""Less is over."""
 MOST_NAMED = 200
 """So many processes are looked up before one snapshot; each costs some system calls."""
 
@@ -86,21 +83,15 @@ class ListenerStore:
 
     def freeze(self, now_ns: int) -> NDArray[np.void]:
         """All listeners as the latest scans have found them, read-only."""
-        frozen = np.zeros(len(self._rows), LISTENER)
-        for name in LISTENER.names or ():
-            frozen[name] = self._rows[name]
-        ages_ms = np.maximum(now_ns - self._rows["read_ns"].astype(np.int64), 0) // 1_000_000
-        frozen["read_ms"] = np.minimum(ages_ms, UNKNOWN_U32)
-        frozen.setflags(write=False)
-        return frozen
+        return frozen(self._rows, LISTENER, "read_ms", "read_ns", now_ns)
 
 
 def _smoothed(
     before: NDArray[np.float64], rate: NDArray[np.float64], elapsed_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    weight = np.where(np.isnan(before), 1.0, 1 - np.exp(-elapsed_s / SMOOTHING_S))
+    weight = np.where(np.isnan(before), 1.0, newest_share(elapsed_s, EVENTS_OVER_S))
     smoothed = np.nan_to_num(before) * (1 - weight) + rate * weight
-    return np.where(smoothed < LEAST_PER_S, 0.0, smoothed)
+    return np.where(smoothed < LEAST_EVENTS_PER_S, 0.0, smoothed)
 
 
 def _one_each(listeners: Listeners) -> NDArray[np.void]:

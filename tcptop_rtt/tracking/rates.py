@@ -7,8 +7,9 @@ import numpy as np
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
+from tcptop_rtt.tracking.smoothing import newest_share
 
-_SMOOTHING_S = 1.0
+_OVER_S = 1.0
 
 _KEPT = np.dtype(
     [
@@ -53,7 +54,7 @@ class Rates:
         newer = until_ns > kept["rate_base_ns"][active]
         active, until_ns = active[newer], until_ns[newer]
         elapsed_s = (until_ns - kept["rate_base_ns"][active]) / 1e9
-        weight = 1 - np.exp(-elapsed_s / _SMOOTHING_S)
+        weight = newest_share(elapsed_s, _OVER_S)
         kept.set("rate_active", active, False)
         kept.set("rate_base_ns", active, until_ns)
         for rate, (base, counter) in _RATES.items():

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Kind
-from tcptop_rtt.model.rows import CONNECT_ERRORS, UNKNOWN_U32
+from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.model.targets import COUNTS, TARGET
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
+from tcptop_rtt.tracking.side_tables import frozen
+from tcptop_rtt.tracking.smoothing import EVENTS_OVER_S, LEAST_EVENTS_PER_S, newest_share
 
 MOST = 4096
 """So many targets are remembered, those of the latest failures."""
-SMOOTHING_S = 5.0
-LEAST_PER_S = 0.05
 QUIET_NS = 10_000_000_000
-"""With fewer, or none for so long, it is over."""
+"""With none for so long it is over."""
 
 _KEPT = np.dtype(
     [
@@ -106,18 +106,12 @@ class Targets:
         targets, elapsed_s = self._targets, (now_ns - self._updated_ns) / 1e9
         if elapsed_s > 0:
             self._updated_ns = now_ns
-            new = 1 - np.exp(-elapsed_s / SMOOTHING_S)
+            new = newest_share(elapsed_s, EVENTS_OVER_S)
             for name, value in (("smoothed", targets["gained"] / elapsed_s), ("weight", 1.0)):
                 targets[name] += (value - targets[name]) * new
             targets["per_s"] = targets["smoothed"] / targets["weight"]
-            over = (targets["per_s"] < LEAST_PER_S) | (targets["latest_ns"] + QUIET_NS < now_ns)
+            over = (targets["per_s"] < LEAST_EVENTS_PER_S) | (targets["latest_ns"] + QUIET_NS < now_ns)
             for name in ("per_s", "smoothed", "weight"):
                 targets[name][over] = 0  # the next ones begin anew
             targets["gained"] = 0
-        frozen = np.zeros(len(targets), TARGET)
-        for name in TARGET.names or ():
-            frozen[name] = targets[name]
-        ages_ms = np.maximum(now_ns - targets["latest_ns"].astype(np.int64), 0) // 1_000_000
-        frozen["latest_ms"] = np.minimum(ages_ms, UNKNOWN_U32)
-        frozen.setflags(write=False)
-        return frozen
+        return frozen(targets, TARGET, "latest_ms", "latest_ns", now_ns)
