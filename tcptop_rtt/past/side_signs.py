@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import is_full
-from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW
+from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.past.signs import matched
 from tcptop_rtt.view.listener_list import LISTENERS
+from tcptop_rtt.view.target_fields import words_of
 from tcptop_rtt.view.target_list import TARGETS
 
 CONNECT, OVERFLOW = "connect", "overflow"
@@ -45,7 +46,7 @@ def _failed(before: Snapshot, now: Snapshot) -> list[SideNews]:
             CONNECT,
             int(targets["id"][at]),
             int(count[at]),
-            str(CONNECT_ERRORS[targets["latest"][at]]).replace("-", " "),
+            words_of(int(targets["latest"][at])),
             _as_row(targets[at], "raddr", "rport"),
         )
         for at in _largest(count)

@@ -160,14 +160,22 @@ def age(ns: int) -> str:
     return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
 
 
+_STEP_NS = 10_000_000_000
+
+
 def age_of(row: Connection) -> str:
     """How old a connection is; ``>``: it was there before we were.
 
-    It moves in steps of ten seconds, and of minutes where it is a mere bound: what only counts is no news.
+    A mere bound moves in steps of minutes.
     """
     if not row.open_seen:
         return f">{'0s' if row.age_ns < 60_000_000_000 else age(row.age_ns)}"
-    return age(row.age_ns if row.age_ns < 10_000_000_000 else row.age_ns // 10_000_000_000 * 10_000_000_000)
+    return age_in_steps(row.age_ns)
+
+
+def age_in_steps(ns: int) -> str:
+    """As :func:`age`, but from ten seconds on in steps of so many: what only counts is no news."""
+    return age(ns if ns < _STEP_NS else ns // _STEP_NS * _STEP_NS)
 
 
 def since(ns: int) -> str:

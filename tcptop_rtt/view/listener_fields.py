@@ -83,7 +83,7 @@ def _by_trouble(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 def _by_drops_per_s(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     rates = get("drops_per_s")
-    return Keys([np.nan_to_num(rates).astype(np.float32).view(np.uint32)], np.isnan(rates))
+    return Keys([sort_keys.bits(np.nan_to_num(rates))], np.isnan(rates))
 
 
 _UNIT = Column(

@@ -32,12 +32,12 @@ def by_number(name: str) -> SortKeys:
     """Any number that is not negative."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:
-        return Keys([_bits(get(name))], known.is_unknown(get, name, lacking))
+        return Keys([bits(get(name))], known.is_unknown(get, name, lacking))
 
     return keys
 
 
-def _bits(numbers: Column) -> Column:
+def bits(numbers: Column) -> Column:
     """31 bits that compare as the numbers do; large ones that are close to each other may be equal."""
     if numbers.dtype.kind == "u" and numbers.dtype.itemsize <= 4:
         return numbers
@@ -58,7 +58,7 @@ def by_quotient(total: str, count: str) -> SortKeys:
 def by_wait(get: Get, lacking: frozenset[str]) -> Keys:
     """By all of a request's wait."""
     total_us, unknown = numbers.waits(get, lacking)
-    return Keys([_bits(total_us)], unknown)
+    return Keys([bits(total_us)], unknown)
 
 
 def by_endpoint(side: str) -> SortKeys:
@@ -113,7 +113,7 @@ def by_positive(name: str) -> SortKeys:
     """A number of which 0 is nothing."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-        return Keys([_bits(get(name))], get(name) == 0)
+        return Keys([bits(get(name))], get(name) == 0)
 
     return keys
 

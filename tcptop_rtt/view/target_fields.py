@@ -16,6 +16,11 @@ from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Table
 
 
+def words_of(kind: int) -> str:
+    """A way to fail, by its number in CONNECT_ERRORS."""
+    return str(CONNECT_ERRORS[kind]).replace("-", " ")
+
+
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
     """Where connects go."""
     return fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]), glyphs=glyphs)
@@ -31,13 +36,11 @@ def _per_s(target: SideRow, _: Glyphs) -> Cell:
 
 
 def _latest(target: SideRow, _: Glyphs) -> Cell:
-    """In steps of ten seconds: what only counts is no news."""
-    ms = int(target.row["latest_ms"])
-    return Cell(fmt.age((ms if ms < 10_000 else ms // 10_000 * 10_000) * 1_000_000), "dim")
+    return Cell(fmt.age_in_steps(int(target.row["latest_ms"]) * 1_000_000), "dim")
 
 
 def _why(target: SideRow, _: Glyphs) -> Cell:
-    kind = str(CONNECT_ERRORS[int(target.row["latest"])]).replace("-", " ")
+    kind = words_of(int(target.row["latest"]))
     rate = float(target.row["per_s"])
     return Cell(f"{kind} {fmt.per_second(rate)}/s", "bad") if rate else Cell(kind, "dim")
 
@@ -45,7 +48,7 @@ def _why(target: SideRow, _: Glyphs) -> Cell:
 def _by_rate(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     """The highest rate is the highest; of those where nothing fails any more the latest one."""
     recent = ~get("latest_ms")
-    return Keys([get("per_s").astype(np.float32).view(np.uint32), recent], np.zeros(len(recent), bool))
+    return Keys([sort_keys.bits(get("per_s")), recent], np.zeros(len(recent), bool))
 
 
 _TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
