@@ -157,6 +157,16 @@ class Connection:
     reply_sum_us_1m = _Number()
     crossings_1m = _Number()
 
+    @property
+    def answer_us(self) -> float | None:
+        """From our last data to the peer's first: the mean of the last minute."""
+        return _quotient(self.answer_sum_us_1m, self.answers_1m)
+
+    @property
+    def reply_us(self) -> float | None:
+        """From the peer's last data to our next, likewise."""
+        return _quotient(self.reply_sum_us_1m, self.replies_1m)
+
     def number(self, name: str) -> int | None:
         """A number by its name, None where it is not known."""
         return known.value(self.row, name, self.lacking)
@@ -175,3 +185,7 @@ class Connection:
     def unknown(self) -> frozenset[str]:
         """The fields of which nothing may be concluded."""
         return known.unknown_fields(self.row, self.lacking)
+
+
+def _quotient(total: int | None, count: int | None) -> float | None:
+    return total / count if total is not None and count else None

@@ -74,15 +74,13 @@ def _wait(row: Shown, glyphs: Glyphs) -> Block:
     facts = [Fact("", waits.bar(parts_us, 2 * cells.WAIT_CELLS, glyphs) or said)]
     for name, glyph, us in zip(waits.PARTS, glyphs.waits, parts_us, strict=True):
         facts.append(Fact(f"{glyph} {name}", fmt.rtt(us) if row.wait.parts_us else fmt.UNKNOWN))
-    facts.append(Fact("peer answers", _mean(row.answer_sum_us_1m, row.answers_1m), of=("answers",)))
-    facts.append(Fact("we answer", _mean(row.reply_sum_us_1m, row.replies_1m), of=("replies",)))
+    facts.append(Fact("peer answers", _mean(row.answer_us, row.answers_1m), of=("answers",)))
+    facts.append(Fact("we answer", _mean(row.reply_us, row.replies_1m), of=("replies",)))
     return Block("WHAT A REQUEST WAITS FOR", tuple(facts))
 
 
-def _mean(total_us: int | None, count: int | None) -> str:
-    if total_us is None or not count:
-        return fmt.NOTHING
-    return f"{fmt.rtt(total_us / count)}, mean of {count:,}"
+def _mean(us: float | None, count: int | None) -> str:
+    return fmt.NOTHING if us is None else f"{fmt.rtt(us)}, mean of {count or 0:,}"
 
 
 def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:

@@ -128,7 +128,7 @@ def late_acks(row: Connection) -> Words:
 
 def answers(row: Connection) -> Words:
     """The peer's process takes its time."""
-    took, count = fmt.rtt(_mean(row.answer_sum_us_1m, row.answers_1m)), row.answers_1m or 0
+    took, count = fmt.rtt(row.answer_us), row.answers_1m or 0
     return Words(
         f"answers {took}",
         f"takes {took} to answer",
@@ -139,16 +139,12 @@ def answers(row: Connection) -> Words:
 
 def we_answer(row: Connection) -> Words:
     """Our process takes its time."""
-    took, count = fmt.rtt(_mean(row.reply_sum_us_1m, row.replies_1m)), row.replies_1m or 0
+    took, count = fmt.rtt(row.reply_us), row.replies_1m or 0
     return Words(
         f"we take {took}",
         f"process takes {took} to answer",
         f"from the peer's last data to our next, mean of {count:,} in {fmt.window(row)}",
     )
-
-
-def _mean(total: int | None, count: int | None) -> float | None:
-    return total / count if total is not None and count else None
 
 
 def acks_wait(row: Connection) -> Words:
