@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view import causes
+from tcptop_rtt.view import causes, naming
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import Glyphs
@@ -96,7 +96,7 @@ class ConnectionList(Listing):
         self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], self._snapshot.health.unknown, self._names)
+        return _named_views(self.table, self.rows[indices], self._snapshot.health.unknown, self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         return self._snapshot.spark_us(indices)
@@ -123,7 +123,7 @@ class GroupList(Listing):
         self.total, self.shown = count(snapshot), len(connections)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], frozenset(), self._names)
+        return _named_views(self.table, self.rows[indices], frozenset(), self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The highest of all connections of a group."""
@@ -131,6 +131,12 @@ class GroupList(Listing):
         cells = [[np.fmax.reduce(cell[rows]) for rows in members] for cell in self._snapshot.cells_us]
         highest = np.array(cells, np.float32)
         return highest.reshape(len(self._snapshot.cells_us), len(members))
+
+
+def _named_views(table: Table, rows: NDArray[np.void], lacking: frozenset[str], names: Names) -> list[Any]:
+    """What the cells of rows with peers are made of; their names come later, if they are not known yet."""
+    naming.ask(names, rows)
+    return table.views(rows, lacking, names)
 
 
 def count(snapshot: Snapshot) -> int:

@@ -34,9 +34,7 @@ def service(row: Connection, names: Names) -> str:
 
 
 def ask(names: Names, rows: NDArray[np.void]) -> None:
-    """Have the peers of these connections or groups named; what listens has none."""
-    if "raddr" not in (rows.dtype.names or ()):
-        return
+    """Have the peers of these connections or groups named."""
     families, addresses, ports = (rows[name].tolist() for name in ("family", "raddr", "rport"))
     hosts = (Address(family, raw) for family, raw in zip(families, addresses, strict=True) if family)
     names.ask(hosts, (port for port in ports if port))

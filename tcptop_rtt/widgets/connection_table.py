@@ -17,7 +17,6 @@ from textual.strip import Strip
 
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view import naming
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
@@ -345,7 +344,6 @@ class ConnectionTable(CursorView, StyledWidget, can_focus=True, inherit_bindings
             chosen or listing.table.columns, self.scrollable_content_region.width, is_long
         )
         style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
-        naming.ask(self.names, listing.rows[visible])
         views, spark_us = listing.views(visible), listing.spark_us(visible)
         lines = table_lines.lines(style, views, spark_us, self._cursor - top)
         note = "" if self.lines else self._note() or self._why_empty()
