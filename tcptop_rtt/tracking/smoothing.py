@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 EVENTS_OVER_S = 5.0
-"""Of what happens now and then. Clients whose connects fail come again after one second, three, seven: between
-two readings there may be none."""
+"""Of what happens now and then. Clients whose connects fail come again after one second, three and seven: so
+there may be none between two readings."""
 LEAST_EVENTS_PER_S = 0.05
 """Less is over."""
 

@@ -49,6 +49,18 @@ while connection.recv(65536):
 """
 
 
+def sending(port: int, size: int, pause_s: float) -> str:
+    """A script for ``a`` that sends so many bytes to ``b`` again and again, and is ready once connected."""
+    return f"""
+import socket, time
+connection = socket.create_connection(("{ADDRESSES["b"][0]}", {port}))
+print("ready", flush=True)
+while True:
+    connection.sendall(bytes({size}))
+    time.sleep({pause_s})
+"""
+
+
 class Link:
     """Two namespaces joined by a wire that takes ``delay_ms`` each way.
 

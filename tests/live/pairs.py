@@ -85,3 +85,15 @@ def repeating(action: Callable[[], None], pause_s: float) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def serving(server: socket.socket, serve: Callable[[], None]) -> Iterator[None]:
+    """Run it meanwhile in another thread; it ends when the server's end can be read no more."""
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RD)
+        thread.join()

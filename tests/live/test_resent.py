@@ -7,19 +7,10 @@ import time
 import numpy as np
 
 from tests.live.conftest import Watch
-from tests.live.link import Link, taking
+from tests.live.link import Link, sending, taking
 
 DELAY_MS = 20
 PATIENCE_S = 60.0
-
-_SEND = """
-import socket, time
-connection = socket.create_connection(("10.199.0.2", 8086))
-print("ready", flush=True)
-while True:
-    connection.sendall(bytes(20_000))
-    time.sleep(0.01)
-"""
 
 
 def _sender(watch: Watch, link: Link) -> dict[str, int]:
@@ -34,7 +25,7 @@ def test_what_is_sent_again_is_told_by_acks_and_later_by_timeouts(watch: Watch) 
     with Link(delay_ms=DELAY_MS, lose_each=40) as link:
         link.start(link.b, taking(8086))
         began_s = time.monotonic()
-        link.start(link.a, _SEND)
+        link.start(link.a, sending(8086, 20_000, 0.01))
         connected_s = time.monotonic() - began_s
         deadline = time.monotonic() + PATIENCE_S
         lossy = _sender(watch, link)

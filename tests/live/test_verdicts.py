@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,19 +20,11 @@ from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
 from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.live.conftest import Watch
-from tests.live.link import Link, taking
-from tests.live.pairs import Pair, connected, port_of, round_trip, row_of
+from tests.live.link import Link, sending, taking
+from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, serving
 
 ANSWER_S = 0.02
 ROUNDS = 40
-
-_SEND = """
-import socket, time
-connection = socket.create_connection(("10.199.0.2", 8082))
-while True:
-    connection.sendall(bytes(1000))
-    time.sleep(0.005)
-"""
 
 
 def _row(watch: Watch, **fields: int) -> np.void:
@@ -54,13 +44,8 @@ def _slow_answers(server: socket.socket) -> Iterator[None]:
             time.sleep(ANSWER_S)
             server.sendall(b"y")
 
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
+    with serving(server, answer):
         yield
-    finally:
-        server.shutdown(socket.SHUT_RD)
-        thread.join()
 
 
 def _ask(pair: Pair) -> None:
@@ -100,7 +85,7 @@ def test_a_process_that_answers_late_is_blamed_not_the_network(watch: Watch) -> 
 def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_nothing(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
         taker = link.start(link.b, taking(8082))
-        sender = link.run(link.a, sys.executable, "-c", _SEND)
+        sender = link.start(link.a, sending(8082, 1000, 0.005))
         try:
             verdict = _verdict_of_a_stalled_path(watch, link, sender.pid)
         finally:
@@ -114,7 +99,7 @@ def test_a_path_that_holds_packets_up_is_blamed_not_the_process_that_answers_not
 def test_a_link_that_loses_each_hundredth_segment_reads_so(watch: Watch) -> None:
     with Link(delay_ms=1, lose_each=100) as link:
         taker = link.start(link.b, taking(8082))
-        sender = link.run(link.a, sys.executable, "-c", _SEND)
+        sender = link.start(link.a, sending(8082, 1000, 0.005))
         try:
             deadline = time.monotonic() + 120
             sent = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from tcptop_rtt.sources.program import READS, Program
 from tcptop_rtt.view.cause_columns import Columns
 from tests.live.conftest import Watch
 from tests.live.link import Link
-from tests.live.pairs import Pair, connected, row_of
+from tests.live.pairs import Pair, connected, row_of, serving
 
 JIFFIES_US = 20_000
 """Two of the longest there are."""
@@ -60,13 +59,8 @@ def _serving(
             times.served_s.append(time.monotonic() - arrived_s)
             server.sendall(b"answer")
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
+    with serving(server, serve):
         yield
-    finally:
-        server.shutdown(socket.SHUT_RD)
-        thread.join()
 
 
 def _ask(client: socket.socket, times: Times, pieces: int = 1, pause_s: float = 0.0) -> None:

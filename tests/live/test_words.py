@@ -12,21 +12,13 @@ import numpy as np
 from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
-from tests.live.link import Link, taking
+from tests.live.link import Link, sending, taking
 from tests.live.pairs import Pair, connected, port_of, repeating, round_trip
 
 PATIENCE_S = 60.0
 HEALTHY = 200
 HEALTHY_S = 6.0
 
-_SEND = """
-import socket, time
-connection = socket.create_connection(("10.199.0.2", 8083))
-print("ready", flush=True)
-while True:
-    connection.sendall(bytes(100))
-    time.sleep(0.05)
-"""
 _CONNECT = """
 import socket
 print("ready", flush=True)
@@ -69,7 +61,7 @@ def _toward(link: Link, port: int) -> Callable[[Rows], np.ndarray]:
 def _far(delay_ms: float) -> Iterator[Link]:
     with Link(delay_ms=delay_ms) as link:
         link.start(link.b, taking(8083))
-        link.start(link.a, _SEND)
+        link.start(link.a, sending(8083, 100, 0.05))
         yield link
 
 

@@ -50,15 +50,6 @@ class Play(LiveFeed):
                 self.source.has_ended, self.source.dropped_records = {2}, 4
 
 
-@pytest.fixture
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
-
-
 def _written(path: Path, make: type[JsonLines] | type[PlainTables], count: int, chosen: Filter) -> str:
     feed = Play()
     with path.open("wb") as file:

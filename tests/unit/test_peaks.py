@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -158,15 +155,6 @@ def test_a_frozen_snapshot_keeps_its_peaks(scene: Scene) -> None:
     after = scene.rows()
     assert [rows["peak_rtt_us"].tolist() for rows in (before, after)] == [[3_000], [9_000]]
     assert [rows["peak_age_ms"].tolist() for rows in (before, after)] == [[0], [0]]
-
-
-@pytest.fixture
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.parametrize(
