@@ -251,13 +251,25 @@ static __always_inline void write_entry(struct seq_file *seq, struct entry *e, s
 		w->rack = counted;
 }
 
-static __always_inline void copy_waits(struct entry *e, const struct waits *waits)
+/* The latest answer may not be counted yet. What has been told never gets less: that is looked at last. */
+static __always_inline void copy_waits(struct entry *e, struct sock *sk, const struct rtt_window *w)
 {
-	e->answer_sum_us = waits->answer_sum_us;
-	e->reply_sum_us = waits->reply_sum_us;
+	const struct waits *waits = &w->waits;
+	struct rack sample;
+
 	e->answers = waits->answers;
+	e->answer_sum_us = waits->answer_sum_us;
 	e->replies = waits->replies;
+	e->reply_sum_us = waits->reply_sum_us;
 	e->crossings = waits->crossings;
+	barrier();
+	if (!sample_of_answer(sk, w->turn, waits, &sample))
+		return;
+	barrier();
+	if (waits->answers == e->answers) {
+		e->answers++;
+		e->answer_sum_us += sample.rtt_us;
+	}
 }
 
 static __always_inline void copy_resent(struct entry *e, const struct connection *c)
@@ -272,7 +284,7 @@ static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct 
 	fill_record(&e->record, KIND_ENTRY, sk, c);
 	read_details(e, sk);
 	copy_resent(e, c);
-	copy_waits(e, &window_of(sk, c)->waits);
+	copy_waits(e, sk, window_of(sk, c));
 }
 
 /* A listener is no connection: its endpoint is enough to find those that it accepts. */

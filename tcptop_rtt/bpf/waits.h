@@ -4,31 +4,42 @@
  * the peer's turn is over when data of its comes, ours at the first segment
  * that comes after we have sent. No protocol is read, and between two turns a
  * segment costs one comparison.
+ *
+ * To read the clock would cost more than all the rest. An answer that brings the
+ * ACK of our latest data needs no reading: its time is the RTT sample, which the
+ * kernel takes after the hook.
  */
 
 #define LONGEST_WAIT_US	600000000ULL	/* Six of them fit into 32 bits: user space takes differences. */
 
 /* What is counted of a socket, in the second cache line of its window. */
 struct waits {
-	u64	arrived_us;	/* when the peer's turn ended; 0: not known */
+	u64	arrived_us;	/* when the peer's turn ended; 0: not known, or in the sample */
 	u64	answer_sum_us;	/* from our last data to the first of the peer's */
 	u64	reply_sum_us;	/* from the peer's last data to our next */
+	u32	arrived_jiffies; /* when the peer's turn ended, as the kernel keeps such times */
+	u32	by_sample;	/* it ended with the ACK of our latest data, and is not counted yet */
 	u32	answers;
 	u32	replies;
 	u32	crossings;	/* data that the peer had sent before our latest came there */
-	u32	pad[7];
+	u32	pad[5];
 };
 _Static_assert(sizeof(struct waits) == 64, "keep waits in one cache line");
 
 /* A turn is a number: 0 is the peer's, ours has what we had sent when it began. */
 #define PEERS_TURN	0
 
+static __always_inline u32 turn_after(u32 snd_nxt)
+{
+	return snd_nxt << 1 | 1;
+}
+
 static __always_inline u32 our_turn(const struct tcp_sock *tp)
 {
 	u32 snd_nxt;
 
 	READ(snd_nxt, tp->snd_nxt);
-	return snd_nxt << 1 | 1;
+	return turn_after(snd_nxt);
 }
 
 /* FIN counts as data, as an answer may be that. */
@@ -46,19 +57,33 @@ static __always_inline u64 shortened(u64 wait_us)
 	return wait_us < LONGEST_WAIT_US ? wait_us : LONGEST_WAIT_US;
 }
 
-/*
- * When data of the peer's last came. The kernel keeps it in jiffies: of a
- * request of several segments that is exact enough, of one segment we know better.
- */
-static __always_inline u64 last_arrival_us(struct sock *sk, const struct waits *waits, u64 now_us)
+static __always_inline void count_answer(struct waits *waits, u64 wait_us)
 {
-	u32 then, ago;
-	u64 by_jiffies_us;
+	waits->answer_sum_us += shortened(wait_us);
+	waits->answers++;
+}
+
+/* Whether the latest RTT sample is that of the answer which ended the peer's turn. */
+static __always_inline bool sample_of_answer(struct sock *sk, u32 turn, const struct waits *waits,
+					     struct rack *sample)
+{
+	if (!waits->by_sample)
+		return false;
+	*sample = latest_sample(sk);
+	return turn_after(sample->end_seq) == turn;
+}
+
+/*
+ * How much later than the end of the peer's turn its last data came. Of one segment
+ * that is nothing. Of several the kernel keeps the jiffy of the last, which is exact enough.
+ */
+static __always_inline u64 later_us(struct sock *sk, const struct waits *waits)
+{
+	u32 then, later;
 
 	READ(then, ((struct inet_connection_sock *)sk)->lrcvtime);
-	ago = (u32)bpf_jiffies64() - then;
-	by_jiffies_us = now_us - jiffies_to_us(ago + 1);
-	return by_jiffies_us > waits->arrived_us ? by_jiffies_us : waits->arrived_us;
+	later = then - waits->arrived_jiffies;
+	return (s32)later <= 1 ? 0 : jiffies_to_us(later - 1);
 }
 
 /*
@@ -66,51 +91,46 @@ static __always_inline u64 last_arrival_us(struct sock *sk, const struct waits *
  * moment: tcp_rcv_established() sets it right after the hook. If a segment was
  * sent again, it stands at the latest time.
  */
-static __always_inline void end_our_turn(struct sock *sk, struct waits *waits)
+static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits *waits)
 {
 	const struct tcp_sock *tp = (const void *)sk;
-	u64 sent_us, arrived_us;
+	u64 arrived_us = waits->arrived_us, sent_us;
+	struct rack sample;
 	u32 sent_again;
 
+	if (sample_of_answer(sk, turn, waits, &sample)) {
+		count_answer(waits, sample.rtt_us);
+		arrived_us = sample.mstamp + sample.rtt_us;
+	}
+	waits->by_sample = 0;
 	READ(sent_again, tp->retrans_out);
-	if (!waits->arrived_us || sent_again)
+	if (!arrived_us || sent_again)
 		return;
 	READ(sent_us, tp->tcp_mstamp);
-	arrived_us = last_arrival_us(sk, waits, bpf_ktime_get_ns() / 1000);
+	arrived_us += later_us(sk, waits);
 	if (sent_us < arrived_us)
 		return;
 	waits->reply_sum_us += shortened(sent_us - arrived_us);
 	waits->replies++;
 }
 
-/*
- * When our latest data was sent; 0: there was none. Once it is all acknowledged,
- * its segment is the one of the latest RTT sample. Until then, the socket's clock
- * stands at the latest event, which was hardly ever another.
- */
-static __always_inline u64 last_sent_us(const struct tcp_sock *tp, u32 snd_nxt)
+/* An answer to what has been acknowledged before: its segment is the one of the latest RTT sample. */
+static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits)
 {
-	u32 snd_una;
 	u64 bytes_acked, sent_us;
 
-	READ(snd_una, tp->snd_una);
-	if (snd_una != snd_nxt) {
-		READ(sent_us, tp->tcp_mstamp);
-		return sent_us;
-	}
+	waits->arrived_us = bpf_ktime_get_ns() / 1000;
 	READ(bytes_acked, tp->bytes_acked);
-	if (bytes_acked <= 1)	/* our SYN */
-		return 0;
 	READ(sent_us, tp->rack_mstamp);
-	return sent_us;
+	if (sent_us && bytes_acked > 1 && sent_us <= waits->arrived_us)	/* more than our SYN */
+		count_answer(waits, waits->arrived_us - sent_us);
 }
 
 /* Data in the peer's turn: it ends, unless the data was on its way before our latest came there. */
 static __always_inline void end_peers_turn(const struct tcp_sock *tp, const struct tcp_skb_cb *cb,
 					   u32 *turn, struct waits *waits)
 {
-	u64 now_us, sent_us;
-	u32 snd_nxt, ack_seq;
+	u32 snd_nxt, snd_una, ack_seq;
 
 	READ(snd_nxt, tp->snd_nxt);
 	READ(ack_seq, cb->ack_seq);
@@ -118,14 +138,14 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 		waits->crossings++;
 		return;
 	}
-	now_us = bpf_ktime_get_ns() / 1000;
-	sent_us = last_sent_us(tp, snd_nxt);
-	if (sent_us && sent_us <= now_us) {
-		waits->answer_sum_us += shortened(now_us - sent_us);
-		waits->answers++;
-	}
-	waits->arrived_us = now_us;
-	*turn = our_turn(tp);
+	READ(snd_una, tp->snd_una);
+	waits->arrived_jiffies = bpf_jiffies64();
+	waits->arrived_us = 0;
+	if (snd_una == snd_nxt)
+		time_answer(tp, waits);
+	else
+		waits->by_sample = 1;
+	*turn = turn_after(snd_nxt);
 }
 
 /* Runs for every segment, before the kernel processes it. */
@@ -138,7 +158,7 @@ static __always_inline void take_turns(struct sock *sk, u64 skb, u32 *turn,
 	if (*turn != PEERS_TURN) {
 		if (*turn == our_turn(tp))
 			return;
-		end_our_turn(sk, waits);
+		end_our_turn(sk, *turn, waits);
 		*turn = PEERS_TURN;
 	}
 	if (carries_data(cb))
