@@ -21,7 +21,7 @@ TARGET = np.dtype(
         *((name, "u4") for name in COUNTS),
         ("count", "u4"),  # all of them
         ("per_s", "f8"),  # over about the last five seconds
-        ("latest", ROW["connect_error"]),  # how the latest one has failed
+        ("connect_error", ROW["connect_error"]),  # how the latest one has failed
         ("latest_ms", "u4"),  # how long ago
     ]
 )

@@ -11,8 +11,8 @@ from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.past.signs import matched
+from tcptop_rtt.view.cause_words import way_to_fail
 from tcptop_rtt.view.listener_list import LISTENERS
-from tcptop_rtt.view.target_fields import words_of
 from tcptop_rtt.view.target_list import TARGETS
 
 CONNECT, OVERFLOW = "connect", "overflow"
@@ -46,7 +46,7 @@ def _failed(before: Snapshot, now: Snapshot) -> list[SideNews]:
             CONNECT,
             int(targets["id"][at]),
             int(count[at]),
-            words_of(int(targets["latest"][at])),
+            way_to_fail(int(targets["connect_error"][at])),
             _as_row(targets[at], "raddr", "rport"),
         )
         for at in _largest(count)

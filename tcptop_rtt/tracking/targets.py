@@ -78,7 +78,7 @@ class Targets:
         at = np.searchsorted(self._targets["id"], different)
         targets = self._targets[at]
         targets["pid"] = self._store["pid"][rows[latest]]
-        targets["latest"], targets["latest_ns"] = kinds[latest], failed["time_ns"][latest]
+        targets["connect_error"], targets["latest_ns"] = kinds[latest], failed["time_ns"][latest]
         for kind, name in enumerate(COUNTS, 1):
             targets[name] += np.bincount(place, weights=kinds == kind, minlength=len(different)).astype("u4")
         gained = np.bincount(place, minlength=len(different)).astype(np.uint32)

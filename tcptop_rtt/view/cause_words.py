@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.shares import loss, shares
 
@@ -15,6 +16,28 @@ class Words(NamedTuple):
     brief: str  # for a column
     summary: str
     reason: str
+
+
+NOT_CONNECTED = (
+    "nothing listens there, or a firewall rejects it",
+    "no answer",
+    "no way there",
+    "its process has not waited for an answer",
+    "another error",
+)
+"""What each way to fail means, in the order of CONNECT_ERRORS."""
+
+
+def way_to_fail(number: int) -> str:
+    """How connecting has failed, by its number in CONNECT_ERRORS."""
+    return str(CONNECT_ERRORS[number]).replace("-", " ")
+
+
+def not_connected(row: Connection) -> Words:
+    """Connecting has failed."""
+    number = row.connect_error or 0
+    kind = way_to_fail(number)
+    return Words(kind, f"connecting has failed: {kind}", NOT_CONNECTED[number - 1])
 
 
 def _waited(row: Connection) -> str:

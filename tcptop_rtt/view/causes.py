@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import STATES, UNKNOWN_U32, Get, Holder, Mask
+from tcptop_rtt.model.rows import CONNECT_ERRORS, STATES, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
 from tcptop_rtt.view.cause_columns import Columns
@@ -53,6 +53,17 @@ class Cause:
     stops: bool = False
     explains: bool = False
     check: Callable[[Connection], str] = checks.by_ss
+
+
+def _not_connected(kind: str) -> Callable[[Columns], Mask]:
+    """Of which rows connecting has ended that way."""
+    number = CONNECT_ERRORS.index(kind)
+
+    def holds(c: Columns) -> Mask:
+        found: Mask = c["connect_error"] == number
+        return found
+
+    return holds
 
 
 def _silent(c: Columns) -> Mask:
@@ -120,7 +131,20 @@ def _is_far(c: Columns) -> Mask:
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
 _ANSWERS = _RTT | {"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"}
 
+_WHO_REFUSES: dict[str, Who] = {
+    "refused": "peer",
+    "timed-out": "peer",
+    "unreachable": "network",
+    "given-up": "us",
+    "other": "us",
+}
+"""By the way that connecting has failed."""
+
 CAUSES = (
+    *(
+        Cause(kind, who, _not_connected(kind), words.not_connected, stops=True, check=checks.by_tcpdump)
+        for kind, who in _WHO_REFUSES.items()
+    ),
     Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
     Cause("window-closed", "peer", _window_shut, words.window_closed, stops=True),
     Cause("silent", "peer", _silent, words.silent, stops=True, check=checks.by_tcpdump),
@@ -251,7 +275,8 @@ def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint
     for number, holds in reversed(list(enumerate(holding(get, lacking), 1))):
         if not CAUSES[number - 1].explains:
             numbers[holds] = number
-    numbers[get("closed")] = 0  # nothing holds it up any more
+    # Of what is over nothing is held up any more, unless it never became a connection.
+    numbers[get("closed") & (get("connect_error") == 0)] = 0
     return numbers
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model.rows import CONNECT_ERRORS, Get
+from tcptop_rtt.model.rows import Get
 from tcptop_rtt.model.targets import COUNTS, TARGET
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import side_rows, sort_keys
+from tcptop_rtt.view.cause_words import NOT_CONNECTED, way_to_fail
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.side_rows import SideRow, count, number
 from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Table
-
-
-def words_of(kind: int) -> str:
-    """A way to fail, by its number in CONNECT_ERRORS."""
-    return str(CONNECT_ERRORS[kind]).replace("-", " ")
 
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
@@ -40,7 +36,7 @@ def _latest(target: SideRow, _: Glyphs) -> Cell:
 
 
 def _why(target: SideRow, _: Glyphs) -> Cell:
-    kind = words_of(int(target.row["latest"]))
+    kind = way_to_fail(int(target.row["connect_error"]))
     rate = float(target.row["per_s"])
     return Cell(f"{kind} {fmt.per_second(rate)}/s", "bad") if rate else Cell(kind, "dim")
 
@@ -52,13 +48,6 @@ def _by_rate(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 
 _TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
-_MEANINGS = (
-    "nothing listens there, or a firewall rejects it",
-    "no answer",
-    "no way there",
-    "its process has not waited for an answer",
-    "another error",
-)
 
 _FIELDS = (
     integer("id", "a number for the target, the same as long as the program runs", nullable=False),
@@ -73,12 +62,12 @@ _FIELDS = (
     ),
     *(
         number(name, meaning, name, title, len(title), 10 + at, count(name))
-        for at, (name, title, meaning) in enumerate(zip(COUNTS, _TITLES, _MEANINGS, strict=True))
+        for at, (name, title, meaning) in enumerate(zip(COUNTS, _TITLES, NOT_CONNECTED, strict=True))
     ),
     integer("netns", "inode number of the network namespace"),
     integer("family", "4 or 6", nullable=False),
     side_rows.verdict(
-        "latest", "how the latest one has failed; red: they go on failing", 18, 2, _why, _by_rate
+        "connect_error", "how the latest one has failed; red: they go on failing", 18, 2, _why, _by_rate
     ),
 )  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_one_without_an_answer_and_one_that_its_process_gives_up_are_told_apart(
         process.communicate("\n")
     (target,) = targets[targets["netns"] == netns]
     assert (target["timed_out"], target["given_up"], target["count"]) == (1, 1, 2)
-    assert CONNECT_ERRORS[target["latest"]] == "given-up"
+    assert CONNECT_ERRORS[target["connect_error"]] == "given-up"
 
 
 def test_the_stream_has_the_beginning_and_the_end_of_each(record: Callable[..., Recording]) -> None:
@@ -94,12 +94,12 @@ def test_the_stream_has_the_beginning_and_the_end_of_each(record: Callable[..., 
         time.sleep(1)
         lines = recording.stop()
     lost = lines[-1]["lost"]
-    by_id: dict[int, list[tuple[str, str | None]]] = {}
+    by_id: dict[int, list[tuple[str, ...]]] = {}
     for line in lines:
         if line["event"] in ("open", "sample", "close"):
-            by_id.setdefault(line["id"], []).append((line["event"], line["connect_error"]))
+            by_id.setdefault(line["id"], []).append((line["event"], line["connect_error"], line["why"]))
     assert 50 - lost <= len(by_id) <= 50
-    whole = [events for events in by_id.values() if events[-1] == ("close", "refused")]
+    whole = [events for events in by_id.values() if events[-1] == ("close", "refused", "refused")]
     assert len(whole) >= 50 - lost
     assert {events[0][0] for events in whole} == {"open"}
 

@@ -16,15 +16,24 @@ from tests.unit.rows import address, row
 def targets(*given: dict[str, Any]) -> np.ndarray:
     found = np.zeros(len(given), TARGET)
     for at, fields in enumerate(given):
-        for name, value in ({"id": at + 1, "family": 4, "comm": b"curl", "latest": 1} | fields).items():
+        for name, value in (
+            {"id": at + 1, "family": 4, "comm": b"curl", "connect_error": 1} | fields
+        ).items():
             found[name][at] = np.void(address(str(value))) if name == "raddr" else value
     return found
 
 
 TARGETS = targets(
-    {"raddr": "198.51.100.1", "rport": 443, "count": 7, "timed_out": 7, "latest": 2, "latest_ms": 25_000},
+    {
+        "raddr": "198.51.100.1",
+        "rport": 443,
+        "count": 7,
+        "timed_out": 7,
+        "connect_error": 2,
+        "latest_ms": 25_000,
+    },
     {"raddr": "198.51.100.2", "rport": 80, "count": 50_000, "refused": 50_000, "per_s": 900.0, "pid": 9},
-    {"raddr": "198.51.100.3", "rport": 80, "count": 1, "given_up": 1, "latest": 4, "latest_ms": 3000},
+    {"raddr": "198.51.100.3", "rport": 80, "count": 1, "given_up": 1, "connect_error": 4, "latest_ms": 3000},
 )
 
 
@@ -78,3 +87,10 @@ async def test_what_tells_targets_apart_stays_on_the_screen(stage: Open, size: t
         it.feed.step(snapshot())
         await it.press()
         assert "no connect has failed since tcptop-rtt was started" in it.screen_text
+
+
+async def test_a_filter_asks_for_the_way_to_fail(stage: Open) -> None:
+    async with stage((160, 20)) as it:
+        it.feed.step(snapshot(targets=TARGETS))
+        await it.press("shift+tab", "slash", *"why:timed-out or why:given-up", "enter")
+        assert set(it.table.ids) == {1, 3}

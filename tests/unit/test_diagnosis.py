@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Holder
+from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, UNKNOWN_U32, Holder
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
@@ -238,6 +238,7 @@ def test_all_rows_at_once_have_the_verdicts_of_each_by_itself() -> None:
         SLOW_HERE,
         {"srtt_us": 190_000},
         {"srtt_us": 200_000, "min_rtt_us": 180_000},
+        *({"connect_error": way, "closed": True} for way in range(1, len(CONNECT_ERRORS))),
         {},
     ]
     rows = np.array([one(**some).row for some in fields] * 20)

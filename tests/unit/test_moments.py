@@ -30,7 +30,7 @@ def target(id_: int, count: int, **fields: Any) -> dict[str, Any]:
         "raddr": np.void(address("192.0.2.9")),
         "rport": 8080,
         "count": count,
-        "latest": CONNECT_ERRORS.index("refused"),
+        "connect_error": CONNECT_ERRORS.index("refused"),
     }
     return values | fields
 
@@ -176,7 +176,7 @@ def test_refused_connects_are_one_moment_per_target_and_counted() -> None:
     assert (moment.table, moment.id) == ("failed connects", 1)
     assert fmt.remote(moment.row) == "192.0.2.9:8080"
     assert fmt.process(moment.row) == "client"
-    other = target(3, 2, latest=CONNECT_ERRORS.index("timed-out"), rport=9090)
+    other = target(3, 2, connect_error=CONNECT_ERRORS.index("timed-out"), rport=9090)
     first, second = log.look(targets=targets_of(target(1, 5071), other))
     assert (first.count, second.count, second.words) == (5001, 2, "timed out")
 

@@ -88,7 +88,7 @@ def test_a_failure_is_told_by_the_socket_s_error(harness: Harness, error: int, k
     harness.wait(2)
     snapshot = harness.snapshot()
     (target,) = snapshot.targets
-    assert CONNECT_ERRORS[target["latest"]] == kind
+    assert CONNECT_ERRORS[target["connect_error"]] == kind
     assert target["count"] == 2
     assert target[kind.replace("-", "_")] == 1 + (kind == "refused")
     assert target["latest_ms"] == 2000
