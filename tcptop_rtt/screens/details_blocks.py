@@ -16,6 +16,8 @@ from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
 """Cells of a share's bar."""
+MINUTE_S = 60.0
+"""Quantiles are of the samples of so long."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -102,11 +104,12 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
     ]
     if trace is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
-    p50_us, p95_us, p99_us = quantiles(trace.rtt_us, trace.weight, 0.5, 0.95, 0.99)
+    recent = trace.time_s >= -MINUTE_S
+    p50_us, p95_us, p99_us = quantiles(trace.rtt_us[recent], trace.weight[recent], 0.5, 0.95, 0.99)
     facts += [
-        _level("p50", p50_us),
-        _level("p95", p95_us),
-        _level("p99", p99_us),
+        _level("p50 1m", p50_us),
+        _level("p95 1m", p95_us),
+        _level("p99 1m", p99_us),
         _level("lowest", trace.lowest_us),
         _level("highest", trace.highest_us),
         Fact("samples", f"{trace.samples:,} since opened"),

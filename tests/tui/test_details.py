@@ -45,7 +45,7 @@ async def test_the_chart_is_not_empty_before_the_first_trace(stage: Open) -> Non
         await it.show(row(1))
         await it.press("enter")
         assert any("\u2800" < char <= "\u28ff" for char in it.screen_text)
-        assert "p50" not in facts(it)
+        assert "p50 1m" not in facts(it)
 
 
 async def test_z_shows_all_that_is_known_and_the_last_minute_again(stage: Open) -> None:
@@ -225,7 +225,7 @@ async def test_what_the_details_say(stage: Open) -> None:
         await it.show(shown, step=1, trace=trace_of(2, 1000, 2000, 40_000))
         text = facts(it)
         for part in (
-            "p50           2.00ms",
+            "p50 1m        2.00ms",
             "highest       40.0ms",
             "77 segments",
             "ssthresh      -",
@@ -316,7 +316,7 @@ async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> 
         await it.show(row(9), step=9)
         assert it.screen_text == before
         assert "55 segments" in facts(it)
-        assert "p50" in facts(it)
+        assert "p50 1m" in facts(it)
 
 
 async def test_freeze_holds_the_details(stage: Open) -> None:
