@@ -15,12 +15,12 @@ from tcptop_rtt.terminal.background import BackgroundTold
 from tcptop_rtt.view.palettes import PALETTES, for_background
 from tests.tui.conftest import Open
 from tests.tui.feed import HandFeed, Stage, make_app, trace_of
-from tests.unit.rows import row
+from tests.tui.scenes import CONNECTIONS, SAMPLES_US, SCENES
 
 TEXT, MARKS = 4.5, 3.0
 """What WCAG 2 asks for, of text and of what else has a meaning."""
 MARK_GLYPHS = set("▁▂▃▄▅▆▇─▔■·▸▲▼") | {chr(code) for code in range(0x2801, 0x2900)}
-OVER = "HelpText, OverLines, Palette #--input, Palette CommandList"
+OVER = "HelpText, OverLines, MomentList, Palette #--input, Palette CommandList"
 """What lies over another screen."""
 DECORATION = set("│┤┈─└┴┬┼╭╮╰╯ ▊▎▔▁┃")
 """Axes, grids and borders: nothing is lost without them."""
@@ -85,44 +85,11 @@ def unreadable(app: App[None]) -> dict[tuple[str, str], float]:
     return found
 
 
-CONNECTIONS = (
-    row(1),
-    row(2, srtt_us=70_000, retrans=4, retrans_1m=4, data_segs_out_1m=90, window_ms=60_000),
-    row(3, srtt_us=320_000, min_rtt_us=20_000),
-    row(4, stalled=True, retransmits=3, comm=b"stalled"),
-    row(5, closed=True, state=7),
-    row(6, srtt_us=900_000, rtt_age_ms=90_000),
-    row(7, holder=2, comm=b"listens"),
-)
-
-
-SCREENS: dict[str, tuple[str, ...]] = {
-    "table": (),
-    "frozen": ("space", "f"),
-    "copied": ("y",),
-    "groups": ("tab",),
-    "filter": ("slash", *"nginx"),
-    "filter with a mistake": ("slash", *"rtt>"),
-    "filter to come": ("slash",),
-    "help": ("question_mark",),
-    "letters of the columns": ("o", "z"),
-    "own health": ("i",),
-    "what they have in common": ("c",),
-    "listeners": ("tab",) * 5,
-    "failed connects": ("tab",) * 6,
-    "a key that does nothing": ("x",),
-    "palette": ("ctrl+p",),
-    "palette, searched": ("ctrl+p", *"sort"),
-}
-
-
 @pytest.mark.parametrize("theme", PALETTES)
-@pytest.mark.parametrize("at", SCREENS)
+@pytest.mark.parametrize("at", SCENES)
 async def test_everything_can_be_read(stage: Open, theme: str, at: str) -> None:
     async with stage((160, 30), theme=theme) as it:
-        await it.show(*CONNECTIONS)
-        await it.press("down", *SCREENS[at])
-        await it.pilot.pause(0.3 if at.startswith("palette") else 0)
+        await SCENES[at](it)
         assert sum(1 for _ in segments(it.app)) > 20
         assert unreadable(it.app) == {}
 
@@ -142,7 +109,7 @@ async def test_the_details_of_every_kind_can_be_read(stage: Open, theme: str) ->
         await it.show(*CONNECTIONS)
         await it.press("down", "enter")
         for step in range(1, len(CONNECTIONS)):
-            trace = trace_of(it.feed.traced[-1] or 0, *range(1000, 60_000, 1000))
+            trace = trace_of(it.feed.traced[-1] or 0, *SAMPLES_US)
             await it.show(*CONNECTIONS, step=step, trace=trace)
             assert unreadable(it.app) == {}
             await it.press("right_square_bracket")
