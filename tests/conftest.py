@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Iterator
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -20,3 +24,13 @@ def pytest_configure() -> None:
     ):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clock times are those of UTC."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
