@@ -2,10 +2,11 @@
 
 Run as a program it is the wire: it holds every packet back, and drops them all while told to.
 
-    python link.py PID_A PID_B DELAY_MS LOSE_EACH
+    python link.py PID_A PID_B DELAY_MS LOSE_EACH BYTES_PER_S
 
 The namespaces are those of two processes. It prints ``ready`` once packets flow. SIGUSR1 cuts the
 wire, SIGUSR2 mends it. Of the packets from A that are longer than an empty one, each LOSE_EACH-th is lost.
+From A pass at most BYTES_PER_S; what is more waits in a queue without an end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import fcntl
+import math
 import os
 import select
 import signal
@@ -64,13 +66,14 @@ while True:
 class Link:
     """Two namespaces joined by a wire that takes ``delay_ms`` each way.
 
-    Of the data segments from ``a`` it loses each ``lose_each``-th; 0: none.
+    Of the data segments from ``a`` it loses each ``lose_each``-th; 0: none. From ``a`` it passes at most
+    ``bytes_per_s``; what is more waits.
 
     ``a`` and ``b`` are processes that do nothing but hold them: nothing of it outlives the test.
     """
 
-    def __init__(self, delay_ms: float, lose_each: int = 0) -> None:
-        self._arguments = (str(delay_ms), str(lose_each))
+    def __init__(self, delay_ms: float, lose_each: int = 0, bytes_per_s: float = math.inf) -> None:
+        self._arguments = (str(delay_ms), str(lose_each), str(bytes_per_s))
         self._started: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Link:
@@ -176,28 +179,34 @@ def _packets(tun: int) -> Iterator[bytes]:
             yield os.read(tun, 65536)
 
 
-def _carry(tuns: tuple[int, int], delay_s: float, lose_each: int) -> None:
-    """Pass packets on, each ``delay_s`` after it came, for ever."""
+def _carry(tuns: tuple[int, int], delay_s: float, lose_each: int, bytes_per_s: float) -> None:
+    """Pass packets on, each ``delay_s`` after it came and had its turn, for ever."""
     # A wire does not wait for a busy CPU.
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     whole = [True]
     signal.signal(signal.SIGUSR1, lambda *_: whole.__setitem__(0, False))
     signal.signal(signal.SIGUSR2, lambda *_: whole.__setitem__(0, True))
-    sent = 0
+    sent, free_s = 0, 0.0
     other = {tuns[0]: tuns[1], tuns[1]: tuns[0]}
-    waiting: collections.deque[tuple[float, int, bytes]] = collections.deque()
+    # When each packet is to leave, by where it came from.
+    waiting: dict[int, collections.deque[tuple[float, bytes]]] = {tun: collections.deque() for tun in tuns}
     print("ready", flush=True)
     while True:
-        pause = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        for tun in select.select(tuns, [], [], pause)[0]:
+        next_s = min((queue[0][0] for queue in waiting.values() if queue), default=None)
+        pause_s = None if next_s is None else max(0.0, next_s - time.monotonic())
+        for tun in select.select(tuns, [], [], pause_s)[0]:
             for packet in _packets(tun):
                 data = tun == tuns[0] and len(packet) > EMPTY_BYTES
                 sent += data
-                if whole[0] and not (data and lose_each and sent % lose_each == 0):
-                    waiting.append((time.monotonic() + delay_s, other[tun], packet))
-        while waiting and waiting[0][0] <= time.monotonic():
-            _, tun, packet = waiting.popleft()
-            os.write(tun, packet)
+                if not whole[0] or (data and lose_each and sent % lose_each == 0):
+                    continue
+                leaves_s = time.monotonic()
+                if tun == tuns[0]:
+                    leaves_s = free_s = max(leaves_s, free_s) + len(packet) / bytes_per_s
+                waiting[tun].append((leaves_s + delay_s, packet))
+        for tun, queue in waiting.items():
+            while queue and queue[0][0] <= time.monotonic():
+                os.write(other[tun], queue.popleft()[1])
 
 
 if __name__ == "__main__":
@@ -205,4 +214,5 @@ if __name__ == "__main__":
         (_open_tun(int(sys.argv[1])), _open_tun(int(sys.argv[2]))),
         float(sys.argv[3]) / 1000,
         int(sys.argv[4]),
+        float(sys.argv[5]),
     )
