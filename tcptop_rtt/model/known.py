@@ -17,6 +17,9 @@ from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32, Get
 FRESH_MS = 10_000
 """An RTT whose latest sample is older is shown with its age, and is no measure of now."""
 
+FILLED_FACTOR = 10
+"""How far above the last RTT an estimate of the receiver may be, where the segments that come are small."""
+
 SYN_BYTES = 1
 """The handshake alone counts so much into ``bytes_acked``."""
 
@@ -117,6 +120,18 @@ def never_sampled(get: Callable[[str], Any]) -> Any:
     return (get("bytes_acked") <= SYN_BYTES) | (get("rtt_age_ms") == UNKNOWN_U32)
 
 
+def _is_trickle(get: Get) -> NDArray[np.bool_]:
+    """Where the receiver's estimate is no RTT, but how long the peer takes to say as much as fills a window.
+
+    ``tcp_rcv_rtt_measure()`` times that. A sender with much to send fills one per RTT, with segments as large
+    as may be; one that says a little now and then takes a thousand times as long.
+    """
+    small = 2 * get("bytes_received").astype(np.float64) < get("data_segs_in") * get("mss").astype(np.float64)
+    srtt = get("srtt_us").astype(np.int64)
+    found: NDArray[np.bool_] = small & (srtt > 0) & (get("rcv_rtt_us") > FILLED_FACTOR * srtt)
+    return found
+
+
 def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
     """What the RTTs of rows rest on, as in :class:`RttBasis`, and the RTTs in microseconds.
 
@@ -126,7 +141,7 @@ def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
     handshake, old = never_sampled(get), age > FRESH_MS
     # Who asks gets an answer and its ACK at about the same time: that is no reason to take the estimate.
     later = old & (get("last_received_ms") < np.maximum(age, FRESH_MS) - FRESH_MS)
-    estimated = (received > 0) & (handshake | later)
+    estimated = (received > 0) & (handshake | later) & ~_is_trickle(get)
     basis = np.where(handshake, RttBasis.HANDSHAKE, np.where(old, RttBasis.OLD, RttBasis.FRESH))
     basis = np.where(estimated, RttBasis.RECEIVER, np.where(srtt > 0, basis, RttBasis.NONE))
     return basis, np.where(estimated, received, srtt)

@@ -39,11 +39,13 @@ ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 """IPv4 and IPv6 address of each end."""
 
 
-def taking(port: int) -> str:
-    """A script for ``b`` that takes all that one connection brings."""
+def taking(port: int, window_bytes: int = 0) -> str:
+    """A script for ``b`` that takes all that one connection brings; 0: into as large a window as is usual."""
     return f"""
 import socket
 listener = socket.create_server(("{ADDRESSES["b"][0]}", {port}))
+if {window_bytes}:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, {window_bytes})
 print("ready", flush=True)
 connection, _ = listener.accept()
 while connection.recv(65536):

@@ -170,6 +170,24 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
         assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
 
 
+def test_what_a_window_of_small_messages_takes_to_fill_is_no_rtt(watch: Watch) -> None:
+    with Link(delay_ms=20) as link:
+        link.start(link.b, taking(8086, window_bytes=4096))
+        link.start(link.a, sending(8086, 100, 0.05))
+        deadline = time.monotonic() + 60
+        estimate_us = 0
+        while estimate_us < 600_000 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            rows = watch.look().rows
+            ours = np.isin(rows["netns"], list(link.namespaces)) & (rows["lport"] == 8086)
+            (found,) = rows[np.flatnonzero(ours)]
+            estimate_us = int(found["rcv_rtt_us"])
+        assert estimate_us >= 600_000
+        told = Connection(found).rtt
+        assert told.basis == RttBasis.HANDSHAKE
+        assert 40_000 <= told.us < 200_000
+
+
 def _verdict_of_a_stalled_path(watch: Watch, link: Link, pid: int) -> Verdict:
     """Once the smoothed RTT has risen, and no sample looks like that of a delayed ACK by chance."""
     time.sleep(0.5)  # of a free path

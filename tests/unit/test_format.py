@@ -98,6 +98,10 @@ def test_ago() -> None:
 MINUTE_NS = 60 * 10**9
 
 
+TRICKLE = {"bytes_acked": 1, "rtt_age_ms": 2000, "rcv_rtt_us": 32_000_000, "bytes_received": 100_000}
+"""So long it took to fill a window."""
+
+
 @pytest.mark.parametrize(
     ("fields", "text", "level"),
     [
@@ -116,6 +120,10 @@ MINUTE_NS = 60 * 10**9
         ({"bytes_acked": 1, "rcv_rtt_us": 48_200}, "~48.2ms", "unknown"),
         ({"bytes_acked": 1, "rcv_rtt_us": 48_200, "last_received_ms": 60_000}, "~48ms 1m", "unknown"),
         ({"rcv_rtt_us": 48_200}, "320ms", "bad"),  # it sends
+        ({**TRICKLE, "data_segs_in": 1000}, "320ms 2s", "unknown"),
+        ({**TRICKLE, "data_segs_in": 70}, "~32.0s", "unknown"),  # with full segments
+        ({**TRICKLE, "data_segs_in": 1000, "rcv_rtt_us": 3_100_000}, "~3.1s", "unknown"),
+        ({**TRICKLE, "data_segs_in": 1000, "srtt_us": 0}, "~32.0s", "unknown"),
         ({"rcv_rtt_us": 48_200, "rtt_age_ms": 60_000, "last_received_ms": 7}, "~48.2ms", "unknown"),
         ({"rcv_rtt_us": 48_200, "rtt_age_ms": 60_000, "last_received_ms": 59_990}, "320ms 1m", "unknown"),
         ({"stalled": True, "rtt_age_ms": 60_000}, "no ACK", "unknown"),
