@@ -141,7 +141,9 @@ def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
     handshake, old = never_sampled(get), age > FRESH_MS
     # Who asks gets an answer and its ACK at about the same time: that is no reason to take the estimate.
     later = old & (get("last_received_ms") < np.maximum(age, FRESH_MS) - FRESH_MS)
-    estimated = (received > 0) & (handshake | later) & ~_is_trickle(get)
+    estimated = (received > 0) & (handshake | later)
+    if np.any(estimated):
+        estimated = estimated & ~_is_trickle(get)
     basis = np.where(handshake, RttBasis.HANDSHAKE, np.where(old, RttBasis.OLD, RttBasis.FRESH))
     basis = np.where(estimated, RttBasis.RECEIVER, np.where(srtt > 0, basis, RttBasis.NONE))
     return basis, np.where(estimated, received, srtt)
