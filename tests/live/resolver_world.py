@@ -86,7 +86,10 @@ class ResolverWorld:
 
     def __enter__(self) -> ResolverWorld:
         addresses = [f"{peer}/{128 if ':' in peer else 32}" for peer in self._answers]
-        command = ["unshare", "--net", "--mount", "sh", "-ec", _SETUP, "sh", *addresses]
+        command = [
+            *("unshare", "--net", "--mount", "--propagation", "unchanged"),
+            *("sh", "-ec", _SETUP, "sh", *addresses),
+        ]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -23,7 +23,20 @@ exec "$@"
 
 def run(text: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["unshare", "-m", "sh", "-c", _WITH_FILE, "sh", _HOME, text, PROGRAM, *options],
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "unchanged",
+            "sh",
+            "-c",
+            _WITH_FILE,
+            "sh",
+            _HOME,
+            text,
+            PROGRAM,
+            *options,
+        ],
         env=os.environ | {"SUDO_UID": "0"} | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -177,10 +177,11 @@ async def test_frozen_it_stays_and_still_follows(stage: Open) -> None:
     async with stage(WIDE) as it:
         await it.show(row(1, cwnd=11), row(2, cwnd=22))
         await it.press("down", "space")
+        await until_traced(it, 1)
         await it.show(row(1, cwnd=91), row(2, cwnd=92), step=1)
         assert "11 segments" in facts(it)
         await it.press("up")
-        await until_traced(it, 2)
+        await until_traced(it, 1, 2)
         assert "22 segments" in facts(it)
 
 
