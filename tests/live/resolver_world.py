@@ -117,7 +117,7 @@ class ResolverWorld:
     @property
     def inside(self) -> tuple[str, ...]:
         """Starts a command in it."""
-        return ("nsenter", "--target", str(self._process.pid), "--net", "--mount")
+        return ("nsenter", "--target", str(self._process.pid), "--net", "--mount", "--root")
 
     def asked(self) -> list[str]:
         """The names that the name server has been asked for; it ends."""
