@@ -104,7 +104,7 @@ def debian(architecture: str) -> Archive:
     (view / "status").touch()  # as if nothing were installed
     new = view / f"{os.getpid()}.sources"
     new.write_text(
-        f"Types: deb\nURIs: {_mirror()}\nSuites: {' '.join(SUITES[architecture])}\nComponents: main\n"
+        f"Types: deb\nURIs: {mirror()}\nSuites: {' '.join(SUITES[architecture])}\nComponents: main\n"
         f"Architectures: {architecture}\nSigned-By: {_KEYS}\nTargets: Packages\n"
     )
     new.rename(view / "debian.sources")
@@ -122,7 +122,7 @@ def debian(architecture: str) -> Archive:
     )
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Where this machine takes Debian itself from."""
     for lists in ("as they are", "updated"):
         if lists == "updated":
