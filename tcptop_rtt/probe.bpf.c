@@ -3,7 +3,7 @@
  * Watches every TCP socket of the machine and reports its round-trip time.
  *
  * This is bcc's dialect of BPF C. These are the programs; bpf/abi.h,
- * bpf/sock_read.h and bpf/conn.h have what they call. bcc rewrites the use of
+ * bpf/sock_read.h, bpf/conn.h and bpf/entries.h have what they call. bcc rewrites the use of
  * maps in its main text only, so there is no #include: sources/program.py puts
  * those files before this one.
  */
@@ -131,6 +131,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	}
 	if (kind != KIND_CLOSE)
 		return 0;
+	leave_last_entry(sk, c, after);
 	/* The peer has reset it, and an unknown process still holds it: on_destroy() names that one. */
 	if (!c->tgid && has_holder(sk))
 		c->closed = true;
@@ -251,42 +252,6 @@ static __always_inline void write_entry(struct seq_file *seq, struct entry *e, s
 		w->rack = counted;
 }
 
-/* The latest answer may not be counted yet. What has been told never gets less: that is looked at last. */
-static __always_inline void copy_waits(struct entry *e, struct sock *sk, const struct rtt_window *w)
-{
-	const struct waits *waits = &w->waits;
-	struct rack sample;
-
-	e->answers = waits->answers;
-	e->answer_sum_us = waits->answer_sum_us;
-	e->replies = waits->replies;
-	e->reply_sum_us = waits->reply_sum_us;
-	e->crossings = waits->crossings;
-	barrier();
-	if (!sample_of_answer(sk, w->turn, waits, &sample))
-		return;
-	barrier();
-	if (waits->answers == e->answers) {
-		e->answers++;
-		e->answer_sum_us += sample.rtt_us;
-	}
-}
-
-static __always_inline void copy_resent(struct entry *e, const struct connection *c)
-{
-	e->resent_fast = c->resent_fast;
-	e->resent_timeout = c->resent_timeout;
-	e->resent_probe = c->resent_probe;
-}
-
-static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct connection *c)
-{
-	fill_record(&e->record, KIND_ENTRY, sk, c);
-	read_details(e, sk);
-	copy_resent(e, c);
-	copy_waits(e, sk, window_of(sk, c));
-}
-
 /* A listener is no connection: its endpoint is enough to find those that it accepts. */
 static __always_inline void fill_listener(struct entry *e, struct sock *sk)
 {
@@ -356,6 +321,9 @@ BPF_ITER(task_file)
 
 	if (!task || !file || !control)
 		return 0;
+#ifdef FOLLOW
+	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs as user space reads it. */
+#endif
 	any = socket_of(file);
 	if (!any)
 		return 0;
@@ -382,7 +350,7 @@ BPF_ITER(task_file)
 	c->scan = control->scan;
 	fill_entry(e, sk, c);
 	e->hold = HOLD_SOCKET | HOLD_FILE;
-	read_process(&e->record, task);
+	read_user(&e->record, c, task);
 	write_entry(seq, e, sk, c);
 	return 0;
 }

@@ -55,7 +55,8 @@ struct record {
 	u8	open_seen;
 	u8	port_chosen;		/* connect() picked it, so no listener has it */
 	u8	error;			/* sk_err of a connection that is closed; 0: none */
-	u8	pad[2];
+	u8	followed;		/* a process below user space's own has held it: see is_followed() */
+	u8	pad;
 	char	comm[COMM_LEN];
 	u64	bytes_acked;
 	u64	bytes_received;
@@ -97,8 +98,8 @@ struct entry {
 	u32	queue;			/* of a listener, in what follows: connections to be accepted, */
 	u32	queue_limit;		/* how many there may be, */
 	u32	drops;			/* handshakes and segments that it has dropped */
-	u32	entry_pad;
-	u32	dsack_dups;		/* user space keeps the rest as it is */
+	u32	first_byte_us;		/* user space keeps the rest as it is */
+	u32	dsack_dups;
 	u64	busy_us;
 	u64	rwnd_limited_us;
 	u64	sndbuf_limited_us;
@@ -139,5 +140,7 @@ struct control {
 	u64	untracked;		/* connections that found no memory */
 	u32	time_wait;		/* met by a scan, before which user space sets it to 0 */
 	u32	syn_recv;		/* likewise */
+	u32	reader;			/* user space's own process, as its scans tell; 0: nothing is followed */
+	u32	pad;
 };
-_Static_assert(sizeof(struct control) == 40, "keep CONTROL in model/records.py in step");
+_Static_assert(sizeof(struct control) == 48, "keep CONTROL in model/records.py in step");

@@ -37,11 +37,14 @@ struct connection {
 	u8		direction;
 	u8		open_seen;
 	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
-	u8		pad;
+	u8		followed;	/* as in struct record */
 };
 _Static_assert(sizeof(struct connection) == 176, "padding is explicit");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);
+#ifdef FOLLOW
+BPF_RINGBUF_OUTPUT(last_entries, LAST_PAGES);
+#endif
 /*
  * Each connection takes memory until it is closed. An LRU map would take it
  * beforehand, and forget connections that are still open.
@@ -107,6 +110,7 @@ static __always_inline void init_partial_record(struct record *r, u32 kind, stru
 	r->time_ns = bpf_ktime_get_ns();
 	r->opened_ns = c->opened_ns;
 	r->open_seen = c->open_seen;
+	r->followed = c->followed;
 }
 
 /* All that a record has of a connection, except its process and its samples. */
@@ -267,6 +271,28 @@ static __always_inline void claim_slot(struct rtt_window *slot, const struct rtt
 	slot->sock = own->sock;
 }
 
+/*
+ * Whether user space has started the process, or one that has started it. User space
+ * adopts orphans, so it is above them, too.
+ */
+static __always_inline bool is_followed(struct task_struct *task)
+{
+#ifdef FOLLOW
+	struct control *control = shared_control();
+
+	return control && control->reader && descends_from(task, control->reader);
+#else
+	return false;
+#endif
+}
+
+static __always_inline void read_user(struct record *r, struct connection *c, struct task_struct *task)
+{
+	read_process(r, task);
+	if (is_followed(task))
+		c->followed = r->followed = true;
+}
+
 /* Puts the current process into the record, as it is the one that uses the socket. */
 static __always_inline void name_owner(struct record *r, struct connection *c)
 {
@@ -274,7 +300,7 @@ static __always_inline void name_owner(struct record *r, struct connection *c)
 
 	if (is_kernel_thread(task))
 		return;
-	read_process(r, task);
+	read_user(r, c, task);
 	c->tgid = r->tgid;
 }
 

@@ -143,6 +143,26 @@ static __always_inline void read_process(struct record *r, struct task_struct *t
 	read_comm(r->comm, leader);
 }
 
+#define MOST_ANCESTORS	64
+
+/* Whether that process is among the parents of a task, the parents of those, and so on. */
+static __always_inline bool descends_from(struct task_struct *task, u32 tgid)
+{
+	u32 above, generation;
+
+	#pragma clang loop unroll(disable)
+	for (generation = 0; generation < MOST_ANCESTORS; generation++) {
+		above = 0;
+		READ_BYTES(task, task->real_parent);
+		READ_BYTES(above, task->tgid);
+		if (above == tgid)
+			return true;
+		if (above <= 1)
+			break;
+	}
+	return false;
+}
+
 static __always_inline bool is_v4_mapped(const u8 *addr)
 {
 	const u32 *words = (const u32 *)addr;

@@ -22,7 +22,8 @@ struct waits {
 	u32	answers;
 	u32	replies;
 	u32	crossings;	/* data that the peer had sent before our latest came there */
-	u32	pad[5];
+	u32	first_byte_us;	/* until the peer's first data: see note_first_byte(); 0: not known */
+	u32	pad[4];
 };
 _Static_assert(sizeof(struct waits) == 64, "keep waits in one cache line");
 
@@ -57,8 +58,16 @@ static __always_inline u64 shortened(u64 wait_us)
 	return wait_us < LONGEST_WAIT_US ? wait_us : LONGEST_WAIT_US;
 }
 
+/* From our first data, or from when it was established if the peer speaks first, to the peer's first data. */
+static __always_inline void note_first_byte(struct waits *waits, u64 wait_us)
+{
+	if (!waits->first_byte_us)
+		waits->first_byte_us = wait_us ? shortened(wait_us) : 1;
+}
+
 static __always_inline void count_answer(struct waits *waits, u64 wait_us)
 {
+	note_first_byte(waits, wait_us);
 	waits->answer_sum_us += shortened(wait_us);
 	waits->answers++;
 }
@@ -117,13 +126,23 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 /* An answer to what has been acknowledged before: its segment is the one of the latest RTT sample. */
 static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits)
 {
-	u64 bytes_acked, sent_us;
+	u64 bytes_acked, sent_us, wait_us;
+	u32 rtt_us;
 
 	waits->arrived_us = bpf_ktime_get_ns() / 1000;
 	READ(bytes_acked, tp->bytes_acked);
 	READ(sent_us, tp->rack_mstamp);
-	if (sent_us && bytes_acked > 1 && sent_us <= waits->arrived_us)	/* more than our SYN */
-		count_answer(waits, waits->arrived_us - sent_us);
+	if (!sent_us || sent_us > waits->arrived_us)
+		return;
+	wait_us = waits->arrived_us - sent_us;
+	if (bytes_acked > 1) {	/* more than our SYN */
+		count_answer(waits, wait_us);
+		return;
+	}
+	/* Its acknowledgement has established the connection. */
+	READ(rtt_us, tp->rack_rtt_us);
+	if (rtt_us <= wait_us)
+		note_first_byte(waits, wait_us - rtt_us);
 }
 
 /* Data in the peer's turn: it ends, unless the data was on its way before our latest came there. */

@@ -116,6 +116,7 @@ class Reader:
         self._dropped_records, self._untracked = batch.dropped_records, batch.untracked
         self._records += len(batch.records)
         self._connections.ingest(batch.records)
+        self._connections.ingest_last(batch.last)
 
     def _measure_health(self) -> Health:
         then, cpu_then = self._cpu

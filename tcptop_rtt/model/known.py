@@ -36,7 +36,8 @@ SCANNED = frozenset(
 
 _NOTHING = {
     **dict.fromkeys(
-        ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "connect_us", "peak_rtt_us"), (0,)
+        ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "connect_us", "peak_rtt_us", "first_byte_us"),
+        (0,),
     ),
     **dict.fromkeys(("mss", "rto_us", "cwnd"), (0,)),
     **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
@@ -52,6 +53,7 @@ _NEEDS = {
     **dict.fromkeys(("rtt_lo_us", "rtt_hi_us", "rtt_sum_us"), "rtt_samples"),
     **dict.fromkeys(("peak_age_ms", "peak_time_s"), "peak_rtt_us"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
+    "first_byte_us": "open_seen",  # else it is that since we began
     "answer_sum_us_1m": "answers_1m",
     "reply_sum_us_1m": "replies_1m",
 }

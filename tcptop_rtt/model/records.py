@@ -73,7 +73,8 @@ RECORD = np.dtype(
         ("open_seen", "u1"),
         ("port_chosen", "u1"),
         ("error", "u1"),
-        ("pad", "V2"),
+        ("followed", "u1"),
+        ("pad", "V1"),
         ("comm", "S16"),
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
@@ -109,7 +110,7 @@ ENTRY = np.dtype(
         ("queue", "u4"),
         ("queue_limit", "u4"),
         ("drops", "u4"),
-        ("entry_pad", "u4"),
+        ("first_byte_us", "u4"),
         ("dsack_dups", "u4"),
         ("busy_us", "u8"),
         ("rwnd_limited_us", "u8"),
@@ -150,11 +151,13 @@ CONTROL = np.dtype(
         ("untracked", "u8"),
         ("time_wait", "u4"),
         ("syn_recv", "u4"),
+        ("reader", "u4"),
+        ("pad", "V4"),
     ]
 )
 """Memory shared with the kernel side."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 40):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 48):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

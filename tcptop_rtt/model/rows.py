@@ -85,6 +85,7 @@ ROW = np.dtype(
         ("was_pid", "u4"),  # who held it before nobody did; 0: not known
         ("was_comm", "S16"),
         ("unit", f"S{UNIT_BYTES}"),  # what runs the process, as UTF-8; empty: nothing, or it is not known
+        ("followed", "?"),  # a process of the command that is run has held it
         ("netns", "u4"),  # inode number of the network namespace
         ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
         ("interface", "S16"),  # its name in that namespace; empty: there is none, or it is not known
@@ -163,6 +164,10 @@ ROW = np.dtype(
         ("resent_timeout", "u4"),  # the retransmission timer
         ("resent_probe", "u4"),  # nothing: it probes for the loss of the last segment, or of a SYN
         # How the two ends wait for each other, as bpf/waits.h counts it.
+        (
+            "first_byte_us",
+            "u4",
+        ),  # until the peer's first data: from our first, or from when it was established
         ("answers", "u4"),  # the peer's, to what we have sent
         ("answer_sum_us", "u8"),  # from our last data to the first data of the answer
         ("replies", "u4"),  # ours, to what the peer has sent

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from tcptop_rtt.model.records import Records
+import numpy as np
+
+from tcptop_rtt.model.records import ENTRY, Records
 from tcptop_rtt.model.snapshot import Waiting
+
+NO_ENTRIES: Records = np.zeros(0, ENTRY)
+"""Nothing at all."""
 
 
 class Batch(NamedTuple):
@@ -18,6 +23,9 @@ class Batch(NamedTuple):
     """Records that found no room, since the start."""
     untracked: int = 0
     """Connections that the kernel side had no memory for, since the start."""
+    last: Records = NO_ENTRIES
+    """Of dtype :data:`~tcptop_rtt.model.records.ENTRY`: what followed connections were like at their end. The
+    records of these ends are among ``records``, or have come before."""
 
 
 class Source(Protocol):

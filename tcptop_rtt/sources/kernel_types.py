@@ -46,6 +46,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "flags": _ESSENTIAL,
         "tgid": _ESSENTIAL,
         "group_leader": _ESSENTIAL,
+        "real_parent": _ESSENTIAL,
         "comm": _ESSENTIAL,
         "start_boottime": _ESSENTIAL,
         "real_cred": _for("uid"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
 BYTES_PER_CONNECTION = 8192
 """Of the machine's memory: a socket with its file takes the kernel more."""
+LAST_BYTES = 1 << 21
+"""Of the ring buffer for what followed connections were like at their end: some 5,000 of them."""
 
 
 def connections_for(memory_bytes: int) -> int:

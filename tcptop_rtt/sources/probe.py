@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Records
 from tcptop_rtt.model.snapshot import Waiting
-from tcptop_rtt.sources.base import Batch, Source
+from tcptop_rtt.sources.base import NO_ENTRIES, Batch, Source
 from tcptop_rtt.sources.interfaces import Interfaces
+from tcptop_rtt.sources.limits import LAST_BYTES
 from tcptop_rtt.sources.netns import Namespaces
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
@@ -41,6 +42,7 @@ class Probe(Source):
         self._program = program
         self._waiting: dict[int, Waiting] = {}
         self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
+        self._last = RingBuffer(program.last_fd, LAST_BYTES, ENTRY) if program.last_fd is not None else None
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()
@@ -75,9 +77,14 @@ class Probe(Source):
         self._control["report_interval_jiffies"] = math.ceil(seconds / self._jiffy_s)
 
     def read(self) -> Batch:
-        """Take what is in the ring buffer."""
+        """Take what is in the ring buffers."""
+        # First: the record of an end was there before what the connection was like then.
+        last = self._last.read() if self._last else NO_ENTRIES
         records = self._ring.read()
-        return Batch(records, int(self._control["dropped_records"][0]), int(self._control["untracked"][0]))
+        dropped_records, untracked = (
+            int(self._control[name][0]) for name in ("dropped_records", "untracked")
+        )
+        return Batch(records, dropped_records, untracked, last)
 
     def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         """List every descriptor of a socket, then the sockets without one: those of the network namespaces in
@@ -132,6 +139,8 @@ class Probe(Source):
     def close(self) -> None:
         """Detach everything."""
         self._ring.close()
+        if self._last:
+            self._last.close()
         del self._control
         self._control_page.close()
         self._program.close()

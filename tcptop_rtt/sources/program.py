@@ -20,12 +20,14 @@ from tcptop_rtt.model.errors import REMEDIES, TcptopError
 from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
-from tcptop_rtt.sources.limits import Limits
+from tcptop_rtt.sources.limits import LAST_BYTES, Limits
 from tcptop_rtt.sources.memory import release_compiler_memory
 
 READS: tuple[tuple[str, ...], ...] = (), ("-DCHECKED_READS",)
 """Compiler flags, tried in turn: older kernels refuse plain loads of all that we read, 5.11 was the first to
 take them."""
+
+_FOLLOWING = ("-DFOLLOW", f"-DLAST_PAGES={LAST_BYTES // os.sysconf('SC_PAGE_SIZE')}")
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
@@ -37,7 +39,7 @@ _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 _PACKAGE = Path(__file__).resolve().parent.parent
-_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/waits.h", "bpf/conn.h", "probe.bpf.c")
+_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/waits.h", "bpf/conn.h", "bpf/entries.h", "probe.bpf.c")
 """The files of the program, in the order in which the compiler reads them."""
 
 _RAW_TP, _FENTRY, _ITER = 23, 24, 28  # enum bpf_attach_type in include/uapi/linux/bpf.h
@@ -71,6 +73,7 @@ class Program:
     :param limits: None: what this machine has room for
     :param types: None: the running kernel's
     :param reads: compiler flags to try in turn, until the kernel takes the program
+    :param follow: mark the connections of processes that descend from this one, from the first scan on
     :raises TcptopError: it cannot run here, and why
     """
 
@@ -80,15 +83,17 @@ class Program:
         limits: Limits | None = None,
         types: KernelTypes | None = None,
         reads: Sequence[Sequence[str]] = READS,
+        follow: bool = False,
     ) -> None:
         _require_capabilities()
         _require_btf()
         limits, types = limits or Limits(), types or kernel_types()
         self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
         """The fields of a row that this kernel does not have."""
+        following = _FOLLOWING if follow else ()
         for flags in reads:
             try:
-                self._open(source, types.text, limits, flags)
+                self._open(source, types.text, limits, (*flags, *following))
                 break
             except TcptopError:
                 if flags is reads[-1]:
@@ -96,6 +101,7 @@ class Program:
         self.jiffy_s = _jiffy_s()
         self.ring_bytes = limits.ring_bytes
         self.ring_fd: int = self._module[b"records"].map_fd
+        self.last_fd: int | None = self._module[b"last_entries"].map_fd if follow else None
         self.control_fd: int = self._module[b"controls"].map_fd
         self._connections = self._module[b"connections"]
         release_compiler_memory()

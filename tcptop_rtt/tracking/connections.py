@@ -43,7 +43,7 @@ _COPIED = tuple(
 )
 """Fields that go from each record or entry into its row as they are."""
 
-_SCANNED = names_between(ENTRY, "dsack_dups", "congestion_control")
+_SCANNED = names_between(ENTRY, "first_byte_us", "congestion_control")
 """Fields that only entries have, and that go into the row as they are."""
 
 
@@ -98,6 +98,15 @@ class Connections:
         _, first = np.unique(batch.rows, return_index=True)
         self._apply(batch.at(first))
 
+    def ingest_last(self, entries: Records) -> None:
+        """Take what connections were like at their end. :meth:`ingest` their last records first."""
+        if not len(entries):
+            return
+        now_ns = self._clock_ns()
+        self._advance(now_ns)
+        self._minute.advance(now_ns)
+        self._apply(self._store.locate(entries))
+
     def apply_scan(self) -> None:
         """The scan is complete: it is the last word on who holds which socket."""
         scan = self._scan.complete()
@@ -123,6 +132,7 @@ class Connections:
         store, rows = self._store, batch.rows
         overdue = _overdue(store["retransmits"][rows], store["probes"][rows])
         store.set("stalled", rows, overdue & ~store["closed"][rows])
+        store.set("followed", rows[batch["followed"] != 0], True)
         store.close(rows[batch.kinds == Kind.CLOSE])
         self._targets.count(batch)
         if self._trace:

@@ -172,6 +172,10 @@ _FIELDS = (
         HOLDERS,
     ),
     integer("connect_us", "from our SYN until it was established", words=("connect",)),
+    integer(
+        "first_byte_us",
+        "until the peer's first data: from our first, or since it was established if the peer spoke first",
+    ),
     Field(
         "queue_full",
         "boolean",

@@ -115,6 +115,7 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same() -> None:
     own |= {"last_sent_ms", "last_received_ms", "last_ack_ms", "connect_us", "peak_age_ms", "peak_time_s"}
     # Each has its own clock for what comes.
     own |= {f"{name}_sum_us{suffix}" for name in ("answer", "reply") for suffix in ("", "_1m")}
+    own |= {"first_byte_us"}
     for name in {*(ROW.names or ())} - own:
         assert rows[0][name].tolist() == rows[1][name].tolist(), name
 
