@@ -34,17 +34,21 @@ class Output(Protocol):
         ...
 
 
-def write_all(feed: Feed, output: Output, writer: Writer, count: int | None) -> None:
+def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, skipped: int = 0) -> None:
     """Write so many snapshots, or all that come, as long as somebody reads.
 
     :param feed: open
     :param writer: what the output writes to
+    :param skipped: so many at first are not written: there is no rate in the first one
     :raises TcptopError: standard output takes no more: why, and how much has not got out
     """
     output.begin(feed.origin)
     shown = dropped_records = 0
     if not writer.failure:
         for snapshot in feed.snapshots():
+            if skipped:
+                skipped -= 1
+                continue
             output.show(snapshot)
             shown, dropped_records = shown + 1, snapshot.health.dropped_records
             if shown == count or writer.failure or writer.gone:

@@ -14,6 +14,7 @@ from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, Get, Indices
 from tcptop_rtt.view import numbers
+from tcptop_rtt.view.percentiles import by_rank
 
 GROUP = np.dtype(
     [
@@ -150,11 +151,7 @@ class Groups:
 
     def _rank(self, rtt_us: NDArray[Any], counts: NDArray[np.bool_]) -> None:
         """Percentiles by nearest rank, of the rows that count."""
-        group, us = self._group[counts], rtt_us[counts]
-        in_order = us[np.lexsort((us, group))]
-        number = np.bincount(group, minlength=len(self.rows))
-        some = np.flatnonzero(number)
-        ends = np.cumsum(number)[some]
-        for name, share in (("p50_us", 0.5), ("p95_us", 0.95), ("worst_us", 1.0)):
-            rank = np.ceil(share * number[some]).astype(np.intp)
-            self.rows[name][some] = in_order[ends - number[some] + rank - 1]
+        names = ("p50_us", "p95_us", "worst_us")
+        ranked = by_rank(rtt_us[counts], self._group[counts], len(self.rows), (0.5, 0.95, 1.0))
+        for name, us in zip(names, ranked, strict=True):
+            self.rows[name] = us

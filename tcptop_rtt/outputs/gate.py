@@ -1,0 +1,116 @@
+"""A gate for scripts: watches conditions, and tells by its exit code whether one of them has held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.conditions import Condition, Measured
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import Filter
+
+HELD = 3
+"""The exit code where a condition has held."""
+_WORST = 3
+"""So many connections are named as evidence."""
+
+
+class Gate:
+    """Writes one line once a condition has held for as long as it has to, and then wants to end.
+
+    :param chosen: what connections have to match, besides
+    :param watched_ns: so long it watches; None: until then
+    :param stop: called when there is no more to watch
+    """
+
+    def __init__(
+        self,
+        out: Writer,
+        conditions: Sequence[Condition],
+        chosen: Filter,
+        as_json: bool,
+        watched_ns: int | None,
+        stop: Callable[[], None],
+    ) -> None:
+        self._out = out
+        self._filter = chosen
+        self._json = as_json
+        self._watched_ns = watched_ns
+        self._stop = stop
+        self._since: dict[Condition, tuple[int, int]] = {}
+        """Of those that hold, from when on: by the clock that goes on, and by the wall's."""
+        self._conditions = conditions
+        self._began_ns: int | None = None
+        self._over = False
+        self.exit_code = 0
+        """0 as long as nothing has held for long enough."""
+
+    def begin(self, origin: Origin) -> None:
+        """Nothing goes before."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Look at the next snapshot."""
+        if self._over:
+            return
+        now_ns = snapshot.clock_ns
+        if self._began_ns is None:
+            self._began_ns = now_ns
+        for condition in self._conditions:
+            measured = condition.measure(snapshot.rows, self._filter, snapshot.health.unknown)
+            if not measured.holds:
+                self._since.pop(condition, None)
+                continue
+            since_ns, since_time_ns = self._since.setdefault(condition, (now_ns, snapshot.time_ns))
+            if now_ns - since_ns >= condition.lasting_ns:
+                self._tell(condition, measured, since_time_ns, snapshot)
+                self.exit_code = HELD
+                self._end()
+                return
+        if self._watched_ns is not None and now_ns - self._began_ns >= self._watched_ns:
+            self._end()
+
+    def end(self, dropped_records: int) -> None:
+        """Nothing goes after."""
+
+    def _end(self) -> None:
+        self._over = True
+        self._stop()
+
+    def _tell(self, condition: Condition, measured: Measured, since_ns: int, snapshot: Snapshot) -> None:
+        rows, lacking = snapshot.rows, snapshot.health.unknown
+        worst = CONNECTIONS.views(rows[measured.indices[:_WORST]], lacking)
+        if self._json:
+            self._out.write(json.dumps(_line(condition, measured, since_ns, snapshot)) + "\n")
+        else:
+            names = [f"{fmt.process(row)} {fmt.remote(row)} {fmt.rtt_now(row)}" for row in worst]
+            worst_ones = f"; worst: {', '.join(names)}" if names else ""
+            self._out.write(f"{_sentence(condition, measured, since_ns)}{worst_ones}\n")
+        self._out.flush()
+
+
+def _sentence(condition: Condition, measured: Measured, since_ns: int) -> str:
+    count = len(measured.indices)
+    of = f"{count} connection{'' if count == 1 else 's'}"
+    if measured.known < count:
+        of = f"{measured.known} of {of}"
+    value = fmt.UNKNOWN if measured.value is None else condition.aggregate.text(measured.value)
+    return f"{fmt.printable(condition.text)}: {value} of {of}, since {fmt.clock(since_ns / 1e9)}"
+
+
+def _line(condition: Condition, measured: Measured, since_ns: int, snapshot: Snapshot) -> dict[str, Any]:
+    rows = snapshot.rows.take(measured.indices[:_WORST])
+    columns = [field.values(rows.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
+    return {
+        "event": "held",
+        "time_ns": snapshot.time_ns,
+        "since_ns": since_ns,
+        "condition": condition.text,
+        "value": measured.value,
+        "connections": len(measured.indices),
+        "known": measured.known,
+        "worst": [dict(zip(CONNECTIONS.names, values, strict=True)) for values in zip(*columns, strict=True)],
+    }
