@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import pwd
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tcptop_rtt import __version__, environment, start
 from tcptop_rtt.config import settings_of
@@ -13,6 +15,9 @@ from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, 
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
 from tcptop_rtt.view import thresholds
 from tcptop_rtt.view.palettes import PALETTES
+
+if TYPE_CHECKING:
+    from tcptop_rtt.view.conditions import Condition
 
 _EXAMPLES = """\
 examples:
@@ -22,14 +27,35 @@ examples:
   sudo tcptop-rtt --filter 'rtt>50ms !local'   slow ones to other hosts
   sudo tcptop-rtt --count 1 | sort         one table as plain text
   sudo tcptop-rtt --json --interval 5 > log.jsonl   record
+  sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
+
+tcptop-rtt run --help tells more of the latter.
 """
+
+_RUN_EXAMPLES = """\
+The command runs as tcptop-rtt does, so as root under sudo, unless --user says otherwise. tcptop-rtt ends
+with the command's exit status, 128 and the signal's number if one has ended it, 127 or 126 if it cannot
+be started.
+
+examples:
+  sudo tcptop-rtt run -- curl -s https://example.org
+  sudo tcptop-rtt run --user "$USER" --output report.txt -- make test
+  sudo tcptop-rtt run --json --output report.jsonl -- sh -c 'a & b; wait'
+"""
+
+
+RUN = "run"
+"""The first argument that asks for a command to be run."""
+RUN_REFRESH_S = 0.25
+"""Between two snapshots: more samples than three of one connection in this time count at their mean."""
 
 
 def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     """Run what the options ask for; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
     invoker = environment.invoker()
-    environment.clean()
+    original = environment.clean()
     options = _parse()
+    options.environment = original
     code = 1
     try:
         _add_settings(options, Settings() if options.no_config else settings_of(invoker))
@@ -60,6 +86,63 @@ def _add_settings(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _parse() -> argparse.Namespace:
+    parser = make_parser()
+    if sys.argv[1:2] != [RUN]:
+        options = parser.parse_args()
+        problem = _contradiction(options)
+        if problem:
+            parser.error(problem)
+        return options
+    run_parser = make_run_parser()
+    # What the dashboard alone is asked for is as it is without an option.
+    options = run_parser.parse_args(sys.argv[2:], parser.parse_args([]))
+    options.command = options.command[options.command[:1] == ["--"] :]
+    if not options.command:
+        run_parser.error("a command is missing: tcptop-rtt run -- COMMAND")
+    options.interval = RUN_REFRESH_S
+    return options
+
+
+def _contradiction(options: argparse.Namespace) -> str:
+    """What is wrong with options that belong together; empty: nothing."""
+    conditions = options.fail_if or []
+    longest_ns = max((condition.lasting_ns for condition in conditions), default=0)
+    if options.count is not None and (options.once or conditions):
+        return "argument --count/-n: not allowed with --once and --fail-if"
+    if options.watched_ns is not None and (options.once or not conditions):
+        return "argument --for: only with --fail-if, and not with --once"
+    if options.once and longest_ns:
+        return "argument --fail-if: with --once there is no time for which it could hold: leave out the for"
+    if options.watched_ns is not None and longest_ns > options.watched_ns:
+        return "argument --for: it is shorter than a condition has to hold"
+    return ""
+
+
+def make_run_parser() -> argparse.ArgumentParser:
+    """What ``tcptop-rtt run`` takes."""
+    parser = argparse.ArgumentParser(
+        prog=f"tcptop-rtt {RUN}",
+        usage="%(prog)s [options] -- COMMAND [ARGUMENTS]",
+        description="Run a command, and tell on standard error what its TCP connections, and those of all\n"
+        "its children, were like: how long connecting and the first byte took, round-trip times,\n"
+        "what was sent again, and what held them up.",
+        epilog=_RUN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--json", action="store_true", help="JSON Lines instead of tables, of every connection")
+    add("--output", "-o", metavar="FILE", help="write to this file instead of standard error")
+    add("--user", "-u", type=_user, metavar="USER", help="run the command as this user")
+    _add_filter(parser)
+    _add_source(parser)
+    add("--no-config", action="store_true", help="leave the file of settings unread")
+    add("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command and its arguments")
+    return parser
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """What ``tcptop-rtt`` takes."""
     parser = argparse.ArgumentParser(
         prog="tcptop-rtt",
         description="Every TCP connection of this machine with its live round-trip time.",
@@ -68,12 +151,8 @@ def _parse() -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add(
-        "--source",
-        choices=("auto", "fentry", "tcp_probe"),
-        default="auto",
-        help="kernel hook (default: auto)",
-    )
+    parser.set_defaults(command=None)
+    _add_source(parser)
     add("--json", action="store_true", help="write JSON Lines instead of opening the dashboard")
     add(
         "--interval",
@@ -83,24 +162,66 @@ def _parse() -> argparse.Namespace:
         help="time between updates (default: 1)",
     )
     add("--count", "-n", type=_positive, metavar="N", help="end after N tables or JSON updates")
+    add(
+        "--once",
+        action="store_true",
+        help="one table or JSON update with rates, after one interval; then end",
+    )
+    add(
+        "--fail-if",
+        type=_condition,
+        action="append",
+        metavar="CONDITION",
+        help="write nothing, but end with exit code 3 and one line once CONDITION holds, such as "
+        "'p99(rport:5432)>20ms for 30s': AGGREGATE(FILTER)>VALUE, where AGGREGATE is p50, p95, p99, max "
+        "or mean, of the smoothed RTTs of now; count; retr, segments sent again per second; or rate, bits "
+        "per second. May be repeated",
+    )
+    add(
+        "--for",
+        dest="watched_ns",
+        type=_duration,
+        metavar="TIME",
+        help="with --fail-if: end with exit code 0 after so long, such as 5m (default: watch on)",
+    )
     add("--pid", "-p", type=_positive, help="only connections of this process")
     family = parser.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=4, help="only IPv4")
     family.add_argument("-6", dest="family", action="store_const", const=6, help="only IPv6")
     add("--lport", type=_port, metavar="PORT", help="only this local port")
     add("--rport", type=_port, metavar="PORT", help="only this remote port")
-    add(
+    _add_filter(parser)
+    add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
+    add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
+    add("--no-config", action="store_true", help="leave the file of settings unread")
+    add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        choices=("auto", "fentry", "tcp_probe"),
+        default="auto",
+        help="kernel hook (default: auto)",
+    )
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--filter",
         type=_filter,
         default="",
         metavar="TEXT",
         help="only connections that match, as what is typed after / in the dashboard",
     )
-    add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
-    add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
-    add("--no-config", action="store_true", help="leave the file of settings unread")
-    add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
-    return parser.parse_args()
+
+
+def _user(name: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"there is no user {name!r}") from None
 
 
 def _interval(text: str) -> float:
@@ -130,6 +251,26 @@ def _filter(text: str) -> str:
     except QueryError as error:
         raise argparse.ArgumentTypeError(f"{error} (at character {error.at + 1} of {text!r})") from None
     return text
+
+
+def _condition(text: str) -> Condition:
+    from tcptop_rtt.view.conditions import parse
+    from tcptop_rtt.view.query import QueryError
+
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(f"{error} (at character {error.at + 1} of {text!r})") from None
+
+
+def _duration(text: str) -> int:
+    from tcptop_rtt.view.conditions import duration_ns
+    from tcptop_rtt.view.matches import ValueNotTakenError
+
+    try:
+        return duration_ns(text)
+    except ValueNotTakenError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _port(text: str) -> int:

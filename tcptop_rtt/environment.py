@@ -50,11 +50,16 @@ def invoker() -> Invoker:
     return Invoker(uid, str(Path(home, ".config")) if os.path.isabs(home) else "")
 
 
-def clean() -> None:
-    """Remove every other variable, for this process and for the C libraries in it."""
+def clean() -> dict[str, str]:
+    """Remove every other variable, for this process and for the C libraries in it.
+
+    :return: the environment as it was, which is good for nobody but a command that is run
+    """
+    before = dict(os.environ)
     for name in os.environ.keys() - set(_KEPT):
         if not name.startswith(_KEPT_PREFIX):
             del os.environ[name]
     os.environ["PATH"] = _PATH
     # A name server that does not answer holds a thread up for seconds, not for half a minute: resolv.conf(5).
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"
+    return before

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -48,17 +49,22 @@ def run(
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
     preferences: Preferences = options.preferences
-    screen = not options.json and options.count is None and _is_on_terminal()
+    text = options.json or options.count is not None or options.once or options.fail_if or options.command
+    screen = not text and _is_on_terminal()
     if screen and preferences.keys:
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
 
         keymap(preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
+    if options.command:
+        from tcptop_rtt.command.process import hold_signals
+
+        options.held_before = hold_signals()
     with ExitStack() as cleanup:
         note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-            source = _in_background((opener or _bpf)(), options.source)
+            source = _in_background((opener or partial(_bpf, bool(options.command)))(), options.source)
             cleanup.callback(_close, source)
             from tcptop_rtt.feeds.live import LiveFeed
             from tcptop_rtt.view.filter import Filter
@@ -69,8 +75,12 @@ def run(
             if not screen or source.done():
                 feed.open()
         chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+        if options.command:
+            from tcptop_rtt.command.run import run_command
+
+            return run_command(feed, options, chosen)
         if not screen:
-            return _run_text(feed, options.json, chosen, note, options.count, preferences)
+            return _run_text(feed, options, chosen, note)
         code = _run_screen(feed, chosen, note, options.interval, options.names, preferences)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
@@ -144,13 +154,16 @@ def _is_on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _bpf() -> Callable[[str], Source]:
-    """What opens the BPF program as a source."""
+def _bpf(follow: bool) -> Callable[[str], Source]:
+    """What opens the BPF program as a source.
+
+    :param follow: whether it tells the connections of what descends from this process
+    """
     with bcc_required():
         from tcptop_rtt.sources.program import Program
 
     def open_source(hook: str) -> Source:
-        program = Program(hook)
+        program = Program(hook, follow=follow)
         # Not before: it needs numpy, which is imported while the program is compiled.
         from tcptop_rtt.sources.probe import Probe
 
@@ -190,23 +203,16 @@ def _run_screen(
     return 0
 
 
-def _run_text(
-    feed: Feed,
-    json: bool,
-    chosen: Filter,
-    note: Callable[[], str],
-    count: int | None,
-    preferences: Preferences,
-) -> int:
+def _run_text(feed: Feed, options: argparse.Namespace, chosen: Filter, note: Callable[[], str]) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
     from tcptop_rtt.outputs.base import write_all
     from tcptop_rtt.outputs.writer import Writer, hung_up
 
-    stopped = False
+    stopped, came = False, 0
 
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
+    def stop(number: int = 0, _: object = None) -> None:
+        nonlocal stopped, came
+        stopped, came = True, came or number
         feed.stop()
 
     def stop_without_reader() -> None:
@@ -218,9 +224,20 @@ def _run_text(
         signal.signal(number, stop)
     stdout = sys.stdout.fileno()
     writer = Writer(stdout, lambda: stopped, sys.stdout.encoding)
-    threading.Thread(target=stop_without_reader, daemon=True).start()
+    if not options.fail_if:  # its exit code counts, whoever reads
+        threading.Thread(target=stop_without_reader, daemon=True).start()
     try:
-        write_all(feed, _output(feed, json, chosen, note, writer, preferences), writer, count)
+        if options.fail_if:
+            from tcptop_rtt.outputs.gate import Gate
+
+            gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
+            write_all(feed, gate, writer, 1 if options.once else None, skipped=1)
+            return gate.exit_code or (128 + came if came else 0)
+        output = _output(feed, options.json, chosen, note, writer, options.preferences)
+        if options.once:
+            write_all(feed, output, writer, 1, skipped=1)
+        else:
+            write_all(feed, output, writer, options.count)
     except TcptopError as error:
         if sys.stderr is not None:
             # It may be the terminal that takes nothing.

@@ -55,6 +55,15 @@ def _shell(script: str) -> tuple[str, ...]:
             "argument --filter: 'fast' is not a number such as 50ms (at character 10 of 'curl rtt>fast')",
         ),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),
+        (
+            ["--fail-if", "p99(rprt:1)>1ms"],
+            "argument --fail-if: there is no field rprt: rport? (at character 5 of 'p99(rprt:1)>1ms')",
+        ),
+        (["--fail-if=count()>1", "--for", "ever"], "argument --for: 'ever' is not a time such as 30s or 5m"),
+        (["--for", "5s"], "argument --for: only with --fail-if, and not with --once"),
+        (["--once", "--count=2"], "argument --count/-n: not allowed with --once and --fail-if"),
+        (["--once", "--fail-if=count()>1 for 3s"], "argument --fail-if: with --once there is no time"),
+        (["--fail-if=count()>1 for 3s", "--for=2s"], "argument --for: it is shorter than a condition"),
         (["--jso"], "unrecognized arguments: --jso"),
         (["eth0"], "unrecognized arguments: eth0"),
     ],
@@ -71,6 +80,24 @@ def test_wrong_usage_is_told_in_one_message_with_exit_code_2(options: list[str],
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "a command is missing: tcptop-rtt run -- COMMAND"),
+        (["--json", "--"], "a command is missing: tcptop-rtt run -- COMMAND"),
+        (["--count", "1", "--", "true"], "unrecognized arguments: --count"),
+        (["--user", "no such", "--", "true"], "argument --user/-u: there is no user 'no such'"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_of_run_is_told_likewise(options: list[str], message: str) -> None:
+    ended = _run("run", *options)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    usage, *_, last = ended.stderr.splitlines()
+    assert usage == "usage: tcptop-rtt run [options] -- COMMAND [ARGUMENTS]"
+    assert last.startswith(f"tcptop-rtt run: error: {message}")
+
+
 def test_so_many_updates_are_written_then_the_source_is_closed() -> None:
     ended = _run("--json", "--count", "2", "--interval", "0.1")
     assert (ended.returncode, ended.stderr) == (0, "closed\n")
@@ -82,6 +109,49 @@ def test_where_there_is_no_terminal_tables_are_written() -> None:
     ended = _run("--count", "2", "--interval", "0.1")
     assert (ended.returncode, ended.stderr) == (0, "closed\n")
     assert ended.stdout.count("  fake  3 connections  ") == 2
+
+
+def test_once_is_one_table_after_an_interval() -> None:
+    ended = _run("--once", "--interval", "0.1")
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    assert ended.stdout.count("  fake  3 connections  ") == 1
+    lines = list(map(json.loads, _run("--once", "--json", "--interval", "0.1").stdout.splitlines()))
+    assert [line["event"] for line in lines] == ["header", "open", "open", "open", "end"]
+    assert lines[1]["age_ns"] >= 60_100_000_000  # a minute when the program began
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--once", "--fail-if=count()>2"], 3, "count()>2: 3 of 3 connections, since "),
+        (["--once", "--fail-if=count()>3"], 0, ""),
+        (["--once", "--fail-if=count()>2", "--rport=5432"], 0, ""),
+        (
+            ["--fail-if=count()>3", "--fail-if=count(:5432)=1 for 0.3s"],
+            3,
+            "count(:5432)=1 for 0.3s: 1 of 1 conn",
+        ),
+        (["--fail-if=count()>3 for 0.3s", "--for=0.4s"], 0, ""),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, list) else "",
+)
+def test_a_gate_says_by_its_exit_code_whether_a_condition_has_held(
+    options: list[str], code: int, said: str
+) -> None:
+    ended = _run("--interval", "0.1", *options)
+    assert (ended.returncode, ended.stderr) == (code, "closed\n")
+    assert ended.stdout.startswith(said)
+    assert ended.stdout.count("\n") == bool(said)
+
+
+def test_a_gate_counts_where_nobody_reads_and_a_signal_is_no_pass() -> None:
+    alone = _run("--fail-if=count()>2 for 0.3s", "--interval=0.1", before=_shell('("$@"; echo $? >&2) | :'))
+    assert alone.stderr == "closed\n3\n"
+    told = _run(
+        "--fail-if=count()>3", "--interval=0.1", before=_shell('"$@" & sleep 3; kill -TERM $!; wait $!')
+    )
+    assert told.returncode in (128 + signal.SIGTERM, 130)  # 130: it came while the program was starting
+    assert (told.stdout, told.stderr) == ("", "closed\n")
 
 
 @pytest.mark.parametrize(

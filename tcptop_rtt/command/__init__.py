@@ -1,0 +1,1 @@
+"""``tcptop-rtt run -- COMMAND``: what the connections of a command and its children were like."""

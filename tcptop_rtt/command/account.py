@@ -1,0 +1,180 @@
+"""What is known of the connections of a command, from its start to its end: also of those that are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.command.rtt_counts import RttCounts
+from tcptop_rtt.model import known
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, Get, Rows
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view import causes
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.grouping import peer_serves
+from tcptop_rtt.view.percentiles import by_rank
+
+MOST = 200_000
+"""Of so many connections an account is kept: some 40 MB."""
+
+_COPIED = (
+    *("comm", "pid", "netns", "family", "laddr", "lport", "raddr", "rport", "direction", "state"),
+    *("connect_error", "closed", "age_ns", "retrans", "bytes_acked", "bytes_received"),
+)
+_IF_KNOWN = ("connect_us", "first_byte_us", "answers", "answer_sum_us")
+"""Once known they stay: 0 is unknown."""
+
+MEMBER = np.dtype(
+    [
+        ("id", "u8"),
+        ("slot", "u4"),  # how many were met before it
+        *((name, ROW[name]) for name in (*_COPIED, *_IF_KNOWN)),
+        ("lo_us", "u4"),  # of the RTT samples; 0: there was none
+        ("hi_us", "u4"),
+        ("p50_us", "u4"),
+        ("p99_us", "u4"),
+        ("verdict", "u1"),  # the most severe that has ever held it up, as in causes.NAMES
+    ]
+)
+"""A connection of the command."""
+
+SERVICE = np.dtype(
+    [
+        *((name, ROW[name]) for name in ("family", "raddr", "rport", "direction")),
+        ("count", "u4"),
+        ("failed", "u4"),  # connects without success
+        ("connect_us", "u4"),  # medians; 0: not known of any
+        ("first_byte_us", "u4"),
+        ("p50_us", "u4"),  # of all RTT samples
+        ("p99_us", "u4"),
+        ("retrans", "u8"),
+        ("bytes_acked", "u8"),
+        ("bytes_received", "u8"),
+        ("verdict", "u1"),  # the most severe of one of them
+        ("connect_error", "u1"),  # how one of them has failed
+    ]
+)
+"""All connections to one port of one host, or to one of our own ports: then the address is zeros."""
+
+
+class Account:
+    """Takes snapshots, and keeps what they say of the connections that the command has had.
+
+    :param chosen: only those that have matched it once
+    """
+
+    def __init__(self, chosen: Filter) -> None:
+        self._filter = chosen
+        self._members = np.zeros(0, MEMBER)  # by id
+        self._rtts = RttCounts()
+        self.not_kept = 0
+        """Connections beyond MOST."""
+        self._left_out = np.zeros(0, np.uint64)  # of the previous snapshot
+        self.dropped_records = self.untracked = 0
+
+    def take(self, snapshot: Snapshot) -> None:
+        """The next one."""
+        rows, lacking = snapshot.rows, snapshot.health.unknown
+        self.dropped_records, self.untracked = snapshot.health.dropped_records, snapshot.health.untracked
+        here = rows["followed"] & np.isin(rows["id"], self._members["id"])
+        here[self._new(rows, lacking)] = True
+        indices = np.flatnonzero(here)
+        if not len(indices):
+            return
+        self._update(lambda name: rows[name][indices], lacking)
+
+    def _new(self, rows: Rows, lacking: frozenset[str]) -> NDArray[np.intp]:
+        """Which rows are of connections that are met for the first time; they are entered."""
+        new = select(rows, self._filter, lacking)
+        new = new[rows["followed"][new]]
+        new = new[~np.isin(rows["id"][new], self._members["id"])]
+        room = MOST - len(self._members)
+        left_out = rows["id"][new[room:]]
+        self.not_kept += int(np.count_nonzero(~np.isin(left_out, self._left_out)))
+        self._left_out = left_out
+        new = new[:room]
+        fresh = np.zeros(len(new), MEMBER)
+        fresh["id"] = rows["id"][new]
+        fresh["slot"] = np.arange(len(self._members), len(self._members) + len(new))
+        members = np.concatenate([self._members, fresh])
+        self._members = members[np.argsort(members["id"])]
+        found: NDArray[np.intp] = new
+        return found
+
+    def _update(self, get: Get, lacking: frozenset[str]) -> None:
+        places = np.searchsorted(self._members["id"], get("id"))
+        members = self._members
+        for name in _COPIED:
+            members[name][places] = get(name)
+        for name in _IF_KNOWN:
+            told = ~known.is_unknown(get, name, lacking)
+            members[name][places[told]] = get(name)[told]
+        # What has held it up does so no more once it is closed: here its last words count, too.
+        closed = get("closed")
+        found = causes.verdicts(
+            lambda name: np.zeros_like(closed) if name == "closed" else get(name), lacking
+        )
+        before = members["verdict"][places]
+        # None is 0: it wraps around to the highest number.
+        members["verdict"][places] = np.minimum(before - np.uint8(1), found - np.uint8(1)) + np.uint8(1)
+        self._rtts.add(members["slot"][places], get)
+        some = places[get("rtt_samples") > 0]
+        low, high = (get(name)[get("rtt_samples") > 0] for name in ("rtt_lo_us", "rtt_hi_us"))
+        lowest = members["lo_us"][some]
+        members["lo_us"][some] = np.where(lowest == 0, low, np.minimum(lowest, low))
+        members["hi_us"][some] = np.maximum(members["hi_us"][some], high)
+
+    def unfinished(self) -> int:
+        """How many connections are not closed yet."""
+        return int(np.count_nonzero(~self._members["closed"]))
+
+    def connections(self) -> NDArray[np.void]:
+        """All of them, in the order in which they were met."""
+        members = self._members[np.argsort(self._members["slot"])]
+        ranked = self._rtts.percentiles(np.arange(len(members)), len(members), (0.5, 0.99))
+        for name, us in zip(("p50_us", "p99_us"), ranked, strict=True):
+            # In the middle of a step, but never beyond what there was.
+            members[name] = np.clip(us, members["lo_us"], members["hi_us"])
+        return members
+
+    def services(self) -> NDArray[np.void]:
+        """What they were to, the one with the most of them first."""
+        members = self.connections()
+        ours = ~peer_serves(members["direction"], members["lport"], members["rport"])
+        shared: dict[str, NDArray[Any]] = {
+            "family": members["family"],
+            "raddr": np.where(ours, np.zeros((), "V16"), members["raddr"]),
+            "rport": np.where(ours, members["lport"], members["rport"]),
+            "direction": np.where(ours, 2, 1).astype(np.uint8),
+        }
+        _, first, group = np.unique(mixed(shared.values()), return_index=True, return_inverse=True)
+        found = np.zeros(len(first), SERVICE)
+        for name, values in shared.items():
+            found[name] = values[first]
+        found["count"] = np.bincount(group, minlength=len(found))
+        found["failed"] = np.bincount(group, weights=members["connect_error"] > 0, minlength=len(found))
+        for name in ("retrans", "bytes_acked", "bytes_received"):
+            np.add.at(found[name], group, members[name])
+        for name in ("connect_us", "first_byte_us"):
+            told = members[name] > 0
+            (found[name],) = by_rank(members[name][told], group[told], len(found), (0.5,))
+        ranked = self._rtts.percentiles(group, len(found), (0.5, 0.99))
+        low, high = np.full(len(found), np.iinfo(np.uint32).max, np.uint32), np.zeros(len(found), np.uint32)
+        told = members["lo_us"] > 0
+        np.minimum.at(low, group[told], members["lo_us"][told])
+        np.maximum.at(high, group, members["hi_us"])
+        for name, us in zip(("p50_us", "p99_us"), ranked, strict=True):
+            found[name] = np.where(us > 0, np.clip(us, low, high), 0)
+        worst = np.full(len(found), 255, np.uint8)
+        np.minimum.at(worst, group, members["verdict"] - np.uint8(1))
+        found["verdict"] = worst + np.uint8(1)
+        np.maximum.at(found["connect_error"], group, members["connect_error"])
+        return found[np.argsort(-found["count"].astype(np.int64), kind="stable")]
+
+
+def why(row: np.void) -> str | None:
+    """What was wrong with a connection or a service: that connecting has failed, or what has held it up."""
+    return CONNECT_ERRORS[int(row["connect_error"])] or causes.NAMES[int(row["verdict"])]

@@ -1,0 +1,112 @@
+"""What is told of a command's connections once it has ended: two tables, or JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.command.account import MOST, Account
+from tcptop_rtt.command.columns import CONNECTIONS, SERVICES, Column
+from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.view import format as fmt
+
+LISTED = 20
+"""So many connections are listed one by one, those with the slowest RTTs; JSON has all."""
+
+
+class Ended(NamedTuple):
+    """How the command has ended."""
+
+    arguments: Sequence[str]
+    status: int
+    """As the shell says it: 128 and the signal that has ended it, or its exit status."""
+    lasted_ns: int
+
+
+def write_tables(out: Writer, account: Account, ended: Ended) -> None:
+    """For people."""
+    connections, services = account.connections(), account.services()
+    name = fmt.printable(name_of(" ".join(ended.arguments)))
+    count = "1 connection" if len(connections) == 1 else f"{len(connections) or 'no'} connections"
+    lasted = fmt.rtt(ended.lasted_ns / 1000)
+    out.write(f"\ntcptop-rtt: {name}: exit status {ended.status} after {lasted}, {count}\n")
+    for note in _notes(account):
+        out.write(f"tcptop-rtt: {note}\n")
+    if len(connections):
+        out.write("\n")
+        _table(out, SERVICES, services[:LISTED])
+        _rest(out, len(services) - LISTED, "services")
+        out.write("\n")
+        slowest = np.argsort(-connections["p99_us"].astype(np.int64), kind="stable")[:LISTED]
+        listed = connections if len(connections) <= LISTED else connections[slowest]
+        _table(out, CONNECTIONS, listed)
+        _rest(out, len(connections) - LISTED, "connections, with lower RTTs")
+        out.write("\n")
+    out.flush()
+
+
+def write_json(out: Writer, account: Account, ended: Ended) -> None:
+    """For programs: a line for each service and connection, then one on the whole."""
+    for event, columns, rows in (
+        ("service", SERVICES, account.services()),
+        ("connection", CONNECTIONS, account.connections()),
+    ):
+        for row in rows:
+            values = {name: of(row) for column in columns for name, of in column.values.items()}
+            _line(out, {"event": event, **values})
+    _line(
+        out,
+        {
+            "event": "run",
+            "command": list(ended.arguments),
+            "exit_status": ended.status,
+            "lasted_ns": ended.lasted_ns,
+            "connections": len(account.connections()),
+            "not_kept": account.not_kept,
+            "lost": account.dropped_records,
+            "untracked": account.untracked,
+        },
+    )
+    out.flush()
+
+
+def _line(out: Writer, line: dict[str, object]) -> None:
+    out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _notes(account: Account) -> list[str]:
+    """What may be missing."""
+    notes = []
+    if account.not_kept:
+        notes.append(f"{account.not_kept:,} more connections than the {MOST:,} that are kept: not counted")
+    if account.dropped_records or account.untracked:
+        notes.append(
+            f"{account.dropped_records:,} records were lost and {account.untracked:,} connections not "
+            "tracked: what follows may be incomplete"
+        )
+    still_open = account.unfinished()
+    if still_open:
+        notes.append(f"{still_open:,} still open: their numbers are those of now")
+    return notes
+
+
+def _table(out: Writer, columns: Sequence[Column], rows: NDArray[np.void]) -> None:
+    lines = [[column.title for column in columns]]
+    lines += [[column.text(row) for column in columns] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (
+            cell.rjust(width) if column.numeric else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        )
+        out.write("  ".join(padded).rstrip() + "\n")
+
+
+def _rest(out: Writer, count: int, what: str) -> None:
+    if count > 0:
+        out.write(f"and {count:,} more {what}: --json has all\n")

@@ -1,0 +1,88 @@
+"""Runs a command while the probe is attached, and tells what its connections were like."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tcptop_rtt.command.account import Account
+from tcptop_rtt.command.process import Command, NotStartedError
+from tcptop_rtt.command.report import Ended, write_json, write_tables
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.outputs.writer import Writer
+
+if TYPE_CHECKING:
+    from tcptop_rtt.feeds.base import Feed
+    from tcptop_rtt.view.filter import Filter
+
+LAST_REFRESH_S = 0.05
+LINGER_S = 1.0
+"""How long connections are waited for that the kernel goes on closing once the command has ended."""
+
+
+def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
+    """Run it, and return its exit status.
+
+    :param feed: open, of a source that follows what descends from this process
+    :raises TcptopError: the report cannot be written
+    """
+    out = open_output(options.output) if options.output else None
+    stderr = sys.stderr.fileno() if sys.stderr is not None else None
+    command = Command(
+        options.command,
+        options.environment,
+        options.held_before,
+        options.user,
+        lambda: feed.set_refresh(LAST_REFRESH_S),
+    )
+    account = Account(chosen)
+    started = ended = False
+    end = float("inf")
+    try:
+        for snapshot in feed.snapshots():
+            # The first scan has told the kernel side whom to follow.
+            if not started:
+                command.start()
+                started = True
+                continue
+            account.take(snapshot)
+            if ended:
+                end = min(end, time.monotonic() + LINGER_S)
+                if not account.unfinished() or time.monotonic() >= end:
+                    break
+            ended = command.status is not None  # the next snapshot is certainly of a later time
+    except NotStartedError as error:
+        if str(error) and sys.stderr is not None:
+            sys.stderr.write(f"tcptop-rtt: {error}\n")
+        return error.status
+    if command.status is None:
+        raise TcptopError("measuring has ended before the command")
+    fd = out if out is not None else stderr
+    if fd is not None:
+        writer = Writer(fd, lambda: True, sys.stderr.encoding if out is None else "utf-8")
+        write = write_json if options.json else write_tables
+        write(writer, account, Ended(options.command, command.status, command.lasted_ns))
+        if writer.failure:
+            raise TcptopError(f"cannot write the report: {writer.failure}")
+    return command.status
+
+
+def open_output(path: str) -> int:
+    """A descriptor of a new or emptied regular file, which only its owner can read.
+
+    :raises TcptopError: it cannot be, or is something else, such as a link
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise TcptopError(f"cannot write to {path}: {error.strerror}: choose another --output") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise TcptopError(f"cannot write to {path}: it is not a regular file: choose another --output")
+    os.ftruncate(fd, 0)
+    return fd
