@@ -17,7 +17,9 @@ class Machine:
     """An empty place for the program, one for its link, and a checkout with what uninstalling looks at."""
 
     def __init__(self, place: Path) -> None:
-        self.opt, self.bin, self.checkout = (place / name for name in ("opt", "bin", "checkout"))
+        self.opt, self.bin, self.checkout, self.share = (
+            place / name for name in ("opt", "bin", "checkout", "share")
+        )
         for directory in (self.bin, *(self.checkout / name for name in ("tcptop_rtt", "tests", "bench"))):
             directory.mkdir(parents=True)
         self.link = self.bin / "tcptop-rtt"
@@ -25,6 +27,7 @@ class Machine:
         for there, here in (
             ("\nopt=/opt/tcptop-rtt\n", f"\nopt={self.opt}\n"),
             ("/usr/local/bin/tcptop-rtt /usr/bin/tcptop-rtt", f"{self.link} {place}/sbin/tcptop-rtt"),
+            ("\nshare=/usr/local/share ", f"\nshare={self.share} "),
         ):
             assert text.count(there) == 1
             text = text.replace(there, here)
@@ -53,10 +56,15 @@ def test_uninstall_removes_what_is_its_own_and_names_the_packages(machine: Machi
     (machine.opt / "packages").write_text("tmux\nno-such-package\nstrace\ntmux\n")
     machine.link.symlink_to(machine.opt / "venv/bin/tcptop-rtt")
     (machine.bin / "other").touch()
+    page, other = machine.share / "man/man1/tcptop-rtt.1", machine.share / "man/man1/tcptop-rtt-run.1"
+    page.parent.mkdir(parents=True)
+    page.symlink_to(machine.opt / "venv/share/man/man1/tcptop-rtt.1")
+    other.symlink_to("/nowhere/tcptop-rtt-run.1")
     for name in (".venv", ".mypy_cache", "tests/__pycache__"):
         (machine.checkout / name).mkdir()
     code, (removed, named) = machine.setup("uninstall")
-    assert (code, removed) == (0, f"setup: removed: {machine.link} {machine.opt} .venv .mypy_cache")
+    assert (code, removed) == (0, f"setup: removed: {machine.link} {page} {machine.opt} .venv .mypy_cache")
+    assert list(page.parent.iterdir()) == [other]
     remove = "(apt-get purge --autoremove|dnf remove)"
     assert re.fullmatch(f"setup: packages .* stay; to remove them: sudo {remove} strace tmux", named)
     assert shutil.which("tmux")
