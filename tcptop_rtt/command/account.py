@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.command.rtt_counts import RttCounts
 from tcptop_rtt.model import known
 from tcptop_rtt.model.mixing import mixed
-from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, Get, Rows
+from tcptop_rtt.model.rows import ROW, Get, Rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter, select
@@ -54,7 +54,6 @@ SERVICE = np.dtype(
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
         ("verdict", "u1"),  # the most severe of one of them
-        ("connect_error", "u1"),  # how one of them has failed
     ]
 )
 """All connections to one port of one host, or to one of our own ports: then the address is zeros."""
@@ -171,10 +170,9 @@ class Account:
         worst = np.full(len(found), 255, np.uint8)
         np.minimum.at(worst, group, members["verdict"] - np.uint8(1))
         found["verdict"] = worst + np.uint8(1)
-        np.maximum.at(found["connect_error"], group, members["connect_error"])
         return found[np.argsort(-found["count"].astype(np.int64), kind="stable")]
 
 
 def why(row: np.void) -> str | None:
-    """What was wrong with a connection or a service: that connecting has failed, or what has held it up."""
-    return CONNECT_ERRORS[int(row["connect_error"])] or causes.NAMES[int(row["verdict"])]
+    """What has held a connection or a service up at its worst, or how connecting has failed."""
+    return causes.NAMES[int(row["verdict"])]

@@ -65,6 +65,8 @@ class FakeSource(Source):
         """What each scan lists."""
         self.records: list[Mapping[str, Any]] = []
         """What the next read brings."""
+        self.last: list[Mapping[str, Any]] = []
+        """And of followed connections that have ended."""
         self.dropped_records = self.untracked = 0
         self.names: dict[tuple[int, int], bytes] = {}
         self.scan_cost_s = 0.0
@@ -90,7 +92,9 @@ class FakeSource(Source):
     def read(self) -> Batch:
         self.reads_s.append(self._clock.monotonic_s())
         fresh, self.records = self.records, []
-        return Batch(self._made(RECORD, Kind.SEGMENT, fresh), self.dropped_records, self.untracked)
+        ended, self.last = self._made(ENTRY, Kind.ENTRY, self.last), []
+        records = self._made(RECORD, Kind.SEGMENT, fresh)
+        return Batch(records, self.dropped_records, self.untracked, ended)
 
     def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
         self.scans_s.append(self._clock.monotonic_s())
