@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.view import format as fmt
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
     """One of them: what it says of a row as text, and as JSON under a name."""
 
     title: str
     text: Callable[[np.void], str]
     values: dict[str, Callable[[np.void], Any]]
     numeric: bool = True
+    goes: int = 0
+    """Where the terminal is too narrow, the highest number goes first; 0 stays."""
 
 
 def _time(title: str, name: str) -> Column:
@@ -26,7 +30,7 @@ def _time(title: str, name: str) -> Column:
 
 
 def _bytes(title: str, name: str) -> Column:
-    return Column(title, lambda row: fmt.size(int(row[name])), {name: lambda row: int(row[name])})
+    return Column(title, lambda row: fmt.size(int(row[name])), {name: lambda row: int(row[name])}, goes=1)
 
 
 def _count(title: str, name: str) -> Column:
@@ -75,7 +79,12 @@ _MEASURED = (
 
 CONNECTIONS = (
     Column("PROCESS", lambda row: fmt.printable(bytes(row["comm"])) or fmt.UNKNOWN, {"comm": _text}, False),
-    Column("PID", lambda row: str(row["pid"] or fmt.UNKNOWN), {"pid": lambda row: int(row["pid"]) or None}),
+    Column(
+        "PID",
+        lambda row: str(row["pid"] or fmt.UNKNOWN),
+        {"pid": lambda row: int(row["pid"]) or None},
+        goes=2,
+    ),
     Column(
         "REMOTE",
         _endpoint("r"),
@@ -87,11 +96,12 @@ CONNECTIONS = (
         },
         False,
     ),
-    Column("STATE", _state, {"state": _state}, False),
+    Column("STATE", _state, {"state": _state}, False, goes=4),
     Column(
         "LASTED",
         lambda row: fmt.rtt(int(row["age_ns"]) / 1000),
         {"age_ns": lambda row: int(row["age_ns"])},
+        goes=3,
     ),
     *_MEASURED,
 )

@@ -19,6 +19,9 @@ LISTED = 20
 """So many connections are listed one by one, those with the slowest RTTs; JSON has all."""
 
 
+_GAP = "  "
+
+
 class Ended(NamedTuple):
     """How the command has ended."""
 
@@ -28,8 +31,11 @@ class Ended(NamedTuple):
     lasted_ns: int
 
 
-def write_tables(out: Writer, account: Account, ended: Ended) -> None:
-    """For people."""
+def write_tables(out: Writer, account: Account, ended: Ended, width: int | None = None) -> None:
+    """For people.
+
+    :param width: of the terminal; None: it is none
+    """
     connections, services = account.connections(), account.services()
     name = fmt.printable(name_of(" ".join(ended.arguments)))
     count = "1 connection" if len(connections) == 1 else f"{len(connections) or 'no'} connections"
@@ -39,12 +45,12 @@ def write_tables(out: Writer, account: Account, ended: Ended) -> None:
         out.write(f"tcptop-rtt: {note}\n")
     if len(connections):
         out.write("\n")
-        _table(out, SERVICES, services[:LISTED])
+        _table(out, SERVICES, services[:LISTED], width)
         _rest(out, len(services) - LISTED, "services")
         out.write("\n")
         slowest = np.argsort(-connections["p99_us"].astype(np.int64), kind="stable")[:LISTED]
         listed = connections if len(connections) <= LISTED else connections[slowest]
-        _table(out, CONNECTIONS, listed)
+        _table(out, CONNECTIONS, listed, width)
         _rest(out, len(connections) - LISTED, "connections, with lower RTTs")
         out.write("\n")
     out.flush()
@@ -95,16 +101,20 @@ def _notes(account: Account) -> list[str]:
     return notes
 
 
-def _table(out: Writer, columns: Sequence[Column], rows: NDArray[np.void]) -> None:
-    lines = [[column.title for column in columns]]
-    lines += [[column.text(row) for column in columns] for row in rows]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    for line in lines:
+def _table(out: Writer, columns: Sequence[Column], rows: NDArray[np.void], width: int | None) -> None:
+    cells = {column: [column.title, *map(column.text, rows)] for column in columns}
+    widths = {column: max(map(len, texts)) for column, texts in cells.items()}
+    while width is not None and sum(widths.values()) + len(_GAP) * (len(widths) - 1) > width:
+        last = max(widths, key=lambda column: column.goes)
+        if not last.goes:
+            break
+        del widths[last]
+    for number in range(len(rows) + 1):
         padded = (
-            cell.rjust(width) if column.numeric else cell.ljust(width)
-            for cell, width, column in zip(line, widths, columns, strict=True)
+            cells[column][number].rjust(wide) if column.numeric else cells[column][number].ljust(wide)
+            for column, wide in widths.items()
         )
-        out.write("  ".join(padded).rstrip() + "\n")
+        out.write(_GAP.join(padded).rstrip() + "\n")
 
 
 def _rest(out: Writer, count: int, what: str) -> None:

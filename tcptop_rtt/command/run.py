@@ -64,8 +64,13 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     fd = out if out is not None else stderr
     if fd is not None:
         writer = Writer(fd, lambda: True, sys.stderr.encoding if out is None else "utf-8")
-        write = write_json if options.json else write_tables
-        write(writer, account, Ended(options.command, command.status, command.lasted_ns))
+        ended_so = Ended(options.command, command.status, command.lasted_ns)
+        if options.json:
+            write_json(writer, account, ended_so)
+        else:
+            write_tables(
+                writer, account, ended_so, os.get_terminal_size(fd).columns if os.isatty(fd) else None
+            )
         if writer.failure:
             raise TcptopError(f"cannot write the report: {writer.failure}")
     return command.status

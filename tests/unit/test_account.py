@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,21 @@ def test_text_of_others_is_harmless_and_what_may_be_missing_is_told(tmp_path: Pa
     assert "7 records were lost and 0 connections not tracked: what follows may be incomplete" in text
     assert "1 still open: their numbers are those of now" in text
     assert "\n[red]\ufffd[2J    ?  198.51.100.1:443  ESTAB" in text
+
+
+def test_a_narrow_terminal_leaves_out_what_matters_least(tmp_path: Path) -> None:
+    account = Account(Filter())
+    account.take(_snapshot(_followed(1, comm=b"curl", raddr="192.0.2.9", connect_us=50_400)))
+
+    def titles(width: int | None) -> list[str]:
+        text = _written(account, tmp_path, partial(write_tables, width=width))
+        assert width is None or max(map(len, text.splitlines()[3:])) <= width
+        return text.splitlines()[-3].split("  ")
+
+    assert {"PID", "STATE", "LASTED", "SENT"} <= {title.strip() for title in titles(None)}
+    narrow = {title.strip() for title in titles(80)}
+    assert {"CONNECT", "1ST BYTE", "RTT P50", "RTT P99", "RETR", "WHY"} <= narrow
+    assert not {"STATE", "LASTED"} & narrow
 
 
 def test_nothing_is_told_of_no_connection(tmp_path: Path) -> None:

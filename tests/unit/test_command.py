@@ -202,6 +202,18 @@ def test_a_signal_while_it_opens_ends_it_as_ctrl_c_does_and_closes_the_source() 
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "closed\n")
 
 
+def test_a_signal_before_the_command_is_started_ends_it_and_the_command_is_not_run(tmp_path: Path) -> None:
+    ended = _run("--open=interrupted", "run", "--", "touch", str(tmp_path / "ran"))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "closed\n")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_command_is_not_run_where_nothing_can_be_measured(tmp_path: Path) -> None:
+    ended = _run("--open=refused", "run", "--", "touch", str(tmp_path / "ran"))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "tcptop-rtt: auto is refused\n")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_full_device_is_told() -> None:
     ended = _run("--json", before=_shell('exec "$@" >/dev/full'))
     assert ended.returncode == 1
