@@ -123,18 +123,23 @@ def test_the_tables_say_the_same_to_people(link: Link) -> None:
     assert re.fullmatch(rf"curl +\d+  10\.199\.0\.2:8080  CLOSED{times}{rest}", connection)
 
 
-def test_children_count_also_short_lived_ones_and_those_that_lose_their_parent(link: Link) -> None:
+def test_children_count_also_short_lived_ones_and_those_that_lose_their_parent(
+    link: Link, tmp_path: Path
+) -> None:
     script = f"""
+        cd {tmp_path}
         curl -s -o {os.devnull} {_URL}1
-        (curl -s -o {os.devnull} {_URL}2 &)
-        setsid sh -c '(curl -s -o {os.devnull} {_URL}3; exit) & exit'
-        sleep 1
+        (curl -s -o {os.devnull} {_URL}2 && touch 2 &)
+        setsid sh -c '(curl -s -o {os.devnull} {_URL}3 && touch 3; exit) & exit'
+        until [ -e 2 ] && [ -e 3 ]; do sleep 0.1; done
     """
     ended = _run("--json", "--", *_inside(link), "sh", "-c", script)
     told = _lines(ended.stderr)
     assert [one["comm"] for one in told["connection"]] == 3 * ["curl"]
     assert len({one["pid"] for one in told["connection"]}) == 3
     assert [one["bytes_received"] // 1000 for one in told["connection"]] == 3 * [100]
+    assert min(one["connect_us"] for one in told["connection"]) >= 50_000
+    assert min(one["first_byte_us"] for one in told["connection"]) >= 50_000 + 1e6 * LATE_S
     assert told["service"][0]["count"] == 3
 
 

@@ -23,6 +23,11 @@ _OF_MANY = "not test_a_field_that or mss_cache or srtt_us"
 
 _SMOKE = "tests/vm/guest/test_smoke.py"
 
+# The program is another one where it follows a command.
+_FOLLOWING = (
+    "tests/live/test_run.py::test_connections_of_others_do_not_count_and_a_server_counts_what_it_accepts"
+)
+
 # Linux 5.10 does not take policies in BPF unless told to.
 _SECURITY = "lockdown,yama,apparmor,bpf"
 
@@ -54,7 +59,7 @@ def test_live_tests_pass(name: str) -> None:
     ]
     chosen = f"({_OF_MANY}) and not mptcp" if name in WITHOUT_MPTCP else _OF_MANY
     options = ["-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE)]
-    _pytest(packages.kernel(name), _SMOKE, *modules, *options)
+    _pytest(packages.kernel(name), _SMOKE, _FOLLOWING, *modules, *options)
 
 
 @pytest.mark.parametrize("name", [OLDEST, NEWEST])
