@@ -13,6 +13,14 @@ from tests.vm import debian
 ROOT = Path(__file__).parents[2]
 RELEASES = ("bookworm", "trixie")
 
+_PAGES = {
+    "/usr/share/man/man1/tcptop-rtt.1.gz",
+    "/usr/share/man/man1/tcptop-rtt-run.1.gz",
+    "/usr/share/bash-completion/completions/tcptop-rtt",
+    "/usr/share/fish/vendor_completions.d/tcptop-rtt.fish",
+    "/usr/share/zsh/vendor-completions/_tcptop-rtt",
+}
+"""Where Debian's man and shells look."""
 _INSTALL = """
 apt-get -qq update
 apt-get -qq -y --no-install-recommends install /root/*.deb
@@ -57,5 +65,7 @@ def test_the_package_works_in_a_fresh_debian_and_leaves_nothing(suite: str, tmp_
     assert titles.split()[0] == "PROCESS"
     assert listed == "numpy.py"
     assert int(_said(empty, "dpkg -L tcptop-rtt | wc -l")) > 1000
+    installed = set(_said(empty, "dpkg -L tcptop-rtt").splitlines())
+    assert installed >= _PAGES
     _said(empty, "apt-get -qq -y remove tcptop-rtt")
     assert _said(empty, "find /usr /etc /opt -path '*tcptop*'") == ""
