@@ -133,7 +133,9 @@ class Connections:
         overdue = _overdue(store["retransmits"][rows], store["probes"][rows])
         store.set("stalled", rows, overdue & ~store["closed"][rows])
         store.set("followed", rows[batch["followed"] != 0], True)
-        store.close(rows[batch.kinds == Kind.CLOSE])
+        closed = batch.where(batch.kinds == Kind.CLOSE)
+        store.close(closed.rows)
+        store.set("ended_ns", closed.rows, closed["time_ns"])
         self._targets.count(batch)
         if self._trace:
             traced = batch.records[store["id"][rows] == self._trace.id]
@@ -306,7 +308,7 @@ class Connections:
         store, closed = self._store, self._store.closed()
         opened_ns, sampled_us = store["opened_ns"], store["sampled_us"]
         store.set_all("age_ns", now_ns - opened_ns)
-        store.set("age_ns", closed, store["closed_ns"][closed] - opened_ns[closed])
+        store.set("age_ns", closed, store["ended_ns"][closed] - opened_ns[closed])
         ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
         store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))

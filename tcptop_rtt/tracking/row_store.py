@@ -26,7 +26,8 @@ _INTERNAL = np.dtype(
         ("kernel_id", "u8"),  # what the kernel side calls the connection now
         ("port_chosen", "?"),  # connect() has picked the local port, so no listener has it
         ("opened_ns", "u8"),
-        ("closed_ns", "u8"),
+        ("closed_ns", "u8"),  # when that was read
+        ("ended_ns", "u8"),  # when it was, if that is known
         ("time_ns", "u8"),  # of the newest record; 0: there was no whole one yet
         ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
     ]
@@ -203,7 +204,8 @@ class RowStore:
         self.set("closed", rows, True)
         self.set("stalled", rows, False)
         self.set("state", rows, CLOSED)
-        self.set("closed_ns", rows, self._clock_ns())
+        for name in ("closed_ns", "ended_ns"):
+            self.set(name, rows, self._clock_ns())
         self._set_last_holder(rows)
         socks = self["sock"][rows]
         self._row_of_sock.remove(socks[self._row_of_sock.find(socks) == rows])

@@ -198,7 +198,9 @@ def test_what_a_connection_was_like_at_its_end_is_in_the_snapshot_that_has_its_e
     fields = {"direction": Direction.OUT, "open_seen": 1, "opened_ns": START_NS}
     source.records = [
         connection(1, kind=Kind.OPEN, **fields),
-        connection(1, kind=Kind.CLOSE, bytes_received=9, lport=0, followed=1, **fields),
+        connection(
+            1, kind=Kind.CLOSE, bytes_received=9, lport=0, followed=1, time_ns=START_NS + 70, **fields
+        ),
     ]
     source.last = [
         connection(
@@ -209,3 +211,4 @@ def test_what_a_connection_was_like_at_its_end_is_in_the_snapshot_that_has_its_e
     (found,) = snapshot.rows
     assert (found["closed"], found["followed"], found["scanned"]) == (True, True, True)
     assert (found["first_byte_us"], found["answers_1m"], found["lport"]) == (70, 1, 40001)
+    assert found["age_ns"] == 70
