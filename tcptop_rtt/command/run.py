@@ -86,8 +86,11 @@ def open_output(path: str) -> int:
         fd = os.open(path, flags, 0o600)
     except OSError as error:
         raise TcptopError(f"cannot write to {path}: {error.strerror}: choose another --output") from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a second name may be somebody else's file
         os.close(fd)
-        raise TcptopError(f"cannot write to {path}: it is not a regular file: choose another --output")
+        raise TcptopError(
+            f"cannot write to {path}: it is not a regular file of one name: choose another --output"
+        )
     os.ftruncate(fd, 0)
     return fd

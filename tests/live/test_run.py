@@ -330,7 +330,12 @@ def test_the_report_goes_to_a_file_of_its_own_and_through_no_link(tmp_path: Path
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     other.write_text("precious")
     link.symlink_to(other)
-    for place, why in ((link, "Too many levels of symbolic links"), (tmp_path, "Is a directory")):
+    (tmp_path / "same").hardlink_to(other)
+    for place, why in (
+        (link, "Too many levels of symbolic links"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "same", "it is not a regular file of one name"),
+    ):
         refused = _run("--output", str(place), "--", "touch", str(tmp_path / "ran"))
         assert (refused.returncode, refused.stdout) == (1, "")
         assert refused.stderr == f"tcptop-rtt: cannot write to {place}: {why}: choose another --output\n"
