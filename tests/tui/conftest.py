@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from textual.scrollbar import ScrollBar
 
 from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.view.filter import Filter
@@ -14,6 +15,12 @@ from tcptop_rtt.view.preferences import Preferences
 from tests.tui.feed import HandFeed, Stage, make_app
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture(autouse=True)
+def scrollbars_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in ASCII changes those of all its screens; the next test's is another program."""
+    monkeypatch.setattr(ScrollBar, "renderer", ScrollBar.renderer)
 
 
 @pytest.fixture
