@@ -13,6 +13,7 @@ from tcptop_rtt import __version__, environment, start
 from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Settings
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
+from tcptop_rtt.outputs.prometheus import options as prometheus
 from tcptop_rtt.view import thresholds
 from tcptop_rtt.view.palettes import PALETTES
 
@@ -27,6 +28,7 @@ examples:
   sudo tcptop-rtt --filter 'rtt>50ms !local'   slow ones to other hosts
   sudo tcptop-rtt --count 1 | sort         one table as plain text
   sudo tcptop-rtt --json --interval 5 > log.jsonl   record
+  sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
 
 tcptop-rtt run --help tells more of the latter.
@@ -153,7 +155,11 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     parser.set_defaults(command=None)
     _add_source(parser)
-    add("--json", action="store_true", help="write JSON Lines instead of opening the dashboard")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--json", action="store_true", help="write JSON Lines instead of opening the dashboard"
+    )
+    prometheus.add_options(parser, instead)
     add(
         "--interval",
         "-i",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
     from tcptop_rtt.feeds.budget import Budget
     from tcptop_rtt.outputs.base import Output
+    from tcptop_rtt.outputs.prometheus.exporter import Exporter
     from tcptop_rtt.outputs.writer import Writer
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
@@ -50,7 +51,7 @@ def run(
         raise TcptopError("standard output is closed")
     preferences: Preferences = options.preferences
     text = options.json or options.count is not None or options.once or options.fail_if or options.command
-    screen = not text and _is_on_terminal()
+    screen = not text and not options.prometheus and _is_on_terminal()
     if screen and preferences.keys:
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
@@ -61,6 +62,7 @@ def run(
 
         options.held_before = hold_signals()
     with ExitStack() as cleanup:
+        exporter = _exporter(options, cleanup)
         note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
@@ -79,6 +81,8 @@ def run(
             from tcptop_rtt.command.run import run_command
 
             return run_command(feed, options, chosen)
+        if exporter:
+            return exporter.run(feed, chosen, _stop_signals())
         if not screen:
             return _run_text(feed, options, chosen, note)
         code = _run_screen(feed, chosen, note, options.interval, options.names, preferences)
@@ -97,6 +101,15 @@ def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
     wanted = WantedProcess(pid)
     cleanup.callback(wanted.close)
     return wanted.note
+
+
+def _exporter(options: argparse.Namespace, cleanup: ExitStack) -> Exporter | None:
+    """What serves metrics, if that is asked for. It takes its port before anything else begins."""
+    if not options.prometheus:
+        return None
+    from tcptop_rtt.outputs.prometheus.exporter import Exporter
+
+    return Exporter(options, cleanup)
 
 
 def _in_background(function: Callable[[str], Source], hook: str) -> Future[Source]:

@@ -1,0 +1,82 @@
+"""From snapshots to what a scrape reads: all numbers of one moment, frozen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt import __version__
+from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.prometheus.connection_totals import ConnectionTotals
+from tcptop_rtt.outputs.prometheus.listener_totals import ListenerTotals
+from tcptop_rtt.outputs.prometheus.options import Prefixes
+from tcptop_rtt.outputs.prometheus.totals import Table
+from tcptop_rtt.view.filter import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """All numbers of one moment. It never changes, so any thread may read it."""
+
+    connections: Table
+    listeners: Table
+    program: Table  # of one set of labels, which is empty; what is not known is not in it
+    build: Table
+    lacking: frozenset[str]  # fields that this kernel does not tell
+
+
+class Aggregator:
+    """Makes an aggregate of each snapshot and those before it. One thread owns it.
+
+    :param chosen: of which connections and listeners
+    :param most: sets of labels of connections, and of listeners
+    :param started_us: when the program was, Unix time
+    """
+
+    def __init__(
+        self, origin: Origin, chosen: Filter, prefixes: Prefixes, most: int, started_us: int
+    ) -> None:
+        self._connections = ConnectionTotals(chosen, prefixes, most)
+        self._listeners = ListenerTotals(chosen, most)
+        self._has_all = chosen == Filter()
+        self._most = most
+        self._started_us = started_us
+        build = {"version": __version__, "kernel": origin.kernel, "hook": origin.hook}
+        self._build = Table((build,), _one_row({"one": 1}))
+
+    def take(self, snapshot: Snapshot) -> Aggregate:
+        """Count the next snapshot."""
+        return Aggregate(
+            self._connections.take(snapshot),
+            self._listeners.take(snapshot),
+            Table(({},), _one_row(self._program(snapshot))),
+            self._build,
+            snapshot.health.unknown,
+        )
+
+    def _program(self, snapshot: Snapshot) -> dict[str, int]:
+        health = snapshot.health
+        found = {
+            "dropped_records": health.dropped_records,
+            "untracked": health.untracked,
+            "problem": int(bool(health.problem)),
+            "label_sets": self._connections.label_sets,
+            "label_sets_limit": self._most,
+            "time_us": snapshot.time_ns // 1000,
+            "cpu_us": time.process_time_ns() // 1000,
+            "started_us": self._started_us,
+        }
+        if health.rss_bytes:
+            found["rss_bytes"] = health.rss_bytes
+        if self._has_all and snapshot.waiting:
+            found["time_wait"] = sum(waiting.time_wait for waiting in snapshot.waiting)
+            found["syn_recv"] = sum(waiting.syn_recv for waiting in snapshot.waiting)
+        return found
+
+
+def _one_row(values: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
+    return {name: np.array([value], np.int64) for name, value in values.items()}

@@ -1,0 +1,79 @@
+"""Connections, counted by process, service, direction and remote network."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from tcptop_rtt.model.rows import CONNECT_ERRORS, fields_of, no_rows
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.outputs.prometheus import labels
+from tcptop_rtt.outputs.prometheus.gains import COUNTERS, gains, is_open
+from tcptop_rtt.outputs.prometheus.histogram import BUCKETS, spread
+from tcptop_rtt.outputs.prometheus.options import Prefixes
+from tcptop_rtt.outputs.prometheus.totals import Table, Totals
+from tcptop_rtt.view import causes
+from tcptop_rtt.view.filter import Filter, select
+
+LABELS = ("process", "service", "direction", "remote_network")
+
+_COLUMNS = {
+    **dict.fromkeys(COUNTERS, 1),
+    **dict.fromkeys(("open", "stalled", "opened", "closed"), 1),
+    **dict.fromkeys(("connects", "connect_us", "samples", "rtt_us"), 1),
+    "buckets": BUCKETS,
+    "failures": len(CONNECT_ERRORS),
+    "held_up": len(causes.NAMES),
+}
+
+
+class ConnectionTotals:
+    """Counts each snapshot's connections, and what they have done since the one before.
+
+    :param most: sets of labels
+    """
+
+    def __init__(self, chosen: Filter, prefixes: Prefixes, most: int) -> None:
+        self._filter = chosen
+        self._prefixes = prefixes
+        self._totals = Totals(most, LABELS, _COLUMNS)
+        self._last = no_rows()
+
+    @property
+    def label_sets(self) -> int:
+        """How many there are, beside the one for others."""
+        return self._totals.in_use
+
+    def take(self, snapshot: Snapshot) -> Table:
+        """Count the next snapshot; all totals so far."""
+        rows, lacking, totals = snapshot.rows, snapshot.health.unknown, self._totals
+        # Of all connections, as those that a filter chooses may be others each time.
+        gained, self._last = gains(self._last, rows), rows
+        chosen = select(rows, self._filter, lacking)
+        get = fields_of(rows, chosen)
+        shared = labels.of_connections(get, snapshot.listeners, self._prefixes)
+        texts = partial(labels.texts_of_connection, prefixes=self._prefixes)
+        slots = totals.locate(shared, texts, snapshot.clock_ns)
+
+        for name, gain in gained.counters.items():
+            totals.add(name, slots, gain[chosen])
+        for name, mask in (("opened", gained.opened), ("closed", gained.closed)):
+            totals.add(name, slots, mask[chosen])
+        connected = gained.connected[chosen]
+        totals.add("connects", slots, connected)
+        totals.add("connect_us", slots, np.where(connected, get("connect_us"), 0))
+        failed = np.flatnonzero(gained.failed[chosen])
+        totals.add_kinds("failures", totals.kinds("failures", slots[failed], get("connect_error")[failed]))
+
+        sampled = np.flatnonzero(get("rtt_samples"))
+        sampled_rows = fields_of(rows, chosen[sampled])
+        totals.add("samples", slots[sampled], sampled_rows("rtt_samples"))
+        totals.add("rtt_us", slots[sampled], sampled_rows("rtt_sum_us"))
+        totals.add_kinds("buckets", spread(sampled_rows, slots[sampled], totals.length))
+
+        is_up = is_open(rows)[chosen]
+        totals.set("open", slots, is_up)
+        totals.set("stalled", slots, is_up & get("stalled"))
+        totals.set_kinds("held_up", totals.kinds("held_up", slots, causes.verdicts(get, lacking)))
+        return totals.freeze()

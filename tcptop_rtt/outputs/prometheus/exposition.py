@@ -1,0 +1,77 @@
+"""An aggregate as text, in the format that Prometheus scrapes (text, version 0.0.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tcptop_rtt.outputs.prometheus.aggregate import Aggregate
+from tcptop_rtt.outputs.prometheus.metrics import (
+    BUILD_INFO,
+    CONNECTION_METRICS,
+    LISTENER_METRICS,
+    PROGRAM_METRICS,
+    Kinds,
+    Metric,
+    Sample,
+)
+from tcptop_rtt.outputs.prometheus.totals import Table
+
+
+def text_of(aggregate: Aggregate) -> str:
+    """All metrics of which something is known."""
+    return "".join(
+        part
+        for table, metrics in (
+            (aggregate.connections, CONNECTION_METRICS),
+            (aggregate.listeners, LISTENER_METRICS),
+            (aggregate.program, PROGRAM_METRICS),
+            (aggregate.build, (BUILD_INFO,)),
+        )
+        for part in _tables(table, metrics, aggregate.lacking)
+    )
+
+
+def _tables(table: Table, metrics: tuple[Metric, ...], lacking: frozenset[str]) -> Iterator[str]:
+    labels = [_inside(one) for one in table.labels]
+    for metric in metrics:
+        if metric.reads & lacking or any(part.column not in table.columns for part in metric.samples):
+            continue
+        yield f"# HELP {metric.name} {_escaped(metric.meaning)}\n# TYPE {metric.name} {metric.kind}\n"
+        for part in metric.samples:
+            name = metric.name + part.suffix
+            if isinstance(part, Sample):
+                yield from _lines(name, labels, part, table)
+            else:
+                yield from _lines_by_kind(name, labels, part, table)
+
+
+def _lines(name: str, labels: list[str], part: Sample, table: Table) -> Iterator[str]:
+    text = part.text
+    for inside, value in zip(labels, table.columns[part.column].tolist(), strict=True):
+        yield f"{name}{{{inside}}} {text(value)}\n" if inside else f"{name} {text(value)}\n"
+
+
+def _lines_by_kind(name: str, labels: list[str], part: Kinds, table: Table) -> Iterator[str]:
+    values = table.columns[part.column]
+    if part.cumulative:
+        heads = [f'{part.label}="{kind}"}} ' for kind in part.values]
+        for inside, counts in zip(labels, np.cumsum(values, axis=1).tolist(), strict=True):
+            start = f"{name}{{{inside},"
+            for head, count in zip(heads, counts, strict=True):
+                yield f"{start}{head}{count}\n"
+        return
+    for at, kind in zip(*np.nonzero(values), strict=True):
+        if part.values[kind] is not None:
+            yield f'{name}{{{labels[at]},{part.label}="{part.values[kind]}"}} {values[at, kind]}\n'
+
+
+def _inside(labels: Mapping[str, str]) -> str:
+    """What stands between the braces."""
+    return ",".join(f'{name}="{_escaped(value, quoted=True)}"' for name, value in labels.items())
+
+
+def _escaped(text: str, quoted: bool = False) -> str:
+    text = text.replace("\\", r"\\").replace("\n", r"\n")
+    return text.replace('"', r"\"") if quoted else text

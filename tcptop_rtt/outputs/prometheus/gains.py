@@ -1,0 +1,119 @@
+"""What has happened to each connection from one snapshot to the next: what its counters have gained, and
+whether it was opened, closed, or never came about.
+
+Each is told once. A closed connection is in one snapshot at least, with its final counters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.known import SCANNED
+from tcptop_rtt.model.rows import STATES, Indices, Mask, Rows
+
+COUNTERS = (
+    "bytes_acked",
+    "bytes_received",
+    "retrans",
+    "answers",
+    "answer_sum_us",
+    "replies",
+    "reply_sum_us",
+)
+"""The fields that only grow."""
+
+_OURS = {"answers", "answer_sum_us", "replies", "reply_sum_us"}
+"""Those that the kernel side counts itself: they are 0 where it begins to, however old the connection is."""
+
+_UNKNOWN, _SYN_SENT, _SYN_RECV = (STATES.index(name) for name in ("?", "SYN-SENT", "SYN-RECV"))
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """Of each row of a snapshot."""
+
+    counters: dict[str, NDArray[np.int64]]
+    """By name, as in COUNTERS."""
+    opened: Mask
+    """It has been established since the previous snapshot."""
+    closed: Mask
+    """It has ended since then, and was established once."""
+    connected: Mask
+    """How long its connect() took is known since then: ``connect_us``."""
+    failed: Mask
+    """It has failed to be established: ``connect_error``."""
+
+
+def gains(then: Rows, now: Rows) -> Gains:
+    """What the connections of a snapshot have gained since the one before it."""
+    place = places(then["id"], now["id"])
+    # Of an older connection nothing is known yet while it has no state.
+    place[place >= 0] = np.where(_is_known(then)[place[place >= 0]], place[place >= 0], -1)
+    met = place >= 0
+    known = _is_known(now)
+
+    def before(values: NDArray[Any]) -> NDArray[Any]:
+        """The value that each row had; 0 for those that were not there."""
+        found = np.zeros(len(now), values.dtype)
+        found[met] = values[place[met]]
+        return found
+
+    was_scanned = before(then["scanned"])
+    counters = {}
+    for name in COUNTERS:
+        told, was_told = (now["scanned"], was_scanned) if name in SCANNED else (known, met)
+        value = now[name].astype(np.int64)
+        # What an older connection brought before it was first seen is no gain.
+        start = np.where(
+            was_told, before(then[name]), 0 if name in _OURS else np.where(now["open_seen"], 0, value)
+        )
+        counters[name] = np.where(told & known, np.maximum(value - start, 0), 0)
+    up, was_up = _is_up(now), before(_is_up(then))
+    return Gains(
+        counters,
+        opened=up & ~was_up & now["open_seen"],
+        closed=up & now["closed"] & ~before(then["closed"]),
+        connected=(now["connect_us"] > 0) & (before(then["connect_us"]) == 0),
+        failed=(now["connect_error"] > 0) & (before(then["connect_error"]) == 0),
+    )
+
+
+def is_open(rows: Rows) -> Mask:
+    """Which connections are established, and not closed."""
+    found: Mask = _is_up(rows) & ~rows["closed"]
+    return found
+
+
+def _is_known(rows: Rows) -> Mask:
+    """Whether a whole record of it has come."""
+    found: Mask = rows["state"] != _UNKNOWN
+    return found
+
+
+def _is_up(rows: Rows) -> Mask:
+    """Whether it is established, or was."""
+    state = rows["state"]
+    found: Mask = (state != _UNKNOWN) & (state != _SYN_SENT) & (state != _SYN_RECV)
+    found &= rows["connect_error"] == 0
+    return found
+
+
+def places(then: NDArray[np.uint64], now: NDArray[np.uint64]) -> Indices:
+    """Where each id was before; -1: nowhere. Most are where they were: only the others are looked for."""
+    places = np.full(len(now), -1)
+    common = min(len(then), len(now))
+    stays = then[:common] == now[:common]
+    places[:common][stays] = np.flatnonzero(stays)
+    wanted = np.flatnonzero(places < 0)
+    left = np.concatenate([np.flatnonzero(~stays), np.arange(common, len(then))])
+    if not len(wanted) or not len(left):
+        return places
+    left = left[np.argsort(then[left])]
+    at = np.minimum(np.searchsorted(then[left], now[wanted]), len(left) - 1)
+    found = then[left[at]] == now[wanted]
+    places[wanted[found]] = left[at[found]]
+    return places

@@ -1,0 +1,104 @@
+"""What connections and listeners are told apart by: never a PID, and never the port of a client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.listeners import Endpoints
+from tcptop_rtt.model.records import Direction
+from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder
+from tcptop_rtt.outputs.prometheus.options import Prefixes
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.grouping import peer_serves
+
+OTHER = "other"
+"""Stands in every label for what has no set of its own, as there are too many."""
+
+_EPHEMERAL = 32_768
+"""Where Linux begins to choose ports for clients, unless it is set otherwise."""
+_MAPPED_BITS = 96
+"""In front of an IPv4 address."""
+
+Shared = dict[str, NDArray[Any]]
+"""By name a value per row; rows with the same values have one set of labels."""
+
+
+def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) -> Shared:
+    """What connections are told apart by.
+
+    :param get: gives the values of a field of the connections
+    """
+    return {
+        "comm": _processes(get, listeners),
+        "port": _services(get),
+        "direction": get("direction"),
+        "family": get("family"),
+        "network": _networks(get, prefixes),
+    }
+
+
+def of_listeners(get: Get) -> Shared:
+    """What listeners are told apart by."""
+    return {"comm": get("comm"), "port": get("lport")}
+
+
+def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str, str]:
+    """The labels of one row, by name."""
+    family, direction = int(shared["family"][at]), int(shared["direction"][at])
+    bits = prefixes.v4 if family == 4 else prefixes.v6
+    network = f"{fmt.address(family, shared['network'][at].tobytes())}/{bits}" if family else fmt.UNKNOWN
+    known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
+    return {
+        **texts_of_listener(shared, at),
+        "direction": known or fmt.UNKNOWN,
+        "remote_network": network,
+    }
+
+
+def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
+    """The same of a listener."""
+    return {
+        "process": fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN,
+        "service": str(shared["port"][at] or fmt.UNKNOWN),
+    }
+
+
+def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:
+    """The name of who holds it or had it, or else of who listens where it was accepted."""
+    holder = get("holder")
+    comm = np.where(holder == Holder.NOBODY, get("was_comm"), get("comm"))
+    comm = np.where(holder == Holder.KERNEL, b"[kernel]", comm).astype("S16")
+    # One that lives for less than the time between two scans may never be seen in a process's hands.
+    nameless = np.flatnonzero((comm == b"") & (get("direction") == Direction.IN))
+    if len(nameless) and len(listeners):
+        endpoints = Endpoints(listeners.__getitem__)
+        _, first = np.unique(endpoints.of_listeners, return_index=True)
+        found = endpoints.find(lambda name: get(name)[nameless])
+        comm[nameless[found >= 0]] = listeners["comm"][first[found[found >= 0]]]
+    return comm
+
+
+def _services(get: Get) -> NDArray[np.uint16]:
+    """The port of the end that was called; 0: which end that is, is not known."""
+    direction, lport, rport = get("direction"), get("lport"), get("rport")
+    port = np.where(peer_serves(direction, lport, rport), rport, lport)
+    return np.where((direction == Direction.UNKNOWN) & (port >= _EPHEMERAL), 0, port).astype(np.uint16)
+
+
+def _networks(get: Get, prefixes: Prefixes) -> NDArray[np.void]:
+    """The peer's address without its last bits."""
+    masks = np.array(
+        [_mask(_MAPPED_BITS + prefixes.v4), _mask(prefixes.v6)],
+        np.uint8,
+    )
+    raddr = np.ascontiguousarray(get("raddr")).view(np.uint8).reshape(-1, 16)
+    masked = raddr & masks[(get("family") != 4).astype(np.intp)]
+    found: NDArray[np.void] = np.ascontiguousarray(masked).view("V16").reshape(-1)
+    return found
+
+
+def _mask(bits: int) -> list[int]:
+    return list(((1 << 128) - (1 << 128 - bits)).to_bytes(16, "big"))

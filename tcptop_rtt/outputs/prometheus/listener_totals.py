@@ -1,0 +1,52 @@
+"""Listeners, counted by process and service."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop_rtt.model.listeners import is_full, no_listeners
+from tcptop_rtt.model.rows import LISTEN
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.outputs.prometheus import labels
+from tcptop_rtt.outputs.prometheus.gains import places
+from tcptop_rtt.outputs.prometheus.totals import Table, Totals
+from tcptop_rtt.view.filter import Filter, as_rows, select
+
+LABELS = ("process", "service")
+
+_COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"), 1)
+
+
+class ListenerTotals:
+    """Counts each snapshot's listeners, and what they have dropped since the one before.
+
+    :param chosen: asks for process, address, port and state; what else it may ask for no listener has
+    :param most: sets of labels
+    """
+
+    def __init__(self, chosen: Filter, most: int) -> None:
+        self._filter = chosen
+        self._totals = Totals(most, LABELS, _COLUMNS)
+        self._last = no_listeners()
+        self._is_first = True
+
+    def take(self, snapshot: Snapshot) -> Table:
+        """Count the next snapshot; all totals so far."""
+        now, then, totals = snapshot.listeners, self._last, self._totals
+        place = places(then["id"], now["id"])
+        # What those have dropped that were there before us is no news.
+        start = now["drops"].copy() if self._is_first else np.zeros(len(now), now["drops"].dtype)
+        start[place >= 0] = then["drops"][place[place >= 0]]
+        self._last, self._is_first = now, False
+        dropped = now["drops"].astype(np.int64) - start
+
+        chosen = select(as_rows(now, LISTEN), self._filter, snapshot.health.unknown)
+        now, dropped = now[chosen], dropped[chosen]
+        shared = labels.of_listeners(now.__getitem__)
+        slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns)
+        totals.add("drops", slots, np.maximum(dropped, 0))
+        totals.set("listeners", slots, np.ones(len(now)))
+        totals.set("full", slots, is_full(now.__getitem__))
+        for name in ("queue", "queue_limit"):
+            totals.set(name, slots, now[name])
+        return totals.freeze()

@@ -1,0 +1,161 @@
+"""Serves what is scraped, from threads of its own: who makes the numbers never waits for who reads them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any, NamedTuple
+
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.outputs.prometheus.options import Address
+
+PATH = "/metrics"
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_CONNECTIONS = 16
+"""One more pushes out the oldest: who connects and asks nothing keeps nobody out."""
+_IDLE_S = 120
+"""Longer than most pauses between two scrapes."""
+_FASTEST = 1
+
+Page = Callable[[], str]
+
+
+class MetricsServer:
+    """Has its port from the beginning on, and answers from the first page on.
+
+    :param address: numeric
+    :raises TcptopError: it cannot be served there: why, and what to do
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._serves = False
+        try:
+            self._http = _Http(address)
+        except OSError as error:
+            raise TcptopError(f"cannot serve metrics at {address}: {_remedy(error, address)}") from None
+
+    def show(self, page: Page) -> None:
+        """Answer with this page from now on. It takes no lock, and waits for nobody.
+
+        :param page: makes it; called by other threads, and at most once
+        """
+        self._http.page = page
+        if not self._serves:
+            self._serves = True
+            serve = partial(self._http.serve_forever, poll_interval=None)  # type: ignore[arg-type]
+            threading.Thread(target=serve, name="metrics", daemon=True).start()
+
+    def close(self) -> None:
+        """Give the port back."""
+        if self._serves:
+            self._http.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
+            self._http.shutdown()
+        self._http.server_close()
+
+
+def _remedy(error: OSError, address: Address) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"the port is in use: ss -ltnp 'sport = :{address.port}' tells by whom; or take another"
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return "no address of this machine: ip address lists those there are"
+        case errno.EACCES | errno.EPERM:
+            return "not allowed: take a port from 1024 on, or run sudo tcptop-rtt"
+    return error.strerror or str(error)
+
+
+class _Body(NamedTuple):
+    """A page as it goes out."""
+
+    plain: bytes
+    packed: bytes
+
+
+class _Http(ThreadingMixIn, HTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, address: Address) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self.page: Page = str
+        self._making = threading.Lock()
+        self._made: tuple[Page, _Body] | None = None
+        self._open: dict[socket.socket, None] = {}
+        super().__init__((address.host, address.port), _Handler)
+
+    def body(self) -> _Body:
+        """The latest page: of several scrapes at once, and of the same moment, one makes it."""
+        with self._making:
+            page = self.page
+            if self._made is None or self._made[0] is not page:
+                plain = page().encode()
+                self._made = page, _Body(plain, gzip.compress(plain, _FASTEST))
+            return self._made[1]
+
+    def server_bind(self) -> None:
+        """Without HTTPServer's question for the name of this machine, which may take seconds."""
+        TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Another connection has come."""
+        others = list(self._open)
+        for oldest in others[: max(0, len(others) + 1 - MOST_CONNECTIONS)]:
+            self._open.pop(oldest, None)
+            with contextlib.suppress(OSError):  # it has ended by itself
+                oldest.shutdown(socket.SHUT_RDWR)
+        self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection is done with."""
+        self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who reads has gone away: that is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Http
+    timeout = _IDLE_S
+
+    def do_GET(self) -> None:
+        """A scrape."""
+        if self.path.partition("?")[0] != PATH:
+            self._answer(404, f"metrics are at {PATH}\n".encode())
+            return
+        try:
+            body = self.server.body()
+        except Exception as error:  # a fault of ours: the scrape shows it, and the next one may go well
+            self._answer(500, f"unexpected {type(error).__name__}: {error}\n".encode())
+            return
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            self._answer(200, body.packed, "gzip")
+        else:
+            self._answer(200, body.plain)
+
+    def _answer(self, code: int, body: bytes, encoding: str = "") -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", _CONTENT_TYPE)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        """No versions for strangers."""
+        return "tcptop-rtt"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Scrapes are no news."""

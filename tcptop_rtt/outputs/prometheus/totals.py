@@ -1,0 +1,102 @@
+"""Numbers by set of labels: what is counted, what is so now, and both as they are at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.outputs.prometheus.label_sets import OTHER_SLOT, LabelSets
+from tcptop_rtt.outputs.prometheus.labels import OTHER, Shared
+
+Texts = Callable[[Shared, int], dict[str, str]]
+"""The labels of a row, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers of all sets of labels at one moment. It never changes."""
+
+    labels: tuple[Mapping[str, str], ...]  # N sets
+    columns: Mapping[str, NDArray[np.int64]]  # (N,), or (N, kinds)
+
+
+class Totals:
+    """Columns of whole numbers with a row per set of labels.
+
+    :param most: sets, beside the one for others
+    :param names: of the labels
+    :param columns: by name, how many kinds of it are told apart
+    """
+
+    def __init__(self, most: int, names: tuple[str, ...], columns: Mapping[str, int]) -> None:
+        self._sets = LabelSets(most)
+        self._labels: list[Mapping[str, str]] = [dict.fromkeys(names, OTHER)] * (most + 1)
+        self._columns = {
+            name: np.zeros((most + 1, kinds) if kinds > 1 else most + 1, np.int64)
+            for name, kinds in columns.items()
+        }
+
+    @property
+    def length(self) -> int:
+        """How many slots there are, in use or not."""
+        return len(self._labels)
+
+    @property
+    def in_use(self) -> int:
+        """How many sets of labels there are, beside the one for others."""
+        return len(self._sets.taken) - 1
+
+    def locate(self, shared: Shared, texts: Texts, now_ns: int) -> Indices:
+        """The slot of each row; sets that have gone lose theirs."""
+        gone = self._sets.drop_unused(now_ns)
+        for column in self._columns.values():
+            column[gone] = 0
+
+        def name(slot: int, row: int) -> None:
+            self._labels[slot] = texts(shared, row)
+
+        return self._sets.slots_of(mixed(shared.values()), now_ns, name)
+
+    def add(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
+        """Count values of rows into a column."""
+        some = np.flatnonzero(values)
+        if len(some):
+            self._columns[name] += self._sums(slots[some], values[some])
+
+    def add_kinds(self, name: str, counted: NDArray[np.int64]) -> None:
+        """Count numbers of each slot and kind."""
+        self._columns[name] += counted
+
+    def set(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
+        """Replace a column by the sums of rows."""
+        self._columns[name] = self._sums(slots, values)
+
+    def kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> NDArray[np.int64]:
+        """How many rows there are of each slot and kind, for a column of that name.
+
+        :param kinds: of each row
+        """
+        shape = self._columns[name].shape
+        flat = np.bincount(slots * shape[1] + kinds, minlength=shape[0] * shape[1])
+        return flat.reshape(shape)
+
+    def set_kinds(self, name: str, counted: NDArray[np.int64]) -> None:
+        """Replace numbers of each slot and kind."""
+        self._columns[name] = counted
+
+    def freeze(self) -> Table:
+        """All sets in use as they are now. Others come first, and only if there ever were some."""
+        slots = self._sets.taken
+        columns = {name: column[slots] for name, column in self._columns.items()}
+        if not any(column[OTHER_SLOT].any() for column in columns.values()):
+            slots, columns = slots[1:], {name: column[1:] for name, column in columns.items()}
+        return Table(tuple(self._labels[slot] for slot in slots.tolist()), columns)
+
+    def _sums(self, slots: Indices, values: NDArray[Any]) -> NDArray[np.int64]:
+        return np.bincount(slots, weights=values, minlength=self.length).astype(np.int64)

@@ -1,0 +1,151 @@
+"""The real Prometheus, on loopback, with its data in a directory of the test; and our exporter for it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.program import END_S, PROGRAM, START_S
+
+SCRAPE_S = 1
+_CONFIG = """
+global:
+  scrape_interval: {scrape}s
+  evaluation_interval: {scrape}s
+rule_files: {rules}
+scrape_configs:
+  - job_name: tcptop-rtt
+    static_configs:
+      - targets: ["127.0.0.1:{target}"]
+"""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has just now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def fetched(url: str, **headers: str) -> bytes:
+    """What is there."""
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this machine
+    with urllib.request.urlopen(request, timeout=START_S) as answer:  # noqa: S310
+        body: bytes = answer.read()
+        return body
+
+
+def _until(ready: Callable[[], bool], process: subprocess.Popen[Any], timeout_s: float = START_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if process.poll() is not None:
+            pytest.fail(f"ended with {process.returncode}")
+        assert time.monotonic() < deadline, "it does not begin"
+        time.sleep(0.05)
+
+
+@contextmanager
+def exporting(*options: str, before: tuple[str, ...] = ()) -> Iterator[int]:
+    """The program as an exporter; its port."""
+    port = free_port()
+    command = [*before, PROGRAM, "--prometheus", str(port), *options]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == f"metrics at http://127.0.0.1:{port}/metrics\n"
+            yield port
+            process.terminate()
+            assert process.wait(END_S) == 0
+        finally:
+            process.kill()
+
+
+def scraped(port: int) -> str:
+    """What the exporter tells."""
+    return fetched(f"http://127.0.0.1:{port}/metrics").decode()
+
+
+class Prometheus:
+    """A running server.
+
+    :param target: the port that it scrapes
+    """
+
+    def __init__(self, place: Path, target: int, rules: tuple[Path, ...] = ()) -> None:
+        self.port = free_port()
+        config = place / "prometheus.yml"
+        names = json.dumps([str(path) for path in rules])
+        config.write_text(_CONFIG.format(scrape=SCRAPE_S, rules=names, target=target))
+        with (place / "prometheus.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    "prometheus",
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={place / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        _until(self._is_ready, self.process)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError):
+            fetched(f"http://127.0.0.1:{self.port}/-/ready")
+            return True
+        return False
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """The data of an answer."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        answer = json.loads(fetched(url))
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def value(self, query: str) -> float | None:
+        """The one value that a query brings now; None: there is none yet."""
+        result = self.api("query", query=query)["result"]
+        assert len(result) <= 1, result
+        return float(result[0]["value"][1]) if result else None
+
+    def wait_for(self, query: str, holds: Callable[[float], bool], timeout_s: float = START_S) -> float:
+        """The value of a query once it holds."""
+        deadline, value = time.monotonic() + timeout_s, None
+        while time.monotonic() < deadline:
+            value = self.value(query)
+            if value is not None and holds(value):
+                return value
+            time.sleep(0.2)
+        pytest.fail(f"{query} stays {value}")
+
+
+@contextmanager
+def prometheus(place: Path, target: int, rules: tuple[Path, ...] = ()) -> Iterator[Prometheus]:
+    """A server that ends with the block."""
+    server = Prometheus(place, target, rules)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def promtool(*arguments: str, text: str = "", place: Path | None = None) -> str:
+    """What it says; it must find nothing wrong."""
+    ended = subprocess.run(
+        ["promtool", *arguments], input=text, capture_output=True, text=True, check=False, cwd=place
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr

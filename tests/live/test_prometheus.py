@@ -1,0 +1,311 @@
+"""The exporter as Prometheus meets it: the real server scrapes real traffic, and tells what is known."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
+from tests.live.link import ADDRESSES, Link
+from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
+from tests.live.test_cli import becomes
+from tests.unit.exposed import parsed, value
+
+CONTRIB = Path(__file__).parents[2] / "contrib" / "prometheus"
+DELAY_MS = 25
+"""Each way."""
+ROUND_TRIPS, BYTES = 100, 1000
+
+_ECHO = f"""
+import socket
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {{port}}))
+print("ready", flush=True)
+while True:
+    connection, _ = listener.accept()
+    while data := connection.recv(65536):
+        connection.sendall(data)
+    connection.close()
+"""
+_ASK = f"""
+import socket
+print("ready", flush=True)
+for _ in range({{times}}):
+    with socket.create_connection(("{ADDRESSES["b"][0]}", {{port}})) as connection:
+        for _ in range({ROUND_TRIPS}):
+            connection.sendall(bytes({BYTES}))
+            left = {BYTES}
+            while left:
+                left -= len(connection.recv(left))
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+"""
+
+
+def _bucket(seconds: float) -> int:
+    """The number of the bucket that a value is in."""
+    return int((seconds * 1e6 > BOUNDS_US).sum())
+
+
+def test_prometheus_finds_the_link_the_bytes_and_the_connections_of_known_traffic(tmp_path: Path) -> None:
+    port, times = free_port(), 3
+    sent = times * ROUND_TRIPS * BYTES
+    rules = CONTRIB / "rules.yml"
+    with (
+        Link(DELAY_MS) as link,
+        exporting("--interval", "0.5") as target,
+        prometheus(tmp_path, target, (rules,)) as server,
+    ):
+        server.wait_for('up{job="tcptop-rtt"}', lambda up: up == 1)
+        link.start(link.b, _ECHO.format(port=port))
+        link.start(link.a, _ASK.format(port=port, times=times))
+        ours = f'process=~"python.*",service="{port}",remote_network="10.199.0.0/24"'
+        for direction in ("out", "in"):
+            labels = f'{ours},direction="{direction}"'
+            # Both ends have ended, and what they had last is counted.
+            server.wait_for(f"tcptop_closed_connections_total{{{labels}}}", lambda closed: closed == times)
+            assert server.value(f"tcptop_opened_connections_total{{{labels}}}") == times
+            assert server.value(f"tcptop_connections{{{labels}}}") == 0
+            for name in ("sent", "received"):
+                # SYN and FIN count one each.
+                found = server.value(f"tcptop_{name}_bytes_total{{{labels}}}")
+                assert found is not None
+                assert sent <= found <= sent + 2 * times, name
+        out = f'{ours},direction="out"'
+        samples = server.value(f"tcptop_rtt_seconds_count{{{out}}}") or 0
+        assert samples >= times * ROUND_TRIPS
+        assert server.value(f'tcptop_rtt_seconds_bucket{{{out},le="+Inf"}}') == samples
+        mean = (server.value(f"tcptop_rtt_seconds_sum{{{out}}}") or 0) / samples
+        assert 2 * DELAY_MS <= mean * 1000 < 1.5 * 2 * DELAY_MS
+        median = server.value(f"histogram_quantile(0.5, sum by (le) (tcptop_rtt_seconds_bucket{{{out}}}))")
+        assert median is not None
+        assert abs(_bucket(median) - _bucket(2 * DELAY_MS / 1000)) <= 1
+        assert server.value(f"tcptop_connect_seconds_count{{{out}}}") == times
+        connect = (server.value(f"tcptop_connect_seconds_sum{{{out}}}") or 0) / times
+        assert 2 * DELAY_MS <= connect * 1000 < 2 * 2 * DELAY_MS
+        # The rules are evaluated without an error, and find the same.
+        recorded = f'max(service:tcptop_rtt_seconds:p50_5m{{service="{port}",direction="out"}})'
+        assert abs(_bucket(server.wait_for(recorded, lambda _: True)) - _bucket(median)) <= 1
+        kept = [rule for group in server.api("rules")["groups"] for rule in group["rules"]]
+        assert {rule["health"] for rule in kept} == {"ok"}, kept
+
+
+def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Path) -> None:
+    times, size = 300, 64
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
+        exporting("--interval", "0.2") as target,
+    ):
+        port = listener.getsockname()[1]
+        service = {"service": str(port), "remote_network": "127.0.0.0/24"}
+        with prometheus(tmp_path, target) as server:
+            for _ in range(times):
+                with socket.create_connection(listener.getsockname()) as client:
+                    accepted, _ = listener.accept()
+                    with accepted:
+                        client.sendall(bytes(size))
+                        left = size
+                        while left:
+                            left -= len(accepted.recv(left))
+            for direction in ("in", "out"):
+                labels = f'service="{port}",direction="{direction}"'
+                server.wait_for(
+                    f"sum(tcptop_closed_connections_total{{{labels}}})", lambda closed: closed >= times
+                )
+        text = scraped(target)
+    assert value(text, "tcptop_dropped_records_total") == 0
+    for direction, name in (("in", "received"), ("out", "sent")):
+        for event in ("opened", "closed"):
+            found = value(text, f"tcptop_{event}_connections_total", direction=direction, **service)
+            assert found == times, event
+        found = value(text, f"tcptop_{name}_bytes_total", direction=direction, **service)
+        assert times * size <= found <= times * (size + 2)
+    clients = {one.labels["service"] for one in parsed(text) if one.labels.get("direction") == "out"}
+    assert str(port) in clients
+
+
+def test_what_is_exposed_pleases_promtool_and_follows_the_conventions() -> None:
+    with exporting() as port:
+        text = scraped(port)
+        assert gzip.decompress(fetched(f"http://127.0.0.1:{port}/metrics", **{"Accept-Encoding": "gzip"}))
+    assert promtool("check", "metrics", text=text) == ""
+    assert text.endswith("\n")
+
+
+def test_the_rules_are_right_and_do_what_they_say() -> None:
+    promtool("check", "config", "--syntax-only", "scrape.yml", place=CONTRIB)
+    assert "SUCCESS" in promtool("check", "rules", "rules.yml", place=CONTRIB)
+    assert "SUCCESS" in promtool("test", "rules", "rules.test.yml", place=CONTRIB)
+
+
+_NAME = re.compile(r"\b(?:[a-z]+:)?(?:tcptop|process)_[a-z_]+(?::[a-z0-9_]+)?\b")
+
+
+def test_rules_and_dashboard_ask_for_what_there_is_only() -> None:
+    with exporting() as port:
+        text = scraped(port)
+    # Of some there is nothing now, as of connects that fail.
+    there = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)) | {one.name for one in parsed(text)}
+    there |= {
+        name + suffix for name in re.findall(r"^# TYPE (\w+) (?:histogram|summary)$", text, re.MULTILINE)
+        for suffix in ("_bucket", "_sum", "_count")
+    }  # fmt: skip
+    rules = (CONTRIB / "rules.yml").read_text()
+    recorded = set(re.findall(r"- record: (\S+)", rules))
+    asked = set(_NAME.findall(re.sub(r"- record: \S+|#.*", "", rules)))
+    dashboard = json.loads((CONTRIB / "dashboard.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [one["query"] for one in dashboard["templating"]["list"]]
+    shown = {name for query in queries for name in _NAME.findall(query)}
+    assert shown & recorded
+    assert asked - there - recorded == set()
+    assert shown - there - recorded == set()
+
+
+def test_every_query_of_the_dashboard_is_one_to_prometheus(tmp_path: Path) -> None:
+    dashboard = json.loads((CONTRIB / "dashboard.json").read_text())
+    with exporting() as target, prometheus(tmp_path, target) as server:
+        for panel in dashboard["panels"]:
+            for one in panel["targets"]:
+                server.api("query", query=re.sub(r"\$(instance|process|service)", ".*", one["expr"]))
+
+
+# How it starts, serves, and ends
+
+
+def _refused(*options: str) -> str:
+    ended = subprocess.run(
+        [PROGRAM, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    return line
+
+
+def test_a_port_in_use_and_a_foreign_address_are_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert _refused("--prometheus", str(port)) == (
+            f"tcptop-rtt: cannot serve metrics at 127.0.0.1:{port}: the port is in use: "
+            f"ss -ltnp 'sport = :{port}' tells by whom; or take another"
+        )
+    assert _refused("--prometheus", "192.0.2.55:9464") == (
+        "tcptop-rtt: cannot serve metrics at 192.0.2.55:9464: no address of this machine: "
+        "ip address lists those there are"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda it: it.name)
+def test_a_signal_ends_it_with_code_0_while_somebody_is_connected(number: signal.Signals) -> None:
+    port = free_port()
+    command = [PROGRAM, "--prometheus", f"[::1]:{port}", "--interval", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == f"metrics at http://[::1]:{port}/metrics\n"
+            with socket.create_connection(("::1", port)):
+                process.send_signal(number)
+                _, complaint = process.communicate(timeout=END_S)
+        finally:
+            process.kill()
+    assert (process.returncode, complaint) == (0, "")
+    with socket.socket(socket.AF_INET6) as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("::1", port))
+
+
+def test_only_this_machine_is_served_unless_an_address_is_given() -> None:
+    with exporting() as port:
+        listed = subprocess.run(
+            ["ss", "-tlnH", f"sport = :{port}"], check=True, capture_output=True, text=True
+        ).stdout.split()
+    assert listed[3] == f"127.0.0.1:{port}"
+
+
+def test_who_connects_and_asks_nothing_or_reads_nothing_keeps_nobody_out() -> None:
+    with exporting() as port, ExitStack() as stack:
+        for number in range(3 * MOST_CONNECTIONS):
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            if number % 2:
+                idle.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert value(scraped(port), "tcptop_build_info") == 1
+        # Those that were pushed out are closed.
+        command = ["ss", "-tnH", "state", "established", f"sport = :{port}"]
+        assert becomes(
+            lambda: (
+                len(subprocess.run(command, check=True, capture_output=True).stdout.splitlines())
+                <= MOST_CONNECTIONS
+            )
+        )
+
+
+def test_scrapes_at_once_are_all_answered_and_other_pages_are_not() -> None:
+    with exporting("--interval", "0.1") as port:
+        texts: list[str] = []
+        threads = [threading.Thread(target=lambda: texts.append(scraped(port))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b"")).decode()
+    assert len(texts) == 8
+    assert all(value(text, "tcptop_build_info") == 1 for text in texts)
+    assert answer.startswith("HTTP/1.1 404 ")
+    assert answer.endswith("\r\n\r\nmetrics are at /metrics\n")
+
+
+def test_while_the_worker_is_stopped_by_a_debugger_or_stalls_old_numbers_are_served_and_their_time_told() -> (
+    None
+):
+    """A refresh an hour: the worker sleeps all the time."""
+    with exporting("--interval", "3600") as port:
+        first = value(scraped(port), "tcptop_refresh_timestamp_seconds")
+        time.sleep(1.5)
+        assert value(scraped(port), "tcptop_refresh_timestamp_seconds") == first
+        assert abs(time.time() - first) < START_S
+
+
+def test_the_unit_starts_it_with_rights_that_are_enough() -> None:
+    unit = (CONTRIB / "tcptop-rtt.service").read_text()
+    (command,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
+    (rights,) = re.findall(r"^AmbientCapabilities=(.*)$", unit, re.MULTILINE)
+    (most,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    assert rights == most
+    options = shlex.split(command)
+    place = options.index("--prometheus") + 1
+    assert options[place] == "127.0.0.1:9464"
+    assert options[place] in (CONTRIB / "scrape.yml").read_text()
+    del options[place - 1 : place + 1]
+    named = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in rights.split())
+    reads = "+dac_read_search"  # the checkout may be in a directory that only its owner reads
+    before = (
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"),
+        *(f"--inh-caps={named},{reads}", f"--ambient-caps={named},{reads}"),
+        *("env", "PYTHONDONTWRITEBYTECODE=1"),
+    )
+    with exporting(*options, before=before) as port:
+        text = scraped(port)
+    # It sees other users' processes.
+    assert value(text, "tcptop_listeners", service=str(port)) == 1
+    assert {one.labels["process"] for one in parsed(text) if one.labels.get("service") == str(port)} == {
+        "tcptop-rtt"
+    }
