@@ -7,7 +7,7 @@ import sys
 
 from bench.results import Result, write
 
-BENCHMARKS = ("kernel_cost", "startup", "records", "scan", "scale", "churn", "tools")
+BENCHMARKS = ("kernel_cost", "startup", "records", "scan", "scale", "churn", "exporter", "tools")
 
 
 def main() -> None:

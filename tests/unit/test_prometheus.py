@@ -378,6 +378,12 @@ def test_a_group_that_lives_stays_and_one_that_is_gone_is_removed_after_minutes(
     assert value(text, "tcptop_sent_bytes_total", service="80") == 1
 
 
+def test_a_group_that_lives_stays_however_long_a_refresh_takes(exposed: Exposed) -> None:
+    exposed.show(out(1, bytes_acked=10))
+    text = exposed.show(out(1, bytes_acked=12), after_ns=10 * KEPT_NS)
+    assert value(text, "tcptop_sent_bytes_total") == 12
+
+
 def test_a_slot_that_is_free_again_goes_to_the_next_with_nothing_left_in_it() -> None:
     exposed = Exposed(most=1)
     exposed.show(out(1, rport=80, bytes_acked=1000, rtt_samples=1, rtt_lo_us=5, rtt_hi_us=5, rtt_sum_us=5))

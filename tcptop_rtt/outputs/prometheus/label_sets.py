@@ -18,7 +18,7 @@ KEPT_NS = 300_000_000_000
 class LabelSets:
     """Slots for sets of labels, each known by a number that is made of them.
 
-    A slot goes to the first that comes while there is one, and is free again when its set has gone.
+    A slot goes to the first that comes while there is one. Once its set has gone it is free again.
 
     :param most: slots, beside the one for others
     """
@@ -34,16 +34,20 @@ class LabelSets:
         """The slots in use, the one for others first."""
         return np.flatnonzero(self._taken)
 
-    def slots_of(self, keys: NDArray[np.uint64], now_ns: int, name: Callable[[int, int], None]) -> Indices:
+    def slots_of(self, keys: NDArray[np.uint64], now_ns: int, begin: Callable[[int, int], None]) -> Indices:
         """The slot of each row.
 
         :param keys: a number per row, the same where their labels are
-        :param name: is told of each set that gets a slot: the slot, and a row that has these labels
+        :param begin: is told of each set that gets a slot: the slot, and a row that has these labels
         """
         different, first, number, count = np.unique(
             keys, return_index=True, return_inverse=True, return_counts=True
         )
         slots = self._find(different)
+        self._used_ns[slots[slots >= 0]] = now_ns
+        self._drop_unused(
+            now_ns
+        )  # only now: from one refresh to the next it may be longer than a set is kept
         new = np.flatnonzero(slots < 0)
         free = np.flatnonzero(~self._taken)
         # Where there are too few slots, those with the most connections get them.
@@ -53,17 +57,15 @@ class LabelSets:
         self._taken[slots[lucky]] = True
         self._keys[slots[lucky]] = different[lucky]
         for slot, row in zip(slots[lucky].tolist(), first[lucky].tolist(), strict=True):
-            name(slot, row)
-        self._used_ns[slots] = now_ns
+            begin(slot, row)
+        self._used_ns[slots[lucky]] = now_ns
         found: Indices = slots[number]
         return found
 
-    def drop_unused(self, now_ns: int) -> Indices:
-        """Free the slots of sets that have gone; they are returned."""
-        gone = self._taken & (self._used_ns + KEPT_NS < now_ns)
-        gone[OTHER_SLOT] = False
-        self._taken[gone] = False
-        return np.flatnonzero(gone)
+    def _drop_unused(self, now_ns: int) -> None:
+        """Free the slots of sets that have gone."""
+        self._taken &= self._used_ns + KEPT_NS >= now_ns
+        self._taken[OTHER_SLOT] = True
 
     def _find(self, keys: NDArray[np.uint64]) -> Indices:
         """The slot of each key; -1: it has none."""

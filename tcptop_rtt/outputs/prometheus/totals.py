@@ -54,14 +54,13 @@ class Totals:
 
     def locate(self, shared: Shared, texts: Texts, now_ns: int) -> Indices:
         """The slot of each row; sets that have gone lose theirs."""
-        gone = self._sets.drop_unused(now_ns)
-        for column in self._columns.values():
-            column[gone] = 0
 
-        def name(slot: int, row: int) -> None:
+        def begin(slot: int, row: int) -> None:
             self._labels[slot] = texts(shared, row)
+            for column in self._columns.values():
+                column[slot] = 0
 
-        return self._sets.slots_of(mixed(shared.values()), now_ns, name)
+        return self._sets.slots_of(mixed(shared.values()), now_ns, begin)
 
     def add(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
         """Count values of rows into a column."""
