@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,6 +55,14 @@ def _shell(script: str) -> tuple[str, ...]:
             ["--filter", "curl rtt>fast"],
             "argument --filter: 'fast' is not a number such as 50ms (at character 10 of 'curl rtt>fast')",
         ),
+        (["--prometheus", "70000"], "argument --prometheus: '70000' is not a port, or an address and a port"),
+        (["--prometheus", ":9464"], "argument --prometheus: ':9464' is not a port, or an address and a port"),
+        (["--prometheus", "localhost:9464"], "argument --prometheus: 'localhost:9464' is not a port, or an"),
+        (["--prometheus", "::1:x"], "argument --prometheus: '::1:x' is not a port, or an address and a port"),
+        (["--prometheus-prefix", "24"], "argument --prometheus-prefix: '24' is not the bits of two networks"),
+        (["--prometheus-prefix", "33,48"], "argument --prometheus-prefix: '33,48' is not the bits of two"),
+        (["--prometheus-series", "0"], "argument --prometheus-series: '0' is not a whole number from 1 to"),
+        (["--json", "--prometheus", "9464"], "argument --prometheus: not allowed with argument --json"),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),
         (
             ["--fail-if", "p99(rprt:1)>1ms"],
@@ -103,6 +112,24 @@ def test_so_many_updates_are_written_then_the_source_is_closed() -> None:
     assert (ended.returncode, ended.stderr) == (0, "closed\n")
     events = [json.loads(line)["event"] for line in ended.stdout.splitlines()]
     assert events == ["header", "open", "open", "open", "end"]
+
+
+@pytest.mark.parametrize(
+    ("host", "given"), [("127.0.0.1", ""), ("127.0.0.2", "127.0.0.2:"), ("[::1]", "[::1]:")]
+)
+def test_an_exporter_says_where_it_serves(host: str, given: str) -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as free:
+        port = free.getsockname()[1]
+    ended = _run("--prometheus", f"{given}{port}", "--count", "2", "--interval", "0.1")
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    assert ended.stdout == f"metrics at http://{host}:{port}/metrics\n"
+
+
+def test_an_exporter_whose_port_is_taken_begins_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ended = _run("--open=broken", "--prometheus", str(other.getsockname()[1]))
+    assert ended.returncode == 1
+    assert "the port is in use" in ended.stderr
 
 
 def test_where_there_is_no_terminal_tables_are_written() -> None:

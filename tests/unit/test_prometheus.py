@@ -25,7 +25,7 @@ from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of
 
 ROOT = Path(__file__).parents[2]
-_ORIGIN = Origin("host", "6.1.0", "fentry", 0)
+_ORIGIN = Origin("host", '6.1 "a\\\n"', "fentry", 0)
 _SYN_SENT = STATES.index("SYN-SENT")
 
 
@@ -81,7 +81,11 @@ def test_what_a_connection_brings_is_counted_once_however_often_it_is_shown(expo
     ended = _closed(there, bytes_acked=250)
     assert value(exposed.show(ended), name) == 250
     assert value(exposed.show(ended), name) == 250
-    assert value(exposed.show(), name) == 250
+    text = exposed.show()
+    assert value(text, name) == 250
+    for event in ("opened", "closed"):
+        assert value(text, f"tcptop_{event}_connections_total") == 1
+    assert value(text, "tcptop_connect_seconds_count") == 0  # how long that took was never known
 
 
 def test_one_that_opens_and_closes_between_two_snapshots_is_counted(exposed: Exposed) -> None:
@@ -249,6 +253,7 @@ def test_two_reports_of_one_window_put_nothing_outside_of_its_extremes(exposed: 
     # Their sum is that of new samples only, and the extremes are those of all.
     text = exposed.show(out(1, rtt_samples=3, rtt_lo_us=100, rtt_hi_us=90_000, rtt_sum_us=600))
     assert value(text, "tcptop_rtt_seconds_bucket", le="6.3") == 3
+    assert value(text, "tcptop_rtt_seconds_bucket", le="6.3e-05") == 0
 
 
 # Labels
@@ -453,7 +458,7 @@ def test_the_program_tells_how_it_is_doing(exposed: Exposed) -> None:
     assert value(text, "tcptop_problem") == 1
     assert value(text, "process_cpu_seconds_total") > 0
     assert value(text, "process_start_time_seconds") == 5
-    assert value(text, "tcptop_build_info", kernel="6.1.0", hook="fentry") == 1
+    assert value(text, "tcptop_build_info", kernel=r"6.1 \"a\\\n\"", hook="fentry") == 1
     assert value(exposed.show(), "tcptop_problem") == 0
     assert value(text, "tcptop_refresh_timestamp_seconds") == 1.0
 
