@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.prometheus.aggregate import Aggregate
 from tcptop_rtt.outputs.prometheus.metrics import (
@@ -43,31 +44,33 @@ def _tables(table: Table, metrics: tuple[Metric, ...], lacking: frozenset[str]) 
             continue
         yield f"# HELP {metric.name} {_escaped(metric.meaning)}\n# TYPE {metric.name} {metric.kind}\n"
         for part in metric.samples:
-            name = metric.name + part.suffix
+            name, values = metric.name + part.suffix, table.columns[part.column]
             if isinstance(part, Sample):
-                yield from _lines(name, labels, part, table)
+                yield "".join(_lines(name, labels, part, values))
             else:
-                yield from _lines_by_kind(name, labels, part, table)
+                yield "".join(_lines_by_kind(name, labels, part, values))
 
 
-def _lines(name: str, labels: list[str], part: Sample, table: Table) -> Iterator[str]:
-    text = part.text
-    for inside, value in zip(labels, table.columns[part.column].tolist(), strict=True):
-        yield f"{name}{{{inside}}} {text(value)}\n" if inside else f"{name} {text(value)}\n"
+def _lines(name: str, labels: list[str], part: Sample, values: NDArray[np.int64]) -> list[str]:
+    numbers = (values if part.divisor == 1 else values / part.divisor).tolist()
+    if labels == [""]:
+        return [f"{name} {numbers[0]}\n"]
+    return [f"{name}{{{inside}}} {number}\n" for inside, number in zip(labels, numbers, strict=True)]
 
 
-def _lines_by_kind(name: str, labels: list[str], part: Kinds, table: Table) -> Iterator[str]:
-    values = table.columns[part.column]
+def _lines_by_kind(name: str, labels: list[str], part: Kinds, values: NDArray[np.int64]) -> list[str]:
+    starts = [f'{name}{{{inside},{part.label}="' for inside in labels]
     if part.cumulative:
-        heads = [f'{part.label}="{kind}"}} ' for kind in part.values]
-        for inside, counts in zip(labels, np.cumsum(values, axis=1).tolist(), strict=True):
-            start = f"{name}{{{inside},"
-            for head, count in zip(heads, counts, strict=True):
-                yield f"{start}{head}{count}\n"
-        return
-    for at, kind in zip(*np.nonzero(values), strict=True):
-        if part.values[kind] is not None:
-            yield f'{name}{{{labels[at]},{part.label}="{part.values[kind]}"}} {values[at, kind]}\n'
+        return [
+            f'{start}{kind}"}} {count}\n'
+            for start, counts in zip(starts, np.cumsum(values, axis=1).tolist(), strict=True)
+            for kind, count in zip(part.values, counts, strict=True)
+        ]
+    return [
+        f'{starts[at]}{part.values[kind]}"}} {values[at, kind]}\n'
+        for at, kind in zip(*np.nonzero(values), strict=True)
+        if part.values[kind] is not None
+    ]
 
 
 def _inside(labels: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ Names end in the unit, and counters in ``_total``, as Prometheus has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,13 +12,7 @@ from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tcptop_rtt.view import causes
 
-
-def _seconds(us: int) -> str:
-    return repr(us / 1e6)
-
-
-def _number(value: int) -> str:
-    return str(value)
+US_PER_S = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +21,12 @@ class Sample:
 
     :param column: where its numbers are
     :param suffix: of the metric's name
-    :param text: writes a number
+    :param divisor: leads from these numbers to the metric's unit
     """
 
     column: str
     suffix: str = ""
-    text: Callable[[int], str] = _number
+    divisor: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ def _gauge(name: str, column: str, meaning: str, *reads: str) -> Metric:
 
 
 def _summary(name: str, count: str, sum_us: str, meaning: str, *reads: str) -> Metric:
-    parts = Sample(count, "_count"), Sample(sum_us, "_sum", _seconds)
+    parts = Sample(count, "_count"), Sample(sum_us, "_sum", US_PER_S)
     return Metric(f"tcptop_{name}_seconds", "summary", meaning, parts, frozenset(reads))
 
 
@@ -95,8 +88,14 @@ CONNECTION_METRICS = (
         "RTT samples of the kernel. Count and sum are exact; buckets are estimated from lowest, highest and "
         "mean where a connection has brought more than three samples in one refresh.",
         (
-            Kinds("buckets", "le", (*map(_seconds, BOUNDS_US.tolist()), "+Inf"), "_bucket", cumulative=True),
-            Sample("rtt_us", "_sum", _seconds),
+            Kinds(
+                "buckets",
+                "le",
+                (*map(str, (BOUNDS_US / US_PER_S).tolist()), "+Inf"),
+                "_bucket",
+                cumulative=True,
+            ),
+            Sample("rtt_us", "_sum", US_PER_S),
             Sample("samples", "_count"),
         ),
     ),
@@ -165,20 +164,20 @@ PROGRAM_METRICS = (
         "tcptop_refresh_timestamp_seconds",
         "gauge",
         "When these numbers were read, Unix time.",
-        (Sample("time_us", text=_seconds),),
+        (Sample("time_us", divisor=US_PER_S),),
     ),
     Metric(
         "process_cpu_seconds_total",
         "counter",
         "Processor time of this program.",
-        (Sample("cpu_us", text=_seconds),),
+        (Sample("cpu_us", divisor=US_PER_S),),
     ),
     Metric("process_resident_memory_bytes", "gauge", "Memory of this program.", (Sample("rss_bytes"),)),
     Metric(
         "process_start_time_seconds",
         "gauge",
         "When this program was started, Unix time.",
-        (Sample("started_us", text=_seconds),),
+        (Sample("started_us", divisor=US_PER_S),),
     ),
 )
 """Of the whole machine, and of the program itself."""
