@@ -22,7 +22,7 @@ from tests.live.link import ADDRESSES, Link
 from tests.live.program import END_S, PROGRAM, START_S
 from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
 from tests.live.test_cli import becomes
-from tests.unit.exposed import parsed, value
+from tests.unit.exposed import parsed, total, value
 
 CONTRIB = Path(__file__).parents[2] / "contrib" / "prometheus"
 DELAY_MS = 25
@@ -134,6 +134,26 @@ def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Pat
         assert times * size <= found <= times * (size + 2)
     clients = {one.labels["service"] for one in parsed(text) if one.labels.get("direction") == "out"}
     assert str(port) in clients
+
+
+def test_with_more_networks_than_sets_of_labels_there_may_be_nothing_is_lost() -> None:
+    most, networks = 5, 40
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        options = ("--interval", "0.2", "--prometheus-series", str(most), "--filter", f"port:{port}")
+        with exporting(*options) as target:
+            for network in range(networks):
+                source = f"127.77.{network}.1", 0
+                with socket.create_connection(listener.getsockname(), source_address=source):
+                    listener.accept()[0].close()
+            ended = "tcptop_closed_connections_total"
+            assert becomes(lambda: total(scraped(target), ended) == 2 * networks, START_S)
+            text = scraped(target)
+    assert value(text, "tcptop_opened_connections_total") == 2 * networks
+    assert value(text, "tcptop_label_sets") == value(text, "tcptop_label_sets_limit") == most
+    sets = {tuple(one.labels.items()) for one in parsed(text) if one.name == ended}
+    assert len(sets) == most + 1
+    assert value(text, ended, process="other", remote_network="other") > 0
 
 
 def test_what_is_exposed_pleases_promtool_and_follows_the_conventions() -> None:
@@ -273,10 +293,7 @@ def test_scrapes_at_once_are_all_answered_and_other_pages_are_not() -> None:
     assert answer.endswith("\r\n\r\nmetrics are at /metrics\n")
 
 
-def test_while_the_worker_is_stopped_by_a_debugger_or_stalls_old_numbers_are_served_and_their_time_told() -> (
-    None
-):
-    """A refresh an hour: the worker sleeps all the time."""
+def test_between_two_refreshes_the_same_numbers_are_served_and_their_time_is_told() -> None:
     with exporting("--interval", "3600") as port:
         first = value(scraped(port), "tcptop_refresh_timestamp_seconds")
         time.sleep(1.5)

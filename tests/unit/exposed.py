@@ -37,6 +37,15 @@ def parsed(text: str) -> list[Series]:
 
 def value(text: str, name: str, **labels: str) -> float:
     """The sum of the series of that name that have these labels; there must be one."""
-    values = [one.value for one in parsed(text) if one.name == name and labels.items() <= one.labels.items()]
+    values = _values(text, name, labels)
     assert values, f"no {name} {labels} in:\n{text}"
     return sum(values)
+
+
+def total(text: str, name: str, **labels: str) -> float:
+    """The same, where there may be none yet."""
+    return sum(_values(text, name, labels))
+
+
+def _values(text: str, name: str, labels: dict[str, str]) -> list[float]:
+    return [one.value for one in parsed(text) if one.name == name and labels.items() <= one.labels.items()]
