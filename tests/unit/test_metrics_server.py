@@ -14,7 +14,7 @@ import pytest
 from tcptop_rtt.outputs.prometheus.options import Address
 from tcptop_rtt.outputs.prometheus.server import MetricsServer
 
-WAIT_S = 60.0
+WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -99,4 +99,8 @@ def test_it_can_be_closed_before_and_after_it_serves() -> None:
         if serves:
             server.show(str)
         server.close()
+        for thread in threading.enumerate():
+            if thread.name == "metrics":
+                thread.join(WAIT_S)
+                assert not thread.is_alive()
         MetricsServer(address).close()
