@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CLOSED, CONNECT_ERRORS, STATES, Holder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
-from tcptop_rtt.outputs.prometheus import exposition, metrics
+from tcptop_rtt.outputs.prometheus import exposition, labels, metrics
 from tcptop_rtt.outputs.prometheus.aggregate import Aggregator
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US, BUCKETS, spread
 from tcptop_rtt.outputs.prometheus.label_sets import KEPT_NS
@@ -475,15 +475,15 @@ def _documented() -> Iterator[tuple[str, str, str, str]]:
 
 
 def test_the_documented_metrics_are_those_that_there_are() -> None:
-    labels = {
-        metrics.CONNECTION_METRICS: "process, service, direction, remote_network",
-        metrics.LISTENER_METRICS: "process, service",
+    own_labels = {
+        metrics.CONNECTION_METRICS: ", ".join(labels.OF_CONNECTIONS),
+        metrics.LISTENER_METRICS: ", ".join(labels.OF_LISTENERS),
         metrics.PROGRAM_METRICS: "",
         (metrics.BUILD_INFO,): "version, kernel, hook",
     }
     there = [
         (one.name, one.kind, ", ".join(filter(None, (own, one.label))), one.meaning)
-        for table, own in labels.items()
+        for table, own in own_labels.items()
         for one in table
     ]
     assert list(_documented()) == there

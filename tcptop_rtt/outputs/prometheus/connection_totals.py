@@ -16,8 +16,6 @@ from tcptop_rtt.outputs.prometheus.totals import Table, Totals
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter, select
 
-LABELS = ("process", "service", "direction", "remote_network")
-
 _COLUMNS = {
     **dict.fromkeys(COUNTERS, 1),
     **dict.fromkeys(("open", "stalled", "opened", "closed"), 1),
@@ -37,7 +35,7 @@ class ConnectionTotals:
     def __init__(self, chosen: Filter, prefixes: Prefixes, most: int) -> None:
         self._filter = chosen
         self._prefixes = prefixes
-        self._totals = Totals(most, LABELS, _COLUMNS)
+        self._totals = Totals(most, labels.OF_CONNECTIONS, _COLUMNS)
         self._last = no_rows()
 
     @property
@@ -64,16 +62,16 @@ class ConnectionTotals:
         totals.add("connects", slots, connected)
         totals.add("connect_us", slots, np.where(connected, get("connect_us"), 0))
         failed = np.flatnonzero(gained.failed[chosen])
-        totals.add_kinds("failures", totals.kinds("failures", slots[failed], get("connect_error")[failed]))
+        totals.add_kinds("failures", slots[failed], get("connect_error")[failed])
 
         sampled = np.flatnonzero(get("rtt_samples"))
         sampled_rows = fields_of(rows, chosen[sampled])
         totals.add("samples", slots[sampled], sampled_rows("rtt_samples"))
         totals.add("rtt_us", slots[sampled], sampled_rows("rtt_sum_us"))
-        totals.add_kinds("buckets", spread(sampled_rows, slots[sampled], totals.length))
+        totals.add_counted("buckets", spread(sampled_rows, slots[sampled], totals.length))
 
         is_up = is_open(rows)[chosen]
         totals.set("open", slots, is_up)
         totals.set("stalled", slots, is_up & get("stalled"))
-        totals.set_kinds("held_up", totals.kinds("held_up", slots, causes.verdicts(get, lacking)))
+        totals.set_kinds("held_up", slots, causes.verdicts(get, lacking))
         return totals.freeze()

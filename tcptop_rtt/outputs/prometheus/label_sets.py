@@ -45,9 +45,8 @@ class LabelSets:
         )
         slots = self._find(different)
         self._used_ns[slots[slots >= 0]] = now_ns
-        self._drop_unused(
-            now_ns
-        )  # only now: from one refresh to the next it may be longer than a set is kept
+        # Only now, as it may be longer from one refresh to the next than a set is kept.
+        self._drop_unused(now_ns)
         new = np.flatnonzero(slots < 0)
         free = np.flatnonzero(~self._taken)
         # Where there are too few slots, those with the most connections get them.

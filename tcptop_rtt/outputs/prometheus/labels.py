@@ -14,6 +14,9 @@ from tcptop_rtt.outputs.prometheus.options import Prefixes
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.grouping import peer_serves
 
+OF_CONNECTIONS = ("process", "service", "direction", "remote_network")
+OF_LISTENERS = OF_CONNECTIONS[:2]
+
 OTHER = "other"
 """Stands in every label for what has no set of its own, as there are too many."""
 
@@ -51,19 +54,14 @@ def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str
     bits = prefixes.v4 if family == 4 else prefixes.v6
     network = f"{fmt.address(family, shared['network'][at].tobytes())}/{bits}" if family else fmt.UNKNOWN
     known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
-    return {
-        **texts_of_listener(shared, at),
-        "direction": known or fmt.UNKNOWN,
-        "remote_network": network,
-    }
+    texts = (*texts_of_listener(shared, at).values(), known or fmt.UNKNOWN, network)
+    return dict(zip(OF_CONNECTIONS, texts, strict=True))
 
 
 def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
     """The same of a listener."""
-    return {
-        "process": fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN,
-        "service": str(shared["port"][at] or fmt.UNKNOWN),
-    }
+    process = fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN
+    return dict(zip(OF_LISTENERS, (process, str(shared["port"][at] or fmt.UNKNOWN)), strict=True))
 
 
 def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:

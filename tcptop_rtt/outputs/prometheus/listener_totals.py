@@ -12,8 +12,6 @@ from tcptop_rtt.outputs.prometheus.gains import places
 from tcptop_rtt.outputs.prometheus.totals import Table, Totals
 from tcptop_rtt.view.filter import Filter, as_rows, select
 
-LABELS = ("process", "service")
-
 _COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"), 1)
 
 
@@ -26,7 +24,7 @@ class ListenerTotals:
 
     def __init__(self, chosen: Filter, most: int) -> None:
         self._filter = chosen
-        self._totals = Totals(most, LABELS, _COLUMNS)
+        self._totals = Totals(most, labels.OF_LISTENERS, _COLUMNS)
         self._last = no_listeners()
         self._is_first = True
 

@@ -68,26 +68,21 @@ class Totals:
         if len(some):
             self._columns[name] += self._sums(slots[some], values[some])
 
-    def add_kinds(self, name: str, counted: NDArray[np.int64]) -> None:
-        """Count numbers of each slot and kind."""
+    def add_kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> None:
+        """Count rows into a column that tells kinds apart."""
+        self.add_counted(name, self._count(name, slots, kinds))
+
+    def add_counted(self, name: str, counted: NDArray[np.int64]) -> None:
+        """The same, of what has been counted: shape (length, kinds)."""
         self._columns[name] += counted
 
     def set(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
         """Replace a column by the sums of rows."""
         self._columns[name] = self._sums(slots, values)
 
-    def kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> NDArray[np.int64]:
-        """How many rows there are of each slot and kind, for a column of that name.
-
-        :param kinds: of each row
-        """
-        shape = self._columns[name].shape
-        flat = np.bincount(slots * shape[1] + kinds, minlength=shape[0] * shape[1])
-        return flat.reshape(shape)
-
-    def set_kinds(self, name: str, counted: NDArray[np.int64]) -> None:
-        """Replace numbers of each slot and kind."""
-        self._columns[name] = counted
+    def set_kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> None:
+        """Replace a column that tells kinds apart by how many rows there are of each."""
+        self._columns[name] = self._count(name, slots, kinds)
 
     def freeze(self) -> Table:
         """All sets in use as they are now. Others come first, and only if there ever were some."""
@@ -99,3 +94,7 @@ class Totals:
 
     def _sums(self, slots: Indices, values: NDArray[Any]) -> NDArray[np.int64]:
         return np.bincount(slots, weights=values, minlength=self.length).astype(np.int64)
+
+    def _count(self, name: str, slots: Indices, kinds: NDArray[Any]) -> NDArray[np.int64]:
+        length, width = self._columns[name].shape
+        return np.bincount(slots * width + kinds, minlength=length * width).reshape(length, width)
