@@ -56,14 +56,17 @@ def _until(ready: Callable[[], bool], process: subprocess.Popen[Any], timeout_s:
 
 
 @contextmanager
-def exporting(*options: str, before: tuple[str, ...] = ()) -> Iterator[int]:
-    """The program as an exporter; its port."""
+def exporting(*options: str, host: str = "", before: tuple[str, ...] = ()) -> Iterator[int]:
+    """The program as an exporter; its port.
+
+    :param host: an IPv4 address; none: it is told only the port
+    """
     port = free_port()
-    command = [*before, PROGRAM, "--prometheus", str(port), *options]
+    command = [*before, PROGRAM, "--prometheus", f"{host}:{port}".lstrip(":"), *options]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            assert process.stdout.readline() == f"metrics at http://127.0.0.1:{port}/metrics\n"
+            assert process.stdout.readline() == f"metrics at http://{host or '127.0.0.1'}:{port}/metrics\n"
             yield port
             process.terminate()
             assert process.wait(END_S) == 0

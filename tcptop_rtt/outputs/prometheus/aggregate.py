@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tcptop_rtt import __version__
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.prometheus.connection_totals import ConnectionTotals
+from tcptop_rtt.outputs.prometheus.labels import between_braces
 from tcptop_rtt.outputs.prometheus.listener_totals import ListenerTotals
 from tcptop_rtt.outputs.prometheus.options import Prefixes
 from tcptop_rtt.outputs.prometheus.totals import Table
@@ -46,14 +47,14 @@ class Aggregator:
         self._most = most
         self._started_us = started_us
         build = {"version": __version__, "kernel": origin.kernel, "hook": origin.hook}
-        self._build = Table((build,), _one_row({"one": 1}))
+        self._build = Table((between_braces(build),), _one_row({"one": 1}))
 
     def take(self, snapshot: Snapshot) -> Aggregate:
         """Count the next snapshot."""
         return Aggregate(
             self._connections.take(snapshot),
             self._listeners.take(snapshot),
-            Table(({},), _one_row(self._program(snapshot))),
+            Table(("",), _one_row(self._program(snapshot))),
             self._build,
             snapshot.health.unknown,
         )

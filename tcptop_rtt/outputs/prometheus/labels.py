@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,15 @@ def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
     """The same of a listener."""
     process = fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN
     return dict(zip(OF_LISTENERS, (process, str(shared["port"][at] or fmt.UNKNOWN)), strict=True))
+
+
+def between_braces(texts: Mapping[str, str]) -> str:
+    """Labels as they stand in a line of the exposition."""
+    return ",".join(f'{name}="{_escaped(text)}"' for name, text in texts.items())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, NamedTuple
+from typing import Any
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.prometheus.options import Address
@@ -72,13 +73,6 @@ def _remedy(error: OSError, address: Address) -> str:
     return error.strerror or str(error)
 
 
-class _Body(NamedTuple):
-    """A page as it goes out."""
-
-    plain: bytes
-    packed: bytes
-
-
 class _Http(ThreadingMixIn, HTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -88,17 +82,16 @@ class _Http(ThreadingMixIn, HTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         self.page: Page = str
         self._making = threading.Lock()
-        self._made: tuple[Page, _Body] | None = None
+        self._made: tuple[Page, bytes] | None = None
         self._open: dict[socket.socket, None] = {}
         super().__init__((address.host, address.port), _Handler)
 
-    def body(self) -> _Body:
+    def body(self) -> bytes:
         """The latest page: of several scrapes at once, and of the same moment, one makes it."""
         with self._making:
             page = self.page
             if self._made is None or self._made[0] is not page:
-                plain = page().encode()
-                self._made = page, _Body(plain, gzip.compress(plain, _FASTEST))
+                self._made = page, page().encode()
             return self._made[1]
 
     def server_bind(self) -> None:
@@ -139,10 +132,14 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:  # a fault of ours: the scrape shows it, and the next one may go well
             self._answer(500, f"unexpected {type(error).__name__}: {error}\n".encode())
             return
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            self._answer(200, body.packed, "gzip")
+        if "gzip" in self.headers.get("Accept-Encoding", "") and self._is_far():
+            self._answer(200, gzip.compress(body, _FASTEST), "gzip")
         else:
-            self._answer(200, body.plain)
+            self._answer(200, body)
+
+    def _is_far(self) -> bool:
+        """Whether it goes over a network: to pack it takes longer than to hand it over here."""
+        return not ipaddress.ip_address(self.client_address[0].removeprefix("::ffff:")).is_loopback
 
     def _answer(self, code: int, body: bytes, encoding: str = "") -> None:
         self.send_response(code)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.outputs.prometheus.label_sets import OTHER_SLOT, LabelSets
-from tcptop_rtt.outputs.prometheus.labels import OTHER, Shared
+from tcptop_rtt.outputs.prometheus.labels import OTHER, Shared, between_braces
 
 Texts = Callable[[Shared, int], dict[str, str]]
 """The labels of a row, by name."""
@@ -22,7 +22,7 @@ Texts = Callable[[Shared, int], dict[str, str]]
 class Table:
     """Numbers of all sets of labels at one moment. It never changes."""
 
-    labels: tuple[Mapping[str, str], ...]  # N sets
+    labels: tuple[str, ...]  # N sets, as they stand between braces
     columns: Mapping[str, NDArray[np.int64]]  # (N,), or (N, kinds)
 
 
@@ -36,7 +36,7 @@ class Totals:
 
     def __init__(self, most: int, names: tuple[str, ...], columns: Mapping[str, int]) -> None:
         self._sets = LabelSets(most)
-        self._labels: list[Mapping[str, str]] = [dict.fromkeys(names, OTHER)] * (most + 1)
+        self._labels = [between_braces(dict.fromkeys(names, OTHER))] * (most + 1)
         self._columns = {
             name: np.zeros((most + 1, kinds) if kinds > 1 else most + 1, np.int64)
             for name, kinds in columns.items()
@@ -56,7 +56,7 @@ class Totals:
         """The slot of each row; sets that have gone lose theirs."""
 
         def begin(slot: int, row: int) -> None:
-            self._labels[slot] = texts(shared, row)
+            self._labels[slot] = between_braces(texts(shared, row))
             for column in self._columns.values():
                 column[slot] = 0
 
