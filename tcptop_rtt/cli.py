@@ -111,6 +111,8 @@ def _contradiction(options: argparse.Namespace) -> str:
     longest_ns = max((condition.lasting_ns for condition in conditions), default=0)
     if options.count is not None and (options.once or conditions):
         return "argument --count/-n: not allowed with --once and --fail-if"
+    if options.prometheus and (options.once or conditions):
+        return "argument --prometheus: not allowed with --once and --fail-if"
     if options.watched_ns is not None and (options.once or not conditions):
         return "argument --for: only with --fail-if, and not with --once"
     if options.once and longest_ns:

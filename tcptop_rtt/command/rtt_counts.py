@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get
+from tcptop_rtt.view.rtt_parts import rtt_parts
 
 STEPS_PER_OCTAVE = 32
 """The middle of a step is at most 1.1 % off."""
@@ -20,8 +21,8 @@ _PENDING = 1 << 18
 class RttCounts:
     """Samples by connection, each under a number of its own from 0 on.
 
-    Of the samples that came together between two snapshots lowest, highest and sum are known. So up to three
-    are exact, and of more the rest counts at its mean.
+    Of those that came together between two snapshots up to three are exact, and of more the rest counts at
+    its mean.
     """
 
     def __init__(self) -> None:
@@ -34,19 +35,9 @@ class RttCounts:
         """Count the samples of one snapshot.
 
         :param slots: the number of each row's connection
-        :param get: gives the values of a field of the rows
+        :param get: gives the values of a field of the rows, which may have no samples
         """
-        samples, sum_us = get("rtt_samples").astype(np.int64), get("rtt_sum_us").astype(np.float64)
-        low_us, high_us = (get(name).astype(np.float64) for name in ("rtt_lo_us", "rtt_hi_us"))
-        rest = samples - 2
-        mean_us = (sum_us - low_us - high_us) / np.maximum(rest, 1)
-        # Parts of a sum and its ends may come from different reads.
-        mean_us = np.clip(mean_us, low_us, high_us)
-        for us, counts in (
-            (low_us, np.minimum(samples, 1)),
-            (high_us, np.clip(samples - 1, 0, 1)),
-            (mean_us, np.maximum(rest, 0)),
-        ):
+        for us, counts in rtt_parts(get):
             some = (counts > 0) & (us > 0)
             self._count(slots[some], us[some], counts[some])
         if self._waiting > _PENDING:

@@ -63,6 +63,7 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--prometheus-prefix", "33,48"], "argument --prometheus-prefix: '33,48' is not the bits of two"),
         (["--prometheus-series", "0"], "argument --prometheus-series: '0' is not a whole number from 1 to"),
         (["--json", "--prometheus", "9464"], "argument --prometheus: not allowed with argument --json"),
+        (["--prometheus", "9464", "--once"], "argument --prometheus: not allowed with --once and --fail-if"),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),
         (
             ["--fail-if", "p99(rprt:1)>1ms"],

@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --count --fail-if --filter --for --interval --lport --output --pid --rport --source --theme --user -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --count --fail-if --filter --for --interval --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --rport --source --theme --user -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -59,6 +59,9 @@ complete -c tcptop-rtt -f
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -s h -l help -d 'show this help message and exit'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l source -xka "auto fentry tcp_probe" -d 'kernel hook (default: auto)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l json -d 'write JSON Lines instead of opening the dashboard'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus -x -d 'serve metrics for Prometheus there instead (address: 127.0.0.1)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-prefix -x -d 'bits of a remote network in its label (default: 24,48)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-series -x -d 'most sets of labels; what is beyond is counted as other (default: 1000)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l interval -s i -x -d 'time between updates (default: 1)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l count -s n -x -d 'end after N tables or JSON updates'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l once -d 'one table or JSON update with rates, after one interval; then end'
