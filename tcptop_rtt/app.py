@@ -36,6 +36,7 @@ from tcptop_rtt.widgets import themes
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
+    from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.screens.details import DetailsScreen
 
 JOIN_S = 5.0
@@ -72,6 +73,7 @@ class TcptopApp(ProgramKeys):
     :param resolver: has names of hosts and services; None: nobody has
     :param named: whether they are shown from the start
     :param preferences: without a theme it is one that fits the terminal
+    :param recordings: what is recorded; None: nothing ever is
     """
 
     TITLE = "tcptop-rtt"
@@ -120,6 +122,7 @@ class TcptopApp(ProgramKeys):
         resolver: Names | None = None,
         named: bool = False,
         preferences: Preferences = NO_PREFERENCES,
+        recordings: Recordings | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         if preferences.keys:
@@ -140,6 +143,7 @@ class TcptopApp(ProgramKeys):
         self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._recorder = Recorder()  # the worker's
+        self._recordings = recordings
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
@@ -154,6 +158,7 @@ class TcptopApp(ProgramKeys):
             named,
             preferences.columns,
         )
+        self.main.recordings = recordings
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -204,6 +209,8 @@ class TcptopApp(ProgramKeys):
             self.problem = problem
             self.leave()
             return
+        if self._recordings is not None:
+            self._recordings.start()
         self.post_message(Opened())
         try:
             self._feed.run(self._publish)
@@ -214,6 +221,8 @@ class TcptopApp(ProgramKeys):
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
+        if self._recordings is not None:
+            self._recordings.show(snapshot)
         self.post_message(SnapshotReady(snapshot, self._recorder.add(snapshot)))
 
     def on_opened(self) -> None:

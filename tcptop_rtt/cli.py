@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pwd
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from tcptop_rtt.outputs.prometheus import options as prometheus
 from tcptop_rtt.view import thresholds
 from tcptop_rtt.view.palettes import PALETTES
 
+LEAST_RECORDING_BYTES = 10**6
+
 if TYPE_CHECKING:
     from tcptop_rtt.view.conditions import Condition
 
@@ -27,7 +30,7 @@ examples:
   sudo tcptop-rtt --pid 1234 -6            only IPv6 connections of process 1234
   sudo tcptop-rtt --filter 'rtt>50ms !local'   slow ones to other hosts
   sudo tcptop-rtt --count 1 | sort         one table as plain text
-  sudo tcptop-rtt --json --interval 5 > log.jsonl   record
+  sudo tcptop-rtt --record monday          the dashboard, and a recording of it
   sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
 
@@ -58,6 +61,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     original = environment.clean()
     options = _parse()
     options.environment = original
+    options.invoker = invoker
     code = 1
     try:
         _add_settings(options, Settings() if options.no_config else settings_of(invoker))
@@ -200,6 +204,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--rport", type=_port, metavar="PORT", help="only this remote port")
     _add_filter(parser)
     add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
+    _add_recording(parser)
     add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
     add("--no-config", action="store_true", help="leave the file of settings unread")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
@@ -225,6 +230,19 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--record", metavar="FILE", help="record everything into this new file, to be looked at with --replay"
+    )
+    add(
+        "--record-limit",
+        type=_size,
+        metavar="SIZE",
+        help="recordings become no larger, such as 1GB: what is oldest goes first",
+    )
+
+
 def _user(name: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(name)
@@ -242,6 +260,15 @@ def _interval(text: str) -> float:
             f"{text!r} is not a number of seconds from {SHORTEST_INTERVAL_S:g} to {LONGEST_INTERVAL_S:g}"
         )
     return seconds
+
+
+def _size(text: str) -> int:
+    units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([kmgt]?)b?", text.lower(), re.ASCII)
+    size = int(float(found[1]) * units[found[2]]) if found else 0
+    if size < LEAST_RECORDING_BYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size from 1MB on, such as 500MB or 1GB")
+    return size
 
 
 def _positive(text: str) -> int:

@@ -50,6 +50,24 @@ def invoker() -> Invoker:
     return Invoker(uid, str(Path(home, ".config")) if os.path.isabs(home) else "")
 
 
+def owner_of_files(uid: int) -> tuple[int, int] | None:
+    """User and group that new files get; None: it is the user that this runs as."""
+    if os.geteuid() != 0 or uid == 0:
+        return None
+    try:
+        return uid, pwd.getpwuid(uid).pw_gid
+    except (KeyError, OverflowError):
+        return None
+
+
+def home_of(uid: int) -> str:
+    """The home directory by the password database; empty: there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except (KeyError, OverflowError):
+        return ""
+
+
 def clean() -> dict[str, str]:
     """Remove every other variable, for this process and for the C libraries in it.
 

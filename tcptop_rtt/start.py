@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.feeds.budget import Budget
     from tcptop_rtt.outputs.base import Output
     from tcptop_rtt.outputs.prometheus.exporter import Exporter
+    from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.outputs.writer import Writer
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
@@ -83,13 +84,30 @@ def run(
             return run_command(feed, options, chosen)
         if exporter:
             return exporter.run(feed, chosen, _stop_signals())
+        recordings = _recordings(options, feed, chosen, cleanup)
         if not screen:
-            return _run_text(feed, options, chosen, note)
-        code = _run_screen(feed, chosen, note, options.interval, options.names, preferences)
+            return _run_text(feed, options, chosen, note, recordings)
+        code = _run_screen(feed, chosen, note, options.interval, options.names, preferences, recordings)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
         return code
+
+
+def _recordings(options: argparse.Namespace, feed: Feed, chosen: Filter, cleanup: ExitStack) -> Recordings:
+    """What records the feed; a file that cannot be made is told before anything begins."""
+    from tcptop_rtt import environment
+    from tcptop_rtt.outputs.recordings import Recordings
+    from tcptop_rtt.recording.place import Owner
+
+    uid = options.invoker.uid
+    owner = environment.owner_of_files(uid)
+    home = environment.home_of(uid)
+    recordings = Recordings(feed, chosen, Owner(*owner) if owner else None, home, options.record_limit)
+    cleanup.callback(recordings.stop)
+    if options.record is not None:
+        recordings.open(options.record)
+    return recordings
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
@@ -196,13 +214,14 @@ def _run_screen(
     refresh_s: float,
     named: bool,
     preferences: Preferences,
+    recordings: Recordings,
 ) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.names import Resolver
     from tcptop_rtt.view.glyphs import ASCII, UNICODE
 
     glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, Resolver(), named, preferences)
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, Resolver(), named, preferences, recordings)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -216,9 +235,12 @@ def _run_screen(
     return 0
 
 
-def _run_text(feed: Feed, options: argparse.Namespace, chosen: Filter, note: Callable[[], str]) -> int:
+def _run_text(
+    feed: Feed, options: argparse.Namespace, chosen: Filter, note: Callable[[], str], recordings: Recordings
+) -> int:
     """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
     from tcptop_rtt.outputs.base import write_all
+    from tcptop_rtt.outputs.recordings import AlsoRecorded
     from tcptop_rtt.outputs.writer import Writer, hung_up
 
     stopped, came = False, 0
@@ -244,9 +266,12 @@ def _run_text(feed: Feed, options: argparse.Namespace, chosen: Filter, note: Cal
             from tcptop_rtt.outputs.gate import Gate
 
             gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
-            write_all(feed, gate, writer, 1 if options.once else None, skipped=1)
+            output: Output = AlsoRecorded(gate, recordings) if recordings.are_wanted else gate
+            write_all(feed, output, writer, 1 if options.once else None, skipped=1)
             return gate.exit_code or (128 + came if came else 0)
         output = _output(feed, options.json, chosen, note, writer, options.preferences)
+        if recordings.are_wanted:
+            output = AlsoRecorded(output, recordings)
         if options.once:
             write_all(feed, output, writer, 1, skipped=1)
         else:

@@ -60,6 +60,21 @@ _NEEDS = {
 """Where this other field is 0, the field says nothing."""
 
 
+MAY_SAY_NOTHING = SCANNED | _NOTHING.keys() | _NEEDS.keys()
+"""The fields of which :func:`is_unknown` may say so on any kernel."""
+
+
+def told_by(name: str) -> tuple[str, ...]:
+    """The other fields that say whether this one is known."""
+    by_scans = ("scanned",) if name in SCANNED else ()
+    return (*by_scans, _NEEDS[name]) if name in _NEEDS else by_scans
+
+
+def nothing(name: str) -> int:
+    """The value by which a field says that there is nothing to tell."""
+    return _NOTHING.get(name, (0,))[0]
+
+
 def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
     """Which rows do not tell a field.
 

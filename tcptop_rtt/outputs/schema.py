@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from typing import Any
 
-from tcptop_rtt.outputs.jsonl import FORMAT_VERSION
+from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.view import listener_fields, target_fields
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.listener_fields import STREAMED
+from tcptop_rtt.view.streamed import FORMAT_VERSION
 from tcptop_rtt.view.table import Field
 
 _COUNT = {"type": "integer", "minimum": 0}
@@ -20,7 +22,7 @@ def _property(field: Field) -> dict[str, Any]:
         "description": field.meaning,
         "type": [field.type, "null"] if field.nullable else field.type,
     }
-    if field.type == "integer":
+    if field.type in ("integer", "number"):
         described["minimum"] = 0
     if field.choices:
         described["enum"] = [*field.choices, None] if field.nullable else list(field.choices)
@@ -31,6 +33,32 @@ def _line(events: list[str], properties: dict[str, Any]) -> dict[str, Any]:
     """A kind of line. Readers ignore what they do not know: there may be more in it one day."""
     properties = {"event": {"enum": events}, **properties}
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_IDS = {"type": "array", "items": _COUNT}
+_COLUMN = {
+    "ids": {**_IDS, "description": "of the rows that have changed in this field without a line of their own"},
+    "values": {"type": "array", "description": "as many, each as in the line of one row"},
+}
+
+
+def _columns(event: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Lines of one field of many rows, or of the cells of sparklines."""
+    tables = {"enum": ["connections", "listeners", "targets", "cells"]}
+    line = _line([event], {"time_ns": _TIME, "table": tables, **properties})
+    line["properties"] |= {
+        "field": {"type": "string"},
+        "second": {
+            **_COUNT,
+            "description": "which cell, by CLOCK_MONOTONIC: the highest RTT sample in it, us",
+        },
+    }
+    if event == "column":
+        line["properties"] |= {
+            "plus": {**_COUNT, "description": "added to all others that have no line, and are not closed"},
+            "plus_closed": {**_COUNT, "description": "likewise, to those that are closed"},
+        }
+    return line
 
 
 def schema() -> dict[str, Any]:
@@ -67,7 +95,32 @@ def schema() -> dict[str, Any]:
                 {
                     "time_ns": _TIME,
                     "closed": {"type": "boolean", "description": "it listens no longer"},
-                    **{field.name: _property(field) for field in STREAMED},
+                    **{field.name: _property(field) for field in listener_fields.STREAMED},
+                },
+            ),
+            _line(
+                ["target"],
+                {
+                    "time_ns": _TIME,
+                    "closed": {"type": "boolean", "description": "it is forgotten"},
+                    **{field.name: _property(field) for field in target_fields.STREAMED},
+                },
+            ),
+            _columns("column", _COLUMN),
+            _columns(
+                "state", {"values": {"type": "array", "description": "of all rows, as in the line of one"}}
+            ),
+            _line(
+                ["refresh"],
+                {
+                    "time_ns": _TIME,
+                    "clock_ns": {**_COUNT, "description": "the same by CLOCK_MONOTONIC"},
+                    "gone": {**_IDS, "description": "connections that are shown no longer"},
+                    "health": {
+                        "type": "object",
+                        "description": "how the program itself is doing",
+                        "properties": {field.name: {} for field in dataclasses.fields(Health)},
+                    },
                 },
             ),
             _line(

@@ -54,7 +54,11 @@ class Writer:
 
     def write(self, text: str) -> None:
         """Take text; it gets out with the next :meth:`flush`, or before."""
-        self._pending += text.encode(self._encoding, "replace")
+        self.write_bytes(text.encode(self._encoding, "replace"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Take what is encoded already."""
+        self._pending += data
         if len(self._pending) >= _CHUNK_BYTES:
             self.flush()
 

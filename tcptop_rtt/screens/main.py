@@ -19,6 +19,7 @@ from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.named import NAMES_KEY
 from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
+from tcptop_rtt.screens.recorded import RECORD_KEY, RecordedScreen
 from tcptop_rtt.screens.sorted import SortedScreen
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(SortedScreen, PastScreen):
+class MainScreen(SortedScreen, PastScreen, RecordedScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
@@ -160,6 +161,7 @@ class MainScreen(SortedScreen, PastScreen):
             id="beside",
         ),
         NAMES_KEY,
+        RECORD_KEY,
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
         Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
@@ -210,6 +212,7 @@ class MainScreen(SortedScreen, PastScreen):
             MainScreen.message,
             MainScreen.waiting_for,
             MainScreen.host,
+            MainScreen.recording,
         )
         self.table.data_bind(
             MainScreen.page,
@@ -286,6 +289,8 @@ class MainScreen(SortedScreen, PastScreen):
             return self.chosen is not None
         if action == "switch_names":
             return self._resolver is not None
+        if action == "record":
+            return self.recordings is not None
         if (action, *parameters) == ("toggle", "follow"):
             return self.follow or self.table.lines > 0
         if action == "change_refresh":

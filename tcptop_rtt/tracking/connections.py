@@ -309,7 +309,8 @@ class Connections:
         opened_ns, sampled_us = store["opened_ns"], store["sampled_us"]
         store.set_all("age_ns", now_ns - opened_ns)
         store.set("age_ns", closed, store["ended_ns"][closed] - opened_ns[closed])
-        ages_ms = np.maximum(now_ns // 1000 - sampled_us.astype(np.int64), 0) // 1000
+        # Whole milliseconds of both: so all ages grow by the same from snapshot to snapshot.
+        ages_ms = np.maximum(now_ns // 1_000_000 - sampled_us.astype(np.int64) // 1000, 0)
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
         store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))
 

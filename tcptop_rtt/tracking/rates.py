@@ -61,7 +61,7 @@ class Rates:
             now, before = store[counter][active], store[rate][active]
             new = (now - kept[base][active]) * 8.0 / elapsed_s
             smoothed = before + (new - before) * weight
-            smoothed[smoothed < 1] = 0
+            smoothed = np.floor(smoothed)  # whole bits, as the stream has them
             store.set(rate, active, smoothed)
             kept.set(base, active, now)
             kept.set("rate_active", active[smoothed > 0], True)

@@ -20,7 +20,7 @@ def frozen(
     rows = np.zeros(len(kept), dtype)
     for name in dtype.names or ():
         rows[name] = kept[name]
-    ages_ms = np.maximum(now_ns - kept[since].astype(np.int64), 0) // 1_000_000
+    ages_ms = np.maximum(now_ns // 1_000_000 - kept[since].astype(np.int64) // 1_000_000, 0)
     rows[age] = np.minimum(ages_ms, UNKNOWN_U32)
     rows.setflags(write=False)
     return rows

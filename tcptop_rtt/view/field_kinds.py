@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tcptop_rtt.view import cells, matches, numbers, sort_keys, values
+from tcptop_rtt.view import cells, matches, numbers, parsing, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.table import Column, Field
@@ -24,12 +24,14 @@ def integer(
     :param match: how a filter asks for it, if not for the field's own values
     """
     match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
-    return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words)
+    parse = parsing.integers(name)
+    return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words, parse)
 
 
 def flag(name: str, meaning: str) -> Field:
     """Yes or no."""
-    return Field(name, "boolean", meaning, values.flags(name), matches.flags(name), nullable=False)
+    match = matches.flags(name)
+    return Field(name, "boolean", meaning, values.flags(name), match, nullable=False, parse=parsing.flags)
 
 
 def choice(
@@ -43,7 +45,8 @@ def choice(
     """One of a few texts."""
     choices = tuple(text for text in texts if text is not None)
     match = match or matches.choices(name, texts)
-    return Field(name, "string", meaning, values.choices(name, texts), match, choices, True, column, words)
+    of_rows, parse = values.choices(name, texts), parsing.choices(texts)
+    return Field(name, "string", meaning, of_rows, match, choices, True, column, words, parse)
 
 
 def text(
@@ -58,13 +61,15 @@ def text(
         matches.names(name, example),
         column=column,
         words=words,
+        parse=parsing.texts,
     )
 
 
 def address(name: str, meaning: str, column: Column) -> Field:
     """Of one end."""
-    match = matches.addresses(name)
-    return Field(name, "string", meaning, values.addresses(name), match, nullable=False, column=column)
+    match, parse = matches.addresses(name), parsing.addresses
+    of_rows = values.addresses(name)
+    return Field(name, "string", meaning, of_rows, match, nullable=False, column=column, parse=parse)
 
 
 def endpoint(

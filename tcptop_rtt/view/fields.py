@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import causes, cells, matches, numbers, sort_keys, values
+from tcptop_rtt.view import causes, cells, matches, numbers, parsing, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.field_kinds import address, choice, endpoint, flag, integer, mean, rate_column, rtt, text
 from tcptop_rtt.view.shown import shown
@@ -182,6 +182,7 @@ _FIELDS = (
         "whether the queue that it waits in was full at the latest scan; null: it does not wait",
         values.of_waiting(values.flags("queue_full")),
         matches.flags("queue_full"),
+        parse=parsing.flags,
     ),
     Field(
         "was_pid",
@@ -189,6 +190,7 @@ _FIELDS = (
         "who held it before nobody did",
         values.of_orphans(values.integers("was_pid")),
         matches.numbers(numbers.of_field("was_pid"), matches.unit_of("was_pid")),
+        parse=parsing.integers("was_pid"),
     ),
     Field(
         "was_comm",
@@ -196,6 +198,7 @@ _FIELDS = (
         "its name",
         values.of_orphans(values.texts("was_comm")),
         matches.names("was_comm", "nginx"),
+        parse=parsing.texts,
     ),
     integer("uid", "the process's effective one; the socket's, as long as no process is known"),
     integer("started_ns", "when the process was started, nanoseconds since the machine was"),
@@ -275,7 +278,9 @@ _FIELDS = (
         "that the socket is bound to, as with link-local addresses; its number, if it has no name",
         values.interfaces,
         matches.names("interface", "eth0"),
+        parse=parsing.interfaces,
     ),
+    integer("ifindex", "the number of that interface; 0: it is bound to none", nullable=False),
     choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
     choice(
         "connect_error",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view import cells, side_rows, sort_keys
+from tcptop_rtt.view import cells, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import integer
@@ -148,14 +149,16 @@ _FIELDS = (
     ),
 )  # fmt: skip
 
-STREAMED = tuple(
-    replace(field, name="listener") if field.name == "id" else field
-    for field in _FIELDS
-    if field.name in (LISTENER.names or ()) and field.name != "drops_per_s"
-)
-"""What the stream has of a listener: the rest can be told from this and from the connections.
+_IN_THE_STREAM: dict[str, dict[str, Any]] = {
+    "id": {"name": "listener"},  # there an id is a connection's
+    "drops_per_s": {"type": "number", "values": values.reals("drops_per_s"), "parse": parsing.reals},
+}
 
-There an ``id`` is a connection's.
-"""
+STREAMED = tuple(
+    replace(field, **_IN_THE_STREAM.get(field.name, {}))
+    for field in _FIELDS
+    if field.name in (LISTENER.names or ())
+)
+"""What the stream has of a listener: the rest can be told from this and from the connections."""
 
 TABLE = Table("listeners", LISTENING, _FIELDS, side_rows.views, {})

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import matches, sort_keys, values
+from tcptop_rtt.view import matches, parsing, sort_keys, values
 from tcptop_rtt.view.cells import Cell, MakeCell
 from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import Glyphs
@@ -84,7 +84,8 @@ def number(
 
 def text(name: str, meaning: str, example: str, column: Column | None = None) -> Field:
     """Text of others."""
-    return Field(name, "string", meaning, values.texts(name), matches.names(name, example), column=column)
+    match, parse = matches.names(name, example), parsing.texts
+    return Field(name, "string", meaning, values.texts(name), match, column=column, parse=parse)
 
 
 def process(meaning: str, column_meaning: str, example: str) -> Field:
@@ -109,7 +110,7 @@ def endpoint(side: str, key: str, title: str, meaning: str, column_meaning: str,
     name, sort = f"{side}addr", sort_keys.by_endpoint(side)
     column = Column(key, title, 21, 0, column_meaning, cell, sort, wide=47, numeric=False, cut="middle")
     address = values.addresses(name), matches.addresses(name)
-    return Field(name, "string", meaning, *address, nullable=False, column=column)
+    return Field(name, "string", meaning, *address, nullable=False, column=column, parse=parsing.addresses)
 
 
 def verdict(name: str, meaning: str, width: int, priority: int, cell: MakeCell, sort: SortKeys) -> Field:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.view.cells import MakeCell
 from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.parsing import Parse
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.values import Values
 
@@ -72,6 +73,8 @@ class Field:
     nullable: bool = True
     column: Column | None = None
     words: tuple[str, ...] = ()
+    parse: Parse | None = None
+    """Of the values in the stream what the column of this name holds; None: it is made of other columns."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
-from tcptop_rtt.model.rows import Get
+from tcptop_rtt.model.rows import CONNECT_ERRORS, Get
 from tcptop_rtt.model.targets import COUNTS, TARGET
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import side_rows, sort_keys
+from tcptop_rtt.view import parsing, side_rows, sort_keys, values
 from tcptop_rtt.view.cause_words import NOT_CONNECTED, way_to_fail
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import integer
@@ -70,5 +73,19 @@ _FIELDS = (
         "connect_error", "how the latest one has failed; red: they go on failing", 18, 2, _why, _by_rate
     ),
 )  # fmt: skip
+
+_IN_THE_STREAM: dict[str, dict[str, Any]] = {
+    "id": {"name": "target"},  # there an id is a connection's
+    "per_s": {"type": "number", "values": values.reals("per_s"), "parse": parsing.reals},
+    "connect_error": {
+        "type": "string",
+        "values": values.choices("connect_error", CONNECT_ERRORS),
+        "parse": parsing.choices(CONNECT_ERRORS),
+        "choices": tuple(error for error in CONNECT_ERRORS if error),
+    },
+}
+
+STREAMED = tuple(replace(field, **_IN_THE_STREAM.get(field.name, {})) for field in _FIELDS)
+"""What the stream has of a target."""
 
 TABLE = Table("failed connects", TARGET, _FIELDS, side_rows.views, {})

@@ -21,7 +21,19 @@ def integers(name: str) -> Values:
     """A number."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
-        return _with_nulls(get(name).astype(np.int64).tolist(), known.is_unknown(get, name, lacking))
+        numbers = get(name)
+        whole = numbers if numbers.dtype.kind == "u" else numbers.astype(np.int64)
+        return _with_nulls(whole.tolist(), known.is_unknown(get, name, lacking))
+
+    return values
+
+
+def reals(name: str) -> Values:
+    """A number with a fraction; none where it is no number."""
+
+    def values(get: Get, lacking: frozenset[str]) -> list[Any]:
+        numbers = get(name)
+        return _with_nulls(numbers.tolist(), np.isnan(numbers) | known.is_unknown(get, name, lacking))
 
     return values
 

@@ -50,6 +50,8 @@ class StatusBar(StyledLines):
     message: var[str] = var("")
     waiting_for: var[str] = var("")
     host: var[str] = var("")
+    recording: var[str] = var("")
+    """The file that is written, and its size; empty: there is none."""
     summary: var[Summary] = var(Summary())
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
@@ -106,6 +108,8 @@ class StatusBar(StyledLines):
         for on, name in ((self.frozen, "FROZEN"), (self.follow, "FOLLOW")):
             if on:
                 parts += [(f" {name} ", "flag"), ("  ", "")]
+        if self.recording:
+            parts += [(" REC ", "flag"), (f" {fmt.printable(self.recording, self._glyphs)}  ", "value")]
         page = self.page
         title = page.table.column[page.order.key].title
         if page.scope:

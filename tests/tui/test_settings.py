@@ -35,7 +35,7 @@ async def test_the_screen_has_the_columns_that_are_chosen_in_their_order(stage: 
 
 async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) -> None:
     keys = {
-        "reverse": "R",
+        "reverse": "X",
         "freeze": "F2",
         "help": "H",
         "sort-process": "Ctrl-O",
@@ -45,7 +45,7 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
     async with stage((190, 80), preferences=Preferences("dark", None, keys)) as it:
         await it.show(row(1), row(2))
         assert it.table.ids == [2, 1]
-        await it.press("R")
+        await it.press("X")
         assert it.table.ids == [1, 2]
         await it.press("S")
         assert it.table.ids == [1, 2]
@@ -62,11 +62,11 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
         assert "^ Details" in it.screen_text
         assert "F2 Freeze" in it.screen_text
         await it.press("H")
-        assert re.search(r"R +Reverse the order", it.screen_text)
+        assert re.search(r"X +Reverse the order", it.screen_text)
         await it.press("escape", "circumflex_accent")
         assert it.app.screen is not it.main
-        await it.press("R")
-        assert "R works in the table only" in it.screen_text
+        await it.press("X")
+        assert "X works in the table only" in it.screen_text
 
 
 @pytest.mark.parametrize(

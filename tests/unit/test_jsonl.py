@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from tcptop_rtt.model.rows import ROW, Holder
-from tcptop_rtt.model.snapshot import Health, Snapshot, Waiting
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
@@ -36,8 +37,8 @@ class Stream:
         waiting: tuple[Waiting, ...] = (),
         listeners: tuple[dict[str, Any], ...] = (),
     ) -> None:
-        there = listeners_of(*listeners)
-        self._output.show(Snapshot(1, 1, rows_of(*rows), (), HEALTH, None, waiting, listeners=there))
+        there, cells = listeners_of(*listeners), (np.full(len(rows), np.nan, np.float32),) * SPARK_CELLS
+        self._output.show(Snapshot(1, 1, rows_of(*rows), cells, HEALTH, None, waiting, listeners=there))
 
     def all(self, *events: str) -> list[dict[str, Any]]:
         lines = map(json.loads, self._path.read_text().splitlines())

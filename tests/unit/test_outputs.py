@@ -76,7 +76,7 @@ def test_a_stream_has_a_header_what_opens_changes_and_closes_and_an_end(tmp_path
     }
     names = ("event", "time_ns", "pid", "state", "srtt_us", "rtt_samples", "bytes_acked", "direction")
     later_ns = WALL_NS + 1_000_000_000
-    assert [tuple(line[name] for name in names) for line in lines[1:-1]] == [
+    assert [tuple(line[name] for name in names) for line in lines if "state" in line] == [
         ("open", WALL_NS, 101, "ESTAB", 1000, 0, 5000, "out"),
         ("open", WALL_NS, 102, "ESTAB", 2000, 0, 5000, None),
         ("sample", later_ns, 101, "ESTAB", 1700, 1, 9000, "out"),

@@ -1,0 +1,1 @@
+"""The stream read again: lines in, snapshots out."""

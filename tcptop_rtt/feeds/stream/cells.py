@@ -1,0 +1,64 @@
+"""The cells of sparklines as lines of the stream tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.stream.tables import BadLineError
+from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS
+
+
+class Cells:
+    """By the second that it stands for the cell of each row; nan where no segment brought a sample."""
+
+    def __init__(self) -> None:
+        self._cells: dict[int, NDArray[np.float32]] = {}
+
+    def move(self, before: Indices) -> None:
+        """Go by the rows, which have got other places.
+
+        :param before: where each row has been; -1: it is new
+        """
+        found = before >= 0
+        for second, cells in self._cells.items():
+            moved = _none(len(before))
+            moved[found] = cells[before[found]]
+            self._cells[second] = moved
+
+    def put(self, second: int, at: Indices, values: list[Any], rows: int) -> None:
+        """Write one cell of some rows.
+
+        :raises BadLineError: these are no values of it
+        """
+        if second not in self._cells and len(self._cells) > 4 * SPARK_CELLS:
+            raise BadLineError("too many cells")
+        try:
+            numbers = np.array(values, np.float32)  # None is nan
+        except (TypeError, ValueError, OverflowError):
+            raise BadLineError("cells: no such value") from None
+        cells = self._cells.get(second)
+        if cells is None:
+            cells = _none(rows)
+        elif not cells.flags.writeable:
+            cells = cells.copy()
+        cells[at] = numbers
+        self._cells[second] = cells
+
+    def latest(self, clock_ns: int, rows: int) -> tuple[NDArray[np.float32], ...]:
+        """Those of a snapshot, oldest first. They never change."""
+        newest = clock_ns // CELL_NS
+        seconds = range(newest - SPARK_CELLS + 1, newest + 1)
+        self._cells = {second: cells for second, cells in self._cells.items() if second in seconds}
+        none = _none(rows)
+        found = tuple(self._cells.get(second, none) for second in seconds)
+        for cells in found:
+            cells.flags.writeable = False
+        return found
+
+
+def _none(rows: int) -> NDArray[np.float32]:
+    return np.full(rows, np.nan, np.float32)

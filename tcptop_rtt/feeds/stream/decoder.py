@@ -1,0 +1,351 @@
+"""Lines of the stream in, snapshots out: of a recording, of a file, or of another host.
+
+What is read may be made by anybody, and by other versions: a line that cannot be read is left out, and told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.stream.cells import Cells
+from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of, places
+from tcptop_rtt.model.listeners import LISTENER
+from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.model.rows import ROW, Rows
+from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.streamed import (
+    CLOCKS,
+    CONNECTION_COLUMNS,
+    FORMAT_VERSION,
+    LISTENER_COLUMNS,
+    OF_A_LINE,
+    TARGET_COLUMNS,
+    advanced,
+)
+
+Line = dict[str, Any]
+
+MOST_LINE_BYTES = 1 << 26
+MOST_LINES = 1 << 23
+"""Of one snapshot."""
+MOST_TIME_NS = 1 << 62
+_FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class StreamDecoder:
+    """Not thread-safe.
+
+    :param complain: told what cannot be read, and where
+    """
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self._complain = complain
+        self.line = 0
+        """The number of the latest line, for what is told of it."""
+        self.origin: Origin | None = None
+        """Where the snapshots are from; None: no header has told it yet."""
+        self.dropped_records = 0
+        """As the last line tells."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all but the origin: what comes next begins anew."""
+        self._connections = StreamTable(CONNECTION_COLUMNS)
+        self._sides = {
+            "listener": StreamTable(LISTENER_COLUMNS),
+            "target": StreamTable(TARGET_COLUMNS),
+        }
+        self._cells = Cells()
+        self._cgroups: dict[int, str | None] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._clock_ns = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Collect the lines of the next snapshot."""
+        self._count = 0
+        self._rows: dict[int, Line] = {}
+        self._side_rows: dict[str, dict[int, Line]] = {"listener": {}, "target": {}}
+        self._columns: list[tuple[int, Line]] = []
+        self._states: list[tuple[int, Line]] = []
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """The control group of a process, as far as lines have told."""
+        mine = (self._connections.columns["pid"] == process.pid) & (
+            self._connections.columns["started_ns"] == process.started_ns
+        )
+        found = self._connections.ids[mine]
+        return self._cgroups.get(int(found[0])) if len(found) else None
+
+    def take(self, text: bytes) -> Snapshot | None:
+        """Take a line; a snapshot, if it completes one."""
+        self.line += 1
+        try:
+            return self._take(text)
+        except BadLineError as error:
+            self.say(str(error))
+        except msgspec.MsgspecError:
+            self.say("no line of JSON with an object")
+        except UnicodeDecodeError:
+            self.say("no UTF-8")
+        return None
+
+    def say(self, problem: str, line: int | None = None) -> None:
+        """Tell what is wrong with a line, the latest one by default."""
+        self._complain(f"line {self.line if line is None else line:,}: {fmt.printable(problem)}")
+
+    def _take(self, text: bytes) -> Snapshot | None:
+        if len(text) > MOST_LINE_BYTES:
+            raise BadLineError(f"it is longer than {MOST_LINE_BYTES:,} bytes")
+        line = _decode(text)
+        event = line.get("event")
+        self._count += 1
+        if self._count > MOST_LINES:
+            self._begin()
+            raise BadLineError(f"{MOST_LINES:,} lines without a refresh")
+        match event:
+            case "open" | "sample" | "close":
+                self._rows[_number(line, "id")] = line
+            case "column":
+                self._columns.append((self.line, line))
+            case "listener" | "target":
+                self._side_rows[str(event)][_number(line, str(event))] = line
+            case "refresh":
+                return self._refresh(line)
+            case "state":
+                self._states.append((self.line, line))
+            case "waiting":
+                waiting = _converted(line, _Waiting)
+                self._waiting[waiting.netns] = Waiting(waiting.netns, waiting.time_wait, waiting.syn_recv)
+            case "header":
+                self._take_header(line)
+            case "end":
+                self.dropped_records = _number(line, "lost")
+            case "moment":
+                pass
+            case _:
+                raise BadLineError(f"event {str(event)[:64]!a} is not known to this version")
+        return None
+
+    def _take_header(self, line: Line) -> None:
+        origin = _converted(line, Origin)
+        version = line.get("version")
+        if version != FORMAT_VERSION and self.origin is None:
+            self.say(f"version {version} of the stream: what is new in it is not shown")
+        host, kernel, hook = (_clean(each) for each in (origin.host, origin.kernel, origin.hook))
+        self.origin = Origin(host, kernel, hook, origin.boot_time_ns)
+
+    # --- a snapshot is complete -----------------------------------------------------------------------
+
+    def _refresh(self, line: Line) -> Snapshot | None:
+        time_ns, clock_ns = _number(line, "time_ns"), _number(line, "clock_ns")
+        if max(time_ns, clock_ns) > MOST_TIME_NS:
+            raise BadLineError("no such time")
+        health = _health(line.get("health"))
+        try:
+            if self._states:
+                self._take_states()
+            self._take_rows(ids_of(line.get("gone", [])))
+            for event, table in self._sides.items():
+                self._take_side(table, self._side_rows[event])
+            for number, column in self._columns:
+                self._guarded(number, self._take_column, column)
+        finally:
+            self._begin()
+        self._clock_ns = clock_ns
+        connections = self._connections.freeze()
+        return Snapshot(
+            time_ns,
+            clock_ns,
+            Rows(connections),
+            self._cells.latest(clock_ns, len(self._connections)),
+            health,
+            None,
+            tuple(self._waiting.values()),
+            self._sides["target"].records(),
+            self._sides["listener"].records(),
+        )
+
+    def _guarded(self, number: int, take: Callable[[Line], None], line: Line) -> None:
+        try:
+            take(line)
+        except BadLineError as error:
+            self.say(str(error), number)
+
+    def _take_rows(self, gone: NDArray[np.uint64]) -> None:
+        """Bring the rows up to date: those that have gone, those that have lines, and the others."""
+        table, rows = self._connections, self._rows
+        for connection in gone.tolist():
+            rows.pop(connection, None)
+            self._cgroups.pop(connection, None)
+        told = np.array(sorted(rows), np.uint64)
+        left = table.ids[~np.isin(table.ids, gone)] if len(gone) else table.ids
+        before = table.set_ids(np.union1d(left, told))
+        if before is not None:
+            self._cells.move(before)
+        for name in () if self._states else OF_A_LINE:
+            if table.columns[name].any():
+                table.writable(name)[:] = 0
+        self._quiet = np.ones(len(table), bool)
+        if len(told):
+            at = places(table.ids, told)
+            self._quiet[at] = False
+            lines = [rows[connection] for connection in told.tolist()]
+            self._put_lines(table, at, lines)
+            table.writable("closed")[at] = [line["event"] == "close" for line in lines]
+            self._cgroups.update((int(line["id"]), _text(line.get("cgroup"))) for line in lines)
+
+    def _put_lines(self, table: StreamTable, at: NDArray[np.intp], lines: list[Line]) -> None:
+        try:
+            table.put_lines(at, lines)
+        except BadLineError:
+            for one, line in zip(at, lines, strict=True):  # which of them it is
+                try:
+                    table.put_lines(np.array([one]), [line])
+                except BadLineError as error:
+                    self.say(f"{error} (up to {len(lines):,} lines before)")
+
+    def _take_side(self, table: StreamTable, rows: Mapping[int, Line]) -> None:
+        gone = [id_ for id_, line in rows.items() if line.get("closed") is True]
+        told = np.array(sorted(rows.keys() - set(gone)), np.uint64)
+        left = table.ids[~np.isin(table.ids, np.array(gone, np.uint64))] if gone else table.ids
+        table.set_ids(np.union1d(left, told))
+        if len(told):
+            self._put_lines(table, places(table.ids, told), [rows[id_] for id_ in told.tolist()])
+
+    def _take_column(self, line: Line) -> None:
+        ids, values = ids_of(line.get("ids", [])), line.get("values", [])
+        if not isinstance(values, list) or len(values) != len(ids):
+            raise BadLineError("not as many values as ids")
+        if line.get("table") == "cells":
+            at = places(self._connections.ids, ids)
+            if len(at) and at.min() < 0:
+                raise BadLineError("cells of a connection that has no line")
+            self._cells.put(_number(line, "second"), at, values, len(self._connections))
+            return
+        table, name = self._table(line), str(line.get("field"))
+        if name in CLOCKS and ("plus" in line or "plus_closed" in line):
+            plus, plus_closed = (_number(line, key) if key in line else 0 for key in ("plus", "plus_closed"))
+            self._advance(table, name, plus, plus_closed)
+        if len(ids):
+            at = places(table.ids, ids)
+            if at.min() < 0:
+                raise BadLineError(f"{name[:64]}: a row that has no line")
+            table.put(name, at, values)
+
+    def _table(self, line: Line) -> StreamTable:
+        tables = {"connections": self._connections}
+        tables |= {f"{event}s": table for event, table in self._sides.items()}
+        table = tables.get(str(line.get("table")))
+        if table is None:
+            raise BadLineError("a table that is not known to this version")
+        return table
+
+    def _advance(self, table: StreamTable, name: str, plus: int, plus_closed: int) -> None:
+        column = table.writable(name)
+        if max(plus, plus_closed) > np.iinfo(column.dtype).max:
+            raise BadLineError(f"{name}: no such value")
+        if table is self._connections:
+            quiet = self._quiet
+            column[quiet] = advanced(column[quiet], table.columns["closed"][quiet], plus, plus_closed)
+        else:
+            told = self._side_rows["listener" if table is self._sides["listener"] else "target"]
+            quiet = ~np.isin(table.ids, np.array(sorted(told), np.uint64))
+            column[quiet] = advanced(column[quiet], np.zeros(int(quiet.sum()), bool), plus, 0)
+
+    def _take_states(self) -> None:
+        """Begin with all that is known."""
+        states = self._states
+        self.reset_tables()
+        for number, line in states:
+            self._guarded(number, self._take_state, line)
+
+    def reset_tables(self) -> None:
+        """Leave nothing of what has been known, but what waits to be taken."""
+        collected = self._rows, self._side_rows, self._columns, self._states, self._count
+        waiting = self._waiting
+        self.reset()
+        self._rows, self._side_rows, self._columns, self._states, self._count = collected
+        self._waiting = waiting
+
+    def _take_state(self, line: Line) -> None:
+        values = line.get("values", [])
+        if not isinstance(values, list):
+            raise BadLineError("no list of values")
+        if line.get("table") == "cells":
+            ids = ids_of(line.get("ids", []))
+            at = places(self._connections.ids, ids)
+            if len(at) != len(values) or (len(at) and at.min() < 0):
+                raise BadLineError("cells of a connection that there is not")
+            self._cells.put(_number(line, "second"), at, values, len(self._connections))
+            return
+        table, name = self._table(line), str(line.get("field"))
+        if name in ("id", "listener", "target"):
+            ids = ids_of(values)
+            if len(ids) > 1 and not (ids[1:] > ids[:-1]).all():
+                raise BadLineError("ids that are not ascending")
+            table.set_ids(ids)
+        elif len(values) != len(table):
+            raise BadLineError(f"{name[:64]}: {len(values):,} values of {len(table):,} rows")
+        elif name == "closed" and table is self._connections:
+            table.writable("closed")[:] = [value is True for value in values]
+        elif name == "cgroup":
+            self._cgroups = dict(zip(table.ids.tolist(), map(_text, values), strict=True))
+        else:
+            table.put(name, np.arange(len(table)), values)
+
+
+class _Waiting(msgspec.Struct):
+    netns: int
+    time_wait: int
+    syn_recv: int
+
+
+def _number(line: Mapping[str, Any], name: str) -> int:
+    value = line.get(name)
+    if not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise BadLineError(f"{name}: no number")
+    return value
+
+
+def _converted(line: object, type_: Any) -> Any:
+    try:
+        return msgspec.convert(line, type_)
+    except msgspec.ValidationError as error:
+        raise BadLineError(str(error)) from None
+
+
+def _health(value: object) -> Health:
+    health: Health = _converted(value, Health)
+    return dataclasses.replace(
+        health,
+        hook=_clean(health.hook),
+        hook_note=_clean(health.hook_note),
+        problem=_clean(health.problem),
+        unknown=health.unknown & _FIELD_NAMES,
+    )
+
+
+def _clean(text: str) -> str:
+    return fmt.printable(name_of(text))
+
+
+def _text(value: object) -> str | None:
+    return name_of(value) if isinstance(value, str) else None
+
+
+def snapshots(lines: Iterable[bytes], decoder: StreamDecoder) -> Iterable[Snapshot]:
+    """The snapshots that lines tell of."""
+    for line in lines:
+        snapshot = decoder.take(line)
+        if snapshot is not None:
+            yield snapshot

@@ -1,0 +1,139 @@
+"""One table of the stream as columns, in the order of its ids, as far as lines have told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.view.streamed import Kind
+
+MOST_ROWS = 1 << 22
+
+
+class BadLineError(ValueError):
+    """A line, or a part of one, is not what the stream has."""
+
+
+class StreamTable:
+    """Not thread-safe. Its columns are handed out read-only: what changes later goes to a copy."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._fields = {field.name: field for field in kind.fields if field.parse}
+        names = kind.dtype.names or ()
+        self.columns: dict[str, NDArray[Any]] = {name: np.zeros(0, kind.dtype[name]) for name in names}
+
+    def __len__(self) -> int:
+        return len(self.columns["id"])
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """Ascending."""
+        return self.columns["id"]
+
+    def set_ids(self, ids: NDArray[np.uint64]) -> Indices | None:
+        """Have rows of these ids, ascending; new ones are zeros.
+
+        :return: where each of them has been, -1: nowhere; None: nothing has changed
+        """
+        own = self.ids
+        if len(ids) == len(own) and (ids == own).all():
+            return None
+        if len(ids) > MOST_ROWS:
+            raise BadLineError(f"more than {MOST_ROWS:,} {self._kind.name}")
+        before = places(own, ids)
+        found = before >= 0
+        for name, column in self.columns.items():
+            fresh = np.zeros(len(ids), column.dtype)
+            fresh[found] = column[before[found]]
+            self.columns[name] = fresh
+        self.columns["id"] = ids
+        return before
+
+    def put(self, name: str, at: Indices, values: Sequence[Any]) -> None:
+        """Write what lines say of a field.
+
+        :param at: the rows
+        :raises BadLineError: these are no values of it
+        """
+        field = self._fields.get(name)
+        if field is None or field.parse is None:
+            raise BadLineError(f"{name[:64]!a} is no field of {self._kind.name}")
+        column = self.columns[self._kind.raw[name]]
+        try:
+            parsed = _array(field.parse(values), column.dtype)
+        except (TypeError, ValueError, OverflowError, AttributeError, UnicodeError):
+            raise BadLineError(f"{name}: no such value") from None
+        if len(parsed) != len(at):
+            raise BadLineError(f"{name}: {len(parsed):,} values of {len(at):,} rows")
+        self.writable(self._kind.raw[name])[at] = parsed
+
+    def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write whole lines; fields that they do not have are not known."""
+        for name in self._fields:
+            if self._kind.raw[name] != "id":
+                self.put(name, at, [line.get(name) for line in lines])
+
+    def writable(self, name: str) -> NDArray[Any]:
+        """A column, to change in place."""
+        column = self.columns[name]
+        if not column.flags.writeable:
+            column = self.columns[name] = column.copy()
+        return column
+
+    def records(self) -> NDArray[np.void]:
+        """The rows as they are now, read-only."""
+        rows = np.zeros(len(self), self._kind.dtype)
+        for name, column in self.columns.items():
+            rows[name] = column
+        rows.flags.writeable = False
+        return rows
+
+    def freeze(self) -> dict[str, NDArray[Any]]:
+        """The columns as they are now. They never change."""
+        for column in self.columns.values():
+            column.flags.writeable = False
+        return dict(self.columns)
+
+
+def places(own: NDArray[np.uint64], ids: NDArray[np.uint64]) -> Indices:
+    """Where ids stand among others, which are ascending; -1: nowhere."""
+    if not len(own):
+        return np.full(len(ids), -1)
+    at = np.minimum(np.searchsorted(own, ids), len(own) - 1)
+    found: Indices = np.where(own[at] == ids, at, -1)
+    return found
+
+
+def ids_of(values: object) -> NDArray[np.uint64]:
+    """Ids as lines have them.
+
+    :raises BadLineError: they are none
+    """
+    if not isinstance(values, list) or len(values) > MOST_ROWS:
+        raise BadLineError("no list of ids")
+    try:
+        return np.array(values, np.uint64)
+    except (TypeError, ValueError, OverflowError):
+        raise BadLineError("no list of ids") from None
+
+
+def _array(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """As a column has them.
+
+    :raises ValueError: one finds no room there
+    """
+    match dtype.kind:
+        case "V":
+            return np.frombuffer(b"".join(values), dtype)
+        case "u":
+            numbers = np.array(values, np.uint64)
+            if len(numbers) and int(numbers.max()) > np.iinfo(dtype).max:
+                raise ValueError("too large")
+            return numbers.astype(dtype)
+        case _:
+            return np.array(values, dtype)

@@ -1,0 +1,242 @@
+"""The stream's lines of columns: what changes without being news, and the whole of what is known.
+
+A connection that is idle has no line of its own for hours, but its ages, queues and rates go on. Of these a
+``column`` line has the changes of one field in many rows, and a ``state`` line all values of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model import known
+from tcptop_rtt.model.listeners import no_listeners
+from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, no_rows
+from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
+from tcptop_rtt.model.targets import no_targets
+from tcptop_rtt.view.streamed import (
+    CLOCKS,
+    CONNECTION_COLUMNS,
+    LISTENER_COLUMNS,
+    OF_A_HOLDER,
+    OF_A_LINE,
+    TARGET_COLUMNS,
+    Kind,
+    advanced,
+)
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a snapshot, in the order of their ids."""
+
+    rows: Rows | NDArray[np.void]
+    indices: Indices
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """Of the rows."""
+        return self.get("id")
+
+    def get(self, name: str) -> NDArray[Any]:
+        """A column."""
+        return self.rows[name][self.indices]
+
+    def find(self, ids: NDArray[np.uint64]) -> tuple[Indices, Mask]:
+        """At which place each id stands, and which ids there are."""
+        own = self.ids
+        if len(own) == len(ids) and (own == ids).all():
+            return np.arange(len(ids)), np.ones(len(ids), bool)
+        if not len(own):
+            return np.zeros(len(ids), np.intp), np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(own, ids), len(own) - 1)
+        return places, own[places] == ids
+
+
+def part_of(rows: Rows | NDArray[np.void], indices: Indices | None = None) -> Part:
+    """Some rows, or all."""
+    indices = np.arange(len(rows)) if indices is None else indices
+    ids = rows["id"][indices]
+    ordered = len(ids) < 2 or bool((ids[1:] > ids[:-1]).all())
+    return Part(rows, indices if ordered else indices[np.argsort(ids)])
+
+
+NOTHING = {
+    CONNECTION_COLUMNS.name: part_of(no_rows()),
+    LISTENER_COLUMNS.name: part_of(no_listeners()),
+    TARGET_COLUMNS.name: part_of(no_targets()),
+}
+
+
+def _getter(part: Part, at: Indices) -> Get:
+    rows = part.indices[at]
+    return lambda name: part.rows[name][rows]
+
+
+def changes(
+    kind: Kind,
+    last: Part,
+    now: Part,
+    told: NDArray[np.uint64],
+    elapsed_ns: tuple[int, int],
+    lacking: frozenset[str],
+) -> Iterator[Line]:
+    """What has changed in rows that have no line of their own.
+
+    :param told: the ids of those that have one, ascending
+    :param elapsed_ns: the clock at both times
+    """
+    ids = now.ids
+    places, met = last.find(ids)
+    quiet = np.flatnonzero(met & ~np.isin(ids, told))
+    if not len(quiet):
+        return
+    before_at, now_at = last.indices[places[quiet]], now.indices[quiet]
+    in_place = len(last.rows) == len(now.rows) and bool((before_at == now_at).all())
+    closed = np.zeros(len(quiet), bool)
+    if kind is CONNECTION_COLUMNS:
+        closed = now.rows["closed"][now_at]
+    turned = _Turned(last.rows, before_at, now.rows, now_at)
+    for field in kind.changing:
+        name = kind.raw[field.name]
+        was, is_ = last.rows[name], now.rows[name]
+        differs = turned.of(name)
+        if in_place and _is_same(was, is_) and differs is None and name not in OF_A_LINE:
+            continue
+        was, is_ = was[before_at], is_[now_at]
+        added: Line = {}
+        if name in CLOCKS:
+            unit_ns = CLOCKS[name]
+            elapsed = elapsed_ns[1] // unit_ns - elapsed_ns[0] // unit_ns
+            open_ms, closed_ms = (_common(was[mask], is_[mask], elapsed) for mask in (~closed, closed))
+            added = {"plus": open_ms, "plus_closed": closed_ms}
+            was = advanced(was, closed, open_ms, closed_ms)
+            added = {key: value for key, value in added.items() if value}
+        differs = was != is_ if differs is None else differs | (was != is_)
+        if name in OF_A_LINE:
+            differs = now.rows["rtt_samples"][now_at] > 0  # they come after its last line
+        if is_.dtype.kind == "f":
+            differs &= ~(np.isnan(was) & np.isnan(is_))
+        at = quiet[differs]
+        if len(at) and name in known.MAY_SAY_NOTHING:
+            unknown = known.is_unknown(_getter(now, at), name, lacking)
+            unknown &= known.is_unknown(_getter(last, places[at]), name, lacking)
+            at = at[~unknown]
+        if len(at) or added:
+            values = list(field.values(_getter(now, at), lacking))
+            yield {
+                "table": kind.name,
+                "field": field.name,
+                **added,
+                "ids": ids[at].tolist(),
+                "values": values,
+            }
+
+
+class _Turned:
+    """Where another field has begun, or ceased, to say whether one is known."""
+
+    def __init__(
+        self, before: Rows | NDArray[np.void], before_at: Indices, now: Rows | NDArray[np.void], at: Indices
+    ) -> None:
+        self._before, self._before_at, self._now, self._at = before, before_at, now, at
+        self._found: dict[str, Mask] = {}
+
+    def of(self, name: str) -> Mask | None:
+        """Of a field; None: nowhere."""
+        others = ("holder",) if name in OF_A_HOLDER else () if name in OF_A_LINE else known.told_by(name)
+        masks = [mask for mask in map(self._by, others) if mask.any()]
+        return np.logical_or.reduce(masks) if masks else None
+
+    def _by(self, other: str) -> Mask:
+        if other not in self._found:
+            was, is_ = self._before[other][self._before_at], self._now[other][self._at]
+            self._found[other] = was != is_ if other == "holder" else (was == 0) != (is_ == 0)
+        return self._found[other]
+
+
+def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
+    """By how much most ages have grown: as time has passed, or not since nothing has read them."""
+    if not len(was):
+        return 0
+    grown = is_ - was
+    middle = int(np.partition(grown, len(grown) // 2)[len(grown) // 2])
+    least = min(1 << 52, np.iinfo(grown.dtype).max // 2)
+    candidates = [number for number in (elapsed, 0, middle) if number < least]
+    return max(candidates, key=lambda number: int(np.count_nonzero(grown == number)))
+
+
+def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether they are one stretch of memory: what has not changed is shared by snapshots."""
+    return one is other or (
+        one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+        and one.strides == other.strides
+        and not one.flags.writeable
+    )
+
+
+def state(kind: Kind, part: Part, lacking: frozenset[str]) -> Iterator[Line]:
+    """All values of all rows."""
+    rows = part.indices
+
+    def get(name: str) -> NDArray[Any]:
+        return part.rows[name][rows]
+
+    columns = [(field.name, field.values(get, lacking)) for field in kind.fields]
+    if kind is CONNECTION_COLUMNS:
+        columns.append(("closed", get("closed").tolist()))
+    columns.sort(key=lambda column: kind.raw.get(column[0]) != "id")  # the ids come first
+    for name, values in columns:
+        yield {"table": kind.name, "field": name, "values": values}
+
+
+# --- cells of sparklines ------------------------------------------------------------
+
+
+def cell_changes(last: Snapshot | None, before: Part, now: Snapshot, part: Part) -> Iterator[Line]:
+    """What has changed in the cells of sparklines, by the second that each stands for."""
+    ids = part.ids
+    places, met = before.find(ids)
+    old = dict(cells_of(last)) if last is not None else {}
+    in_place = bool(met.all()) and len(before.rows) == len(part.rows)
+    in_place = in_place and bool((before.indices[places] == part.indices).all())
+    for second, cells in cells_of(now):
+        earlier = old.get(second)
+        if in_place and earlier is not None and _is_same(earlier, cells):
+            continue
+        values = cells[part.indices]
+        was = np.full(len(values), np.nan, np.float32)
+        if earlier is not None:
+            was[met] = earlier[before.indices[places[met]]]
+        at = np.flatnonzero((was != values) & ~(np.isnan(was) & np.isnan(values)))
+        if len(at):
+            yield {"table": "cells", "second": second, "ids": ids[at].tolist(), "values": _whole(values[at])}
+
+
+def cell_state(now: Snapshot, part: Part) -> Iterator[Line]:
+    """All cells that have a value."""
+    ids = part.ids
+    for second, cells in cells_of(now):
+        values = cells[part.indices]
+        at = np.flatnonzero(~np.isnan(values))
+        if len(at):
+            yield {"table": "cells", "second": second, "ids": ids[at].tolist(), "values": _whole(values[at])}
+
+
+def cells_of(snapshot: Snapshot) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Each cell with the second that it stands for, by CLOCK_MONOTONIC."""
+    newest = snapshot.clock_ns // CELL_NS
+    return zip(range(newest - SPARK_CELLS + 1, newest + 1), snapshot.cells_us, strict=True)
+
+
+def _whole(values: NDArray[np.float32]) -> list[int | None]:
+    numbers: list[int | None] = np.nan_to_num(values).astype(np.int64).tolist()
+    for at in np.flatnonzero(np.isnan(values)).tolist():
+        numbers[at] = None
+    return numbers

@@ -1,0 +1,82 @@
+"""The stream into a recording, beside whatever else shows the snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
+from tcptop_rtt.outputs.stream import StreamLines
+from tcptop_rtt.past.moments import Moment, MomentFinder
+from tcptop_rtt.recording.writer import RecordingWriter
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import Filter
+
+
+class Recording:
+    """Writes snapshots into a file. What is in it stays, whatever happens then.
+
+    :param file: new
+    :param cgroup: the cgroup path of a process, or None
+    """
+
+    def __init__(
+        self, file: RecordingWriter, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]
+    ) -> None:
+        self._file = file
+        self._stream = StreamLines(chosen, cgroup)
+        self._finder = MomentFinder()
+        self._first: list[bytes] = []
+        self.failure = ""
+        """Why nothing is written any more; empty: all is well."""
+
+    @property
+    def size(self) -> int:
+        """Of the file, bytes."""
+        return self._file.size
+
+    def begin(self, origin: Origin) -> None:
+        """Take the header."""
+        self._first = self._stream.begin(origin)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Write what has changed since the previous snapshot, and what is of note."""
+        if self.failure:
+            return
+        lines, self._first = [*self._first, *self._stream.of(snapshot)], []
+        moments = tuple(map(_told, self._fresh(snapshot)))
+        try:
+            self._file.add(lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, moments)
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+            self._file.abandon()
+
+    def end(self, dropped_records: int) -> None:
+        """Write the last line and the index."""
+        if self.failure:
+            return
+        try:
+            self._file.close(self._stream.end(dropped_records))
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+
+    def _fresh(self, snapshot: Snapshot) -> list[Moment]:
+        moments = self._finder.look(snapshot)
+        return [moment for moment in moments[-64:] if moment.clock_ns == snapshot.clock_ns]
+
+
+def _told(moment: Moment) -> Mapping[str, Any]:
+    """A moment, with whose it is and where in the words of the stream."""
+    rows = moment.row.row.reshape(1)
+    names = ("comm", "pid", "holder", "family", "laddr", "lport", "raddr", "rport", "netns", "direction")
+    fields = (field for field in CONNECTIONS.fields if field.name in names)
+    told = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in fields}
+    return told | {
+        "time_ns": moment.time_ns,
+        "clock_ns": moment.clock_ns,
+        "kind": moment.kind,
+        "words": moment.words,
+        "table": moment.table,
+        "id": moment.id,
+        "count": moment.count,
+    }

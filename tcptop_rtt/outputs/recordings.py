@@ -1,0 +1,153 @@
+"""What of a feed is recorded, beside whatever else shows its snapshots.
+
+What writes a file is imported once there is one to write.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.base import Output
+from tcptop_rtt.recording.place import Owner, directory_of, new_path
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.filter import Filter
+
+if TYPE_CHECKING:
+    from tcptop_rtt.outputs.recording import Recording
+    from tcptop_rtt.recording.writer import RecordingWriter
+
+
+class Recordings:
+    """What of a feed is recorded, one file at a time.
+
+    The thread that makes the snapshots calls ``show``; any other may call the rest.
+
+    :param owner: whose the files will be; None: of whoever runs the program
+    :param home: where files without a name go, if not here
+    :param limit_bytes: no file becomes larger; None: as large as it will
+    """
+
+    def __init__(
+        self, feed: Feed, chosen: Filter, owner: Owner | None, home: str, limit_bytes: int | None = None
+    ) -> None:
+        self._feed = feed
+        self._filter = chosen
+        self._owner = owner
+        self._home = home
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._file: RecordingWriter | None = None
+        self._recording: Recording | None = None
+        self._dropped_records = 0
+
+    def open(self, path: str | None = None) -> str:
+        """Make a file; give its path.
+
+        :param path: None: one with host and time in its name
+        :raises TcptopError: it cannot be made
+        """
+        from tcptop_rtt.recording.writer import RecordingWriter
+
+        try:
+            if path is None:
+                path = new_path(directory_of(self._owner, self._home), os.uname().nodename, time.time_ns())
+            self._file = RecordingWriter(path, self._owner, self._limit)
+        except FileExistsError:
+            raise TcptopError(f"{path} is there already: name another file, or remove it first") from None
+        except OSError as error:
+            where = path or self._home or "a directory that only its owner can write to"
+            raise TcptopError(f"cannot record into {where}: {error.strerror or error}") from None
+        return path
+
+    @property
+    def are_wanted(self) -> bool:
+        """There is a file."""
+        return self._file is not None
+
+    def start(self, origin: Origin | None = None) -> None:
+        """Record into the file from the next snapshot on. The feed is open.
+
+        :param origin: None: what the feed says
+        """
+        from tcptop_rtt.outputs.recording import Recording
+
+        if self._file is not None:
+            recording = Recording(self._file, self._filter, self._feed.cgroup)
+            recording.begin(origin or self._feed.origin)
+            self._recording = recording
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Record a snapshot, if anything is recorded."""
+        if self._recording is not None:
+            with self._lock:
+                if self._recording is not None:
+                    self._recording.show(snapshot)
+                    self._dropped_records = snapshot.health.dropped_records
+
+    def stop(self) -> str:
+        """End the file; give its path, or why it has ended before. Empty: there is none."""
+        with self._lock:
+            recording, file = self._recording, self._file
+            self._recording = self._file = None
+            if recording is not None:
+                recording.end(self._dropped_records)
+            elif file is not None:
+                file.abandon()
+        if file is None:
+            return ""
+        return self._lost(file, recording.failure) if recording and recording.failure else file.path
+
+    @property
+    def status(self) -> str:
+        """The file and its size, or why nothing is recorded any more; empty: nothing is, or has been."""
+        recording, file = self._recording, self._file
+        if recording is None or file is None:
+            return ""
+        name = Path(file.path).name
+        return self._lost(file, recording.failure) if recording.failure else f"{name} {fmt.size(file.size)}"
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is recorded any more; empty: all is well."""
+        recording, file = self._recording, self._file
+        return self._lost(file, recording.failure) if recording and file and recording.failure else ""
+
+    @staticmethod
+    def _lost(file: RecordingWriter, failure: str) -> str:
+        return f"cannot record into {file.path}: {failure}; what is in it stays"
+
+
+class AlsoRecorded:
+    """An output whose snapshots are recorded, too."""
+
+    def __init__(self, output: Output, recordings: Recordings) -> None:
+        self._output = output
+        self._recordings = recordings
+
+    def begin(self, origin: Origin) -> None:
+        """In both."""
+        self._output.begin(origin)
+        self._recordings.start(origin)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """In both."""
+        self._recordings.show(snapshot)
+        self._output.show(snapshot)
+
+    def end(self, dropped_records: int) -> None:
+        """In both.
+
+        :raises TcptopError: not all is recorded
+        """
+        self._output.end(dropped_records)
+        failure = self._recordings.failure
+        self._recordings.stop()
+        if failure:
+            raise TcptopError(failure)

@@ -1,0 +1,206 @@
+"""The stream: JSON Lines, integers with the unit in the name, null for what is not known.
+
+From it every snapshot can be made again, as it was: what no connection's own line tells stands in lines of
+columns, and a ``refresh`` line says that a snapshot is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import CLOSED, Indices, Rows
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.outputs import columns
+from tcptop_rtt.outputs.columns import NOTHING, Line, Part, part_of
+from tcptop_rtt.outputs.side_lines import ListenerLines, TargetLines
+from tcptop_rtt.view import causes
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.streamed import CONNECTION_COLUMNS, FORMAT_VERSION
+
+_NEWS = (
+    "pid",
+    "comm",
+    "holder",
+    "state",
+    "srtt_us",
+    "retrans",
+    "lost",
+    "bytes_acked",
+    "bytes_received",
+    "retransmits",
+)
+"""A connection has news when one of these has changed, or what holds it up, or it has new RTT samples."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded(line: Line) -> bytes:
+    """A line of the stream; in ASCII, as it may go to any terminal."""
+    text = _encode(line)
+    if not text.isascii():
+        text = json.dumps(line, separators=(",", ":")).encode()
+    return text + b"\n"
+
+
+class StreamLines:
+    """Makes the lines of snapshots, one after the other.
+
+    :param cgroup: the cgroup path of a process, or None
+    """
+
+    def __init__(self, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
+        self._filter = chosen
+        self._cgroup_of = cgroup
+        self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
+        self._origin: Origin | None = None
+        self._snapshot: Snapshot | None = None
+        self._part = NOTHING[CONNECTION_COLUMNS.name]
+        self._verdicts = np.zeros(0, np.uint8)  # what holds each of them up
+        self._waiting: dict[int, Waiting] = {}
+        self._sides = (ListenerLines(chosen), TargetLines(chosen))
+
+    def begin(self, origin: Origin) -> list[bytes]:
+        """The header: where and when the stream was made."""
+        self._origin = origin
+        return [encoded(_header(origin))]
+
+    def of(self, snapshot: Snapshot) -> list[bytes]:
+        """What has changed since the previous snapshot."""
+        return list(map(encoded, self._of(snapshot)))
+
+    def state(self) -> list[bytes]:
+        """All that is known of the latest snapshot, with the header: reading may begin here."""
+        return list(map(encoded, self._state()))
+
+    def end(self, dropped_records: int) -> list[bytes]:
+        """The last line. The stream has always called dropped records lost."""
+        return [encoded({"event": "end", "lost": dropped_records})]
+
+    def _of(self, snapshot: Snapshot) -> Iterator[Line]:
+        last, before, verdicts = self._part, self._snapshot, self._verdicts
+        time_ns, lacking = snapshot.time_ns, snapshot.health.unknown
+        self._snapshot, now = snapshot, self._followed(snapshot.rows, lacking)
+        self._part, self._verdicts = now, causes.verdicts(now.get, lacking)
+        indices, events = _events(last, now, verdicts, self._verdicts)
+        # A line of the same moment follows an "open": samples are written once.
+        samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
+        yield from self._lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
+        yield from self._changed_waiting(snapshot)
+        for side in self._sides:
+            yield from side.lines(snapshot)
+        elapsed_ns = before.clock_ns if before else snapshot.clock_ns, snapshot.clock_ns
+        told = np.unique(snapshot.rows["id"][indices])
+        for line in (
+            *columns.changes(CONNECTION_COLUMNS, last, now, told, elapsed_ns, lacking),
+            *(line for side in self._sides for line in side.changes(elapsed_ns, lacking)),
+            *columns.cell_changes(before, last, snapshot, now),
+        ):
+            yield {"event": "column", "time_ns": time_ns, **line}
+        _, there = now.find(last.ids)
+        yield from self._vanished(snapshot, last, there)
+        yield _refresh(snapshot, last.ids[~there].tolist())
+
+    def _vanished(self, snapshot: Snapshot, last: Part, there: NDArray[np.bool_]) -> Iterator[Line]:
+        """End those that have vanished."""
+        for connection in last.ids[~there].tolist():
+            self._cgroups.pop(connection, None)
+        indices = last.indices[~there & ~last.get("closed")]
+        if len(indices) and isinstance(last.rows, Rows):
+            closed, none = np.full(len(indices), CLOSED), np.zeros(len(indices), int)
+            rows = last.rows.take(indices, state=closed, rtt_samples=none)
+            yield from self._lines(snapshot, np.full(len(indices), "close"), rows)
+
+    def _changed_waiting(self, snapshot: Snapshot) -> Iterator[Line]:
+        """How many sockets wait; not where only some connections are wanted."""
+        if self._filter != Filter():
+            return
+        for waiting in snapshot.waiting:
+            if waiting != self._waiting.get(waiting.netns, waiting._replace(time_wait=0, syn_recv=0)):
+                yield {"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()}
+        self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
+
+    def _followed(self, rows: Rows, lacking: frozenset[str]) -> Part:
+        """What passes the filter, and has passed it: the process or the port of a connection may change."""
+        if self._filter == Filter():
+            return part_of(rows)
+        followed = np.isin(rows["id"], self._part.ids)
+        followed[select(rows, self._filter, lacking)] = True
+        return part_of(rows, np.flatnonzero(followed))
+
+    def _lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> Iterator[Line]:
+        """A line for each row."""
+        fields = [field.values(rows.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
+        names = ("event", "time_ns", "cgroup", *CONNECTIONS.names)
+        times = [snapshot.time_ns] * len(rows)
+        for values in zip(events.tolist(), times, self._cgroup_paths(rows), *fields, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+    def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
+        """Asked once per connection and owner, while the process is likely to be there."""
+        own = (rows[name].tolist() for name in ("id", "pid", "started_ns"))
+        for connection, pid, started_ns in zip(*own, strict=True):
+            key = ProcessKey(pid, started_ns)
+            known = self._cgroups.get(connection)
+            if known is None or known[0] != key:
+                known = self._cgroups[connection] = (key, self._cgroup_of(key) if pid else None)
+            yield known[1]
+
+    def _state(self) -> Iterator[Line]:
+        snapshot = self._snapshot
+        if self._origin is None or snapshot is None:
+            return
+        yield _header(self._origin)
+        lacking = snapshot.health.unknown
+        cgroups = [self._cgroups.get(connection, (None, None))[1] for connection in self._part.ids.tolist()]
+        for line in (
+            *columns.state(CONNECTION_COLUMNS, self._part, lacking),
+            {"table": CONNECTION_COLUMNS.name, "field": "cgroup", "values": cgroups},
+            *(line for side in self._sides for line in columns.state(side.kind, side.part, lacking)),
+            *columns.cell_state(snapshot, self._part),
+        ):
+            yield {"event": "state", "time_ns": snapshot.time_ns, **line}
+        for waiting in self._waiting.values():
+            yield {"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()}
+        yield _refresh(snapshot, [])
+
+
+def _header(origin: Origin) -> Line:
+    return {"event": "header", "version": FORMAT_VERSION, **dataclasses.asdict(origin)}
+
+
+def _refresh(snapshot: Snapshot, gone: list[int]) -> Line:
+    health = dataclasses.asdict(snapshot.health) | {"unknown": sorted(snapshot.health.unknown)}
+    line = {"event": "refresh", "time_ns": snapshot.time_ns, "clock_ns": snapshot.clock_ns}
+    return {**line, "gone": gone, "health": health}
+
+
+def _events(
+    last: Part, now: Part, before: NDArray[np.uint8], verdicts: NDArray[np.uint8]
+) -> tuple[Indices, NDArray[np.str_]]:
+    """Which connections of ``now`` get a line, in order, and of what event."""
+    places, met = last.find(now.ids)
+    places = places[met]
+    ended, news = np.zeros((2, len(met)), bool)
+    ended[met] = last.get("closed")[places]
+    news[met] = verdicts[met] != before[places]
+    for name in _NEWS:
+        news[met] |= now.get(name)[met] != last.get(name)[places]
+    closed = now.get("closed")
+    later = np.flatnonzero((closed | news | (now.get("rtt_samples") > 0)) & ~ended)
+    opened = np.flatnonzero(~met)
+    events = np.concatenate([np.full(len(opened), "open"), np.where(closed[later], "close", "sample")])
+    lines = np.concatenate([opened, later])
+    order = np.argsort(lines, kind="stable")
+    return now.indices[lines[order]], events[order]
+
+
+def joined(lines: Iterable[bytes]) -> bytes:
+    """As they stand in a file."""
+    return b"".join(lines)

@@ -1,0 +1,207 @@
+"""The file of a recording: short frames of Zstandard, each with a head before it, and an index at the end.
+
+Heads and index are what Zstandard calls skippable frames: ``zstdcat`` passes over them, and gives the lines.
+The index saves walking through a large file. One that ends abruptly has none, and is walked.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+HEAD_MAGIC, INDEX_MAGIC, DATA_MAGIC = 0x184D2A5C, 0x184D2A5D, 0xFD2FB528
+"""The first two are of those that everybody may give a meaning of their own."""
+VERSION = 1
+MOST_HEAD_BYTES = 1 << 20
+MOST_INDEX_BYTES = 1 << 28
+
+_SKIPPABLE = struct.Struct("<II")  # magic, bytes that follow
+_INDEX_END = struct.Struct("<Q8s")  # bytes of the index, and what tells that there is one
+_INDEX_MARK = b"tcptopix"
+
+
+class Kind(StrEnum):
+    """How a frame begins."""
+
+    START = "start"  # with nothing known before
+    STATE = "state"  # with all that is known: reading may begin here. It repeats what is told elsewhere
+    MORE = "more"  # where the frame before has ended
+
+
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is told of a frame before it.
+
+    The moments are those of the snapshots up to this frame, since the head before.
+    """
+
+    kind: Kind
+    time_ns: int  # of its first snapshot: wall clock, Unix epoch
+    clock_ns: int  # the same by CLOCK_MONOTONIC
+    version: int = VERSION
+    moments: tuple[Mapping[str, Any], ...] = ()
+
+
+class Frame(NamedTuple):
+    """Where a frame is."""
+
+    head: Head
+    at: int  # where its data begin
+    size: int  # of its data
+    whole: bool = True  # it has come to its end
+
+
+class Index(msgspec.Struct, frozen=True, array_like=True):
+    """All frames of a file, as the file's end has them."""
+
+    heads: list[Head]
+    places: list[tuple[int, int]]  # of each frame where its data begin, and their size
+    moments: tuple[Mapping[str, Any], ...]  # those after the last head
+
+
+def head_bytes(head: Head) -> bytes:
+    """A head as it stands in the file."""
+    packed = msgspec.json.encode(head)
+    return _SKIPPABLE.pack(HEAD_MAGIC, len(packed)) + packed
+
+
+def index_bytes(frames: list[Frame], moments: tuple[Mapping[str, Any], ...]) -> bytes:
+    """The end of a file."""
+    heads, places = [frame.head for frame in frames], [(frame.at, frame.size) for frame in frames]
+    packed = msgspec.json.encode(Index(heads, places, moments))
+    end = _INDEX_END.pack(len(packed), _INDEX_MARK)
+    return _SKIPPABLE.pack(INDEX_MAGIC, len(packed) + len(end)) + packed + end
+
+
+class Contents(NamedTuple):
+    """What has been found in a file."""
+
+    frames: list[Frame]
+    moments: tuple[Mapping[str, Any], ...]
+    end: int
+    """Where the frames end, and the index begins."""
+    problem: str = ""
+    """What cannot be read, and where; empty: all can."""
+
+
+def is_recording(beginning: bytes) -> bool:
+    """Whether a file that begins so is a recording."""
+    return beginning[:4] == _SKIPPABLE.pack(HEAD_MAGIC, 0)[:4]
+
+
+def contents(data: Any) -> Contents:
+    """The frames of a recording.
+
+    :param data: the whole file, as bytes or mapped into memory
+    """
+    return _indexed(data) or _walked(data)
+
+
+def _indexed(data: Any) -> Contents | None:
+    """By the index; None if there is no sound one."""
+    size = len(data)
+    if size < _INDEX_END.size + _SKIPPABLE.size:
+        return None
+    length, mark = _INDEX_END.unpack(data[size - _INDEX_END.size :])
+    start = size - _INDEX_END.size - length
+    if mark != _INDEX_MARK or length > MOST_INDEX_BYTES or start < _SKIPPABLE.size:
+        return None
+    try:
+        index = msgspec.json.decode(data[start : start + length], type=Index)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    frames, after = [], 0
+    if len(index.heads) != len(index.places):
+        return None
+    for head, (at, length) in zip(index.heads, index.places, strict=True):
+        if at < after or length < 0 or at + length > start:
+            return None
+        after = at + length
+        frames.append(Frame(head, at, length))
+    moments = [moment for head in index.heads for moment in head.moments]
+    return Contents(frames, (*moments, *index.moments), start - _SKIPPABLE.size)
+
+
+def _walked(data: Any) -> Contents:
+    """From frame to frame; over what is damaged to the next head."""
+    frames: list[Frame] = []
+    moments: list[Mapping[str, Any]] = []
+    at, size, problem = 0, len(data), ""
+    end = 0
+    while at < size:
+        try:
+            found = _frame_at(data, at)
+        except _DamagedError as damage:
+            problem = problem or f"{damage} at byte {at:,} of {size:,}"
+            at = data.find(_SKIPPABLE.pack(HEAD_MAGIC, 0)[:4], at + 1)
+            if at < 0:
+                break
+            continue
+        if found is None:
+            break
+        frames.append(found)
+        moments += found.head.moments
+        at = end = found.at + found.size
+        if not found.whole:
+            problem = problem or f"it ends in the middle of a frame, at byte {size:,}"
+    return Contents(frames, tuple(moments), end, problem)
+
+
+class _DamagedError(Exception):
+    """There is no frame here."""
+
+
+def _frame_at(data: Any, at: int) -> Frame | None:
+    """The head here and its frame; None: here are the index, or the end of the file within a head.
+
+    :raises _DamagedError: neither
+    """
+    if len(data) - at < _SKIPPABLE.size:
+        return None
+    magic, length = _SKIPPABLE.unpack(data[at : at + _SKIPPABLE.size])
+    if magic == INDEX_MAGIC:
+        return None
+    if magic != HEAD_MAGIC or length > MOST_HEAD_BYTES:
+        raise _DamagedError("no frame of a recording")
+    start = at + _SKIPPABLE.size
+    if start + length > len(data):
+        return None
+    try:
+        head = msgspec.json.decode(data[start : start + length], type=Head)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise _DamagedError("the head of a frame cannot be read") from None
+    begin = start + length
+    end = _end_of(data, begin)
+    return Frame(head, begin, min(end, len(data)) - begin, end <= len(data))
+
+
+def _end_of(data: Any, at: int) -> int:
+    """Where a frame of Zstandard ends, by its blocks (RFC 8878); beyond the data if it is not all there.
+
+    :raises _DamagedError: there is none
+    """
+    size = len(data)
+    if size - at < 5:
+        return size + 1
+    if int.from_bytes(data[at : at + 4], "little") != DATA_MAGIC:
+        raise _DamagedError("no frame of Zstandard")
+    described = int(data[at + 4])
+    single, checked = described >> 5 & 1, described >> 2 & 1
+    at += 5 + (1 - single) + (0, 1, 2, 4)[described & 3] + (single, 2, 4, 8)[described >> 6]
+    while True:
+        if at + 3 > size:
+            return size + 1
+        block = int.from_bytes(data[at : at + 3], "little")
+        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        if block & 1:
+            return at + (4 if checked else 0)
+
+
+def starts(frames: list[Frame]) -> Iterator[int]:
+    """The numbers of the frames at which reading may begin."""
+    for number, frame in enumerate(frames):
+        if frame.head.kind != Kind.MORE:
+            yield number

@@ -1,0 +1,140 @@
+"""Reads recordings: which frames there are, and the lines of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tcptop_rtt.recording.frames import Contents, Frame, Kind, contents
+from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
+
+MOST_LINE_BYTES = 1 << 26
+"""A longer line is none of ours."""
+_READ_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 20
+"""Decompressed at a time: however much a frame makes of little, no more of it is in memory."""
+
+Complain = Callable[[str], None]
+
+
+class _Bytes:
+    """What is in a file, read where it is asked for. The file may become shorter meanwhile."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._size = os.fstat(fd).st_size
+        self._window, self._at = b"", 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, key: int | slice) -> Any:
+        if isinstance(key, int):
+            return self._read(key, 1)[0]
+        start, stop, _ = key.indices(self._size)
+        return self._read(start, max(0, stop - start))
+
+    def _read(self, start: int, length: int) -> bytes:
+        begin = start - self._at
+        if not 0 <= begin <= begin + length <= len(self._window):
+            # Blocks are small and follow each other: their heads are often near.
+            self._window, self._at, begin = os.pread(self._fd, max(length, 4096), start), start, 0
+        found = self._window[begin : begin + length]
+        if len(found) < length:
+            raise OSError("the file has become shorter")
+        return found
+
+    def find(self, wanted: bytes, start: int) -> int:
+        """Where some bytes are, from a place on; -1: nowhere."""
+        while start < self._size:
+            part = os.pread(self._fd, _CHUNK_BYTES, start)
+            if not part:
+                break
+            at = part.find(wanted)
+            if at >= 0:
+                return start + at
+            start += max(1, len(part) - len(wanted) + 1)
+        return -1
+
+
+class RecordingReader:
+    """One file.
+
+    :param fd: of the file; it belongs to the reader
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._contents: Contents = contents(_Bytes(fd))
+
+    @property
+    def frames(self) -> list[Frame]:
+        """All there are, in the order of the file."""
+        return self._contents.frames
+
+    @property
+    def moments(self) -> tuple[Mapping[str, Any], ...]:
+        """All that frames and index tell of."""
+        return self._contents.moments
+
+    @property
+    def problem(self) -> str:
+        """What of the file cannot be read; empty: all can."""
+        return self._contents.problem
+
+    def lines(self, number: int, complain: Complain) -> Iterator[bytes]:
+        """The lines of a frame, without their ends.
+
+        :param complain: told where the frame cannot be read any further
+        """
+        frame = self.frames[number]
+        yield from split(_decompressed(self._fd, frame, complain), complain, whole=frame.whole)
+
+    def told(self) -> Iterator[int]:
+        """The frames that make up the stream: those of states repeat what others tell, but for the first."""
+        for number, frame in enumerate(self.frames):
+            if frame.head.kind != Kind.STATE or number == 0:
+                yield number
+
+    def start_before(self, time_ns: int) -> int:
+        """The latest frame of before a time at which reading may begin, or else the first such one."""
+        starts = [number for number, frame in enumerate(self.frames) if frame.head.kind != Kind.MORE]
+        before = [number for number in starts if self.frames[number].head.time_ns <= time_ns]
+        return before[-1] if before else starts[0] if starts else 0
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> Iterator[bytes]:
+    """Lines, without their ends.
+
+    :param whole: the end is meant to be there: what comes last is a line, too
+    """
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
+        yield from filter(None, lines)
+        if len(rest) > MOST_LINE_BYTES:
+            complain(f"a line of more than {MOST_LINE_BYTES:,} bytes: the rest is left out")
+            return
+    if rest and whole:
+        yield rest
+
+
+def _decompressed(fd: int, frame: Frame, complain: Complain) -> Iterator[bytes]:
+    decompressor = ZstdDecompressor()
+    at, end = frame.at, frame.at + frame.size
+    try:
+        while not decompressor.eof and (at < end or not decompressor.needs_input):
+            data = b""
+            if decompressor.needs_input:
+                data = os.pread(fd, min(_READ_BYTES, end - at), at)
+                if not data:
+                    break
+                at += len(data)
+            yield decompressor.decompress(data, _CHUNK_BYTES)
+    except ZstdError:
+        complain(f"the frame at byte {frame.at:,} is damaged: the rest of it is left out")

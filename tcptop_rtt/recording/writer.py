@@ -1,0 +1,168 @@
+"""Writes recordings: frame after frame, so that at any moment what is in the file can be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tcptop_rtt.recording import place
+from tcptop_rtt.recording.frames import Frame, Head, Kind, head_bytes, index_bytes
+from tcptop_rtt.recording.zstd import CompressionParameter, ZstdCompressor
+
+FRAME_NS = 5_000_000_000
+FRAME_BYTES = 4 << 20
+"""A frame ends after so long, or with so many bytes of lines."""
+STATE_NS = 10_000_000_000
+LONGEST_WITHOUT_STATE_NS = 60_000_000_000
+"""The whole state is written that often: within the first time only after so many bytes that it doubles them
+at most, and within the second in any case."""
+LEFT_SHARE = 0.5
+"""How much of the limit is left where the oldest frames go."""
+
+_OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 3, CompressionParameter.checksum_flag: 1}
+
+Lines = list[bytes]
+Moments = tuple[Mapping[str, Any], ...]
+
+
+class RecordingWriter:
+    """One file. Not thread-safe.
+
+    :param limit_bytes: the file becomes no larger; None: as large as it will
+    :raises OSError: it cannot be made
+    """
+
+    def __init__(self, path: str, owner: place.Owner | None = None, limit_bytes: int | None = None) -> None:
+        self.path = path
+        self._place = place.Place(path, owner)
+        self._fd = self._place.create()
+        self._limit = limit_bytes
+        self._frames: list[Frame] = []
+        self._compressor: ZstdCompressor | None = None
+        self._head = Head(Kind.START, 0, 0)
+        self._at = 0  # where the frame's data begin
+        self.size = 0
+        """Of the file, bytes."""
+        self._raw = 0  # bytes of lines in this frame
+        self._raw_since_state = 0
+        self._raw_of_state = 0
+        self._state_ns = 0
+        self._moments: Moments = ()
+
+    def add(
+        self, lines: Lines, time_ns: int, clock_ns: int, state: Callable[[], Lines], moments: Moments = ()
+    ) -> None:
+        """Write the lines of a snapshot.
+
+        :param state: gives lines from which alone the snapshot can be made
+        :raises OSError: they cannot be written; what has been written before stays
+        """
+        self._moments += moments
+        if self._compressor is None:
+            self._begin(Kind.MORE if self._frames else Kind.START, time_ns, clock_ns)
+            self._state_ns = self._state_ns or clock_ns
+        self._put(lines)
+        self._raw_since_state += self._raw_of(lines)
+        if clock_ns >= self._head.clock_ns + FRAME_NS or self._raw >= FRAME_BYTES:
+            self._end()
+            self._keep_within_limit()
+            if self._state_is_due(clock_ns):
+                self._begin(Kind.STATE, time_ns, clock_ns)
+                told = state()
+                self._put(told)
+                self._end()
+                self._state_ns, self._raw_since_state, self._raw_of_state = clock_ns, 0, self._raw_of(told)
+
+    def close(self, lines: Lines = ()) -> None:  # type: ignore[assignment]
+        """Write the last lines and the index."""
+        try:
+            if lines and self._compressor is None:
+                self._begin(Kind.MORE, self._head.time_ns, self._head.clock_ns)
+            if lines:
+                self._put(list(lines))
+            self._end()
+            self._write(index_bytes(self._frames, self._moments))
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave the file as it is."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            if not self.size:
+                self._place.remove()
+            self._place.close()
+            self._fd = -1
+
+    @staticmethod
+    def _raw_of(lines: Iterable[bytes]) -> int:
+        return sum(map(len, lines))
+
+    def _state_is_due(self, clock_ns: int) -> bool:
+        passed_ns = clock_ns - self._state_ns
+        if passed_ns >= LONGEST_WITHOUT_STATE_NS:
+            return True
+        return passed_ns >= STATE_NS and self._raw_since_state >= self._raw_of_state
+
+    def _begin(self, kind: Kind, time_ns: int, clock_ns: int) -> None:
+        self._head = Head(kind, time_ns, clock_ns, moments=self._moments)
+        self._write(head_bytes(self._head))
+        self._moments = ()
+        self._at, self._raw = self.size, 0
+        self._compressor = ZstdCompressor(options=_OPTIONS)
+
+    def _put(self, lines: Lines) -> None:
+        if self._compressor is not None:
+            data = b"".join(lines)
+            self._raw += len(data)
+            self._write(self._compressor.compress(data, ZstdCompressor.FLUSH_BLOCK))
+
+    def _end(self) -> None:
+        if self._compressor is not None:
+            self._write(self._compressor.flush(ZstdCompressor.FLUSH_FRAME))
+            self._compressor = None
+            self._frames.append(Frame(self._head, self._at, self.size - self._at))
+
+    def _write(self, data: bytes) -> None:
+        """All of it or nothing.
+
+        :raises OSError: nothing more can be written
+        """
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            os.ftruncate(self._fd, self.size)  # half a block could not be read
+            raise
+        self.size += len(data)
+
+    def _keep_within_limit(self) -> None:
+        """Leave the oldest frames out where the next ones could go beyond the limit."""
+        if self._limit is None or not self._frames:
+            return
+        largest = max(frame.size for frame in self._frames[-64:])
+        index = 512 * len(self._frames)
+        if self.size + 2 * largest + index < self._limit:
+            return
+        kept = self._kept_of(int(self._limit * LEFT_SHARE))
+        if kept is None:
+            if self.size + largest + index >= self._limit:
+                raise OSError(f"one state of all connections is larger than half of {self._limit:,} bytes")
+            return
+        start = kept[0].at - len(head_bytes(kept[0].head))
+        fd = self._place.replace(self._fd, start, self.size)
+        os.close(self._fd)
+        self._fd = fd
+        self.size -= start
+        self._frames = [frame._replace(at=frame.at - start) for frame in kept]
+
+    def _kept_of(self, room: int) -> list[Frame] | None:
+        """The newest frames that find room, from one on at which reading may begin; None: there is none."""
+        for number, frame in enumerate(self._frames):
+            if number and frame.head.kind == Kind.STATE and self.size - frame.at <= room:
+                return self._frames[number:]
+        # One state is larger than the room: the newest one has to do.
+        newest = [n for n, frame in enumerate(self._frames) if frame.head.kind == Kind.STATE][-1:]
+        return self._frames[newest[0] :] if newest and newest[0] else None

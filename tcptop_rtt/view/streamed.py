@@ -1,0 +1,68 @@
+"""The tables of a snapshot as the stream has them: of each its fields, and how they change by themselves.
+
+Who writes the stream and who reads it both go by this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.listeners import LISTENER
+from tcptop_rtt.model.rows import ROW, UNKNOWN_U32, Mask
+from tcptop_rtt.model.targets import TARGET
+from tcptop_rtt.view import listener_fields, target_fields
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.table import Field
+
+FORMAT_VERSION = 1
+
+OF_A_LINE = frozenset({"rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"})
+"""Those of samples since the previous snapshot: without a line there were none."""
+OF_A_HOLDER = frozenset({"queue_full", "was_pid", "was_comm"})
+"""Those that only connections with a certain kind of holder have."""
+_MS = 1_000_000
+CLOCKS = {
+    "age_ns": 1,
+    **dict.fromkeys(("rtt_age_ms", "peak_age_ms", "read_ms", "latest_ms"), _MS),
+    **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms"), _MS),
+}
+"""Fields that grow as time passes, by how many nanoseconds their unit has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the tables of a snapshot, as columns."""
+
+    name: str
+    dtype: np.dtype[np.void]
+    """Of the rows in a snapshot."""
+    fields: tuple[Field, ...]
+    """Those that are made of one column; what is made of several is in a row's own line only."""
+    raw: dict[str, str]
+    """By the name of a field that of the column that it is made of."""
+
+    @property
+    def changing(self) -> list[Field]:
+        """Those of which there may be ``column`` lines."""
+        return [field for field in self.fields if self.raw[field.name] != "id"]
+
+
+def _kind(name: str, dtype: np.dtype[np.void], fields: tuple[Field, ...], id_: str) -> Kind:
+    raw = {field.name: "id" if field.name == id_ else field.name for field in fields}
+    kept = tuple(field for field in fields if raw[field.name] in (dtype.names or ()))
+    return Kind(name, dtype, kept, {field.name: raw[field.name] for field in kept})
+
+
+CONNECTION_COLUMNS = _kind("connections", ROW, CONNECTIONS.fields, "id")
+LISTENER_COLUMNS = _kind("listeners", LISTENER, listener_fields.STREAMED, "listener")
+TARGET_COLUMNS = _kind("targets", TARGET, target_fields.STREAMED, "target")
+
+
+def advanced(values: NDArray[Any], closed: Mask, plus: int, plus_closed: int) -> NDArray[Any]:
+    """Ages as time has passed; what has never been stays so."""
+    later = values + np.where(closed, plus_closed, plus).astype(values.dtype)
+    return np.where(values == UNKNOWN_U32, values, later) if values.dtype.itemsize == 4 else later
