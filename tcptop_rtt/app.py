@@ -147,7 +147,7 @@ class TcptopApp(ProgramKeys):
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = MainScreen(
+        self.main = _screen_of(feed)(
             first,
             filter,
             refresh_s,
@@ -221,6 +221,9 @@ class TcptopApp(ProgramKeys):
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
+        if Capability.PLAY in self._feed.capabilities:  # all of the past is in the feed
+            self.post_message(SnapshotReady(snapshot, Past()))
+            return
         if self._recordings is not None:
             self._recordings.show(snapshot)
         self.post_message(SnapshotReady(snapshot, self._recorder.add(snapshot)))
@@ -318,6 +321,16 @@ class TcptopApp(ProgramKeys):
 
     def on_live_screen_resumed(self) -> None:
         self.paint()
+
+
+def _screen_of(feed: Feed) -> type[MainScreen]:
+    """The first screen: over what is now, or over what has been recorded."""
+    if feed.player is None:
+        return MainScreen
+    from tcptop_rtt.screens.replay import ReplayScreen
+
+    ReplayScreen.player = feed.player
+    return ReplayScreen
 
 
 def _describe(error: Exception) -> str:

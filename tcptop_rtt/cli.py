@@ -236,6 +236,11 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         "--record", metavar="FILE", help="record everything into this new file, to be looked at with --replay"
     )
     add(
+        "--replay",
+        metavar="FILE",
+        help="show a recording, or lines of --json, instead of now; -: from a pipe",
+    )
+    add(
         "--record-limit",
         type=_size,
         metavar="SIZE",

@@ -58,6 +58,8 @@ def run(
         from tcptop_rtt.screens.keymap import keymap
 
         keymap(preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
+    if options.replay is not None:
+        return _replay(options, screen)
     if options.command:
         from tcptop_rtt.command.process import hold_signals
 
@@ -86,12 +88,34 @@ def run(
             return exporter.run(feed, chosen, _stop_signals())
         recordings = _recordings(options, feed, chosen, cleanup)
         if not screen:
-            return _run_text(feed, options, chosen, note, recordings)
+            return _run_text(feed, options, chosen, note, recordings if recordings.are_wanted else None)
         code = _run_screen(feed, chosen, note, options.interval, options.names, preferences, recordings)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
         return code
+
+
+def _replay(options: argparse.Namespace, screen: bool) -> int:
+    """Show what has been recorded; this takes no root, and nothing of this machine."""
+    with ExitStack() as cleanup:
+        with _deferred_signals(), _no_collections():
+            from tcptop_rtt.feeds.replay.feed import ReplayFeed
+            from tcptop_rtt.feeds.replay.opening import footage_of
+            from tcptop_rtt.view.filter import Filter
+
+            if screen:
+                importlib.import_module("tcptop_rtt.app")
+            feed = ReplayFeed(options.replay, partial(footage_of, options.replay), screen)
+            cleanup.callback(feed.close)
+        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+        if screen:
+            feed.open()
+            return _run_screen(feed, chosen, str, 0.0, False, options.preferences, None)
+        feed.open()
+        if options.json and chosen == Filter() and options.count is None:
+            return _run_text(feed, options, chosen, str, None, feed.lines())
+        return _run_text(feed, options, chosen, str, None)
 
 
 def _recordings(options: argparse.Namespace, feed: Feed, chosen: Filter, cleanup: ExitStack) -> Recordings:
@@ -214,14 +238,15 @@ def _run_screen(
     refresh_s: float,
     named: bool,
     preferences: Preferences,
-    recordings: Recordings,
+    recordings: Recordings | None,
 ) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.names import Resolver
     from tcptop_rtt.view.glyphs import ASCII, UNICODE
 
     glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, Resolver(), named, preferences, recordings)
+    resolver = None if feed.player else Resolver()  # what is played may be of another network
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -236,10 +261,18 @@ def _run_screen(
 
 
 def _run_text(
-    feed: Feed, options: argparse.Namespace, chosen: Filter, note: Callable[[], str], recordings: Recordings
+    feed: Feed,
+    options: argparse.Namespace,
+    chosen: Filter,
+    note: Callable[[], str],
+    recordings: Recordings | None,
+    lines: Iterator[bytes] | None = None,
 ) -> int:
-    """Write snapshots until there are enough, a signal comes, or nobody reads any more."""
-    from tcptop_rtt.outputs.base import write_all
+    """Write snapshots until there are enough, a signal comes, or nobody reads any more.
+
+    :param lines: to be written as they are instead
+    """
+    from tcptop_rtt.outputs.base import write_all, write_lines
     from tcptop_rtt.outputs.recordings import AlsoRecorded
     from tcptop_rtt.outputs.writer import Writer, hung_up
 
@@ -262,15 +295,18 @@ def _run_text(
     if not options.fail_if:  # its exit code counts, whoever reads
         threading.Thread(target=stop_without_reader, daemon=True).start()
     try:
+        if lines is not None:
+            write_lines(lines, writer)
+            return 0
         if options.fail_if:
             from tcptop_rtt.outputs.gate import Gate
 
             gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
-            output: Output = AlsoRecorded(gate, recordings) if recordings.are_wanted else gate
+            output: Output = AlsoRecorded(gate, recordings) if recordings is not None else gate
             write_all(feed, output, writer, 1 if options.once else None, skipped=1)
             return gate.exit_code or (128 + came if came else 0)
         output = _output(feed, options.json, chosen, note, writer, options.preferences)
-        if recordings.are_wanted:
+        if recordings is not None:
             output = AlsoRecorded(output, recordings)
         if options.once:
             write_all(feed, output, writer, 1, skipped=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 
@@ -16,6 +17,52 @@ class Capability(Enum):
     """To report every ACK of one connection."""
     REFRESH = auto()
     """To take another time between two snapshots."""
+    PLAY = auto()
+    """To stop, to go on, and to go to any time: it has a player."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """How something is being played. Times are of its own wall clock, Unix epoch."""
+
+    on: bool = True
+    """It goes on by itself."""
+    speed: float = 1.0
+    first_ns: int = 0
+    last_ns: int = 0
+    """As far as is known."""
+    at_ns: int = 0
+    at_end: bool = False
+    """Nothing comes after what is shown."""
+    problem: str = ""
+    """What of it cannot be read; empty: all can."""
+    moments: Sequence[Mapping[str, Any]] = ()
+    """What has been of note, in the words of the stream."""
+
+
+class Player(Protocol):
+    """Decides what a feed shows next. Any thread may call it; the answer is a snapshot at once."""
+
+    @property
+    def playing(self) -> Playing:
+        """As it is now."""
+        ...
+
+    def play(self, on: bool, /) -> None:
+        """Go on, or stand still."""
+        ...
+
+    def step(self, count: int, /) -> None:
+        """So many snapshots on, or back if that is negative; it stands still then."""
+        ...
+
+    def set_speed(self, speed: float, /) -> None:
+        """So many times as fast as it has been."""
+        ...
+
+    def seek(self, time_ns: int, /) -> None:
+        """To what was at a time."""
+        ...
 
 
 class Feed(Protocol):
@@ -43,6 +90,11 @@ class Feed(Protocol):
     def origin(self) -> Origin:
         """Where the snapshots are from; known once it is open."""
         ...
+
+    @property
+    def player(self) -> Player | None:
+        """What it is played by; None: it cannot PLAY."""
+        return None
 
     def open(self) -> None:
         """Wait until it can begin, or is stopped.

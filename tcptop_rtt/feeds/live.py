@@ -83,8 +83,8 @@ class LiveFeed(Feed):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """All there are."""
-        return frozenset(Capability)
+        """All but to be played: it is now."""
+        return frozenset({Capability.TRACE, Capability.REFRESH})
 
     @property
     def health(self) -> Health:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from tcptop_rtt.feeds.base import Feed
@@ -54,6 +55,23 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
             if shown == count or writer.failure or writer.gone:
                 break
     output.end(dropped_records)
+    _complain(writer)
+
+
+def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
+    """Write lines as they are, as long as somebody reads.
+
+    :raises TcptopError: as :func:`write_all`
+    """
+    for line in lines:
+        writer.write_bytes(line + b"\n")
+        if writer.failure or writer.gone:
+            break
+    writer.flush()
+    _complain(writer)
+
+
+def _complain(writer: Writer) -> None:
     if writer.failure:
         lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.past.moments import Moment, MomentFinder
+from tcptop_rtt.past.told import told
 from tcptop_rtt.recording.writer import RecordingWriter
-from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 
 
@@ -44,7 +43,7 @@ class Recording:
         if self.failure:
             return
         lines, self._first = [*self._first, *self._stream.of(snapshot)], []
-        moments = tuple(map(_told, self._fresh(snapshot)))
+        moments = tuple(map(told, self._fresh(snapshot)))
         try:
             self._file.add(lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, moments)
         except OSError as error:
@@ -63,20 +62,3 @@ class Recording:
     def _fresh(self, snapshot: Snapshot) -> list[Moment]:
         moments = self._finder.look(snapshot)
         return [moment for moment in moments[-64:] if moment.clock_ns == snapshot.clock_ns]
-
-
-def _told(moment: Moment) -> Mapping[str, Any]:
-    """A moment, with whose it is and where in the words of the stream."""
-    rows = moment.row.row.reshape(1)
-    names = ("comm", "pid", "holder", "family", "laddr", "lport", "raddr", "rport", "netns", "direction")
-    fields = (field for field in CONNECTIONS.fields if field.name in names)
-    told = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in fields}
-    return told | {
-        "time_ns": moment.time_ns,
-        "clock_ns": moment.clock_ns,
-        "kind": moment.kind,
-        "words": moment.words,
-        "table": moment.table,
-        "id": moment.id,
-        "count": moment.count,
-    }

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import LISTEN
+from tcptop_rtt.model.rows import CLOSED, LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Line, Part, part_of
@@ -83,7 +83,7 @@ class ListenerLines(SideLines):
 class TargetLines(SideLines):
     """Of failed connects."""
 
-    event, kind, state = "target", TARGET_COLUMNS, 0
+    event, kind, state = "target", TARGET_COLUMNS, CLOSED
     news = ("pid", "count")
 
     def rows(self, snapshot: Snapshot) -> NDArray[np.void]:

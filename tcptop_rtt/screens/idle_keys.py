@@ -42,6 +42,8 @@ def _reason(screen: LiveScreen, action: str) -> str:
         "copy-command": nothing or "the command of a connection: Enter shows those of the group",
         "slower": "it does not refresh any less often",
         "faster": "it does not refresh any more often",
+        "past": "the whole recording is here: Left and Right step, T goes to a time",
+        "record": "this is a recording already",
         "back-to-groups": "there is no filter to clear, and no group to leave",
     }.get(action, "")
 

@@ -14,6 +14,8 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.screens.moments import MomentsScreen
 from tcptop_rtt.screens.over import HealthScreen, SortScreen
+from tcptop_rtt.screens.replay import ReplayScreen
+from tcptop_rtt.screens.seek import SeekScreen
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.filter_line import FilterInput
 from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_name, key_of, keys_of
@@ -31,6 +33,8 @@ def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
     others = {id(binding) for binding in (*general, *MOVE_KEYS)}
     return {
         "IN THE TABLE": [binding for binding in table if id(binding) not in others],
+        "IN A RECORDING": [binding for binding in ReplayScreen.BINDINGS if isinstance(binding, Binding)],
+        "TYPING A TIME": bindings_of(SeekScreen),
         "IN THE FILTER": bindings_of(FilterInput),
         "WHILE SORTING": bindings_of(SortScreen),
         "IN OWN COST": bindings_of(HealthScreen),

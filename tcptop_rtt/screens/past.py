@@ -141,7 +141,7 @@ class PastScreen(NamedScreen):
 
     def _name_time(self) -> None:
         ago = fmt.since(self._latest.clock_ns - self._shown.clock_ns)
-        self.past = f"{fmt.clock(self._shown.time_ns / 1e9)}, {ago} ago"
+        self.past = f"PAST {fmt.clock(self._shown.time_ns / 1e9)}, {ago} ago"
 
     # Moments
 

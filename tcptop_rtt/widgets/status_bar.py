@@ -44,7 +44,7 @@ class StatusBar(StyledLines):
     follow: var[bool] = var(False)
     frozen: var[bool] = var(False)
     past: var[str] = var("")
-    """Of when the table is; empty: of now."""
+    """Of when the table is, and why; empty: of now."""
     refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
     message: var[str] = var("")
@@ -95,7 +95,7 @@ class StatusBar(StyledLines):
 
     def _time(self, time_ns: int) -> list[Part]:
         if self.past:
-            return [("  ", ""), (f" PAST {self.past} ", "flag")]
+            return [("  ", ""), (f" {self.past} ", "flag")]
         return [("  " + fmt.clock(time_ns / 1e9), "dim")]
 
     def _second_line(self) -> list[Part]:
@@ -120,7 +120,8 @@ class StatusBar(StyledLines):
         wanted = describe(self.filter)
         if wanted:
             parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
-        parts += _label("  every", f"{self.refresh_s:g}s")
+        if self.refresh_s:
+            parts += _label("  every", f"{self.refresh_s:g}s")
         cost = own_health.what_matters(self.health)
         return [*parts, (f"  {cost}", "bad")] if cost else parts
 

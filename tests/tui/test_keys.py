@@ -47,7 +47,7 @@ def test_every_binding_has_an_id_of_its_own_and_says_what_it_does() -> None:
 
 
 async def test_the_help_lists_every_binding(stage: Open) -> None:
-    async with stage((110, 100)) as it:
+    async with stage((110, 110)) as it:
         await it.press("question_mark")
         assert isinstance(it.app.screen, HelpScreen)
         text = " ".join(it.screen_text.replace("│", " ").split())
@@ -58,7 +58,7 @@ async def test_the_help_lists_every_binding(stage: Open) -> None:
 
 
 async def test_the_titles_of_the_help_are_whole(stage: Open) -> None:
-    async with stage((110, 120)) as it:
+    async with stage((110, 130)) as it:
         await it.press("question_mark")
         for title in key_sections(TcptopApp, {}):
             assert f" {title} " in it.screen_text

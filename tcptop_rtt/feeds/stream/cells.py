@@ -18,6 +18,14 @@ class Cells:
     def __init__(self) -> None:
         self._cells: dict[int, NDArray[np.float32]] = {}
 
+    def copy(self) -> Cells:
+        """Those that change by themselves."""
+        other = Cells()
+        for cells in self._cells.values():
+            cells.flags.writeable = False
+        other._cells = dict(self._cells)
+        return other
+
     def move(self, before: Indices) -> None:
         """Go by the rows, which have got other places.
 

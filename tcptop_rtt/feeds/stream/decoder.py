@@ -5,20 +5,19 @@ What is read may be made by anybody, and by other versions: a line that cannot b
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.feeds.stream import parts
 from tcptop_rtt.feeds.stream.cells import Cells
 from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of, places
-from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.outside import name_of
-from tcptop_rtt.model.rows import ROW, Rows
-from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.model.snapshot import CELL_NS, Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.streamed import (
     CLOCKS,
@@ -35,8 +34,6 @@ Line = dict[str, Any]
 MOST_LINE_BYTES = 1 << 26
 MOST_LINES = 1 << 23
 """Of one snapshot."""
-MOST_TIME_NS = 1 << 62
-_FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -67,7 +64,8 @@ class StreamDecoder:
         self._cells = Cells()
         self._cgroups: dict[int, str | None] = {}
         self._waiting: dict[int, Waiting] = {}
-        self._clock_ns = 0
+        self._refreshes = False
+        self._time_ns = 0  # of the lines that wait for a refresh, where there is none
         self._begin()
 
     def _begin(self) -> None:
@@ -77,6 +75,17 @@ class StreamDecoder:
         self._side_rows: dict[str, dict[int, Line]] = {"listener": {}, "target": {}}
         self._columns: list[tuple[int, Line]] = []
         self._states: list[tuple[int, Line]] = []
+
+    def copy(self, complain: Callable[[str], None]) -> StreamDecoder:
+        """One that goes on from here by itself."""
+        other = copy.copy(self)
+        other._complain = complain
+        other._connections = self._connections.copy()
+        other._sides = {event: table.copy() for event, table in self._sides.items()}
+        other._cells = self._cells.copy()
+        other._cgroups, other._waiting = dict(self._cgroups), dict(self._waiting)
+        other._begin()
+        return other
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """The control group of a process, as far as lines have told."""
@@ -112,45 +121,65 @@ class StreamDecoder:
         if self._count > MOST_LINES:
             self._begin()
             raise BadLineError(f"{MOST_LINES:,} lines without a refresh")
+        older = self._older(line) if not self._refreshes else None
         match event:
             case "open" | "sample" | "close":
-                self._rows[_number(line, "id")] = line
+                self._rows[parts.number(line, "id")] = line
             case "column":
                 self._columns.append((self.line, line))
             case "listener" | "target":
-                self._side_rows[str(event)][_number(line, str(event))] = line
+                self._side_rows[str(event)][parts.number(line, str(event))] = line
             case "refresh":
+                self._refreshes = True
                 return self._refresh(line)
             case "state":
                 self._states.append((self.line, line))
             case "waiting":
-                waiting = _converted(line, _Waiting)
-                self._waiting[waiting.netns] = Waiting(waiting.netns, waiting.time_wait, waiting.syn_recv)
+                waiting = parts.waiting(line)
+                self._waiting[waiting.netns] = waiting
             case "header":
                 self._take_header(line)
             case "end":
-                self.dropped_records = _number(line, "lost")
+                self.dropped_records = parts.number(line, "lost")
             case "moment":
                 pass
             case _:
                 raise BadLineError(f"event {str(event)[:64]!a} is not known to this version")
-        return None
+        return older
+
+    # --- streams of before there were refreshes: what has the same time belongs together --------------
+
+    def _older(self, line: Line) -> Snapshot | None:
+        if line.get("event") not in ("open", "sample", "close", "listener", "waiting"):
+            return None
+        time_ns = parts.time(line, "time_ns")
+        complete = self.finish() if time_ns != self._time_ns else None
+        self._time_ns = time_ns
+        return complete
+
+    def finish(self) -> Snapshot | None:
+        """What no refresh has ended, where there is none at all."""
+        if self._refreshes or not self._rows:
+            return None
+        closed = self._connections.ids[self._connections.columns["closed"]].tolist()
+        second = self._time_ns // CELL_NS
+        rows = [line for _, line in sorted(self._rows.items()) if line.get("rtt_hi_us") is not None]
+        cells = {"ids": [line["id"] for line in rows], "values": [line["rtt_hi_us"] for line in rows]}
+        self._columns.append((self.line, {"table": "cells", "second": second, **cells}))
+        times = {"time_ns": self._time_ns, "clock_ns": self._time_ns}
+        return self._refresh({**times, "gone": closed, "health": {}})
 
     def _take_header(self, line: Line) -> None:
-        origin = _converted(line, Origin)
-        version = line.get("version")
+        origin, version = parts.origin(line), line.get("version")
         if version != FORMAT_VERSION and self.origin is None:
             self.say(f"version {version} of the stream: what is new in it is not shown")
-        host, kernel, hook = (_clean(each) for each in (origin.host, origin.kernel, origin.hook))
-        self.origin = Origin(host, kernel, hook, origin.boot_time_ns)
+        self.origin = origin
 
     # --- a snapshot is complete -----------------------------------------------------------------------
 
     def _refresh(self, line: Line) -> Snapshot | None:
-        time_ns, clock_ns = _number(line, "time_ns"), _number(line, "clock_ns")
-        if max(time_ns, clock_ns) > MOST_TIME_NS:
-            raise BadLineError("no such time")
-        health = _health(line.get("health"))
+        time_ns, clock_ns = parts.time(line, "time_ns"), parts.time(line, "clock_ns")
+        health = parts.health(line.get("health"))
         try:
             if self._states:
                 self._take_states()
@@ -161,7 +190,6 @@ class StreamDecoder:
                 self._guarded(number, self._take_column, column)
         finally:
             self._begin()
-        self._clock_ns = clock_ns
         connections = self._connections.freeze()
         return Snapshot(
             time_ns,
@@ -202,7 +230,7 @@ class StreamDecoder:
             lines = [rows[connection] for connection in told.tolist()]
             self._put_lines(table, at, lines)
             table.writable("closed")[at] = [line["event"] == "close" for line in lines]
-            self._cgroups.update((int(line["id"]), _text(line.get("cgroup"))) for line in lines)
+            self._cgroups.update((int(line["id"]), parts.text(line.get("cgroup"))) for line in lines)
 
     def _put_lines(self, table: StreamTable, at: NDArray[np.intp], lines: list[Line]) -> None:
         try:
@@ -230,11 +258,13 @@ class StreamDecoder:
             at = places(self._connections.ids, ids)
             if len(at) and at.min() < 0:
                 raise BadLineError("cells of a connection that has no line")
-            self._cells.put(_number(line, "second"), at, values, len(self._connections))
+            self._cells.put(parts.number(line, "second"), at, values, len(self._connections))
             return
         table, name = self._table(line), str(line.get("field"))
         if name in CLOCKS and ("plus" in line or "plus_closed" in line):
-            plus, plus_closed = (_number(line, key) if key in line else 0 for key in ("plus", "plus_closed"))
+            plus, plus_closed = (
+                parts.number(line, key) if key in line else 0 for key in ("plus", "plus_closed")
+            )
             self._advance(table, name, plus, plus_closed)
         if len(ids):
             at = places(table.ids, ids)
@@ -265,17 +295,17 @@ class StreamDecoder:
     def _take_states(self) -> None:
         """Begin with all that is known."""
         states = self._states
-        self.reset_tables()
+        self._forget_rows()
         for number, line in states:
             self._guarded(number, self._take_state, line)
 
-    def reset_tables(self) -> None:
+    def _forget_rows(self) -> None:
         """Leave nothing of what has been known, but what waits to be taken."""
         collected = self._rows, self._side_rows, self._columns, self._states, self._count
-        waiting = self._waiting
+        waiting, refreshes = self._waiting, self._refreshes
         self.reset()
         self._rows, self._side_rows, self._columns, self._states, self._count = collected
-        self._waiting = waiting
+        self._waiting, self._refreshes = waiting, refreshes
 
     def _take_state(self, line: Line) -> None:
         values = line.get("values", [])
@@ -286,7 +316,7 @@ class StreamDecoder:
             at = places(self._connections.ids, ids)
             if len(at) != len(values) or (len(at) and at.min() < 0):
                 raise BadLineError("cells of a connection that there is not")
-            self._cells.put(_number(line, "second"), at, values, len(self._connections))
+            self._cells.put(parts.number(line, "second"), at, values, len(self._connections))
             return
         table, name = self._table(line), str(line.get("field"))
         if name in ("id", "listener", "target"):
@@ -299,53 +329,6 @@ class StreamDecoder:
         elif name == "closed" and table is self._connections:
             table.writable("closed")[:] = [value is True for value in values]
         elif name == "cgroup":
-            self._cgroups = dict(zip(table.ids.tolist(), map(_text, values), strict=True))
+            self._cgroups = dict(zip(table.ids.tolist(), map(parts.text, values), strict=True))
         else:
             table.put(name, np.arange(len(table)), values)
-
-
-class _Waiting(msgspec.Struct):
-    netns: int
-    time_wait: int
-    syn_recv: int
-
-
-def _number(line: Mapping[str, Any], name: str) -> int:
-    value = line.get(name)
-    if not isinstance(value, int) or not 0 <= value < 1 << 64:
-        raise BadLineError(f"{name}: no number")
-    return value
-
-
-def _converted(line: object, type_: Any) -> Any:
-    try:
-        return msgspec.convert(line, type_)
-    except msgspec.ValidationError as error:
-        raise BadLineError(str(error)) from None
-
-
-def _health(value: object) -> Health:
-    health: Health = _converted(value, Health)
-    return dataclasses.replace(
-        health,
-        hook=_clean(health.hook),
-        hook_note=_clean(health.hook_note),
-        problem=_clean(health.problem),
-        unknown=health.unknown & _FIELD_NAMES,
-    )
-
-
-def _clean(text: str) -> str:
-    return fmt.printable(name_of(text))
-
-
-def _text(value: object) -> str | None:
-    return name_of(value) if isinstance(value, str) else None
-
-
-def snapshots(lines: Iterable[bytes], decoder: StreamDecoder) -> Iterable[Snapshot]:
-    """The snapshots that lines tell of."""
-    for line in lines:
-        snapshot = decoder.take(line)
-        if snapshot is not None:
-            yield snapshot

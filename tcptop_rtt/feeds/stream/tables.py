@@ -85,6 +85,12 @@ class StreamTable:
             column = self.columns[name] = column.copy()
         return column
 
+    def copy(self) -> StreamTable:
+        """One that changes by itself."""
+        other = StreamTable(self._kind)
+        other.columns = self.freeze()
+        return other
+
     def records(self) -> NDArray[np.void]:
         """The rows as they are now, read-only."""
         rows = np.zeros(len(self), self._kind.dtype)

@@ -1,0 +1,78 @@
+"""A place in what is replayed: forward from snapshot to snapshot, and to any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tcptop_rtt.feeds.replay.footage import Complain, Footage
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
+
+NOWHERE = Origin("", "", "", 0)
+
+
+class Cursor:
+    """Not thread-safe.
+
+    :param complain: told what cannot be read, and where
+    """
+
+    def __init__(self, footage: Footage, complain: Complain) -> None:
+        self._footage = footage
+        self._complain = complain
+        self._ahead: Snapshot | None = None  # has been read already
+        self._frame, self._decoder = footage.start_before(0, complain)
+        self._lines: Iterator[bytes] = footage.lines(self._frame, complain)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the latest snapshot is from."""
+        return self._decoder.origin or NOWHERE
+
+    @property
+    def dropped_records(self) -> int:
+        """As the end of the stream tells."""
+        return self._decoder.dropped_records
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """The control group of a process of the latest snapshot."""
+        return self._decoder.cgroup(process)
+
+    def peek(self) -> Snapshot | None:
+        """The snapshot after the latest one, without going there; None as with :meth:`next`."""
+        self._ahead = self.next()
+        return self._ahead
+
+    def next(self) -> Snapshot | None:
+        """The snapshot after the latest one; None: there is none, or none yet."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
+        while True:
+            for line in self._lines:
+                snapshot = self._decoder.take(line)
+                if snapshot is not None:
+                    return snapshot
+            frame = self._footage.after(self._frame)
+            if frame is None:
+                return self._decoder.finish()
+            self._frame = frame
+            self._lines = self._footage.lines(frame, self._complain)
+            if self._footage.begins_anew(frame):
+                self._decoder.reset()
+
+    def seek(self, time_ns: int) -> Snapshot | None:
+        """The latest snapshot up to a time of the wall clock, or else the first; None: there is none."""
+        self._begin(time_ns)
+        found = self.next()
+        while found is not None:
+            after = self.next()
+            if after is None or after.time_ns > time_ns:
+                self._ahead = after
+                break
+            found = after
+        return found
+
+    def _begin(self, time_ns: int) -> None:
+        self._frame, self._decoder = self._footage.start_before(time_ns, self._complain)
+        self._lines = self._footage.lines(self._frame, self._complain)
+        self._ahead = None

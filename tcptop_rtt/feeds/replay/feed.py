@@ -1,0 +1,248 @@
+"""The feed of a recording: it has its own clock, host and processes, and can be played."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tcptop_rtt.feeds.base import Capability, Feed, Player, Playing
+from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.replay.cursor import Cursor
+from tcptop_rtt.feeds.replay.footage import Footage
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+
+LONGEST_GAP_S = 5.0
+"""Where nothing was recorded, as between two runs, nobody waits longer."""
+WAIT_S = 0.5
+"""So often it is looked for more, where more may come."""
+
+Open = Callable[[Callable[[], bool], Callable[[str], None]], Footage]
+
+
+class ReplayFeed(Feed, Player):
+    """Snapshots as they were.
+
+    :param name: what is replayed, for what is said of it
+    :param open_footage: called with whether to stop, and with what to tell of what cannot be read
+    :param paced: at the pace in which they were made, and with a player; else as fast as they are taken
+    :param at_ns: where to begin, standing still; None: at the beginning
+    """
+
+    def __init__(
+        self, name: str, open_footage: Open, paced: bool, at_ns: int | None = None, clock: Clock | None = None
+    ) -> None:
+        self._name = name
+        self._open = open_footage
+        self._paced = paced
+        self._at_ns = at_ns
+        self._clock = clock or Clock()
+        self._footage: Footage | None = None
+        self._cursor: Cursor | None = None
+        self._now: Snapshot | None = None
+        self._problems: list[str] = []
+        self._playing = Playing(on=at_ns is None)
+        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._stopped = False
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """To be played, if it keeps pace."""
+        return frozenset({Capability.PLAY}) if self._paced else frozenset()
+
+    @property
+    def health(self) -> Health:
+        """As it was."""
+        return self._now.health if self._now is not None else Health()
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was recorded."""
+        return self._cursor.origin if self._cursor is not None else Origin("", "", "", 0)
+
+    @property
+    def problem(self) -> str:
+        """The first thing that cannot be read, and how much else there is; empty: all can."""
+        first, *others = self._problems or [""]
+        return f"{first} (and {len(others):,} more)" if others else first
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """As it was."""
+        return self._cursor.cgroup(process) if self._cursor is not None else None
+
+    def open(self) -> None:
+        """Open it, and read the first snapshot.
+
+        :raises TcptopError: there is nothing to be shown, and why
+        """
+        if self._cursor is not None:
+            return
+        self._footage = self._open(lambda: self._stopped, self._complain)
+        if self._footage.problem:
+            self._complain(self._footage.problem)
+        self._cursor = Cursor(self._footage, self._complain)
+        self._now = self._cursor.next() if self._at_ns is None else self._cursor.seek(self._at_ns)
+        if self._now is None and not self._stopped:
+            why = f": {self.problem}" if self._problems else ""
+            raise TcptopError(f"nothing in {self._name} can be shown{why}: --record writes what can")
+
+    def _complain(self, problem: str) -> None:
+        if len(self._problems) < 1000:
+            self._problems.append(problem)
+
+    def stop(self) -> None:
+        """End at the next turn."""
+        self._stopped = True
+        self._wake.put(None)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        if self._footage is not None:
+            self._footage.close()
+
+    def set_refresh(self, _: float) -> None:
+        """It has been."""
+
+    def set_trace(self, _: int | None) -> None:
+        """It has not been traced."""
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """From the first one to the last; with a player until stopped."""
+        self.open()
+        if self._now is None or self._cursor is None:
+            return
+        yield self._now
+        if self._paced:
+            yield from self._played(self._cursor)
+            return
+        while not self._stopped and (snapshot := self._cursor.next()) is not None:
+            self._now = snapshot
+            yield snapshot
+
+    def lines(self) -> Iterator[bytes]:
+        """What has been recorded, line by line, until stopped."""
+        self.open()
+        frame: int | None = 0
+        while frame is not None and self._footage is not None:
+            for line in self._footage.lines(frame, self._complain):
+                if self._stopped:
+                    return
+                yield line
+            frame = self._footage.after(frame)
+
+    # --- with a player --------------------------------------------------------------------------------
+
+    @property
+    def player(self) -> Player | None:
+        """Itself."""
+        return self if self._paced else None
+
+    @property
+    def playing(self) -> Playing:
+        """As it is now."""
+        footage, now = self._footage, self._now
+        if footage is None or now is None:
+            return self._playing
+        first_ns, last_ns = footage.span_ns
+        return replace(
+            self._playing,
+            first_ns=min(first_ns or now.time_ns, now.time_ns),
+            last_ns=max(last_ns, now.time_ns),
+            at_ns=now.time_ns,
+            problem=self.problem,
+            moments=footage.moments,
+        )
+
+    def play(self, on: bool) -> None:
+        """Go on, or stand still."""
+        self._ask(lambda: self._play(on))
+
+    def step(self, count: int) -> None:
+        """Stand still some snapshots later or earlier."""
+        self._ask(lambda: self._step(count))
+
+    def set_speed(self, speed: float) -> None:
+        """Take another speed."""
+        self._ask(lambda: self._set(speed=speed))
+
+    def seek(self, time_ns: int) -> None:
+        """Go to a time."""
+        self._ask(lambda: self._go(time_ns))
+
+    def _ask(self, action: Callable[[], None]) -> None:
+        self._asked.put(action)
+        self._wake.put(None)
+
+    def _set(self, *, on: bool | None = None, speed: float | None = None, at_end: bool | None = None) -> None:
+        playing = self._playing
+        self._playing = replace(
+            playing,
+            on=playing.on if on is None else on,
+            speed=speed or playing.speed,
+            at_end=playing.at_end if at_end is None else at_end,
+        )
+
+    def _play(self, on: bool) -> None:
+        if on and self._playing.at_end and self._footage is not None:
+            self._go(self._footage.span_ns[0])
+        self._set(on=on)
+
+    def _go(self, time_ns: int) -> None:
+        found = self._cursor.seek(time_ns) if self._cursor is not None else None
+        if found is not None:
+            self._now = found
+            self._set(at_end=False)
+
+    def _step(self, count: int) -> None:
+        self._set(on=False)
+        for _ in range(count):
+            self._forward()
+        for _ in range(-count):
+            if self._now is not None:
+                self._go(self._now.time_ns - 1)
+
+    def _forward(self) -> None:
+        """To the next snapshot, if there is one."""
+        following = self._cursor.next() if self._cursor is not None else None
+        if following is None:
+            self._set(at_end=True)
+        else:
+            self._now = following
+
+    def _played(self, cursor: Cursor) -> Iterator[Snapshot]:
+        shown_s = self._clock.monotonic_s()
+        while not self._stopped and self._now is not None:
+            if self._take_requests():
+                shown_s = self._clock.monotonic_s()
+                yield self._now
+            if not self._playing.on:
+                self._wake.get()
+                continue
+            following = cursor.peek()
+            if following is None:
+                if self._footage is None or self._footage.has_ended():
+                    self._set(on=False, at_end=True)
+                    yield self._now
+                else:
+                    self._clock.wait(self._wake, WAIT_S)
+                continue
+            gap_s = max(0.0, (following.clock_ns - self._now.clock_ns) / 1e9)
+            due_s = shown_s + min(gap_s, LONGEST_GAP_S) / self._playing.speed
+            wait_s = due_s - self._clock.monotonic_s()
+            if wait_s > 0:
+                self._clock.wait(self._wake, wait_s)
+                if self._stopped or not self._asked.empty() or self._clock.monotonic_s() < due_s:
+                    continue
+            self._now = cursor.next()
+            shown_s = max(due_s, self._clock.monotonic_s() - WAIT_S)
+            if self._now is not None:
+                yield self._now
+
+    def _take_requests(self) -> bool:
+        asked = False
+        while not self._asked.empty():
+            self._asked.get()()
+            asked = True
+        return asked

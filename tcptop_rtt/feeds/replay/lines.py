@@ -1,0 +1,115 @@
+"""Lines that are no recording: a file, or a pipe from which they still come.
+
+They are kept, compressed, in a file without a name, so that there is a way back.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tcptop_rtt.feeds.replay.footage import Complain, Start
+from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
+
+FRAME_BYTES = 1 << 20
+CHECKPOINTS = 64
+"""So many at most are kept of what had been decoded before a frame; of more every other one goes."""
+
+
+class _Frame(NamedTuple):
+    time_ns: int  # of its first snapshot
+    at: int
+    size: int
+
+
+class LinesFootage:
+    """Frames that are made as lines come.
+
+    :param lines: blocks until there is one
+    :param complain: told what of them cannot be read; who reads them again is told nothing
+    """
+
+    moments: Sequence[Mapping[str, Any]] = ()
+
+    problem = ""
+
+    def __init__(self, lines: Iterator[bytes], complain: Complain) -> None:
+        self._complain = complain
+        self._ended = False
+        self._lines = lines
+        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the footage
+        self._frames: list[_Frame] = []
+        self._ahead = StreamDecoder(complain)  # has decoded all frames
+        self._checkpoints: dict[int, StreamDecoder] = {}
+        self._every = 1
+        self._span_ns = (0, 0)
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        return self._span_ns
+
+    def start_before(self, time_ns: int, complain: Complain) -> Start:  # noqa: ARG002
+        while not self._ended and (not self._frames or self._span_ns[1] <= time_ns):
+            self._more()
+        before = [number for number in self._checkpoints if self._frames[number].time_ns <= time_ns]
+        number = max(before, default=0)
+        decoder = self._checkpoints.get(number)
+        return Start(number, decoder.copy(_say_nothing) if decoder else StreamDecoder(_say_nothing))
+
+    def lines(self, frame: int, complain: Complain) -> Iterator[bytes]:  # noqa: ARG002
+        if frame >= len(self._frames) and not self._more():
+            return iter(())
+        kept = self._frames[frame]
+        data = os.pread(self._kept.fileno(), kept.size, kept.at)
+        return iter(ZstdDecompressor().decompress(data).splitlines())
+
+    def begins_anew(self, frame: int) -> bool:
+        return frame == 0
+
+    def after(self, frame: int) -> int | None:
+        if frame + 1 < len(self._frames) or self._more():
+            return frame + 1
+        return None
+
+    def has_ended(self) -> bool:
+        return self._ended
+
+    def close(self) -> None:
+        self._kept.close()
+
+    def _more(self) -> bool:
+        """Keep the next lines as a frame; False: there are none."""
+        decoder, lines, size = self._ahead, list[bytes](), 0
+        number, first_ns = len(self._frames), 0
+        before = decoder.copy(_say_nothing) if number % self._every == 0 else None
+        for line in self._lines:
+            lines.append(line)
+            size += len(line) + 1
+            snapshot = decoder.take(line)
+            if snapshot is not None:
+                first_ns = first_ns or snapshot.time_ns
+                self._span_ns = (self._span_ns[0] or snapshot.time_ns, snapshot.time_ns)
+                if size >= FRAME_BYTES or not self._frames:
+                    break
+        else:
+            self._ended = True
+        if not lines:
+            return False
+        data = ZstdCompressor(level=1).compress(b"\n".join(lines), ZstdCompressor.FLUSH_FRAME)
+        at = self._kept.seek(0, os.SEEK_END)
+        self._kept.write(data)
+        self._kept.flush()
+        self._frames.append(_Frame(first_ns or self._span_ns[1], at, len(data)))
+        if before is not None:
+            self._checkpoints[number] = before
+        if len(self._checkpoints) > CHECKPOINTS:
+            self._every *= 2
+            self._checkpoints = {at: kept for at, kept in self._checkpoints.items() if at % self._every == 0}
+        return True
+
+
+def _say_nothing(_: str) -> None:
+    """It has been told already."""

@@ -1,0 +1,130 @@
+"""Opens what is to be replayed: a recording, lines, compressed lines, or a pipe with any of these."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+
+from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
+from tcptop_rtt.feeds.replay.lines import LinesFootage
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.recording.frames import is_recording
+from tcptop_rtt.recording.reader import RecordingReader, split
+from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
+
+STANDARD_INPUT = "-"
+_READ_BYTES = 1 << 18
+_MOST_BYTES = 1 << 20
+"""Decompressed at a time."""
+_WAIT_MS = 100
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP_WINDOW = 31
+
+
+def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str], None]) -> Footage:
+    """What is in a file, or comes from standard input.
+
+    :param stopped: whether the program has been asked to stop: no pipe is waited for any longer
+    :param complain: told what of it cannot be read
+    :raises TcptopError: it cannot be opened, or is nothing that can be replayed
+    """
+    try:
+        # Not to wait for a pipe that nobody writes to; what is read below waits for its writer.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        fd = os.dup(0) if path == STANDARD_INPUT else os.open(path, flags)
+    except OSError as error:
+        raise TcptopError(f"cannot open {path}: {error.strerror}") from None
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISDIR(mode) or (stat.S_ISCHR(mode) and os.isatty(fd)):
+        raise TcptopError(f"{path} is no recording: name a file that --record or --json has written")
+    if stat.S_ISREG(mode) and os.lseek(fd, 0, os.SEEK_CUR) == 0:
+        beginning = os.pread(fd, 8, 0)
+        if is_recording(beginning):
+            return RecordedFootage([_reader(fd, path)])
+    chunks = _chunks(fd, stopped)
+    first = next(chunks, b"")
+    while 0 < len(first) < 8 and (more := next(chunks, b"")):
+        first += more
+    if is_recording(first):
+        kept = tempfile.TemporaryFile()  # noqa: SIM115 - its descriptor is handed on
+        for chunk in _again(first, chunks):
+            kept.write(chunk)
+        kept.flush()
+        return RecordedFootage([_reader(os.dup(kept.fileno()), path)])
+    return LinesFootage(split(_plain(first, _again(first, chunks), complain), complain), complain)
+
+
+def _reader(fd: int, path: str) -> RecordingReader:
+    try:
+        return RecordingReader(fd)
+    except OSError as error:
+        raise TcptopError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _again(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from chunks
+
+
+def _chunks(fd: int, stopped: Callable[[], bool]) -> Iterator[bytes]:
+    """What comes, until its end, or until the program has been asked to stop."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    regular = stat.S_ISREG(os.fstat(fd).st_mode)
+    while not stopped():
+        if not (regular or poll.poll(_WAIT_MS)):
+            continue
+        try:
+            chunk = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            continue
+        if not chunk:
+            break
+        yield chunk
+    os.close(fd)
+
+
+def _plain(first: bytes, chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+    if first.startswith(_GZIP):
+        return _unzipped(chunks, complain)
+    if first.startswith(_ZSTD):
+        return _decompressed(chunks, complain)
+    return chunks
+
+
+def _unzipped(chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+    unzip, read = zlib.decompressobj(_GZIP_WINDOW), 0
+    try:
+        for chunk in chunks:
+            read += len(chunk)
+            rest = chunk
+            while rest:
+                if unzip.eof:
+                    unzip = zlib.decompressobj(_GZIP_WINDOW)
+                yield unzip.decompress(rest, _MOST_BYTES)
+                rest = unzip.unconsumed_tail or unzip.unused_data
+        if not unzip.eof:
+            complain("it ends in the middle of what gzip has compressed")
+    except zlib.error:
+        complain(f"gzip cannot decompress it any further, about at byte {read:,}")
+
+
+def _decompressed(chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+    decompressor, read = ZstdDecompressor(), 0
+    try:
+        for chunk in chunks:
+            read += len(chunk)
+            rest = chunk
+            while rest or not (decompressor.needs_input or decompressor.eof):
+                if decompressor.eof:
+                    decompressor = ZstdDecompressor()
+                yield decompressor.decompress(rest, _MOST_BYTES)
+                rest = decompressor.unused_data if decompressor.eof else b""
+        if not decompressor.eof:
+            complain("it ends in the middle of what zstd has compressed")
+    except ZstdError:
+        complain(f"zstd cannot decompress it any further, about at byte {read:,}")

@@ -1,0 +1,51 @@
+"""Moments in the words of the stream, as recordings have them, and made of these again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.model.rows import ROW
+from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.fields import CONNECTIONS
+
+_NAMES = frozenset(
+    {"comm", "pid", "holder", "family", "laddr", "lport", "raddr", "rport", "netns", "direction", "ifindex"}
+)
+_FIELDS = tuple(field for field in CONNECTIONS.fields if field.name in _NAMES)
+"""Of the row what the log of moments shows."""
+
+
+def told(moment: Moment) -> Mapping[str, Any]:
+    """A moment, with whose it is and where."""
+    rows = moment.row.row.reshape(1)
+    found = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in _FIELDS}
+    return found | {
+        "time_ns": moment.time_ns,
+        "clock_ns": moment.clock_ns,
+        "kind": moment.kind,
+        "words": moment.words,
+        "table": moment.table,
+        "id": moment.id,
+        "count": moment.count,
+    }
+
+
+def moment_of(line: Mapping[str, Any]) -> Moment | None:
+    """The moment that a recording tells of; None: it is none."""
+    row = np.zeros(1, ROW)
+    try:
+        for field in _FIELDS:
+            if field.parse is not None:
+                (value,) = field.parse([line.get(field.name)])
+                row[field.name] = np.void(value) if field.name in ("laddr", "raddr") else value
+        time_ns, clock_ns, id_, count = (int(line[name]) for name in ("time_ns", "clock_ns", "id", "count"))
+        kind, words, table = (fmt.printable(name_of(str(line[name]))) for name in ("kind", "words", "table"))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        return None
+    return Moment(time_ns, clock_ns, kind, words, table, id_, Connection(row[0]), count, (kind, id_))

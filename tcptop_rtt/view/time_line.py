@@ -1,0 +1,47 @@
+"""From when to when a recording is, where in it one stands, and where something has been of note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+
+LEAST_CELLS = 8
+
+
+def room(width: int) -> int:
+    """Cells of the line itself, beside both times; 0: there is no room for any."""
+    cells = width - 2 * len("00:00:00") - 2
+    return cells if cells >= LEAST_CELLS else 0
+
+
+def time_line(
+    first_ns: int, last_ns: int, at_ns: int, marks_ns: Sequence[tuple[int, str]], width: int, glyphs: Glyphs
+) -> list[tuple[str, str]]:
+    """Pieces of text with their styles.
+
+    :param marks_ns: when something was of note, and in which style: of several in one cell the last counts
+    """
+    cells = room(width)
+    if not cells:
+        return [(fmt.clock(at_ns / 1e9), "value")]
+    line = [(glyphs.base, "dim")] * cells
+    for mark_ns, style in marks_ns:
+        if first_ns <= mark_ns <= last_ns:
+            line[_cell(mark_ns, first_ns, last_ns, cells)] = (glyphs.rising, style)
+    line[_cell(at_ns, first_ns, last_ns, cells)] = (glyphs.share, "here")
+    return [(fmt.clock(first_ns / 1e9) + " ", "dim"), *line, (" " + fmt.clock(last_ns / 1e9), "dim")]
+
+
+def time_at(cell: int, first_ns: int, last_ns: int, width: int) -> int | None:
+    """What time a cell stands for; None: none."""
+    cells, cell = room(width), cell - len("00:00:00") - 1
+    if not 0 <= cell < cells:
+        return None
+    return first_ns + (last_ns - first_ns) * cell // max(1, cells - 1)
+
+
+def _cell(time_ns: int, first_ns: int, last_ns: int, cells: int) -> int:
+    share = (time_ns - first_ns) / max(1, last_ns - first_ns)
+    return min(cells - 1, max(0, round(share * (cells - 1))))

@@ -1,0 +1,60 @@
+"""Times as a user writes them, of what has been recorded."""
+
+from __future__ import annotations
+
+import re
+import time
+
+_CLOCK = re.compile(r"(?:(\d{4})-(\d\d)-(\d\d)[ T])?(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?")
+_SPAN = re.compile(r"([+-])(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d|)")
+_LONG = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(s|m|h|d)")
+_UNITS_NS = {"ms": 10**6, "": 10**9, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+_SHARE = re.compile(r"(\d{1,3})%")
+_DAY_NS = 86400 * 10**9
+
+HINT = "14:03, 14:03:22, 2026-11-27 14:03, +30s, -5m or 50%"
+
+
+def duration_ns(text: str) -> int | None:
+    """``24h``, ``90m``, ``7d``; None: it is no duration."""
+    found = _LONG.fullmatch(text.strip())
+    return round(float(found[1]) * _UNITS_NS[found[2]]) or None if found else None
+
+
+def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
+    """A time of the wall clock, Unix epoch; None: it is none.
+
+    :param at_ns: from where on spans count
+    :param first_ns: the beginning: of a time without a date the day is meant on which there is something
+    :param last_ns: the end
+    """
+    text = text.strip()
+    if found := _SPAN.fullmatch(text):
+        span_ns = round(float(found[2]) * _UNITS_NS[found[3]])
+        return at_ns + span_ns if found[1] == "+" else at_ns - span_ns
+    if (found := _SHARE.fullmatch(text)) and int(found[1]) <= 100:
+        return first_ns + (last_ns - first_ns) * int(found[1]) // 100
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, fraction = found.groups()
+    hms = int(hour), int(minute), int(second or 0)
+    fraction_ns = int((fraction or "").ljust(9, "0"))
+    if hms[0] > 23 or hms[1] > 59 or hms[2] > 59:
+        return None
+    if year:
+        return _epoch_ns((int(year), int(month), int(day)), hms, fraction_ns)
+    # The latest such time that is not after the end, or else the first after the beginning.
+    last = time.localtime(last_ns / 1e9)
+    for days in (0, -1):
+        found_ns = _epoch_ns((last.tm_year, last.tm_mon, last.tm_mday + days), hms, fraction_ns)
+        if found_ns is not None and found_ns <= last_ns and (found_ns >= first_ns or days):
+            return found_ns if found_ns >= first_ns - _DAY_NS else None
+    return _epoch_ns((last.tm_year, last.tm_mon, last.tm_mday), hms, fraction_ns)
+
+
+def _epoch_ns(date: tuple[int, int, int], hms: tuple[int, int, int], fraction_ns: int) -> int | None:
+    try:
+        return round(time.mktime((*date, *hms, 0, 0, -1))) * 10**9 + fraction_ns
+    except (OverflowError, ValueError):
+        return None

@@ -1,0 +1,179 @@
+"""The dashboard over a recording: the same text as live, and the keys that play it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tcptop_rtt.app import TcptopApp
+from tcptop_rtt.feeds.replay.feed import ReplayFeed
+from tcptop_rtt.feeds.replay.opening import footage_of
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
+from tcptop_rtt.view.preferences import Preferences
+from tests.tui.conftest import Open
+from tests.tui.feed import START_NS, Stage, snapshot
+from tests.unit.rows import listener, listeners_of, row
+from tests.unit.test_recording import _record
+
+STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
+STEPS = 12
+
+Replay = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+def _snapshots() -> list[Snapshot]:
+    """An RTT of 1 ms in the first second, 2 ms in the next; the third connection stalls in the fifth."""
+    found = []
+    for step in range(STEPS):
+        stalls = STALLED if step == 5 else {}
+        rows = [
+            row(1, srtt_us=1000 * (step + 1), rtt_samples=1, rtt_hi_us=9, open_seen=True),
+            row(2, srtt_us=1, comm=b"[red]\x1b[31m"),
+            row(3, comm=b"stalls", raddr="192.0.2.7", **stalls),
+        ]
+        listeners = listeners_of(listener(1, queue=step, queue_limit=8, drops=step))
+        found.append(snapshot(*rows, step=step, listeners=listeners))
+    return found
+
+
+@pytest.fixture
+def replay(tmp_path: Path) -> Replay:
+    path = tmp_path / "recording"
+    _record(path, _snapshots()).end(0)
+
+    @asynccontextmanager
+    async def opened(
+        size: tuple[int, int] = (160, 48), at: int = 0, glyphs: Glyphs = UNICODE
+    ) -> AsyncIterator[Stage]:
+        at_ns = START_NS + at * 1_000_000_000
+        feed = ReplayFeed(str(path), partial(footage_of, str(path)), True, at_ns)
+        feed.open()
+        app = TcptopApp(feed, Filter(), 0.0, glyphs, preferences=Preferences("dark"))
+        async with app.run_test(size=size) as pilot:
+            it = Stage(pilot, app, feed)  # type: ignore[arg-type]
+            await _until(it, "REPLAY")
+            yield it
+        feed.close()
+
+    return opened
+
+
+async def _until(it: Stage, text: str) -> None:
+    for _ in range(400):
+        await it.pilot.pause()
+        if text in it.screen_text:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"{text!r} never came:\n{it.screen_text}")
+
+
+def _at(step: int) -> str:
+    return f"REPLAY {fmt.moment(START_NS / 1e9 + step)}"
+
+
+@pytest.mark.parametrize("at", [0, 5, 11])
+async def test_the_table_is_text_for_text_what_it_was_live(stage: Open, replay: Replay, at: int) -> None:
+    screens = []
+    async with stage() as it:
+        for one in _snapshots()[: at + 1]:
+            it.feed.step(one)
+        await it.pilot.pause()
+        screens.append([it.screen_text.splitlines()])
+        for key in ("w", "tab", "tab", "shift+tab", "shift+tab", "shift+tab", "shift+tab"):
+            await it.press(key)
+            screens[-1].append(it.screen_text.splitlines())
+    async with replay(at=at) as it:
+        screens.append([it.screen_text.splitlines()])
+        for key in ("w", "tab", "tab", "shift+tab", "shift+tab", "shift+tab", "shift+tab"):
+            await it.press(key)
+            screens[-1].append(it.screen_text.splitlines())
+    for live, again in zip(*screens, strict=True):
+        # The header lines say that it is a recording, and the last lines have other keys.
+        assert again[2:-2] == live[2:-2]
+        assert live[0].partition(" connections")[2][:60] == again[0].partition(" connections")[2][:60]
+
+
+async def test_keys_step_play_and_go_to_a_time(replay: Replay) -> None:
+    async with replay() as it:
+        assert f"{_at(0)} PAUSED" in it.screen_text
+        assert "1.00ms" in it.screen_text
+        await it.press("right")
+        await _until(it, f"{_at(1)} PAUSED")
+        assert "2.00ms" in it.screen_text
+        await it.press("full_stop")
+        await _until(it, _at(2))
+        await it.press("comma")
+        await _until(it, _at(1))
+        await it.press("T", *"+6s", "enter")
+        await _until(it, _at(7))
+        assert "8.00ms" in it.screen_text
+        await it.press("T", *fmt.clock(START_NS / 1e9 + 3), "enter")
+        await _until(it, _at(3))
+        await it.press("T", *"soon")
+        assert "no time of this recording" in it.screen_text
+        await it.press("enter", "escape")
+        assert _at(3) in it.screen_text
+        await it.press("plus", "plus", "plus", "plus", "plus", "space")
+        await _until(it, f"{_at(11)} END")
+        assert "12.0ms" in it.screen_text
+        await it.press(*["minus"] * 8, "space")
+        await _until(it, f"{_at(0)} x0.1")  # from the beginning again
+        await it.press("plus")
+        await _until(it, "x0.25")
+
+
+async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Replay) -> None:
+    async with replay() as it:
+        line = it.screen_text.splitlines()[-2]
+        assert line.split()[0] == fmt.clock(START_NS / 1e9)
+        assert line.split()[-1] == fmt.clock(START_NS / 1e9 + STEPS - 1)
+        assert UNICODE.rising in line
+        await it.press("m")
+        assert "silent 3.0s" in it.screen_text
+        assert "192.0.2.7:443" in it.screen_text
+        while "▸ " + fmt.clock(START_NS / 1e9 + 5) not in it.screen_text:
+            await it.press("down")
+        await it.press("enter")
+        await _until(it, f"{_at(5)} PAUSED")
+        assert "STALLED" in it.screen_text
+        assert it.table.cursor_id == 3
+
+
+async def test_what_a_recording_has_not_says_so(replay: Replay) -> None:
+    async with replay() as it:
+        await it.press("h")
+        assert "h: the whole recording is here" in it.screen_text
+        await it.press("R")
+        assert "R: this is a recording already" in it.screen_text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 7), (300, 60)])
+async def test_any_size_and_plain_characters(replay: Replay, size: tuple[int, int]) -> None:
+    async with replay(size, glyphs=ASCII, at=5) as it:
+        assert it.screen_text.isascii()
+        assert "5.00ms" in it.screen_text or "6.00ms" in it.screen_text
+        assert ("#" in it.screen_text.splitlines()[-2]) == (size[1] > 7)
+
+
+async def test_a_click_on_the_time_line_goes_there(replay: Replay) -> None:
+    async with replay() as it:
+        await it.pilot.click("TimeLine", offset=(149, 0))
+        await _until(it, f"{_at(11)} PAUSED")
+
+
+async def test_details_are_of_then(replay: Replay) -> None:
+    async with replay(at=4) as it:
+        await it.press("enter")
+        await it.pilot.pause()
+        assert it.app.screen is not it.main
+        assert "5.00ms" in it.screen_text
+        await it.press("escape")
+        assert it.app.screen is it.main

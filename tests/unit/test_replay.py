@@ -1,0 +1,278 @@
+"""Replay: the same snapshots from any kind of file, any time of it, and what cannot be read is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.feeds.replay.feed import ReplayFeed
+from tcptop_rtt.feeds.replay.opening import footage_of
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.recording.zstd import ZstdCompressor
+from tests.unit.fake import ScriptedClock
+from tests.unit.test_recording import _record, _stream
+from tests.unit.test_stream import ORIGIN, World, told
+
+STEPS = 60
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def snapshots() -> list[Snapshot]:
+    world = World(5)
+    return [world.step() for _ in range(STEPS)]
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory, snapshots: list[Snapshot]) -> Path:
+    """The same in each kind of file."""
+    path = tmp_path_factory.mktemp("replay")
+    _record(path / "recording", snapshots).end(0)
+    lines = b"".join(line + b"\n" for line in _stream(snapshots))
+    (path / "lines").write_bytes(lines)
+    (path / "lines.gz").write_bytes(gzip.compress(lines))
+    (path / "lines.zst").write_bytes(ZstdCompressor().compress(lines, ZstdCompressor.FLUSH_FRAME))
+    return path
+
+
+def feed_of(path: Path, paced: bool = False, **more: Any) -> ReplayFeed:
+    return ReplayFeed(str(path), partial(footage_of, str(path)), paced, **more)
+
+
+KINDS = ["recording", "lines", "lines.gz", "lines.zst"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_snapshot_comes_again_from_each_kind_of_file(
+    there: Path, snapshots: list[Snapshot], name: str
+) -> None:
+    feed = feed_of(there / name)
+    again = list(feed.snapshots())
+    assert len(again) == STEPS
+    for one, other in zip(again, snapshots, strict=True):
+        assert told(one) == told(other)
+    assert feed.origin == ORIGIN
+    assert feed.problem == ""
+    feed.close()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_any_time_can_be_gone_to(there: Path, snapshots: list[Snapshot], name: str) -> None:
+    feed = feed_of(there / name, paced=True, at_ns=snapshots[30].time_ns)
+    feed.open()
+    come = feed.snapshots()
+    assert told(next(come)) == told(snapshots[30])
+    assert not feed.playing.on
+    for at in (50, 3, 59, 0, 31, 30):
+        feed.seek(snapshots[at].time_ns + 1)
+        assert told(next(come)) == told(snapshots[at])
+    for step, at in ((1, 31), (1, 32), (-1, 31), (-2, 29), (-40, 0), (1, 1)):
+        feed.step(step)
+        assert told(next(come)) == told(snapshots[at])
+    feed.seek(snapshots[-1].time_ns)
+    next(come)
+    feed.step(1)
+    assert told(next(come)) == told(snapshots[-1])
+    assert feed.playing.at_end
+    assert (feed.playing.first_ns, feed.playing.last_ns)[0] == snapshots[0].time_ns
+    feed.stop()
+    assert list(come) == []
+    feed.close()
+
+
+def test_it_is_played_at_its_own_pace_or_another(there: Path, snapshots: list[Snapshot]) -> None:
+    clock = ScriptedClock()
+    feed = feed_of(there / "recording", paced=True, clock=clock)
+    feed.open()
+    come = feed.snapshots()
+    next(come)
+    began_ns = clock.now_ns
+    for at in range(1, 10):
+        assert told(next(come)) == told(snapshots[at])
+        passed_ns = snapshots[at].clock_ns - snapshots[0].clock_ns
+        assert clock.now_ns - began_ns == pytest.approx(passed_ns, abs=1000)
+    feed.set_speed(10.0)
+    next(come)
+    began_ns = clock.now_ns
+    for _ in range(10):
+        next(come)
+    assert clock.now_ns - began_ns == pytest.approx(
+        (snapshots[19].clock_ns - snapshots[9].clock_ns) / 10, abs=1000
+    )
+    feed.stop()
+    feed.close()
+
+
+def test_a_recording_from_a_pipe(there: Path, snapshots: list[Snapshot]) -> None:
+    for name in ("recording", "lines"):
+        out, into = os.pipe()
+        data = (there / name).read_bytes()
+
+        def write(into: int = into, data: bytes = data) -> None:
+            with os.fdopen(into, "wb") as pipe:
+                pipe.write(data)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        feed = feed_of(Path(f"/dev/fd/{out}"))
+        assert [told(one)["time"] for one in feed.snapshots()] == [told(one)["time"] for one in snapshots]
+        writer.join()
+        os.close(out)
+        feed.close()
+
+
+def _run(*options: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-B", "-m", "tcptop_rtt", "--no-config", *options]
+    return subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_command_gives_the_same_lines_back(there: Path, name: str) -> None:
+    ended = _run("--replay", str(there / name), "--json")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    lines = (there / "lines").read_bytes()
+    end = b'{"event":"end","lost":0}\n' if name == "recording" else b""
+    assert ended.stdout == lines + end
+
+
+def test_lines_of_what_a_filter_selects_and_tables(there: Path) -> None:
+    ended = _run("--replay", "-", "--json", "--filter", "nginx", data=(there / "lines").read_bytes())
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    opened = [line for line in told if line["event"] == "open"]
+    assert opened
+    assert {line["comm"] for line in opened} == {"nginx"}
+    assert told[0]["host"] == "web1"
+    ended = _run("--replay", str(there / "recording"), "--count", "3")
+    assert ended.stdout.count(b" connections ") == 3
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "nothing in {} can be shown: --record writes what can"),
+        (
+            b"hello\nworld\n",
+            "nothing in {} can be shown: line 1: no line of JSON with an object (and 1 more)",
+        ),
+        (b'{"event":"x"}\n', "nothing in {} can be shown: line 1: event 'x' is not known to this version"),
+        (b"\x1f\x8bnonsense", "nothing in {} can be shown: gzip cannot decompress it any further"),
+        (b"\x28\xb5\x2f\xfdnonsense", "nothing in {} can be shown: zstd cannot decompress it any further"),
+        (os.urandom(5000), "nothing in {} can be shown: "),
+        (
+            b"\x5c\x2a\x4d\x18\xff\xff\xff\xff",
+            "nothing in {} can be shown: no frame of a recording at byte 0",
+        ),
+    ],
+    ids=["empty", "text", "other", "gzip", "zstd", "random", "frame"],
+)
+def test_a_file_of_another_program_is_told_in_one_line(tmp_path: Path, data: bytes, complaint: str) -> None:
+    path = tmp_path / "it"
+    path.write_bytes(data)
+    ended = _run("--replay", str(path), "--count", "1")
+    error = ended.stderr.decode()
+    assert ended.returncode == 1
+    assert error.startswith("tcptop-rtt: " + complaint.format(path))
+    assert error.count("\n") == 1
+
+
+def test_what_is_not_there_or_no_file_is_told(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "no", "cannot open"), (tmp_path, "is no recording")):
+        with pytest.raises(TcptopError, match=why):
+            feed_of(path).open()
+
+
+def test_lines_that_cannot_be_read_are_left_out_and_named_with_their_place(
+    tmp_path: Path, snapshots: list[Snapshot]
+) -> None:
+    lines = _stream(snapshots[:10])
+    broken = list(lines)
+    broken[2] = lines[2][: len(lines[2]) // 2]
+    broken.insert(5, b'{"event":"weather","time_ns":1}')
+    broken.insert(7, lines[1].replace(b'"srtt_us":', b'"srtt_us":"fast","x":'))
+    broken.insert(9, b'{"event":"column","table":"connections","field":"srtt_us","ids":[1e9],"values":[-1]}')
+    broken.insert(11, b"\xff\xfe")
+    (tmp_path / "it").write_bytes(b"\n".join(broken) + b"\n")
+    problems: list[str] = []
+    footage = footage_of(str(tmp_path / "it"), lambda: False, problems.append)
+    footage.close()
+    feed = feed_of(tmp_path / "it")
+    again = list(feed.snapshots())
+    assert [one.time_ns for one in again] == [one.time_ns for one in snapshots[:10]]
+    assert feed.problem.startswith("line 3: no line of JSON")
+    for at, why in ((6, "event 'weather'"), (12, "no line of JSON")):
+        assert any(problem.startswith(f"line {at}: ") and why in problem for problem in feed._problems)
+    assert any("srtt_us: no such value" in problem for problem in feed._problems)
+    feed.close()
+
+
+def test_hostile_lines_neither_end_it_nor_take_more_than_they_may(tmp_path: Path) -> None:
+    numbers = [-1, 2**70, 1.5, "x", None, [], {}, True]
+    lines = [b'{"event":"header","version":99,"host":"\\u001b[2J","kernel":"","hook":"","boot_time_ns":1}']
+    for value in numbers:
+        names = ("id", "srtt_us", "laddr", "comm", "state", "closed", "pid")
+        lines += [
+            json.dumps({"event": "open", "time_ns": 1, "id": 3, name: value}).encode() for name in names
+        ]
+        for event in ("refresh", "waiting", "listener", "target", "column", "state", "end"):
+            others = ("time_ns", "clock_ns", "gone", "health", "table", "field", "ids", "values", "second")
+            line = dict.fromkeys(others, value) | {"event": event}
+            lines.append(json.dumps(line).encode())
+    lines.append(b'{"event":"refresh","time_ns":5,"clock_ns":5,"gone":[],"health":{}}')
+    (tmp_path / "it").write_bytes(b"\n".join(lines) + b"\n")
+    feed = feed_of(tmp_path / "it")
+    assert [one.time_ns for one in feed.snapshots()][-1] == 5
+    assert "\x1b" not in feed.origin.host
+    assert any("version 99" in problem for problem in feed._problems)
+    assert len(feed._problems) <= 1000
+    feed.close()
+
+
+def test_a_little_file_that_makes_much_is_read_in_parts(tmp_path: Path) -> None:
+    """A gigabyte of blanks is no line: it is given up, long before it fills the memory."""
+    compressor = ZstdCompressor(level=3)
+    packed = b"".join(compressor.compress(b" " * (1 << 20)) for _ in range(1024)) + compressor.flush()
+    assert len(packed) < 200_000
+    (tmp_path / "it").write_bytes(packed)
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30));"
+        "import sys; sys.argv[0] = 'tcptop-rtt'; from tcptop_rtt.cli import main; sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "--no-config", "--replay", str(tmp_path / "it"), "--count", "1"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, env={"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "a line of more than 67,108,864 bytes" in ended.stderr
+
+
+def test_lines_of_before_there_were_refreshes_are_shown(tmp_path: Path, snapshots: list[Snapshot]) -> None:
+    older = [
+        line
+        for line in _stream(snapshots)
+        if json.loads(line)["event"] in ("header", "open", "sample", "close")
+    ]
+    (tmp_path / "it").write_bytes(b"\n".join(older) + b"\n")
+    again = list(feed_of(tmp_path / "it").snapshots())
+    times = sorted({json.loads(line)["time_ns"] for line in older[1:]})
+    assert [one.time_ns for one in again] == times
+    last = {
+        json.loads(line)["id"]: json.loads(line)["srtt_us"] for line in older[1:] if b'"close"' not in line
+    }
+    rows = again[-1].rows
+    open_ = ~rows["closed"]
+    shown = dict(zip(rows["id"][open_].tolist(), rows["srtt_us"][open_].tolist(), strict=True))
+    assert shown
+    assert all(shown[id_] == (last[id_] or 0) for id_ in shown)
+    assert np.isnan(again[0].cells_us[0]).all()
