@@ -224,9 +224,10 @@ class TcptopApp(ProgramKeys):
         if Capability.PLAY in self._feed.capabilities:  # all of the past is in the feed
             self.post_message(SnapshotReady(snapshot, Past()))
             return
+        past = self._recorder.add(snapshot)
         if self._recordings is not None:
-            self._recordings.show(snapshot)
-        self.post_message(SnapshotReady(snapshot, self._recorder.add(snapshot)))
+            self._recordings.show(snapshot, past.moments)
+        self.post_message(SnapshotReady(snapshot, past))
 
     def on_opened(self) -> None:
         self.main.host = self._feed.origin.host

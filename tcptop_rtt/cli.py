@@ -123,6 +123,8 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "argument --fail-if: with --once there is no time for which it could hold: leave out the for"
     if options.watched_ns is not None and longest_ns > options.watched_ns:
         return "argument --for: it is shorter than a condition has to hold"
+    if (options.replay is not None or options.at is not None) and (options.record or options.keep):
+        return "argument --record, --keep: what is replayed has been recorded already"
     return ""
 
 
@@ -246,6 +248,18 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="recordings become no larger, such as 1GB: what is oldest goes first",
     )
+    add(
+        "--keep",
+        type=_duration,
+        metavar="DURATION",
+        help="keep all that is seen on disk for so long, such as 24h, for --at",
+    )
+    add(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="show what was at a time, as 14:03 or 10m (ago): of --keep, or of the file of --replay",
+    )
 
 
 def _user(name: str) -> pwd.struct_passwd:
@@ -274,6 +288,14 @@ def _size(text: str) -> int:
     if size < LEAST_RECORDING_BYTES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size from 1MB on, such as 500MB or 1GB")
     return size
+
+
+def _time(text: str) -> str:
+    from tcptop_rtt.view.times import HINT, time_ns
+
+    if time_ns(text, 0, 0, 0) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as {HINT}")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -68,6 +68,13 @@ def home_of(uid: int) -> str:
         return ""
 
 
+def state_directory() -> str:
+    """Where what is always kept goes: of the machine for root, of the user for others."""
+    if os.geteuid() == 0:
+        return "/var/lib/tcptop-rtt"
+    return str(Path(home_of(os.geteuid()) or "/", ".local/state/tcptop-rtt"))
+
+
 def clean() -> dict[str, str]:
     """Remove every other variable, for this process and for the C libraries in it.
 

@@ -17,6 +17,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tcptop_rtt import environment
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.bcc_package import bcc_required
 
@@ -52,13 +53,15 @@ def run(
         raise TcptopError("standard output is closed")
     preferences: Preferences = options.preferences
     text = options.json or options.count is not None or options.once or options.fail_if or options.command
+    if options.replay == "-" and not text:
+        options.replay = _kept_from_keys(options.replay)
     screen = not text and not options.prometheus and _is_on_terminal()
     if screen and preferences.keys:
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
 
         keymap(preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
-    if options.replay is not None:
+    if options.replay is not None or options.at is not None:
         return _replay(options, screen)
     if options.command:
         from tcptop_rtt.command.process import hold_signals
@@ -86,9 +89,12 @@ def run(
             return run_command(feed, options, chosen)
         if exporter:
             return exporter.run(feed, chosen, _stop_signals())
-        recordings = _recordings(options, feed, chosen, cleanup)
+        from tcptop_rtt.outputs.recordings import Recordings
+
+        recordings = Recordings.wanted(options, feed, chosen)
+        cleanup.callback(recordings.close)
         if not screen:
-            return _run_text(feed, options, chosen, note, recordings if recordings.are_wanted else None)
+            return _run_text(feed, options, chosen, note, recordings if recordings.are_made else None)
         code = _run_screen(feed, chosen, note, options.interval, options.names, preferences, recordings)
         if not source.done():
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
@@ -100,38 +106,20 @@ def _replay(options: argparse.Namespace, screen: bool) -> int:
     """Show what has been recorded; this takes no root, and nothing of this machine."""
     with ExitStack() as cleanup:
         with _deferred_signals(), _no_collections():
-            from tcptop_rtt.feeds.replay.feed import ReplayFeed
-            from tcptop_rtt.feeds.replay.opening import footage_of
+            from tcptop_rtt.feeds.replay.opening import replay_feed
             from tcptop_rtt.view.filter import Filter
 
             if screen:
                 importlib.import_module("tcptop_rtt.app")
-            feed = ReplayFeed(options.replay, partial(footage_of, options.replay), screen)
+            feed = replay_feed(options.replay, options.at, environment.state_directory(), screen)
             cleanup.callback(feed.close)
         chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
-        if screen:
-            feed.open()
-            return _run_screen(feed, chosen, str, 0.0, False, options.preferences, None)
         feed.open()
-        if options.json and chosen == Filter() and options.count is None:
+        if screen:
+            return _run_screen(feed, chosen, str, 0.0, False, options.preferences, None)
+        if options.json and chosen == Filter() and options.count is options.at is None:
             return _run_text(feed, options, chosen, str, None, feed.lines())
         return _run_text(feed, options, chosen, str, None)
-
-
-def _recordings(options: argparse.Namespace, feed: Feed, chosen: Filter, cleanup: ExitStack) -> Recordings:
-    """What records the feed; a file that cannot be made is told before anything begins."""
-    from tcptop_rtt import environment
-    from tcptop_rtt.outputs.recordings import Recordings
-    from tcptop_rtt.recording.place import Owner
-
-    uid = options.invoker.uid
-    owner = environment.owner_of_files(uid)
-    home = environment.home_of(uid)
-    recordings = Recordings(feed, chosen, Owner(*owner) if owner else None, home, options.record_limit)
-    cleanup.callback(recordings.stop)
-    if options.record is not None:
-        recordings.open(options.record)
-    return recordings
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
@@ -207,6 +195,20 @@ def _is_on_terminal() -> bool:
     if os.environ.get("TERM", "dumb") in ("", "dumb"):
         return False  # such as Emacs' shell: it would show escape sequences as they are
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def _kept_from_keys(path: str) -> str:
+    """Where standard input can be read, while keys come from the terminal in its place."""
+    if sys.stdin is None or sys.stdin.isatty() or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return path
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return path
+    piped = os.dup(0)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return f"/dev/fd/{piped}"
 
 
 def _bpf(follow: bool) -> Callable[[str], Source]:

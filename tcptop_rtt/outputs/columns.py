@@ -109,6 +109,8 @@ def changes(
         differs = turned.of(name)
         if in_place and _is_same(was, is_) and differs is None and name not in OF_A_LINE:
             continue
+        if in_place and differs is None and name not in CLOCKS and not _differ(was, is_)[now_at].any():
+            continue  # found without gathering what is compared
         was, is_ = was[before_at], is_[now_at]
         added: Line = {}
         if name in CLOCKS:
@@ -118,7 +120,8 @@ def changes(
             added = {"plus": open_ms, "plus_closed": closed_ms}
             was = advanced(was, closed, open_ms, closed_ms)
             added = {key: value for key, value in added.items() if value}
-        differs = was != is_ if differs is None else differs | (was != is_)
+        unlike = _differ(was, is_)
+        differs = unlike if differs is None else differs | unlike
         if name in OF_A_LINE:
             differs = now.rows["rtt_samples"][now_at] > 0  # they come after its last line
         if is_.dtype.kind == "f":
@@ -170,6 +173,18 @@ def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
     least = min(1 << 52, np.iinfo(grown.dtype).max // 2)
     candidates = [number for number in (elapsed, 0, middle) if number < least]
     return max(candidates, key=lambda number: int(np.count_nonzero(grown == number)))
+
+
+def _differ(one: NDArray[Any], other: NDArray[Any]) -> Mask:
+    """Where two columns differ; texts and addresses as numbers, which is faster by far."""
+    found: Mask
+    if one.dtype.kind in "SV":
+        words = one.dtype.itemsize // 8
+        pair = (np.ascontiguousarray(each).view(np.uint64).reshape(-1, words) for each in (one, other))
+        found = np.any(np.not_equal(*pair), axis=1)
+    else:
+        found = one != other
+    return found
 
 
 def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:

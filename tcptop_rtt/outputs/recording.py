@@ -26,6 +26,7 @@ class Recording:
         self._stream = StreamLines(chosen, cgroup)
         self._finder = MomentFinder()
         self._first: list[bytes] = []
+        self._clock_ns: int | None = None  # of the latest snapshot: moments up to then are told
         self.failure = ""
         """Why nothing is written any more; empty: all is well."""
 
@@ -38,17 +39,35 @@ class Recording:
         """Take the header."""
         self._first = self._stream.begin(origin)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Write what has changed since the previous snapshot, and what is of note."""
+    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> tuple[Moment, ...]:
+        """Write what has changed since the previous snapshot, and what is of note.
+
+        :param moments: all so far; None: nobody has looked for them yet
+        :return: those since the previous snapshot
+        """
         if self.failure:
-            return
+            return ()
         lines, self._first = [*self._first, *self._stream.of(snapshot)], []
-        moments = tuple(map(told, self._fresh(snapshot)))
+        found = self._finder.look(snapshot) if moments is None else moments
+        last_ns = snapshot.clock_ns - 1 if self._clock_ns is None else self._clock_ns
+        fresh = tuple(moment for moment in found[-64:] if moment.clock_ns > last_ns)
+        self._clock_ns = snapshot.clock_ns
         try:
-            self._file.add(lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, moments)
+            self._file.add(
+                lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, tuple(map(told, fresh))
+            )
         except OSError as error:
             self.failure = error.strerror or str(error)
             self._file.abandon()
+        return fresh
+
+    def complete_frame(self) -> None:
+        """Have all that has been written in whole frames.
+
+        :raises OSError: it cannot be written
+        """
+        if not self.failure:
+            self._file.complete_frame()
 
     def end(self, dropped_records: int) -> None:
         """Write the last line and the index."""
@@ -58,7 +77,3 @@ class Recording:
             self._file.close(self._stream.end(dropped_records))
         except OSError as error:
             self.failure = error.strerror or str(error)
-
-    def _fresh(self, snapshot: Snapshot) -> list[Moment]:
-        moments = self._finder.look(snapshot)
-        return [moment for moment in moments[-64:] if moment.clock_ns == snapshot.clock_ns]

@@ -5,12 +5,14 @@ What writes a file is imported once there is one to write.
 
 from __future__ import annotations
 
+import argparse
 import os
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcptop_rtt import environment
 from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Origin, Snapshot
@@ -20,7 +22,9 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 
 if TYPE_CHECKING:
+    from tcptop_rtt.outputs.keeping import Keeping
     from tcptop_rtt.outputs.recording import Recording
+    from tcptop_rtt.past.moments import Moment
     from tcptop_rtt.recording.writer import RecordingWriter
 
 
@@ -43,9 +47,26 @@ class Recordings:
         self._home = home
         self._limit = limit_bytes
         self._lock = threading.Lock()
+        self._keeping: Keeping | None = None
         self._file: RecordingWriter | None = None
         self._recording: Recording | None = None
         self._dropped_records = 0
+
+    @classmethod
+    def wanted(cls, options: argparse.Namespace, feed: Feed, chosen: Filter) -> Recordings:
+        """What options ask for.
+
+        :raises TcptopError: a file cannot be made
+        """
+        uid = options.invoker.uid
+        owner = environment.owner_of_files(uid)
+        home = environment.home_of(uid)
+        recordings = cls(feed, chosen, Owner(*owner) if owner else None, home, options.record_limit)
+        if options.record is not None:
+            recordings.open(options.record)
+        if options.keep is not None:
+            recordings.keep(environment.state_directory(), options.keep)
+        return recordings
 
     def open(self, path: str | None = None) -> str:
         """Make a file; give its path.
@@ -71,6 +92,25 @@ class Recordings:
         """There is a file."""
         return self._file is not None
 
+    def keep(self, directory: str, keep_ns: int) -> None:
+        """Keep what is seen for so long, in recordings that follow each other there.
+
+        :raises TcptopError: it cannot be kept there
+        """
+        from tcptop_rtt.outputs.keeping import Keeping
+        from tcptop_rtt.recording.ring import Ring
+
+        try:
+            ring = Ring(directory, keep_ns, self._limit)
+        except OSError as error:
+            raise TcptopError(f"cannot keep anything in {directory}: {error.strerror or error}") from None
+        self._keeping = Keeping(ring, self._filter, self._feed.cgroup)
+
+    @property
+    def are_made(self) -> bool:
+        """What is seen is recorded, or kept."""
+        return self._file is not None or self._keeping is not None
+
     def start(self, origin: Origin | None = None) -> None:
         """Record into the file from the next snapshot on. The feed is open.
 
@@ -78,18 +118,25 @@ class Recordings:
         """
         from tcptop_rtt.outputs.recording import Recording
 
+        if self._keeping is not None:
+            self._keeping.begin(origin or self._feed.origin)
         if self._file is not None:
             recording = Recording(self._file, self._filter, self._feed.cgroup)
             recording.begin(origin or self._feed.origin)
             self._recording = recording
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Record a snapshot, if anything is recorded."""
+    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> None:
+        """Record a snapshot, if anything is recorded.
+
+        :param moments: all that have been found so far; None: nobody has looked for them
+        """
+        self._dropped_records = snapshot.health.dropped_records
+        if self._keeping is not None:
+            self._keeping.show(snapshot, moments)
         if self._recording is not None:
             with self._lock:
                 if self._recording is not None:
-                    self._recording.show(snapshot)
-                    self._dropped_records = snapshot.health.dropped_records
+                    self._recording.show(snapshot, moments)
 
     def stop(self) -> str:
         """End the file; give its path, or why it has ended before. Empty: there is none."""
@@ -104,10 +151,19 @@ class Recordings:
             return ""
         return self._lost(file, recording.failure) if recording and recording.failure else file.path
 
+    def close(self) -> None:
+        """End all that is written."""
+        self.stop()
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.end(self._dropped_records)
+
     @property
     def status(self) -> str:
         """The file and its size, or why nothing is recorded any more; empty: nothing is, or has been."""
         recording, file = self._recording, self._file
+        if self._keeping is not None and self._keeping.failure:
+            return f"cannot keep anything just now: {self._keeping.failure}"
         if recording is None or file is None:
             return ""
         name = Path(file.path).name

@@ -50,6 +50,7 @@ class Place:
     """
 
     def __init__(self, path: str, owner: Owner | None) -> None:
+        self.path = path
         self._name = Path(path).name
         self._owner = owner
         self._directory = os.open(str(Path(path).parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -82,7 +83,7 @@ class Place:
         name = f".{self._name}.{os.getpid()}"
         new = self._new(name)
         try:
-            _copy(fd, new, start, end)
+            copy(fd, new, start, end)
             os.rename(name, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         except OSError:
             os.close(new)
@@ -97,7 +98,11 @@ class Place:
         return fd
 
 
-def _copy(source: int, target: int, start: int, end: int) -> None:
+def copy(source: int, target: int, start: int, end: int) -> None:
+    """Append a part of a file to another.
+
+    :raises OSError: it cannot be done
+    """
     while start < end:
         data = os.pread(source, min(_CHUNK_BYTES, end - start), start)
         if not data:

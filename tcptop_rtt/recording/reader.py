@@ -103,6 +103,16 @@ class RecordingReader:
         before = [number for number in starts if self.frames[number].head.time_ns <= time_ns]
         return before[-1] if before else starts[0] if starts else 0
 
+    @property
+    def end(self) -> int:
+        """Where the last frame ends."""
+        return self._contents.end
+
+    def begin_of(self, number: int) -> int:
+        """Where the head of a frame begins: where the frame before it ends."""
+        before = self.frames[:number][-1:]
+        return before[0].at + before[0].size if before else 0
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)

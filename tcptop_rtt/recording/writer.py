@@ -20,7 +20,7 @@ at most, and within the second in any case."""
 LEFT_SHARE = 0.5
 """How much of the limit is left where the oldest frames go."""
 
-_OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 3, CompressionParameter.checksum_flag: 1}
+_OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 1, CompressionParameter.checksum_flag: 1}
 
 Lines = list[bytes]
 Moments = tuple[Mapping[str, Any], ...]
@@ -73,6 +73,13 @@ class RecordingWriter:
                 self._put(told)
                 self._end()
                 self._state_ns, self._raw_since_state, self._raw_of_state = clock_ns, 0, self._raw_of(told)
+
+    def complete_frame(self) -> None:
+        """End the frame here, so that the file can be copied as it is.
+
+        :raises OSError: it cannot be written
+        """
+        self._end()
 
     def close(self, lines: Lines = ()) -> None:  # type: ignore[assignment]
         """Write the last lines and the index."""

@@ -46,7 +46,7 @@ class ReplayScreen(MainScreen):
             "T",
             "go_to_time",
             "Go to",
-            tooltip="In a recording: to a time, such as 14:03, 14:03:22, -5m or 50%",
+            tooltip="In a recording: to a time, such as 14:03, 14:03:22, 5m (ago) or 50%",
             id="go-to-time",
         ),
         Binding(

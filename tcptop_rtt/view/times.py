@@ -12,7 +12,7 @@ _UNITS_NS = {"ms": 10**6, "": 10**9, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10
 _SHARE = re.compile(r"(\d{1,3})%")
 _DAY_NS = 86400 * 10**9
 
-HINT = "14:03, 14:03:22, 2026-11-27 14:03, +30s, -5m or 50%"
+HINT = "14:03, 14:03:22, 2026-11-27 14:03, 10m (ago), +30s or 50%"
 
 
 def duration_ns(text: str) -> int | None:
@@ -32,6 +32,8 @@ def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
     if found := _SPAN.fullmatch(text):
         span_ns = round(float(found[2]) * _UNITS_NS[found[3]])
         return at_ns + span_ns if found[1] == "+" else at_ns - span_ns
+    if (ago_ns := duration_ns(text)) is not None:
+        return at_ns - ago_ns
     if (found := _SHARE.fullmatch(text)) and int(found[1]) <= 100:
         return first_ns + (last_ns - first_ns) * int(found[1]) // 100
     found = _CLOCK.fullmatch(text)

@@ -53,8 +53,8 @@ def replay(tmp_path: Path) -> Replay:
     async def opened(
         size: tuple[int, int] = (160, 48), at: int = 0, glyphs: Glyphs = UNICODE
     ) -> AsyncIterator[Stage]:
-        at_ns = START_NS + at * 1_000_000_000
-        feed = ReplayFeed(str(path), partial(footage_of, str(path)), True, at_ns)
+        when = fmt.moment(START_NS / 1e9 + at)
+        feed = ReplayFeed(str(path), partial(footage_of, str(path)), True, when)
         feed.open()
         app = TcptopApp(feed, Filter(), 0.0, glyphs, preferences=Preferences("dark"))
         async with app.run_test(size=size) as pilot:

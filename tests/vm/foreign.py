@@ -13,7 +13,7 @@ from tests.vm import packages
 
 CHECKOUT = Path(__file__).parents[2]
 
-_COMPILED = ("numpy", "psutil")
+_COMPILED = ("msgspec", "numpy", "psutil")
 _PACKAGES = (
     *("base-files", "dash", "coreutils", "util-linux", "busybox-static", "iproute2", "python3-bpfcc"),
     *(f"python3-{module}" for module in _COMPILED),

@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --count --fail-if --filter --for --interval --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --rport --source --theme --user -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --at --count --fail-if --filter --for --interval --keep --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --replay --rport --source --theme --user -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -74,6 +74,11 @@ complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l lport -x -d 'only this loca
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l rport -x -d 'only this remote port'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l filter -x -d 'only connections that match, as what is typed after / in the dashboard'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l names -s N -d 'show names of peers and services in the dashboard (as n)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l record -x -d 'record everything into this new file, to be looked at with --replay'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l replay -x -d 'show a recording, or lines of --json, instead of now; -: from a pipe'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l record-limit -x -d 'recordings become no larger, such as 1GB: what is oldest goes first'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l keep -x -d 'keep all that is seen on disk for so long, such as 24h, for --at'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l at -x -d 'show what was at a time, as 14:03 or 10m (ago): of --keep, or of the file of --replay'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l theme -xka "dark light contrast ansi" -d 'colours (default: by the terminal'"'"'s background)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l no-config -d 'leave the file of settings unread'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l version -s V -d 'show program'"'"'s version number and exit'

@@ -12,9 +12,13 @@ from tcptop_rtt.feeds.replay.cursor import Cursor
 from tcptop_rtt.feeds.replay.footage import Footage
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import times
 
 LONGEST_GAP_S = 5.0
 """Where nothing was recorded, as between two runs, nobody waits longer."""
+LATE_NS = 60_000_000_000
+"""So long after the end what was last is still what was then."""
 WAIT_S = 0.5
 """So often it is looked for more, where more may come."""
 
@@ -27,22 +31,22 @@ class ReplayFeed(Feed, Player):
     :param name: what is replayed, for what is said of it
     :param open_footage: called with whether to stop, and with what to tell of what cannot be read
     :param paced: at the pace in which they were made, and with a player; else as fast as they are taken
-    :param at_ns: where to begin, standing still; None: at the beginning
+    :param at: the time to begin at, standing still, as a user writes it; None: the beginning
     """
 
     def __init__(
-        self, name: str, open_footage: Open, paced: bool, at_ns: int | None = None, clock: Clock | None = None
+        self, name: str, open_footage: Open, paced: bool, at: str | None = None, clock: Clock | None = None
     ) -> None:
         self._name = name
         self._open = open_footage
         self._paced = paced
-        self._at_ns = at_ns
+        self._at = at
         self._clock = clock or Clock()
         self._footage: Footage | None = None
         self._cursor: Cursor | None = None
         self._now: Snapshot | None = None
         self._problems: list[str] = []
-        self._playing = Playing(on=at_ns is None)
+        self._playing = Playing(on=at is None)
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stopped = False
@@ -83,10 +87,22 @@ class ReplayFeed(Feed, Player):
         if self._footage.problem:
             self._complain(self._footage.problem)
         self._cursor = Cursor(self._footage, self._complain)
-        self._now = self._cursor.next() if self._at_ns is None else self._cursor.seek(self._at_ns)
+        self._now = self._cursor.next() if self._at is None else self._cursor.seek(self._wanted_ns(self._at))
         if self._now is None and not self._stopped:
             why = f": {self.problem}" if self._problems else ""
             raise TcptopError(f"nothing in {self._name} can be shown{why}: --record writes what can")
+
+    def _wanted_ns(self, at: str) -> int:
+        """The time that is wanted.
+
+        :raises TcptopError: there is nothing of then
+        """
+        first_ns, last_ns = self._footage.span_ns if self._footage is not None else (0, 0)
+        wanted_ns = times.time_ns(at, last_ns, first_ns, last_ns)
+        if wanted_ns is None or not first_ns <= wanted_ns <= last_ns + LATE_NS:
+            span = " to ".join(fmt.moment(time_ns / 1e9) for time_ns in (first_ns, last_ns))
+            raise TcptopError(f"there is nothing of {at} in {self._name}: it goes from {span}")
+        return wanted_ns
 
     def _complain(self, problem: str) -> None:
         if len(self._problems) < 1000:

@@ -74,14 +74,17 @@ class RecordedFootage:
     """Recordings, one after the other.
 
     :param readers: in the order of time; they belong to the footage
+    :param is_written: somebody still writes the last one: it ends anywhere
     """
 
-    def __init__(self, readers: Sequence[RecordingReader]) -> None:
+    def __init__(self, readers: Sequence[RecordingReader], is_written: bool = False) -> None:
         self._readers = readers
         self._frames: list[tuple[RecordingReader, int, Frame]] = [
             (reader, number, frame) for reader in readers for number, frame in enumerate(reader.frames)
         ]
-        self.problem = next((reader.problem for reader in readers if reader.problem), "")
+        self.problem = next(
+            (reader.problem for reader in (readers[:-1] if is_written else readers) if reader.problem), ""
+        )
         self.moments: Sequence[Mapping[str, Any]] = [
             moment for reader in readers for moment in reader.moments
         ]

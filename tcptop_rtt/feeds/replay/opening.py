@@ -8,12 +8,15 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
 from tcptop_rtt.feeds.replay.lines import LinesFootage
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.reader import RecordingReader, split
+from tcptop_rtt.recording.ring import kept
 from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
 
 STANDARD_INPUT = "-"
@@ -23,6 +26,18 @@ _MOST_BYTES = 1 << 20
 _WAIT_MS = 100
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
+
+
+def replay_feed(path: str | None, at: str | None, kept_in: str, paced: bool) -> ReplayFeed:
+    """The feed of a file, or of what is always kept.
+
+    :param path: of the file; None: what is kept
+    :param at: as for :class:`ReplayFeed`
+    :param kept_in: the directory of what is kept
+    """
+    if path is None:
+        return ReplayFeed(kept_in, partial(kept_footage, kept_in), paced, at)
+    return ReplayFeed("what comes" if path == STANDARD_INPUT else path, partial(footage_of, path), paced, at)
 
 
 def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str], None]) -> Footage:
@@ -56,6 +71,24 @@ def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str],
         kept.flush()
         return RecordedFootage([_reader(os.dup(kept.fileno()), path)])
     return LinesFootage(split(_plain(first, _again(first, chunks), complain), complain), complain)
+
+
+def kept_footage(directory: str, stopped: Callable[[], bool], complain: Callable[[str], None]) -> Footage:  # noqa: ARG001
+    """What is always kept on disk.
+
+    :raises TcptopError: nothing is, or it may not be read
+    """
+    try:
+        found = [os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC) for one in kept(directory)]
+    except PermissionError:
+        raise TcptopError(f"{directory} is root's: use sudo") from None
+    except FileNotFoundError:
+        found = []
+    except OSError as error:
+        raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
+    if not found:
+        raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")
+    return RecordedFootage([_reader(fd, directory) for fd in found], is_written=True)
 
 
 def _reader(fd: int, path: str) -> RecordingReader:

@@ -1,0 +1,100 @@
+"""The ring on disk, as snapshots go into it: one recording after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
+from tcptop_rtt.outputs.recording import Recording
+from tcptop_rtt.past.moments import Moment, MomentFinder
+from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
+from tcptop_rtt.past.signs import STOPS
+from tcptop_rtt.recording.ring import Ring
+from tcptop_rtt.recording.writer import RecordingWriter
+from tcptop_rtt.view.filter import Filter
+
+BEFORE_NS, AFTER_NS = 120_000_000_000, 60_000_000_000
+"""So much around a moment is saved."""
+PAUSE_NS = 600_000_000_000
+"""From one moment that is saved to the next."""
+_SAVED = (STOPS, CONNECT, OVERFLOW)
+
+
+class Keeping:
+    """Keeps what is seen for so long, whatever else is done with it. One thread owns it.
+
+    :param ring: belongs to it
+    :param cgroup: the cgroup path of a process, or None
+    """
+
+    def __init__(self, ring: Ring, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
+        self._ring = ring
+        self._filter = chosen
+        self._cgroup = cgroup
+        self._origin: Origin | None = None
+        self._recording: Recording | None = None
+        self._began_ns = 0
+        self._dropped_records = 0
+        self._finder = MomentFinder()  # where nobody else has looked
+        self._moment: Moment | None = None  # around which the minutes are to be saved
+        self._pause_until_ns = 0
+        self.failure = ""
+        """Why nothing is kept just now; empty: all is well."""
+
+    def begin(self, origin: Origin) -> None:
+        """Take where the snapshots are from."""
+        self._origin = origin
+
+    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> None:
+        """Keep a snapshot, in a new recording if it is time for one."""
+        self._dropped_records = snapshot.health.dropped_records
+        moments = self._finder.look(snapshot) if moments is None else moments
+        recording = self._recording
+        if recording is None or recording.failure or self._is_full(recording, snapshot):
+            recording = self._next(snapshot)
+        if recording is not None:
+            fresh = recording.show(snapshot, moments)
+            self.failure = recording.failure
+            self._save_around(snapshot, fresh)
+
+    def _save_around(self, snapshot: Snapshot, fresh: tuple[Moment, ...]) -> None:
+        """Save the minutes around a moment at which something stopped, once those after it are there."""
+        worst = next((moment for moment in fresh if moment.kind in _SAVED), None)
+        if worst is not None and self._moment is None and snapshot.clock_ns >= self._pause_until_ns:
+            self._moment, self._pause_until_ns = worst, snapshot.clock_ns + PAUSE_NS
+        moment = self._moment
+        if moment is not None and snapshot.clock_ns >= moment.clock_ns + AFTER_NS:
+            self._moment = None
+            try:
+                if self._recording is not None:
+                    self._recording.complete_frame()
+                self._ring.save(moment.time_ns - BEFORE_NS, moment.words, moment.time_ns)
+            except OSError as error:
+                self.failure = error.strerror or str(error)
+
+    def end(self, dropped_records: int) -> None:
+        """Write the end."""
+        if self._recording is not None:
+            self._recording.end(dropped_records)
+        self._ring.close()
+
+    def _is_full(self, recording: Recording, snapshot: Snapshot) -> bool:
+        most = self._ring.part_bytes
+        too_long = snapshot.clock_ns - self._began_ns >= self._ring.part_ns
+        return too_long or (most is not None and recording.size >= most)
+
+    def _next(self, snapshot: Snapshot) -> Recording | None:
+        if self._recording is not None:
+            self._recording.end(self._dropped_records)
+            self._recording = None
+        try:
+            self._ring.drop_old()
+            file = RecordingWriter(self._ring.next_path())
+        except OSError as error:  # the disk may be full: there may be room later
+            self.failure = error.strerror or str(error)
+            return None
+        recording = Recording(file, self._filter, self._cgroup)
+        if self._origin is not None:
+            recording.begin(self._origin)
+        self._recording, self._began_ns = recording, snapshot.clock_ns
+        return recording
