@@ -221,7 +221,7 @@ class TcptopApp(ProgramKeys):
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
-        if Capability.PLAY in self._feed.capabilities:  # all of the past is in the feed
+        if self._feed.player is not None:  # all of the past is in the feed
             self.post_message(SnapshotReady(snapshot, Past()))
             return
         past = self._recorder.add(snapshot)

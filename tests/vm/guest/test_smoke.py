@@ -33,7 +33,7 @@ def _lossy_loopback() -> Iterator[None]:
 
 
 def _last(recording: Recording, port: int) -> Line:
-    ends = (line for line in reversed(recording.lines) if "rport" in line)
+    ends = (line for line in reversed(recording.lines) if {"lport", "rport"} <= line.keys())
     return next((line for line in ends if line["lport"] == port), {})
 
 
