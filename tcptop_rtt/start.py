@@ -24,6 +24,7 @@ from tcptop_rtt.sources.bcc_package import bcc_required
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
     from tcptop_rtt.feeds.budget import Budget
+    from tcptop_rtt.model.snapshot import ProcessKey
     from tcptop_rtt.outputs.base import Output
     from tcptop_rtt.outputs.prometheus.exporter import Exporter
     from tcptop_rtt.outputs.recordings import Recordings
@@ -307,7 +308,8 @@ def _run_text(
             output: Output = AlsoRecorded(gate, recordings) if recordings is not None else gate
             write_all(feed, output, writer, 1 if options.once else None, skipped=1)
             return gate.exit_code or (128 + came if came else 0)
-        output = _output(feed, options.json, chosen, note, writer, options.preferences)
+        cgroup = feed.cgroup if recordings is None else recordings.cgroup
+        output = _output(cgroup, options.json, chosen, note, writer, options.preferences)
         if recordings is not None:
             output = AlsoRecorded(output, recordings)
         if options.once:
@@ -335,7 +337,7 @@ def _terminal_of_our_own() -> list[int]:
 
 
 def _output(
-    feed: Feed,
+    cgroup: Callable[[ProcessKey], str | None],
     json: bool,
     chosen: Filter,
     note: Callable[[], str],
@@ -345,7 +347,7 @@ def _output(
     if json:
         from tcptop_rtt.outputs.jsonl import JsonLines
 
-        return JsonLines(writer, chosen, feed.cgroup)
+        return JsonLines(writer, chosen, cgroup)
     from tcptop_rtt.outputs.plain import PlainTables
 
     return PlainTables(writer, chosen, note, preferences.columns)

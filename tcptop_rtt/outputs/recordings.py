@@ -9,6 +9,7 @@ import argparse
 import os
 import threading
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ class Recordings:
         self, feed: Feed, chosen: Filter, owner: Owner | None, home: str, limit_bytes: int | None = None
     ) -> None:
         self._feed = feed
+        # Two that ask for one process get one answer, though it may have ended in between.
+        self.cgroup = lru_cache(maxsize=4096)(feed.cgroup)
+        """The control group of a process, as recordings have it."""
         self._filter = chosen
         self._owner = owner
         self._home = home
@@ -104,7 +108,7 @@ class Recordings:
             ring = Ring(directory, keep_ns, self._limit)
         except OSError as error:
             raise TcptopError(f"cannot keep anything in {directory}: {error.strerror or error}") from None
-        self._keeping = Keeping(ring, self._filter, self._feed.cgroup)
+        self._keeping = Keeping(ring, self._filter, self.cgroup)
 
     @property
     def are_made(self) -> bool:
@@ -121,7 +125,7 @@ class Recordings:
         if self._keeping is not None:
             self._keeping.begin(origin or self._feed.origin)
         if self._file is not None:
-            recording = Recording(self._file, self._filter, self._feed.cgroup)
+            recording = Recording(self._file, self._filter, self.cgroup)
             recording.begin(origin or self._feed.origin)
             self._recording = recording
 
