@@ -123,6 +123,8 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "argument --fail-if: with --once there is no time for which it could hold: leave out the for"
     if options.watched_ns is not None and longest_ns > options.watched_ns:
         return "argument --for: it is shorter than a condition has to hold"
+    if options.prometheus and (options.record or options.keep or options.replay or options.at):
+        return "argument --prometheus: not allowed with --record, --keep, --replay and --at"
     if (options.replay is not None or options.at is not None) and (options.record or options.keep):
         return "argument --record, --keep: what is replayed has been recorded already"
     return ""
