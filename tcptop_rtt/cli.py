@@ -15,6 +15,7 @@ from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Settings
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
 from tcptop_rtt.outputs.prometheus import options as prometheus
+from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
 from tcptop_rtt.view import thresholds
 from tcptop_rtt.view.palettes import PALETTES
 
@@ -147,7 +148,7 @@ def make_run_parser() -> argparse.ArgumentParser:
     add("--output", "-o", metavar="FILE", help="write to this file instead of standard error")
     add("--user", "-u", type=_user, metavar="USER", help="run the command as this user")
     _add_filter(parser)
-    _add_source(parser)
+    _add_source(parser, tuple(source for source in SOURCES if source != WITHOUT_BPF))
     add("--no-config", action="store_true", help="leave the file of settings unread")
     add("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command and its arguments")
     return parser
@@ -215,12 +216,13 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
+def _add_source(parser: argparse.ArgumentParser, choices: tuple[str, ...] = SOURCES) -> None:
+    without = ", or sock_diag: without BPF and root" if WITHOUT_BPF in choices else ""
     parser.add_argument(
         "--source",
-        choices=("auto", "fentry", "tcp_probe"),
+        choices=choices,
         default="auto",
-        help="kernel hook (default: auto)",
+        help=f"kernel hook{without} (default: auto)",
     )
 
 

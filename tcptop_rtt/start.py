@@ -13,13 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.sources.bcc_package import bcc_required
+from tcptop_rtt.sources.opening import source_opener
 
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
@@ -47,7 +46,7 @@ def run(
 ) -> int:
     """Run what the options ask for; return the exit code.
 
-    :param opener: imports what a source needs, and returns what opens it; None: the BPF program's
+    :param opener: imports what a source needs, and returns what opens it; None: that of the option
     :param budget: None: as much as is measured to do no harm
     """
     if sys.stdout is None:
@@ -73,7 +72,8 @@ def run(
         note = _watched(options.pid, cleanup)
         with _deferred_signals(), _no_collections():
             # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-            source = _in_background((opener or partial(_bpf, bool(options.command)))(), options.source)
+            open_source = opener() if opener else _opener(options)
+            source = _in_background(open_source, options.source)
             cleanup.callback(_close, source)
             from tcptop_rtt.feeds.live import LiveFeed
             from tcptop_rtt.view.filter import Filter
@@ -212,26 +212,9 @@ def _kept_from_keys(path: str) -> str:
     return f"/dev/fd/{piped}"
 
 
-def _bpf(follow: bool) -> Callable[[str], Source]:
-    """What opens the BPF program as a source.
-
-    :param follow: whether it tells the connections of what descends from this process
-    """
-    with bcc_required():
-        from tcptop_rtt.sources.program import Program
-
-    def open_source(hook: str) -> Source:
-        program = Program(hook, follow=follow)
-        # Not before: it needs numpy, which is imported while the program is compiled.
-        from tcptop_rtt.sources.probe import Probe
-
-        try:
-            return Probe(program)
-        except BaseException:
-            program.close()
-            raise
-
-    return open_source
+def _opener(options: argparse.Namespace) -> Callable[[str], Source]:
+    """What opens the source: without BPF only where nobody relies on that everything is seen."""
+    return source_opener(options.source, bool(options.command), bool(options.command or options.fail_if))
 
 
 def _run_screen(

@@ -86,6 +86,7 @@ enum hold {
 	HOLD_SOCKET	= 1,	/* a process has it, or the kernel itself */
 	HOLD_FILE	= 2,	/* it has an open file */
 	HOLD_DEAD	= 4,	/* an orphan: its last holder is gone */
+	HOLD_UNSEEN	= 8,	/* who has its file could not be looked for: BPF always can */
 };
 
 /* What a scan writes of each socket; mirrored by ENTRY in model/records.py. */

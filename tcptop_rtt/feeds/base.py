@@ -78,7 +78,7 @@ class Feed(Protocol):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can do; it never changes."""
+        """What it can do; once it is open, it never changes."""
         ...
 
     @property
@@ -122,7 +122,9 @@ class Feed(Protocol):
         ...
 
     def set_trace(self, connection: int | None, /) -> None:
-        """Report every ACK of one connection in ``Snapshot.trace``; None: of none. Without TRACE: nothing."""
+        """Report every ACK of one connection in ``Snapshot.trace``; None: of none. Without TRACE there is no
+        single ACK in it, if there is a trace at all, but what the feed knows of the process.
+        """
         ...
 
     def cgroup(self, process: ProcessKey, /) -> str | None:

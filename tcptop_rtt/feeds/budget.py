@@ -26,3 +26,5 @@ class Budget:
     fresh_scan_s: float = 2.0
     """Scans exceed their target where they would be rarer than this. They do so as well while every ACK of a
     connection is reported, as much of it is known from scans only."""
+    max_poll_share: float = 0.1
+    """Of one core, where scans are all that tells anything."""

@@ -83,8 +83,9 @@ class LiveFeed(Feed):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """All but to be played: it is now."""
-        return frozenset({Capability.TRACE, Capability.REFRESH})
+        """All but to be played, as it is now; and but for ACKs where the source sees none."""
+        polls = self._reader is not None and self._reader.polls
+        return frozenset({Capability.REFRESH} if polls else {Capability.TRACE, Capability.REFRESH})
 
     @property
     def health(self) -> Health:

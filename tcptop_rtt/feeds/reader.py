@@ -45,7 +45,12 @@ class Reader:
     @property
     def health(self) -> Health:
         """What is known before the first snapshot."""
-        return Health(self._source.hook, self._source.hook_note)
+        return Health(self._source.hook, self._source.hook_note, missed=self._source.missed)
+
+    @property
+    def polls(self) -> bool:
+        """Whether the source sees what is there when it is scanned, and no single ACK."""
+        return self._source.polls
 
     @property
     def snapshot_is_urgent(self) -> bool:
@@ -99,6 +104,8 @@ class Reader:
     def _pause_s(self, cost_s: float) -> float:
         """From one scan, with the question for what has ended, to the next."""
         budget = self._budget
+        if self._source.polls:
+            return cost_s / budget.max_poll_share
         target_s = 0.0 if self._tracing else min(cost_s / budget.target_scan_share, budget.fresh_scan_s)
         return max(cost_s / budget.max_scan_share, target_s)
 
@@ -126,7 +133,8 @@ class Reader:
         return Health(
             self._source.hook,
             self._source.hook_note,
-            samples_per_s=self._connections.samples_per_s(),
+            missed=self._source.missed,
+            samples_per_s=0.0 if self._source.polls else self._connections.samples_per_s(),
             dropped_records=self._dropped_records,
             cpu_percent=100 * (cpu - cpu_then) / passed_s,
             untracked=self._untracked,

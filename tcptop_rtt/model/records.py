@@ -43,6 +43,7 @@ class Hold(IntFlag):
     SOCKET = 1
     FILE = 2
     DEAD = 4
+    UNSEEN = 8
 
 
 INTERVAL_S = 0.1

@@ -20,7 +20,7 @@ from tcptop_rtt.model.targets import no_targets
 class Health:
     """How the program itself is doing, and what it costs."""
 
-    hook: str = ""  # "fentry" or "tcp_probe"
+    hook: str = ""  # "fentry", "tcp_probe" or "sock_diag"
     hook_note: str = ""  # why not the first choice; empty if it is
     samples_per_s: float = 0.0  # RTT samples the kernel side has seen
     dropped_records: int = 0  # records that found no room in the ring buffer, since the start
@@ -33,6 +33,7 @@ class Health:
     scan_s: float = 0.0  # processor time of the latest pass over all sockets; 0: there was none
     scan_pause_s: float = 0.0  # from that one to the next
     rss_bytes: int = 0  # memory of this process, what it shares with others included; 0: not known
+    missed: str = ""  # what may happen and is not seen, as there is no BPF; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)

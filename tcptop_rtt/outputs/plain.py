@@ -10,6 +10,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.view.own_health import what_is_missed
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column
 
@@ -44,10 +45,9 @@ class PlainTables:
         )
         moment = fmt.clock(snapshot.time_ns / 1e9)
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
-        self._out.write(
-            f"{moment}  {health.hook}  {len(ranking)} connections  {health.samples_per_s:.0f} samples/s  "
-            f"{health.dropped_records} lost{problem}\n"
-        )
+        seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
+        seen = what_is_missed(health) or seen
+        self._out.write(f"{moment}  {health.hook}  {len(ranking)} connections  {seen}{problem}\n")
         self._line([column.title for column in self._columns])
         for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
             self._line([column.cell(row, UNICODE).text for column in self._columns if column.cell])

@@ -97,22 +97,23 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
         _smoothed(row),
         Fact("jitter", fmt.rtt(row.rttvar_us), of=("rttvar_us",)),
         Fact("min_rtt", fmt.rtt(row.min_rtt_us), of=("min_rtt_us",)),
-        Fact("last sample", fmt.rtt(row.last_rtt_us)),
+        Fact("last sample", fmt.rtt(row.last_rtt_us), of=("last_rtt_us",)),
         Fact("taken", fmt.ago(row.rtt_age_ms)),
-        Fact("peak 10m", fmt.peak(row)),
+        Fact("peak 10m", fmt.peak(row), of=("peak_rtt_us",)),
         Fact("by receiver", fmt.rtt(row.rcv_rtt_us), of=("rcv_rtt_us",)),
     ]
     if trace is None:
         return Block("ROUND-TRIP TIME", tuple(facts))
     recent = trace.time_s >= -MINUTE_S
     p50_us, p95_us, p99_us = quantiles(trace.rtt_us[recent], trace.weight[recent], 0.5, 0.95, 0.99)
+    smoothed = " smoothed ones" if "rtt_samples" in row.lacking else ""
     facts += [
         _level("p50 1m", p50_us),
         _level("p95 1m", p95_us),
         _level("p99 1m", p99_us),
         _level("lowest", trace.lowest_us),
         _level("highest", trace.highest_us),
-        Fact("samples", f"{trace.samples:,} since opened"),
+        Fact("samples", f"{trace.samples:,}{smoothed} since opened"),
     ]
     return Block("ROUND-TRIP TIME", tuple(facts))
 
@@ -229,7 +230,11 @@ def _times(row: Connection) -> Block:
             last("sent", "last_sent_ms"),
             last("received", "last_received_ms"),
             last("ACK", "last_ack_ms"),
-            Fact("connecting", f"took {fmt.rtt(row.connect_us)}" if row.connect_us else fmt.NOTHING),
+            Fact(
+                "connecting",
+                f"took {fmt.rtt(row.connect_us)}" if row.connect_us else fmt.NOTHING,
+                of=("connect_us",),
+            ),
             Fact("opened", f"{opened}, {age} ago" if row.open_seen else f"{opened}, seen for {age}"),
         ),
     )

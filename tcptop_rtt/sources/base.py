@@ -41,9 +41,11 @@ class Source(Protocol):
     ``id`` and ``sock`` name a connection: the id is unique in one run, and a socket has one connection at a
     time. A connection ends by a record of kind CLOSE, or by :meth:`ended`. An entry of a scan is of kind
     ENTRY; one without ``tgid`` says by ``hold`` who may have the socket: SOCKET and FILE where nothing is
-    known. One in state LISTEN is of a listener, which ``sock`` alone names, and has ``queue`` to ``drops``.
+    known, and UNSEEN besides where nothing is known any more. One in state LISTEN is of a listener, which
+    ``sock`` alone names, and has ``queue`` to ``drops``.
     Samples come joined, those of one ``window_start`` in one record, or singly in ``single_rtt_us``.
-    No record tells the fields in :attr:`unknown`.
+    No record tells the fields in :attr:`unknown`. A source that sees no samples has ``rtt_samples`` among
+    these; its entries have a smoothed RTT that is new as a single one.
 
     Whoever has opened a source closes it, once, after the last call of that thread.
     """
@@ -62,6 +64,16 @@ class Source(Protocol):
     def unknown(self) -> frozenset[str]:
         """The fields of a row that it cannot tell, whatever the connection."""
         ...
+
+    @property
+    def polls(self) -> bool:
+        """Whether nothing but scans tells anything, so that they have to be as frequent as can be paid."""
+        return False
+
+    @property
+    def missed(self) -> str:
+        """What it is blind to, beside what BPF sees, in a few words; empty: nothing."""
+        return ""
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import ctypes
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from bcc import libbcc
 
 from tcptop_rtt.model.errors import TcptopError
-
-BTF_PATH = Path("/sys/kernel/btf/vmlinux")
+from tcptop_rtt.sources.requirements import BTF_PATH
 
 _INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC, _ENUM64 = 1, 2, 3, 4, 5, 6, 12, 19
 _ALIASES = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag

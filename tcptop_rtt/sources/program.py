@@ -17,11 +17,11 @@ from typing import NamedTuple
 from bcc import BPF, libbcc
 
 from tcptop_rtt.model.errors import REMEDIES, TcptopError
-from tcptop_rtt.sources.btf import BTF_PATH
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
 from tcptop_rtt.sources.limits import LAST_BYTES, Limits
 from tcptop_rtt.sources.memory import release_compiler_memory
+from tcptop_rtt.sources.requirements import require_bpf
 
 READS: tuple[tuple[str, ...], ...] = (), ("-DCHECKED_READS",)
 """Compiler flags, tried in turn: older kernels refuse plain loads of all that we read, 5.11 was the first to
@@ -30,7 +30,6 @@ take them."""
 _FOLLOWING = ("-DFOLLOW", f"-DLAST_PAGES={LAST_BYTES // os.sysconf('SC_PAGE_SIZE')}")
 
 _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one jiffy
-_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capability.h
 
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
@@ -85,8 +84,7 @@ class Program:
         reads: Sequence[Sequence[str]] = READS,
         follow: bool = False,
     ) -> None:
-        _require_capabilities()
-        _require_btf()
+        require_bpf()
         limits, types = limits or Limits(), types or kernel_types()
         self.unknown = types.unknown - (set() if _inner_pid_namespace() else {"pid"})
         """The fields of a row that this kernel does not have."""
@@ -260,28 +258,6 @@ def _compile(types: str, limits: Limits, flags: Sequence[str]) -> BPF:
         *([f"-DPID_NAMESPACE={namespace}u"] if namespace else []),
         *flags,
     )
-
-
-def _require_capabilities() -> None:
-    try:
-        status = Path("/proc/self/status").read_text()
-    except FileNotFoundError as error:
-        raise TcptopError("/proc is not mounted: run mount -t proc proc /proc") from error
-    effective = int(status.partition("CapEff:")[2].split()[0], 16)
-    held = {bit for bit in (_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF) if effective >> bit & 1}
-    if _CAP_SYS_ADMIN in held or {_CAP_PERFMON, _CAP_BPF} <= held:
-        return
-    missing = " and ".join(
-        name for bit, name in ((_CAP_BPF, "CAP_BPF"), (_CAP_PERFMON, "CAP_PERFMON")) if bit not in held
-    )
-    raise TcptopError(f"loading a BPF program needs root ({missing} missing): run sudo tcptop-rtt")
-
-
-def _require_btf() -> None:
-    if not BTF_PATH.exists():
-        if not Path("/sys/kernel").exists():
-            raise TcptopError("/sys is not mounted: run mount -t sysfs sysfs /sys")
-        raise TcptopError(f"{BTF_PATH} is missing: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 
 
 def _cause(error: OSError) -> str:

@@ -99,6 +99,7 @@ class Holders:
         self._set_orphans(rows[~has_socket & dead])
         self._set_waiting(rows[~has_socket & ~dead], listeners)
         self._clear_process(rows[has_socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
+        self._clear_process(rows[(hold & Hold.UNSEEN) != 0], Holder.UNKNOWN)
         # The rest has a file, but no descriptor: io_uring has it, or it is on its way to another process.
 
     def _set_orphans(self, rows: Indices) -> None:

@@ -26,11 +26,19 @@ BARE_COUNT = 10
 """Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
 
 
-class Columns:
-    """The fields of some rows, and what several causes make of them."""
+WAITED = frozenset({"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"})
+"""Without these fields nobody knows what a request waits for."""
 
-    def __init__(self, get: Get) -> None:
+
+class Columns:
+    """The fields of some rows, and what several causes make of them.
+
+    :param lacking: the fields that nobody tells
+    """
+
+    def __init__(self, get: Get, lacking: frozenset[str] = frozenset()) -> None:
         self._get = get
+        self._waits_untold = bool(WAITED & lacking)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._get(name)
@@ -102,6 +110,8 @@ class Columns:
         # The RTT is that of the first of several segments, the answer's time that of the last.
         several |= asks & honest & (answers > 0) & (answer_us < self["srtt_us"] / 2)
         is_known = self["scanned"] & (self["window_ms"] > 0) & (path_us > 0) & (self.fresh | (requests > 0))
+        if self._waits_untold:
+            is_known, several = (np.zeros(len(path_us), bool) for _ in range(2))
         return Waits(
             path_us,
             queue_us,

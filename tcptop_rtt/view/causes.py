@@ -17,7 +17,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS, STATES, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
-from tcptop_rtt.view.cause_columns import Columns
+from tcptop_rtt.view.cause_columns import WAITED, Columns
 from tcptop_rtt.view.cause_words import Words
 from tcptop_rtt.view.thresholds import limits
 
@@ -129,7 +129,7 @@ def _is_far(c: Columns) -> Mask:
 
 
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
-_ANSWERS = _RTT | {"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"}
+_ANSWERS = _RTT | WAITED
 
 _WHO_REFUSES: dict[str, Who] = {
     "refused": "peer",
@@ -201,7 +201,7 @@ CAUSES = (
         "peer",
         lambda c: c.delays_acks,
         words.late_acks,
-        _RTT,
+        _RTT | {"last_rtt_us"},
         explains=True,
         check=checks.by_tcpdump,
     ),
@@ -245,7 +245,7 @@ def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
     :param get: gives the values of a field
     :param lacking: the fields that this kernel does not have
     """
-    columns, found = Columns(get), dict[str, Mask]()
+    columns, found = Columns(get, lacking), dict[str, Mask]()
     scanned = columns["scanned"]
     for cause in CAUSES:
         if cause.reads & lacking:

@@ -49,6 +49,7 @@ class Series:
     end_ns: int = 0  # CLOCK_MONOTONIC at time 0
     end_wall_ns: int = 0  # the same by the wall clock, Unix epoch
     empty: str = "waiting for the first RTT sample"  # what to say where there is nothing to draw
+    each: str = "each ACK"  # what brings a value
 
     @property
     def silent_s(self) -> float:

@@ -44,6 +44,9 @@ def diagnose(row: Connection) -> Verdict:
     if not row.scanned:
         return Verdict("unknown", "not looked at yet", ("only a scan tells of its queues and windows",))
     missing = row.lacking & causes.READ
+    if missing and "rtt_samples" in row.lacking:
+        why = "how long each end takes to answer, and what single segments meet, only BPF sees"
+        return Verdict("unknown", "nothing found, as far as is seen without BPF", (why,))
     if missing:
         why = f"it lacks {', '.join(sorted(missing))}"
         return Verdict("unknown", "nothing found, as far as this kernel tells", (why,))

@@ -99,7 +99,7 @@ _FIELDS = (
             numeric=False,
         ),
     ),
-    integer("rtt_samples", "how many there were since the previous line", nullable=False),
+    integer("rtt_samples", "how many there were since the previous line; null: no sample is seen"),
     mean(
         "rtt_sum_us",
         "rtt_samples",

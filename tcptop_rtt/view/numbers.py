@@ -37,9 +37,9 @@ def rtts(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any],
     return us, (basis != RttBasis.FRESH) | get("stalled")
 
 
-def waits(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
+def waits(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:
     """What a request waits for in all, microseconds."""
-    found = Columns(get).waits
+    found = Columns(get, lacking).waits
     return found.total_us, ~found.known
 
 

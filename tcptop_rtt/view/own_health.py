@@ -29,7 +29,8 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
         Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
         Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
-        Told("RTT samples", f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"),
+        Told("not seen", health.missed or "all is seen", _style(bool(health.missed))),
+        Told("RTT samples", _samples(health)),
         Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
         Told("", f"at most one per connection in {spacing}"),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
@@ -39,6 +40,17 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
         Told("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
     ]
+
+
+def _samples(health: Health) -> str:
+    if health.missed:
+        return "none: scans read smoothed RTTs"
+    return f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"
+
+
+def what_is_missed(health: Health) -> str:
+    """What the header says of what is not seen; empty: all is."""
+    return f"no BPF: {health.missed}" if health.missed else ""
 
 
 def what_matters(health: Health) -> str:

@@ -112,7 +112,7 @@ def _legend(series: Series, data: Columns, glyphs: Glyphs, room: int) -> Line:
     """As much of the explanation as there is room for."""
     levels = [(name, us) for name, us in _levels(data.visible) if us > 0]
     items: list[Line] = [
-        [(glyphs.sample, "raw"), (" each ACK", "label")],
+        [(glyphs.sample, "raw"), (f" {series.each}", "label")],
         [(glyphs.line[0], "smooth"), (" srtt", "label")],
         *([[(f"{name} {fmt.rtt(us)}", "label")] for name, us in levels]),
     ]

@@ -43,6 +43,6 @@ def shown(
 ) -> list[Shown]:
     """Rows one by one; the verdicts on many cost hardly more than that on one."""
     verdicts = causes.verdicts(rows.__getitem__, lacking).tolist()
-    found = Columns(rows.__getitem__).waits.of_each()
+    found = Columns(rows.__getitem__, lacking).waits.of_each()
     each = zip(rows, known.rtt_of_each(rows), verdicts, found, strict=True)
     return [Shown(row, lacking, rtt, causes.numbered(number), wait, names) for row, rtt, number, wait in each]

@@ -59,7 +59,10 @@ class Watched:
 
         :param recent_s: inf: of the whole
         """
-        return dataclasses.replace(self._whole().since(recent_s), empty=_why_empty(self.row, self.closed))
+        polled = self.row is not None and "rtt_samples" in self.row.lacking
+        each = "each scan" if polled else "each ACK"
+        whole = self._whole().since(recent_s)
+        return dataclasses.replace(whole, empty=_why_empty(self.row, self.closed), each=each)
 
     def _whole(self) -> Series:
         end_ns, end_wall_ns, trace = self._shown_ns, self._shown_wall_ns, self.trace

@@ -122,6 +122,9 @@ class StatusBar(StyledLines):
             parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         if self.refresh_s:
             parts += _label("  every", f"{self.refresh_s:g}s")
+        missed = own_health.what_is_missed(self.health)
+        if missed:
+            parts.append((f"  {missed}", "filter"))
         cost = own_health.what_matters(self.health)
         return [*parts, (f"  {cost}", "bad")] if cost else parts
 

@@ -1,0 +1,181 @@
+"""Which processes have a descriptor of which socket, as far as /proc tells this user."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.records import ENTRY, Hold, Records, take_rows
+
+HOLDER = np.dtype(
+    [("inode", "u8"), *((name, ENTRY[name]) for name in ("tgid", "pid", "started_ns", "process_uid", "comm"))]
+)
+_PROCESS = [name for name in HOLDER.names or () if name != "inode"]
+
+FRESH_S = 5.0
+"""So often all descriptors are listed anew: a socket may have been passed on."""
+MOST_SHARE = 0.05
+"""Of one core, that listing them may take."""
+
+_NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_STAT_BYTES, _STATUS_BYTES = 4096, 1 << 16
+_LINK = "socket:["
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+
+
+class Descriptors:
+    """Remembers what the latest look into /proc has found; looks again where that is of use.
+
+    :param clock_s: for the time between two looks
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._held = np.zeros(0, HOLDER)
+        self._in_vain: NDArray[np.uint64] = np.zeros(0, np.uint64)
+        """Inodes that no process of ours has had when it was looked for them."""
+        self._missed: list[NDArray[np.uint64]] = []
+        self._next_look = self._next_refresh = -np.inf
+        self._denied = False
+        self._unknown = self._was_unknown = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there are sockets of processes that this user may not look into."""
+        return self._denied and (self._unknown or self._was_unknown)
+
+    def begin(self) -> None:
+        """Before the sockets of a scan: look again, if what is known has become old."""
+        self._in_vain = np.unique(np.concatenate(self._missed)) if self._missed else self._in_vain[:0]
+        self._missed.clear()
+        self._was_unknown, self._unknown = self._unknown, False
+        now = self._clock_s()
+        gone = any(not os.path.exists(f"/proc/{pid}") for pid in np.unique(self._held["pid"]).tolist())
+        if now >= self._next_refresh or (gone and now >= self._next_look):
+            self._look()
+
+    def add_holders(self, sockets: Records) -> Records:
+        """One entry per process that has a descriptor of a socket, with that process; sockets of which none
+        is known stay as they are.
+        """
+        missing = self._missing(sockets)
+        if len(missing) and self._clock_s() >= self._next_look:
+            self._look()
+            still = self._missing(sockets, also_in_vain=True)
+            self._missed.append(sockets["inode"][still])
+        else:
+            inodes = sockets["inode"]
+            self._missed.append(inodes[np.isin(inodes, self._in_vain)])
+        joined = self._joined(sockets)
+        self._unknown |= bool(((joined["inode"] != 0) & (joined["tgid"] == 0)).any())
+        return joined
+
+    def _missing(self, sockets: Records, also_in_vain: bool = False) -> NDArray[np.intp]:
+        """Sockets whose process is not known though it may be one that can be looked into."""
+        inodes = sockets["inode"]
+        missing = (inodes != 0) & (self._count(inodes) == 0)
+        if self._denied and os.geteuid():
+            missing &= sockets["uid"] == os.geteuid()
+        if not also_in_vain:
+            missing &= ~np.isin(inodes, self._in_vain)
+        return np.flatnonzero(missing)
+
+    def _count(self, inodes: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """How many processes have each of them."""
+        first, after = (np.searchsorted(self._held["inode"], inodes, side) for side in _SIDES)
+        count: NDArray[np.intp] = np.where(inodes != 0, after - first, 0)
+        return count
+
+    def _joined(self, sockets: Records) -> Records:
+        holders = self._count(sockets["inode"])
+        lines = np.maximum(holders, 1)
+        of_socket = np.repeat(np.arange(len(sockets)), lines)
+        joined = take_rows(sockets, of_socket)
+        held = np.flatnonzero(holders[of_socket])
+        # The holders of one socket stand one after the other, there and here.
+        number = np.arange(len(joined)) - np.repeat(np.cumsum(lines) - lines, lines)
+        first = np.searchsorted(self._held["inode"], joined["inode"][held])
+        processes = self._held[first + number[held]]
+        for name in _PROCESS:
+            joined[name][held] = processes[name]
+        joined["hold"][held] = Hold.SOCKET | Hold.FILE
+        return joined
+
+    def _look(self) -> None:
+        began_s = time.thread_time()
+        found: list[tuple[object, ...]] = []
+        self._denied = not os.path.exists("/proc/1")  # where /proc is mounted with hidepid
+        for pid in _pids():
+            try:
+                found += _sockets_of(pid)
+            except PermissionError:
+                self._denied = True
+            except OSError:
+                continue  # it has ended meanwhile
+        held = np.array(found, HOLDER)
+        self._held = held[np.argsort(held["inode"], kind="stable")]
+        pause_s = (time.thread_time() - began_s) / MOST_SHARE
+        self._next_look = self._clock_s() + pause_s
+        self._next_refresh = self._clock_s() + max(pause_s, FRESH_S)
+
+
+def _pids() -> Iterator[str]:
+    with os.scandir("/proc") as entries:
+        yield from (entry.name for entry in entries if entry.name.isdecimal())
+
+
+def _sockets_of(pid: str) -> list[tuple[object, ...]]:
+    """The sockets that a process has descriptors of, each once, as fields of HOLDER.
+
+    :raises OSError: it is no process any more, or another user's
+    """
+    # By this descriptor there is no other process, though one may get the PID meanwhile.
+    with _opened(f"/proc/{pid}", None) as process:
+        with _opened("fd", process) as directory:
+            inodes = set()
+            for name in os.listdir(directory):
+                with suppress(FileNotFoundError):  # closed meanwhile
+                    link = os.readlink(name, dir_fd=directory)
+                    if link.startswith(_LINK):
+                        inodes.add(int(link[len(_LINK) : -1]))
+        if not inodes:
+            return []
+        comm, fields = _stat(process)
+        facts = (int(pid), int(pid), int(fields[19]) * _NS_PER_TICK, _euid(process), comm)
+        return [(inode, *facts) for inode in inodes]
+
+
+@contextmanager
+def _opened(path: str, directory: int | None) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _stat(process: int) -> tuple[bytes, list[bytes]]:
+    """Its name, which may hold anything, and the fields after it: proc_pid_stat(5)."""
+    before, _, after = _read("stat", process, _STAT_BYTES).rpartition(b")")
+    fields = after.split()
+    if len(fields) < 20:
+        raise ProcessLookupError
+    return before.partition(b"(")[2], fields
+
+
+def _euid(process: int) -> int:
+    return int(_read("status", process, _STATUS_BYTES).partition(b"\nUid:")[2].split(maxsplit=2)[1])
+
+
+def _read(name: str, process: int, most: int) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    try:
+        return os.read(fd, most)
+    finally:
+        os.close(fd)

@@ -1,0 +1,306 @@
+"""What the kernel answers to a question for TCP sockets, as entries: all messages of a dump at once.
+
+The structures are those of include/uapi/linux/inet_diag.h (``inet_diag_req_v2``, ``inet_diag_msg``, the
+attributes ``INET_DIAG_INFO``, ``CONG``, ``SKMEMINFO``) and include/uapi/linux/tcp.h (``tcp_info``). They only
+grow, so an older kernel's are shorter; net/ipv4/tcp.c, ``tcp_get_info()``, says what is in them.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
+from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, UNKNOWN_U32
+from tcptop_rtt.sources.netlink import HEADER, Messages
+
+_INFO, _CONG, _SKMEMINFO = 2, 4, 7  # the attributes' numbers
+_ATTRIBUTE = 4  # bytes of struct nlattr before what it holds
+_STATE = {name: number for number, name in enumerate(STATES)}
+SYN_SENT, SYN_RECV = _STATE["SYN-SENT"], _STATE["SYN-RECV"]
+_TIME_WAIT = _STATE["TIME-WAIT"]
+_CLOSED_BY_US = tuple(_STATE[name] for name in ("FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"))
+"""No process has ever left a socket in another state: one that was never accepted is in none of these."""
+
+_REQUEST = struct.Struct("=BBBxI48x")
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+def _request(family: int, states: int, *attributes: int) -> bytes:
+    wanted = sum(1 << number - 1 for number in attributes)
+    return _REQUEST.pack(family, socket.IPPROTO_TCP, wanted, states)
+
+
+LISTENERS = tuple(_request(family, 1 << LISTEN, _SKMEMINFO) for family in FAMILIES)
+"""Ask for what listens."""
+CONNECTIONS = tuple(
+    _request(
+        family,
+        sum(1 << state for state in range(1, 12) if state not in (LISTEN, _TIME_WAIT, CLOSED)),
+        _INFO,
+        _CONG,
+    )
+    for family in FAMILIES
+)
+"""Ask for all else but what is in TIME-WAIT, of which there may be very many."""
+
+_MESSAGE = np.dtype(
+    [
+        ("family", "u1"),
+        ("state", "u1"),
+        ("timer", "u1"),
+        ("retrans", "u1"),
+        ("sport", ">u2"),
+        ("dport", ">u2"),
+        ("src", "u1", 16),
+        ("dst", "u1", 16),
+        ("interface", "u4"),
+        ("cookie", "u4", 2),
+        ("expires", "u4"),
+        ("rqueue", "u4"),
+        ("wqueue", "u4"),
+        ("uid", "u4"),
+        ("inode", "u4"),
+    ]
+)
+
+_INFO_FIELDS = np.dtype(
+    [
+        *((name, "u1") for name in ("state", "ca_state", "retransmits", "probes", "backoff", "options")),
+        *((name, "u1") for name in ("wscale", "bits")),
+        *((name, "u4") for name in ("rto", "ato", "snd_mss", "rcv_mss")),
+        *((name, "u4") for name in ("unacked", "sacked", "lost", "retrans", "fackets")),
+        *((name, "u4") for name in ("last_data_sent", "last_ack_sent", "last_data_recv", "last_ack_recv")),
+        *((name, "u4") for name in ("pmtu", "rcv_ssthresh", "rtt", "rttvar", "snd_ssthresh", "snd_cwnd")),
+        *((name, "u4") for name in ("advmss", "reordering", "rcv_rtt", "rcv_space", "total_retrans")),
+        *((name, "u8") for name in ("pacing_rate", "max_pacing_rate", "bytes_acked", "bytes_received")),
+        *((name, "u4") for name in ("segs_out", "segs_in", "notsent_bytes", "min_rtt")),
+        *((name, "u4") for name in ("data_segs_in", "data_segs_out")),
+        *((name, "u8") for name in ("delivery_rate", "busy_time", "rwnd_limited", "sndbuf_limited")),
+        *((name, "u4") for name in ("delivered", "delivered_ce")),
+        *((name, "u8") for name in ("bytes_sent", "bytes_retrans")),
+        *((name, "u4") for name in ("dsack_dups", "reord_seen", "rcv_ooopack", "snd_wnd", "rcv_wnd")),
+    ]
+)
+"""``struct tcp_info`` without the prefix of its names, as far as it is read. It has no holes."""
+
+_SK_MEMINFO = np.dtype([("others", "u4", 8), ("drops", "u4")])
+"""The array of SK_MEMINFO_DROPS and what stands before it, in include/uapi/linux/sock_diag.h."""
+
+_COPIED = {
+    "srtt_us": "rtt",
+    "rttvar_us": "rttvar",
+    "min_rtt_us": "min_rtt",
+    "rcv_rtt_us": "rcv_rtt",
+    "rto_us": "rto",
+    "cwnd": "snd_cwnd",
+    "ssthresh": "snd_ssthresh",
+    "mss": "snd_mss",
+    "retrans": "total_retrans",
+    "retransmits": "retransmits",
+    "probes": "probes",
+    "bytes_acked": "bytes_acked",
+    "bytes_received": "bytes_received",
+    "pacing_rate": "pacing_rate",
+    "delivery_rate": "delivery_rate",
+    "busy_us": "busy_time",
+    "rwnd_limited_us": "rwnd_limited",
+    "sndbuf_limited_us": "sndbuf_limited",
+    "notsent_bytes": "notsent_bytes",
+    "snd_wnd_bytes": "snd_wnd",
+    "rcv_wnd_bytes": "rcv_wnd",
+    "last_sent_ms": "last_data_sent",
+    "last_received_ms": "last_data_recv",
+    "last_ack_ms": "last_ack_recv",
+    "segs_in": "segs_in",
+    "data_segs_in": "data_segs_in",
+    "data_segs_out": "data_segs_out",
+    "dsack_dups": "dsack_dups",
+}
+"""By field of an entry the one of tcp_info that it is."""
+
+_IN_ROW = {"pacing_rate": "pacing_rate_bps", "delivery_rate": "delivery_rate_bps"}
+"""Fields of an entry that have another name in a row."""
+
+UNTOLD = frozenset(
+    {
+        *("lost", "connect_us", "connect_error"),
+        *("last_rtt_us", "rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"),
+        *("peak_rtt_us", "peak_age_ms", "peak_time_s"),
+        *("resent_fast", "resent_timeout", "resent_probe"),
+        *("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
+    }
+)
+"""Fields of a row that no kernel tells in this way."""
+
+
+class Connections(NamedTuple):
+    """What messages tell of connections."""
+
+    entries: Records
+    """Of dtype ENTRY, without process, network namespace and times of other scans."""
+    syn_recv: int
+    """Handshakes that are no whole sockets yet."""
+    untold: frozenset[str]
+    """The fields of a row that this kernel's tcp_info lacks; nothing where no message has one."""
+
+
+def connections(messages: Messages, time_ns: int) -> Connections:
+    """The whole sockets among these messages.
+
+    :param time_ns: CLOCK_MONOTONIC, of when the messages came
+    """
+    raw = _Raw(messages.raw)
+    starts = np.array(messages.starts, np.intp)
+    places = raw.attributes(starts, _INFO, _CONG)
+    # What is left of a closed socket has FIN-WAIT-2 as its state, and no tcp_info.
+    whole = places[_INFO] > 0
+    handshakes = raw.gather(starts[~whole] + HEADER.size, _MESSAGE)["state"] == SYN_RECV
+    told = raw.gather(starts[whole] + HEADER.size, _MESSAGE)
+    entries, syn_recv = _identified(told, time_ns), int(np.count_nonzero(handshakes))
+    if not len(entries):
+        return Connections(entries, syn_recv, frozenset())
+    at = places[_INFO][whole]
+    length = int(raw.lengths(at).min())
+    _add_info(entries, raw.gather(at + _ATTRIBUTE, _INFO_FIELDS, length), told)
+    entries["congestion_control"] = raw.text(places[_CONG][whole], ENTRY["congestion_control"].itemsize)
+    return Connections(entries, syn_recv, untold_by(length))
+
+
+def listeners(messages: Messages, time_ns: int) -> Records:
+    """The listening sockets among these messages, as entries."""
+    raw = _Raw(messages.raw)
+    starts = np.array(messages.starts, np.intp)
+    told = raw.gather(starts + HEADER.size, _MESSAGE)
+    entries = _identified(told, time_ns)
+    entries["queue"], entries["queue_limit"] = told["rqueue"], told["wqueue"]
+    at = raw.attributes(starts, _SKMEMINFO)[_SKMEMINFO]
+    has_it = (at > 0) & (raw.lengths(at) >= _SK_MEMINFO.itemsize)
+    entries["drops"] = np.where(has_it, raw.gather(at + _ATTRIBUTE, _SK_MEMINFO)["drops"], 0)
+    return entries
+
+
+def untold_by(length: int) -> frozenset[str]:
+    """The fields of a row that a tcp_info of so many bytes does not hold."""
+    fields: Mapping[str, Any] = _INFO_FIELDS.fields or {}
+    return frozenset(
+        _IN_ROW.get(name, name)
+        for name, of in _COPIED.items()
+        if fields[of][1] + fields[of][0].itemsize > length
+    )
+
+
+def _identified(told: NDArray[np.void], time_ns: int) -> Records:
+    """What is in the message itself."""
+    entries = np.zeros(len(told), ENTRY)
+    is_v4 = told["family"] == socket.AF_INET
+    for name, of in (("laddr", "src"), ("raddr", "dst")):
+        address = told[of].copy()
+        address[is_v4, 12:] = address[is_v4, :4]
+        address[is_v4, :10], address[is_v4, 10:12] = 0, 0xFF
+        entries[name] = address.view("V16")[:, 0]
+        if name == "raddr":
+            is_v4 = is_v4 | (address[:, :10] == 0).all(axis=1) & (address[:, 10:12] == 0xFF).all(axis=1)
+    cookie = told["cookie"].astype(np.uint64)
+    entries["id"] = entries["sock"] = cookie[:, 1] << np.uint64(32) | cookie[:, 0]
+    entries["kind"], entries["time_ns"] = Kind.ENTRY, time_ns
+    entries["family"] = np.where(is_v4, 4, 6)
+    for name, of in (("lport", "sport"), ("rport", "dport"), ("ifindex", "interface")):
+        entries[name] = told[of]
+    for name in ("state", "uid", "inode"):
+        entries[name] = told[name]
+    entries["direction"] = np.where(told["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)
+    # One without an inode waits to be accepted, or its process has closed it.
+    left = np.where(np.isin(told["state"], _CLOSED_BY_US), Hold.DEAD, 0)
+    entries["hold"] = np.where(told["inode"] != 0, Hold.SOCKET | Hold.FILE | Hold.UNSEEN, left)
+    return entries
+
+
+def _add_info(entries: Records, info: NDArray[np.void], told: NDArray[np.void]) -> None:
+    for name, of in _COPIED.items():
+        entries[name] = info[of]
+    unacked, sacked, lost, retrans = (info[of] for of in ("unacked", "sacked", "lost", "retrans"))
+    entries["in_flight"] = unacked - sacked - lost + retrans
+    entries["recv_q_bytes"] = told["rqueue"]
+    # The two were read one after the other.
+    entries["unacked_bytes"] = told["wqueue"] - np.minimum(told["wqueue"], info["notsent_bytes"])
+    opening = info["state"] == SYN_SENT
+    for name in ("last_sent_ms", "last_received_ms"):
+        entries[name][opening] = UNKNOWN_U32
+    entries["sampled_us"] = _sampled_us(entries)
+
+
+def _sampled_us(entries: Records) -> NDArray[np.uint64]:
+    """When the latest RTT sample was taken, as far as can be told; 0: none since the handshake.
+
+    It came with an ACK, and where nothing is on its way, one RTT after the latest data was sent.
+    """
+    now_us = entries["time_ns"].astype(np.int64) // 1000
+    acked_us = now_us - 1000 * entries["last_ack_ms"].astype(np.int64)
+    answered_us = now_us - 1000 * entries["last_sent_ms"].astype(np.int64) + entries["srtt_us"]
+    sampled_us = np.where(entries["in_flight"] > 0, acked_us, np.minimum(acked_us, answered_us))
+    none = (entries["bytes_acked"] <= 1) | (entries["srtt_us"] == 0) | (sampled_us < 0)
+    return np.where(none, 0, sampled_us).astype(np.uint64)
+
+
+class _Raw:
+    """The bytes of a dump: everything in it stands at a multiple of four."""
+
+    def __init__(self, raw: bytes) -> None:
+        longest = max(_MESSAGE.itemsize, _INFO_FIELDS.itemsize)
+        # A structure may end beyond the last message, where this kernel's is shorter.
+        self._words = np.frombuffer(raw + bytes(-len(raw) % 4 + longest), np.uint32)
+
+    def gather(
+        self, at: NDArray[np.intp], dtype: np.dtype[np.void], length: int = 1 << 16
+    ) -> NDArray[np.void]:
+        """Structures at these places; what is behind their length is 0."""
+        found = sliding_window_view(self._words, dtype.itemsize // 4)[at // 4]
+        found.view(np.uint8)[:, length:] = 0
+        structures: NDArray[np.void] = found.view(dtype)[:, 0]
+        return structures
+
+    def lengths(self, at: NDArray[np.intp]) -> NDArray[np.int64]:
+        """The bytes of these attributes, without their headers."""
+        return self._headers(at)[0] - 4
+
+    def text(self, at: NDArray[np.intp], most: int) -> NDArray[np.bytes_]:
+        """Text of attributes, without what stands behind its end."""
+        raw = sliding_window_view(self._words, most // 4)[at // 4 + 1].view(np.uint8)
+        lengths = np.where(at > 0, self.lengths(at), 0)
+        raw[np.arange(most) >= lengths[:, None]] = 0
+        raw *= np.logical_and.accumulate(raw != 0, axis=1)
+        text: NDArray[np.bytes_] = raw.view(f"S{most}")[:, 0]
+        return text
+
+    def attributes(self, starts: NDArray[np.intp], *numbers: int) -> dict[int, NDArray[np.intp]]:
+        """Where in each message the attributes of these numbers begin; 0: it has none.
+
+        All messages are walked through side by side.
+        """
+        found = {number: np.zeros(len(starts), np.intp) for number in numbers}
+        ends = starts + self._words[starts // 4]
+        at = starts + HEADER.size + _MESSAGE.itemsize
+        left = np.arange(len(starts))
+        while True:
+            left = left[at[left] + 4 <= ends[left]]
+            if not len(left):
+                return found
+            length, kind = self._headers(at[left])
+            is_whole = (length >= 4) & (at[left] + length <= ends[left])
+            left, length, kind = left[is_whole], length[is_whole], kind[is_whole]
+            for number, places in found.items():
+                of_kind = left[kind == number]
+                places[of_kind] = at[of_kind]
+            at[left] += length + 3 & ~3
+
+    def _headers(self, at: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Length and number: two halves of a word, in the order of this machine's bytes."""
+        halves = np.ascontiguousarray(self._words[at // 4]).view(np.uint16).reshape(-1, 2).astype(np.int64)
+        return halves[:, 0], halves[:, 1]

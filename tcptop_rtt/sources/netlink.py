@@ -1,0 +1,131 @@
+"""Dumps of the kernel's sockets over netlink: the datagrams, checked, with the place of each message.
+
+The structures are ``struct nlmsghdr`` and ``struct nlmsgerr`` in include/uapi/linux/netlink.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
+
+_NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20  # include/uapi/linux/sock_diag.h
+_ERROR, _DONE, _FIRST_OF_PROTOCOL = 2, 3, 0x10
+_REQUEST, _DUMP_INTERRUPTED, _DUMP = 0x1, 0x10, 0x300
+
+HEADER = struct.Struct("=IHHII")
+_NUMBER = struct.Struct("=i")
+
+BUFFER_BYTES = 1 << 16
+"""The kernel fills 32 KiB at a time, if there is room for it."""
+PART_BYTES = 1 << 22
+"""So much of a dump is handed out together, about: numpy's price is by the array."""
+TRIES = 4
+
+
+class Messages(NamedTuple):
+    """Some messages of a dump."""
+
+    raw: bytes
+    starts: list[int]
+    """Where in it the header of each one is."""
+
+
+class Netlink:
+    """A socket of the network namespace that it was opened in. It sees that one from wherever it is used.
+
+    :param buffer_bytes: a longer datagram makes the buffer grow
+    :raises OSError: the kernel has no such sockets, or there is no free descriptor
+    """
+
+    def __init__(self, buffer_bytes: int = BUFFER_BYTES) -> None:
+        self._buffer = bytearray(buffer_bytes)
+        self._sequence = 0
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+        try:
+            self._socket.bind((0, 0))
+            self._socket.connect((0, 0))  # nobody but the kernel answers
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def dump(self, request: bytes, part_bytes: int = PART_BYTES) -> Iterator[Messages]:
+        """Ask for all that a request selects.
+
+        What has been handed out may come again: a dump that was interrupted is made once more.
+
+        :raises OSError: the kernel refuses it, or interrupts it each time
+        """
+        for _ in range(TRIES):
+            interrupted = yield from self._dump(request, part_bytes)
+            if not interrupted:
+                return
+        raise OSError(errno.EINTR, "the list of sockets changes all the time")
+
+    def _dump(self, request: bytes, part_bytes: int) -> Generator[Messages, None, bool]:
+        """Whether the kernel has interrupted it."""
+        self._sequence += 1
+        length = HEADER.size + len(request)
+        flags = _REQUEST | _DUMP
+        self._socket.send(HEADER.pack(length, SOCK_DIAG_BY_FAMILY, flags, self._sequence, 0) + request)
+        datagrams: list[bytes] = []
+        starts: list[int] = []
+        size, done, interrupted = 0, False, False
+        while not done:
+            datagram = self._receive()
+            found, done, cut = parse_datagram(datagram, self._sequence)
+            interrupted |= cut
+            starts += [size + start for start in found]
+            datagrams.append(datagram)
+            size += len(datagram)
+            if starts and (done or size >= part_bytes):
+                yield Messages(b"".join(datagrams), starts)
+                datagrams, starts, size = [], [], 0
+        return interrupted
+
+    def _receive(self) -> bytes:
+        # Its length is asked for first: what does not fit into the buffer would be lost.
+        size = self._socket.recvmsg_into([], 0, socket.MSG_PEEK | socket.MSG_TRUNC)[0]
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        size = self._socket.recv_into(self._buffer)
+        return bytes(memoryview(self._buffer)[:size])
+
+
+def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, bool]:
+    """Where the messages of a dump are in a datagram, whether the dump is complete, and whether the kernel
+    has had to interrupt it.
+
+    :param sequence: of the dump; messages of another one, which was given up, count for nothing
+    :raises OSError: the kernel says so, or it is no netlink datagram
+    """
+    starts: list[int] = []
+    done = interrupted = False
+    at = 0
+    while at + HEADER.size <= len(datagram):
+        length, kind, flags, own, _ = HEADER.unpack_from(datagram, at)
+        if length < HEADER.size or at + length > len(datagram):
+            raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
+        if own == sequence:
+            interrupted |= bool(flags & _DUMP_INTERRUPTED)
+            if kind in (_ERROR, _DONE):
+                done = True
+                if length >= HEADER.size + _NUMBER.size:
+                    _check(_NUMBER.unpack_from(datagram, at + HEADER.size)[0])
+            elif kind >= _FIRST_OF_PROTOCOL:
+                starts.append(at)
+        at += length + 3 & ~3
+    return starts, done, interrupted
+
+
+def _check(result: int) -> None:
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))

@@ -1,0 +1,224 @@
+"""Sockets as the kernel lists them to everybody, without BPF and without root: asked for again and again.
+
+It sees what is there when it asks: no connection that comes and goes in between, and no single ACK.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.outside import read_bytes
+from tcptop_rtt.model.records import RECORD, Records
+from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.model.snapshot import Waiting
+from tcptop_rtt.sources.base import Batch, Source
+from tcptop_rtt.sources.descriptors import Descriptors
+from tcptop_rtt.sources.diag_messages import CONNECTIONS, LISTENERS, UNTOLD, connections, listeners
+from tcptop_rtt.sources.interfaces import Interfaces
+from tcptop_rtt.sources.netlink import Netlink
+from tcptop_rtt.sources.netns import Namespaces
+
+EVERYWHERE_S = 10.0
+"""Between two searches for network namespaces."""
+_FRESH_US = 1_000_000
+"""An RTT that is no older counts as of now, when a connection is met for the first time."""
+_SOCKSTAT = "/proc/thread-self/net/sockstat"
+_SOCKSTAT_BYTES = 4096
+
+
+class SockDiag(Source):
+    """Every TCP socket of the network namespaces that this user may enter, with the processes that this user
+    may look into.
+
+    :param hook_note: why there is nothing better
+    :raises TcptopError: the kernel does not list its sockets
+    """
+
+    def __init__(self, hook_note: str = "") -> None:
+        self._hook_note = hook_note
+        self._untold: frozenset[str] = frozenset()
+        self._waiting: dict[int, Waiting] = {}
+        self._met: dict[int, _Met] = {}
+        self._missing: set[int] = set()
+        self._everywhere_after = 0.0
+        self._found: list[int] = []
+        self._descriptors = Descriptors()
+        try:
+            self._namespaces = Namespaces()
+            self._interfaces = Interfaces(self._namespaces)
+            with closing(Netlink()) as netlink:
+                for _ in netlink.dump(LISTENERS[0]):
+                    pass
+        except OSError as error:
+            raise TcptopError(_refusal(error)) from error
+
+    @property
+    def hook(self) -> str:
+        """There is none."""
+        return "sock_diag"
+
+    @property
+    def hook_note(self) -> str:
+        """Why there is nothing better."""
+        return self._hook_note
+
+    @property
+    def polls(self) -> bool:
+        """It does nothing else."""
+        return True
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """What only BPF tells, and what this kernel's tcp_info lacks."""
+        return UNTOLD | self._untold
+
+    @property
+    def missed(self) -> str:
+        """What there may be that it does not see."""
+        others = "; others' processes unknown" if self._descriptors.incomplete else ""
+        return f"short connections and spikes between polls are missed{others}"
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What the latest scan of each network namespace has counted."""
+        return tuple(self._waiting.values())
+
+    def set_report_interval(self, seconds: float) -> None:
+        """Nothing comes by itself."""
+
+    def trace(self, sock: int) -> None:
+        """No ACK is seen."""
+
+    def read(self) -> Batch:
+        """Nothing comes by itself."""
+        return Batch(np.zeros(0, RECORD), 0)
+
+    def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:  # noqa: ARG002
+        """List the sockets of each network namespace.
+
+        :raises OSError: it cannot be done now, as without a free descriptor
+        """
+        self._descriptors.begin()
+        for netns in self._where():
+            try:
+                with self._namespaces.inside(netns):
+                    netlink, time_wait = Netlink(), _time_wait()
+            except OSError as error:
+                self._forget(netns)
+                if netns == self._namespaces.ours or error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise
+                continue  # it is gone, or this user may not enter it
+            with closing(netlink):
+                yield from self._scan_one(netns, netlink, time_wait)
+
+    def _where(self) -> list[int]:
+        if time.monotonic() >= self._everywhere_after:
+            self._everywhere_after = time.monotonic() + EVERYWHERE_S
+            self._found = self._namespaces.find()
+            for gone in self._met.keys() - set(self._found):
+                self._forget(gone)
+        return self._found
+
+    def _forget(self, netns: int) -> None:
+        self._met.pop(netns, None)
+        self._waiting.pop(netns, None)
+
+    def _scan_one(self, netns: int, netlink: Netlink, time_wait: int | None) -> Iterator[Records]:
+        before, now = self._met.get(netns), _Met()
+        syn_recv = 0
+        for request in LISTENERS:
+            for messages in netlink.dump(request):
+                entries = listeners(messages, time.monotonic_ns())
+                entries["netns"] = netns
+                # Without a process, too: so it is known that those that are not met are gone.
+                yield np.concatenate([self._descriptors.add_holders(entries), entries])
+        for request in CONNECTIONS:
+            for messages in netlink.dump(request):
+                found = connections(messages, time.monotonic_ns())
+                syn_recv += found.syn_recv
+                self._untold |= found.untold
+                found.entries["netns"] = netns
+                _add_times(found.entries, before)
+                now.add(found.entries["id"])
+                yield self._descriptors.add_holders(found.entries)
+        self._met[netns] = now
+        if time_wait is not None:
+            self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
+
+    def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
+        """The names of the interfaces in these network namespaces."""
+        return self._interfaces.names(namespaces)
+
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
+        """Those that were missing before already: the kernel may leave one out of its list once, as others
+        come and go.
+        """
+        missing = set(connections.values())
+        gone = missing & self._missing
+        self._missing = missing - gone
+        return list(gone)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _Met:
+    """The connections that a scan has met."""
+
+    def __init__(self) -> None:
+        self.began_ns = time.monotonic_ns()
+        self._parts: list[NDArray[np.uint64]] = []
+
+    def add(self, ids: NDArray[np.uint64]) -> None:
+        self._parts.append(ids)
+
+    def has(self, ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these it has met."""
+        if len(self._parts) > 1:
+            self._parts = [np.sort(np.concatenate(self._parts))]
+        return np.isin(ids, self._parts[0]) if self._parts else np.zeros(len(ids), bool)
+
+
+def _add_times(entries: Records, before: _Met | None) -> None:
+    """Add what follows from when the scan before was made."""
+    entries["opened_ns"] = entries["time_ns"]
+    told_us = entries["time_ns"] // 1000 - _FRESH_US
+    if before is not None:
+        told_us = np.full(len(entries), before.began_ns // 1000, np.uint64)
+        new = np.flatnonzero(~before.has(entries["id"]))
+        entries["open_seen"][new] = 1
+        opened_by_ns = entries["time_ns"][new] - _ages_ns(entries, new)
+        entries["opened_ns"][new] = np.maximum(opened_by_ns, before.began_ns)
+    entries["single_rtt_us"] = np.where(entries["sampled_us"] > told_us, entries["srtt_us"], 0)
+
+
+def _ages_ns(entries: Records, which: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """How old connections are at least: the kernel counts from their beginning, too."""
+    ages_ms = (entries[name][which] for name in ("last_sent_ms", "last_received_ms", "last_ack_ms"))
+    known_ms = [np.where(age == UNKNOWN_U32, 0, age) for age in ages_ms]
+    ages_ns: NDArray[np.uint64] = np.maximum.reduce(known_ms).astype(np.uint64) * np.uint64(1_000_000)
+    return ages_ns
+
+
+def _time_wait() -> int | None:
+    """The sockets in TIME-WAIT of the network namespace that this thread is in; None: that is not told."""
+    try:
+        words = read_bytes(_SOCKSTAT, _SOCKSTAT_BYTES).partition(b"TCP:")[2].split()
+    except OSError:
+        return None
+    return int(words[words.index(b"tw") + 1]) if b"tw" in words else None
+
+
+def _refusal(error: OSError) -> str:
+    if error.errno == errno.ENOENT and "ns/net" in str(error.filename):
+        return "/proc is not mounted: run mount -t proc proc /proc"
+    if error.errno in (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT):
+        return "the kernel does not list its TCP sockets: run sudo modprobe tcp_diag"
+    return f"the kernel does not list its TCP sockets ({error.strerror})"

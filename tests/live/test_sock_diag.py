@@ -1,0 +1,413 @@
+"""Without BPF: the same rows as ss has, for an ordinary user, too, and nothing that is not known."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.feeds.base import Capability
+from tcptop_rtt.feeds.live import LiveFeed, ready
+from tcptop_rtt.model.records import Hold
+from tcptop_rtt.model.rows import Holder, Rows
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.sources.sock_diag import SockDiag
+from tcptop_rtt.tracking.connections import Connections
+from tests.live.conftest import HEALTH, Line, Recording
+from tests.live.pairs import connected, port_of, round_trip, row_of
+from tests.live.program import PROGRAM, START_S
+
+PAIRS = 100
+NOBODY = 65534
+
+AS_NOBODY = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    # The checkout may be in a directory that only its owner reads.
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+    *("env", "PYTHONDONTWRITEBYTECODE=1"),
+)
+USERS = {"root": (), "nobody": AS_NOBODY}
+
+_HOLD = f"""
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0), backlog=7)
+both = []
+for number in range({PAIRS}):
+    client = socket.create_connection(listener.getsockname())
+    both.append((client, listener.accept()[0]))
+    for _ in range(number % 5):
+        for sender, receiver in (both[-1], both[-1][::-1]):
+            sender.sendall(b"x" * (number + 1))
+            receiver.recv(1000)
+    client.sendall(b"unread"[: number % 4])
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+"""A process with both ends of many connections, which rest."""
+
+_UNTOLD = (
+    "lost",
+    "connect_us",
+    "last_rtt_us",
+    "rtt_samples",
+    "rtt_hi_us",
+    "peak_rtt_us",
+    "resent_fast",
+    "answers",
+    "wait_us",
+)
+
+
+class Resting:
+    """The process, and the port that it listens on."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        self.pid = process.pid
+        self.port = int(process.stdout.readline())
+
+
+@contextmanager
+def resting(before: tuple[str, ...] = ()) -> Iterator[Resting]:
+    with subprocess.Popen(
+        [*before, sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Resting(process)
+        finally:
+            process.kill()
+
+
+def run(*options: str, before: tuple[str, ...] = ()) -> list[Line]:
+    """The lines of one refresh."""
+    command = [*before, PROGRAM, "--json", "--count", "1", *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def ss(*arguments: str, before: tuple[str, ...] = ()) -> list[str]:
+    command = [*before, "ss", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+_BY_SS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "srtt_us": (r"\brtt:([\d.]+)/", lambda text: round(float(text) * 1000)),
+    "rttvar_us": (r"\brtt:[\d.]+/([\d.]+)", lambda text: round(float(text) * 1000)),
+    "min_rtt_us": (r"\bminrtt:([\d.]+)", lambda text: round(float(text) * 1000)),
+    "rto_us": (r"\brto:([\d.]+)", lambda text: round(float(text) * 1000)),
+    "mss": (r"\bmss:(\d+)", int),
+    "cwnd": (r"\bcwnd:(\d+)", int),
+    "ssthresh": (r"\bssthresh:(\d+)", int),
+    "bytes_acked": (r"\bbytes_acked:(\d+)", int),
+    "bytes_received": (r"\bbytes_received:(\d+)", int),
+    "segs_in": (r"\bsegs_in:(\d+)", int),
+    "data_segs_in": (r"\bdata_segs_in:(\d+)", int),
+    "data_segs_out": (r"\bdata_segs_out:(\d+)", int),
+    "snd_wnd_bytes": (r"\bsnd_wnd:(\d+)", int),
+    "congestion_control": (r"\b(cubic|reno|bbr|vegas|dctcp)\b", str),
+    "comm": (r'users:\(\("([^"]+)"', str),
+    "pid": (r"users:\(\(.*?,pid=(\d+)", int),
+}
+"""By field of the stream what ss -tinp has of it; it leaves out what is 0 or not known."""
+_ZERO_IF_MISSING = ("bytes_acked", "bytes_received", "data_segs_in", "data_segs_out")
+
+
+def by_ss(line: str) -> dict[str, Any]:
+    state, recv_q, _, local, peer = line.split()[:5]
+    told: dict[str, Any] = {
+        "state": state,
+        "recv_q_bytes": int(recv_q),
+        "lport": int(local.rpartition(":")[2]),
+        "rport": int(peer.rpartition(":")[2]),
+    }
+    for name, (pattern, value) in _BY_SS.items():
+        found = re.search(pattern, line)
+        told[name] = value(found[1]) if found else 0 if name in _ZERO_IF_MISSING else None
+    return told
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_200_sockets_at_rest_are_as_ss_has_them(user: str) -> None:
+    before = USERS[user]
+    with resting(before) as there:
+        lines = run("--source", "sock_diag", "--filter", f"port:{there.port}", before=before)
+        told = [
+            by_ss(line)
+            for line in ss("-tinpHO", f"( sport = {there.port} or dport = {there.port} )", before=before)
+        ]
+    assert (lines[0]["event"], lines[0]["hook"]) == ("header", "sock_diag")
+    rows = {(line["lport"], line["rport"]): line for line in lines if line["event"] == "open"}
+    assert len(rows) == len(told) == 2 * PAIRS
+    for expected in told:
+        row = rows[expected["lport"], expected["rport"]]
+        assert {name: row[name] for name in expected} == expected
+        assert (row["pid"], row["holder"], row["uid"]) == (there.pid, "process", NOBODY if before else 0)
+        assert {row[name] for name in _UNTOLD} == {None}
+        assert row["direction"] == ("in" if row["lport"] == there.port else None)
+    assert any(row["recv_q_bytes"] for row in rows.values())
+    assert any(row["data_segs_out"] for row in rows.values())
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_listeners_are_as_ss_has_them(user: str) -> None:
+    before = USERS[user]
+    with resting(before) as there:
+        lines = run("--source", "sock_diag", before=before)
+        (told,) = ss("-tlnpH", f"sport = {there.port}", before=before)
+    (listener,) = (line for line in lines if line["event"] == "listener" and line["lport"] == there.port)
+    _, recv_q, send_q, *_ = told.split()
+    assert (listener["queue"], listener["queue_limit"], listener["drops"]) == (int(recv_q), int(send_q), 0)
+    assert f"pid={listener['pid']}," in told
+    assert listener["pid"] == there.pid
+
+
+def test_others_connections_are_there_and_whose_they_are_is_unknown() -> None:
+    with connected() as pair:
+        for _ in range(5):
+            round_trip(pair)
+        lines = run("--source", "sock_diag", "--filter", f"port:{port_of(pair[0])}", before=AS_NOBODY)
+        plain = subprocess.run(
+            [*AS_NOBODY, PROGRAM, "--count", "1", "--lport", str(port_of(pair[0]))],
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=True,
+        ).stdout
+    rows = [line for line in lines if line["event"] == "open"]
+    assert len(rows) == 2
+    for row in rows:
+        assert (row["pid"], row["comm"], row["holder"], row["uid"]) == (None, None, None, os.getuid())
+        assert row["srtt_us"] > 0
+    first, _, connection, *_ = plain.splitlines()
+    assert "no BPF: short connections and spikes between polls are missed; others' processes unknown" in first
+    assert connection.split()[:2] == ["?", "?"]
+
+
+@pytest.mark.parametrize("options", [[], ["--source", "auto"]])
+def test_an_ordinary_user_gets_it_by_itself(options: list[str]) -> None:
+    with resting(AS_NOBODY) as there:
+        lines = run(*options, "--pid", str(there.pid), before=AS_NOBODY)
+    assert lines[0]["hook"] == "sock_diag"
+    assert sum(line["event"] == "open" for line in lines) == 2 * PAIRS
+
+
+class Polls:
+    """The source and the connections, stepped by hand."""
+
+    def __init__(self) -> None:
+        self.source = SockDiag()
+        self.connections = Connections()
+
+    def look(self) -> Snapshot:
+        """As the worker does."""
+        for entries in self.source.scan():
+            self.connections.ingest_scan(entries)
+        self.connections.apply_scan()
+        ended = self.source.ended(self.connections.missing_socks())
+        self.connections.close_missing(ended)
+        return self.connections.snapshot(HEALTH)
+
+    def rows(self) -> Rows:
+        return self.look().rows
+
+
+@pytest.fixture
+def polls() -> Iterator[Polls]:
+    polls = Polls()
+    with closing(polls.source):
+        yield polls
+
+
+def test_a_connection_begins_and_ends_and_keeps_its_id(polls: Polls) -> None:
+    polls.look()
+    with connected() as pair:
+        opened_ns = time.monotonic_ns()
+        first = row_of(polls.rows(), pair[0])
+        assert first["open_seen"]
+        round_trip(pair)
+        second = row_of(polls.rows(), pair[0])
+        assert second["id"] == first["id"]
+        assert second["bytes_acked"] == first["bytes_acked"] + 1
+        assert 0 <= second["age_ns"] <= time.monotonic_ns() - opened_ns + 60_000_000_000
+        for end in pair:  # so that nothing waits for its peer
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    missed_once = polls.rows()
+    assert not missed_once["closed"][missed_once["id"] == first["id"]].any()
+    rows = polls.rows()
+    (closed,) = rows[rows["id"] == first["id"]]
+    assert closed["closed"]
+    assert closed["bytes_acked"] == second["bytes_acked"]
+
+
+def test_one_that_was_there_before_does_not_say_that_its_opening_was_seen(polls: Polls) -> None:
+    with connected() as pair:
+        polls.look()
+        assert not row_of(polls.rows(), pair[0])["open_seen"]
+
+
+def test_a_smoothed_rtt_is_drawn_only_when_it_is_new(polls: Polls) -> None:
+    with connected() as pair:
+        polls.look()
+
+        def drawn() -> float:
+            snapshot = polls.look()
+            (at,) = np.flatnonzero(snapshot.rows["id"] == row_of(snapshot.rows, pair[0])["id"])
+            return float(np.nansum(snapshot.spark_us(np.array([at]))))
+
+        time.sleep(1.1)
+        polls.look()
+        silent = drawn()
+        round_trip(pair)
+        assert drawn() > silent
+        assert row_of(polls.rows(), pair[0])["rtt_age_ms"] < 60_000
+
+
+def test_who_accepts_and_who_leaves_is_told(polls: Polls) -> None:
+    with ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        client = opened.enter_context(socket.create_connection(listener.getsockname()))
+
+        def server() -> np.void:
+            rows = polls.rows()
+            row: np.void
+            (row,) = rows[(rows["lport"] == port_of(listener)) & (rows["rport"] == port_of(client))]
+            return row
+
+        assert (server()["holder"], server()["pid"]) == (Holder.LISTENER, os.getpid())
+        accepted, _ = listener.accept()
+        deadline = time.monotonic() + 60
+        while server()["holder"] != Holder.PROCESS:
+            assert time.monotonic() < deadline
+        assert (server()["pid"], server()["direction"]) == (os.getpid(), 2)
+        accepted.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:  # more than there is room for, so that it stays
+                accepted.send(bytes(1 << 20))
+        accepted.close()
+        left = server()
+        assert (left["holder"], left["pid"], left["was_pid"]) == (Holder.NOBODY, 0, os.getpid())
+
+
+_INHERIT = """
+import os, sys
+if os.fork():
+    sys.exit()
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_socket_that_is_passed_on_is_shown_under_its_new_process(polls: Polls) -> None:
+    with connected() as pair:
+        client = pair[0]
+        with subprocess.Popen(
+            [sys.executable, "-c", _INHERIT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[client.fileno()],
+        ) as process:
+            assert process.stdout
+            heir = int(process.stdout.readline())
+            process.wait()
+            ends = port_of(client), port_of(pair[1])
+            client.close()
+            deadline = time.monotonic() + 60
+            while True:
+                rows = polls.rows()
+                (row,) = rows[(rows["lport"] == ends[0]) & (rows["rport"] == ends[1])]
+                if row["pid"] == heir:
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            process.communicate("")
+
+
+def test_what_nobody_is_found_for_any_more_has_no_process(polls: Polls) -> None:
+    with connected() as pair:
+        row = row_of(polls.rows(), pair[0])
+        assert row["pid"] == os.getpid()
+        for entries in polls.source.scan():
+            ours = (entries["lport"] == port_of(pair[0])) & (entries["rport"] == port_of(pair[1]))
+            entries["tgid"][ours] = entries["pid"][ours] = 0
+            entries["hold"][ours] = Hold.SOCKET | Hold.FILE | Hold.UNSEEN
+            polls.connections.ingest_scan(entries)
+        polls.connections.apply_scan()
+        row = row_of(polls.connections.snapshot(HEALTH).rows, pair[0])
+        assert (row["pid"], row["comm"], row["holder"]) == (0, b"", Holder.UNKNOWN)
+
+
+def test_sockets_in_time_wait_are_counted_and_have_no_rows(polls: Polls) -> None:
+    script = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+for _ in range(20):
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    client.close(); server.recv(1); server.close()
+print(flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [
+            "unshare",
+            "--net",
+            "sh",
+            "-c",
+            'ip link set lo up && exec "$@"',
+            "sh",
+            sys.executable,
+            "-c",
+            script,
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        inside = os.stat(f"/proc/{process.pid}/ns/net").st_ino
+        rows = polls.rows()
+        (there,) = (one for one in polls.source.waiting if one.netns == inside)
+        assert (there.time_wait, there.syn_recv) == (20, 0)
+        assert not np.count_nonzero(rows["netns"] == inside)
+        process.communicate("")
+
+
+def test_the_feed_says_that_it_sees_no_ack() -> None:
+    source = SockDiag("why not")
+    with closing(source):
+        feed = LiveFeed(ready(source), 0.1)
+        feed.open()
+        assert feed.capabilities == frozenset({Capability.REFRESH})
+        for snapshot in feed.snapshots():
+            assert snapshot.health.missed.startswith("short connections")
+            assert snapshot.health.hook_note == "why not"
+            assert {"rtt_samples", "lost", "answers"} <= snapshot.health.unknown
+            assert snapshot.health.samples_per_s == 0
+            feed.stop()
+
+
+def test_root_sees_other_network_namespaces_with_their_processes(record: Callable[..., Recording]) -> None:
+    script = 'ip link set lo up && exec "$@"'
+    command = ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, "-c", _HOLD]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        there = Resting(process)
+        netns = os.stat(f"/proc/{process.pid}/ns/net").st_ino
+        recording = record("--source", "sock_diag", "--filter", f"port:{there.port}")
+        recording.wait_for(lambda line: line["event"] == "listener" and line["lport"] == there.port)
+        rows = [line for line in recording.stop() if line["event"] == "open"]
+        process.kill()
+    assert len(rows) == 2 * PAIRS
+    assert {(row["netns"], row["pid"]) for row in rows} == {(netns, process.pid)}
