@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +52,10 @@ class Descriptors:
         return self._denied and (self._unknown or self._was_unknown)
 
     def begin(self) -> None:
-        """Before the sockets of a scan: look again, if what is known has become old."""
+        """Before the sockets of a scan: look again, if what is known has become old.
+
+        :raises OSError: no descriptor is free
+        """
         self._in_vain = np.unique(np.concatenate(self._missed)) if self._missed else self._in_vain[:0]
         self._missed.clear()
         self._was_unknown, self._unknown = self._unknown, False
@@ -116,7 +120,9 @@ class Descriptors:
                 found += _sockets_of(pid)
             except PermissionError:
                 self._denied = True
-            except OSError:
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise
                 continue  # it has ended meanwhile
         held = np.array(found, HOLDER)
         self._held = held[np.argsort(held["inode"], kind="stable")]

@@ -23,16 +23,13 @@ class Told(NamedTuple):
 def everything(health: Health, glyphs: Glyphs) -> list[Told]:
     """All that is known."""
     scans = f"{fmt.rtt(health.scan_s * 1e6)} of a processor, one every {fmt.span(health.scan_pause_s * 1e3)}"
-    spacing = fmt.span(health.report_interval_s * 1e3) if health.report_interval_s else fmt.UNKNOWN
     lost, missed = health.dropped_records, health.untracked
     return [
         Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
         Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
         Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
         Told("not seen", health.missed or "all is seen", _style(bool(health.missed))),
-        Told("RTT samples", _samples(health)),
-        Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
-        Told("", f"at most one per connection in {spacing}"),
+        *_samples(health),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
         Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
         Told("scans", scans if health.scan_s else "there was none yet"),
@@ -42,10 +39,15 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
     ]
 
 
-def _samples(health: Health) -> str:
+def _samples(health: Health) -> list[Told]:
     if health.missed:
-        return "none: scans read smoothed RTTs"
-    return f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"
+        return [Told("RTT samples", "none: scans read the smoothed RTT")]
+    spacing = fmt.span(health.report_interval_s * 1e3) if health.report_interval_s else fmt.UNKNOWN
+    return [
+        Told("RTT samples", f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"),
+        Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
+        Told("", f"at most one per connection in {spacing}"),
+    ]
 
 
 def what_is_missed(health: Health) -> str:

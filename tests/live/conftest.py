@@ -81,7 +81,8 @@ def record() -> Iterator[Callable[..., Recording]]:
     def start(*options: str, before: tuple[str, ...] = ()) -> Recording:
         recording = Recording(*options, before=before)
         running.append(recording)
-        recording.wait_for(lambda line: line["event"] == "header")
+        header = recording.wait_for(lambda line: line["event"] == "header")
+        assert (header["hook"] == "sock_diag") == ("sock_diag" in options), "BPF cannot be had here"
         return recording
 
     yield start

@@ -124,8 +124,12 @@ def test_help_has_examples_and_loads_nothing_big() -> None:
 # What can be missing
 
 
-def test_an_unprivileged_user_is_told_what_to_type() -> None:
-    for options in ((), ("--json",), ("--count", "1"), ("--source", "fentry")):
+_FENTRY = ("--source", "fentry")
+"""Without it the program goes on by the kernel's list of sockets, where it cannot have BPF."""
+
+
+def test_an_unprivileged_user_who_wants_a_hook_is_told_what_to_type() -> None:
+    for options in (_FENTRY, ("--json", "--source", "tcp_probe"), ("--count", "1", *_FENTRY)):
         assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=_AS_NOBODY))
 
 
@@ -135,7 +139,7 @@ def test_without_bcc_the_distributions_package_is_named() -> None:
         "ubuntu": "sudo apt install python3-bpfcc",
         "fedora": "sudo dnf install python3-bcc",
     }
-    ended = _run_without_bcc("--json")
+    ended = _run_without_bcc("--json", *_FENTRY)
     ended.stdout = ended.stdout.partition("loaded:")[0]
     line = _complaint(ended)
     assert "bcc" in line
@@ -146,7 +150,7 @@ def test_another_projects_bcc_is_told_as_such(tmp_path: Path) -> None:
     other = tmp_path / "bcc.py"
     other.write_text("")
     script = _WITHOUT_BCC.replace('sys.modules["bcc"] = None', f"sys.path.insert(0, {str(tmp_path)!r})")
-    command = [sys.executable, "-I", "-c", script, "--json"]
+    command = [sys.executable, "-I", "-c", script, "--json", *_FENTRY]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
     ended.stdout = ended.stdout.partition("loaded:")[0]
     assert f"{other} is not the BPF Compiler Collection's: remove it" in _complaint(ended)
@@ -183,13 +187,13 @@ def _in_own_mounts(mount: str) -> tuple[str, ...]:
 
 
 def test_a_kernel_without_type_information_is_told_as_such() -> None:
-    line = _complaint(_run("--json", before=_in_own_mounts("/sys/kernel/btf")))
+    line = _complaint(_run("--json", *_FENTRY, before=_in_own_mounts("/sys/kernel/btf")))
     assert "/sys/kernel/btf/vmlinux is missing" in line
     assert "CONFIG_DEBUG_INFO_BTF=y" in line
 
 
 def test_without_sys_the_mount_command_is_told() -> None:
-    assert "mount -t sysfs sysfs /sys" in _complaint(_run("--json", before=_in_own_mounts("/sys")))
+    assert "mount -t sysfs sysfs /sys" in _complaint(_run("--json", *_FENTRY, before=_in_own_mounts("/sys")))
 
 
 def _without(*capabilities: str) -> tuple[str, ...]:
@@ -206,8 +210,65 @@ def _without(*capabilities: str) -> tuple[str, ...]:
     ],
 )
 def test_root_without_capabilities_is_told_which_are_missing(dropped: list[str], named: set[str]) -> None:
-    line = _complaint(_run("--json", before=_without(*dropped)))
+    line = _complaint(_run("--json", *_FENTRY, before=_without(*dropped)))
     assert set(re.findall(r"CAP_\w+", line)) == named
+
+
+_NOTE = """
+from tcptop_rtt.sources.opening import source_opener
+source = source_opener("auto")("auto")
+print(source.hook, source.hook_note)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        (_AS_NOBODY, "run sudo tcptop-rtt"),
+        (_without("sys_admin", "bpf"), "CAP_BPF missing"),
+        (_in_own_mounts("/sys/kernel/btf"), "/sys/kernel/btf/vmlinux is missing"),
+        (_in_own_mounts("/sys"), "/sys is not mounted"),
+    ],
+    ids=["user", "capabilities", "types", "sys"],
+)
+def test_where_there_can_be_no_bpf_it_goes_on_without_and_knows_why(
+    before: tuple[str, ...], reason: str
+) -> None:
+    ended = _run("--json", "--count", "1", before=before)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+    command = [*before, sys.executable, "-c", _NOTE]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=True).stdout
+    assert told.startswith("sock_diag ")
+    assert reason in told
+
+
+def test_without_bcc_it_goes_on_too() -> None:
+    ended = _run_without_bcc("--json", "--count", "1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+
+
+_REFUSED = """
+import sys
+from tcptop_rtt import cli
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.sources import program
+def refused(self, place):
+    raise OSError(1, "Operation not permitted")
+program.Program._link = refused
+sys.argv[0] = "tcptop-rtt"
+sys.exit(cli.main())
+"""
+
+
+def test_where_the_kernel_refuses_every_program_it_goes_on_without() -> None:
+    command = [sys.executable, "-c", _REFUSED, "--json", "--count", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+    ended = subprocess.run([*command, *_FENTRY], capture_output=True, text=True, timeout=START_S, check=False)
+    assert "fentry is refused: " in _complaint(ended)
 
 
 def test_the_two_bpf_capabilities_are_enough() -> None:

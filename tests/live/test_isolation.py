@@ -41,6 +41,7 @@ def _table(cwd: Path | str, *before: str, **environment: str) -> subprocess.Comp
 def _check(ended: subprocess.CompletedProcess[str]) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert " connections " in ended.stdout
+    assert "no BPF" not in ended.stdout
 
 
 def _looked_for(directory: Path, **environment: str) -> tuple[set[str], str]:

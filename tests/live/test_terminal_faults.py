@@ -398,6 +398,12 @@ sys.exit(cli.main())
 """
 
 
+_DEGRADED = _SLOW.replace("        super()", "        os.seteuid(65534)\n        super()", 1).replace(
+    "import sys", "import os, sys", 1
+)
+"""Whose user is no longer root once it comes to loading."""
+
+
 def slow(seconds: float) -> list[str]:
     """The program, on a machine whose compiler takes longer by so many seconds."""
     return [sys.executable, "-c", _SLOW, str(seconds)]
@@ -444,13 +450,13 @@ def test_it_can_be_left_while_it_compiles(terminal: Open, key: bytes) -> None:
 
 
 def test_what_fails_once_the_screen_is_open_is_told_in_one_line(terminal: Open) -> None:
-    it = terminal("setpriv", "--bounding-set=-sys_admin,-bpf", *slow(3))
+    it = terminal(sys.executable, "-c", _DEGRADED, "3", "--source", "fentry")
     it.wait_for(b"Quit")
     assert it.ended() == 1
     it.check_restored()
     _, _, after = bytes(it.output).rpartition(LEFT)
     (line,) = re.findall(rb"tcptop-rtt: .*", after)
-    assert b"CAP_BPF missing" in line
+    assert b"CAP_BPF and CAP_PERFMON missing" in line
 
 
 _BROKEN = """

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.snapshot import Changes, Owner
+from tcptop_rtt.model.snapshot import Changes, Health, Owner
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.whose_block import HOLDERS
@@ -350,6 +350,21 @@ async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
         for text in (it.screen_text, facts(it)):
             assert "[/red]$(x)\ufffd[31m" in text
             assert not {char for char in text if not char.isprintable()} - {"\n"}
+
+
+async def test_without_bpf_the_chart_is_of_scans_and_no_sample_is_claimed(stage: Open) -> None:
+    unknown = frozenset({"rtt_samples", "last_rtt_us", "peak_rtt_us", "connect_us"})
+    health = Health("sock_diag", missed="spikes are missed", unknown=unknown)
+    shown = row(1, last_rtt_us=1234, peak_rtt_us=5678, connect_us=9876)
+    async with stage((160, 60)) as it:
+        await it.show(shown, health=health)
+        await it.press("enter")
+        await it.show(shown, health=health, step=1, trace=trace_of(1, 1000, 2000))
+        assert "each scan" in it.screen_text
+        assert "each ACK" not in it.screen_text
+        assert "2 smoothed ones" in facts(it)
+        for number in ("1.23ms", "5.68ms", "9.88ms"):
+            assert number not in it.screen_text
 
 
 async def test_80x24_has_chart_verdict_and_a_body_to_scroll(stage: Open) -> None:

@@ -115,6 +115,20 @@ async def test_i_tells_all_of_the_programs_health_live(stage: Open) -> None:
         assert len([text for line in lines for text, style in line if style == "bad"]) == 4
 
 
+async def test_without_bpf_it_says_what_is_not_seen_and_has_no_samples(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1), health=Health("sock_diag", "run sudo tcptop-rtt", missed="spikes are missed"))
+        await it.press("i")
+        for part in (
+            "sock_diag",
+            "run sudo tcptop-rtt",
+            "spikes are missed",
+            "none: scans read the smoothed",
+        ):
+            assert part in it.screen_text
+        assert "read by this process" not in it.screen_text
+
+
 @pytest.mark.parametrize("key", ["i", "escape", "q", "enter"])
 async def test_it_closes_and_the_table_goes_on(stage: Open, key: str) -> None:
     async with stage() as it:

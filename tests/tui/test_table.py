@@ -402,6 +402,14 @@ async def test_the_header_line_tells_of_the_program_only_what_matters(stage: Ope
             assert part in it.screen_text
 
 
+async def test_the_header_says_in_few_words_what_is_missed(stage: Open) -> None:
+    async with stage((160, 24)) as it:
+        await it.show(row(1))
+        assert "no BPF" not in it.screen_text
+        await it.show(row(1), health=Health("sock_diag", missed="short connections are missed"), step=1)
+        assert "no BPF: short connections are missed" in it.screen_text.splitlines()[1]
+
+
 async def test_the_header_line_answers_before_the_table_is_read(stage: Open) -> None:
     async with stage() as it:
         await it.show(

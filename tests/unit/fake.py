@@ -58,6 +58,7 @@ class FakeSource(Source):
     hook, hook_note = "fake", ""
     unknown: frozenset[str] = frozenset()
     waiting: tuple[Waiting, ...] = ()
+    polls, missed = False, ""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()

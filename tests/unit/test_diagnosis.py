@@ -11,6 +11,7 @@ import pytest
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, UNKNOWN_U32, Holder
+from tcptop_rtt.sources.diag_messages import UNTOLD
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
@@ -38,6 +39,21 @@ def one(*lacking: str, **fields: Any) -> Connection:
         "data_segs_out_1m": 1000,
     }
     return Connection(rows_of(row(1, **(healthy | fields)))[0], frozenset(lacking))
+
+
+def test_without_bpf_a_healthy_one_is_not_called_healthy() -> None:
+    assert diagnose(one()).summary == "healthy"
+    verdict = diagnose(one(*UNTOLD))
+    assert (verdict.who, verdict.summary) == ("unknown", "nothing found, as far as is seen without BPF")
+    assert verdict.reasons
+    # What can be told is told.
+    assert diagnose(one(*UNTOLD, retrans_1m=100, retrans=100)).who == "network"
+
+
+def test_a_smoothed_rtt_alone_is_no_evidence_of_late_acks() -> None:
+    held = {"srtt_us": 45_000, "rtt_hi_us": 45_000, "rtt_samples": 1, "min_rtt_us": 1000, "rtt_age_ms": 5}
+    assert [cause.name for cause in causes.one(one(**held))] == ["late-acks"]
+    assert [cause.name for cause in causes.one(one(*UNTOLD, **held))] == []
 
 
 def test_one_that_waits_in_a_full_queue_says_so() -> None:

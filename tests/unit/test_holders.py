@@ -54,6 +54,18 @@ def test_one_that_waits_to_be_accepted_has_the_process_that_listens_at_its_addre
     assert (row["holder"], row["pid"]) == (Holder.UNKNOWN, 0)
 
 
+def test_a_process_that_cannot_be_looked_for_any_more_is_not_shown(connections: Connections) -> None:
+    process: dict[str, int | bytes] = {"tgid": 9, "comm": b"it", "started_ns": 7, "process_uid": 33}
+    has_file = Hold.SOCKET | Hold.FILE
+    (row,) = _scan(connections, {**process, "hold": has_file}).rows
+    assert (row["holder"], row["pid"]) == (Holder.PROCESS, 9)
+    # Without a descriptor it may be on its way to another process: the last one stays.
+    (row,) = _scan(connections, {"hold": has_file, "uid": 44}).rows
+    assert (row["holder"], row["pid"]) == (Holder.PROCESS, 9)
+    (row,) = _scan(connections, {"hold": has_file | Hold.UNSEEN, "uid": 44}).rows
+    assert (row["holder"], row["pid"], row["comm"], row["started_ns"]) == (Holder.UNKNOWN, 0, b"", 0)
+
+
 def test_a_listener_under_an_mptcp_socket_has_the_process_of_that_socket(connections: Connections) -> None:
     mptcp = {"kind": Kind.MPTCP, "id": 0, "sock": 8, "tgid": 6, "inode": 77}
     (row,) = _scan(connections, _listener("::", 0, inode=77), mptcp, {}).rows

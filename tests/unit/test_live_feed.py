@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.feeds.processes import Processes, UserNames
@@ -310,6 +311,31 @@ def test_health_has_what_the_source_says_of_itself() -> None:
         frozenset({"rto_us"}),
     )
     assert (health.dropped_records, health.untracked) == (3, 4)
+
+
+@pytest.mark.parametrize(("polls", "pause_s"), [(True, 3.0), (False, 15.0)])
+def test_where_scans_are_all_there_is_they_may_take_a_tenth_of_a_processor(
+    polls: bool, pause_s: float
+) -> None:
+    scene = Scene(refresh_s=1.0)
+    scene.source.polls, scene.source.scan_cost_s = polls, 0.3
+    for _ in range(40):
+        scene.next()
+    pauses_s = np.diff(scene.source.scans_s)
+    # A scan comes with a snapshot.
+    assert pauses_s.min() >= pause_s
+    assert pauses_s.max() <= pause_s + 1.5
+
+
+def test_a_source_that_polls_has_no_samples_and_says_what_it_misses() -> None:
+    scene = Scene()
+    assert Capability.TRACE in scene.feed.capabilities
+    scene.source.polls, scene.source.missed = True, "spikes"
+    scene.source.entries = [connection(1, single_rtt_us=50)]
+    health = scene.next().health
+    assert (health.missed, health.samples_per_s) == ("spikes", 0)
+    assert scene.feed.capabilities == {Capability.REFRESH}
+    assert scene.feed.health.missed == "spikes"
 
 
 def test_health_has_what_the_program_costs() -> None:

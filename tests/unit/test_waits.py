@@ -11,6 +11,7 @@ from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.view import numbers, waits
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.glyphs import ASCII, UNICODE
+from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.waits import Wait
 from tests.unit.rows import row, rows_of
 
@@ -22,6 +23,17 @@ SERVES = {"direction": 2, "replies_1m": 10, "reply_sum_us_1m": 300_000}
 def wait(**fields: Any) -> Wait:
     (found,) = Columns(rows_of(row(1, **(FAR | fields)))[:].__getitem__).waits.of_each()
     return found
+
+
+def test_where_answers_are_not_told_there_is_no_wait() -> None:
+    rows = rows_of(row(1, **(FAR | ASKS)))[:]
+    for lacking, parts in ((frozenset[str](), True), (frozenset({"answers"}), False)):
+        (found,) = Columns(rows.__getitem__, lacking).waits.of_each()
+        assert (found.parts_us is not None) == parts
+        (one,) = shown(rows, lacking)
+        assert (one.wait.parts_us is not None) == parts
+        _, unknown = numbers.waits(rows.__getitem__, lacking)
+        assert unknown.tolist() == [not parts]
 
 
 @pytest.mark.parametrize(

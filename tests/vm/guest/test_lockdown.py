@@ -29,7 +29,14 @@ def test_with_integrity_all_is_as_ever() -> None:
     assert json.loads(ended.stdout.splitlines()[0])["hook"] == "fentry"
 
 
-@pytest.mark.parametrize("source", ["auto", "fentry", "tcp_probe"])
+def test_with_confidentiality_it_goes_on_without_bpf() -> None:
+    _lock_down("confidentiality")
+    ended = _run()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+
+
+@pytest.mark.parametrize("source", ["fentry", "tcp_probe"])
 def test_with_confidentiality_one_line_says_what_to_do(source: str) -> None:
     _lock_down("confidentiality")
     ended = _run("--source", source)
