@@ -51,6 +51,8 @@ class Kind:
     :param inside: of some connections, those that the row of an id stands for
     :param label: what the row is called
     :param empty: said where there is no row, and no filter
+    :param reads: the field of connections that makes its rows; empty: they need none
+    :param unseen: said where nobody tells that field
     :param emptied: said where a row stands for no connection
     :param first: the column that it is sorted by at first; empty: the same as before
     """
@@ -60,6 +62,8 @@ class Kind:
     inside: Callable[[Snapshot, Indices, int], Mask]
     label: Callable[[np.void, Glyphs], str]
     empty: str = ""
+    reads: str = ""
+    unseen: str = ""
     emptied: str = "no connection of this group is left: Esc goes back to the groups"
     first: str = ""
 

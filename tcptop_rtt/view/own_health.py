@@ -28,7 +28,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
         Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
         Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
-        Told("not seen", health.missed or "all is seen", _style(bool(health.missed))),
+        *([Told("not seen", health.missed, "bad")] if health.missed else []),
         *_samples(health),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
         Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),

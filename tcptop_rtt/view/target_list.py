@@ -51,6 +51,8 @@ TARGETS = Kind(
     _inside,
     label,
     empty="no connect has failed since tcptop-rtt was started",
+    reads="connect_error",
+    unseen="connects that fail are seen with BPF only",
     emptied="there is no connection to it now: Esc goes back",
     first="why",
 )

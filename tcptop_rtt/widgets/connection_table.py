@@ -353,6 +353,8 @@ class ConnectionTable(CursorView, StyledWidget, can_focus=True, inherit_bindings
 
     def _why_empty(self) -> str:
         kind, scope = self.page.kind, self.page.scope
+        if kind is not None and kind.reads in self.snapshot.health.unknown:
+            return kind.unseen
         if kind is not None and kind.empty and self.filter == Filter():
             return kind.empty
         if not self.total:

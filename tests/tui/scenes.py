@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.sources.diag_messages import UNTOLD
 from tests.tui.feed import Stage, trace_of
 from tests.tui.test_listeners import LISTENERS
 from tests.tui.test_targets import TARGETS
@@ -69,6 +71,21 @@ async def _details_of_a_closed_one(it: Stage) -> None:
     await show(it, *(one for one in CONNECTIONS if one["id"] != gone), step=2)
 
 
+def without_bpf(*keys: str) -> Scene:
+    """Only what the kernel tells everybody, and then these keys."""
+    missed = "short connections and spikes between polls are missed; others' processes unknown"
+    health = Health("sock_diag", "run sudo tcptop-rtt", missed=missed, unknown=UNTOLD)
+
+    async def scene(it: Stage) -> None:
+        connections = (*CONNECTIONS, row(8, pid=0, comm=b"", holder=0))
+        await it.show(*connections, listeners=LISTENERS, health=health)
+        await it.press("down", *keys)
+        trace = trace_of(it.feed.traced[-1] or 0, *SAMPLES_US) if it.feed.traced else None
+        await it.show(*connections, listeners=LISTENERS, health=health, step=1, trace=trace)
+
+    return scene
+
+
 async def _seconds(it: Stage) -> None:
     """Three of them; in the last one a connection stalls."""
     well = CONNECTIONS[:3]
@@ -111,6 +128,10 @@ SCENES: dict[str, Scene] = {
     "details": _details,
     "details with a cursor": _details_with_cursor,
     "details of a closed connection": _details_of_a_closed_one,
+    "without BPF": without_bpf(),
+    "without BPF, details": without_bpf("enter"),
+    "without BPF, own health": without_bpf("i"),
+    "without BPF, failed connects": without_bpf(*("tab",) * 6),
     "past": _past,
     "moments": _moments,
 }
