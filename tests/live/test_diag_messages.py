@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
@@ -51,7 +52,14 @@ def pair() -> Iterator[Pair]:
         for _ in range(20):
             round_trip(pair)
         pair[0].sendall(b"unread")
+        while any(unacked_segments(end) for end in pair):
+            time.sleep(0.01)  # its clocks go on until then
         yield pair
+
+
+def unacked_segments(end: socket.socket) -> int:
+    count: int = struct.unpack_from("=I", end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), 24)[0]
+    return count
 
 
 def told_by_itself(end: socket.socket) -> dict[str, int]:

@@ -190,7 +190,7 @@ def test_a_field_that_the_kernel_hasrenamed_is_unknown_and_all_others_are_told(
 
 @pytest.mark.parametrize("member", ["srtt_us", "total_retrans", "skc_num"])
 def test_a_field_that_it_cannot_do_without_is_named_with_the_kernel(member: str, tmp_path: Path) -> None:
-    ended = _run(renamed(member, tmp_path), "--json", "--count", "1")
+    ended = _run(renamed(member, tmp_path), "--json", "--count", "1", "--source", "fentry")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert re.match(
