@@ -242,7 +242,7 @@ def test_messages_of_all_lengths_and_orders_of_attributes_are_told_alike(pair: P
 def test_an_older_kernel_tells_less_and_says_what(pair: Pair) -> None:
     message = _single(dumped(CONNECTIONS[0]), port_of(pair[0]))
     cut = [(kind, value[:192] if kind == _INFO else value) for kind, value in _attributes(message)]
-    found = connections(_joined(_message(message, cut)), NOW_NS)
+    found = connections(_joined(_message(message, [*cut, (98, b"\xff" * 60)])), NOW_NS)
     (entry,) = found.entries
     assert found.untold == {"dsack_dups", "snd_wnd_bytes", "rcv_wnd_bytes"}
     assert [int(entry[name]) for name in found.untold] == [0, 0, 0]

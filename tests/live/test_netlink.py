@@ -33,12 +33,15 @@ class Substitute:
     def _serve(self, answers: tuple[list[bytes], ...]) -> None:
         for answer in answers:
             request = self._ours.recv(1000)
+            if not request:
+                return  # nobody asks any more
             self.requests.append(request)
             (sequence,) = struct.unpack_from("=I", request, 8)
             for datagram in answer:
                 self._ours.send(with_sequence(datagram, sequence))
 
     def close(self) -> None:
+        self._ours.shutdown(socket.SHUT_RD)
         self._thread.join()
         self._ours.close()
 

@@ -322,6 +322,7 @@ def test_a_socket_that_is_passed_on_is_shown_under_its_new_process(polls: Polls)
             heir = int(process.stdout.readline())
             process.wait()
             ends = port_of(client), port_of(pair[1])
+            assert row_of(polls.rows(), client)["pid"] == os.getpid()
             client.close()
             deadline = time.monotonic() + 60
             while True:
