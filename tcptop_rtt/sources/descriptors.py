@@ -21,8 +21,8 @@ _PROCESS = [name for name in HOLDER.names or () if name != "inode"]
 
 FRESH_S = 5.0
 """So often all descriptors are listed anew: a socket may have been passed on."""
-MOST_SHARE = 0.05
-"""Of one core, that listing them may take."""
+MOST_SHARE, REFRESH_SHARE = 0.05, 0.02
+"""Of one core, that listing them may take: where something new has come, and where nothing has."""
 
 _NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _STAT_BYTES, _STATUS_BYTES = 4096, 1 << 16
@@ -126,9 +126,9 @@ class Descriptors:
                 continue  # it has ended meanwhile
         held = np.array(found, HOLDER)
         self._held = held[np.argsort(held["inode"], kind="stable")]
-        pause_s = (time.thread_time() - began_s) / MOST_SHARE
-        self._next_look = self._clock_s() + pause_s
-        self._next_refresh = self._clock_s() + max(pause_s, FRESH_S)
+        cost_s = time.thread_time() - began_s
+        self._next_look = self._clock_s() + cost_s / MOST_SHARE
+        self._next_refresh = self._clock_s() + max(cost_s / REFRESH_SHARE, FRESH_S)
 
 
 def _pids() -> Iterator[str]:
