@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -18,9 +19,12 @@ import pytest
 
 from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.feeds.live import LiveFeed, ready
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import Hold
 from tcptop_rtt.model.rows import Holder, Rows
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.sources.netlink import Messages, Netlink
+from tcptop_rtt.sources.opening import source_opener
 from tcptop_rtt.sources.sock_diag import SockDiag
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Line, Recording
@@ -388,6 +392,31 @@ sys.stdin.read()
         assert (there.time_wait, there.syn_recv) == (20, 0)
         assert not np.count_nonzero(rows["netns"] == inside)
         process.communicate("")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EPROTONOSUPPORT, "run sudo modprobe tcp_diag"),
+        (errno.ENOENT, "run sudo modprobe tcp_diag"),
+        (errno.EPERM, "Operation not permitted"),
+    ],
+)
+def test_a_kernel_that_lists_no_sockets_is_told_as_such(
+    number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(netlink: Netlink, request: bytes) -> Iterator[Messages]:  # noqa: ARG001
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Netlink, "dump", refused)
+    with pytest.raises(TcptopError, match=words) as told:
+        source_opener("sock_diag")("sock_diag")
+    assert "\n" not in str(told.value)
+
+
+def test_that_it_was_asked_for_is_why_there_is_nothing_better() -> None:
+    with closing(source_opener("sock_diag")("sock_diag")) as source:
+        assert (source.hook, source.hook_note) == ("sock_diag", "asked for by --source")
 
 
 def test_the_feed_says_that_it_sees_no_ack() -> None:

@@ -40,6 +40,9 @@ _NEED_A_FAST_MACHINE = (
 )
 
 
+_MODULES = ("layout", "owners", "samples", "rtt", "attribution", "sock_diag", "diag_messages")
+
+
 def _pytest(kernel: packages.Kernel, *arguments: str, boot: str = "") -> None:
     """Run tests in a guest; they all have to pass."""
     options = ["-p", "no:cacheprovider", "--durations=5"]
@@ -54,9 +57,7 @@ def test_both_hooks_work(name: str, architecture: str) -> None:
 
 @pytest.mark.parametrize("name", THOROUGH)
 def test_live_tests_pass(name: str) -> None:
-    modules = [
-        f"tests/live/test_{module}.py" for module in ("layout", "owners", "samples", "rtt", "attribution")
-    ]
+    modules = [f"tests/live/test_{module}.py" for module in _MODULES]
     chosen = f"({_OF_MANY}) and not mptcp" if name in WITHOUT_MPTCP else _OF_MANY
     options = ["-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE)]
     _pytest(packages.kernel(name), _SMOKE, _FOLLOWING, *modules, *options)
