@@ -146,7 +146,7 @@ class LiveFeed(Feed):
 
     def _read_period_s(self) -> float:
         """Seldom, as each wake-up takes a processor from the traffic; but a trace's chart has to move."""
-        if self._traced is not None:
+        if self._traced is not None and Capability.TRACE in self.capabilities:
             return self._budget.shortest_read_s
         reads = math.ceil(self._refresh_s / self._budget.longest_read_s)
         return max(self._budget.shortest_read_s, self._refresh_s / reads)

@@ -230,7 +230,7 @@ def _add_info(entries: Records, info: NDArray[np.void], told: NDArray[np.void]) 
     entries["recv_q_bytes"] = told["rqueue"]
     # The two were read one after the other.
     entries["unacked_bytes"] = told["wqueue"] - np.minimum(told["wqueue"], info["notsent_bytes"])
-    opening = info["state"] == SYN_SENT
+    opening = np.isin(info["state"], (SYN_SENT, SYN_RECV))
     for name in ("last_sent_ms", "last_received_ms"):
         entries[name][opening] = UNKNOWN_U32
     entries["sampled_us"] = _sampled_us(entries)

@@ -194,8 +194,9 @@ def _add_times(entries: Records, before: _Met | None) -> None:
         told_us = np.full(len(entries), before.began_ns // 1000, np.uint64)
         new = np.flatnonzero(~before.has(entries["id"]))
         entries["open_seen"][new] = 1
-        opened_by_ns = entries["time_ns"][new] - _ages_ns(entries, new)
-        entries["opened_ns"][new] = np.maximum(opened_by_ns, before.began_ns)
+        # It was opened before its first data, and after the scan before.
+        since_ns = entries["time_ns"][new] - np.uint64(before.began_ns)
+        entries["opened_ns"][new] -= np.minimum(_ages_ns(entries, new), since_ns)
     entries["single_rtt_us"] = np.where(entries["sampled_us"] > told_us, entries["srtt_us"], 0)
 
 

@@ -20,12 +20,12 @@ import pytest
 from tcptop_rtt.feeds.base import Capability
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.records import Hold
-from tcptop_rtt.model.rows import Holder, Rows
+from tcptop_rtt.model.records import ENTRY, Hold
+from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources.netlink import Messages, Netlink
 from tcptop_rtt.sources.opening import source_opener
-from tcptop_rtt.sources.sock_diag import SockDiag
+from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Line, Recording
 from tests.live.pairs import connected, port_of, round_trip, row_of
@@ -252,6 +252,19 @@ def test_a_connection_begins_and_ends_and_keeps_its_id(polls: Polls) -> None:
     (closed,) = rows[rows["id"] == first["id"]]
     assert closed["closed"]
     assert closed["bytes_acked"] == second["bytes_acked"]
+
+
+def test_no_connection_is_older_than_the_scan_that_has_not_met_it(polls: Polls) -> None:
+    polls.look()
+    with connected() as pair:
+        time.sleep(0.3)
+        # Its handshake is so old; the kernel counts in jiffies.
+        assert row_of(polls.rows(), pair[0])["age_ns"] >= 280_000_000
+    before, now = _Met(), np.zeros(3, ENTRY)
+    now["id"], now["time_ns"] = (1, 2, 3), before.began_ns + 500_000_000
+    now["last_ack_ms"] = (100, 400_000, UNKNOWN_U32)
+    _add_times(now, before)
+    assert (now["time_ns"] - now["opened_ns"]).tolist() == [100_000_000, 500_000_000, 0]
 
 
 def test_one_that_was_there_before_does_not_say_that_its_opening_was_seen(polls: Polls) -> None:

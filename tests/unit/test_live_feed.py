@@ -293,6 +293,17 @@ def test_while_there_is_one_the_source_is_read_ten_times_a_second() -> None:
     assert np.diff(sorted({*scene.source.reads_s})) == pytest.approx([0.1] * 9, abs=0.02)
 
 
+def test_where_no_ack_is_seen_it_is_read_as_seldom_as_ever() -> None:
+    scene = Scene(refresh_s=1.0)
+    scene.source.polls = True
+    scene.source.entries = [connection(1)]
+    scene.feed.set_trace(ids(scene.next())[40001])
+    scene.next()
+    scene.source.reads_s.clear()
+    assert scene.next().trace
+    assert len({*scene.source.reads_s}) <= 3
+
+
 # What it tells of the source
 
 
