@@ -134,7 +134,7 @@ UNTOLD = frozenset(
         *("last_rtt_us", "rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"),
         *("peak_rtt_us", "peak_age_ms", "peak_time_s"),
         *("resent_fast", "resent_timeout", "resent_probe"),
-        *("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
+        *("first_byte_us", "answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
     }
 )
 """Fields of a row that no kernel tells in this way."""

@@ -57,7 +57,7 @@ complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
 
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -s h -l help -d 'show this help message and exit'
-complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l source -xka "auto fentry tcp_probe" -d 'kernel hook (default: auto)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l source -xka "auto fentry tcp_probe sock_diag" -d 'kernel hook, or sock_diag: without BPF and root (default: auto)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l json -d 'write JSON Lines instead of opening the dashboard'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus -x -d 'serve metrics for Prometheus there instead (address: 127.0.0.1)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-prefix -x -d 'bits of a remote network in its label (default: 24,48)'
