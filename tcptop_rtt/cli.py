@@ -116,6 +116,8 @@ def _contradiction(options: argparse.Namespace) -> str:
     longest_ns = max((condition.lasting_ns for condition in conditions), default=0)
     if options.count is not None and (options.once or conditions):
         return "argument --count/-n: not allowed with --once and --fail-if"
+    if options.prometheus and options.source == WITHOUT_BPF:
+        return f"argument --prometheus: not allowed with --source {WITHOUT_BPF}, which sees no RTT samples"
     if options.prometheus and (options.once or conditions):
         return "argument --prometheus: not allowed with --once and --fail-if"
     if options.watched_ns is not None and (options.once or not conditions):

@@ -214,7 +214,8 @@ def _kept_from_keys(path: str) -> str:
 
 def _opener(options: argparse.Namespace) -> Callable[[str], Source]:
     """What opens the source: without BPF only where nobody relies on that everything is seen."""
-    return source_opener(options.source, bool(options.command), bool(options.command or options.fail_if))
+    relied_on = bool(options.command or options.fail_if or options.prometheus)
+    return source_opener(options.source, bool(options.command), relied_on)
 
 
 def _run_screen(

@@ -131,7 +131,8 @@ _FENTRY = ("--source", "fentry")
 def test_an_unprivileged_user_who_wants_a_hook_is_told_what_to_type() -> None:
     hooks = (_FENTRY, ("--json", "--source", "tcp_probe"), ("--count", "1", *_FENTRY))
     # These rely on that everything is seen.
-    for options in (*hooks, ("--fail-if", "count()>1", "--once"), ("run", "--", "true")):
+    gate, metrics = ("--fail-if", "count()>1", "--once"), ("--prometheus", "9464")
+    for options in (*hooks, gate, metrics, ("run", "--", "true")):
         assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=_AS_NOBODY))
 
 

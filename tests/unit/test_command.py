@@ -52,6 +52,10 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--pid", "abc"], "argument --pid/-p: 'abc' is not a positive whole number"),
         (["--source", "ebpf"], "argument --source: invalid choice: 'ebpf'"),
         (
+            ["--prometheus", "9464", "--source", "sock_diag"],
+            "argument --prometheus: not allowed with --source sock_diag, which sees no RTT samples",
+        ),
+        (
             ["--filter", "curl rtt>fast"],
             "argument --filter: 'fast' is not a number such as 50ms (at character 10 of 'curl rtt>fast')",
         ),
