@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcptop_rtt import __version__, environment, start
+from tcptop_rtt import __version__, compare, environment, start
 from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Settings
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
@@ -32,6 +32,7 @@ examples:
   sudo tcptop-rtt --filter 'rtt>50ms !local'   slow ones to other hosts
   sudo tcptop-rtt --count 1 | sort         one table as plain text
   sudo tcptop-rtt --record monday          the dashboard, and a recording of it
+  tcptop-rtt --compare monday tuesday      what differs by more than chance
   sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
 
@@ -130,7 +131,7 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "argument --prometheus: not allowed with --record, --keep, --replay and --at"
     if (options.replay is not None or options.at is not None) and (options.record or options.keep):
         return "argument --record, --keep: what is replayed has been recorded already"
-    return ""
+    return compare.contradiction(options)
 
 
 def make_run_parser() -> argparse.ArgumentParser:
@@ -264,7 +265,23 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         "--at",
         type=_time,
         metavar="TIME",
-        help="show what was at a time, as 14:03 or 10m (ago): of --keep, or of the file of --replay",
+        help="show what was at a time, as 14:03 or 10m (ago): of --keep, or of the file of --replay; with "
+        "--compare the first time, such as 14:00..14:10",
+    )
+    add(
+        "--compare",
+        nargs="*",
+        metavar="FILE",
+        help="compare two recordings, A and B, or two times, --at and --with, of one (none: of --keep): per "
+        "service and remote network how p50 and p99 of the RTT samples (between two updates three of a "
+        "connection exactly, more at their mean), loss and rates have shifted, and where by more than chance",
+    )
+    add(
+        "--with",
+        dest="with_",
+        type=_time,
+        metavar="TIME",
+        help="with --compare: the second time, such as 15:00..15:10; one alone is the minute from then on",
     )
 
 
@@ -299,7 +316,7 @@ def _size(text: str) -> int:
 def _time(text: str) -> str:
     from tcptop_rtt.view.times import HINT, time_ns
 
-    if time_ns(text, 0, 0, 0) is None:
+    if any(time_ns(part, 0, 0, 0) is None for part in text.split("..", 1)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as {HINT}")
     return text
 

@@ -61,6 +61,12 @@ def run(
         from tcptop_rtt.screens.keymap import keymap
 
         keymap(preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
+    if options.compare is not None:
+        from tcptop_rtt import compare
+
+        with _deferred_signals():
+            compare.load()
+        return compare.run(options, screen, _stop_signals())
     if options.replay is not None or options.at is not None:
         return _replay(options, screen)
     if options.command:

@@ -55,7 +55,7 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
             if shown == count or writer.failure or writer.gone:
                 break
     output.end(dropped_records)
-    _complain(writer)
+    complain(writer)
 
 
 def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
@@ -68,10 +68,14 @@ def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
         if writer.failure or writer.gone:
             break
     writer.flush()
-    _complain(writer)
+    complain(writer)
 
 
-def _complain(writer: Writer) -> None:
+def complain(writer: Writer) -> None:
+    """Say what could not be written.
+
+    :raises TcptopError: standard output takes no more
+    """
     if writer.failure:
         lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")

@@ -1,0 +1,155 @@
+"""``tcptop-rtt --compare``: two recordings, or two times of one, on the screen or as text."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import locale
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tcptop_rtt import environment
+from tcptop_rtt.model.errors import TcptopError
+
+if TYPE_CHECKING:
+    from tcptop_rtt.comparing.result import Result, Told
+    from tcptop_rtt.comparing.tally import Tally
+    from tcptop_rtt.feeds.replay.footage import Footage
+    from tcptop_rtt.feeds.replay.sides import Side
+    from tcptop_rtt.view.filter import Filter
+    from tcptop_rtt.view.preferences import Preferences
+
+MOST_PROBLEMS = 1000
+_OTHER_MODES = ("replay", "record", "keep", "prometheus", "once", "fail_if", "count")
+
+
+def contradiction(options: argparse.Namespace) -> str:
+    """What is wrong with options of a comparison; empty: nothing."""
+    files = options.compare
+    if files is None:
+        return "" if options.with_ is None else "argument --with: only with --compare, as its second time"
+    for name in _OTHER_MODES:
+        if getattr(options, name) not in (None, False):
+            return f"argument --compare: not allowed with --{name.replace('_', '-')}"
+    if len(files) > 2:
+        return "argument --compare: it takes two recordings at most"
+    if len(files) < 2 and (options.at is None or options.with_ is None):
+        return (
+            "argument --compare: one recording takes two times, such as "
+            "--at 14:00..14:10 --with 15:00..15:10"
+        )
+    return ""
+
+
+def load() -> None:
+    """Import what is needed; in these imports a signal would come out as an error."""
+    for name in ("comparing.compared", "comparing.fields", "feeds.replay.sides", "outputs.compared"):
+        importlib.import_module(f"tcptop_rtt.{name}")
+
+
+def run(options: argparse.Namespace, screen: bool, stop_signals: list[signal.Signals]) -> int:
+    """Compare, and show what has been found; return the exit code.
+
+    :param stop_signals: those that end the program
+    :raises TcptopError: there is nothing to compare, and why; or it cannot be written
+    """
+    from tcptop_rtt.view.filter import Filter
+
+    chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+    result = Comparison(options.compare, options.at, options.with_, chosen).result()
+    if screen:
+        return _show(result, options.preferences, stop_signals)
+    from tcptop_rtt.outputs.base import complain
+    from tcptop_rtt.outputs.compared import write_json, write_plain
+    from tcptop_rtt.outputs.writer import Writer
+
+    writer = Writer(sys.stdout.fileno(), lambda: False, sys.stdout.encoding)
+    (write_json if options.json else write_plain)(result, writer)
+    complain(writer)
+    return 0
+
+
+def _show(result: Result, preferences: Preferences, stop_signals: list[signal.Signals]) -> int:
+    from tcptop_rtt.compare_app import CompareApp
+    from tcptop_rtt.view.glyphs import ASCII, UNICODE
+
+    glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
+    app = CompareApp(result, glyphs, preferences)
+    for number in stop_signals:
+        signal.signal(number, lambda *_: app.leave())
+    app.run()
+    return app.return_code or 0
+
+
+class Comparison:
+    """Reads both sides.
+
+    :param files: none: what --keep has kept
+    :param at: the time of A, as a user writes it; None: all of it
+    :param with_: that of B
+    """
+
+    def __init__(self, files: list[str], at: str | None, with_: str | None, chosen: Filter) -> None:
+        self._files = files
+        self._wanted = at, with_
+        self._chosen = chosen
+        self._problems: list[str] = []
+
+    def result(self) -> Result:
+        """Compare.
+
+        :raises TcptopError: there is nothing to compare, and why
+        """
+        from tcptop_rtt.comparing.compared import compare
+        from tcptop_rtt.comparing.result import Result
+        from tcptop_rtt.feeds.replay.sides import check_order, side_of
+
+        with ExitStack() as cleanup:
+            footages = [self._opened(name, cleanup) for name in self._files or [""]]
+            names = self._files or [environment.state_directory()]
+            a, b = (
+                side_of(names[number % len(names)], footages[number % len(names)], wanted, self._problem)
+                for number, wanted in enumerate(self._wanted)
+            )
+            check_order(a, b)
+            (tally_a, told_a), (tally_b, told_b) = self._counted(a), self._counted(b)
+        rows = compare(tally_a, tally_b, same=a.footage is b.footage)
+        left_out = max(tally_a.left_out, tally_b.left_out)
+        return Result(told_a, told_b, rows, left_out, self._problem())
+
+    def _opened(self, name: str, cleanup: ExitStack) -> Footage:
+        from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
+
+        open_: Callable[..., Footage] = (
+            partial(footage_of, name) if name else partial(kept_footage, environment.state_directory())
+        )
+        footage = open_(lambda: False, self._complain)
+        cleanup.callback(footage.close)
+        if footage.problem:
+            self._complain(footage.problem)
+        return footage
+
+    def _counted(self, side: Side) -> tuple[Tally, Told]:
+        from tcptop_rtt.comparing.result import Told
+        from tcptop_rtt.comparing.tally import Tally
+        from tcptop_rtt.feeds.replay.sides import Reading
+
+        tally, reading = Tally(self._chosen), Reading(side, self._complain)
+        for snapshot in reading.snapshots():
+            tally.add(snapshot)
+        if not tally.watched_s:
+            raise TcptopError(f"nothing in {side.name} can be compared: it takes two updates at least")
+        return tally, Told(side.name, reading.host, tally.first_ns, tally.last_ns, side.words)
+
+    def _problem(self) -> str:
+        """The first thing that could not be read, and how much else there is."""
+        first, *others = self._problems or [""]
+        return f"{first} (and {len(others):,} more)" if others else first
+
+    def _complain(self, problem: str) -> None:
+        if len(self._problems) < MOST_PROBLEMS and problem not in self._problems:
+            self._problems.append(problem)

@@ -1,0 +1,254 @@
+"""Each group of two sides: its numbers on both, how far they have shifted, and whether that is no chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.comparing import chances
+from tcptop_rtt.comparing.chances import Floats, Sample
+from tcptop_rtt.comparing.rtt_steps import STEPS_PER_OCTAVE, percentile_us
+from tcptop_rtt.comparing.tally import KEY, Tally
+
+MEASURES = ("p50_us", "p99_us", "loss", "in_bps", "out_bps", "connections")
+"""The percentiles of RTT samples, the share of data segments sent again, rates, and how many are open."""
+FALSE_ALARMS = 0.05
+"""Of what is called more than chance so much is expected to be chance, over all groups and measures."""
+
+LEAST_CONNECTIONS = 3
+LEAST_SLICES = 6
+LEAST_SAMPLES = {"p50_us": 20, "p99_us": 300}
+LEAST_SEGMENTS = 100
+LEAST_RETRANS = 5
+"""On both sides together: of fewer segments sent again no share can be told from another."""
+
+_STEP_VARIANCE = (np.log(2) / STEPS_PER_OCTAVE) ** 2 / 2
+"""Of a logarithm that is only known up to a step, on both sides."""
+_SHARES = {"p50_us": 0.5, "p99_us": 0.99}
+_AMOUNTS = {"in_bps": "in_bits", "out_bps": "out_bits", "connections": "open_s"}
+
+COMPARED = np.dtype(
+    [
+        *((name, KEY[name]) for name in KEY.names or ()),
+        ("pid", "u4"),  # none: what filters look for in other rows
+        ("samples_a", "u8"),
+        ("samples_b", "u8"),
+        # nan: not known.
+        *((f"{name}_{side}", "f8") for name in MEASURES for side in "ab"),
+        *((f"{name}_chance", "f8") for name in MEASURES),  # of such a shift by chance; nan: too little data
+        *((f"{name}_beyond", "?") for name in MEASURES),  # it is more than chance
+    ]
+)
+"""A group: its numbers on side A and on side B."""
+
+
+class _Pair(NamedTuple):
+    """One group on both sides."""
+
+    a: Tally
+    b: Tally
+    at: tuple[int, int]  # of the group on each side; -1: it is not there
+
+    @property
+    def sides(self) -> Iterator[tuple[Tally, int]]:
+        return zip((self.a, self.b), self.at, strict=True)
+
+    def bundles(self, name: str) -> list[Floats]:
+        """A sum by bundle, on each side."""
+        return [side.of_bundles(name)[at] if at >= 0 else side.none("bundles") for side, at in self.sides]
+
+    def slices(self, name: str) -> list[Floats]:
+        """A sum by slice, on each side, of as many slices as there are."""
+        return [
+            (side.of_slices(name)[at] if at >= 0 else side.none("slices"))[: side.slices]
+            for side, at in self.sides
+        ]
+
+
+def compare(a: Tally, b: Tally, same: bool) -> NDArray[np.void]:
+    """All groups that either side has, of dtype COMPARED.
+
+    :param same: both are of one recording: what is on both sides with the same number is one connection
+    """
+    keys = np.concatenate([a.keys, b.keys])
+    _, first = np.unique(keys["id"], return_index=True)
+    rows = np.zeros(len(first), COMPARED)
+    for name in KEY.names or ():
+        rows[name] = keys[name][first]
+    places = [_places(side.keys["id"], rows["id"]) for side in (a, b)]
+    for row, at_a, at_b in zip(rows, *(place.tolist() for place in places), strict=True):
+        _fill(row, _Pair(a, b, (at_a, at_b)), same)
+    asked = np.stack([rows[f"{name}_chance"] for name in MEASURES])
+    for name, beyond in zip(MEASURES, chances.beyond(asked, FALSE_ALARMS), strict=True):
+        rows[f"{name}_beyond"] = beyond
+    return rows
+
+
+def _places(own: NDArray[np.uint64], ids: NDArray[np.uint64]) -> NDArray[np.intp]:
+    order = np.argsort(own)
+    if not len(own):
+        return np.full(len(ids), -1)
+    at = np.minimum(np.searchsorted(own, ids, sorter=order), len(own) - 1)
+    return np.where(own[order[at]] == ids, order[at], -1)
+
+
+def _fill(row: np.void, pair: _Pair, same: bool) -> None:
+    samples = [float(each.sum()) for each in pair.bundles("samples")]
+    row["samples_a"], row["samples_b"] = samples
+    counts = [side.by_bundle.of(at) if at >= 0 else None for side, at in pair.sides]
+    timed = [side.by_slice.of(at) if at >= 0 else None for side, at in pair.sides]
+    for name in _SHARES:
+        _percentile(row, name, counts, timed, same)
+    _loss(row, pair, same)
+    for name, amount in _AMOUNTS.items():
+        _rate(row, pair, name, amount, same)
+
+
+# --- the chance of a shift ----------------------------------------------------------------------------
+
+
+def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: float = 0.0) -> float:
+    """That of connections and that of time, whichever is higher; nan: there is too little to tell.
+
+    :param bundles: of each side, those units that say nothing included, all in the same order
+    :param slices: likewise
+    """
+    if min(np.count_nonzero(each.there) for each in slices) < LEAST_SLICES:
+        return float("nan")
+    by_time = chances.apart(slices[0], slices[1], floor)
+    on = [each.there for each in bundles]
+    by_connection = float("nan")
+    if min(np.count_nonzero(each) for each in on) >= LEAST_CONNECTIONS:
+        by_connection = (chances.together if same else chances.apart)(bundles[0], bundles[1], floor)
+    if np.isnan(by_connection) and same and bool((on[0] == on[1]).all()):
+        return by_time  # the very same connections can only differ by the time
+    return float(np.maximum(by_time, by_connection))
+
+
+# --- round-trip times ---------------------------------------------------------------------------------
+
+
+def _percentile(
+    row: np.void, name: str, counts: list[Floats | None], timed: list[Floats | None], same: bool
+) -> None:
+    share = _SHARES[name]
+    for side, each in zip("ab", counts, strict=True):
+        row[f"{name}_{side}"] = percentile_us(each.sum(axis=0), 0, share) if each is not None else np.nan
+    row[f"{name}_chance"] = np.nan
+    enough = min(row["samples_a"], row["samples_b"]) >= LEAST_SAMPLES[name]
+    if enough and counts[0] is not None and counts[1] is not None:
+        by_bundle = [_of_steps(each, share) for each in counts if each is not None]
+        by_slice = [_of_steps(each, share, True) for each in timed if each is not None]
+        row[f"{name}_chance"] = _chance(by_bundle, by_slice, same, _STEP_VARIANCE)
+
+
+def _of_steps(counts: Floats, share: float, in_time: bool = False) -> Sample:
+    whole = counts.sum(axis=0)
+    some = np.flatnonzero(whole)
+    first, last = int(some[0]), int(some[-1]) + 1
+    within, sizes = counts[:, first:last], counts.sum(axis=1)
+    alike = 0.0
+    if in_time:
+        steps = within @ np.arange(last - first)
+        alike = chances.alike(np.divide(steps, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0))
+    # A high percentile is a matter of those few units that have such samples.
+    there = sizes > 0
+    if share > 0.5:
+        above = whole.sum() - np.cumsum(whole)
+        sizes = counts[:, above < 2 * (1 - share) * whole.sum()].sum(axis=1)
+    return Sample(partial(_log_percentile, within, first, share), sizes, there, alike)
+
+
+def _log_percentile(within: Floats, first: int, share: float, weights: Floats) -> Floats:
+    logs: Floats = np.log(percentile_us(weights @ within, first, share))
+    return logs
+
+
+# --- loss ---------------------------------------------------------------------------------------------
+
+
+def _loss(row: np.void, pair: _Pair, same: bool) -> None:
+    lost, sent = ([each.sum() for each in pair.bundles(name)] for name in ("retrans", "data_segs_out"))
+    for side, one, of in zip("ab", lost, sent, strict=True):
+        row[f"loss_{side}"] = min(1.0, one / of) if of else np.nan
+    row["loss_chance"] = np.nan
+    if min(sent) < LEAST_SEGMENTS or sum(lost) < LEAST_RETRANS:
+        return
+    samples = [
+        [
+            Sample(
+                partial(_quotient, some, of), of, of > 0, chances.alike(some) if units is pair.slices else 0.0
+            )
+            for some, of in zip(units("retrans"), units("data_segs_out"), strict=True)
+        ]
+        for units in (pair.bundles, pair.slices)
+    ]
+    clustered = _chance(samples[0], samples[1], same)
+    # Segments that are lost one by one differ at least so much.
+    whole = sum(lost) / sum(sent)
+    variance = whole * max(0.0, 1 - whole) * sum(1 / of for of in sent)
+    alone = chances.tail(lost[1] / sent[1] - lost[0] / sent[0], variance, 1e9)
+    row["loss_chance"] = np.nan if np.isnan(clustered) else max(clustered, alone)
+
+
+def _quotient(some: Floats, of: Floats, weights: Floats) -> Floats:
+    whole: Floats = weights @ of
+    found: Floats = np.divide(weights @ some, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return found
+
+
+# --- rates --------------------------------------------------------------------------------------------
+
+
+def _rate(row: np.void, pair: _Pair, name: str, amount: str, same: bool) -> None:
+    """A sum by the time that it was looked at; a group that is not there has none of it."""
+    by_bundle, by_slice, was = pair.bundles(amount), pair.slices(amount), pair.bundles("open_s")
+    watched_s = [side.watched_s for side in (pair.a, pair.b)]
+    for side, each, seconds in zip("ab", by_bundle, watched_s, strict=True):
+        row[f"{name}_{side}"] = each.sum() / seconds if seconds else np.nan
+    row[f"{name}_chance"] = np.nan
+    if min(len(each) for each in by_slice) < LEAST_SLICES or not sum(each.sum() for each in by_bundle):
+        return
+    timed = [_of_time(each / side.slice_s) for each, side in zip(by_slice, (pair.a, pair.b), strict=True)]
+    by_time = chances.apart(timed[0], timed[1])
+    rates = [each / seconds for each, seconds in zip(by_bundle, watched_s, strict=True)]
+    if amount == "open_s" or not all(each.any() for each in was):
+        by_connection = _by_number(rates)
+    elif min(np.count_nonzero(each) for each in was) < LEAST_CONNECTIONS:
+        unchanged = same and bool(((was[0] > 0) == (was[1] > 0)).all())
+        by_connection = by_time if unchanged else float("nan")
+    else:
+        sides = [
+            Sample(partial(_whole, each, units > 0), (units > 0).astype(float), units > 0)
+            for each, units in zip(rates, was, strict=True)
+        ]
+        by_connection = (chances.together if same else chances.apart)(sides[0], sides[1])
+    row[f"{name}_chance"] = np.maximum(by_time, by_connection)  # nan: one of them cannot be told
+
+
+def _by_number(rates: list[Floats]) -> float:
+    """As if each connection might as well not have been: whether there is one is chance, too."""
+    squares = sum(float((each**2).sum()) for each in rates)
+    sizes = np.concatenate(rates)
+    units = float(sizes.sum() ** 2 / squares) if squares else 0.0
+    return chances.tail(float(rates[1].sum() - rates[0].sum()), squares, units - 1)
+
+
+def _of_time(values: Floats) -> Sample:
+    ones = np.ones(len(values))
+    return Sample(partial(_mean, values), ones, ones > 0, chances.alike(values))
+
+
+def _mean(values: Floats, weights: Floats) -> Floats:
+    found: Floats = weights @ values / weights.sum(axis=1)
+    return found
+
+
+def _whole(values: Floats, there: NDArray[np.bool_], weights: Floats) -> Floats:
+    """The sum of as many connections as there are."""
+    found: Floats = weights @ values / (weights @ there) * there.sum()
+    return found

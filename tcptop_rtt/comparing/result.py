@@ -1,0 +1,44 @@
+"""What a comparison has found, and what it says of itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.comparing.compared import FALSE_ALARMS
+from tcptop_rtt.comparing.tally import MOST_GROUPS
+
+WHAT_MARKS_SAY = (
+    f"*: more than chance, of these 1 in {1 / FALSE_ALARMS:.0f} is expected to be chance; "
+    "few: too little data to tell"
+)
+
+
+class Told(NamedTuple):
+    """Of one side what it is."""
+
+    name: str  # of the file
+    host: str
+    first_ns: int
+    last_ns: int
+    words: str  # when it is
+
+
+class Result(NamedTuple):
+    """Both sides, and their groups."""
+
+    a: Told
+    b: Told
+    rows: NDArray[np.void]  # of dtype COMPARED
+    left_out: int  # groups that there was no room for
+    problem: str  # what of the recordings could not be read; empty: all could
+
+    @property
+    def note(self) -> str:
+        """What is missing; empty: nothing."""
+        notes = [self.problem]
+        if self.left_out:
+            notes.append(f"only the first {MOST_GROUPS:,} groups of a side are compared")
+        return "; ".join(filter(None, notes))

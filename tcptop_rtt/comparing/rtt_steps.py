@@ -1,0 +1,106 @@
+"""How many RTT samples there were of each length, in steps of which each is 2 % longer than the last."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import Get, Indices
+
+STEPS_PER_OCTAVE = 32
+STEPS = 1024
+_PENDING = 1 << 18
+"""So many counts are kept before those of one step are added up."""
+
+
+class StepCounts:
+    """Samples by group, unit of the group and step.
+
+    Of the samples that came together between two snapshots lowest, highest and sum are known. So up to three
+    are exact, and of more the rest counts at its mean.
+    """
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._keys = np.zeros(0, np.int64)  # group, unit and step
+        self._counts = np.zeros(0)
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        self._waiting = 0
+
+    def add(self, group: Indices, unit: Indices, get: Get) -> None:
+        """Count the samples of rows.
+
+        :param group: of each row
+        :param unit: of each row, in its group
+        :param get: gives the values of a field of the rows
+        """
+        samples, sum_us = get("rtt_samples").astype(np.int64), get("rtt_sum_us").astype(np.float64)
+        low_us, high_us = (get(name).astype(np.float64) for name in ("rtt_lo_us", "rtt_hi_us"))
+        rest = samples - 2
+        # Where there is no sum, as in older streams, the middle of both ends is the best there is.
+        mean_us = np.where(
+            sum_us > 0, (sum_us - low_us - high_us) / np.maximum(rest, 1), np.sqrt(low_us * high_us)
+        )
+        mean_us = np.clip(mean_us, low_us, high_us)
+        places = group.astype(np.int64) * self._units + unit
+        for us, counts in (
+            (low_us, np.minimum(samples, 1)),
+            (high_us, np.clip(samples - 1, 0, 1)),
+            (mean_us, np.maximum(rest, 0)),
+        ):
+            some = (counts > 0) & (us > 0)
+            octaves = np.log2(np.maximum(us[some], 1))
+            steps = np.minimum(octaves * STEPS_PER_OCTAVE, STEPS - 1).astype(np.int64)
+            self._pending.append((places[some] * STEPS + steps, counts[some].astype(float)))
+            self._waiting += int(some.sum())
+        if self._waiting > _PENDING:
+            self._add_up()
+
+    def halve(self) -> None:
+        """Two units become one."""
+        self._add_up()
+        place, step = np.divmod(self._keys, STEPS)
+        group, unit = np.divmod(place, self._units)
+        self._pending.append(((group * self._units + unit // 2) * STEPS + step, self._counts))
+        self._keys, self._counts = np.zeros(0, np.int64), np.zeros(0)
+        self._add_up()
+
+    def of(self, group: int) -> NDArray[np.float64]:
+        """The counts of one group, shape (units, STEPS)."""
+        self._add_up()
+        size = self._units * STEPS
+        start, end = np.searchsorted(self._keys, (group * size, (group + 1) * size))
+        found = np.zeros(size)
+        found[self._keys[start:end] - group * size] = self._counts[start:end]
+        return found.reshape(self._units, STEPS)
+
+    def _add_up(self) -> None:
+        if not self._pending:
+            return
+        keys = np.concatenate([self._keys, *(keys for keys, _ in self._pending)])
+        counts = np.concatenate([self._counts, *(counts for _, counts in self._pending)])
+        self._keys, place = np.unique(keys, return_inverse=True)
+        self._counts = np.zeros(len(self._keys))
+        np.add.at(self._counts, place, counts)
+        self._pending.clear()
+        self._waiting = 0
+
+
+def percentile_us(counts: NDArray[np.float64], first: int, share: float) -> NDArray[np.float64]:
+    """The RTT below which this share of the samples is, in microseconds; nan: there is none.
+
+    Within a step samples count as spread evenly on the log scale.
+
+    :param counts: by step, shape (..., steps)
+    :param first: the number of the first step
+    """
+    upto = np.cumsum(counts, axis=-1)
+    total = upto[..., -1:]
+    wanted = share * total
+    at = np.minimum((upto < wanted).sum(axis=-1, keepdims=True), counts.shape[-1] - 1)
+    inside = np.take_along_axis(counts, at, -1)
+    before = np.take_along_axis(upto, at, -1) - inside
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.clip((wanted - before) / inside, 0, 1)
+        found = np.where(total > 0, 2.0 ** ((first + at + part) / STEPS_PER_OCTAVE), np.nan)
+    return found[..., 0]

@@ -1,0 +1,262 @@
+"""What the connections of one side were like, added up snapshot by snapshot.
+
+All is kept twice: by bundles of connections and by slices of time. How much these differ among each other
+says how much a number moves by chance alone. Memory is bounded by groups, not by connections or by time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.comparing.rtt_steps import StepCounts
+from tcptop_rtt.model import known
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter, listed
+from tcptop_rtt.view.grouping import SERVICES
+
+BUNDLES = 128
+"""So many bundles of connections has a group at most; a connection is in the one that its number says."""
+SLICES = 32
+"""So many slices of time there are at most; when more would be needed, two become one."""
+FIRST_SLICE_S = 1.0
+MOST_GROUPS = 8192
+"""Those of which there is something first; others are left out, and counted."""
+PAUSE_S = 10.0
+"""After a longer time without any connection of before the program was not running."""
+PREFIXES = {4: 24, 6: 48}
+"""How long the prefix of a remote network is, by family."""
+KINDS = ("service", "network")
+
+KEY = np.dtype(
+    [
+        ("id", "u8"),  # of what its connections have in common: the same on both sides
+        ("kind", "u1"),  # index into KINDS
+        *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "direction")),
+    ]
+)
+"""What the connections of a group have in common; zeros where they differ."""
+
+AMOUNTS = ("retrans", "data_segs_out", "in_bits", "out_bits", "open_s", "seen", "samples")
+"""What is added up: segments, bits, how long connections were open, how many there were, RTT samples."""
+_COUNTERS = ("data_segs_out", "retrans", "bytes_received", "bytes_acked")
+_TWICE = 2
+
+
+class Tally:
+    """Add each snapshot of a time with :meth:`add`, then read what there is. Not thread-safe.
+
+    :param chosen: only connections that match
+    """
+
+    def __init__(self, chosen: Filter) -> None:
+        self._chosen = chosen
+        self.keys = np.zeros(0, KEY)
+        """Of all groups, in the order in which they came."""
+        self._ids = np.zeros(0, np.uint64)  # ascending
+        self._places = np.zeros(0, np.intp)  # of the groups of these ids
+        self.left_out = 0
+        """How many groups there was no room for, at least."""
+        self.by_bundle = StepCounts(BUNDLES)
+        """RTT samples of each group and bundle."""
+        self.by_slice = StepCounts(SLICES)
+        self._bundles, self._slices = _Sums(BUNDLES), _Sums(SLICES)
+        self.slice_s = FIRST_SLICE_S
+        self.watched_s = 0.0
+        """How long it was looked at; times without the program do not count."""
+        self.first_ns = self.last_ns = 0
+        self._begun = False
+        self._clock_ns = 0
+        self._counted = False  # those of the snapshot before have been
+        self._numbers = np.zeros(0, np.uint64)  # of the connections in the latest snapshot, ascending
+        self._before = {name: np.zeros(0, np.int64) for name in _COUNTERS}
+
+    # --- read ------------------------------------------------------------------------------------------
+
+    @property
+    def slices(self) -> int:
+        """How many slices there are; a last one of less than a half does not count."""
+        return min(SLICES, int(self.watched_s / self.slice_s + 0.5))
+
+    def of_bundles(self, name: str) -> NDArray[np.float64]:
+        """A sum by group and bundle, shape (groups, BUNDLES)."""
+        return self._bundles.of(name, len(self.keys))
+
+    def of_slices(self, name: str) -> NDArray[np.float64]:
+        """A sum by group and slice, shape (groups, SLICES)."""
+        return self._slices.of(name, len(self.keys))
+
+    def none(self, what: str) -> NDArray[np.float64]:
+        """The sums of a group that is not there, by ``bundles`` or ``slices``."""
+        return np.zeros(BUNDLES if what == "bundles" else SLICES)
+
+    # --- add -------------------------------------------------------------------------------------------
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take a snapshot; of the first one only what later ones are held against."""
+        indices = listed(snapshot.rows, self._chosen, snapshot.health.unknown)
+        get = fields_of(snapshot.rows, indices)
+        numbers = mixed([get(name) for name in ("id", "raddr", "lport", "rport")])
+        order = np.argsort(numbers)
+        elapsed_s = max(0.0, (snapshot.clock_ns - self._clock_ns) / 1e9) if self._begun else 0.0
+        at, found = self._places_before(numbers)
+        if elapsed_s > PAUSE_S and not found.any():
+            elapsed_s = 0.0
+        gained = self._gained(get, snapshot.health.unknown, at, found)
+        if self._begun:
+            self.last_ns = snapshot.time_ns
+            self.watched_s += elapsed_s
+            while self.watched_s > SLICES * self.slice_s:
+                self._merge_slices()
+            self._count(get, numbers, found & self._counted, gained, elapsed_s)
+            self._counted = True
+        else:
+            self.first_ns = self.last_ns = snapshot.time_ns
+        self._begun, self._clock_ns = True, snapshot.clock_ns
+        self._numbers = numbers[order]
+        self._before = {name: values[order] for name, values in self._after.items()}
+
+    def _places_before(self, numbers: NDArray[np.uint64]) -> tuple[Indices, NDArray[np.bool_]]:
+        if not len(self._numbers):
+            return np.zeros(len(numbers), np.intp), np.zeros(len(numbers), bool)
+        at = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
+        return at, self._numbers[at] == numbers
+
+    def _gained(
+        self, get: Get, lacking: frozenset[str], at: Indices, found: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float64]]:
+        """What counters have gained since the snapshot before; 0 where that is not known."""
+        gained: dict[str, NDArray[np.float64]] = {}
+        unread = known.is_unknown(get, "data_segs_out", lacking)
+        self._after: dict[str, NDArray[np.int64]] = {}
+        # Of one that has been opened since then all is of since then.
+        is_new = ~found & get("open_seen") & self._begun
+        for name in _COUNTERS:
+            before = np.where(is_new, 0, -1)
+            if len(self._numbers):
+                before = np.where(found, self._before[name][at], before)
+            unknown = known.is_unknown(get, name, lacking)
+            if name == "retrans":
+                # Only a scan counts the segments that it is a share of: until the next one it waits.
+                unknown = unread | (gained["data_segs_out"] == 0) & (before >= 0)
+            now = np.where(unknown, before, get(name).astype(np.int64))
+            gained[name] = np.where(before < 0, 0, np.maximum(now - before, 0)).astype(np.float64)
+            self._after[name] = now
+        return gained
+
+    def _count(
+        self,
+        get: Get,
+        numbers: NDArray[np.uint64],
+        counted: NDArray[np.bool_],
+        gained: dict[str, NDArray[np.float64]],
+        elapsed_s: float,
+    ) -> None:
+        """Each connection counts in its service and in its network."""
+        groups = self._groups_of(get)
+        some = groups >= 0
+        rows = np.tile(np.arange(len(numbers)), _TWICE)[some]
+        group = groups[some]
+        bundle = (numbers % np.uint64(BUNDLES)).astype(np.intp)[rows]
+        now = min(int((self.watched_s - elapsed_s / 2) / self.slice_s), SLICES - 1)
+        slice_ = np.full(len(rows), now)
+        samples = get("rtt_samples").astype(np.float64)
+        amounts = (
+            gained["retrans"],
+            gained["data_segs_out"],
+            8 * gained["bytes_received"],
+            8 * gained["bytes_acked"],
+            elapsed_s * ~get("closed"),
+            (~counted).astype(np.float64),
+            samples,
+        )
+        of_rows = np.stack(amounts)[:, rows]
+        self._bundles.add(group, bundle, of_rows)
+        self._slices.add(group, slice_, of_rows)
+        sampled = np.flatnonzero(samples[rows] > 0)
+        chosen = rows[sampled]
+
+        def field(name: str) -> NDArray[Any]:
+            return get(name)[chosen]
+
+        self.by_bundle.add(group[sampled], bundle[sampled], field)
+        self.by_slice.add(group[sampled], slice_[sampled], field)
+
+    def _merge_slices(self) -> None:
+        self.slice_s *= 2
+        self.by_slice.halve()
+        self._slices.halve()
+
+    def _groups_of(self, get: Get) -> NDArray[np.intp]:
+        """The group of each row, its service's first, then its network's; -1: there is no room for it."""
+        keys = np.zeros(_TWICE * len(get("id")), KEY)
+        services, networks = np.split(keys, _TWICE)
+        for name, values in SERVICES.shared(get).items():
+            services[name] = values
+        services["id"] = mixed(SERVICES.shared(get).values())
+        networks["kind"] = KINDS.index("network")
+        networks["family"] = get("family")
+        networks["raddr"] = _prefixes(get)
+        networks["id"] = mixed([networks[name] for name in ("kind", "family", "raddr")])
+        ids, first = np.unique(keys["id"], return_index=True)
+        fresh = ~np.isin(ids, self._ids)
+        if fresh.any():
+            room = MOST_GROUPS - len(self.keys)
+            taken = first[fresh][:room]
+            self.left_out = max(self.left_out, int(fresh.sum()) - len(taken))
+            self.keys = np.concatenate([self.keys, keys[taken]])
+            order = np.argsort(self.keys["id"])
+            self._ids, self._places = self.keys["id"][order], order
+        if not len(self._ids):
+            return np.full(len(keys), -1)
+        at = np.minimum(np.searchsorted(self._ids, keys["id"]), len(self._ids) - 1)
+        return np.where(self._ids[at] == keys["id"], self._places[at], -1)
+
+
+def _prefixes(get: Get) -> NDArray[np.void]:
+    """The remote addresses without what is behind their prefix."""
+    raw = np.ascontiguousarray(get("raddr")).view(np.uint8).reshape(-1, 16)
+    masks = {family: np.zeros(16, np.uint8) for family in PREFIXES}
+    for family, bits in PREFIXES.items():
+        masks[family][: (bits if family == 6 else 96 + bits) // 8] = 255
+    six = (get("family") == 6)[:, None]
+    found = np.ascontiguousarray(raw & np.where(six, masks[6], masks[4]))
+    return found.view("V16").reshape(-1)
+
+
+class _Sums:
+    """The sums of all amounts, by group and unit."""
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._sums = np.zeros((len(AMOUNTS), 0, units))
+
+    def of(self, name: str, groups: int) -> NDArray[np.float64]:
+        self._grow(groups)
+        return self._sums[AMOUNTS.index(name), :groups]
+
+    def add(self, group: Indices, unit: Indices, values: NDArray[np.float64]) -> None:
+        """Add some; shape (amounts, N)."""
+        if not len(group):
+            return
+        self._grow(int(group.max()) + 1)
+        # Only what is there is touched: there may be many groups, of which a snapshot has few.
+        places, at = np.unique(group * self._units + unit, return_inverse=True)
+        flat = self._sums.reshape(len(AMOUNTS), -1)
+        for sums, each in zip(flat, values, strict=True):
+            sums[places] += np.bincount(at, weights=each, minlength=len(places))
+
+    def halve(self) -> None:
+        """Two units become one."""
+        pairs = self._sums[:, :, ::2] + self._sums[:, :, 1::2]
+        self._sums = np.concatenate([pairs, np.zeros_like(pairs)], axis=2)
+
+    def _grow(self, groups: int) -> None:
+        count = self._sums.shape[1]
+        if groups > count:
+            more = np.zeros((len(AMOUNTS), max(groups, 2 * count) - count, self._units))
+            self._sums = np.concatenate([self._sums, more], axis=1)

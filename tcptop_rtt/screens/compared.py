@@ -1,0 +1,208 @@
+"""What has been compared, as a table: one of services, one of remote networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.reactive import var
+
+from tcptop_rtt.comparing.fields import TABLE, label
+from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result
+from tcptop_rtt.comparing.tally import KINDS
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import Names
+from tcptop_rtt.model.rows import ESTABLISHED, Indices, Mask
+from tcptop_rtt.model.snapshot import Health, Snapshot, empty
+from tcptop_rtt.screens.common import CommonTitle
+from tcptop_rtt.screens.sorted import SortedScreen
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.listing import Kind, Listing
+from tcptop_rtt.view.side_rows import no_sparks
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.key_line import KeyLine
+from tcptop_rtt.widgets.keys import SORTING
+from tcptop_rtt.widgets.order import Order, Page
+from tcptop_rtt.widgets.styled import Part
+
+if TYPE_CHECKING:
+    from tcptop_rtt.widgets.filter_line import FilterLine
+
+
+class GroupList(Listing):
+    """The groups of one kind that match a filter: it asks for process, address and port."""
+
+    table = TABLE
+
+    def __init__(
+        self,
+        rows: NDArray[np.void],
+        kind: int,
+        snapshot: Snapshot,  # noqa: ARG002 - it is of no time
+        filter: Filter,  # noqa: A002
+        names: Names,
+    ) -> None:
+        self.rows = rows
+        found = select(as_rows(rows, ESTABLISHED), filter, names=names)
+        self.indices = found[rows["kind"][found] == kind]
+        self.total = int(np.count_nonzero(rows["kind"] == kind))
+        self.shown = len(self.indices)
+
+    def views(self, indices: Indices) -> list[object]:
+        return TABLE.views(self.rows[indices], frozenset())
+
+    def spark_us(self, indices: Indices) -> NDArray[np.float32]:
+        """There are no connections to draw."""
+        return no_sparks(len(indices))
+
+
+def _nobody(_: Snapshot, indices: Indices, __: int) -> Mask:
+    """Connections are not kept."""
+    return np.zeros(len(indices), bool)
+
+
+def kinds_of(rows: NDArray[np.void]) -> tuple[Kind, ...]:
+    """The tables of services and of networks."""
+    return tuple(
+        Kind(
+            replace(TABLE, name=f"{kind}s"),
+            partial(GroupList, rows, number),
+            _nobody,
+            label,
+            empty="neither side has a connection",
+            first="most",
+        )
+        for number, kind in enumerate(KINDS)
+    )
+
+
+class ComparedTable(ConnectionTable):
+    """Its lines have no details."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "open_details" and super().check_action(action, parameters)
+
+
+class ComparedScreen(SortedScreen):
+    """Both sides in the title, their groups below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", tooltip="Clear the filter, or end", id="back-to-groups"),
+        Binding("tab", "next_table", "Groups", tooltip="Services, or remote networks", id="groups"),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            tooltip="Show only groups that match a process, an address or a port",
+            id="filter",
+            priority=True,
+        ),
+        Binding("o", "ask_order", "Sort by", tooltip="Sort by a column", id="sort-by", group=SORTING),
+        Binding("s,greater_than_sign", "sort_next", "Next column", id="sort-next"),
+        Binding("less_than_sign", "sort_previous", "Previous column", show=False, id="sort-previous"),
+        Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
+    ]
+
+    filter: var[Filter] = var(Filter(), bindings=True)
+
+    def __init__(self, result: Result, glyphs: Glyphs) -> None:
+        first = empty(Health())
+        super().__init__(first)
+        self._result = result
+        self._glyphs = glyphs
+        self._kinds = kinds_of(result.rows)
+        self._title = CommonTitle()
+        self._filter_line: FilterLine | None = None
+        self.table = ComparedTable(first, glyphs, str)
+        page = Page(self._kinds[0], None, Order.of(self._kinds[0], Page()))
+        self.set_reactive(ComparedScreen.page, page)
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self.table.data_bind(ComparedScreen.page, ComparedScreen.filter)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.table.show(empty(Health()))
+        self._show_title()
+
+    @property
+    def chosen(self) -> Connection | None:
+        """There are no connections."""
+        return None
+
+    @property
+    def typing(self) -> bool:
+        """Whether the keys are the filter's."""
+        return self._filter_line is not None and self._filter_line.has_focus_within
+
+    def paint(self, snapshot: Snapshot) -> None:
+        """It stays as it is."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """What is of now is not offered; while the filter is typed, keys but Esc are its text."""
+        return action not in ("toggle", "copy") and (action == "back" or not self.typing)
+
+    def action_next_table(self) -> None:
+        """To the other table, in the same order."""
+        at = self._kinds.index(self.page.kind) if self.page.kind else 0
+        self.page = self.page._replace(kind=self._kinds[(at + 1) % len(self._kinds)])
+        self.table.select(None)
+
+    def action_back(self) -> None:
+        """Clear the filter, or end."""
+        if not (self.typing or self.filter.text):
+            self.app.exit()
+            return
+        if self._filter_line is not None:
+            self._filter_line.close(clear=True)
+        self.filter = Filter()
+
+    async def action_filter(self) -> None:
+        if self._filter_line is None:
+            from tcptop_rtt.widgets.filter_line import FilterLine
+
+            self._filter_line = FilterLine(self.filter.text)
+            await self.mount(self._filter_line, after=self.table)
+        self._filter_line.open()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        self.filter = Filter(message.text)
+
+    def on_filter_line_closed(self) -> None:
+        self.set_focus(self.table)
+
+    def watch_page(self) -> None:
+        self._show_title()
+
+    def watch_filter(self) -> None:
+        self._show_title()
+
+    def watch_message(self) -> None:
+        self._show_title()
+
+    def _show_title(self) -> None:
+        """Both sides; below them what has just been done, or else what the table has and its marks say."""
+        sides: list[Part] = []
+        for letter, side in (("A", self._result.a), ("B", self._result.b)):
+            said = f"{side.words}  {side.host}  {side.name}    "
+            sides += [(f"{letter}  ", "name"), (fmt.printable(said, self._glyphs), "value")]
+        kind = self.page.kind
+        second: list[Part] = [(f"{kind.name if kind else ''}  ", "name")]
+        if self.filter.text:
+            second.append((f"filter {fmt.printable(self.filter.text, self._glyphs)}  ", "flag"))
+        if self.message:
+            second.append((f" {fmt.printable(self.message, self._glyphs)} ", "flag"))
+        elif self._result.note:
+            second.append((f"! {fmt.printable(self._result.note, self._glyphs)}", "bad"))
+        else:
+            second.append((WHAT_MARKS_SAY, "dim"))
+        self._title.set_lines([sides, second])

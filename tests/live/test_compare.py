@@ -1,0 +1,95 @@
+"""Real traffic, recorded by the real probe over links of known delay and loss, and compared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.live.link import ADDRESSES, Link
+from tests.live.program import PROGRAM, START_S
+from tests.live.test_cli import becomes
+
+PORT = 5999
+CONNECTIONS = 6
+UPDATES = 40
+INTERVAL_S = 0.5
+SERVER = f"""
+import socket, threading
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {PORT}), backlog=64)
+print("ready", flush=True)
+def echo(connection):
+    while data := connection.recv(65536):
+        connection.sendall(data[:10])
+while True:
+    threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
+"""
+CLIENT = f"""
+import socket, threading, time
+def talk():
+    connection = socket.create_connection(("{ADDRESSES["b"][0]}", {PORT}))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while True:
+        for _ in range(4):
+            connection.send(b"a" * 600)
+            time.sleep(0.02)
+threads = [threading.Thread(target=talk, daemon=True) for _ in range({CONNECTIONS})]
+for thread in threads:
+    thread.start()
+print("ready", flush=True)
+for thread in threads:
+    thread.join()
+"""
+
+
+def _recorded(path: Path, delay_ms: float, lose_each: int) -> None:
+    with Link(delay_ms, lose_each) as link:
+        link.start(link.b, SERVER)
+        link.start(link.a, CLIENT)
+        options = ("--json", "-i", str(INTERVAL_S), "-n", str(UPDATES), "--rport", str(PORT))
+        with subprocess.Popen(
+            [PROGRAM, "--no-config", *options, "--record", str(path)], stdout=subprocess.DEVNULL
+        ) as program:
+            ended = becomes(lambda: program.poll() is not None, START_S + 10 * UPDATES * INTERVAL_S)
+            assert ended or program.kill()
+        assert program.returncode == 0
+
+
+def _service(a: Path, b: Path) -> dict[str, Any]:
+    ended = subprocess.run(
+        [PROGRAM, "--no-config", "--compare", str(a), str(b), "--json"],
+        capture_output=True, text=True, check=True, timeout=START_S,
+    )  # fmt: skip
+    lines = list(map(json.loads, ended.stdout.splitlines()))
+    found = [one for one in lines if one.get("kind") == "service" and one["rport"] == PORT]
+    networks = [one["group"] for one in lines if one.get("kind") == "network"]
+    assert networks == ["10.199.0.0/24"]
+    return dict(found[0])
+
+
+def test_a_slower_and_a_lossy_link_are_told_from_one_that_is_as_before(tmp_path: Path) -> None:
+    began = time.monotonic()
+    _recorded(tmp_path / "first", 25, 0)
+    _recorded(tmp_path / "again", 25, 0)
+    _recorded(tmp_path / "slower", 40, 0)
+    _recorded(tmp_path / "lossy", 25, 20)
+    assert time.monotonic() - began > 4 * UPDATES * INTERVAL_S * 0.5
+    again = _service(tmp_path / "first", tmp_path / "again")
+    assert again["p50_us_a"] >= 50_000 * 0.97
+    assert again["connections_a"] >= CONNECTIONS - 1
+    assert again["loss_beyond_chance"] is not True
+    slower = _service(tmp_path / "first", tmp_path / "slower")
+    assert slower["p50_us_beyond_chance"] is True
+    assert slower["p50_us_b"] >= 80_000 * 0.97
+    assert slower["p50_us_shift"] > 0.3
+    lossy = _service(tmp_path / "first", tmp_path / "lossy")
+    assert lossy["loss_beyond_chance"] is True
+    assert lossy["loss_b"] > 0.02
+    table = subprocess.run(
+        [PROGRAM, "--no-config", "--compare", str(tmp_path / "first"), str(tmp_path / "slower")],
+        capture_output=True, text=True, check=True, timeout=START_S,
+    ).stdout  # fmt: skip
+    (line,) = (line for line in table.splitlines() if f":{PORT}" in line)
+    assert "*" in line
