@@ -40,9 +40,9 @@ class _Measure(NamedTuple):
 
 
 _MEASURES = (
-    _Measure("p50_us", "p50", "P50", "median of the RTT samples", fmt.rtt, 1, 1),
-    _Measure("p99_us", "p99", "P99", "99th percentile of the RTT samples", fmt.rtt, 1, 2),
-    _Measure("loss", "loss", "LOSS", "share of the data segments sent again", fmt.percent1, 1, 3),
+    _Measure("p50_us", "p50", "P50", "median of the RTT samples", fmt.rtt, 1, 2),
+    _Measure("p99_us", "p99", "P99", "99th percentile of the RTT samples", fmt.rtt, 1, 3),
+    _Measure("loss", "loss", "LOSS", "share of the data segments sent again", fmt.percent1, 1, 4),
     _Measure("in_bps", "in", "IN b/s", "received, bits per second", fmt.bits, 0, 6),
     _Measure("out_bps", "out", "OUT b/s", "sent and acknowledged, bits per second", fmt.bits, 0, 5),
     _Measure("connections", "count", "CONNS", "open at a time", fmt.per_second, 0, 7),
@@ -268,7 +268,7 @@ _FIELDS = (
         "the service, by the server's port and, if it is ours, its process; or the remote network",
         _labels,
         Column(
-            "process", "GROUP", 18, 0, "service, or remote network", _label_cell, _by_label,
+            "process", "GROUP", 16, 0, "service, or remote network", _label_cell, _by_label,
             wide=30, numeric=False, cut="end",
         ),
     ),
@@ -290,7 +290,7 @@ _FIELDS = (
             MEASURES[at] if far else None for far, at in zip(*_farthest(get), strict=True)
         ],
         Column(
-            "most", "MOST", 12, 4, "what has shifted farthest beyond chance", _farthest_cell, _by_farthest,
+            "most", "MOST", 10, 1, "what has shifted farthest beyond chance", _farthest_cell, _by_farthest,
             numeric=False, falls=True,
         ),
     ),

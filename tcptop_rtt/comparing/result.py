@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from tcptop_rtt.comparing.compared import FALSE_ALARMS
 from tcptop_rtt.comparing.tally import MOST_GROUPS
 
-WHAT_MARKS_SAY = (
-    f"*: more than chance, of these 1 in {1 / FALSE_ALARMS:.0f} is expected to be chance; "
-    "few: too little data to tell"
-)
+WHAT_MARKS_SAY = f"*: more than chance (of these 1 in {1 / FALSE_ALARMS:.0f} is not); few: too few to tell"
+"""Short: a narrow terminal shows all of it."""
 
 
 class Told(NamedTuple):

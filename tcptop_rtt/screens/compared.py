@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -34,6 +35,10 @@ from tcptop_rtt.widgets.styled import Part
 
 if TYPE_CHECKING:
     from tcptop_rtt.widgets.filter_line import FilterLine
+
+
+WIDE = 120
+"""Narrower terminals have room for when sides begin only."""
 
 
 class GroupList(Listing):
@@ -180,6 +185,9 @@ class ComparedScreen(SortedScreen):
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)
 
+    def on_resize(self) -> None:
+        self._show_title()
+
     def watch_page(self) -> None:
         self._show_title()
 
@@ -194,6 +202,8 @@ class ComparedScreen(SortedScreen):
         sides: list[Part] = []
         for letter, side in (("A", self._result.a), ("B", self._result.b)):
             said = f"{side.words}  {side.host}  {side.name}    "
+            if self.size.width < WIDE:
+                said = f"{fmt.moment(side.first_ns / 1e9)} {Path(side.name).name}  "
             sides += [(f"{letter}  ", "name"), (fmt.printable(said, self._glyphs), "value")]
         kind = self.page.kind
         second: list[Part] = [(f"{kind.name if kind else ''}  ", "name")]

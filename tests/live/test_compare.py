@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,8 @@ def _recorded(path: Path, delay_ms: float, lose_each: int) -> None:
             [PROGRAM, "--no-config", *options, "--record", str(path)], stdout=subprocess.DEVNULL
         ) as program:
             ended = becomes(lambda: program.poll() is not None, START_S + 10 * UPDATES * INTERVAL_S)
-            assert ended or program.kill()
+            if not ended:
+                program.kill()
         assert program.returncode == 0
 
 
@@ -70,12 +70,10 @@ def _service(a: Path, b: Path) -> dict[str, Any]:
 
 
 def test_a_slower_and_a_lossy_link_are_told_from_one_that_is_as_before(tmp_path: Path) -> None:
-    began = time.monotonic()
     _recorded(tmp_path / "first", 25, 0)
     _recorded(tmp_path / "again", 25, 0)
     _recorded(tmp_path / "slower", 40, 0)
     _recorded(tmp_path / "lossy", 25, 20)
-    assert time.monotonic() - began > 4 * UPDATES * INTERVAL_S * 0.5
     again = _service(tmp_path / "first", tmp_path / "again")
     assert again["p50_us_a"] >= 50_000 * 0.97
     assert again["connections_a"] >= CONNECTIONS - 1

@@ -59,7 +59,7 @@ async def test_what_has_shifted_farthest_beyond_chance_comes_first(result: Resul
         assert "time of monday  web1  monday.zst" in lines[0]
         assert "\x1b" not in lines[0]
         assert "services" in lines[1]
-        assert "1 in 20 is expected to be chance" in lines[1]
+        assert "more than chance (of these 1 in 20 is not)" in lines[1]
         assert "MOST▼" in lines[2]
         assert ":5432" in lines[3]
         assert "p50 +9" in lines[3] or "p50 +1" in lines[3]
