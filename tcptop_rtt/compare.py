@@ -39,8 +39,7 @@ def contradiction(options: argparse.Namespace) -> str:
         return "argument --compare: it takes two recordings at most"
     if len(files) < 2 and (options.at is None or options.with_ is None):
         return (
-            "argument --compare: one recording takes two times, such as "
-            "--at 14:00..14:10 --with 15:00..15:10"
+            "argument --compare: one recording takes two times, such as --at 14:00..14:10 --with 15:00..15:10"
         )
     return ""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get, Indices
+from tcptop_rtt.view.rtt_parts import rtt_parts
 
 STEPS_PER_OCTAVE = 32
 STEPS = 1024
@@ -16,8 +17,8 @@ _PENDING = 1 << 18
 class StepCounts:
     """Samples by group, unit of the group and step.
 
-    Of the samples that came together between two snapshots lowest, highest and sum are known. So up to three
-    are exact, and of more the rest counts at its mean.
+    Of those that came together between two snapshots up to three are exact, and of more the rest counts at
+    its mean.
     """
 
     def __init__(self, units: int) -> None:
@@ -34,20 +35,8 @@ class StepCounts:
         :param unit: of each row, in its group
         :param get: gives the values of a field of the rows
         """
-        samples, sum_us = get("rtt_samples").astype(np.int64), get("rtt_sum_us").astype(np.float64)
-        low_us, high_us = (get(name).astype(np.float64) for name in ("rtt_lo_us", "rtt_hi_us"))
-        rest = samples - 2
-        # Where there is no sum, as in older streams, the middle of both ends is the best there is.
-        mean_us = np.where(
-            sum_us > 0, (sum_us - low_us - high_us) / np.maximum(rest, 1), np.sqrt(low_us * high_us)
-        )
-        mean_us = np.clip(mean_us, low_us, high_us)
         places = group.astype(np.int64) * self._units + unit
-        for us, counts in (
-            (low_us, np.minimum(samples, 1)),
-            (high_us, np.clip(samples - 1, 0, 1)),
-            (mean_us, np.maximum(rest, 0)),
-        ):
+        for us, counts in rtt_parts(get):
             some = (counts > 0) & (us > 0)
             octaves = np.log2(np.maximum(us[some], 1))
             steps = np.minimum(octaves * STEPS_PER_OCTAVE, STEPS - 1).astype(np.int64)
