@@ -122,6 +122,16 @@ def test_a_number_that_a_scan_has_not_read_yet_is_no_zero() -> None:
     assert math.isnan(found["loss_a"])
 
 
+def test_what_was_sent_again_counts_when_the_segments_that_it_is_a_share_of_do() -> None:
+    """A scan reads those, every few seconds; each record tells of what was sent again."""
+    told = [(1000, 10), (1000, 14), (1000, 18), (1400, 20), (1400, 25)]
+    found = tally(
+        _counted(step, data_segs_out=sent, retrans=again) for step, (sent, again) in enumerate(told)
+    )
+    assert found.of_slices("data_segs_out")[0].tolist()[:4] == [0, 0, 400, 0]
+    assert found.of_slices("retrans")[0].tolist()[:4] == [0, 0, 10, 0]
+
+
 def test_a_true_shift_is_marked_and_nothing_else_is() -> None:
     """20 to 30 ms, and no more connections, no higher rates and no more loss."""
     for seed in range(5):
@@ -225,6 +235,7 @@ def test_slices_become_longer_and_nothing_is_lost() -> None:
     assert long.slice_s == 16
     for name in ("samples", "out_bits", "retrans"):
         assert long.of_slices(name).sum() == pytest.approx(long.of_bundles(name).sum())
+    assert long.by_slice.of(0).sum(axis=1).tolist() == long.of_slices("samples")[0].tolist()
     assert long.by_slice.of(0).sum() == long.by_bundle.of(0).sum() == long.of_bundles("samples")[0].sum()
 
 
