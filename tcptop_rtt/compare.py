@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tcptop_rtt import environment
 from tcptop_rtt.model.errors import TcptopError
@@ -59,7 +59,11 @@ def run(options: argparse.Namespace, screen: bool, stop_signals: list[signal.Sig
     from tcptop_rtt.view.filter import Filter
 
     chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
-    result = Comparison(options.compare, options.at, options.with_, chosen).result()
+    progress = Progress(sys.stderr)
+    try:
+        result = Comparison(options.compare, options.at, options.with_, chosen, progress.say).result()
+    finally:
+        progress.say("")
     if screen:
         return _show(result, options.preferences, stop_signals)
     from tcptop_rtt.outputs.base import complain
@@ -84,15 +88,43 @@ def _show(result: Result, preferences: Preferences, stop_signals: list[signal.Si
     return app.return_code or 0
 
 
+class Progress:
+    """One line on a terminal that says how far it has come; elsewhere nothing.
+
+    :param stream: standard error; None: it is closed
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._said = ""
+
+    def say(self, text: str) -> None:
+        """Put a text in place of the one before; empty: none."""
+        if self._stream is None or text == self._said:
+            return
+        self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
+        self._stream.flush()
+        self._said = text
+
+
 class Comparison:
     """Reads both sides.
 
     :param files: none: what --keep has kept
     :param at: the time of A, as a user writes it; None: all of it
     :param with_: that of B
+    :param say: told how far it has come
     """
 
-    def __init__(self, files: list[str], at: str | None, with_: str | None, chosen: Filter) -> None:
+    def __init__(
+        self,
+        files: list[str],
+        at: str | None,
+        with_: str | None,
+        chosen: Filter,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._say = say
         self._files = files
         self._wanted = at, with_
         self._chosen = chosen
@@ -115,7 +147,8 @@ class Comparison:
                 for number, wanted in enumerate(self._wanted)
             )
             check_order(a, b)
-            (tally_a, told_a), (tally_b, told_b) = self._counted(a), self._counted(b)
+            (tally_a, told_a), (tally_b, told_b) = self._counted("A", a), self._counted("B", b)
+        self._say("comparing A and B")
         rows = compare(tally_a, tally_b, same=a.footage is b.footage)
         left_out = max(tally_a.left_out, tally_b.left_out)
         return Result(told_a, told_b, rows, left_out, self._problem())
@@ -132,7 +165,7 @@ class Comparison:
             self._complain(footage.problem)
         return footage
 
-    def _counted(self, side: Side) -> tuple[Tally, Told]:
+    def _counted(self, letter: str, side: Side) -> tuple[Tally, Told]:
         from tcptop_rtt.comparing.result import Told
         from tcptop_rtt.comparing.tally import Tally
         from tcptop_rtt.feeds.replay.sides import Reading
@@ -140,6 +173,8 @@ class Comparison:
         tally, reading = Tally(self._chosen), Reading(side, self._complain)
         for snapshot in reading.snapshots():
             tally.add(snapshot)
+            done = (snapshot.time_ns - side.first_ns) / max(1, side.last_ns - side.first_ns)
+            self._say(f"reading {letter}: {max(0.0, done):.0%}")
         if not tally.watched_s:
             raise TcptopError(f"nothing in {side.name} can be compared: it takes two updates at least")
         return tally, Told(side.name, reading.host, tally.first_ns, tally.last_ns, side.words)

@@ -8,6 +8,7 @@ random numbers, and the difference is held against Student's t, as there are few
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,7 @@ class _Error(NamedTuple):
     degrees: float
 
 
+@lru_cache(maxsize=16)
 def weights(units: int, stream: int) -> Floats:
     """Random weights of units, the same each time: shape (REPLICATES, units).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tcptop_rtt.compare import Progress
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import WALL_NS
 from tests.unit.test_recording import _record, _stream
@@ -119,6 +121,23 @@ def test_what_cannot_be_compared_gets_one_line(
     assert ended.returncode == code
     assert ended.stdout == ""
     assert code == 2 or ended.stderr.count("\n") == 1
+
+
+def test_on_a_terminal_a_line_says_how_far_it_is_and_goes() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, written in (
+        (Terminal(), "\rreading A: 10%\rreading B: 5% \r              \r"),
+        (io.StringIO(), ""),
+    ):
+        progress = Progress(stream)
+        for text in ("reading A: 10%", "reading A: 10%", "reading B: 5%", ""):
+            progress.say(text)
+        found = stream.getvalue()
+        assert found.rstrip() == written.rstrip()
+        assert bool(found) == bool(written)
 
 
 def test_what_is_cut_off_is_compared_as_far_as_it_goes_and_said(there: Path) -> None:
