@@ -38,6 +38,7 @@ from tcptop_rtt.widgets.connection_table import ConnectionTable
 if TYPE_CHECKING:
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.screens.details import DetailsScreen
+    from tcptop_rtt.screens.fleet import FleetScreen
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -147,7 +148,7 @@ class TcptopApp(ProgramKeys):
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
         first = empty(feed.health)
         set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = _screen_of(feed)(
+        self.main = self._fleet_screen(filter, refresh_s, set_refresh) or _screen_of(feed)(
             first,
             filter,
             refresh_s,
@@ -159,6 +160,19 @@ class TcptopApp(ProgramKeys):
             preferences.columns,
         )
         self.main.recordings = recordings
+
+    def _fleet_screen(
+        self,
+        filter: Filter,  # noqa: A002
+        refresh_s: float,
+        set_refresh: Callable[[float], None] | None,
+    ) -> MainScreen | None:
+        """The first screen where the feed asks a server of many hosts."""
+        if self._feed.question is None:
+            return None
+        from tcptop_rtt.screens.fleet import FleetScreen
+
+        return FleetScreen(self._feed.question, filter, refresh_s, self._glyphs, set_refresh)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -221,7 +235,7 @@ class TcptopApp(ProgramKeys):
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
-        if self._feed.player is not None:  # all of the past is in the feed
+        if self._feed.player is not None or self._feed.question is not None:  # it has its own past
             self.post_message(SnapshotReady(snapshot, Past()))
             return
         past = self._recorder.add(snapshot)
@@ -298,6 +312,12 @@ class TcptopApp(ProgramKeys):
     def glyphs(self) -> Glyphs:
         return self._glyphs
 
+    def action_own_health(self) -> None:
+        if self._feed.question is None:
+            super().action_own_health()
+        else:
+            self.tell("nothing is measured here; the first line says how long the server takes")
+
     def use_mouse(self, on: bool) -> None:
         if isinstance(self._driver, TerminalDriver):
             self._driver.use_mouse(on)
@@ -307,6 +327,9 @@ class TcptopApp(ProgramKeys):
         if self.asks_background:
             self.asks_background = False
             self.theme = for_background(*message.rgb).name
+
+    def on_fleet_screen_asked(self, message: FleetScreen.Asked) -> None:
+        self._feed.ask(message.question)
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         self._latest = message.snapshot

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tcptop_rtt import __version__, compare, environment, start
 from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S, Settings
+from tcptop_rtt.feeds.fleet import options as fleet
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
 from tcptop_rtt.outputs.prometheus import options as prometheus
 from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
@@ -34,6 +35,7 @@ examples:
   sudo tcptop-rtt --record monday          the dashboard, and a recording of it
   tcptop-rtt --compare monday tuesday      what differs by more than chance
   sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
+  tcptop-rtt --fleet http://prometheus:9090   all hosts that this server scrapes
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
 
 tcptop-rtt run --help tells more of the latter.
@@ -89,7 +91,8 @@ def _add_settings(options: argparse.Namespace, settings: Settings) -> None:
     """What the file of settings says, where no option says otherwise."""
     preferences = settings.preferences
     options.preferences = replace(preferences, theme=options.theme or preferences.theme)
-    options.interval = options.interval or settings.interval_s or 1.0
+    usual_s = settings.interval_s or 1.0 if options.fleet is None else fleet.USUAL_INTERVAL_S
+    options.interval = options.interval or usual_s
     thresholds.use(settings.thresholds)
 
 
@@ -97,7 +100,7 @@ def _parse() -> argparse.Namespace:
     parser = make_parser()
     if sys.argv[1:2] != [RUN]:
         options = parser.parse_args()
-        problem = _contradiction(options)
+        problem = fleet.contradiction(options) or _contradiction(options) or _wrong_filter(options)
         if problem:
             parser.error(problem)
         return options
@@ -107,6 +110,8 @@ def _parse() -> argparse.Namespace:
     options.command = options.command[options.command[:1] == ["--"] :]
     if not options.command:
         run_parser.error("a command is missing: tcptop-rtt run -- COMMAND")
+    if problem := _wrong_filter(options):
+        run_parser.error(problem)
     options.interval = RUN_REFRESH_S
     return options
 
@@ -174,6 +179,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="write JSON Lines instead of opening the dashboard"
     )
     prometheus.add_options(parser, instead)
+    fleet.add_options(parser)
     add(
         "--interval",
         "-i",
@@ -232,7 +238,6 @@ def _add_source(parser: argparse.ArgumentParser, choices: tuple[str, ...] = SOUR
 def _add_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filter",
-        type=_filter,
         default="",
         metavar="TEXT",
         help="only connections that match, as what is typed after / in the dashboard",
@@ -327,15 +332,22 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _filter(text: str) -> str:
-    from tcptop_rtt.view.filter import parse
+def _wrong_filter(options: argparse.Namespace) -> str:
+    """What is wrong with the filter; empty: nothing. What it may ask for depends on other options."""
+    text = options.filter
+    if not text:
+        return ""
     from tcptop_rtt.view.query import QueryError
 
+    if options.fleet is not None:
+        from tcptop_rtt.view.fleet_list import parse as parse
+    else:
+        from tcptop_rtt.view.filter import parse
     try:
         parse(text)
     except QueryError as error:
-        raise argparse.ArgumentTypeError(f"{error} (at character {error.at + 1} of {text!r})") from None
-    return text
+        return f"argument --filter: {error} (at character {error.at + 1} of {text!r})"
+    return ""
 
 
 def _condition(text: str) -> Condition:

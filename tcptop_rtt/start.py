@@ -67,6 +67,8 @@ def run(
         with _deferred_signals():
             compare.load()
         return compare.run(options, screen, _stop_signals())
+    if options.fleet is not None:
+        return _fleet(options, screen)
     if options.replay is not None or options.at is not None:
         return _replay(options, screen)
     if options.command:
@@ -107,6 +109,24 @@ def run(
             # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
             os._exit(code)
         return code
+
+
+def _fleet(options: argparse.Namespace, screen: bool) -> int:
+    """Show what a Prometheus server knows of many hosts; this takes no root, and nothing of this machine."""
+    with _deferred_signals(), _no_collections():
+        from tcptop_rtt.feeds.fleet.feed import FleetFeed
+        from tcptop_rtt.model.fleet import Question
+        from tcptop_rtt.view.filter import Filter
+
+        if screen:
+            importlib.import_module("tcptop_rtt.app")
+        question = Question(options.fleet_by, range_s=options.fleet_range)
+        feed = FleetFeed(options.fleet, question, options.interval, screen)
+    feed.open()
+    chosen = Filter(options.filter)
+    if screen:
+        return _run_screen(feed, chosen, str, options.interval, False, options.preferences, None)
+    return _run_text(feed, options, chosen, str, None)
 
 
 def _replay(options: argparse.Namespace, screen: bool) -> int:
@@ -299,7 +319,11 @@ def _run_text(
             write_all(feed, output, writer, 1 if options.once else None, skipped=1)
             return gate.exit_code or (128 + came if came else 0)
         cgroup = feed.cgroup if recordings is None else recordings.cgroup
-        output = _output(cgroup, options.json, chosen, note, writer, options.preferences)
+        output = (
+            _output(cgroup, options.json, chosen, note, writer, options.preferences)
+            if feed.question is None
+            else _fleet_output(options.json, chosen, writer)
+        )
         if recordings is not None:
             output = AlsoRecorded(output, recordings)
         if options.once:
@@ -324,6 +348,12 @@ def _terminal_of_our_own() -> list[int]:
         return [os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)]
     except OSError:
         return []
+
+
+def _fleet_output(json: bool, chosen: Filter, writer: Writer) -> Output:
+    from tcptop_rtt.outputs.fleet import FleetLines, FleetTables
+
+    return FleetLines(writer, chosen.text) if json else FleetTables(writer, chosen.text)
 
 
 def _output(

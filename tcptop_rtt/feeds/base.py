@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from tcptop_rtt.model.fleet import Question
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 
 
@@ -96,6 +97,11 @@ class Feed(Protocol):
         """What it is played by; None: it cannot PLAY."""
         return None
 
+    @property
+    def question(self) -> Question | None:
+        """What it asks a server of many hosts; its snapshots are answers. None: it asks none."""
+        return None
+
     def open(self) -> None:
         """Wait until it can begin, or is stopped.
 
@@ -126,6 +132,10 @@ class Feed(Protocol):
         single ACK in it, if there is a trace at all, but what the feed knows of the process.
         """
         ...
+
+    def ask(self, question: Question, /) -> None:  # noqa: ARG002
+        """Ask the server something else; the answer is a snapshot. Without a question: nothing."""
+        return
 
     def cgroup(self, process: ProcessKey, /) -> str | None:
         """The path of a process's control group; None if it is not known."""

@@ -167,6 +167,8 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
         Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
     ]
 
+    STATUS_BAR: ClassVar[type[StatusBar]] = StatusBar
+
     filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     shared_scale: var[bool] = var(False)
@@ -198,7 +200,7 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
         """The order and the selection of what has been shown before."""
         self.table = ConnectionTable(first, glyphs, note, columns)
         self.beside = TableAndDetails(self.table, first, glyphs)
-        self._status = StatusBar(glyphs)
+        self._status = self.STATUS_BAR(glyphs)
 
     def compose(self) -> ComposeResult:
         yield self._status.data_bind(
@@ -300,9 +302,14 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
 
     # Groups
 
+    @property
+    def kinds(self) -> tuple[Kind | None, ...]:
+        """The tables, in the order in which one goes through them."""
+        return None, *KINDS
+
     def action_next_table(self, step: int) -> None:
         """From the connections to their groups, of one kind after the other, and back."""
-        kinds = (None, *KINDS)
+        kinds = self.kinds
         at = kinds.index(self.page.scope.kind if self.page.scope else self.page.kind)
         self._turn_to(kinds[(at + step) % len(kinds)])
 
@@ -343,11 +350,15 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
 
     async def action_filter(self) -> None:
         if self._filter_line is None:
-            from tcptop_rtt.widgets.filter_line import FilterLine
-
-            self._filter_line = FilterLine(self.filter.text)
+            self._filter_line = self.make_filter_line()
             await self.mount(self._filter_line, after=self.beside)
         self._filter_line.open()
+
+    def make_filter_line(self) -> FilterLine:
+        """Where the filter is typed."""
+        from tcptop_rtt.widgets.filter_line import FilterLine
+
+        return FilterLine(self.filter.text)
 
     def end_typing(self) -> None:
         """Keep the filter as it is, and give the keys back to the table."""

@@ -156,7 +156,7 @@ class _Parser:
             raise QueryError(str(error), at) from None
 
     def _bare(self, token: _Token) -> Ask:
-        if not token.quoted and token.text.lower() == "local":
+        if not token.quoted and token.text.lower() == "local" and "local_peer" in self._matches:
             return self._matches["local_peer"].ask(":", "yes")
         return self._find(token.text)
 

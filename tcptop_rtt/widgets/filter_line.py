@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.highlighter import Highlighter
 from rich.text import Text
@@ -19,6 +19,25 @@ from textual.widgets import Input, Label
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import parse
 from tcptop_rtt.view.query import QueryError
+
+Parse = Callable[[str], object]
+"""Takes the text of a filter, or raises QueryError."""
+
+
+class Words(NamedTuple):
+    """What can be typed.
+
+    :param fields: that a filter can ask for
+    """
+
+    parse: Parse
+    fields: Iterable[str]
+    example: str
+
+
+OF_CONNECTIONS = Words(
+    parse, CONNECTIONS.matches, "words, or rtt>50ms port:443 remote:10.0.0.0/8 proc:nginx !local ..."
+)
 
 _HINT = "Enter keeps, Esc clears"
 HISTORY = 50
@@ -38,9 +57,10 @@ class FilterLine(Horizontal):
     class Closed(Message):
         """The line is gone; the keys belong to the table again."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: Words = OF_CONNECTIONS) -> None:
         super().__init__()
-        self._input = FilterInput(text)
+        self._parse = words.parse
+        self._input = FilterInput(text, words)
         self._hint = Label(_HINT, id="filter-hint", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -65,7 +85,7 @@ class FilterLine(Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        error = _error_in(event.value)
+        error = _error_in(event.value, self._parse)
         self._hint.set_class(error is not None, "-error")
         self._hint.update(_HINT if error is None else str(error))
         if error is None:
@@ -73,12 +93,12 @@ class FilterLine(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if _error_in(event.value) is None:
+        if _error_in(event.value, self._parse) is None:
             self._input.remember()
             self.close()
 
 
-def _error_in(text: str) -> QueryError | None:
+def _error_in(text: str, parse: Parse) -> QueryError | None:
     try:
         parse(text)
     except QueryError as error:
@@ -89,8 +109,11 @@ def _error_in(text: str) -> QueryError | None:
 class _MarkError(Highlighter):
     """Marks the place that is wrong."""
 
+    def __init__(self, parse: Parse) -> None:
+        self._parse = parse
+
     def highlight(self, text: Text) -> None:
-        error = _error_in(text.plain)
+        error = _error_in(text.plain, self._parse)
         if error is not None:
             end = text.plain.find(" ", error.at)
             text.stylize("reverse", error.at, len(text.plain) if end < 0 else max(end, error.at + 1))
@@ -120,14 +143,14 @@ class FilterInput(Input):
         Binding("down", "recall(1)", "Later", False, tooltip="The filter after this one", id="later-filter"),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: Words) -> None:
         super().__init__(
             value=text,
-            placeholder="words, or rtt>50ms port:443 remote:10.0.0.0/8 proc:nginx !local ...",
+            placeholder=words.example,
             compact=True,
             select_on_focus=False,
-            highlighter=_MarkError(),
-            suggester=_CompleteName(CONNECTIONS.matches),
+            highlighter=_MarkError(words.parse),
+            suggester=_CompleteName(words.fields),
         )
         self._before: list[str] = []
         self._at = 0

@@ -78,20 +78,27 @@ class StatusBar(StyledLines):
         return [
             name,
             *self._time(time_ns),
-            *_value(count, "connection" if total == 1 else "connections"),
-            *(_value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
-            *(_value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
-            *(_value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),
-            *(_value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
-            *(_value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else []),
-            *(_value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
-            *(_value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
-            *_value(fmt.per_second(summary.retrans_per_s), "retr/s"),
-            *_value(fmt.bits(summary.in_bps), "in b/s"),
-            *_value(fmt.bits(summary.out_bps), "out b/s"),
-            *(_value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
-            *(_value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
+            *value(count, "connection" if total == 1 else "connections"),
+            *(value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
+            *(value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
+            *(value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),
+            *(value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
+            *(value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else []),
+            *(value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
+            *(value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
+            *value(fmt.per_second(summary.retrans_per_s), "retr/s"),
+            *value(fmt.bits(summary.in_bps), "in b/s"),
+            *value(fmt.bits(summary.out_bps), "out b/s"),
+            *(value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
+            *(value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
         ]
+
+    def _place(self) -> str:
+        """What the table lists, where that is not all connections."""
+        scope, kind = self.page.scope, self.page.kind
+        if scope:
+            return f"{scope.kind.name} > {scope.label}"
+        return kind.name if kind else ""
 
     def _time(self, time_ns: int) -> list[Part]:
         if self.past:
@@ -112,16 +119,13 @@ class StatusBar(StyledLines):
             parts += [(" REC ", "flag"), (f" {fmt.printable(self.recording, self._glyphs)}  ", "value")]
         page = self.page
         title = page.table.column[page.order.key].title
-        if page.scope:
-            parts += [(f"{page.scope.kind.name} > {page.scope.label}", "filter"), ("  ", "")]
-        elif page.kind:
-            parts += [(page.kind.name, "filter"), ("  ", "")]
-        parts += _label("sort", f"{title} {arrow(page.order.descending, self._glyphs)}")
+        parts += [(place, "filter"), ("  ", "")] if (place := self._place()) else []
+        parts += label("sort", f"{title} {arrow(page.order.descending, self._glyphs)}")
         wanted = describe(self.filter)
         if wanted:
-            parts += _label("  filter", fmt.printable(wanted, self._glyphs), "filter")
+            parts += label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         if self.refresh_s:
-            parts += _label("  every", f"{self.refresh_s:g}s")
+            parts += label("  every", f"{self.refresh_s:g}s")
         missed = own_health.what_is_missed(self.health)
         if missed:
             parts.append((f"  {missed}", "filter"))
@@ -129,11 +133,11 @@ class StatusBar(StyledLines):
         return [*parts, (f"  {cost}", "bad")] if cost else parts
 
 
-def _value(value: str, label: str, style: str = "value") -> list[Part]:
+def value(value: str, label: str, style: str = "value") -> list[Part]:
     return [("  " + value, style), (f" {label}", "dim")]
 
 
-def _label(label: str, value: str, style: str = "value") -> list[Part]:
+def label(label: str, value: str, style: str = "value") -> list[Part]:
     return [(f"{label} ", "dim"), (value, style)]
 
 

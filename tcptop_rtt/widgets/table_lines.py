@@ -12,7 +12,6 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tcptop_rtt.model.snapshot import SPARK_S
 from tcptop_rtt.view import sparks
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
@@ -74,7 +73,7 @@ def _spark_parts(spark: str, news: str) -> list[Part]:
 def _header(table: TableStyle, scale: sparks.Scale | None) -> Line:
     parts: list[Part] = []
     for column, cells in table.placed:
-        title = _spark_title(scale, cells) if column.cell is None else column.title
+        title = _spark_title(column.title, scale, cells) if column.cell is None else column.title
         chosen = column.key == table.sort_key
         if chosen:
             mark = arrow(table.descending, table.glyphs)
@@ -83,10 +82,11 @@ def _header(table: TableStyle, scale: sparks.Scale | None) -> Line:
     return "header", " ", parts
 
 
-def _spark_title(scale: sparks.Scale | None, cells: int) -> str:
+def _spark_title(title: str, scale: sparks.Scale | None, cells: int) -> str:
+    span = title.removeprefix("LAST ")
     ends = f"{scale.low / 1000:g}-{scale.high / 1000:g}ms" if scale else ""
-    titles = [f"{SPARK_S}s {ends}", ends] if scale else []
-    return next((text for text in (*titles, f"LAST {SPARK_S}s", f"{SPARK_S}s") if len(text) <= cells), "")
+    titles = [f"{span} {ends}", ends] if scale else []
+    return next((text for text in (*titles, f"LAST {span}", span) if len(text) <= cells), "")
 
 
 def _row(table: TableStyle, row: Shown, spark: list[Part], at_cursor: bool) -> Line:

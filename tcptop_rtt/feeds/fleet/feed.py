@@ -1,0 +1,185 @@
+"""A feed of what a Prometheus server knows: a question per refresh, and now and then one for sparklines."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.base import Capability, Feed
+from tcptop_rtt.feeds.fleet import queries
+from tcptop_rtt.feeds.fleet.client import Client, FleetError
+from tcptop_rtt.feeds.fleet.rows import Labels, Rows, samples_of, sparklines
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.fleet import FleetSnapshot, Question, nothing_yet
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, ProcessKey
+
+_KEPT = 16
+"""So many questions have their latest answer kept: who goes back sees it at once."""
+_PAUSE = 4
+"""A server that takes long is asked less often: it is left alone for so many times as long as it took."""
+_SCRAPES = 4
+"""A rate takes so many scrapes to be one, as one may fail."""
+
+
+class FleetFeed(Feed):
+    """Asks one server in turns.
+
+    :param question: the first one
+    :param refresh_s: between two questions, at least
+    :param has_sparks: whether sparklines are of use
+    """
+
+    def __init__(self, url: str, question: Question, refresh_s: float, has_sparks: bool) -> None:
+        """Ask nothing yet.
+
+        :raises UsageError: the address is none
+        """
+        self._client = Client(url, self._is_of_use)
+        self._wanted = self._asked = question
+        self._refresh_s = refresh_s
+        self._has_sparks = has_sparks
+        self._scrape_s = 0.0
+        self._woken = threading.Event()
+        self._stopped = False
+        self._kept: OrderedDict[Question, FleetSnapshot] = OrderedDict()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.REFRESH})
+
+    @property
+    def health(self) -> Health:
+        return Health()
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self._client.name, "", "", 0)
+
+    @property
+    def question(self) -> Question:
+        return self._wanted
+
+    def open(self) -> None:
+        try:
+            found = [value for _, _, value in samples_of(self._client.vector(queries.presence()))]
+        except FleetError as error:
+            if self._stopped:
+                return
+            raise TcptopError(f"cannot ask {self._client.name}: {error}") from None
+        scrapes = max(found, default=0.0)
+        if not scrapes >= 1:
+            raise TcptopError(
+                f"{self._client.name} has no metrics of tcptop-rtt from the last five minutes: "
+                "let it scrape hosts that run tcptop-rtt --prometheus 9464"
+            )
+        self._scrape_s = queries.PRESENCE_S / scrapes
+
+    def snapshots(self) -> Iterator[FleetSnapshot]:
+        while not self._stopped:
+            self._woken.clear()
+            self._asked = question = self._wanted
+            before = self._kept.get(question)
+            if before is not None:
+                yield before
+            began_s = time.monotonic()
+            yield from self._answers(question, before)
+            self._woken.wait(max(self._refresh_s, _PAUSE * (time.monotonic() - began_s)))
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._woken.set()
+        self._client.cancel()
+
+    def set_refresh(self, seconds: float) -> None:
+        self._refresh_s = seconds
+        self._woken.set()
+
+    def set_trace(self, connection: int | None) -> None:
+        """There are no connections."""
+
+    def cgroup(self, process: ProcessKey) -> str | None:  # noqa: ARG002
+        """Nothing is known of processes."""
+        return None
+
+    def ask(self, question: Question) -> None:
+        if question != self._wanted:
+            self._wanted = question
+            self._woken.set()
+            self._client.cancel()
+
+    def _is_of_use(self) -> bool:
+        """Whether an answer to what is asked now is still wanted."""
+        return not self._stopped and self._wanted == self._asked
+
+    def _answers(self, question: Question, before: FleetSnapshot | None) -> Iterator[FleetSnapshot]:
+        """The newest answer, and then with sparklines; or the one before it with what is wrong now."""
+        latest = before or nothing_yet(question)
+        try:
+            yield (latest := self._table(question, latest))
+            if self._has_sparks and latest.time_ns - latest.history_ns >= 1e9 * _step_s(question):
+                yield (latest := self._with_history(latest))
+        except FleetError as error:
+            if self._is_of_use():
+                yield replace(latest, health=Health(problem=f"{self._client.name}: {error}"))
+        if latest.answered_ns:
+            self._kept[question] = latest
+            self._kept.move_to_end(question)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def _table(self, question: Question, before: FleetSnapshot) -> FleetSnapshot:
+        began_ns = time.monotonic_ns()
+        rows = Rows(question, self._client.vector(queries.table(question)))
+        rows.groups.setflags(write=False)
+        now_ns = time.monotonic_ns()
+        return replace(
+            before,
+            time_ns=round(rows.time_s * 1e9),
+            clock_ns=now_ns,
+            health=Health(problem=self._too_short(question)),
+            groups=rows.groups,
+            labels=rows.labels,
+            hosts=rows.hosts,
+            is_cut=rows.is_cut,
+            history_us=_carried(before, rows.labels),
+            took_s=(now_ns - began_ns) / 1e9,
+            answered_ns=now_ns,
+        )
+
+    def _with_history(self, table: FleetSnapshot) -> FleetSnapshot:
+        question, end_s, step_s = table.question, table.time_ns / 1e9, _step_s(table.question)
+        window_s = round(min(question.range_s, max(step_s, _SCRAPES * self._scrape_s)))
+        query = queries.history(question, max(1, window_s))
+        series = self._client.matrix(query, end_s - (SPARK_CELLS - 1) * step_s, end_s, step_s)
+        history_us = sparklines(question, table.labels, series, end_s, step_s)
+        return replace(table, history_us=history_us, history_ns=table.time_ns)
+
+    def _too_short(self, question: Question) -> str:
+        """What is wrong with the time range; empty: nothing."""
+        if question.range_s >= 2 * self._scrape_s:
+            return ""
+        least_s = math.ceil(_SCRAPES * self._scrape_s)
+        return f"hosts are scraped every {self._scrape_s:.0f}s: rates take --fleet-range {least_s}s"
+
+
+def _step_s(question: Question) -> float:
+    """What a cell of a sparkline stands for."""
+    return question.range_s / SPARK_CELLS
+
+
+def _carried(before: FleetSnapshot, labels: tuple[Labels, ...]) -> NDArray[np.float32]:
+    """The sparklines of the answer before, for the rows of another one."""
+    if labels == before.labels:
+        return before.history_us
+    old = {each: at for at, each in enumerate(before.labels)}
+    blank = np.full((SPARK_CELLS, 1), np.nan, np.float32)
+    found = np.hstack([before.history_us, blank])[:, [old.get(each, -1) for each in labels]]
+    found.setflags(write=False)
+    return found

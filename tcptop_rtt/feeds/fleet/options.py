@@ -1,0 +1,50 @@
+"""The options of the fleet. Nothing heavy is imported here: the command line reads it at every start."""
+
+from __future__ import annotations
+
+import argparse
+
+USUAL_RANGE_S, USUAL_INTERVAL_S = 300, 5.0
+_OF_ONE_MACHINE = (
+    *("pid", "family", "lport", "rport", "prometheus"),
+    *("fail_if", "record", "replay", "keep", "at"),
+)
+TABLES = ("hosts", "processes", "services", "networks")
+LEAST_RANGE_S, LONGEST_RANGE_S = 10, 7 * 86_400
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add them to the command line."""
+    add = parser.add_argument
+    add("--fleet", metavar="URL", help="show all hosts that this Prometheus server scrapes, without root")
+    add(
+        "--fleet-range",
+        type=_range,
+        default=USUAL_RANGE_S,
+        metavar="TIME",
+        help="with --fleet: rates, RTTs and sparklines of the last so long, such as 15m (default: 5m)",
+    )
+    add(
+        "--fleet-by",
+        choices=TABLES,
+        default=TABLES[0],
+        help="with --fleet: the table to begin with (default: hosts)",
+    )
+
+
+def contradiction(options: argparse.Namespace) -> str:
+    """What is wrong with options that do not go together; empty: nothing."""
+    given = [name for name in _OF_ONE_MACHINE if getattr(options, name) is not None]
+    if options.fleet is None or not given:
+        return ""
+    return f"argument --fleet: not allowed with --{given[0].replace('_', '-')}, which is about one machine"
+
+
+def _range(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if number.isascii() and number.isdigit() and len(number) < 8 and unit in _UNITS:
+        seconds = int(number) * _UNITS[unit]
+        if LEAST_RANGE_S <= seconds <= LONGEST_RANGE_S:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time from 10s to 7d, such as 15m")

@@ -1,0 +1,81 @@
+"""What the server is asked, as PromQL: one expression for a whole table, and one for its sparklines."""
+
+from __future__ import annotations
+
+from tcptop_rtt.model.fleet import LABELS, Question
+
+MOST_ROWS = 2_000
+"""Of each column the server sends at most so many values, the highest."""
+
+_OF_LISTENERS = {"instance", "process", "service"}
+"""The labels that listeners have."""
+
+
+def presence() -> str:
+    """How often a host was scraped in five minutes, the most often scraped one: there may be none."""
+    return "topk(1, count_over_time(tcptop_build_info[5m]))"
+
+
+PRESENCE_S = 300
+
+
+def table(question: Question) -> str:
+    """All columns of a table in one expression: the label ``field`` says which value is whose."""
+    by = LABELS[question.table]
+    chosen, span = _chosen(question), f"[{question.range_s}s]"
+
+    def total(metric: str, *more: str) -> str:
+        return f"sum by ({', '.join((*by, *more))}) ({metric}{chosen})"
+
+    def rate(metric: str, *more: str) -> str:
+        return f"sum by ({', '.join((*by, *more))}) (rate({metric}{chosen}{span}))"
+
+    buckets = rate("tcptop_rtt_seconds_bucket", "le")
+    columns = {
+        "connections": total("tcptop_connections"),
+        "stalled": f"{total('tcptop_stalled_connections')} > 0",
+        "p50_us": f"1e6 * histogram_quantile(0.5, {buckets})",
+        "p99_us": f"1e6 * histogram_quantile(0.99, {buckets})",
+        "mean_us": f"1e6 * {rate('tcptop_rtt_seconds_sum')} / {rate('tcptop_rtt_seconds_count')}",
+        "answer_us": f"1e6 * {rate('tcptop_answer_seconds_sum')} / {rate('tcptop_answer_seconds_count')}",
+        "opened_per_s": rate("tcptop_opened_connections_total"),
+        "failed_per_s": f"{rate('tcptop_failed_connects_total', 'reason')} > 0",
+        "retrans_per_s": rate("tcptop_retransmitted_segments_total"),
+        "in_bps": f"8 * {rate('tcptop_received_bytes_total')}",
+        "out_bps": f"8 * {rate('tcptop_sent_bytes_total')}",
+        "held_up": f"{total('tcptop_held_up_connections', 'why')} > 0",
+    }
+    if {*by, *(name for name, _ in question.within)} <= _OF_LISTENERS:
+        columns["full_queues"] = f"{total('tcptop_full_listeners')} > 0"
+    hosts = f"count(group by (instance) (tcptop_connections{chosen}))"
+    parts = [*(_named(f"topk({MOST_ROWS}, {each})", name) for name, each in columns.items())]
+    return " or ".join([*parts, _named(hosts, "hosts")])
+
+
+def history(question: Question, window_s: int) -> str:
+    """The mean RTT of each row, which costs the server a tenth of a percentile.
+
+    :param window_s: each value is the mean of so long
+    """
+    by, chosen = ", ".join(LABELS[question.table]), _chosen(question)
+    total, count = (
+        f"sum by ({by}) (rate(tcptop_rtt_seconds_{part}{chosen}[{window_s}s]))" for part in ("sum", "count")
+    )
+    # Those with most samples, at each step.
+    return f"1e6 * {total} / topk({MOST_ROWS}, {count} > 0)"
+
+
+def _named(expression: str, name: str) -> str:
+    return f'label_replace({expression}, "field", "{name}", "", "")'
+
+
+def _chosen(question: Question) -> str:
+    if not question.within:
+        return ""
+    return "{" + ",".join(f"{label}={_quoted(value)}" for label, value in question.within) + "}"
+
+
+def _quoted(value: str) -> str:
+    """A text as PromQL takes it: what could end it, or a line, is escaped."""
+    escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\r", r"\r")
+    return f'"{escaped}"'

@@ -1,0 +1,155 @@
+"""From the samples of an answer to rows and sparklines. What is not as expected is left out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.fleet.queries import MOST_ROWS
+from tcptop_rtt.model.fleet import FLEET_ROW, LABELS, Question
+from tcptop_rtt.model.snapshot import SPARK_CELLS
+from tcptop_rtt.view import causes
+from tcptop_rtt.view import format as fmt
+
+Labels = tuple[str, ...]
+
+_RANKS = {name: number for number, name in enumerate(causes.NAMES) if name}
+_UNHEARD_OF = len(causes.NAMES)
+"""The rank of a cause that only a newer exporter knows."""
+_QUEUE_FULL = "queue-full"
+_RANKS[_QUEUE_FULL] = _RANKS["backlog"]
+_NUMBERS = {
+    name for name in FLEET_ROW.names or () if FLEET_ROW[name].kind == "f" and name != "why_count"
+}  # fmt: skip
+
+
+class Rows:
+    """The rows of one answer."""
+
+    def __init__(self, question: Question, samples: Iterable[Any]) -> None:
+        self._by = LABELS[question.table]
+        self._at: dict[Labels, int] = {}
+        self._values: dict[str, dict[int, float]] = {name: {} for name in _NUMBERS}
+        self._worst: dict[int, tuple[int, float, str]] = {}
+        self.hosts: int | None = None
+        self.time_s = 0.0
+        """Of when it is, by the server's clock."""
+        counts: dict[str, int] = {}
+        for metric, time_s, value in samples_of(samples):
+            name = metric.get("field")
+            self.time_s = max(self.time_s, time_s)
+            counts[str(name)] = counts.get(str(name), 0) + 1
+            self._take(str(name), metric, value)
+        self.is_cut = max(counts.values(), default=0) >= MOST_ROWS
+        self.labels = tuple(self._at)
+        self.groups = self._rows()
+
+    def _take(self, name: str, metric: dict[str, Any], value: float) -> None:
+        if name == "hosts":
+            self.hosts = int(value) if math.isfinite(value) else None
+            return
+        if name not in _NUMBERS and name != "held_up":
+            return
+        row = self._at.setdefault(tuple(str(metric.get(label, "")) for label in self._by), len(self._at))
+        if not (math.isfinite(value) and value >= 0):
+            return
+        if name in _NUMBERS:
+            values = self._values[name]
+            values[row] = values.get(row, 0.0) + value  # there is one of each, but for ways to fail
+        if name == "held_up":
+            self._hold_up(row, str(metric.get("why", "")), value)
+        elif name == "failed_per_s":
+            self._hold_up(row, str(metric.get("reason", "")), value)
+        elif name == "full_queues" and value:
+            self._hold_up(row, _QUEUE_FULL, value)
+
+    def _hold_up(self, row: int, why: str, count: float) -> None:
+        held = _RANKS.get(why, _UNHEARD_OF), -count, why
+        self._worst[row] = min(self._worst.get(row, held), held)
+
+    def _rows(self) -> NDArray[np.void]:
+        rows = np.zeros(len(self._at), FLEET_ROW)
+        rows["why_count"] = np.nan
+        for name, values in self._values.items():
+            rows[name] = np.nan
+            rows[name][list(values)] = list(values.values())
+        # Of what there is none the server sends nothing; it is 0 where connections are counted.
+        counted = ~np.isnan(rows["connections"])
+        for name in ("stalled", "failed_per_s"):
+            rows[name][counted & np.isnan(rows[name])] = 0
+        for labels, at in self._at.items():
+            row = rows[at]
+            row["id"] = _id(labels)
+            row["name"] = fmt.printable(_name(self._by, labels)[:128]).encode()[:128]
+        if self._by == LABELS["networks"]:
+            rows["family"] = [6 if ":" in labels[0] else 4 for labels in self._at]
+        for at, (rank, count, why) in self._worst.items():
+            rows[at]["why"] = fmt.printable(why[:32]).encode()[:32]
+            rows[at]["why_rank"], rows[at]["why_count"] = rank, -count
+        return rows
+
+
+def _id(labels: Labels) -> int:
+    """The same for the same labels; they may be chosen by somebody who wants two to be alike."""
+    text = "\0".join(labels).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+
+
+def _name(by: Labels, labels: Labels) -> str:
+    """What a row is called."""
+    if by != LABELS["services"]:
+        return labels[0]
+    process, service, direction = labels
+    return f"{process} {'to ' if direction == 'out' else ''}:{service}"
+
+
+def sparklines(
+    question: Question, labels: Iterable[Labels], series: Iterable[Any], end_s: float, step_s: float
+) -> NDArray[np.float32]:
+    """The history of each row: shape (SPARK_CELLS, rows), oldest first; nan: nothing is known of then."""
+    by = LABELS[question.table]
+    rows = {each: at for at, each in enumerate(labels)}
+    found = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
+    for one in series:
+        metric, values = _of(one, "values")
+        row = rows.get(tuple(str(metric.get(label, "")) for label in by))
+        if row is None:
+            continue
+        for time_s, value in _points(values[: 2 * SPARK_CELLS]):
+            cell = SPARK_CELLS - 1 - round((end_s - time_s) / step_s)
+            if 0 <= cell < SPARK_CELLS and 0 < value < math.inf:
+                found[cell, row] = value
+    found.setflags(write=False)
+    return found
+
+
+def samples_of(samples: Iterable[Any]) -> Iterator[tuple[dict[str, Any], float, float]]:
+    """Labels, time and value of each."""
+    for one in samples:
+        metric, point = _of(one, "value")
+        for time_s, value in _points([point]):
+            yield metric, time_s, value
+
+
+def _of(one: Any, name: str) -> tuple[dict[str, Any], list[Any]]:
+    """The labels and the points of one series; empty where it is none."""
+    metric, points = (one.get("metric"), one.get(name)) if isinstance(one, dict) else (None, None)
+    if not isinstance(metric, dict) or not isinstance(points, list):
+        return {}, []
+    return metric, points
+
+
+def _points(points: list[Any]) -> Iterator[tuple[float, float]]:
+    for point in points:
+        try:
+            time_s, value = point
+            pair = float(time_s), float(value)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if math.isfinite(pair[0]):
+            yield pair

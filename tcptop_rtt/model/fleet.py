@@ -1,0 +1,97 @@
+"""Many hosts at once, as a Prometheus server knows them: what it is asked, and what it has answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import Indices, no_rows
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot
+
+LABELS = {
+    "hosts": ("instance",),
+    "processes": ("process",),
+    "services": ("process", "service", "direction"),
+    "networks": ("remote_network",),
+}
+"""By the name of a table what its rows are told apart by."""
+
+FLEET_ROW = np.dtype(
+    [
+        ("id", "u8"),  # made of the labels: the same in each answer
+        ("name", "S128"),  # the labels as one text, or the beginning of it
+        ("family", "u1"),  # of the remote network; 0: it is none
+        # nan: not known
+        *(
+            (name, "f8")
+            for name in (
+                "connections",
+                "stalled",
+                "p50_us",
+                "p99_us",
+                "mean_us",
+                "answer_us",
+                "opened_per_s",
+                "failed_per_s",
+                "retrans_per_s",
+                "in_bps",
+                "out_bps",
+                "full_queues",
+            )
+        ),
+        ("why", "S32"),  # the worst that holds connections up; empty: nothing is known to
+        ("why_rank", "u1"),  # the lower, the worse; 0: nothing
+        ("why_count", "f8"),  # connections, listeners or connects per second
+    ]
+)
+"""A row of a fleet's table. Rates and RTTs are of the time range that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the server is asked for.
+
+    :param table: the name of one in LABELS
+    :param within: labels that all of it has, each with its value
+    :param range_s: rates, RTTs and sparklines are of the last so many seconds
+    """
+
+    table: str = "hosts"
+    within: tuple[tuple[str, str], ...] = ()
+    range_s: int = 300
+
+
+def no_groups() -> NDArray[np.void]:
+    """No row."""
+    return np.zeros(0, FLEET_ROW)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot(Snapshot):
+    """An answer. ``time_ns`` is the server's time that it is of; 0: there is none yet. It has no connections.
+
+    ``history_us`` is the mean RTT of each row over the range: shape (SPARK_CELLS, rows), oldest first.
+    """
+
+    question: Question = field(default_factory=Question)
+    groups: NDArray[np.void] = field(default_factory=no_groups)  # of dtype FLEET_ROW
+    labels: tuple[tuple[str, ...], ...] = ()  # of each row, in full
+    history_us: NDArray[np.float32] = field(default_factory=lambda: np.zeros((SPARK_CELLS, 0), np.float32))
+    history_ns: int = 0  # the server's time of its last cell; 0: there is none yet
+    hosts: int | None = None  # that have a part in it; None: not known
+    is_cut: bool = False  # there are more rows than the server is asked for
+    took_s: float = 0.0  # from the question to the answer
+    answered_ns: int = 0  # CLOCK_MONOTONIC of this machine, when it was answered
+
+    def group_sparks_us(self, indices: Indices) -> NDArray[np.float32]:
+        """The sparklines of some rows."""
+        found: NDArray[np.float32] = self.history_us[:, indices]
+        return found
+
+
+def nothing_yet(question: Question) -> FleetSnapshot:
+    """What there is before the first answer."""
+    no_cells = (np.zeros(0, np.float32),) * SPARK_CELLS
+    return FleetSnapshot(0, 0, no_rows(), no_cells, Health(), None, question=question)

@@ -1,0 +1,159 @@
+"""The screen over many hosts: tables that a Prometheus server has the numbers of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+from textual.message import Message
+from textual.reactive import var
+
+from tcptop_rtt.model.fleet import FleetSnapshot, Question, nothing_yet
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.fleet_fields import span
+from tcptop_rtt.view.fleet_list import WORDS, inner, kinds, parse
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.listing import Kind
+from tcptop_rtt.widgets.connection_table import ConnectionTable
+from tcptop_rtt.widgets.fleet_bar import FleetBar
+from tcptop_rtt.widgets.order import Order, Page
+from tcptop_rtt.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from tcptop_rtt.widgets.filter_line import FilterLine
+
+_OF_CONNECTIONS = {"travel", "step", "moments", "common", "beside", "switch_names", "copy", "record"}
+"""What only connections of this machine can do."""
+
+
+class _Left(NamedTuple):
+    """Where somebody has come from, to go back to."""
+
+    question: Question
+    filter: Filter
+    page: Page
+    row: int | None
+
+
+class FleetScreen(MainScreen):
+    """Hosts, processes, services and networks; Enter opens what a row is made of, as far as there is more.
+
+    :param question: the first one
+    """
+
+    STATUS_BAR: ClassVar[type[StatusBar]] = FleetBar
+
+    @dataclass
+    class Asked(Message):
+        """The user wants to see something else."""
+
+        question: Question
+
+    question: var[Question] = var(Question(), init=False)
+
+    def __init__(
+        self,
+        question: Question,
+        filter: Filter,  # noqa: A002
+        refresh_s: float,
+        glyphs: Glyphs,
+        set_refresh: Callable[[float], None] | None,
+    ) -> None:
+        first = nothing_yet(question)
+        super().__init__(first, filter, refresh_s, glyphs, set_refresh, self._note, None, False, None)
+        self.set_reactive(FleetScreen.question, question)
+        self.set_reactive(FleetScreen.page, self._page_of(question, None))
+        self._trail: list[_Left] = []
+
+    @property
+    def kinds(self) -> tuple[Kind | None, ...]:
+        return kinds(self.question.range_s)
+
+    def on_mount(self) -> None:
+        self.waiting_for = ""
+        self.set_interval(1.0, self._count)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take the newest answer; one to another question came too late."""
+        if isinstance(snapshot, FleetSnapshot) and snapshot.question == self.question:
+            super().show(snapshot)
+
+    def _count(self) -> None:
+        answer = self._latest
+        if isinstance(self._status, FleetBar) and isinstance(answer, FleetSnapshot):
+            age_ns = time.monotonic_ns() - answer.answered_ns if answer.answered_ns else 0
+            self._status.health = answer.health
+            self._status.tell(answer, age_ns // 10**9)
+
+    def _note(self) -> str:
+        """What there is to say of a table without a row."""
+        answer = self.table.snapshot
+        if not isinstance(answer, FleetSnapshot) or not answer.answered_ns:
+            return "the server has not answered yet"
+        if len(answer.groups):
+            return f"none of {len(answer.groups):,} {answer.question.table} matches the filter: Esc clears it"
+        return f"no host has counted any in the last {span(answer.question.range_s)}"
+
+    def make_filter_line(self) -> FilterLine:
+        from tcptop_rtt.widgets.filter_line import FilterLine, Words
+
+        return FilterLine(self.filter.text, Words(parse, WORDS, "words, or rtt>50ms retrans>1 why:loss ..."))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in _OF_CONNECTIONS:
+            return False
+        if action == "back" and self._trail:
+            return True
+        return super().check_action(action, parameters)
+
+    # From one question to another
+
+    def _page_of(self, question: Question, before: Page | None) -> Page:
+        kind = next(kind for kind in kinds(question.range_s) if kind.name == question.table)
+        return Page(kind, None, before.order if before else Order.first_of(kind.table.column[kind.first]))
+
+    def action_next_table(self, step: int) -> None:
+        names = [kind.name for kind in kinds(self.question.range_s)]
+        name = names[(names.index(self.question.table) + step) % len(names)]
+        question = replace(self.question, table=name)
+        self._ask(question, self._page_of(question, self.page))
+
+    def on_connection_table_group_wanted(self, message: ConnectionTable.GroupWanted) -> None:
+        """Ask for what the row is made of."""
+        message.prevent_default()  # the screen of connections has another answer
+        answer = self.table.snapshot
+        if not isinstance(answer, FleetSnapshot) or answer.question != self.question:
+            return
+        found = np.flatnonzero(answer.groups["id"] == np.uint64(message.scope.id))
+        question = inner(self.question, answer.labels[int(found[0])]) if len(found) else None
+        if question is None:
+            self.tell("nothing finer is known of it: Esc goes back")
+            return
+        self._trail.append(_Left(self.question, self.filter, self.page, self.table.pinned))
+        self._clear_filter()  # it is about rows of another kind
+        self._ask(question, self._page_of(question, self.page))
+
+    def action_back(self) -> None:
+        """Clear the filter, or else go back to the row that was opened."""
+        if self.typing or self.filter.text or not self._trail:
+            self._clear_filter()
+            return
+        left = self._trail.pop()
+        self._ask(left.question, left.page, left.row)
+        self.filter = left.filter
+        if self._filter_line is not None:
+            self._filter_line.fill(left.filter.text)
+
+    def _ask(self, question: Question, page: Page, row: int | None = None) -> None:
+        self.frozen = False
+        self.question = question
+        self.show(nothing_yet(question))  # no number may stand below the name of something else
+        self.page = page
+        self.table.select(row)
+        self.refresh_bindings()
+        self.post_message(self.Asked(question))
