@@ -164,7 +164,8 @@ def table(name: str, range_s: int) -> Table:
     )  # fmt: skip
     name_match = matches.names("name", "web1")
     fields = (
-        Field("name", "string", first.meaning, _texts("name"), name_match, column=first, words=("host", "proc", "service", "network")),
+        Field("name", "string", first.meaning, _texts("name"), name_match, column=first,
+              words=("host", "proc", "service", "network")),
         _number("connections", "count", "N", 6, 1, "open connections", _plain(_tally)),
         _number("stalled", "stalled", "STALL", 5, 4, "of them, how many are stalled", _plain(_tally, "bad")),
         _rtt("p50_us", "p50", "P50", 5, f"median of the RTTs {of_range}"),

@@ -122,7 +122,10 @@ class Client:
                 raise FleetError(
                     f"it answers {answer.status}: it asks for a user: http://NAME:PASSWORD@{self.name}"
                 )
-            return answer.status, self._read(answer)
+            body = self._read(answer)
+            if expired.is_set() or not self._is_of_use():
+                raise TimeoutError  # we have hung up, which looks like an answer's end
+            return answer.status, body
         except (OSError, http.client.HTTPException) as error:
             if expired.is_set() or isinstance(error, TimeoutError):
                 raise FleetError(f"no answer within {self._timeout_s:g} s") from None
