@@ -63,18 +63,20 @@ class FleetLines:
     def __init__(self, out: Writer, filter_text: str) -> None:
         self._out = out
         self._filter = filter_text
+        self._written_ns = 0
 
     def begin(self, origin: Origin) -> None:
         """Where the numbers are from."""
         self._write({"event": "header", "version": __version__, "server": origin.host})
 
     def show(self, snapshot: Snapshot) -> None:
-        """The rows, or why there is no answer."""
+        """The rows of a new answer, and what is wrong."""
         assert isinstance(snapshot, FleetSnapshot)  # noqa: S101 - there is no other from such a feed
         question, groups = snapshot.question, snapshot.groups
         if snapshot.health.problem:
             self._write({"event": "problem", "problem": snapshot.health.problem})
-        else:
+        if snapshot.answered_ns != self._written_ns:
+            self._written_ns = snapshot.answered_ns
             chosen = selected(groups, self._filter)
             self._rows(snapshot, chosen)
             common = {"event": "answer", "time_ns": snapshot.time_ns, "table": question.table}

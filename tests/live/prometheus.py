@@ -26,7 +26,7 @@ rule_files: {rules}
 scrape_configs:
   - job_name: tcptop-rtt
     static_configs:
-      - targets: ["127.0.0.1:{target}"]
+      - targets: {targets}
 """
 
 
@@ -82,14 +82,15 @@ def scraped(port: int) -> str:
 class Prometheus:
     """A running server.
 
-    :param target: the port that it scrapes
+    :param targets: the ports that it scrapes
     """
 
-    def __init__(self, place: Path, target: int, rules: tuple[Path, ...] = ()) -> None:
+    def __init__(self, place: Path, targets: tuple[int, ...], rules: tuple[Path, ...] = ()) -> None:
         self.port = free_port()
         config = place / "prometheus.yml"
         names = json.dumps([str(path) for path in rules])
-        config.write_text(_CONFIG.format(scrape=SCRAPE_S, rules=names, target=target))
+        addresses = json.dumps([f"127.0.0.1:{target}" for target in targets])
+        config.write_text(_CONFIG.format(scrape=SCRAPE_S, rules=names, targets=addresses))
         with (place / "prometheus.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -135,9 +136,14 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(place: Path, target: int, rules: tuple[Path, ...] = ()) -> Iterator[Prometheus]:
-    """A server that ends with the block."""
-    server = Prometheus(place, target, rules)
+def prometheus(
+    place: Path, target: int, rules: tuple[Path, ...] = (), others: tuple[int, ...] = ()
+) -> Iterator[Prometheus]:
+    """A server that ends with the block.
+
+    :param others: ports that it scrapes, too
+    """
+    server = Prometheus(place, (target, *others), rules)
     try:
         yield server
     finally:

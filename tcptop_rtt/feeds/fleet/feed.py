@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -143,7 +142,7 @@ class FleetFeed(Feed):
             before,
             time_ns=round(rows.time_s * 1e9),
             clock_ns=now_ns,
-            health=Health(problem=self._too_short(question)),
+            health=Health(problem=_without_rates(rows)),
             groups=rows.groups,
             labels=rows.labels,
             hosts=rows.hosts,
@@ -161,12 +160,12 @@ class FleetFeed(Feed):
         history_us = sparklines(question, table.labels, series, end_s, step_s)
         return replace(table, history_us=history_us, history_ns=table.time_ns)
 
-    def _too_short(self, question: Question) -> str:
-        """What is wrong with the time range; empty: nothing."""
-        if question.range_s >= 2 * self._scrape_s:
-            return ""
-        least_s = math.ceil(_SCRAPES * self._scrape_s)
-        return f"hosts are scraped every {self._scrape_s:.0f}s: rates take --fleet-range {least_s}s"
+
+def _without_rates(rows: Rows) -> str:
+    """Why there is no rate, where connections are counted; empty: there are some."""
+    if not len(rows.groups) or not np.isnan(rows.groups["in_bps"]).all():
+        return ""
+    return "no host was scraped twice within the time range: a longer one (--fleet-range) has rates"
 
 
 def _step_s(question: Question) -> float:

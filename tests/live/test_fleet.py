@@ -1,0 +1,156 @@
+"""The fleet over the real Prometheus, which scrapes real exporters that watch a link of known delay."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tests.live.link import ADDRESSES, Link
+from tests.live.program import PROGRAM, START_S
+from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
+from tests.live.test_terminal import Terminals, terminals
+from tests.unit.exposed import value
+
+__all__ = ["terminals"]
+
+DELAY_MS = 25
+"""Each way."""
+BYTES = 1000
+_WITHOUT_RIGHTS = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all")
+
+_ECHO = f"""
+import socket
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {{port}}))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while data := connection.recv(65536):
+    connection.sendall(data)
+"""
+_ASK = f"""
+import socket, time
+connection = socket.create_connection(("{ADDRESSES["b"][0]}", {{port}}))
+print("ready", flush=True)
+while True:
+    connection.sendall(bytes({BYTES}))
+    left = {BYTES}
+    while left:
+        left -= len(connection.recv(left))
+    time.sleep(0.01)
+"""
+
+
+@contextmanager
+def fleet(place: Path) -> Iterator[tuple[Prometheus, int, list[int]]]:
+    """A server, the port of the one service, and the exporters of its client's and of its server's end."""
+    port = free_port()
+    with (
+        Link(DELAY_MS) as link,
+        exporting("--interval", "0.5", "--filter", f"rport:{port}") as client,
+        exporting("--interval", "0.5", "--filter", f"lport:{port}") as server,
+        prometheus(place, client, others=(server,)) as found,
+    ):
+        link.start(link.b, _ECHO.format(port=port))
+        link.start(link.a, _ASK.format(port=port))
+        found.wait_for(f'min(count_over_time(tcptop_connections{{service="{port}"}}[1m]))', lambda n: n >= 5)
+        yield found, port, [client, server]
+
+
+def lines(server: Prometheus, *options: str) -> list[dict[str, Any]]:
+    """What the program writes of the fleet as a user without any rights."""
+    command = [*_WITHOUT_RIGHTS, PROGRAM, "--fleet", f"http://127.0.0.1:{server.port}", "--json", *options]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def rows(server: Prometheus, table: str) -> list[dict[str, Any]]:
+    found = lines(server, "--count", "1", "--fleet-by", table, "--fleet-range", "1m")
+    return [line for line in found if line["event"] == "row"]
+
+
+def _bucket(us: float) -> int:
+    return int((us > BOUNDS_US).sum())
+
+
+def test_the_rows_are_what_the_exporters_say_of_a_link_of_50_ms(tmp_path: Path) -> None:
+    with fleet(tmp_path) as (server, port, exporters):
+        hosts = {row["instance"]: row for row in rows(server, "hosts")}
+        (client, served) = (f"127.0.0.1:{exporter}" for exporter in exporters)
+        assert hosts.keys() == {client, served}
+        for exporter in exporters:
+            row, text = hosts[f"127.0.0.1:{exporter}"], scraped(exporter)
+            assert row["connections"] == value(text, "tcptop_connections", service=str(port)) == 1
+            mean_us = 1e6 * (value(text, "tcptop_rtt_seconds_sum") / value(text, "tcptop_rtt_seconds_count"))
+            assert row["mean_us"] >= 1000 * 2 * DELAY_MS
+            # Their time differs, and the path's delay does not.
+            assert abs(_bucket(row["mean_us"]) - _bucket(mean_us)) <= 1
+            assert abs(_bucket(row["p50_us"]) - _bucket(2000 * DELAY_MS)) <= 1
+            assert row["p50_us"] <= row["p99_us"]
+            assert row["stalled"] == 0
+        # Each end receives what the other one sends.
+        assert hosts[client]["in_bps"] > 0
+        assert 0.5 < hosts[client]["in_bps"] / hosts[served]["out_bps"] < 2
+        services = {(row["direction"], row["service"]) for row in rows(server, "services")}
+        assert services >= {("in", str(port)), ("out", str(port))}
+        assert "10.199.0.0/24" in {row["remote_network"] for row in rows(server, "networks")}
+        assert any(row["process"].startswith("python") for row in rows(server, "processes"))
+
+
+def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
+    tmp_path: Path, terminals: Terminals
+) -> None:
+    with fleet(tmp_path) as (server, port, exporters):
+        terminal, address = terminals(), f"http://127.0.0.1:{server.port}"
+        terminal.type(f"{PROGRAM} --fleet {address} --fleet-range 1m --interval 0.5; echo code=$?; stty -a\n")
+        ours, other = (f"127.0.0.1:{exporter}" for exporter in exporters)
+        terminal.wait_for(ours, "ms", timeout_s=START_S)
+        terminal.wait_for(ours, "▁")
+        terminal.filter(ours)
+        terminal.expect(lambda: not terminal.line_with(other), "the other host gone")
+        terminal.press("Enter")
+        terminal.wait_for(f"{ours} > processes")
+        terminal.wait_for("python", "ms")
+        terminal.press("Enter")
+        terminal.wait_for(f"to :{port}", "ms")
+        server.process.kill()
+        server.process.wait()
+        terminal.wait_for("Connection refused")
+        terminal.wait_for("s old", timeout_s=START_S)
+        assert terminal.line_with(f"to :{port}", "ms")
+        terminal.press("q")
+        terminal.check_restored()
+
+
+def refused(*options: str) -> str:
+    """What is said where it cannot begin."""
+    began = time.monotonic()
+    ended = subprocess.run(
+        [PROGRAM, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S,
+        check=False,
+    )  # fmt: skip
+    assert time.monotonic() - began < START_S
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    return line
+
+
+def test_a_server_that_is_not_there_or_knows_nothing_of_us_is_told_in_one_line(tmp_path: Path) -> None:
+    nobody = free_port()
+    assert refused("--fleet", f"http://127.0.0.1:{nobody}") == (
+        f"tcptop-rtt: cannot ask 127.0.0.1:{nobody}: Connection refused"
+    )
+    with prometheus(tmp_path, nobody) as server:
+        assert "has no metrics of tcptop-rtt" in refused("--fleet", f"http://127.0.0.1:{server.port}")
+        assert "there is no Prometheus API at /elsewhere" in refused(
+            "--fleet", f"http://127.0.0.1:{server.port}/elsewhere"
+        )
+    with exporting() as exporter:
+        assert "there is no Prometheus API" in refused("--fleet", f"http://127.0.0.1:{exporter}")
