@@ -295,9 +295,9 @@ class Server:
             connection.sendall(result("matrix", {"metric": {"instance": "a"}, "values": [[end, "5"]]}))
         else:
             label = "process" if "sum by (process)" in form["query"] else "instance"
-            connection.sendall(
-                result("vector", {**sample(4), "metric": {"field": "connections", label: "a"}})
-            )
+            names = ["connections", *(["in_bps"] if "[300s]" in form["query"] else [])]
+            samples = [{**sample(4), "metric": {"field": name, label: "a"}} for name in names]
+            connection.sendall(result("vector", *samples))
 
 
 def test_one_question_per_refresh_and_one_for_sparklines_per_cell() -> None:
