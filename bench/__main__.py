@@ -7,7 +7,18 @@ import sys
 
 from bench.results import Result, write
 
-BENCHMARKS = ("kernel_cost", "startup", "records", "scan", "sock_diag", "scale", "churn", "exporter", "tools")
+BENCHMARKS = (
+    "kernel_cost",
+    "startup",
+    "records",
+    "scan",
+    "sock_diag",
+    "scale",
+    "churn",
+    "exporter",
+    "fleet",
+    "tools",
+)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ global:
 rule_files: {rules}
 scrape_configs:
   - job_name: tcptop-rtt
+    honor_labels: {honor_labels}
     static_configs:
       - targets: {targets}
 """
@@ -83,14 +84,25 @@ class Prometheus:
     """A running server.
 
     :param targets: the ports that it scrapes
+    :param honor_labels: whether they say themselves which instance they tell of
     """
 
-    def __init__(self, place: Path, targets: tuple[int, ...], rules: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self,
+        place: Path,
+        targets: tuple[int, ...],
+        rules: tuple[Path, ...] = (),
+        scrape_s: int = SCRAPE_S,
+        honor_labels: bool = False,
+    ) -> None:
         self.port = free_port()
         config = place / "prometheus.yml"
         names = json.dumps([str(path) for path in rules])
         addresses = json.dumps([f"127.0.0.1:{target}" for target in targets])
-        config.write_text(_CONFIG.format(scrape=SCRAPE_S, rules=names, targets=addresses))
+        honors = "true" if honor_labels else "false"
+        config.write_text(
+            _CONFIG.format(scrape=scrape_s, rules=names, targets=addresses, honor_labels=honors)
+        )
         with (place / "prometheus.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [

@@ -154,6 +154,23 @@ def test_a_hostile_label_stays_inside_its_quotes() -> None:
     assert query.count(whole) == query.count("{instance=")
 
 
+def test_what_rules_have_recorded_is_asked_for_where_it_has_the_labels_and_the_range() -> None:
+    hosts, services = (f"{level}:tcptop_rtt_seconds_bucket:rate5m" for level in ("instance", "service"))
+    both = {hosts, services}
+    for question, recorded, used in (
+        (Question("hosts"), both, hosts),
+        (Question("hosts"), {services}, services),
+        (Question("processes", (("instance", "a"),)), both, services),
+        (Question("networks"), both, ""),
+        (Question("hosts", (("remote_network", "a"),)), both, ""),
+        (Question("hosts", range_s=600), both, ""),
+        (Question("hosts"), (), ""),
+    ):
+        query = queries.table(question, recorded)
+        assert query.count(used or "rate(tcptop_rtt_seconds_bucket") == 2  # for two percentiles
+        assert ("rate(tcptop_rtt_seconds_bucket" in query) == (not used)
+
+
 def test_rows_are_made_of_what_each_column_has() -> None:
     samples = [
         sample(3, field="connections", process="nginx", service="443", direction="in"),
@@ -289,7 +306,7 @@ class Server:
         if self.broken:
             connection.sendall(reply(b"gone", "503 Service Unavailable"))
         elif "count_over_time" in form["query"]:
-            connection.sendall(result("vector", sample(20)))
+            connection.sendall(result("vector", sample(20, field="scrapes")))
         elif "start" in form:
             end = float(form["end"])
             connection.sendall(result("matrix", {"metric": {"instance": "a"}, "values": [[end, "5"]]}))

@@ -45,6 +45,7 @@ class FleetFeed(Feed):
         self._refresh_s = refresh_s
         self._has_sparks = has_sparks
         self._scrape_s = 0.0
+        self._recorded: frozenset[str] = frozenset()
         self._woken = threading.Event()
         self._stopped = False
         self._kept: OrderedDict[Question, FleetSnapshot] = OrderedDict()
@@ -67,12 +68,14 @@ class FleetFeed(Feed):
 
     def open(self) -> None:
         try:
-            found = [value for _, _, value in samples_of(self._client.vector(queries.presence()))]
+            samples = self._client.vector(queries.presence())
         except FleetError as error:
             if self._stopped:
                 return
             raise TcptopError(f"cannot ask {self._client.name}: {error}") from None
-        scrapes = max(found, default=0.0)
+        found = {str(metric.get("field")): value for metric, _, value in samples_of(samples)}
+        scrapes = found.pop("scrapes", 0.0)
+        self._recorded = frozenset(found)
         if not scrapes >= 1:
             raise TcptopError(
                 f"{self._client.name} has no metrics of tcptop-rtt from the last five minutes: "
@@ -135,7 +138,7 @@ class FleetFeed(Feed):
 
     def _table(self, question: Question, before: FleetSnapshot) -> FleetSnapshot:
         began_ns = time.monotonic_ns()
-        rows = Rows(question, self._client.vector(queries.table(question)))
+        rows = Rows(question, self._client.vector(queries.table(question, self._recorded)))
         rows.groups.setflags(write=False)
         now_ns = time.monotonic_ns()
         return replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from tcptop_rtt.model.fleet import LABELS, Question
 
 MOST_ROWS = 2_000
@@ -11,16 +13,30 @@ _OF_LISTENERS = {"instance", "process", "service"}
 """The labels that listeners have."""
 
 
+_RECORDED = (
+    ("instance:tcptop_rtt_seconds_bucket:rate5m", {"instance"}),
+    ("service:tcptop_rtt_seconds_bucket:rate5m", {"instance", "process", "service", "direction"}),
+)
+"""What contrib/prometheus/rules.yml records, and the labels it has: with these the server need not add up
+all buckets of all hosts at each refresh."""
+_RECORDED_S = 300
+
+
 def presence() -> str:
-    """How often a host was scraped in five minutes, the most often scraped one: there may be none."""
-    return "topk(1, count_over_time(tcptop_build_info[5m]))"
+    """How often a host was scraped in five minutes, of the most often scraped one, and what is recorded."""
+    recorded = (_named(f'group({metric}{{le="+Inf"}})', metric) for metric, _ in _RECORDED)
+    scrapes = _named("topk(1, count_over_time(tcptop_build_info[5m]))", "scrapes")
+    return " or ".join([scrapes, *recorded])
 
 
 PRESENCE_S = 300
 
 
-def table(question: Question) -> str:
-    """All columns of a table in one expression: the label ``field`` says which value is whose."""
+def table(question: Question, recorded: Container[str] = ()) -> str:
+    """All columns of a table in one expression: the label ``field`` says which value is whose.
+
+    :param recorded: the metrics of rules that the server has
+    """
     by = LABELS[question.table]
     chosen, span = _chosen(question), f"[{question.range_s}s]"
 
@@ -30,7 +46,11 @@ def table(question: Question) -> str:
     def rate(metric: str, *more: str) -> str:
         return f"sum by ({', '.join((*by, *more))}) (rate({metric}{chosen}{span}))"
 
+    labels = {*by, *(name for name, _ in question.within)}
     buckets = rate("tcptop_rtt_seconds_bucket", "le")
+    for metric, has in reversed(_RECORDED):
+        if metric in recorded and labels <= has and question.range_s == _RECORDED_S:
+            buckets = total(metric, "le")
     columns = {
         "connections": total("tcptop_connections"),
         "stalled": f"{total('tcptop_stalled_connections')} > 0",
@@ -45,7 +65,7 @@ def table(question: Question) -> str:
         "out_bps": f"8 * {rate('tcptop_sent_bytes_total')}",
         "held_up": f"{total('tcptop_held_up_connections', 'why')} > 0",
     }
-    if {*by, *(name for name, _ in question.within)} <= _OF_LISTENERS:
+    if labels <= _OF_LISTENERS:
         columns["full_queues"] = f"{total('tcptop_full_listeners')} > 0"
     hosts = f"count(group by (instance) (tcptop_connections{chosen}))"
     parts = [*(_named(f"topk({MOST_ROWS}, {each})", name) for name, each in columns.items())]
