@@ -155,7 +155,7 @@ def test_a_hostile_label_stays_inside_its_quotes() -> None:
 
 
 def test_what_rules_have_recorded_is_asked_for_where_it_has_the_labels_and_the_range() -> None:
-    hosts, services = (f"{level}:tcptop_rtt_seconds_bucket:rate5m" for level in ("instance", "service"))
+    hosts, services = queries.HOST_P99, queries.SERVICE_BUCKETS
     both = {hosts, services}
     for question, recorded, used in (
         (Question("hosts"), both, hosts),
@@ -167,8 +167,10 @@ def test_what_rules_have_recorded_is_asked_for_where_it_has_the_labels_and_the_r
         (Question("hosts"), (), ""),
     ):
         query = queries.table(question, recorded)
-        assert query.count(used or "rate(tcptop_rtt_seconds_bucket") == 2  # for two percentiles
-        assert ("rate(tcptop_rtt_seconds_bucket" in query) == (not used)
+        asked_for = {name for name in (hosts, services, "rate(tcptop_rtt_seconds_bucket") if name in query}
+        assert asked_for == {used or "rate(tcptop_rtt_seconds_bucket"}
+        assert ("service:tcptop_sent_bytes:rate5m" in query) == bool(used)
+        assert ("rate(tcptop_sent_bytes_total" in query) != bool(used)
 
 
 def test_rows_are_made_of_what_each_column_has() -> None:

@@ -13,20 +13,27 @@ _OF_LISTENERS = {"instance", "process", "service"}
 """The labels that listeners have."""
 
 
-_RECORDED = (
-    ("instance:tcptop_rtt_seconds_bucket:rate5m", {"instance"}),
-    ("service:tcptop_rtt_seconds_bucket:rate5m", {"instance", "process", "service", "direction"}),
-)
-"""What contrib/prometheus/rules.yml records, and the labels it has: with these the server need not add up
-all buckets of all hosts at each refresh."""
-_RECORDED_S = 300
+HOST_P99 = "instance:tcptop_rtt_seconds:p99_5m"
+SERVICE_BUCKETS = "service:tcptop_rtt_seconds_bucket:rate5m"
+"""Recorded by contrib/prometheus/rules.yml: else the server adds up all buckets of all hosts."""
+_RULES_S = 300
+_OF_SERVICES = {"instance", "process", "service", "direction"}
+"""The labels of what the rules record of services."""
+_RECORDED_RATES = {
+    "tcptop_rtt_seconds_bucket",
+    "tcptop_opened_connections_total",
+    "tcptop_retransmitted_segments_total",
+    "tcptop_received_bytes_total",
+    "tcptop_sent_bytes_total",
+}
 
 
 def presence() -> str:
     """How often a host was scraped in five minutes, of the most often scraped one, and what is recorded."""
-    recorded = (_named(f'group({metric}{{le="+Inf"}})', metric) for metric, _ in _RECORDED)
     scrapes = _named("topk(1, count_over_time(tcptop_build_info[5m]))", "scrapes")
-    return " or ".join([scrapes, *recorded])
+    hosts = _named(f"group({HOST_P99})", HOST_P99)
+    services = _named(f'group({SERVICE_BUCKETS}{{le="+Inf"}})', SERVICE_BUCKETS)
+    return f"{scrapes} or {hosts} or {services}"
 
 
 PRESENCE_S = 300
@@ -43,19 +50,24 @@ def table(question: Question, recorded: Container[str] = ()) -> str:
     def total(metric: str, *more: str) -> str:
         return f"sum by ({', '.join((*by, *more))}) ({metric}{chosen})"
 
+    labels = {*by, *(name for name, _ in question.within)}
+    has_rules = SERVICE_BUCKETS in recorded and question.range_s == _RULES_S and labels <= _OF_SERVICES
+
     def rate(metric: str, *more: str) -> str:
+        if has_rules and metric in _RECORDED_RATES:
+            return total(f"service:{metric.removesuffix('_total')}:rate5m", *more)
         return f"sum by ({', '.join((*by, *more))}) (rate({metric}{chosen}{span}))"
 
-    labels = {*by, *(name for name, _ in question.within)}
-    buckets = rate("tcptop_rtt_seconds_bucket", "le")
-    for metric, has in reversed(_RECORDED):
-        if metric in recorded and labels <= has and question.range_s == _RECORDED_S:
-            buckets = total(metric, "le")
+    def quantile(share: float, percent: int) -> str:
+        if has_rules and HOST_P99 in recorded and labels == {"instance"}:
+            return f"1e6 * instance:tcptop_rtt_seconds:p{percent}_5m{chosen}"
+        return f"1e6 * histogram_quantile({share}, {rate('tcptop_rtt_seconds_bucket', 'le')})"
+
     columns = {
         "connections": total("tcptop_connections"),
         "stalled": f"{total('tcptop_stalled_connections')} > 0",
-        "p50_us": f"1e6 * histogram_quantile(0.5, {buckets})",
-        "p99_us": f"1e6 * histogram_quantile(0.99, {buckets})",
+        "p50_us": quantile(0.5, 50),
+        "p99_us": quantile(0.99, 99),
         "mean_us": f"1e6 * {rate('tcptop_rtt_seconds_sum')} / {rate('tcptop_rtt_seconds_count')}",
         "answer_us": f"1e6 * {rate('tcptop_answer_seconds_sum')} / {rate('tcptop_answer_seconds_count')}",
         "opened_per_s": rate("tcptop_opened_connections_total"),
