@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --for --interval --keep --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --replay --rport --source --theme --user --with -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --replay --rport --source --theme --user --with -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -62,6 +62,9 @@ complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l json -d 'write JSON Lines i
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus -x -d 'serve metrics for Prometheus there instead (address: 127.0.0.1)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-prefix -x -d 'bits of a remote network in its label (default: 24,48)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-series -x -d 'most sets of labels; what is beyond is counted as other (default: 1000)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet -x -d 'show all hosts that this Prometheus server scrapes, without root'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet-range -x -d 'with --fleet: rates, RTTs and sparklines of the last so long, such as 15m (default: 5m)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet-by -xka "hosts processes services networks" -d 'with --fleet: the table to begin with (default: hosts)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l interval -s i -x -d 'time between updates (default: 1)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l count -s n -x -d 'end after N tables or JSON updates'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l once -d 'one table or JSON update with rates, after one interval; then end'
