@@ -37,8 +37,9 @@ examples:
   sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
   tcptop-rtt --fleet http://prometheus:9090   all hosts that this server scrapes
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
+  tcptop-rtt web1 web2 db1                 the connections of other hosts, by ssh
 
-tcptop-rtt run --help tells more of the latter.
+tcptop-rtt run --help tells more of running a command.
 """
 
 _RUN_EXAMPLES = """\
@@ -136,7 +137,19 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "argument --prometheus: not allowed with --record, --keep, --replay and --at"
     if (options.replay is not None or options.at is not None) and (options.record or options.keep):
         return "argument --record, --keep: what is replayed has been recorded already"
-    return compare.contradiction(options)
+    return compare.contradiction(options) or (_not_with_hosts(options) if options.hosts else "")
+
+
+def _not_with_hosts(options: argparse.Namespace) -> str:
+    """What is wrong with options beside hosts; empty: nothing."""
+    chosen = {"--replay": options.replay, "--at": options.at}
+    if options.source != "auto":
+        chosen["--source"] = options.source
+    wrong = [name for name, value in chosen.items() if value is not None]
+    if wrong:
+        return f"argument {wrong[0]}: it is not for other hosts"
+    twice = [host for host in options.hosts if options.hosts.count(host) > 1]
+    return f"argument HOST: {twice[0]} is there twice" if twice else ""
 
 
 def make_run_parser() -> argparse.ArgumentParser:
@@ -219,6 +232,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_filter(parser)
     add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
     _add_recording(parser)
+    _add_hosts(parser)
     add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
     add("--no-config", action="store_true", help="leave the file of settings unread")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
@@ -290,11 +304,53 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "hosts",
+        nargs="*",
+        type=_host,
+        metavar="HOST",
+        help="show the connections of these hosts instead, by ssh; tcptop-rtt has to be installed there",
+    )
+    add(
+        "--ssh",
+        type=_command,
+        default="ssh",
+        metavar="COMMAND",
+        help="what connects to a HOST, with options such as 'ssh -F FILE' (default: ssh)",
+    )
+    add(
+        "--remote-command",
+        metavar="COMMAND",
+        help="what is run on each HOST (default: tcptop-rtt --json, by sudo unless it is root)",
+    )
+
+
 def _user(name: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(name)
     except KeyError:
         raise argparse.ArgumentTypeError(f"there is no user {name!r}") from None
+
+
+def _command(text: str) -> str:
+    import shlex
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command: {error}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("there is no command")
+    return text
+
+
+def _host(text: str) -> str:
+    # What begins with a hyphen would be an option of ssh.
+    if not re.fullmatch(r"(?!-)[\w@.:%/\[\]+-]{1,300}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, such as web1 or root@web1")
+    return text
 
 
 def _interval(text: str) -> float:

@@ -71,6 +71,8 @@ def run(
         return _fleet(options, screen)
     if options.replay is not None or options.at is not None:
         return _replay(options, screen)
+    if options.hosts:
+        return _remote(options, screen)
     if options.command:
         from tcptop_rtt.command.process import hold_signals
 
@@ -147,6 +149,31 @@ def _replay(options: argparse.Namespace, screen: bool) -> int:
         if options.json and chosen == Filter() and options.count is options.at is None:
             return _run_text(feed, options, chosen, str, None, feed.lines())
         return _run_text(feed, options, chosen, str, None)
+
+
+def _remote(options: argparse.Namespace, screen: bool) -> int:
+    """Show other hosts; this takes no root, and nothing of this machine."""
+    with ExitStack() as cleanup:
+        with _deferred_signals(), _no_collections():
+            from tcptop_rtt.feeds.remote.feed import RemoteFeed
+            from tcptop_rtt.view.filter import Filter
+
+            if screen:
+                importlib.import_module("tcptop_rtt.app")
+            feed = RemoteFeed(
+                options.hosts, options.ssh, options.remote_command, options.interval, options.environment
+            )
+        cleanup.callback(feed.close)
+        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+        feed.open()
+        from tcptop_rtt.outputs.recordings import Recordings
+
+        recordings = Recordings.wanted(options, feed, chosen)
+        cleanup.callback(recordings.close)
+        if screen:
+            named, preferences = options.names, options.preferences
+            return _run_screen(feed, chosen, str, options.interval, named, preferences, recordings)
+        return _run_text(feed, options, chosen, str, recordings if recordings.are_made else None)
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:

@@ -66,6 +66,7 @@ class Connection:
         """The RTT, and of when it is."""
 
     id = _Count()
+    host = _Bytes()
     queue_full = _Flag()
     pid = _Number()
     comm = _Bytes()

@@ -15,7 +15,7 @@ LISTENER = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
         # Whose it is: of several processes the one with the lowest PID. As in ROW.
-        *((name, ROW[name]) for name in ("pid", "comm", "uid", "started_ns", "unit")),
+        *((name, ROW[name]) for name in ("host", "pid", "comm", "uid", "started_ns", "unit")),
         # Where it listens.
         *((name, ROW[name]) for name in ("netns", "ifindex", "family", "laddr", "lport")),
         ("read_ms", "u4"),  # how long ago a scan has read the following
@@ -45,13 +45,15 @@ class Endpoints:
     """The places where listeners are: network namespace, address and port. Several may share one.
 
     :param get: gives the values of a field of the listeners
+    :param within: fields that tell where an address stands for the same place
     """
 
-    def __init__(self, get: Get) -> None:
+    def __init__(self, get: Get, within: tuple[str, ...] = ("netns",)) -> None:
+        self._within = within
         ports = np.zeros(1 << 16, bool)
         ports[get("lport")] = True
         self._ports = ports
-        keys = mixed([get("netns"), get("lport"), get("laddr")])
+        keys = mixed([*map(get, within), get("lport"), get("laddr")])
         self._keys, self.of_listeners = np.unique(keys, return_inverse=True)
 
     def __len__(self) -> int:
@@ -66,12 +68,14 @@ class Endpoints:
         rows = np.flatnonzero(self._ports[get("lport")])
         if not len(rows):
             return found
-        netns, lport, laddr, family = (get(name)[rows] for name in ("netns", "lport", "laddr", "family"))
-        places = self._find(mixed([netns, lport, laddr]))
+        lport, laddr, family = (get(name)[rows] for name in ("lport", "laddr", "family"))
+        within = [get(name)[rows] for name in self._within]
+        places = self._find(mixed([*within, lport, laddr]))
         # Who listens on an address goes before who listens on all, and IPv4's own before IPv6's for both.
         for address, may in ((_ANY4, family == 4), (_ANY6, True)):
             left = np.flatnonzero((places < 0) & may)
-            places[left] = self._find(mixed([netns[left], lport[left], np.repeat(address, len(left))]))
+            anywhere = np.repeat(address, len(left))
+            places[left] = self._find(mixed([*(each[left] for each in within), lport[left], anywhere]))
         found[rows] = places
         return found
 

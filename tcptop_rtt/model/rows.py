@@ -72,9 +72,13 @@ HOLDERS = (None, "process", "listener", "nobody", "kernel")
 UNIT_BYTES = 48
 """As much of the name of a container, pod or unit as is kept."""
 
+HOST_BYTES = 48
+"""As much of the name of a host is kept."""
+
 ROW = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
+        ("host", f"S{HOST_BYTES}"),  # where it is, if there are several; empty: they are all of one host
         # Whose it is.
         ("holder", "u1"),  # what Holder says of pid, comm, uid, started_ns
         ("queue_full", "?"),  # nobody has accepted it, and the queue that it waits in takes no more
@@ -237,6 +241,11 @@ def fields_of(rows: Rows | NDArray[np.void], indices: Indices) -> Get:
     """The fields of some rows, ascending: of all of them without a copy."""
     whole = len(indices) == len(rows)
     return lambda name: rows[name] if whole else rows[name][indices]
+
+
+def has_text(column: NDArray[np.bytes_]) -> bool:
+    """Whether any row has one. Compared as numbers, which is faster by far."""
+    return bool(np.ascontiguousarray(column).view(np.uint64).any())
 
 
 def no_rows() -> Rows:

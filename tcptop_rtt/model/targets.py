@@ -23,6 +23,7 @@ TARGET = np.dtype(
         ("per_s", "f8"),  # over about the last five seconds
         ("connect_error", ROW["connect_error"]),  # how the latest one has failed
         ("latest_ms", "u4"),  # how long ago
+        ("host", ROW["host"]),
     ]
 )
 """Connects without success, of one process's name to one address and port in one network namespace."""

@@ -12,7 +12,7 @@ from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.own_health import what_is_missed
 from tcptop_rtt.view.ranking import Ranking
-from tcptop_rtt.view.table import Column
+from tcptop_rtt.view.table import Column, with_values
 
 
 class PlainTables:
@@ -48,9 +48,10 @@ class PlainTables:
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
         seen = what_is_missed(health) or seen
         self._out.write(f"{moment}  {health.hook}  {len(ranking)} connections  {seen}{problem}\n")
-        self._line([column.title for column in self._columns])
+        columns = with_values(self._columns, rows)
+        self._line(columns, [column.title for column in columns])
         for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
-            self._line([column.cell(row, UNICODE).text for column in self._columns if column.cell])
+            self._line(columns, [column.cell(row, UNICODE).text for column in columns if column.cell])
         note = "" if len(ranking) else self._note()
         if note:
             self._out.write(note + "\n")
@@ -60,9 +61,9 @@ class PlainTables:
     def end(self, dropped_records: int) -> None:
         """Nothing goes after the last table."""
 
-    def _line(self, cells: list[str]) -> None:
+    def _line(self, columns: tuple[Column, ...], cells: list[str]) -> None:
         padded = (
             cell.rjust(column.width) if column.numeric else cell.ljust(column.width)
-            for cell, column in zip(cells, self._columns, strict=True)
+            for cell, column in zip(cells, columns, strict=True)
         )
         self._out.write(" ".join(padded).rstrip() + "\n")

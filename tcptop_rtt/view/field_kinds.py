@@ -65,6 +65,16 @@ def text(
     )
 
 
+def host(meaning: str, key: str = "host") -> Field:
+    """The host of a row, if rows are of several."""
+    cell, sort = cells.text(key), sort_keys.by_text(key)
+    column = Column(
+        key, "HOST", 12, 4, f"{meaning}; only where there are several", cell, sort,
+        least=(8, 2), numeric=False, cut="end", may_be_empty=True,
+    )  # fmt: skip
+    return text(key, f"{meaning}; null: all are of the host that the header names", "web1", column)
+
+
 def address(name: str, meaning: str, column: Column) -> Field:
     """Of one end."""
     match, parse = matches.addresses(name), parsing.addresses

@@ -10,12 +10,24 @@ from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS, HOLDERS, ROW, STAT
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
 from tcptop_rtt.view import causes, cells, matches, numbers, parsing, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.field_kinds import address, choice, endpoint, flag, integer, mean, rate_column, rtt, text
+from tcptop_rtt.view.field_kinds import (
+    address,
+    choice,
+    endpoint,
+    flag,
+    host,
+    integer,
+    mean,
+    rate_column,
+    rtt,
+    text,
+)
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
 
 _FIELDS = (
     integer("id", "a number for the connection, never used twice in one run", nullable=False),
+    host("where the connection is, as it was named on the command line"),
     text(
         "comm",
         "the name of the process that holds the socket",

@@ -13,7 +13,7 @@ from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import cells, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.field_kinds import integer
+from tcptop_rtt.view.field_kinds import host, integer
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.listening import LISTENING, TROUBLES
 from tcptop_rtt.view.side_rows import SideRow, count, number, text
@@ -94,6 +94,7 @@ _UNIT = Column(
 
 _FIELDS = (
     integer("id", "a number for the listener, never used twice in one run", nullable=False),
+    host("where it is, as it was named on the command line"),
     side_rows.endpoint(
         "l", "local", "LOCAL", "the address that it listens on",
         "address and port; 0.0.0.0 and [::]: all addresses", _local,

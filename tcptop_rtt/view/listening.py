@@ -22,6 +22,9 @@ LISTENING = np.dtype(
 )
 """What is shown of a listener."""
 
+WITHIN = ("host", "netns")
+"""Network namespaces of different hosts have the same numbers."""
+
 TROUBLES = (None, "queue-full", "drops", "backlog")
 """What can be wrong with one, the worst first."""
 
@@ -33,7 +36,7 @@ def listening(listeners: NDArray[np.void], rows: Rows, lacking: frozenset[str]) 
         found[name] = listeners[name]
     if not len(found):
         return found
-    endpoints = Endpoints(found.__getitem__)
+    endpoints = Endpoints(found.__getitem__, WITHIN)
     _add_waiting(found, endpoints, rows)
     accepted = _at(endpoints, rows, is_accepted(rows.__getitem__))[1]
     found["live"] = np.bincount(accepted, minlength=len(endpoints))[endpoints.of_listeners]
@@ -59,7 +62,7 @@ def waits_at(listeners: NDArray[np.void], listener: int, get: Get) -> Mask:
     (places,) = np.nonzero(listeners["id"] == np.uint64(listener))
     if not len(places):
         return np.zeros(len(waiting), bool)
-    endpoints = Endpoints(listeners.__getitem__)
+    endpoints = Endpoints(listeners.__getitem__, WITHIN)
     found: Mask = waiting & (endpoints.find(get) == endpoints.of_listeners[places[0]])
     return found
 

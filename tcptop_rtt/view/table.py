@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.names import NO_NAMES, Names
+from tcptop_rtt.model.rows import Rows, has_text
 from tcptop_rtt.view.cells import MakeCell
 from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.parsing import Parse
@@ -50,11 +51,17 @@ class Column:
     falls: bool | None = None  # sorted from high to low at first; None: if it is numeric
     usual: str = ""  # what almost all rows have: the screen leaves it out
     cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
+    may_be_empty: bool = False  # it is left out where no row has a value
 
     @property
     def falls_first(self) -> bool:
         """Whether the interesting end is the high one."""
         return self.numeric if self.falls is None else self.falls
+
+
+def with_values(columns: tuple[Column, ...], rows: Rows | NDArray[np.void]) -> tuple[Column, ...]:
+    """The columns without those that no row has a value for, of those that may be empty."""
+    return tuple(column for column in columns if not column.may_be_empty or has_text(rows[column.key]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import parsing, side_rows, sort_keys, values
 from tcptop_rtt.view.cause_words import NOT_CONNECTED, way_to_fail
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.field_kinds import integer
+from tcptop_rtt.view.field_kinds import host, integer
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.side_rows import SideRow, count, number
 from tcptop_rtt.view.sort_keys import Keys
@@ -54,6 +54,7 @@ _TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
 
 _FIELDS = (
     integer("id", "a number for the target, the same as long as the program runs", nullable=False),
+    host("whose connects, as it was named on the command line"),
     side_rows.endpoint("r", "remote", "REMOTE", "the address", "where connects go", _remote),
     integer("rport", "its port"),
     side_rows.process("the name of the process", "whose connects", "curl"),

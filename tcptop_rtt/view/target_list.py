@@ -15,7 +15,7 @@ from tcptop_rtt.view.listing import Kind, Listing, count
 from tcptop_rtt.view.side_rows import no_sparks
 from tcptop_rtt.view.target_fields import TABLE, label
 
-_SHARED = ("netns", "raddr", "rport", "comm")
+_SHARED = ("host", "netns", "raddr", "rport", "comm")
 
 
 class TargetList(Listing):

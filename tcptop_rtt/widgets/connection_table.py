@@ -21,7 +21,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listing import ConnectionList, Listing, Scope
 from tcptop_rtt.view.ranking import Ranking
-from tcptop_rtt.view.table import Column
+from tcptop_rtt.view.table import Column, with_values
 from tcptop_rtt.widgets import columns, table_lines
 from tcptop_rtt.widgets.cursor import CursorView
 from tcptop_rtt.widgets.keys import MOVE_KEYS
@@ -339,10 +339,9 @@ class ConnectionTable(CursorView, StyledWidget, can_focus=True, inherit_bindings
         # Keep the columns wide once a long address was in view.
         self._long_addresses = self._long_addresses or bool((listing.rows["family"][visible] == 6).any())
         is_long = self._long_addresses or self.names is not NO_NAMES
-        chosen = self._chosen_columns if self.page.kind is None else None
-        placed = columns.fit_columns(
-            chosen or listing.table.columns, self.scrollable_content_region.width, is_long
-        )
+        chosen = (self._chosen_columns if self.page.kind is None else None) or listing.table.columns
+        shown = with_values(chosen, listing.rows)
+        placed = columns.fit_columns(shown, self.scrollable_content_region.width, is_long)
         style = TableStyle(placed, *self.page.order, self._glyphs, self.shared_scale)
         views, spark_us = listing.views(visible), listing.spark_us(visible)
         lines = table_lines.lines(style, views, spark_us, self._cursor - top)

@@ -82,7 +82,11 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--once", "--fail-if=count()>1 for 3s"], "argument --fail-if: with --once there is no time"),
         (["--fail-if=count()>1 for 3s", "--for=2s"], "argument --for: it is shorter than a condition"),
         (["--jso"], "unrecognized arguments: --jso"),
-        (["eth0"], "unrecognized arguments: eth0"),
+        (["--", "-oProxyCommand=x"], "argument HOST: '-oProxyCommand=x' is not the name of a host"),
+        (["web1;x"], "argument HOST: 'web1;x' is not the name of a host, such as web1 or root@web1"),
+        (["web1", "web1"], "argument HOST: web1 is there twice"),
+        (["web1", "--replay", "x"], "argument --replay: it is not for other hosts"),
+        (["--ssh", "ssh 'x", "web1"], "argument --ssh: \"ssh 'x\" is no command: No closing quotation"),
     ],
     ids=" ".join,
 )

@@ -1,0 +1,173 @@
+"""The feed of other hosts: waits for their streams, and hands out all of them as one."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+
+from tcptop_rtt.feeds.base import Capability, Feed
+from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.remote import ssh as ssh_
+from tcptop_rtt.feeds.remote.host import RemoteHost
+from tcptop_rtt.feeds.remote.merging import Part, merged
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+from tcptop_rtt.view import format as fmt
+
+FIRST_S = 40.0
+"""So long one waits for a first host: for connecting, and for a program that is compiled there."""
+OTHERS_S = 3.0
+"""And then for the others, before it begins without them."""
+LATE_S = 5.0
+"""A host that is silent for so long, and for three refreshes, is marked."""
+LEAVE_S = 3.0
+NOT_YET = "no answer yet"
+
+
+class RemoteFeed(Feed):
+    """Snapshots of other hosts. Rows of a host that drops out go: what is old is not now.
+
+    :param hosts: as ssh takes them, each once
+    :param ssh: the command that connects
+    :param command: what is run there; None: what writes the stream
+    :param variables: the environment of what connects: that of the user, who holds the keys
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        ssh: str,
+        command: str | None,
+        refresh_s: float,
+        variables: Mapping[str, str],
+        clock: Clock | None = None,
+    ) -> None:
+        self._refresh_s = refresh_s
+        self._clock = clock or Clock()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._stopped = False
+        self._merged: dict[str, Snapshot | None] = {}
+        self._health = Health()
+        command = command or ssh_.remote_command(refresh_s)
+        self._hosts = [
+            RemoteHost(host, ssh_.arguments(host, ssh, command), variables, lambda: self._wake.put(None))
+            for host in hosts
+        ]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """None: nobody there takes requests."""
+        return frozenset()
+
+    @property
+    def health(self) -> Health:
+        """Of all of them."""
+        return self._health
+
+    @property
+    def origin(self) -> Origin:
+        """That of the only host, or the names of all; such has no kernel of its own, and no start."""
+        first = self._hosts[0].origin
+        if len(self._hosts) == 1:
+            return first or Origin(self._hosts[0].name, "", "", 0)
+        return Origin(", ".join(host.name for host in self._hosts), "", self._health.hook, 0)
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """Of a process of one of them."""
+        found = (host.cgroup(process) for host in self._hosts)
+        return next((path for path in found if path is not None), None)
+
+    def open(self) -> None:
+        """Connect to all, and wait for the first streams.
+
+        :raises TcptopError: there is none, and why
+        """
+        for host in self._hosts:
+            host.start()
+        begun_s = self._clock.monotonic_s()
+        limit_s = begun_s + FIRST_S
+        first_s: float | None = None
+        while not self._stopped and any(not host.state.tried for host in self._hosts):
+            now_s = self._clock.monotonic_s()
+            if first_s is None and any(host.state.snapshot for host in self._hosts):
+                first_s = now_s
+            end_s = limit_s if first_s is None else min(limit_s, first_s + OTHERS_S)
+            if now_s >= end_s:
+                break
+            self._clock.wait(self._wake, end_s - now_s)
+        if not self._stopped and not any(host.state.snapshot for host in self._hosts):
+            raise TcptopError(self._why_none())
+
+    def _why_none(self) -> str:
+        return "; ".join(f"{host.name}: {host.state.problem or NOT_YET}" for host in self._hosts)
+
+    def stop(self) -> None:
+        """End at the next turn."""
+        self._stopped = True
+        self._wake.put(None)
+
+    def close(self) -> None:
+        """End all connections."""
+        for host in self._hosts:
+            host.stop()
+        for host in self._hosts:
+            host.join(LEAVE_S)
+
+    def set_refresh(self, _: float) -> None:
+        """The hosts have begun with theirs."""
+
+    def set_trace(self, _: int | None) -> None:
+        """Nobody there takes requests."""
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """One when a host has sent something, or is silent; those that come close together make one."""
+        told: str | None = None
+        while True:
+            last = self._stopped
+            problem = self._problem()
+            if last or problem != told or self._has_news():
+                told = problem
+                yield self._snapshot(problem)
+            if last:
+                return
+            # Shorter than a refresh: none that a host sends is left out.
+            self._pause(self._refresh_s / 2)
+            if not (self._stopped or self._has_news()):
+                self._clock.wait(self._wake, 1.0)
+
+    def _pause(self, seconds: float) -> None:
+        end_s = self._clock.monotonic_s() + seconds
+        while not self._stopped and (left_s := end_s - self._clock.monotonic_s()) > 0:
+            self._clock.wait(self._wake, left_s)
+
+    def _has_news(self) -> bool:
+        return any(self._merged.get(host.name) is not host.state.snapshot for host in self._hosts)
+
+    def _snapshot(self, problem: str) -> Snapshot:
+        several = len(self._hosts) > 1
+        parts = []
+        for host in self._hosts:
+            state = host.state
+            if state.snapshot is not None:
+                is_new = self._merged.get(host.name) is not state.snapshot
+                name = host.name if several else ""
+                parts.append(Part(name, state.seed, state.snapshot, is_new))
+            self._merged[host.name] = state.snapshot
+        found = merged(parts, self._clock.wall_ns(), self._clock.monotonic_ns(), problem)
+        self._health = found.health
+        return found
+
+    def _problem(self) -> str:
+        """The hosts that something is wrong with."""
+        found = []
+        for host in self._hosts:
+            state = host.state
+            silent_s = self._clock.monotonic_s() - state.came_s
+            if state.snapshot is None:
+                again = "; trying again" if state.tried else ""
+                found.append(f"{host.name}: {state.problem or NOT_YET}{again}")
+            elif state.problem:
+                found.append(f"{host.name}: {state.problem}")
+            elif silent_s > max(LATE_S, 3 * self._refresh_s):
+                found.append(f"{host.name}: silent for {fmt.age(int(silent_s) * 10**9)}, rows are of then")
+        return "; ".join(found)

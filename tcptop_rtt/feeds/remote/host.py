@@ -1,0 +1,144 @@
+"""One other host: a thread that starts ssh, decodes the stream, and begins again when it has ended."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tcptop_rtt.feeds.remote.ssh import Session, reason
+from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.model.outside import NAME_CHARACTERS
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
+from tcptop_rtt.recording.reader import split
+from tcptop_rtt.view import format as fmt
+
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""Before it is tried again; each time twice as long."""
+STEADY_S = 30.0
+"""After so long a stream the pause is the shortest again."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of a host now."""
+
+    snapshot: Snapshot | None = None
+    """The latest; None: there is no stream."""
+    came_s: float = 0.0
+    """When, by our clock."""
+    seed: int = 0
+    """Of this run of the program there: in the next one ids begin anew."""
+    problem: str = ""
+    """Why there is no stream, or what of it cannot be read."""
+    tried: bool = False
+    """There is, or was, a stream, or it is known why not."""
+
+
+class RemoteHost:
+    """Reads until :meth:`stop`.
+
+    :param name: as the user calls it
+    :param arguments: the command that brings its stream
+    :param changed: called by the thread when there is another :attr:`state`
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        changed: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.state = State()
+        self._arguments = arguments
+        self._environment = environment
+        self._changed = changed
+        self._decoder = StreamDecoder(lambda _: None)
+        self._decoding = threading.Lock()
+        self._session: Session | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"host {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon. A signal handler may call it."""
+        self._stop.set()
+        session = self._session
+        if session is not None:
+            session.kill()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where its snapshots are from; None: nobody has told."""
+        return self._decoder.origin
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """The control group of one of its processes."""
+        with self._decoding:
+            return self._decoder.cgroup(process)
+
+    def _run(self) -> None:
+        pause_s = SHORTEST_PAUSE_S
+        while not self._stop.is_set():
+            begun_s = time.monotonic()
+            try:
+                problem = self._read()
+            except OSError as error:
+                problem = f"cannot start {self._arguments[0]}: {error.strerror}"
+            except Exception as error:  # what it sends ends none of the others
+                problem = f"its stream cannot be read: {type(error).__name__}"
+            if time.monotonic() - begun_s >= STEADY_S:
+                pause_s = SHORTEST_PAUSE_S
+            self._tell(State(problem=problem, tried=True))
+            self._stop.wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _read(self) -> str:
+        """Read one stream to its end; why it has ended."""
+        unreadable = noise = ""
+
+        def complain(problem: str) -> None:
+            nonlocal unreadable
+            unreadable = unreadable or problem
+
+        decoder, seed = StreamDecoder(complain), secrets.randbits(64)
+        with self._decoding:
+            self._decoder = decoder
+        session = self._session = Session(self._arguments, self._environment)
+        if self._stop.is_set():
+            session.kill()
+        try:
+            for line in split(session.chunks(), complain, whole=False):
+                if decoder.origin is None and not line.startswith(b"{"):
+                    noise = noise or fmt.printable(line[:NAME_CHARACTERS])  # a shell may greet whoever comes
+                    continue
+                with self._decoding:
+                    snapshot = decoder.take(line)
+                if snapshot is not None:
+                    problem = f"not all of its stream can be read: {unreadable}" if unreadable else ""
+                    self._tell(State(snapshot, time.monotonic(), seed, problem, tried=True))
+        finally:
+            status = session.close()
+            self._session = None
+        if session.complaint or status:
+            return reason(self.name, session.complaint, status)
+        if self.state.snapshot is not None:
+            return "its stream has ended"
+        said = noise or unreadable
+        return f"it sends no stream of tcptop-rtt, but: {said}" if said else "it sends nothing"
+
+    def _tell(self, state: State) -> None:
+        self.state = state
+        self._changed()

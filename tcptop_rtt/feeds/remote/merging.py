@@ -1,0 +1,125 @@
+"""The snapshots of several hosts as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.listeners import no_listeners
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import HOST_BYTES, ROW, Rows
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
+from tcptop_rtt.model.targets import no_targets
+from tcptop_rtt.view.streamed import OF_A_LINE
+
+_ID_BITS = np.uint64(53)
+"""As many as a number in JSON may have for every reader."""
+
+
+class Part(NamedTuple):
+    """The latest snapshot of one host."""
+
+    host: str
+    """Its name; empty: there is no other host."""
+    seed: int
+    """Ids of different seeds never meet."""
+    snapshot: Snapshot
+    is_new: bool
+    """It has not been merged before."""
+
+
+def merged(parts: Sequence[Part], time_ns: int, clock_ns: int, problem: str) -> Snapshot:
+    """All of them, at a time of our own clocks: those of the hosts differ.
+
+    :param problem: what to tell of hosts, in one line
+    """
+    snapshots = [part.snapshot for part in parts]
+    return Snapshot(
+        time_ns,
+        clock_ns,
+        Rows({name: _column(name, parts) for name in ROW.names or ()}),
+        tuple(
+            _joined([snapshot.cells_us[at] for snapshot in snapshots], np.dtype(np.float32))
+            for at in range(SPARK_CELLS)
+        ),
+        _health([snapshot.health for snapshot in snapshots], problem),
+        None,
+        _waiting(snapshots),
+        _side([part.snapshot.targets for part in parts], parts, no_targets()),
+        _side([part.snapshot.listeners for part in parts], parts, no_listeners()),
+    )
+
+
+def _column(name: str, parts: Sequence[Part]) -> NDArray[Any]:
+    columns = []
+    for part in parts:
+        column = part.snapshot.rows[name]
+        if name == "id":
+            column = _ids(column, part.seed)
+        elif name == "host":
+            column = np.full(len(column), _host(part.host), column.dtype)
+        elif name in OF_A_LINE and not part.is_new:
+            column = np.zeros_like(column)  # samples count once
+        columns.append(column)
+    return _joined(columns, ROW[name])
+
+
+def _joined(columns: list[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+    whole = np.concatenate(columns) if columns else np.zeros(0, dtype)
+    whole.flags.writeable = False
+    return whole
+
+
+def _ids(ids: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    found: NDArray[np.uint64] = mixed([np.full(len(ids), seed, np.uint64), ids]) >> np.uint64(64 - _ID_BITS)
+    return found
+
+
+def _host(name: str) -> bytes:
+    return name.encode()[:HOST_BYTES]
+
+
+def _side(tables: list[NDArray[np.void]], parts: Sequence[Part], none: NDArray[np.void]) -> NDArray[np.void]:
+    whole = np.concatenate([none, *tables])
+    if tables:
+        lengths = [len(table) for table in tables]
+        whole["id"] = np.concatenate(
+            [_ids(table["id"], part.seed) for table, part in zip(tables, parts, strict=True)]
+        )
+        whole["host"] = np.repeat([_host(part.host) for part in parts], lengths)
+    whole.flags.writeable = False
+    return whole
+
+
+def _waiting(snapshots: Sequence[Snapshot]) -> tuple[Waiting, ...]:
+    """By network namespace, of which different hosts have some of the same number: those are added up."""
+    found: dict[int, Waiting] = {}
+    for snapshot in snapshots:
+        for one in snapshot.waiting:
+            before = found.get(one.netns, Waiting(one.netns, 0, 0))
+            found[one.netns] = Waiting(
+                one.netns, before.time_wait + one.time_wait, before.syn_recv + one.syn_recv
+            )
+    return tuple(found.values())
+
+
+def _health(each: Sequence[Health], problem: str) -> Health:
+    """What they do together; a field that one kernel does not tell is not known of any."""
+    problems = [one.problem for one in each if one.problem]
+    return Health(
+        hook="+".join(sorted({one.hook for one in each if one.hook})),
+        samples_per_s=sum(one.samples_per_s for one in each),
+        dropped_records=sum(one.dropped_records for one in each),
+        cpu_percent=sum(one.cpu_percent for one in each),
+        untracked=sum(one.untracked for one in each),
+        problem="; ".join([*([problem] if problem else []), *problems]),
+        unknown=frozenset().union(*(one.unknown for one in each)),
+        records_per_s=sum(one.records_per_s for one in each),
+        report_interval_s=max((one.report_interval_s for one in each), default=0.0),
+        scan_s=max((one.scan_s for one in each), default=0.0),
+        scan_pause_s=max((one.scan_pause_s for one in each), default=0.0),
+        rss_bytes=sum(one.rss_bytes for one in each),
+    )

@@ -1,0 +1,104 @@
+"""Other hosts on one machine: the distribution's ssh server in network namespaces, with keys of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+from tests.live.link import ADDRESSES, Link
+from tests.live.program import PROGRAM
+
+SSHD = "/usr/sbin/sshd"
+PORT = 2222
+
+
+class Hosts:
+    """``web1`` is the namespace ``a`` of a link, ``db1`` is ``b``; programs that look at them run in ``a``.
+
+    All namespaces are of one kernel: what runs on a host keeps to the sockets of its own.
+
+    :param directory: for keys and configurations
+    """
+
+    def __init__(self, link: Link, directory: Path) -> None:
+        self._link = link
+        self._directory = directory
+        self._ends = {"web1": link.a, "db1": link.b}
+        self._servers: dict[str, subprocess.Popen[str]] = {}
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd insists on it
+        directory.chmod(0o755)
+        for name in ("user", "stranger", *self._ends):
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / name)]
+            subprocess.run(command, check=True)
+        (directory / "authorized").write_text((directory / "user.pub").read_text())
+        (directory / "known").write_text("".join(map(self._known, self._ends)))
+        program = directory / "stream"
+        program.write_text(
+            '#!/bin/sh\nexec "$0.program" --json --interval 0.5 --filter '
+            '"netns:$(stat -Lc %i /proc/self/ns/net)"\n'
+        )
+        program.chmod(0o755)
+        (directory / "stream.program").symlink_to(PROGRAM)
+        self.command = str(program)
+        """To be run on a host: the stream of that host only."""
+        for host in self._ends:
+            self.start(host)
+
+    def _address(self, host: str) -> str:
+        return ADDRESSES["a" if self._ends[host] is self._link.a else "b"][0]
+
+    def _known(self, host: str) -> str:
+        return f"[{self._address(host)}]:{PORT} {(self._directory / f'{host}.pub').read_text()}"
+
+    def ssh(self, *, user: str = "user", known: bool = True) -> str:
+        """The command that connects to them.
+
+        :param user: whose key it has
+        :param known: whether it knows the keys of the hosts
+        """
+        config = self._directory / f"config-{user}-{known}"
+        config.write_text(
+            "".join(
+                f"Host {host}\n HostName {self._address(host)}\n" for host in (*self._ends,)
+            )
+            + "Host *\n"
+            f" Port {PORT}\n User root\n IdentitiesOnly yes\n IdentityFile {self._directory / user}\n"
+            f" UserKnownHostsFile {self._directory / 'known' if known else '/dev/null'}\n"
+            " GlobalKnownHostsFile /dev/null\n"
+        )
+        return shlex.join(["ssh", "-F", str(config)])
+
+    def inside(self) -> tuple[str, ...]:
+        """What runs a program where both can be reached."""
+        return ("nsenter", f"--net=/proc/{self._link.a.pid}/ns/net")
+
+    def start(self, host: str) -> None:
+        """Let it be reached."""
+        config = self._directory / f"{host}.config"
+        config.write_text(
+            f"Port {PORT}\nListenAddress {self._address(host)}\nHostKey {self._directory / host}\n"
+            f"AuthorizedKeysFile {self._directory / 'authorized'}\nStrictModes no\nUsePAM no\nPidFile none\n"
+            "PermitRootLogin prohibit-password\nPasswordAuthentication yes\nAllowUsers root\n"
+        )
+        server = self._servers[host] = self._link.run(
+            self._ends[host], SSHD, "-D", "-E", str(self._directory / f"{host}.log"), "-f", str(config)
+        )
+        deadline = time.monotonic() + 20
+        log = self._directory / f"{host}.log"
+        while not (log.exists() and "Server listening" in log.read_text()):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def stop(self, host: str) -> None:
+        """Cut it off, with all who are logged in."""
+        server = self._servers[host]
+        sessions = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        server.kill()
+        server.wait()
+        for session in sessions:
+            os.kill(int(session), 9)
+        (self._directory / f"{host}.log").unlink()
