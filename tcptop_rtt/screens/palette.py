@@ -49,8 +49,6 @@ def commands(app: App[None], screen: Screen[None]) -> Iterator[SystemCommand]:
             run = partial(app.run_action, binding.action, node)
             yield SystemCommand(binding.description, binding.tooltip, run)
     if isinstance(screen, MainScreen):
-        table = screen.page.table
-        for key in table.sorts:
-            column = table.column[key]
+        for key, column in screen.table.sorts.items():
             sort = partial(screen.action_sort, key)
             yield SystemCommand(f"Sort by {column.title}", column.meaning.partition(";")[0], sort)

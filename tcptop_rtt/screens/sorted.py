@@ -29,13 +29,15 @@ class SortedScreen(LiveScreen):
             if key is not None:
                 self.action_sort(key)
 
-        self.app.push_screen(SortScreen(letters(self.page.table)), sort)
+        offered = letters(self.page.table)
+        offered = {letter: column for letter, column in offered.items() if column.key in self.table.sorts}
+        self.app.push_screen(SortScreen(offered), sort)
 
     def action_sort_next(self) -> None:
-        self._sort(self.order.next_to(self.page.table, 1))
+        self._sort(self.order.next_to(self.table.sorts, 1))
 
     def action_sort_previous(self) -> None:
-        self._sort(self.order.next_to(self.page.table, -1))
+        self._sort(self.order.next_to(self.table.sorts, -1))
 
     def action_reverse(self) -> None:
         self._sort(self.order.reversed())

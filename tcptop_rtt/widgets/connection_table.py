@@ -120,6 +120,13 @@ class ConnectionTable(CursorView, StyledWidget, can_focus=True, inherit_bindings
         return len(self._ranking)
 
     @property
+    def sorts(self) -> dict[str, Column]:
+        """What it can be sorted by now: a column that is empty is not offered."""
+        table = self._listing.table
+        shown = with_values(table.columns, self._listing.rows)
+        return {column.key: column for column in shown if column.sort}
+
+    @property
     def cursor_id(self) -> int | None:
         """The selected connection or group; None if there is none."""
         ids = self._ids(self._cursor, self._cursor + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -50,10 +51,11 @@ class Order(NamedTuple):
         own = before.kind is not None and before.kind.first
         return before.order if before.order.key in table.sorts and not own else cls()
 
-    def next_to(self, table: Table, step: int) -> Order:
+    def next_to(self, columns: Mapping[str, Column], step: int) -> Order:
         """Sorted by a column further to the right, or to the left; after the last one comes the first."""
-        keys = list(table.sorts)
-        return self.first_of(table.column[keys[(keys.index(self.key) + step) % len(keys)]])
+        keys = list(columns)
+        at = keys.index(self.key) + step if self.key in columns else 0
+        return self.first_of(columns[keys[at % len(keys)]])
 
 
 class Page(NamedTuple):

@@ -61,10 +61,7 @@ class Hosts:
         """
         config = self._directory / f"config-{user}-{known}"
         config.write_text(
-            "".join(
-                f"Host {host}\n HostName {self._address(host)}\n" for host in (*self._ends,)
-            )
-            + "Host *\n"
+            "".join(f"Host {host}\n HostName {self._address(host)}\n" for host in (*self._ends,)) + "Host *\n"
             f" Port {PORT}\n User root\n IdentitiesOnly yes\n IdentityFile {self._directory / user}\n"
             f" UserKnownHostsFile {self._directory / 'known' if known else '/dev/null'}\n"
             " GlobalKnownHostsFile /dev/null\n"

@@ -1,0 +1,171 @@
+"""Other hosts by a real ssh server in network namespaces, and the real program on each of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tcptop_rtt.feeds.remote.ssh import remote_command
+from tests.live.conftest import Recording
+from tests.live.link import ADDRESSES, Link
+from tests.live.program import PROGRAM, START_S
+from tests.live.sshd import Hosts
+
+DELAY_MS = 25.0
+ANSWER_MS = 20.0
+PORT = 5432
+
+_ANSWERING = f"""
+import socket, time
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {PORT}))
+print("ready", flush=True)
+connection, _ = listener.accept()
+while connection.recv(100):
+    time.sleep({ANSWER_MS / 1000})
+    connection.sendall(bytes(50))
+"""
+_ASKING = f"""
+import socket, time
+connection = socket.create_connection(("{ADDRESSES["b"][0]}", {PORT}))
+print("ready", flush=True)
+while True:
+    connection.sendall(bytes(20))
+    connection.recv(100)
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    """Two namespaces, between which one asks and one answers."""
+    with Link(DELAY_MS) as link:
+        link.start(link.b, _ANSWERING)
+        link.start(link.a, _ASKING)
+        yield link
+
+
+@pytest.fixture
+def hosts(link: Link, tmp_path: Path) -> Hosts:
+    return Hosts(link, tmp_path)
+
+
+@pytest.fixture
+def recordings() -> Iterator[list[Recording]]:
+    """Those that end with the test."""
+    running: list[Recording] = []
+    yield running
+    for recording in running:
+        recording.process.kill()
+        recording.process.wait()
+
+
+def run(hosts: Hosts, ssh: str, *arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
+    """The program, where it reaches the hosts."""
+    return subprocess.run(
+        [*hosts.inside(), PROGRAM, "--ssh", ssh, "--remote-command", command or hosts.command, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+    )
+
+
+def is_of(line: dict[str, Any], host: str) -> bool:
+    return (
+        line["event"] in ("open", "sample")
+        and line["host"] == host
+        and PORT in (line["lport"], line["rport"])
+    )
+
+
+def test_two_hosts_are_one_table_and_one_that_drops_out_is_marked_until_it_is_back(
+    hosts: Hosts, recordings: list[Recording]
+) -> None:
+    options = ("--ssh", hosts.ssh(), "--remote-command", hosts.command, "web1", "db1")
+    recording = Recording(*options, before=hosts.inside())
+    recordings.append(recording)
+    asks = recording.wait_for(lambda line: is_of(line, "web1") and bool(line["rtt_samples"]))
+    answers = recording.wait_for(lambda line: is_of(line, "db1") and bool(line["rtt_samples"]))
+    assert (asks["laddr"], asks["raddr"], asks["rport"]) == (ADDRESSES["a"][0], ADDRESSES["b"][0], PORT)
+    assert (asks["lport"], asks["raddr"]) == (answers["rport"], answers["laddr"])
+    assert asks["id"] != answers["id"]
+    assert min(asks["min_rtt_us"], answers["min_rtt_us"]) >= 2 * DELAY_MS * 1000
+    header = recording.wait_for(lambda line: line["event"] == "header")
+    assert header["host"] == "web1, db1"
+
+    hosts.stop("db1")
+    marked = recording.wait_for(lambda line: "db1: " in line.get("health", {}).get("problem", ""))
+    assert answers["id"] in {id_ for line in recording.lines for id_ in line.get("gone", [])}
+    assert "web1" not in marked["health"]["problem"]
+    at = len(recording.lines)
+    recording.wait_for(lambda line: line in recording.lines[at:] and is_of(line, "web1"))
+
+    hosts.start("db1")
+    again = recording.wait_for(
+        lambda line: is_of(line, "db1") and line["event"] == "open" and line["id"] != answers["id"]
+    )
+    assert again["lport"] == PORT
+    assert recording.stop()[-1]["event"] == "end"
+
+
+def test_tables_have_a_column_of_hosts_only_if_there_are_several(hosts: Hosts) -> None:
+    both = run(hosts, hosts.ssh(), "--count", "1", "--filter", f"port:{PORT}", "web1", "db1")
+    assert (both.returncode, both.stderr) == (0, "")
+    _, titles, *rows = both.stdout.strip().splitlines()
+    assert titles.split()[:3] == ["HOST", "PROCESS", "PID"]
+    assert {row.split()[0] for row in rows} == {"web1", "db1"}
+    one = run(hosts, hosts.ssh(), "--count", "1", "web1")
+    assert (one.returncode, one.stderr) == (0, "")
+    assert one.stdout.splitlines()[1].split()[:2] == ["PROCESS", "PID"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "command", "told"),
+    [
+        ({"user": "stranger"}, "", "Permission denied .*: .*: try ssh-copy-id web1"),
+        ({"known": False}, "", "Host key verification failed: its key is not known here"),
+        ({}, "sh -c 'exec tcptop-rtt-that-is-not-there'", "tcptop-rtt is not installed there"),
+        (
+            {},
+            "env -i PATH=/nowhere /bin/sh -c 'exec tcptop-rtt'",
+            "not found: tcptop-rtt is not installed there",
+        ),
+        ({}, "echo hello", "it sends no stream of tcptop-rtt, but: hello"),
+    ],
+)
+def test_a_host_that_cannot_be_looked_at_is_told_in_one_line(
+    hosts: Hosts, changed: dict[str, Any], command: str, told: str
+) -> None:
+    ended = run(hosts, hosts.ssh(**changed), "--json", "web1", command=command)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("tcptop-rtt: web1: ")
+    assert re.search(told, line)
+
+
+def test_one_of_two_hosts_that_fails_holds_up_no_other(hosts: Hosts) -> None:
+    hosts.stop("db1")
+    ended = run(hosts, hosts.ssh(), "--json", "--count", "1", "web1", "db1")
+    assert ended.returncode == 0
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert {line["host"] for line in lines if line["event"] == "open"} == {"web1"}
+    (refresh,) = (line for line in lines if line["event"] == "refresh")
+    assert "db1: ssh: connect to host" in refresh["health"]["problem"]
+
+
+def test_the_stream_there_is_that_of_the_command_without_any_option(hosts: Hosts) -> None:
+    """What is run by default, where the program is in the path of the host's shell."""
+    path = f"PATH={Path(PROGRAM).parent}:$PATH; "
+    ended = run(hosts, hosts.ssh(), "--json", "--count", "1", "web1", command=path + remote_command(0.5))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert lines[0]["event"] == "header"
+    assert lines[0]["kernel"]
+    assert any(line["event"] == "open" for line in lines)

@@ -1,0 +1,206 @@
+"""Other hosts: what is merged, what is said of a failure, and the process that brings a stream."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tcptop_rtt.feeds.remote import ssh
+from tcptop_rtt.feeds.remote.feed import RemoteFeed
+from tcptop_rtt.feeds.remote.merging import Part, merged
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, Snapshot, Waiting
+from tcptop_rtt.outputs.stream import StreamLines
+from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.listening import listening
+from tests.unit.rows import listener, listeners_of, row, rows_of
+
+
+def snapshot_of(*connections: dict[str, object], cell_us: float = 5.0, **more: object) -> Snapshot:
+    cells = tuple(np.full(len(connections), cell_us, np.float32) for _ in range(SPARK_CELLS))
+    values = {"health": Health("fentry", samples_per_s=2.0, dropped_records=3), **more}
+    health = values.pop("health")
+    return Snapshot(10**18, 10**12, rows_of(*connections), cells, health, None, **values)  # type: ignore[arg-type]
+
+
+def merged_of(*parts: Part) -> Snapshot:
+    return merged(parts, 7, 8, "")
+
+
+def test_rows_of_two_hosts_with_the_same_numbers_stay_apart() -> None:
+    one, two = snapshot_of(row(1), row(2)), snapshot_of(row(1, srtt_us=70_000), cell_us=9.0)
+    found = merged_of(Part("web1", 11, one, True), Part("db1", 12, two, True))
+    assert found.rows["host"].tolist() == [b"web1", b"web1", b"db1"]
+    assert len(set(found.rows["id"].tolist())) == 3
+    assert found.rows["id"].max() < 2**53
+    assert found.rows["srtt_us"].tolist() == [1000, 2000, 70_000]
+    assert found.cells_us[0].tolist() == [5.0, 5.0, 9.0]
+    assert (found.time_ns, found.clock_ns) == (7, 8)
+    assert (found.health.hook, found.health.dropped_records) == ("fentry", 6)
+    assert select(found.rows, Filter("host=db1")).tolist() == [2]
+    assert not found.rows["id"].flags.writeable
+
+
+def test_ids_are_those_of_the_snapshot_before_until_the_host_begins_anew() -> None:
+    one = snapshot_of(row(1))
+    ids = [merged_of(Part("", seed, one, True)).rows["id"].tolist() for seed in (3, 3, 4)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_samples_of_a_snapshot_that_was_merged_before_are_not_counted_again() -> None:
+    one = snapshot_of(row(1, rtt_samples=4, rtt_sum_us=40, rtt_hi_us=20))
+    for is_new, samples in ((True, 4), (False, 0)):
+        rows = merged_of(Part("", 3, one, is_new)).rows
+        assert rows["rtt_samples"].tolist() == [samples]
+        assert bool(rows["rtt_sum_us"][0]) == is_new
+        assert rows["srtt_us"].tolist() == [1000]
+
+
+def test_a_field_that_one_kernel_lacks_is_not_known_and_sockets_that_wait_are_added_up() -> None:
+    one = snapshot_of(row(1), health=Health(unknown=frozenset({"rto_us"})), waiting=(Waiting(4, 5, 6),))
+    two = snapshot_of(row(1), waiting=(Waiting(4, 1, 1), Waiting(9, 2, 0)))
+    found = merged_of(Part("a", 1, one, True), Part("b", 2, two, True))
+    assert found.health.unknown == {"rto_us"}
+    assert found.waiting == (Waiting(4, 6, 7), Waiting(9, 2, 0))
+
+
+def test_a_connection_waits_at_the_listener_of_its_own_host() -> None:
+    waits = row(1, netns=1, laddr="192.0.2.1", lport=80, holder=Holder.LISTENER, age_ns=9_000_000_000)
+    server = listeners_of(listener(1, netns=1, laddr="192.0.2.1", lport=80))
+    one, two = snapshot_of(waits, listeners=server), snapshot_of(listeners=server)
+    found = merged_of(Part("a", 1, one, True), Part("b", 2, two, True))
+    told = listening(found.listeners, found.rows, frozenset())
+    assert told["host"].tolist() == [b"a", b"b"]
+    assert told["oldest_ns"].tolist() == [9_000_000_000, 0]
+
+
+def test_nothing_is_there_while_no_host_answers() -> None:
+    found = merged((), 7, 8, "web1: gone")
+    assert len(found.rows) == len(found.listeners) == 0
+    assert found.health.problem == "web1: gone"
+
+
+@pytest.mark.parametrize(
+    ("complaint", "status", "told"),
+    [
+        ("x\r\nHost key verification failed.\r\n", 255, "Host key verification failed: its key is not known"),
+        ("root@h: Permission denied (publickey,password).\n", 255, "ssh-copy-id h"),
+        ("sudo: a password is required\n", 1, "NOPASSWD"),
+        ("sudo: a terminal is required to read the password; either use\n", 1, "NOPASSWD"),
+        ("sh: 1: exec: tcptop-rtt: not found\n", 127, "tcptop-rtt is not installed there: install it"),
+        ("sudo: tcptop-rtt: command not found\n", 1, "tcptop-rtt is not installed there: install it"),
+        ("bash: line 1: /opt/t: No such file or directory\n", 127, "tcptop-rtt is not installed there"),
+        ("tcptop-rtt: loading a BPF program needs root: use sudo\n", 1, "loading a BPF program needs root"),
+        ("ssh: Could not resolve hostname h: Name or service not known\n", 255, "Could not resolve hostname"),
+        ("\x1b[2J\x1b]0;x\x07evil\n", 1, "\ufffd[2J\ufffd]0;x\ufffdevil"),
+        ("", 137, "ssh has ended, with exit status 137"),
+    ],
+)
+def test_why_a_host_fails_is_told_with_what_mends_it(complaint: str, status: int, told: str) -> None:
+    found = ssh.reason("h", complaint, status)
+    assert told in found
+    assert found.isprintable()
+
+
+def test_a_host_is_never_an_option_and_ssh_asks_nothing() -> None:
+    found = ssh.arguments("web1", "ssh -F 'my file'", "run it")
+    assert found[:3] == ["ssh", "-F", "my file"]
+    assert found[-3:] == ["--", "web1", "run it"]
+    assert "BatchMode=yes" in found
+
+
+def stream_file(path: Path, *snapshots: Snapshot) -> Path:
+    lines = StreamLines(Filter(), lambda _: None)
+    told = lines.begin(Origin("remote", "6.1", "fentry", 1))
+    path.write_bytes(b"".join([*told, *(line for snapshot in snapshots for line in lines.of(snapshot))]))
+    return path
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """What stands for ssh: it gets the host and runs the file of its name."""
+    path = tmp_path / "ssh"
+    path.write_text(f'#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nexec sh {tmp_path}/"$2"\n')
+    path.chmod(0o755)
+    return path
+
+
+def feed_of(script: Path, **hosts: str) -> RemoteFeed:
+    for name, text in hosts.items():
+        (script.parent / name).write_text(text)
+    return RemoteFeed(list(hosts), str(script), None, 0.1)
+
+
+def test_hosts_that_fail_are_marked_and_the_others_shown(script: Path, tmp_path: Path) -> None:
+    file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
+    good, bad = f"echo Welcome; cat {file}; sleep 100", "echo 'tcptop-rtt: \033[31mno luck' >&2; exit 1"
+    with closing(feed_of(script, good=good, bad=bad)) as feed:
+        feed.open()
+        snapshots = feed.snapshots()
+        found = next(snapshots)
+        assert found.rows["host"].tolist() == [b"good"]
+        assert "bad: \ufffd[31mno luck; trying again" in found.health.problem
+        assert "good" not in found.health.problem
+        assert feed.origin.host == "good, bad"
+        feed.stop()
+        assert len(list(snapshots)) == 1
+
+
+def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tmp_path: Path) -> None:
+    file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
+    first = f"cat {file}; until [ -e {tmp_path}/end ]; do sleep 0.05; done; rm {tmp_path}/end"
+    with closing(feed_of(script, a=first)) as feed:
+        feed.open()
+        snapshots = feed.snapshots()
+        found = next(snapshots)
+        (id_,) = found.rows["id"].tolist()
+        assert not found.rows["host"][0]  # the only one is in the header
+        assert feed.origin.host == "remote"
+        (tmp_path / "end").touch()
+        while len(found.rows):
+            found = next(snapshots)
+        assert "a: its stream has ended; trying again" in found.health.problem
+        while not len(found.rows):
+            found = next(snapshots)
+        assert found.health.problem == ""
+        assert found.rows["id"].tolist() != [id_]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("echo hello there", "a: it sends no stream of tcptop-rtt, but: hello there"),
+        ("true", "a: it sends nothing"),
+        ('echo \'{"event":"header"}\'', "a: it sends no stream of tcptop-rtt, but: line 1"),
+        ("yes | head -c 200000000", "a: it sends no stream of tcptop-rtt, but: y"),
+    ],
+)
+def test_where_no_host_has_a_stream_one_line_says_why(script: Path, text: str, told: str) -> None:
+    with closing(feed_of(script, a=text)) as feed, pytest.raises(TcptopError) as caught:
+        feed.open()
+    assert str(caught.value).startswith(told)
+
+
+def test_closing_ends_what_was_started(script: Path, tmp_path: Path) -> None:
+    file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
+    with closing(feed_of(script, a=f"echo $$ >{tmp_path}/pid; cat {file}; exec sleep 1000")) as feed:
+        feed.open()
+        pid = int((tmp_path / "pid").read_text())
+        assert os.path.exists(f"/proc/{pid}")
+    deadline = time.monotonic() + 20
+    while os.path.exists(f"/proc/{pid}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_program_that_is_not_there_is_told() -> None:
+    feed = RemoteFeed(["a"], f"{sys.prefix}/no-ssh", None, 0.1)
+    with closing(feed), pytest.raises(TcptopError, match=r"a: cannot start .*no-ssh: No such file"):
+        feed.open()
