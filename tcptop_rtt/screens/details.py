@@ -180,9 +180,9 @@ class DetailsScreen(LiveScreen):
     def paint(self, snapshot: Snapshot) -> None:
         self._watched.take(snapshot)
         self._show_title()
-        row, verdict = self._watched.row, self._watched.verdict
+        row, verdict, other = self._watched.row, self._watched.verdict, self._watched.other
         if row is not None and verdict is not None:
-            self._facts.show(details_blocks.blocks(row, self._watched.trace, verdict, self._glyphs))
+            self._facts.show(details_blocks.blocks(row, self._watched.trace, verdict, self._glyphs, other))
         self._show_chart()
 
     def _show_chart(self) -> None:

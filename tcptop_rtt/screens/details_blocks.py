@@ -5,6 +5,7 @@ from __future__ import annotations
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.model.snapshot import Trace
+from tcptop_rtt.screens.other_block import other_end
 from tcptop_rtt.screens.whose_block import whose
 from tcptop_rtt.view import cells, shares, waits
 from tcptop_rtt.view import format as fmt
@@ -26,12 +27,18 @@ def style_of(verdict: Verdict) -> str:
     return WHO_STYLE.get(verdict.who, "warn")
 
 
-def blocks(row: Shown, trace: Trace | None, verdict: Verdict, glyphs: Glyphs) -> tuple[Block, ...]:
-    """All blocks, the most wanted first: a narrow terminal shows the others after scrolling."""
+def blocks(
+    row: Shown, trace: Trace | None, verdict: Verdict, glyphs: Glyphs, other: Shown | None = None
+) -> tuple[Block, ...]:
+    """All blocks, the most wanted first: a narrow terminal shows the others after scrolling.
+
+    :param other: the other end; None: it is not seen
+    """
     all_blocks = (
         _why(row, verdict, glyphs),
         _rtt(row, trace),
         _wait(row, glyphs),
+        *([other_end(row, other, glyphs)] if other is not None else []),
         whose(row, trace, glyphs),
         _congestion(row, glyphs),
         _volume(row),

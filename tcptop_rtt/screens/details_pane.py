@@ -94,5 +94,6 @@ class DetailsPane(Vertical):
             return
         self._title.show(watched, ["CLOSED"] * watched.closed)
         self._chart.show(watched.series(RECENT_S))
-        if watched.row is not None and watched.verdict is not None:
-            self._facts.show(details_blocks.blocks(watched.row, watched.trace, watched.verdict, self._glyphs))
+        row, verdict, other = watched.row, watched.verdict, watched.other
+        if row is not None and verdict is not None:
+            self._facts.show(details_blocks.blocks(row, watched.trace, verdict, self._glyphs, other))

@@ -45,6 +45,8 @@ class TitleLines(StyledLines):
         for flag in flags:
             first += [(f" {flag} ", "flag"), ("  ", "")]
         state = fmt.state(row.state, closed, row.stalled)
+        if row.host:
+            first.append((fmt.printable(row.host, self._glyphs) + "  ", "value"))
         first += [
             (fmt.process(row, self._glyphs), "name"),
             (f" {fmt.pid(row)}  ", "dim"),

@@ -22,6 +22,7 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
     process = trace.process if trace else None
     uid = f"uid {row.uid or 0}"
     facts = [
+        *([Fact("host", fmt.printable(row.host, glyphs))] if row.host else []),
         Fact("process", fmt.process(row, glyphs)),
         Fact("PID", fmt.pid(row)),
         Fact(

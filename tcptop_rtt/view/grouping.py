@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
-from tcptop_rtt.model.rows import ROW, Get, Indices
+from tcptop_rtt.model.rows import ROW, Get, Indices, has_text
 from tcptop_rtt.view import numbers
 from tcptop_rtt.view.percentiles import by_rank
 
@@ -71,7 +71,8 @@ def _service(get: Get) -> Shared:
 
 
 def _process(get: Get) -> Shared:
-    return {name: get(name) for name in ("comm", "pid", "started_ns")}
+    names = ("comm", "pid", "started_ns")
+    return {name: get(name) for name in (*names, *(["host"] if has_text(get("host")) else []))}
 
 
 def _unit(get: Get) -> Shared:

@@ -13,6 +13,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.axes import Floats
 from tcptop_rtt.view.chart import Series
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
+from tcptop_rtt.view.ends import other_end
 from tcptop_rtt.view.shown import Shown, shown
 
 SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
@@ -29,6 +30,8 @@ class Watched:
         self.id = id
         self._names = names
         self.row: Shown | None = None
+        self.other: Shown | None = None
+        """The other end; None: it is not seen."""
         self.verdict: Verdict | None = None
         self.closed = False
         self.trace: Trace | None = None
@@ -45,14 +48,19 @@ class Watched:
         """Look at another snapshot."""
         at = _index(snapshot, self.id)
         if at is not None:
-            self.row = shown(snapshot.rows[np.array([at])], snapshot.health.unknown, self._names)[0]
+            self.row = self._shown(snapshot, at)
             self.verdict = diagnose(self.row)
+            other = other_end(snapshot.rows, at)
+            self.other = None if other is None else self._shown(snapshot, other)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace
         if trace is not None and trace.id == self.id:
             self.trace = trace
             self._traced_ns, self._traced_wall_ns = snapshot.clock_ns, snapshot.time_ns
         self._shown_ns, self._shown_wall_ns = snapshot.clock_ns, snapshot.time_ns
+
+    def _shown(self, snapshot: Snapshot, at: int) -> Shown:
+        return shown(snapshot.rows[np.array([at])], snapshot.health.unknown, self._names)[0]
 
     def series(self, recent_s: float) -> Series:
         """The samples of the last seconds, or of the whole trace, and what was known of the time before.

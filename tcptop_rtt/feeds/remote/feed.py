@@ -45,7 +45,7 @@ class RemoteFeed(Feed):
         self._refresh_s = refresh_s
         self._clock = clock or Clock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._stopped = False
+        self._stopped = self._is_open = False
         self._merged: dict[str, Snapshot | None] = {}
         self._health = Health()
         command = command or ssh_.remote_command(refresh_s)
@@ -82,6 +82,9 @@ class RemoteFeed(Feed):
 
         :raises TcptopError: there is none, and why
         """
+        if self._is_open:
+            return
+        self._is_open = True
         for host in self._hosts:
             host.start()
         begun_s = self._clock.monotonic_s()
@@ -121,6 +124,7 @@ class RemoteFeed(Feed):
 
     def snapshots(self) -> Iterator[Snapshot]:
         """One when a host has sent something, or is silent; those that come close together make one."""
+        self.open()
         told: str | None = None
         while True:
             last = self._stopped

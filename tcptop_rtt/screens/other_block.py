@@ -1,0 +1,45 @@
+"""The details of one connection: what its other end says, where that is seen, too."""
+
+from __future__ import annotations
+
+from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.view import ends
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.shown import Shown
+from tcptop_rtt.widgets.facts import Block, Fact
+
+
+def other_end(row: Shown, other: Shown, glyphs: Glyphs) -> Block:
+    """Whose it is, how it is there, and which part of an answer's time is whose."""
+    state = fmt.state(other.state, other.closed, other.stalled)
+    facts = [
+        *([Fact("host", fmt.printable(other.host, glyphs))] if other.host else []),
+        Fact("process", f"{fmt.process(other, glyphs)} {fmt.pid(other)}"),
+        Fact("RTT there", fmt.rtt_now(other), fmt.rtt_level(other)),
+        *([Fact("state there", state, "warn")] if state != "ESTAB" else []),
+        Fact("sent again", f"{other.retrans_1m or 0:,} in {fmt.span(other.window_ms or 0)}"),
+        Fact("unread there", fmt.size(other.recv_q_bytes or 0)),
+    ]
+    if other.cause is not None:
+        facts.append(
+            Fact("WHY there", other.cause.words(other).brief, "bad" if other.cause.stops else "warn")
+        )
+    answer = ends.answer_of(row, other)
+    if answer is None:
+        facts.append(Fact("an answer", fmt.UNKNOWN))
+    else:
+        asks, answers = (_name(end, glyphs) for end in (answer.asks, answer.answers))
+        facts += [
+            Fact("an answer", f"{fmt.rtt(answer.total_us)}, at {asks}"),
+            Fact("  path", fmt.rtt(answer.path_us)),
+            Fact(
+                "  process", f"{fmt.rtt(answer.there_us)}, {'on' if answer.answers.host else 'in'} {answers}"
+            ),
+            Fact("then", f"{fmt.rtt(answer.asks.reply_us)} until {asks} asks again"),
+        ]
+    return Block("THE OTHER END", tuple(facts))
+
+
+def _name(end: Connection, glyphs: Glyphs) -> str:
+    return fmt.printable(end.host, glyphs) if end.host else f"{fmt.process(end, glyphs)} {fmt.pid(end)}"
