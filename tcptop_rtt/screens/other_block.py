@@ -18,8 +18,8 @@ def other_end(row: Shown, other: Shown, glyphs: Glyphs) -> Block:
         Fact("process", f"{fmt.process(other, glyphs)} {fmt.pid(other)}"),
         Fact("RTT there", fmt.rtt_now(other), fmt.rtt_level(other)),
         *([Fact("state there", state, "warn")] if state != "ESTAB" else []),
-        Fact("sent again", f"{other.retrans_1m or 0:,} in {fmt.span(other.window_ms or 0)}"),
-        Fact("unread there", fmt.size(other.recv_q_bytes or 0)),
+        Fact("sent again", _resent(other)),
+        Fact("unread there", fmt.UNKNOWN if other.recv_q_bytes is None else fmt.size(other.recv_q_bytes)),
     ]
     if other.cause is not None:
         facts.append(
@@ -33,12 +33,16 @@ def other_end(row: Shown, other: Shown, glyphs: Glyphs) -> Block:
         facts += [
             Fact("an answer", f"{fmt.rtt(answer.total_us)}, at {asks}"),
             Fact("  path", fmt.rtt(answer.path_us)),
-            Fact(
-                "  process", f"{fmt.rtt(answer.there_us)}, {'on' if answer.answers.host else 'in'} {answers}"
-            ),
+            Fact("  process", f"{fmt.rtt(answer.there_us)}, {answers}"),
             Fact("then", f"{fmt.rtt(answer.asks.reply_us)} until {asks} asks again"),
         ]
     return Block("THE OTHER END", tuple(facts))
+
+
+def _resent(end: Connection) -> str:
+    if end.retrans_1m is None or not end.window_ms:
+        return fmt.UNKNOWN
+    return f"{end.retrans_1m:,} in {fmt.span(end.window_ms)}"
 
 
 def _name(end: Connection, glyphs: Glyphs) -> str:

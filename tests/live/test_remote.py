@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.live.conftest import Recording
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM, START_S
 from tests.live.sshd import Hosts
+from tests.live.test_terminal import Terminals
 
 DELAY_MS = 25.0
 ANSWER_MS = 20.0
@@ -63,6 +65,13 @@ def recordings() -> Iterator[list[Recording]]:
     for recording in running:
         recording.process.kill()
         recording.process.wait()
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[Terminals]:
+    opener = Terminals(tmp_path)
+    yield opener
+    opener.close()
 
 
 def run(hosts: Hosts, ssh: str, *arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
@@ -123,6 +132,33 @@ def test_tables_have_a_column_of_hosts_only_if_there_are_several(hosts: Hosts) -
     one = run(hosts, hosts.ssh(), "--count", "1", "web1")
     assert (one.returncode, one.stderr) == (0, "")
     assert one.stdout.splitlines()[1].split()[:2] == ["PROCESS", "PID"]
+
+
+def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that_answers(
+    hosts: Hosts, terminals: Terminals
+) -> None:
+    terminal = terminals((160, 48))
+    command = shlex.join([*hosts.inside(), PROGRAM, "--ssh", hosts.ssh(), "--remote-command", hosts.command])
+    terminal.type(f"{command} --filter port:{PORT} web1 db1; echo code=$?; stty -a\n")
+    terminal.wait_for("HOST", "PROCESS", timeout_s=START_S)
+    for host in ("web1", "db1"):
+        terminal.wait_for(f"{host} ", f":{PORT}", "python")
+    terminal.press("Enter")
+    terminal.wait_for("THE OTHER END")
+
+    def path_ms() -> float:
+        found = re.search(r"  path +(\d+\.\d+)ms", terminal.text.partition("THE OTHER END")[2])
+        return float(found[1]) if found else 0.0
+
+    terminal.expect(lambda: path_ms() >= 2 * DELAY_MS, "the path's part of an answer")
+    terminal.wait_for("process", "db1")
+    terminal.press("Escape")
+    hosts.stop("db1")
+    terminal.wait_for("! db1: ", timeout_s=START_S)
+    terminal.expect(lambda: not terminal.line_with("db1 ", f":{PORT}"), "the rows of db1 gone")
+    assert terminal.line_with("web1 ", f":{PORT}")
+    terminal.press("q")
+    terminal.check_restored()
 
 
 @pytest.mark.parametrize(

@@ -82,11 +82,8 @@ def test_the_details_say_what_the_other_end_sees() -> None:
     each = [CALLS | TIMES[0], CALLED | TIMES[1] | {"srtt_us": 51_000, "comm": b"post\x1bgres", "pid": 7}]
     here, there = shown(rows_of(*(row(n, **end) for n, end in enumerate(each, 1)))[:])
     block = block_of(here, there, UNICODE)
-    told = {fact.label.strip(): fact.value for fact in block.facts}
     assert block.title == "THE OTHER END"
-    assert told["host"] == "db1"
-    assert told["process"] == "20.0ms, on db1" or told["process"] == "post\ufffdgres 7"
     values = [fact.value for fact in block.facts]
-    for value in ("post\ufffdgres 7", "51.0ms", "70.0ms, at web1", "50.0ms", "20.0ms, on db1"):
+    for value in ("post\ufffdgres 7", "51.0ms", "70.0ms, at web1", "50.0ms", "20.0ms, db1", "db1"):
         assert value in values
     assert "100ms until web1 asks again" in values
