@@ -69,10 +69,15 @@ def host(meaning: str, key: str = "host") -> Field:
     """The host of a row, if rows are of several."""
     cell, sort = cells.text(key), sort_keys.by_text(key)
     column = Column(
-        key, "HOST", 12, 4, f"{meaning}; only where there are several", cell, sort,
+        key, "HOST", 12, 4, f"{meaning}; only with several hosts", cell, sort,
         least=(8, 2), numeric=False, cut="end", may_be_empty=True,
     )  # fmt: skip
-    return text(key, f"{meaning}; null: all are of the host that the header names", "web1", column)
+    return text(
+        key,
+        f"{meaning}, as the command line names it; null: all are of the host in the header",
+        "web1",
+        column,
+    )
 
 
 def address(name: str, meaning: str, column: Column) -> Field:

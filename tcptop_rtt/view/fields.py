@@ -27,7 +27,7 @@ from tcptop_rtt.view.table import Column, Field, Table
 
 _FIELDS = (
     integer("id", "a number for the connection, never used twice in one run", nullable=False),
-    host("where the connection is, as it was named on the command line"),
+    host("where the connection is"),
     text(
         "comm",
         "the name of the process that holds the socket",

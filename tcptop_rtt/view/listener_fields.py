@@ -94,7 +94,7 @@ _UNIT = Column(
 
 _FIELDS = (
     integer("id", "a number for the listener, never used twice in one run", nullable=False),
-    host("where it is, as it was named on the command line"),
+    host("where it is"),
     side_rows.endpoint(
         "l", "local", "LOCAL", "the address that it listens on",
         "address and port; 0.0.0.0 and [::]: all addresses", _local,

@@ -54,7 +54,7 @@ _TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
 
 _FIELDS = (
     integer("id", "a number for the target, the same as long as the program runs", nullable=False),
-    host("whose connects, as it was named on the command line"),
+    host("from where"),
     side_rows.endpoint("r", "remote", "REMOTE", "the address", "where connects go", _remote),
     integer("rport", "its port"),
     side_rows.process("the name of the process", "whose connects", "curl"),

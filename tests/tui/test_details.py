@@ -408,7 +408,7 @@ async def test_help_opens_and_closes_over_either_screen(stage: Open, key: str) -
         assert isinstance(it.app.screen, HelpScreen)
         assert "Sort by process" in it.screen_text
         await it.press("G")
-        assert "JITTER" in it.screen_text
+        assert "RETR" in it.screen_text
         await it.press(key)
         assert it.app.screen_stack == [it.main]
         await it.press("enter", "question_mark", key)
