@@ -175,7 +175,7 @@ def make_run_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
     """What ``tcptop-rtt`` takes."""
     parser = argparse.ArgumentParser(
         prog="tcptop-rtt",
@@ -232,7 +232,15 @@ def make_parser() -> argparse.ArgumentParser:
     _add_filter(parser)
     add("--names", "-N", action="store_true", help="show names of peers and services in the dashboard (as n)")
     _add_recording(parser)
-    _add_hosts(parser)
+    if with_hosts:
+        add(
+            "hosts",
+            nargs="*",
+            type=_host,
+            metavar="HOST",
+            help="show the connections of these hosts instead, by ssh; tcptop-rtt has to be installed there",
+        )
+    _add_ssh(parser)
     add("--theme", choices=tuple(PALETTES), help="colours (default: by the terminal's background)")
     add("--no-config", action="store_true", help="leave the file of settings unread")
     add("--version", "-V", action="version", version=f"tcptop-rtt {__version__}")
@@ -304,15 +312,8 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_hosts(parser: argparse.ArgumentParser) -> None:
+def _add_ssh(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "hosts",
-        nargs="*",
-        type=_host,
-        metavar="HOST",
-        help="show the connections of these hosts instead, by ssh; tcptop-rtt has to be installed there",
-    )
     add(
         "--ssh",
         type=_command,

@@ -101,7 +101,7 @@ def _escaped(text: str) -> str:
 
 def _whole() -> argparse.ArgumentParser:
     """One parser of both, as completions need it."""
-    parser = cli.make_parser()
+    parser = cli.make_parser(with_hosts=False)  # what may be a host hides the command in the same place
     commands = parser.add_subparsers(metavar=cli.RUN)
     run = cli.make_run_parser()
     whole = commands.add_parser(

@@ -135,7 +135,7 @@ def script(tmp_path: Path) -> Path:
 def feed_of(script: Path, **hosts: str) -> RemoteFeed:
     for name, text in hosts.items():
         (script.parent / name).write_text(text)
-    return RemoteFeed(list(hosts), str(script), None, 0.1)
+    return RemoteFeed(list(hosts), str(script), None, 0.1, os.environ)
 
 
 def test_hosts_that_fail_are_marked_and_the_others_shown(script: Path, tmp_path: Path) -> None:
@@ -201,6 +201,6 @@ def test_closing_ends_what_was_started(script: Path, tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_told() -> None:
-    feed = RemoteFeed(["a"], f"{sys.prefix}/no-ssh", None, 0.1)
+    feed = RemoteFeed(["a"], f"{sys.prefix}/no-ssh", None, 0.1, os.environ)
     with closing(feed), pytest.raises(TcptopError, match=r"a: cannot start .*no-ssh: No such file"):
         feed.open()
