@@ -165,15 +165,30 @@ def _remote(options: argparse.Namespace, screen: bool) -> int:
             )
         cleanup.callback(feed.close)
         chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
-        feed.open()
+        with _waiting_line(f"waiting for {', '.join(options.hosts)}" if screen else ""):
+            feed.open()
         from tcptop_rtt.outputs.recordings import Recordings
 
         recordings = Recordings.wanted(options, feed, chosen)
         cleanup.callback(recordings.close)
         if screen:
             named, preferences = options.names, options.preferences
-            return _run_screen(feed, chosen, str, options.interval, named, preferences, recordings)
-        return _run_text(feed, options, chosen, str, recordings if recordings.are_made else None)
+            return _run_screen(feed, chosen, feed.note, options.interval, named, preferences, recordings)
+        return _run_text(feed, options, chosen, feed.note, recordings if recordings.are_made else None)
+
+
+@contextmanager
+def _waiting_line(text: str) -> Iterator[None]:
+    """Say on the terminal what is waited for, as long as that takes; not if it is empty."""
+    if text:
+        sys.stderr.write(text[: os.get_terminal_size(2).columns - 1])
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if text:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:

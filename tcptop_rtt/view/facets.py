@@ -157,6 +157,10 @@ def _say_unit(one: One, glyphs: Glyphs) -> Said:
     return Said(f"run in {fmt.printable(one('unit'), glyphs)}", "do", _equals("unit", one("unit")))
 
 
+def _say_host(one: One, glyphs: Glyphs) -> Said:
+    return Said(f"are of {fmt.printable(one('host'), glyphs)}", "are", _equals("host", one("host")))
+
+
 def _say_interface(one: One, glyphs: Glyphs) -> Said:
     raw = one("interface")
     return Said(f"are bound to {fmt.printable(raw, glyphs)}", "are", _equals("interface", raw))
@@ -215,6 +219,7 @@ def _say_family(one: One, _: Glyphs) -> Said:
 
 
 FACETS: tuple[Facet, ...] = (
+    (Level("host", _text("host"), lambda get, _: get("host") != b"", _all, _say_host),),
     tuple(_network("raddr", 4, bits) for bits in (8, 16, 24, 32)),
     tuple(_network("raddr", 6, bits) for bits in (48, 64, 128)),
     (_port("rport", "remote"),),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.names import NO_NAMES, Names
-from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of
+from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of, has_text
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import naming, query
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -85,13 +85,17 @@ def as_rows(others: NDArray[np.void], state: int) -> Rows:
 
 
 def _find(names: Names, word: str) -> Ask:
-    """Look for a text in process, PID, endpoints, names and state, of which each row has what is shown."""
+    """Look for a text in host, process, PID, endpoints, names and state, as they are shown."""
     word = word.lower()
 
     def answer(get: Get, _: frozenset[str]) -> Answer:
         found = np.array([word in text for text in _texts(get)], bool)
         found |= _states_named(word)[state_codes(get)]
         found |= naming.have(word, get, names)
+        hosts = get("host")
+        if has_text(hosts):
+            different, which = np.unique(hosts, return_inverse=True)
+            found |= np.array([word in fmt.printable(one).lower() for one in different.tolist()])[which]
         return Answer(found, ~found)
 
     return answer

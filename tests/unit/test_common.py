@@ -134,6 +134,7 @@ def test_two_networks_apart_are_two() -> None:
         ({"rport": 6379}, "have the remote port 6379", "rport:6379"),
         ({"lport": 8443}, "have the local port 8443", "lport:8443"),
         ({"comm": b"redis", "pid": 7}, "belong to redis 7", "pid:7"),
+        ({"host": b"web1"}, "are of web1", "host=web1"),
         ({"unit": b"my pod"}, "run in my pod", 'unit="my pod"'),
         ({"unit": b"db.service"}, "run in db.service", "unit=db.service"),
         ({"interface": b"wlan0", "ifindex": 3}, "are bound to wlan0", "interface=wlan0"),

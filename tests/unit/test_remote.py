@@ -45,6 +45,7 @@ def test_rows_of_two_hosts_with_the_same_numbers_stay_apart() -> None:
     assert (found.time_ns, found.clock_ns) == (7, 8)
     assert (found.health.hook, found.health.dropped_records) == ("fentry", 6)
     assert select(found.rows, Filter("host=db1")).tolist() == [2]
+    assert select(found.rows, Filter("WEB")).tolist() == [0, 1]
     assert not found.rows["id"].flags.writeable
 
 
@@ -84,6 +85,7 @@ def test_a_connection_waits_at_the_listener_of_its_own_host() -> None:
 def test_nothing_is_there_while_no_host_answers() -> None:
     found = merged((), 7, 8, "web1: gone")
     assert len(found.rows) == len(found.listeners) == 0
+    assert not len(select(found.rows, Filter("web1")))
     assert found.health.problem == "web1: gone"
 
 

@@ -72,6 +72,12 @@ class RemoteFeed(Feed):
             return first or Origin(self._hosts[0].name, "", "", 0)
         return Origin(", ".join(host.name for host in self._hosts), "", self._health.hook, 0)
 
+    def note(self) -> str:
+        """What there is to say of an empty table; may be asked for at any time."""
+        if any(host.state.snapshot and len(host.state.snapshot.rows) for host in self._hosts):
+            return ""
+        return "there is no TCP connection on any of these hosts that has answered"
+
     def cgroup(self, process: ProcessKey) -> str | None:
         """Of a process of one of them."""
         found = (host.cgroup(process) for host in self._hosts)
