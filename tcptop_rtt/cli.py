@@ -142,7 +142,7 @@ def _contradiction(options: argparse.Namespace) -> str:
 
 def _not_with_hosts(options: argparse.Namespace) -> str:
     """What is wrong with options beside hosts; empty: nothing."""
-    chosen = {"--replay": options.replay, "--at": options.at}
+    chosen = {"--replay": options.replay, "--at": options.at, "--prometheus": options.prometheus}
     if options.source != "auto":
         chosen["--source"] = options.source
     wrong = [name for name, value in chosen.items() if value is not None]

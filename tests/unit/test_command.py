@@ -86,6 +86,7 @@ def _shell(script: str) -> tuple[str, ...]:
         (["web1;x"], "argument HOST: 'web1;x' is not the name of a host, such as web1 or root@web1"),
         (["web1", "web1"], "argument HOST: web1 is there twice"),
         (["web1", "--replay", "x"], "argument --replay: it is not for other hosts"),
+        (["web1", "--prometheus", "9464"], "argument --prometheus: it is not for other hosts"),
         (["--ssh", "ssh 'x", "web1"], 'argument --ssh: "ssh \'x" is no command: No closing quotation'),
     ],
     ids=" ".join,
