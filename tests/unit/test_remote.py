@@ -181,7 +181,7 @@ def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tm
         ("echo hello there", "a: it sends no stream of tcptop-rtt, but: hello there"),
         ("true", "a: it sends nothing"),
         ('echo \'{"event":"header"}\'', "a: it sends no stream of tcptop-rtt, but: line 1"),
-        ("yes | head -c 200000000", "a: it sends no stream of tcptop-rtt, but: y"),
+        ("yes", "a: it sends no stream of tcptop-rtt, but: y"),
     ],
 )
 def test_where_no_host_has_a_stream_one_line_says_why(script: Path, text: str, told: str) -> None:

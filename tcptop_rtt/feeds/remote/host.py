@@ -17,6 +17,9 @@ from tcptop_rtt.view import format as fmt
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """Before it is tried again; each time twice as long."""
+MOST_NOISE_LINES = 1000
+"""More lines before the stream are no greeting."""
+NO_STREAM = "it sends no stream of tcptop-rtt, but"
 STEADY_S = 30.0
 """After so long a stream the pause is the shortest again."""
 
@@ -108,6 +111,7 @@ class RemoteHost:
     def _read(self) -> str:
         """Read one stream to its end; why it has ended."""
         unreadable = noise = ""
+        noisy_lines = 0
 
         def complain(problem: str) -> None:
             nonlocal unreadable
@@ -123,6 +127,9 @@ class RemoteHost:
             for line in split(session.chunks(), complain, whole=False):
                 if decoder.origin is None and not line.startswith(b"{"):
                     noise = noise or fmt.printable(line[:NAME_CHARACTERS])  # a shell may greet whoever comes
+                    noisy_lines += 1
+                    if noisy_lines > MOST_NOISE_LINES:
+                        return f"{NO_STREAM}: {noise}"
                     continue
                 with self._decoding:
                     snapshot = decoder.take(line)
@@ -137,7 +144,7 @@ class RemoteHost:
         if self.state.snapshot is not None:
             return "its stream has ended"
         said = noise or unreadable
-        return f"it sends no stream of tcptop-rtt, but: {said}" if said else "it sends nothing"
+        return f"{NO_STREAM}: {said}" if said else "it sends nothing"
 
     def _tell(self, state: State) -> None:
         self.state = state
