@@ -60,6 +60,7 @@ async def test_it_offers_what_can_be_done_in_the_table_and_nothing_of_textuals(s
         assert (await offers(it)).keys() == (EVERYWHERE | IN_THE_TABLE | SORTED) - {
             "Details",
             "Follow",
+            "Sort by HOST",  # there are not several
         } - OF_A_CONNECTION
         await it.press("escape")
         await it.show(row(1))
