@@ -42,7 +42,8 @@ _REMEDIES = (
     ),
     (
         r"(a password is required|a terminal is required|askpass)",
-        "sudo asks for a password there: log in as root, or have its sudoers allow tcptop-rtt with NOPASSWD",
+        "sudo asks for a password there: log in as root, have its sudoers allow tcptop-rtt with NOPASSWD, or "
+        "see less without root: --remote-command 'tcptop-rtt --json'",
     ),
     (
         r"(tcptop-rtt: (command )?not found|tcptop-rtt: no such file|'tcptop-rtt': no such file)",
