@@ -99,3 +99,9 @@ class Hosts:
         for session in sessions:
             os.kill(int(session), 9)
         (self._directory / f"{host}.log").unlink()
+
+    def close(self) -> None:
+        """End all servers, and what runs for those who are logged in: without the link nobody tells them."""
+        for host, server in self._servers.items():
+            if server.poll() is None:
+                self.stop(host)

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ def link() -> Iterator[Link]:
 
 
 @pytest.fixture
-def hosts(link: Link, tmp_path: Path) -> Hosts:
-    return Hosts(link, tmp_path)
+def hosts(link: Link, tmp_path: Path) -> Iterator[Hosts]:
+    with closing(Hosts(link, tmp_path)) as hosts:
+        yield hosts
 
 
 @pytest.fixture
