@@ -142,7 +142,8 @@ def _contradiction(options: argparse.Namespace) -> str:
 
 def _not_with_hosts(options: argparse.Namespace) -> str:
     """What is wrong with options beside hosts; empty: nothing."""
-    chosen = {"--replay": options.replay, "--at": options.at, "--prometheus": options.prometheus}
+    names = ("replay", "at", "prometheus", "compare")
+    chosen = {f"--{name}": getattr(options, name) for name in names}
     if options.source != "auto":
         chosen["--source"] = options.source
     wrong = [name for name, value in chosen.items() if value is not None]

@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --replay --rport --source --theme --user --with -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --remote-command --replay --rport --source --ssh --theme --user --with -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -84,6 +84,8 @@ complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l keep -x -d 'keep all that i
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l at -x -d 'show what was at a time, as 14:03 or 10m (ago): of --keep, or of the file of --replay; with --compare the first time, such as 14:00..14:10'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l compare -x -d 'compare two recordings, A and B, or two times, --at and --with, of one (none: of --keep): per service and remote network how p50 and p99 of the RTT samples (between two updates three of a connection exactly, more at their mean), loss and rates have shifted, and where by more than chance'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l with -x -d 'with --compare: the second time, such as 15:00..15:10; one alone is the minute from then on'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l ssh -x -d 'what connects to a HOST, with options such as '"'"'ssh -F FILE'"'"' (default: ssh)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l remote-command -x -d 'what is run on each HOST (default: tcptop-rtt --json, by sudo unless it is root)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l theme -xka "dark light contrast ansi" -d 'colours (default: by the terminal'"'"'s background)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l no-config -d 'leave the file of settings unread'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l version -s V -d 'show program'"'"'s version number and exit'
