@@ -142,7 +142,7 @@ def _contradiction(options: argparse.Namespace) -> str:
 
 def _not_with_hosts(options: argparse.Namespace) -> str:
     """What is wrong with options beside hosts; empty: nothing."""
-    names = ("replay", "at", "prometheus", "compare")
+    names = ("replay", "at", "prometheus", "compare", "fleet")
     chosen = {f"--{name}": getattr(options, name) for name in names}
     if options.source != "auto":
         chosen["--source"] = options.source

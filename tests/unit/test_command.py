@@ -44,6 +44,8 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--interval", "0"], "argument --interval/-i: '0' is not a number of seconds from 0.1 to 3600"),
         (["--interval", "x"], "argument --interval/-i: 'x' is not a number of seconds"),
         (["--fleet", "http://a", "--pid", "1"], "argument --fleet: not allowed with --pid, which is about"),
+        (["--fleet", "http://a", "--compare", "a", "b"], "argument --fleet: not allowed with --compare"),
+        (["--fleet", "http://a", "web1"], "argument --fleet: it is not for other hosts"),
         (["--fleet", "http://a", "--filter", "rport:1"], "argument --filter: there is no field rport"),
         (["--fleet-range", "9s"], "argument --fleet-range: '9s' is not a time from 10s to 7d, such as 15m"),
         (["--interval", "nan"], "argument --interval/-i: 'nan' is not a number of seconds"),

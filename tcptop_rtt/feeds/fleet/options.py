@@ -7,7 +7,7 @@ import argparse
 USUAL_RANGE_S, USUAL_INTERVAL_S = 300, 5.0
 _OF_ONE_MACHINE = (
     *("pid", "family", "lport", "rport", "prometheus"),
-    *("fail_if", "record", "replay", "keep", "at"),
+    *("fail_if", "record", "replay", "keep", "at", "compare"),
 )
 TABLES = ("hosts", "processes", "services", "networks")
 LEAST_RANGE_S, LONGEST_RANGE_S = 10, 7 * 86_400
