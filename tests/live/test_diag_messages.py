@@ -149,7 +149,8 @@ def test_a_socket_that_waits_to_be_accepted_has_no_file_and_one_that_was_left_is
         (left,) = entries[(entries["lport"] == port_of(listener)) & (entries["rport"] == port)]
         assert (left["inode"], left["hold"]) == (0, Hold.DEAD)
         assert left["notsent_bytes"] > 0
-        assert left["unacked_bytes"] > 0 or left["snd_wnd_bytes"] == 0
+        # A window too small for a segment worth sending holds it up, too.
+        assert left["unacked_bytes"] > 0 or left["snd_wnd_bytes"] < left["notsent_bytes"]
 
 
 def test_a_connect_without_an_answer_is_ours_and_has_never_sent_nor_received() -> None:
