@@ -390,9 +390,9 @@ seconds = float(sys.argv.pop(1))
 from tcptop_rtt import cli
 from tcptop_rtt.sources import program
 class Slow(program.Program):
-    def __init__(self, source):
+    def __init__(self, *arguments, **more):
         time.sleep(seconds)
-        super().__init__(source)
+        super().__init__(*arguments, **more)
 program.Program = Slow
 sys.exit(cli.main())
 """

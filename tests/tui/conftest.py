@@ -9,6 +9,7 @@ import pytest
 from textual.scrollbar import ScrollBar
 
 from tcptop_rtt.feeds.base import Capability
+from tcptop_rtt.screens import live
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.preferences import Preferences
@@ -21,6 +22,12 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 def scrollbars_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program in ASCII changes those of all its screens; the next test's is another program."""
     monkeypatch.setattr(ScrollBar, "renderer", ScrollBar.renderer)
+
+
+@pytest.fixture(autouse=True)
+def messages_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine three seconds may pass before a test looks."""
+    monkeypatch.setattr(live, "MESSAGE_S", 600.0)
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ async def test_o_and_a_letter_sort_by_any_column(stage: Open, size: tuple[int, i
     async with stage(size) as it:
         await it.show(row(1), row(2))
         for letter, column in letters(CONNECTIONS).items():
+            if column.key == "host":
+                continue  # there is one host
             await it.press("o")
             assert is_on(it, SortScreen)
             assert f" {letter} {column.title}" in it.screen_text

@@ -93,7 +93,7 @@ async def test_s_goes_through_the_columns_and_capital_s_reverses(stage: Open) ->
 async def test_s_comes_back_to_the_first_column_and_the_header_line_goes_along(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
-        keys = list(CONNECTIONS.sorts)
+        keys = [key for key in CONNECTIONS.sorts if key != "host"]  # there is one
         after = keys.index("rtt") + 1
         for key in (*keys[after:], *keys[:after]):
             await it.press("s")
