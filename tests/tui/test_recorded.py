@@ -59,7 +59,7 @@ async def test_what_is_seen_from_then_on_is_in_the_file_that_the_header_names(
 
 async def test_where_no_file_can_be_made_it_says_so_and_goes_on(stage: Open, there: Path) -> None:
     there.chmod(0o777)
-    async with stage() as it:
+    async with stage((300, 20)) as it:  # the path may be long
         _with_recordings(it, there / "nowhere")
         await it.show(row(1))
         await it.press("R")
