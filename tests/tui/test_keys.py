@@ -20,8 +20,8 @@ from tests.unit.rows import row
 README = Path(__file__).parents[2] / "README.md"
 
 
-OTHER_PROGRAM = "tcptop_rtt.screens.compared"
-"""The screen of a comparison is an app of its own, whose keys are some of the dashboard's."""
+OTHER_PROGRAM = ("tcptop_rtt.compare_app", "tcptop_rtt.screens.compared")
+"""A comparison is an app of its own, whose keys are some of the dashboard's."""
 
 
 def declared() -> list[Binding]:
@@ -30,7 +30,7 @@ def declared() -> list[Binding]:
     classes = [DOMNode]
     for cls in classes:
         classes += [sub for sub in cls.__subclasses__() if sub not in classes]
-        if cls.__module__.startswith("tcptop_rtt.") and cls.__module__ != OTHER_PROGRAM:
+        if cls.__module__.startswith("tcptop_rtt.") and cls.__module__ not in OTHER_PROGRAM:
             for binding in vars(cls).get("BINDINGS", ()):
                 assert isinstance(binding, Binding), cls
                 found[id(binding)] = binding
