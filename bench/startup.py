@@ -25,6 +25,7 @@ _IMPORTS = "import bcc, textual.app"
 _MARKED = """
 import functools, json, sys, time
 from tcptop_rtt import cli, start
+from tcptop_rtt.sources import opening
 marks = {}
 def mark(owner, name, what):
     function = getattr(owner, name)
@@ -34,10 +35,10 @@ def mark(owner, name, what):
         marks.setdefault(what, time.monotonic())
         return result
     setattr(owner, name, marked)
-imported, shown = start._bpf, start._run_screen
-def import_program():
+imported, shown = opening._bpf, start._run_screen
+def import_program(follow):
     marks["interpreter and command line"] = time.monotonic()
-    opener = imported()
+    opener = imported(follow)
     marks["bcc imported"] = time.monotonic()
     module = sys.modules["tcptop_rtt.sources.program"]
     mark(module, "kernel_types", "types of the kernel read")
@@ -53,7 +54,7 @@ def run_screen(*arguments):
     mark(LiveFeed, "_described", "first snapshot")
     mark(ConnectionTable, "show", "rows arranged")
     return shown(*arguments)
-start._bpf, start._run_screen = import_program, run_screen
+opening._bpf, start._run_screen = import_program, run_screen
 begin, path = float(sys.argv.pop(1)), sys.argv.pop(1)
 try:
     cli.main()
