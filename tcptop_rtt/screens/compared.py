@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.reactive import var
 
 from tcptop_rtt.comparing.fields import TABLE, label
 from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result
@@ -21,7 +20,7 @@ from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.rows import ESTABLISHED, Indices, Mask
 from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.screens.common import CommonTitle
-from tcptop_rtt.screens.sorted import SortedScreen
+from tcptop_rtt.screens.filtered import FilteredScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter, as_rows, select
 from tcptop_rtt.view.glyphs import Glyphs
@@ -32,10 +31,6 @@ from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
 from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.styled import Part
-
-if TYPE_CHECKING:
-    from tcptop_rtt.widgets.filter_line import FilterLine
-
 
 WIDE = 120
 """Narrower terminals have room for when sides begin only."""
@@ -95,7 +90,7 @@ class ComparedTable(ConnectionTable):
         return action != "open_details" and super().check_action(action, parameters)
 
 
-class ComparedScreen(SortedScreen):
+class ComparedScreen(FilteredScreen):
     """Both sides in the title, their groups below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,8 +110,6 @@ class ComparedScreen(SortedScreen):
         Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
     ]
 
-    filter: var[Filter] = var(Filter(), bindings=True)
-
     def __init__(self, result: Result, glyphs: Glyphs) -> None:
         first = empty(Health())
         super().__init__(first)
@@ -124,7 +117,6 @@ class ComparedScreen(SortedScreen):
         self._glyphs = glyphs
         self._kinds = kinds_of(result.rows)
         self._title = CommonTitle()
-        self._filter_line: FilterLine | None = None
         self.table = ComparedTable(first, glyphs, str)
         page = Page(self._kinds[0], None, Order.of(self._kinds[0], Page()))
         self.set_reactive(ComparedScreen.page, page)
@@ -144,11 +136,6 @@ class ComparedScreen(SortedScreen):
         """There are no connections."""
         return None
 
-    @property
-    def typing(self) -> bool:
-        """Whether the keys are the filter's."""
-        return self._filter_line is not None and self._filter_line.has_focus_within
-
     def paint(self, snapshot: Snapshot) -> None:
         """It stays as it is."""
 
@@ -167,23 +154,7 @@ class ComparedScreen(SortedScreen):
         if not (self.typing or self.filter.text):
             self.app.exit()
             return
-        if self._filter_line is not None:
-            self._filter_line.close(clear=True)
-        self.filter = Filter()
-
-    async def action_filter(self) -> None:
-        if self._filter_line is None:
-            from tcptop_rtt.widgets.filter_line import FilterLine
-
-            self._filter_line = FilterLine(self.filter.text)
-            await self.mount(self._filter_line, after=self.table)
-        self._filter_line.open()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        self.filter = Filter(message.text)
-
-    def on_filter_line_closed(self) -> None:
-        self.set_focus(self.table)
+        self.clear_filter()
 
     def on_resize(self) -> None:
         self._show_title()

@@ -135,19 +135,17 @@ class FleetScreen(MainScreen):
             self.tell("nothing finer is known of it: Esc goes back")
             return
         self._trail.append(_Left(self.question, self.filter, self.page, self.table.pinned))
-        self._clear_filter()  # it is about rows of another kind
+        self.clear_filter()  # it is about rows of another kind
         self._ask(question, self._page_of(question, self.page))
 
     def action_back(self) -> None:
         """Clear the filter, or else go back to the row that was opened."""
         if self.typing or self.filter.text or not self._trail:
-            self._clear_filter()
+            self.clear_filter()
             return
         left = self._trail.pop()
         self._ask(left.question, left.page, left.row)
-        self.filter = left.filter
-        if self._filter_line is not None:
-            self._filter_line.fill(left.filter.text)
+        self.put_filter(left.filter)
 
     def _ask(self, question: Question, page: Page, row: int | None = None) -> None:
         self.frozen = False

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.reactive import var
+from textual.widget import Widget
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.beside import TableAndDetails
+from tcptop_rtt.screens.filtered import FilteredScreen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.named import NAMES_KEY
 from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
 from tcptop_rtt.screens.recorded import RECORD_KEY, RecordedScreen
-from tcptop_rtt.screens.sorted import SortedScreen
-from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.kinds import KINDS
@@ -35,12 +34,12 @@ from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
 
 if TYPE_CHECKING:
-    from tcptop_rtt.widgets.filter_line import FilterLine
+    pass
 
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class MainScreen(SortedScreen, PastScreen, RecordedScreen):
+class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     """All connections. What the user has chosen is kept here, and the widgets are bound to it.
 
     :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
@@ -169,7 +168,6 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
 
     STATUS_BAR: ClassVar[type[StatusBar]] = StatusBar
 
-    filter: var[Filter] = var(Filter(), bindings=True)
     follow: var[bool] = var(False)
     shared_scale: var[bool] = var(False)
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
@@ -195,7 +193,6 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
         self.set_reactive(MainScreen.refresh_s, refresh_s)
         self._glyphs = glyphs
         self._set_refresh = set_refresh
-        self._filter_line: FilterLine | None = None
         self._left: dict[Kind | None, tuple[Order, int | None]] = {}
         """The order and the selection of what has been shown before."""
         self.table = ConnectionTable(first, glyphs, note, columns)
@@ -253,6 +250,10 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
 
     def paint(self, snapshot: Snapshot) -> None:
         self.beside.paint(snapshot)
+
+    @property
+    def above_filter_line(self) -> Widget:
+        return self.beside
 
     def action_beside(self) -> None:
         self.tell(self.beside.toggle())
@@ -341,43 +342,6 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
             return [seconds for seconds in REFRESHES_S if seconds > self.refresh_s]
         return [seconds for seconds in reversed(REFRESHES_S) if seconds < self.refresh_s]
 
-    # The filter
-
-    @property
-    def typing(self) -> bool:
-        """Whether the keys are the filter's."""
-        return self._filter_line is not None and self._filter_line.has_focus_within
-
-    async def action_filter(self) -> None:
-        if self._filter_line is None:
-            self._filter_line = self.make_filter_line()
-            await self.mount(self._filter_line, after=self.beside)
-        self._filter_line.open()
-
-    def make_filter_line(self) -> FilterLine:
-        """Where the filter is typed."""
-        from tcptop_rtt.widgets.filter_line import FilterLine
-
-        return FilterLine(self.filter.text)
-
-    def end_typing(self) -> None:
-        """Keep the filter as it is, and give the keys back to the table."""
-        if self._filter_line is not None and self.typing:
-            self._filter_line.close()
-            self.set_focus(self.table)
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        self.filter = replace(self.filter, text=message.text)
-
-    def on_filter_line_closed(self) -> None:
-        self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
-
-    def narrow(self, text: str) -> None:
-        """Add to the filter."""
-        self.filter = replace(self.filter, text=query.both(self.filter.text, text))
-        if self._filter_line is not None:
-            self._filter_line.fill(self.filter.text)
-
     def action_common(self) -> None:
         """What the bad ones of the listed connections have in common."""
         from tcptop_rtt.screens.common import CommonScreen
@@ -397,10 +361,4 @@ class MainScreen(SortedScreen, PastScreen, RecordedScreen):
         elif self.page.scope and not (self.typing or self.filter.text):
             self._turn_to(self.page.scope.kind)
         else:
-            self._clear_filter()
-
-    def _clear_filter(self) -> None:
-        """Show all connections again, as far as the command line lets them through."""
-        if self._filter_line is not None:
-            self._filter_line.close(clear=True)
-        self.filter = replace(self.filter, text="")
+            self.clear_filter()
