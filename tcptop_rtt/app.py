@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -21,18 +20,14 @@ from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
+from tcptop_rtt.program_app import ProgramApp
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.screens.program_keys import ProgramKeys
-from tcptop_rtt.terminal.background import BackgroundTold
-from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
-from tcptop_rtt.view.palettes import for_background
 from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
-from tcptop_rtt.widgets import themes
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
 if TYPE_CHECKING:
@@ -67,7 +62,7 @@ class FeedEnded(Message):
     problem: str
 
 
-class TcptopApp(ProgramKeys):
+class TcptopApp(ProgramApp):
     """All connections, and the details of one of them.
 
     :param note: called for the line of text in an empty table
@@ -77,8 +72,6 @@ class TcptopApp(ProgramKeys):
     :param recordings: what is recorded; None: nothing ever is
     """
 
-    TITLE = "tcptop-rtt"
-    CSS_PATH = "styles.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
         Binding(
@@ -91,25 +84,6 @@ class TcptopApp(ProgramKeys):
             priority=True,
             tooltip="All commands, found by a part of their name",
             id="commands",
-        ),
-        # Priority, so that they work while something is typed, and before Textual's own ones.
-        Binding(
-            "ctrl+c,ctrl+q",
-            "quit",
-            "Quit",
-            False,
-            priority=True,
-            tooltip="End the program, even while something is typed",
-            id="leave",
-        ),
-        Binding(
-            "ctrl+z",
-            "suspend_process",
-            "Suspend",
-            show=False,
-            priority=True,
-            tooltip="Give the shell back; fg goes on",
-            id="suspend",
         ),
     ]
 
@@ -125,23 +99,14 @@ class TcptopApp(ProgramKeys):
         preferences: Preferences = NO_PREFERENCES,
         recordings: Recordings | None = None,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(glyphs, preferences.theme)
         if preferences.keys:
             from tcptop_rtt.screens.keymap import keymap
 
             self.set_keymap(keymap(preferences.keys, type(self)))
-        theme = preferences.theme
-        for each in themes.THEMES.values():
-            self.register_theme(each)
-        self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
-        """Whether the terminal's background decides on the theme."""
-        self.theme = themes.first_theme(theme, self.console.color_system, self.no_color)
         self.problem: TcptopError | OSError | None = None
         """Why the dashboard has failed; None if it has not."""
         self._feed = feed
-        self._glyphs = glyphs
-        self._leaving = False
-        self._ui_loop: asyncio.AbstractEventLoop | None = None
         self._latest: Snapshot | None = None
         self._recorder = Recorder()  # the worker's
         self._recordings = recordings
@@ -178,24 +143,9 @@ class TcptopApp(ProgramKeys):
         return self.main
 
     def on_mount(self) -> None:
-        if not self._glyphs.unicode:
-            from tcptop_rtt.widgets.ascii import use_ascii_scrollbars
-
-            use_ascii_scrollbars()
         self._worker.start()
-        self._ui_loop = asyncio.get_running_loop()
-        if self._leaving:
-            self.exit()
 
-    def leave(self) -> None:
-        """End, as ``q`` does; may be called at any time, and by a signal handler."""
-        self._leaving = True
-        if self._ui_loop is not None:
-            self._ui_loop.call_soon_threadsafe(self.exit)
-
-    def on_unmount(self) -> None:
-        self._ui_loop = None
-        self._leaving = True
+    def end_work(self) -> None:
         self._feed.stop()
         self.join_worker()
 
@@ -206,10 +156,6 @@ class TcptopApp(ProgramKeys):
             self._exception_event.set()  # Textual's pilot raises it again
             self.problem = TcptopError(_describe(error))
         self._close_messages_no_wait()
-
-    def action_suspend_process(self) -> None:
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.stop_job()
 
     def join_worker(self) -> None:
         """Wait for the worker, which was asked to stop or has failed."""
@@ -308,25 +254,11 @@ class TcptopApp(ProgramKeys):
     def health(self) -> Health:
         return self._latest.health if self._latest is not None else self._feed.health
 
-    @property
-    def glyphs(self) -> Glyphs:
-        return self._glyphs
-
     def action_own_health(self) -> None:
         if self._feed.question is None:
             super().action_own_health()
         else:
             self.tell("nothing is measured here; the first line says how long the server takes")
-
-    def use_mouse(self, on: bool) -> None:
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.use_mouse(on)
-
-    def on_background_told(self, message: BackgroundTold) -> None:
-        """The terminal has answered; what the user has chosen meanwhile counts more."""
-        if self.asks_background:
-            self.asks_background = False
-            self.theme = for_background(*message.rgb).name
 
     def on_fleet_screen_asked(self, message: FleetScreen.Asked) -> None:
         self._feed.ask(message.question)

@@ -1,0 +1,97 @@
+"""What the program's apps have in common: its driver of the terminal, its themes, and how it is left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tcptop_rtt.screens.program_keys import ProgramKeys
+from tcptop_rtt.terminal.background import BackgroundTold
+from tcptop_rtt.terminal.driver import TerminalDriver
+from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.palettes import for_background
+from tcptop_rtt.widgets import themes
+
+
+class ProgramApp(ProgramKeys):
+    """An app on the terminal.
+
+    :param theme: None: one that fits the terminal
+    """
+
+    TITLE = "tcptop-rtt"
+    CSS_PATH = "styles.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Priority, so that they work while something is typed, and before Textual's own ones.
+        Binding(
+            "ctrl+c,ctrl+q",
+            "quit",
+            "Quit",
+            False,
+            priority=True,
+            tooltip="End the program, even while something is typed",
+            id="leave",
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            priority=True,
+            tooltip="Give the shell back; fg goes on",
+            id="suspend",
+        ),
+    ]
+
+    def __init__(self, glyphs: Glyphs, theme: str | None) -> None:
+        super().__init__(driver_class=TerminalDriver)
+        for each in themes.THEMES.values():
+            self.register_theme(each)
+        self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
+        self.theme = themes.first_theme(theme, self.console.color_system, self.no_color)
+        self._glyphs = glyphs
+        self._leaving = False
+        self._ui_loop: asyncio.AbstractEventLoop | None = None
+
+    def on_mount(self) -> None:
+        if not self._glyphs.unicode:
+            from tcptop_rtt.widgets.ascii import use_ascii_scrollbars
+
+            use_ascii_scrollbars()
+        self._ui_loop = asyncio.get_running_loop()
+        if self._leaving:
+            self.exit()
+
+    def on_unmount(self) -> None:
+        self._ui_loop = None
+        self._leaving = True
+        self.end_work()
+
+    def end_work(self) -> None:
+        """End what goes on beside the screen."""
+
+    def leave(self) -> None:
+        """End, as ``q`` does; may be called at any time, and by a signal handler."""
+        self._leaving = True
+        if self._ui_loop is not None:
+            self._ui_loop.call_soon_threadsafe(self.exit)
+
+    def action_suspend_process(self) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.stop_job()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return self._glyphs
+
+    def use_mouse(self, on: bool) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.use_mouse(on)
+
+    def on_background_told(self, message: BackgroundTold) -> None:
+        """The terminal has answered; what the user has chosen meanwhile counts more."""
+        if self.asks_background:
+            self.asks_background = False
+            self.theme = for_background(*message.rgb).name
