@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import locale
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.outputs.progress import Progress
 
 if TYPE_CHECKING:
+    from tcptop_rtt.compare_app import CompareApp
     from tcptop_rtt.comparing.result import Result, Told
     from tcptop_rtt.comparing.tally import Tally
     from tcptop_rtt.feeds.replay.footage import Footage
@@ -50,22 +50,21 @@ def load() -> None:
         importlib.import_module(f"tcptop_rtt.{name}")
 
 
-def run(options: argparse.Namespace, screen: bool, stop_signals: list[signal.Signals]) -> int:
+def run(
+    options: argparse.Namespace, chosen: Filter, screen: bool, run_app: Callable[[CompareApp], None]
+) -> int:
     """Compare, and show what has been found; return the exit code.
 
-    :param stop_signals: those that end the program
+    :param run_app: runs an app until it ends, or a signal asks it to
     :raises TcptopError: there is nothing to compare, and why; or it cannot be written
     """
-    from tcptop_rtt.view.filter import Filter
-
-    chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
     progress = Progress(sys.stderr)
     try:
         result = Comparison(options.compare, options.at, options.with_, chosen, progress.say).result()
     finally:
         progress.say("")
     if screen:
-        return _show(result, options.preferences, stop_signals)
+        return _show(result, options.preferences, run_app)
     from tcptop_rtt.outputs.base import complain
     from tcptop_rtt.outputs.compared import write_json, write_plain
     from tcptop_rtt.outputs.writer import Writer
@@ -76,35 +75,13 @@ def run(options: argparse.Namespace, screen: bool, stop_signals: list[signal.Sig
     return 0
 
 
-def _show(result: Result, preferences: Preferences, stop_signals: list[signal.Signals]) -> int:
+def _show(result: Result, preferences: Preferences, run_app: Callable[[CompareApp], None]) -> int:
     from tcptop_rtt.compare_app import CompareApp
-    from tcptop_rtt.view.glyphs import ASCII, UNICODE
+    from tcptop_rtt.view.glyphs import of_locale
 
-    glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
-    app = CompareApp(result, glyphs, preferences)
-    for number in stop_signals:
-        signal.signal(number, lambda *_: app.leave())
-    app.run()
+    app = CompareApp(result, of_locale(), preferences)
+    run_app(app)
     return app.return_code or 0
-
-
-class Progress:
-    """One line on a terminal that says how far it has come; elsewhere nothing.
-
-    :param stream: standard error; None: it is closed
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream if stream is not None and stream.isatty() else None
-        self._said = ""
-
-    def say(self, text: str) -> None:
-        """Put a text in place of the one before; empty: none."""
-        if self._stream is None or text == self._said:
-            return
-        self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
-        self._stream.flush()
-        self._said = text
 
 
 class Comparison:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import locale
 import os
 import signal
 import sys
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.prometheus.exporter import Exporter
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.outputs.writer import Writer
+    from tcptop_rtt.program_app import ProgramApp
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
     from tcptop_rtt.view.preferences import Preferences
@@ -66,7 +66,7 @@ def run(
 
         with _deferred_signals():
             compare.load()
-        return compare.run(options, screen, _stop_signals())
+        return compare.run(options, _chosen(options), screen, _run_app)
     if options.fleet is not None:
         return _fleet(options, screen)
     if options.replay is not None or options.at is not None:
@@ -86,14 +86,12 @@ def run(
             source = _in_background(open_source, options.source)
             cleanup.callback(_close, source)
             from tcptop_rtt.feeds.live import LiveFeed
-            from tcptop_rtt.view.filter import Filter
 
-            if screen:
-                importlib.import_module("tcptop_rtt.app")
+            _import_front_end(screen)
             feed = LiveFeed(source, options.interval, budget)
             if not screen or source.done():
                 feed.open()
-        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+        chosen = _chosen(options)
         if options.command:
             from tcptop_rtt.command.run import run_command
 
@@ -118,14 +116,12 @@ def _fleet(options: argparse.Namespace, screen: bool) -> int:
     with _deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.fleet.feed import FleetFeed
         from tcptop_rtt.model.fleet import Question
-        from tcptop_rtt.view.filter import Filter
 
-        if screen:
-            importlib.import_module("tcptop_rtt.app")
+        _import_front_end(screen)
         question = Question(options.fleet_by, range_s=options.fleet_range)
         feed = FleetFeed(options.fleet, question, options.interval, screen)
     feed.open()
-    chosen = Filter(options.filter)
+    chosen = _chosen(options)
     if screen:
         return _run_screen(feed, chosen, str, options.interval, False, options.preferences, None)
     return _run_text(feed, options, chosen, str, None)
@@ -138,11 +134,10 @@ def _replay(options: argparse.Namespace, screen: bool) -> int:
             from tcptop_rtt.feeds.replay.opening import replay_feed
             from tcptop_rtt.view.filter import Filter
 
-            if screen:
-                importlib.import_module("tcptop_rtt.app")
+            _import_front_end(screen)
             feed = replay_feed(options.replay, options.at, environment.state_directory(), screen)
             cleanup.callback(feed.close)
-        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
+        chosen = _chosen(options)
         feed.open()
         if screen:
             return _run_screen(feed, chosen, str, 0.0, False, options.preferences, None)
@@ -156,19 +151,21 @@ def _remote(options: argparse.Namespace, screen: bool) -> int:
     with ExitStack() as cleanup:
         with _deferred_signals(), _no_collections():
             from tcptop_rtt.feeds.remote.feed import RemoteFeed
-            from tcptop_rtt.view.filter import Filter
+            from tcptop_rtt.outputs.progress import Progress
+            from tcptop_rtt.outputs.recordings import Recordings
 
-            if screen:
-                importlib.import_module("tcptop_rtt.app")
+            _import_front_end(screen)
             feed = RemoteFeed(
                 options.hosts, options.ssh, options.remote_command, options.interval, options.environment
             )
         cleanup.callback(feed.close)
-        chosen = Filter(options.filter, options.pid, options.family, options.lport, options.rport)
-        with _waiting_line(f"waiting for {', '.join(options.hosts)}" if screen else ""):
+        chosen = _chosen(options)
+        progress = Progress(sys.stderr if screen else None)
+        progress.say(f"waiting for {', '.join(options.hosts)}")
+        try:
             feed.open()
-        from tcptop_rtt.outputs.recordings import Recordings
-
+        finally:
+            progress.say("")
         recordings = Recordings.wanted(options, feed, chosen)
         cleanup.callback(recordings.close)
         if screen:
@@ -177,18 +174,16 @@ def _remote(options: argparse.Namespace, screen: bool) -> int:
         return _run_text(feed, options, chosen, feed.note, recordings if recordings.are_made else None)
 
 
-@contextmanager
-def _waiting_line(text: str) -> Iterator[None]:
-    """Say on the terminal what is waited for, as long as that takes; not if it is empty."""
-    if text:
-        sys.stderr.write(text[: os.get_terminal_size(2).columns - 1])
-        sys.stderr.flush()
-    try:
-        yield
-    finally:
-        if text:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+def _import_front_end(screen: bool) -> None:
+    if screen:
+        importlib.import_module("tcptop_rtt.app")
+
+
+def _chosen(options: argparse.Namespace) -> Filter:
+    """Which connections are asked for."""
+    from tcptop_rtt.view.filter import Filter
+
+    return Filter(options.filter, options.pid, options.family, options.lport, options.rport)
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
@@ -297,11 +292,18 @@ def _run_screen(
 ) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.names import Resolver
-    from tcptop_rtt.view.glyphs import ASCII, UNICODE
+    from tcptop_rtt.view.glyphs import of_locale
 
-    glyphs = UNICODE if "utf" in locale.getencoding().lower() else ASCII
     resolver = None if feed.player else Resolver()  # what is played may be of another network
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings)
+    app = TcptopApp(feed, chosen, refresh_s, of_locale(), note, resolver, named, preferences, recordings)
+    _run_app(app)
+    if app.problem is not None:
+        raise app.problem
+    return 0
+
+
+def _run_app(app: ProgramApp) -> None:
+    """Run it until it ends, or a signal asks it to leave."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -310,9 +312,6 @@ def _run_screen(
     for number in _stop_signals():
         signal.signal(number, leave)
     app.run()
-    if app.problem is not None:
-        raise app.problem
-    return 0
 
 
 def _run_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from dataclasses import dataclass
 
 
@@ -92,3 +93,8 @@ ASCII = Glyphs(
     incoming="<-",
     unknown_direction="<->",
 )
+
+
+def of_locale() -> Glyphs:
+    """Those that the terminal's encoding has."""
+    return UNICODE if "utf" in locale.getencoding().lower() else ASCII

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.compare import Progress
+from tcptop_rtt.outputs.progress import Progress
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import WALL_NS
 from tests.unit.test_recording import _record, _stream
