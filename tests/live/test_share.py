@@ -59,10 +59,10 @@ def test_man_shows_every_option_and_has_nothing_to_complain_of(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_the_readme_tells_of_every_option(name: str) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_documentation_tells_of_every_option(name: str) -> None:
+    described = "".join((ROOT / "docs" / name).read_text() for name in ("options.md", "scripts.md"))
     wanted = {option for option in _options(name) if option.startswith("--")}
-    assert not {option for option in wanted if f"`{option}" not in readme}
+    assert not {option for option in wanted if f"`{option}" not in described}
 
 
 @pytest.mark.parametrize("shell", COMPLETIONS)

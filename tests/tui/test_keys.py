@@ -1,4 +1,4 @@
-"""The keys: in the key line, in the help and in the README, all made from the bindings."""
+"""The keys: in the key line, in the help and in docs/keys.md, all made from the bindings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tui.conftest import Open
 from tests.tui.feed import Stage, trace_of
 from tests.unit.rows import row
 
-README = Path(__file__).parents[2] / "README.md"
+LISTED = Path(__file__).parents[2] / "docs" / "keys.md"
 
 
 OTHER_PROGRAM = ("tcptop_rtt.compare_app", "tcptop_rtt.screens.compared")
@@ -80,8 +80,8 @@ async def test_no_key_works_that_the_help_does_not_list(stage: Open) -> None:
             await it.press(key)
 
 
-def test_the_readme_has_the_table_of_the_bindings() -> None:
-    section = README.read_text().partition("### Keys\n")[2].partition("\n#")[0]
+def test_the_documentation_has_the_table_of_the_bindings() -> None:
+    section = LISTED.read_text()
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
     expected = []
     for title, lines in key_sections(TcptopApp, {}).items():

@@ -16,7 +16,7 @@ from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.unit.rows import row
 
-README = Path(__file__).parents[2] / "README.md"
+DESCRIBED = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 @pytest.mark.parametrize("width", [160, 60])
@@ -97,6 +97,6 @@ def test_keys_may_change_places() -> None:
     assert keymap({"zoom": "r"}, TcptopApp) == {"zoom": "r"}  # in the details it is free
 
 
-def test_the_readme_names_every_action() -> None:
-    text = " ".join(README.read_text().split()).partition("What can have another key:")[2].partition("###")[0]
+def test_the_documentation_names_every_action() -> None:
+    text = " ".join(DESCRIBED.read_text().split()).partition("What can have another key:")[2]
     assert re.findall("`(.*?)`", text) == actions(TcptopApp)

@@ -24,7 +24,7 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.thresholds import DEFAULTS, Thresholds
 from tests.unit.rows import row, rows_of
 
-README = Path(__file__).parents[2] / "README.md"
+DESCRIBED = Path(__file__).parents[2] / "docs" / "settings.md"
 ME = os.getuid()
 OTHER = ME + 54_321
 """Nobody here."""
@@ -200,16 +200,16 @@ def test_what_is_no_utf_8_is_told() -> None:
         parse(b"# x\n# \xff", "f")
 
 
-def test_the_example_of_the_readme_has_every_setting_with_its_default() -> None:
-    example = README.read_text().partition("```toml\n")[2].partition("```")[0]
-    found = parse(example.encode(), "README.md")
+def test_the_example_of_the_documentation_has_every_setting_with_its_default() -> None:
+    example = DESCRIBED.read_text().partition("```toml\n")[2].partition("```")[0]
+    found = parse(example.encode(), "settings.md")
     assert found.thresholds == DEFAULTS
     assert found.interval_s == 1.0
     entries = tomllib.loads(example)
     assert entries.keys() == {"theme", "interval", "columns", "thresholds", "keys"}
     assert list(entries["thresholds"]) == list(LIMITS)
     assert {limit.field for limit in LIMITS.values()} == set(Thresholds.__slots__)
-    text = " ".join(README.read_text().split())
+    text = " ".join(DESCRIBED.read_text().split())
     names = text[text.index("Columns are those of connections") :].partition("A narrow")[0]
     assert re.findall("`(.*?)`", names) == list(CONNECTIONS.column)
 
