@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.reactive import var
 from textual.widget import Widget
 
@@ -18,9 +18,9 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.filtered import FilteredScreen
 from tcptop_rtt.screens.live import LiveScreen
-from tcptop_rtt.screens.named import NAMES_KEY
-from tcptop_rtt.screens.past import TIME_KEYS, PastScreen
-from tcptop_rtt.screens.recorded import RECORD_KEY, RecordedScreen
+from tcptop_rtt.screens.main_keys import MAIN_KEYS
+from tcptop_rtt.screens.past import PastScreen
+from tcptop_rtt.screens.recorded import RecordedScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.kinds import KINDS
@@ -29,12 +29,8 @@ from tcptop_rtt.view.summary import summarize
 from tcptop_rtt.view.table import Column
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
-from tcptop_rtt.widgets.keys import SORTING
 from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.status_bar import Counts, StatusBar
-
-if TYPE_CHECKING:
-    pass
 
 REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -49,122 +45,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     :param columns: of connections; None: all
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "back",
-            "Back",
-            tooltip="From the past to now; clear the filter; from a group's connections to the groups",
-            id="back-to-groups",
-        ),
-        Binding(
-            "tab",
-            "next_table(1)",
-            "Groups",
-            tooltip="Connections, hosts, services, processes, units, listeners, failed connects; "
-            "Enter opens one",
-            id="groups",
-        ),
-        Binding(
-            "shift+tab",
-            "next_table(-1)",
-            "Groups before",
-            False,
-            tooltip="The same the other way round",
-            id="groups-before",
-        ),
-        Binding(
-            "w",
-            "sort('why')",
-            "Why",
-            tooltip="Sort by what holds connections up, worst first",
-            id="sort-why",
-            group=SORTING,
-        ),
-        # Priority: else what is typed right behind it is on its way to the table before the line is open.
-        Binding(
-            "slash",
-            "filter",
-            "Filter",
-            tooltip="Show only connections that match words such as nginx, rtt>50ms or port:443",
-            id="filter",
-            priority=True,
-        ),
-        *TIME_KEYS,
-        Binding(
-            "r",
-            "sort('rtt')",
-            "RTT",
-            tooltip="Sort by round-trip time, slowest first",
-            id="sort-rtt",
-            group=SORTING,
-        ),
-        Binding(
-            "p",
-            "sort('process')",
-            "Process",
-            tooltip="Sort by process",
-            id="sort-process",
-            group=SORTING,
-        ),
-        Binding(
-            "c",
-            "common",
-            "Common",
-            tooltip="What the bad connections have in common: networks, ports, processes and more",
-            id="common",
-        ),
-        Binding(
-            "f",
-            "toggle('follow')",
-            "Follow",
-            tooltip="Hold the selected connection on its line while the others move",
-            id="follow",
-        ),
-        Binding(
-            "o",
-            "ask_order",
-            "Sort by",
-            tooltip="Sort by a column: its letter comes next",
-            id="sort-by",
-            group=SORTING,
-        ),
-        Binding(
-            "s,greater_than_sign",
-            "sort_next",
-            "Next column",
-            show=False,
-            tooltip="Sort by the next column",
-            id="sort-next",
-        ),
-        Binding(
-            "less_than_sign",
-            "sort_previous",
-            "Previous column",
-            show=False,
-            tooltip="Sort by the previous column",
-            id="sort-previous",
-        ),
-        Binding(
-            "l",
-            "toggle('shared_scale')",
-            "Scale",
-            tooltip="Draw all sparklines to one scale, or each to its own",
-            id="scale",
-        ),
-        Binding(
-            "d",
-            "beside",
-            "Beside",
-            tooltip="Show the details of the selected connection beside the table, or hide them",
-            id="beside",
-        ),
-        NAMES_KEY,
-        RECORD_KEY,
-        Binding("S", "reverse", "Reverse", tooltip="Reverse the order", id="reverse"),
-        Binding("plus,equals_sign", "change_refresh(1)", "Slower", tooltip="Refresh less often", id="slower"),
-        Binding("minus", "change_refresh(-1)", "Faster", tooltip="Refresh more often", id="faster"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MAIN_KEYS]
 
     STATUS_BAR: ClassVar[type[StatusBar]] = StatusBar
 
