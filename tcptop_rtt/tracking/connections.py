@@ -1,7 +1,7 @@
 """The one state of the program: every connection's latest numbers and recent history.
 
-Records come in by the batch, frozen snapshots go out. A record goes into its row here; what takes more than
-copying has a part of its own: rates, samples, holders, the last minute, the trace.
+Records come in by the batch, frozen snapshots go out. What a record changes has parts of its own: copying,
+rates, samples, holders, the last minute, the trace.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, Records, names_between
-from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Holder, Indices
+from tcptop_rtt.model.records import RECORD, Direction, Kind, Records
+from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
+from tcptop_rtt.tracking.copying import Copying
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
 from tcptop_rtt.tracking.listener_store import ListenerStore
@@ -32,19 +33,6 @@ from tcptop_rtt.tracking.units import UnitNames
 CLOSED_SHOWN_NS = 5_000_000_000
 CLOSED_KEPT = 10_000
 """If more rows than this have been closed for CLOSED_SHOWN_NS, a snapshot is taken early to drop them."""
-
-_UNPACED = 1 << 60  # sk_pacing_rate is ~0UL until something paces
-
-_LASTING = ("netns", "ifindex", "rport", "family", "laddr", "raddr")
-"""Fields that a connection keeps for its life, as it keeps its local port and direction once known."""
-
-_COPIED = tuple(
-    name for name in names_between(RECORD, "bytes_acked", "probes") if name not in (*_LASTING, "uid")
-)
-"""Fields that go from each record or entry into its row as they are."""
-
-_SCANNED = names_between(ENTRY, "first_byte_us", "congestion_control")
-"""Fields that only entries have, and that go into the row as they are."""
 
 
 class Connections:
@@ -65,6 +53,7 @@ class Connections:
         self._peaks = self._store.attach(Peaks(self._store, self._snapshot_ns))
         self._minute = self._store.attach(Minute(self._store, self._snapshot_ns))
         self._rates = Rates(self._store)
+        self._copying = Copying(self._store, self._rates, self._minute)
         self._samples = SampleCounter(self._store, self._history, self._peaks)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
@@ -123,8 +112,7 @@ class Connections:
         self._peaks.advance(now_ns)
 
     def _apply(self, batch: Located) -> None:
-        self._copy(batch)
-        self._copy_retransmits(batch)
+        self._copying.copy(batch)
         if batch.records.dtype == RECORD:
             self._holders.set_users(batch)
             self._time_connect(batch)
@@ -152,59 +140,6 @@ class Connections:
             & (store["connect_us"][batch.rows] == 0)
         )
         store.set("connect_us", new.rows, np.maximum((new["time_ns"] - new["opened_ns"]) // 1000, 1))
-
-    def _copy(self, batch: Located) -> None:
-        """Copy whole records into their rows. Of several records of a row the last one counts."""
-        store, kinds = self._store, batch.kinds
-        batch = batch.where((kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(batch))
-        if batch.records.dtype == ENTRY:
-            self._copy_scanned(batch)
-        # A record from the ring buffer that came during the scan is newer than the scan's entry.
-        batch = batch.where(batch["time_ns"] >= store["time_ns"][batch.rows])
-        self._rates.mark_active(batch)
-        store.copy(batch, "time_ns", "sampled_us", *_COPIED)
-        min_rtt_us = batch["min_rtt_us"]
-        store.set("min_rtt_us", batch.rows, np.where(min_rtt_us == UNKNOWN_U32, 0, min_rtt_us))
-        # A segment has nothing new about the rest, unless it is the first record that has the port.
-        self._copy_lasting(batch.where((batch.kinds != Kind.SEGMENT) | (store["lport"][batch.rows] == 0)))
-
-    def _superseded(self, batch: Located) -> NDArray[np.bool_]:
-        """Mark the segments that another segment of the same row follows."""
-        marks = np.zeros(len(batch), bool)
-        segments = np.flatnonzero(batch.kinds == Kind.SEGMENT)
-        last = np.empty(self._store.count, np.intp)
-        last[batch.rows[segments]] = segments
-        marks[segments] = last[batch.rows[segments]] != segments
-        return marks
-
-    def _copy_scanned(self, batch: Located) -> None:
-        """Copy what only a scan reads, even where records of a later time have come before."""
-        store = self._store
-        store.copy(batch, *_SCANNED)
-        store.set("delivery_rate_bps", batch.rows, batch["delivery_rate"] * 8)
-        paced = np.where(batch["pacing_rate"] < _UNPACED, batch["pacing_rate"], 0)
-        store.set("pacing_rate_bps", batch.rows, paced * 8)
-        self._minute.add_scan(batch)
-
-    def _copy_lasting(self, batch: Located) -> None:
-        """Copy what stays for a connection's life."""
-        if not len(batch):
-            return
-        store = self._store
-        store.copy(batch, *_LASTING)
-        store.set("port_chosen", batch.rows, batch["port_chosen"] != 0)
-        # The socket's user stands in until a process is known.
-        store.copy(batch.where(store["holder"][batch.rows] == Holder.UNKNOWN), "uid")
-        # No port yet at SYN_SENT, and none any more at CLOSE: tcp_set_state() has called inet_put_port().
-        store.copy(batch.where(batch["lport"] != 0), "lport")
-        # Of an older connection a scan may have found the direction: it stays.
-        store.copy(batch.where(batch["direction"] != Direction.UNKNOWN), "direction")
-
-    def _copy_retransmits(self, batch: Located) -> None:
-        """Copy records of retransmissions, unless a whole record is newer."""
-        batch = batch.where(batch.kinds == Kind.RETRANS)
-        newer = batch["time_ns"] >= self._store["time_ns"][batch.rows]
-        self._store.copy(batch.where(newer), "retrans", "retransmits", "probes")
 
     # --- questions of the worker, and their answers ---------------------------------------------------
 
