@@ -1,0 +1,226 @@
+"""Which lines a table has, in which order, and which of them is selected."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from textual.geometry import Size
+from textual.reactive import var
+
+from tcptop_rtt.model.names import NO_NAMES, Names
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.listing import ConnectionList, Listing
+from tcptop_rtt.view.ranking import Ranking
+from tcptop_rtt.view.table import Column, with_values
+from tcptop_rtt.widgets.cursor import CursorView
+from tcptop_rtt.widgets.order import Page
+
+
+class ListedView(CursorView):
+    """Connections or groups in sorted order. The cursor belongs to one of them, not to a line.
+
+    Until the user moves the cursor it stays on the first line, whichever connection that is.
+
+    :param first: what there is to show before the first snapshot, without any connection
+    """
+
+    page: var[Page] = var(Page(), init=False)
+    filter: var[Filter] = var(Filter(), init=False)
+    follow: var[bool] = var(False, init=False)
+    """Hold the selected connection on its line of the screen, and let the others move."""
+    pinned: var[int | None] = var(None, init=False)
+    """What the cursor stays with; None: with the first line, whichever that is."""
+    names: var[Names] = var(NO_NAMES, init=False)
+    """Names of hosts and services, to be shown instead of numbers."""
+    travelling: var[bool] = var(False)
+    """It shows the past: what is selected may not have begun then, and stays selected."""
+    shown: var[int] = var(0)
+    """How many connections match the filter, and are in the group that is open."""
+
+    def __init__(self, first: Snapshot) -> None:
+        super().__init__()
+        self._snapshot = first
+        self._begun = False
+        self._listing: Listing
+        self._ranking = self._ranked()
+
+    @abstractmethod
+    def _redraw(self) -> None:
+        """Draw it as it is now."""
+
+    # What is listed
+
+    @property
+    def total(self) -> int:
+        """How many connections there are, with those that do not match."""
+        return self._listing.total
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are: connections or groups."""
+        return len(self._ranking)
+
+    @property
+    def sorts(self) -> dict[str, Column]:
+        """What it can be sorted by now: a column that is empty is not offered."""
+        table = self._listing.table
+        shown = with_values(table.columns, self._listing.rows)
+        return {column.key: column for column in shown if column.sort}
+
+    @property
+    def cursor_id(self) -> int | None:
+        """The selected connection or group; None if there is none."""
+        ids = self._ids(self._cursor, self._cursor + 1)
+        return ids[0] if ids else None
+
+    @property
+    def ids(self) -> list[int]:
+        """All shown connections or groups, from the first line to the last."""
+        return self._ids(0, self.lines)
+
+    def _ids(self, start: int, stop: int) -> list[int]:
+        ids: list[int] = self._listing.rows["id"][self._ranking.window(start, stop)].tolist()
+        return ids
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is drawn; while the screen is frozen, not the latest."""
+        return self._snapshot
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw another snapshot; sort order, filter and cursor stay."""
+        self._snapshot = snapshot
+        self._begun = True
+        self._arrange()
+
+    def watch_page(self) -> None:
+        self._arrange(reveal=True)
+
+    def select(self, id: int | None) -> None:  # noqa: A002
+        """Put the cursor on a connection or group; None: on the first line, whichever that is."""
+        self.pinned = id
+        if id is None:
+            self.action_scroll_home()
+        else:
+            self._arrange(reveal=True)
+
+    def show_top(self) -> None:
+        """Go to the first line, as after sorting; one that is followed is looked for instead."""
+        if not self.follow:
+            self.action_scroll_home()
+
+    def watch_filter(self) -> None:
+        self._arrange(reveal=True)
+
+    def watch_names(self) -> None:
+        self._arrange()
+
+    def show_new_names(self) -> None:
+        """Show the names that have come since the last snapshot."""
+        self._arrange()
+
+    def watch_follow(self) -> None:
+        if self.follow:
+            self.pinned = self.cursor_id
+            self._reveal()
+
+    def _arrange(self, reveal: bool = False) -> None:
+        line_before = self._cursor - self.scroll_offset.y
+        in_view = 0 <= line_before < self._page
+        self._ranking = self._ranked()
+        self.shown = self._listing.shown
+        self._place_cursor()
+        self._resize_content(self.lines + 1)
+        if self.pinned is not None:
+            if self.follow and in_view:
+                self.scroll_to(y=self._cursor - line_before, animate=False)
+            if self.follow or in_view or reveal:
+                self._reveal()
+        self._redraw()
+
+    def _ranked(self) -> Ranking:
+        page, snapshot = self.page, self._snapshot
+        if page.kind is None:
+            self._listing = ConnectionList(snapshot, self.filter, page.scope, self.names)
+        else:
+            self._listing = page.kind.list(snapshot, self.filter, self.names)
+        listing, (key, descending) = self._listing, page.order
+        sort = listing.table.sorts[key]
+        return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.unknown)
+
+    def _resize_content(self, height: int) -> None:
+        before, room = self.virtual_size.height, self.size.height
+        if (before > room) != (height > room):
+            self.virtual_size = Size(0, height)  # the scroll bar comes or goes
+        elif before != height:
+            # An ordinary assignment would lay the whole screen out again.
+            self.set_reactive(ListedView.virtual_size, Size(0, height))
+            self.vertical_scrollbar.window_virtual_size = height
+            self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
+
+    def _place_cursor(self) -> None:
+        self._cursor = min(self._cursor, max(0, self.lines - 1))
+        if self.pinned is None:
+            return
+        found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self.pinned))
+        if not len(found):
+            if not self.travelling:
+                self.pinned = self.cursor_id  # it is gone: select its neighbour
+            return
+        rank = self._ranking.rank(int(found[0]))
+        if rank is not None:  # one that the filter hides may come back
+            self._cursor = rank
+
+    # Moving about
+
+    _fixed_lines = 1
+
+    @property
+    def _last(self) -> int:
+        return self.lines - 1
+
+    def _move_to(self, index: int) -> None:
+        if not self.lines:
+            return
+        self._cursor = max(0, min(self.lines - 1, index))
+        self.pinned = self.cursor_id
+        self._reveal()
+        self._redraw()
+
+    def action_scroll_home(self) -> None:
+        """To the first line, and stay there whichever connection comes to it."""
+        self.pinned = None
+        self._cursor = 0
+        self.scroll_to(y=0, animate=False)
+        self._redraw()
+
+    def step(self, step: int) -> int | None:
+        """Select another connection so many lines further, and return it; None: there is none."""
+        if not 0 <= self._cursor + step < self.lines:
+            return None
+        self._move_to(self._cursor + step)
+        return self.cursor_id
+
+    @property
+    def selected(self) -> Any:
+        """What the cells of the selected line are made of; None: there is no line."""
+        if not self.lines:
+            return None
+        return self._listing.views(self._ranking.window(self._cursor, self._cursor + 1))[0]
+
+    def _why_empty(self) -> str:
+        kind, scope = self.page.kind, self.page.scope
+        if kind is not None and kind.reads in self.snapshot.health.unknown:
+            return kind.unseen
+        if kind is not None and kind.empty and self.filter == Filter():
+            return kind.empty
+        if not self.total:
+            return "there is no TCP connection on this machine"
+        if self.filter.text:
+            return f"no {kind.name[:-1] if kind else 'connection'} matches the filter: Esc clears it"
+        if scope is not None:
+            return scope.kind.emptied
+        return "no connection matches the options of the command line"
