@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view.rtt_parts import rtt_parts
+from tcptop_rtt.model.rtt_parts import rtt_parts
 
 STEPS_PER_OCTAVE = 32
 """The middle of a step is at most 1.1 % off."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get, Indices
-from tcptop_rtt.view.rtt_parts import rtt_parts
+from tcptop_rtt.model.rtt_parts import rtt_parts
 
 STEPS_PER_OCTAVE = 32
 STEPS = 1024

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view.rtt_parts import rtt_parts
+from tcptop_rtt.model.rtt_parts import rtt_parts
 
 _PER_DECADE = (1, 1.6, 2.5, 4, 6.3)  # equal steps of a logarithm, as round numbers
 _DECADES_US = (100, 1_000, 10_000, 100_000, 1_000_000)
