@@ -100,6 +100,8 @@ class Connection:
     rtt_samples = _Count()
     rtt_sum_us = _Number()
     rtt_age_ms = _Number()
+    rtt_p50_us = _Number()
+    rtt_p95_us = _Number()
     peak_rtt_us = _Number()
     peak_age_ms = _Number()
     peak_time_s = _Number()

@@ -39,7 +39,7 @@ _NOTHING = {
         ("srtt_us", "last_rtt_us", "min_rtt_us", "rcv_rtt_us", "connect_us", "peak_rtt_us", "first_byte_us"),
         (0,),
     ),
-    **dict.fromkeys(("mss", "rto_us", "cwnd"), (0,)),
+    **dict.fromkeys(("mss", "rto_us", "cwnd", "rtt_p50_us", "rtt_p95_us"), (0,)),
     **dict.fromkeys(("pid", "was_pid", "started_ns", "netns", "lport", "rport"), (0,)),
     **dict.fromkeys(("delivery_rate_bps", "pacing_rate_bps", "window_ms"), (0,)),
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),

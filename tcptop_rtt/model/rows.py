@@ -121,6 +121,9 @@ ROW = np.dtype(
         ("rtt_samples", "u4"),
         ("rtt_sum_us", "u8"),  # of them
         ("rtt_age_ms", "u4"),  # since the latest sample; UNKNOWN_U32: none since the handshake, or never
+        # Of the samples of about the last minute, estimated; 0: there was none.
+        ("rtt_p50_us", "u4"),
+        ("rtt_p95_us", "u4"),
         # The highest sample of the last ten minutes; of the tenth only a part counts.
         ("peak_rtt_us", "u4"),
         ("peak_age_ms", "u4"),

@@ -22,6 +22,7 @@ from tcptop_rtt.tracking.listener_store import ListenerStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
 from tcptop_rtt.tracking.peaks import Peaks
+from tcptop_rtt.tracking.quantiles import Quantiles
 from tcptop_rtt.tracking.rates import Rates
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.samples import SampleCounter
@@ -51,10 +52,11 @@ class Connections:
         self._store = RowStore(clock_ns)
         self._history = self._store.attach(History(self._snapshot_ns))
         self._peaks = self._store.attach(Peaks(self._store, self._snapshot_ns))
+        self._quantiles = self._store.attach(Quantiles(self._store, self._snapshot_ns))
         self._minute = self._store.attach(Minute(self._store, self._snapshot_ns))
         self._rates = Rates(self._store)
         self._copying = Copying(self._store, self._rates, self._minute)
-        self._samples = SampleCounter(self._store, self._history, self._peaks)
+        self._samples = SampleCounter(self._store, self._history, self._peaks, self._quantiles)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
         self._listeners = ListenerStore()
@@ -110,6 +112,7 @@ class Connections:
         """Begin what samples that come from now on are counted into."""
         self._history.advance(now_ns)
         self._peaks.advance(now_ns)
+        self._quantiles.advance(now_ns)
 
     def _apply(self, batch: Located) -> None:
         self._copying.copy(batch)
@@ -228,6 +231,7 @@ class Connections:
         self._minute.update()
         self._rates.update(now_ns)
         self._peaks.update(now_ns, wall_ns)
+        self._quantiles.update(now_ns)
         self._update_ages(now_ns)
         rows = self._store.freeze()
         cells_us = self._history.latest(SPARK_CELLS, self._store.count)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Kind, field_span, names_between
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.model.rtt_parts import rtt_parts
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.peaks import Peaks
+from tcptop_rtt.tracking.quantiles import Quantiles
 from tcptop_rtt.tracking.row_store import RowStore
 
 _ENDS = ("time_ns", "min_rtt_us")
@@ -29,15 +33,16 @@ _KEPT = np.dtype(
 
 
 class SampleCounter:
-    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us``, ``last_rtt_us`` of the rows, fills their history and peaks.
+    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us``, ``last_rtt_us`` of the rows, fills what keeps their past.
 
     ``counted`` is the number of samples since the latest :meth:`reset`.
     """
 
-    def __init__(self, store: RowStore, history: History, peaks: Peaks) -> None:
+    def __init__(self, store: RowStore, history: History, peaks: Peaks, quantiles: Quantiles) -> None:
         self._store = store
         self._history = history
         self._peaks = peaks
+        self._quantiles = quantiles
         self._kept = store.attach(ColumnStore(_KEPT))
         self._touched: list[Indices] = []
         self.counted = 0
@@ -102,4 +107,11 @@ class SampleCounter:
         store.set("last_rtt_us", batch.rows, last_us)
         for past in (self._history, self._peaks):
             past.add(batch.rows, hi_us, batch["time_ns"])
+        new: dict[str, NDArray[Any]] = {
+            "rtt_samples": samples,
+            "rtt_sum_us": sum_us,
+            "rtt_lo_us": lo_us,
+            "rtt_hi_us": hi_us,
+        }
+        self._quantiles.add(batch.rows, rtt_parts(lambda name: new[name]))
         self._touched.append(batch.rows)

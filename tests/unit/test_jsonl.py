@@ -198,6 +198,8 @@ def test_the_lines_of_three_connections_are_those_of_the_golden_file(
     told = stream(Filter())
     scanned = {
         "srtt_us": 1500,
+        "rtt_p50_us": 1400,
+        "rtt_p95_us": 1790,
         "cwnd": 10,
         "busy_us": 900,
         "window_ms": 4000,

@@ -1,0 +1,170 @@
+"""Median and 95th percentile of each connection's RTT samples of about the last minute."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.model.rtt_parts import Part
+from tcptop_rtt.tracking.row_store import RowStore
+
+HALF_NS = 30_000_000_000
+"""What is counted is dropped after one to two of these."""
+MANY = 2_000
+MANY_UPDATED_NS = 2_900_000_000
+"""So many rows with news are brought up to date only once in so long: each takes about a microsecond."""
+
+STEPS_PER_OCTAVE = 8
+_FIRST_OCTAVE, _OCTAVES = 4, 20  # from 16 us to 17 s
+STEPS = _OCTAVES * STEPS_PER_OCTAVE
+
+_FIELDS = {"rtt_p50_us": 0.5, "rtt_p95_us": 0.95}
+
+
+class Quantiles:
+    """Sets ``rtt_p50_us`` and ``rtt_p95_us`` of the rows; 0: there was no sample.
+
+    Samples are counted in steps, of which each is 9 % longer than the last. A row with samples has a slot of
+    1.3 KB, others have none: most connections of a big machine are idle.
+    """
+
+    def __init__(self, store: RowStore, now_ns: int) -> None:
+        self._store = store
+        self._slot = np.full(0, -1, np.int32)  # of each row; -1: it has none
+        self._row = np.zeros(0, np.intp)  # of each slot in use
+        self._free = np.zeros(0, np.int32)
+        self._half = now_ns // HALF_NS
+        # By half, slot and step; and by half and slot.
+        self._counts = np.zeros((2, 0, STEPS), np.uint32)
+        self._lowest = np.zeros((2, 0), np.uint32)
+        self._highest = np.zeros((2, 0), np.uint32)
+        self._due = np.zeros(0, bool)  # by slot: its row is not up to date
+        self._updated_ns = 0
+
+    # --- rows come and go -----------------------------------------------------------------------------
+
+    def grow(self, length: int) -> None:
+        """Make room for as many rows in all."""
+        self._slot = np.concatenate([self._slot, np.full(length - len(self._slot), -1, np.int32)])
+
+    def clear(self, rows: slice) -> None:
+        """Forget the samples of rows that new connections take."""
+        slots = self._slot[rows]
+        self._release(slots[slots >= 0])
+        self._slot[rows] = -1
+
+    def move(self, rows: Indices, to: Indices) -> None:
+        """Give the samples of some rows to others, and forget those of the others."""
+        replaced = self._slot[to]
+        self._release(replaced[replaced >= 0])
+        moved = self._slot[rows]
+        self._slot[to] = moved
+        self._slot[rows] = -1
+        some = moved >= 0
+        self._row[moved[some]] = to[some]
+
+    def _release(self, slots: NDArray[np.int32]) -> None:
+        self._counts[:, slots] = 0
+        self._forget_ends(slots)
+        self._due[slots] = False
+        self._free = np.concatenate([self._free, slots])
+
+    def _forget_ends(self, slots: NDArray[np.int32] | slice, half: int | slice = slice(None)) -> None:
+        self._lowest[half, slots] = UNKNOWN_U32
+        self._highest[half, slots] = 0
+
+    def _slots_of(self, rows: Indices) -> NDArray[np.int32]:
+        """The slots of rows; those that have none get one."""
+        new = np.unique(rows[self._slot[rows] < 0])
+        if len(new):
+            if len(self._free) < len(new):
+                self._make_room(len(new) - len(self._free))
+            taken, self._free = self._free[-len(new) :], self._free[: -len(new)]
+            self._slot[new], self._row[taken] = taken, new
+        return self._slot[rows]
+
+    def _make_room(self, slots: int) -> None:
+        before = len(self._row)
+        more = max(slots, 256, before // 8)
+        self._row = np.concatenate([self._row, np.zeros(more, np.intp)])
+        self._due = np.concatenate([self._due, np.zeros(more, bool)])
+        self._counts = np.concatenate([self._counts, np.zeros((2, more, STEPS), np.uint32)], axis=1)
+        self._lowest, self._highest = (
+            np.concatenate([ends, np.zeros((2, more), np.uint32)], axis=1)
+            for ends in (self._lowest, self._highest)
+        )
+        self._forget_ends(slice(before, None))
+        self._free = np.concatenate([self._free, np.arange(before, before + more, dtype=np.int32)])
+
+    # --- samples come in, quantiles go out ------------------------------------------------------------
+
+    def advance(self, now_ns: int) -> None:
+        """Begin the half minute that is due."""
+        half = now_ns // HALF_NS
+        if half <= self._half:
+            return
+        for begun in {half % 2} if half == self._half + 1 else {0, 1}:
+            self._counts[begun] = 0
+            self._forget_ends(slice(None), begun)
+        self._half = half
+        used = np.flatnonzero(self._slot >= 0)
+        slots = self._slot[used]
+        silent = (self._highest[:, slots] == 0).all(axis=0)
+        for name in _FIELDS:
+            self._store.set(name, used[silent], 0)
+        self._slot[used[silent]] = -1
+        self._release(slots[silent])
+        self._due[slots[~silent]] = True
+
+    def add(self, rows: Indices, parts: tuple[Part, ...]) -> None:
+        """Count samples of rows.
+
+        :param parts: values of each, and how many samples count as that
+        """
+        slots, half = self._slots_of(rows), self._half % 2
+        for us, counts in parts:
+            some = (counts > 0) & (us > 0)
+            octaves = np.log2(us[some]) - _FIRST_OCTAVE
+            steps = np.clip(octaves * STEPS_PER_OCTAVE, 0, STEPS - 1).astype(np.intp)
+            np.add.at(self._counts[half], (slots[some], steps), counts[some].astype(np.uint32))
+            np.minimum.at(self._lowest[half], slots[some], us[some].astype(np.uint32))
+            np.maximum.at(self._highest[half], slots[some], np.ceil(us[some]).astype(np.uint32))
+        self._due[slots] = True
+
+    def update(self, now_ns: int) -> None:
+        """Bring the rows with news up to date."""
+        slots = np.flatnonzero(self._due)
+        if not len(slots) or (len(slots) > MANY and now_ns - self._updated_ns < MANY_UPDATED_NS):
+            return
+        self._updated_ns = now_ns
+        self._due[slots] = False
+        rows = self._row[slots]
+        upto = self._counts[0, slots]
+        upto += self._counts[1, slots]
+        np.cumsum(upto, axis=1, out=upto)
+        lowest, highest = self._lowest[:, slots].min(axis=0), self._highest[:, slots].max(axis=0)
+        for name, share in _FIELDS.items():
+            self._store.set(name, rows, _quantile_us(upto, lowest, highest, share))
+
+
+def _quantile_us(
+    upto: NDArray[np.uint32], lowest: NDArray[np.uint32], highest: NDArray[np.uint32], share: float
+) -> NDArray[np.uint32]:
+    """The RTT below which this share of the samples is, in microseconds, shape (rows,).
+
+    Within a step samples count as spread evenly between its ends, or the lowest and highest there is.
+
+    :param upto: samples up to the end of each step, shape (rows, STEPS)
+    """
+    every = np.arange(len(upto))
+    wanted = np.ceil(share * upto[:, -1]).astype(np.uint32)
+    step = np.argmax(upto >= wanted[:, None], axis=1)
+    before = np.where(step > 0, upto[every, step - 1], 0)
+    part = (wanted - before) / np.maximum(upto[every, step] - before, 1)
+    start, end = (2.0 ** (_FIRST_OCTAVE + (step + one) / STEPS_PER_OCTAVE) for one in (0, 1))
+    # The first and the last step have no end.
+    start = np.where(step == 0, lowest, np.clip(start, lowest, highest))
+    end = np.where(step == STEPS - 1, highest, np.clip(end, lowest, highest))
+    found: NDArray[np.uint32] = np.maximum(start + (end - start) * part, 1).astype(np.uint32)
+    return found

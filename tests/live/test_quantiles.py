@@ -1,0 +1,64 @@
+"""The quantiles of a real connection are those of its samples, which the stream tells one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tcptop_rtt.tracking.quantiles import STEPS_PER_OCTAVE
+from tests.live.conftest import Line, Recording
+from tests.live.link import ADDRESSES, Link
+
+PORT, MESSAGES = 8083, 40
+
+_TAKE = f"""
+import socket
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {PORT}))
+print("ready", flush=True)
+connection, _ = listener.accept()
+for _ in range({MESSAGES}):
+    connection.recv(65536)
+"""
+_SEND = f"""
+import socket, time
+connection = socket.create_connection(("{ADDRESSES["b"][0]}", {PORT}))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+print("ready", flush=True)
+for _ in range({MESSAGES}):
+    connection.sendall(bytes(100))
+    time.sleep(0.2)
+"""
+
+
+def _samples(line: Line) -> list[int]:
+    """Those that a line tells of, and their mean in place of those between the lowest and the highest."""
+    lowest_us, highest_us, others = line["rtt_lo_us"], line["rtt_hi_us"], (line["rtt_samples"] or 0) - 2
+    if others <= 0:
+        return [lowest_us, highest_us][: others + 2]
+    return [lowest_us, highest_us, *[(line["rtt_sum_us"] - lowest_us - highest_us) // others] * others]
+
+
+def test_they_are_within_a_step_of_those_of_single_samples(record: Callable[..., Recording]) -> None:
+    with Link(10) as link:
+        recording = record("--interval", "0.1", "--rport", str(PORT))
+        link.start(link.b, _TAKE)
+        sender = link.start(link.a, _SEND)
+        assert sender.wait(60) == 0
+        recording.wait_for(lambda line: line["event"] == "close" and line["netns"] in link.namespaces)
+        lines = [line for line in recording.stop() if line.get("netns") in link.namespaces]
+    last, step = lines[-1], 2 ** (1 / STEPS_PER_OCTAVE)
+    newest = [
+        [
+            us
+            for line in lines
+            if line["time_ns"] >= last["time_ns"] - seconds * 10**9
+            for us in _samples(line)
+        ]
+        for seconds in (30, 60)
+    ]
+    assert len(newest[1]) >= MESSAGES // 2
+    for name, percent in (("rtt_p50_us", 50), ("rtt_p95_us", 95)):
+        exact = [np.percentile(samples, percent, method="inverted_cdf") for samples in newest]
+        assert min(exact) / step <= last[name] <= max(exact) * step, newest
+    assert 20_000 <= last["rtt_p50_us"] <= last["rtt_p95_us"] <= max(newest[1])
