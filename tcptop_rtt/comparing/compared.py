@@ -13,6 +13,7 @@ from tcptop_rtt.comparing import chances
 from tcptop_rtt.comparing.chances import Floats, Sample
 from tcptop_rtt.comparing.rtt_steps import STEPS_PER_OCTAVE, percentile_us
 from tcptop_rtt.comparing.tally import KEY, Tally
+from tcptop_rtt.model.ids import matched
 
 MEASURES = ("p50_us", "p99_us", "loss", "in_bps", "out_bps", "connections")
 """The percentiles of RTT samples, the share of data segments sent again, rates, and how many are open."""
@@ -79,21 +80,13 @@ def compare(a: Tally, b: Tally, same: bool) -> NDArray[np.void]:
     rows = np.zeros(len(first), COMPARED)
     for name in KEY.names or ():
         rows[name] = keys[name][first]
-    places = [_places(side.keys["id"], rows["id"]) for side in (a, b)]
+    places = [matched(side.keys["id"], rows["id"]) for side in (a, b)]
     for row, at_a, at_b in zip(rows, *(place.tolist() for place in places), strict=True):
         _fill(row, _Pair(a, b, (at_a, at_b)), same)
     asked = np.stack([rows[f"{name}_chance"] for name in MEASURES])
     for name, beyond in zip(MEASURES, chances.beyond(asked, FALSE_ALARMS), strict=True):
         rows[f"{name}_beyond"] = beyond
     return rows
-
-
-def _places(own: NDArray[np.uint64], ids: NDArray[np.uint64]) -> NDArray[np.intp]:
-    order = np.argsort(own)
-    if not len(own):
-        return np.full(len(ids), -1)
-    at = np.minimum(np.searchsorted(own, ids, sorter=order), len(own) - 1)
-    return np.where(own[order[at]] == ids, order[at], -1)
 
 
 def _fill(row: np.void, pair: _Pair, same: bool) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.comparing.rtt_steps import StepCounts
 from tcptop_rtt.model import known
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
@@ -103,7 +104,8 @@ class Tally:
         numbers = mixed([get(name) for name in ("id", "raddr", "lport", "rport")])
         order = np.argsort(numbers)
         elapsed_s = max(0.0, (snapshot.clock_ns - self._clock_ns) / 1e9) if self._begun else 0.0
-        at, found = self._places_before(numbers)
+        at = places(self._numbers, numbers)
+        found = at >= 0
         if elapsed_s > PAUSE_S and not found.any():
             elapsed_s = 0.0
         gained = self._gained(get, snapshot.health.unknown, at, found)
@@ -119,12 +121,6 @@ class Tally:
         self._begun, self._clock_ns = True, snapshot.clock_ns
         self._numbers = numbers[order]
         self._before = {name: values[order] for name, values in self._after.items()}
-
-    def _places_before(self, numbers: NDArray[np.uint64]) -> tuple[Indices, NDArray[np.bool_]]:
-        if not len(self._numbers):
-            return np.zeros(len(numbers), np.intp), np.zeros(len(numbers), bool)
-        at = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
-        return at, self._numbers[at] == numbers
 
     def _gained(
         self, get: Get, lacking: frozenset[str], at: Indices, found: NDArray[np.bool_]
@@ -211,10 +207,10 @@ class Tally:
             self.keys = np.concatenate([self.keys, keys[taken]])
             order = np.argsort(self.keys["id"])
             self._ids, self._places = self.keys["id"][order], order
-        if not len(self._ids):
-            return np.full(len(keys), -1)
-        at = np.minimum(np.searchsorted(self._ids, keys["id"]), len(self._ids) - 1)
-        return np.where(self._ids[at] == keys["id"], self._places[at], -1)
+        at = places(self._ids, keys["id"])
+        found = np.full(len(keys), -1)
+        found[at >= 0] = self._places[at[at >= 0]]
+        return found
 
 
 def _prefixes(get: Get) -> NDArray[np.void]:
@@ -245,10 +241,10 @@ class _Sums:
             return
         self._grow(int(group.max()) + 1)
         # Only what is there is touched: there may be many groups, of which a snapshot has few.
-        places, at = np.unique(group * self._units + unit, return_inverse=True)
+        touched, at = np.unique(group * self._units + unit, return_inverse=True)
         flat = self._sums.reshape(len(AMOUNTS), -1)
         for sums, each in zip(flat, values, strict=True):
-            sums[places] += np.bincount(at, weights=each, minlength=len(places))
+            sums[touched] += np.bincount(at, weights=each, minlength=len(touched))
 
     def halve(self) -> None:
         """Two units become one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import ROW, Get, Indices
 
@@ -70,16 +71,12 @@ class Endpoints:
             return found
         lport, laddr, family = (get(name)[rows] for name in ("lport", "laddr", "family"))
         within = [get(name)[rows] for name in self._within]
-        places = self._find(mixed([*within, lport, laddr]))
+        at = places(self._keys, mixed([*within, lport, laddr]))
         # Who listens on an address goes before who listens on all, and IPv4's own before IPv6's for both.
         for address, may in ((_ANY4, family == 4), (_ANY6, True)):
-            left = np.flatnonzero((places < 0) & may)
+            left = np.flatnonzero((at < 0) & may)
             anywhere = np.repeat(address, len(left))
-            places[left] = self._find(mixed([*(each[left] for each in within), lport[left], anywhere]))
-        found[rows] = places
-        return found
-
-    def _find(self, keys: NDArray[np.uint64]) -> Indices:
-        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        found: Indices = np.where(self._keys[place] == keys, place, -1)
+            keys = mixed([*(each[left] for each in within), lport[left], anywhere])
+            at[left] = places(self._keys, keys)
+        found[rows] = at
         return found

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, no_rows
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
@@ -49,14 +50,12 @@ class Part:
         return self.rows[name][self.indices]
 
     def find(self, ids: NDArray[np.uint64]) -> tuple[Indices, Mask]:
-        """At which place each id stands, and which ids there are."""
+        """At which place each id stands, -1: at none; and which ids there are."""
         own = self.ids
         if len(own) == len(ids) and (own == ids).all():
             return np.arange(len(ids)), np.ones(len(ids), bool)
-        if not len(own):
-            return np.zeros(len(ids), np.intp), np.zeros(len(ids), bool)
-        places = np.minimum(np.searchsorted(own, ids), len(own) - 1)
-        return places, own[places] == ids
+        at = places(own, ids)
+        return at, at >= 0
 
 
 def part_of(rows: Rows | NDArray[np.void], indices: Indices | None = None) -> Part:

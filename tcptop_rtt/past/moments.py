@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.rows import Indices, Mask, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.past.side_signs import side_news
-from tcptop_rtt.past.signs import KINDS, Sign, matched, signs
+from tcptop_rtt.past.signs import KINDS, Sign, signs
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.grouping import HOSTS, SERVICES, ids_of
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import gained, matched
 from tcptop_rtt.model.listeners import is_full
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.past.signs import matched
 from tcptop_rtt.view.cause_words import way_to_fail
 from tcptop_rtt.view.listener_list import LISTENERS
 from tcptop_rtt.view.target_list import TARGETS
@@ -39,7 +39,7 @@ def side_news(before: Snapshot, now: Snapshot) -> list[SideNews]:
 
 def _failed(before: Snapshot, now: Snapshot) -> list[SideNews]:
     targets = now.targets
-    count = _gained(before.targets, targets, "count")
+    count = gained(before.targets, targets, "count", matched(before.targets["id"], targets["id"]))
     return [
         SideNews(
             TARGETS.name,
@@ -55,9 +55,9 @@ def _failed(before: Snapshot, now: Snapshot) -> list[SideNews]:
 
 def _overflowed(before: Snapshot, now: Snapshot) -> list[SideNews]:
     listeners = now.listeners
-    count, full = _gained(before.listeners, listeners, "drops"), is_full(listeners.__getitem__)
-    # What a listener has dropped before it was first read is no news.
-    count[matched(before.listeners["id"], listeners["id"]) < 0] = 0
+    at, full = matched(before.listeners["id"], listeners["id"]), is_full(listeners.__getitem__)
+    count = gained(before.listeners, listeners, "drops", at)
+    count[at < 0] = 0  # what a listener has dropped before it was first read is no news
     return [
         SideNews(
             LISTENERS.name,
@@ -69,14 +69,6 @@ def _overflowed(before: Snapshot, now: Snapshot) -> list[SideNews]:
         )
         for at in _largest(count)
     ]
-
-
-def _gained(before: NDArray[np.void], now: NDArray[np.void], name: str) -> NDArray[np.int64]:
-    """How far a counter has come since; of new rows all that it has."""
-    count = now[name].astype(np.int64)
-    at = matched(before["id"], now["id"])
-    count[at >= 0] -= before[name][at[at >= 0]]
-    return count
 
 
 def _largest(count: NDArray[np.int64]) -> list[int]:

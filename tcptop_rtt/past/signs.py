@@ -7,10 +7,10 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.ids import gained
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import Indices, Mask
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
@@ -48,24 +48,10 @@ class Sign(NamedTuple):
     words: Callable[[int, Connection], str]
 
 
-def matched(before: NDArray[np.uint64], now: NDArray[np.uint64]) -> Indices:
-    """Where the connections of now have been before, by their ids; -1: they were not there."""
-    found = np.full(len(now), -1)
-    common = min(len(before), len(now))
-    stayed = np.flatnonzero(before[:common] == now[:common])
-    found[stayed] = stayed
-    moved = np.flatnonzero(found < 0)
-    if len(moved) and len(before):
-        order = np.argsort(before)
-        at = order[np.minimum(np.searchsorted(before, now[moved], sorter=order), len(before) - 1)]
-        found[moved] = np.where(before[at] == now[moved], at, -1)
-    return found
-
-
 def signs(before: Snapshot, now: Snapshot, at: Indices) -> list[Sign]:
     """All that is of note, the most severe of each kind first.
 
-    :param at: where the connections have been before, as :func:`matched` finds them
+    :param at: where the connections have been before, as :func:`~tcptop_rtt.model.ids.matched` finds them
     """
     return [*_of_causes(now), _burst(before, now, at), _spike(before, now, at)]
 
@@ -88,9 +74,7 @@ def _brief(cause: Cause, _: int, row: Connection) -> str:
 
 def _burst(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
     seconds = max(1.0, (now.clock_ns - before.clock_ns) / 1e9)
-    count = now.rows["retrans"].astype(np.int64)
-    there = at >= 0
-    count[there] -= before.rows["retrans"][at[there]]
+    count = gained(before.rows, now.rows, "retrans", at)
 
     def words(row: int, _: Connection) -> str:
         return f"{count[row]:,} segments sent again"

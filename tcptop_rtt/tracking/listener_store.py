@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.snapshot import ProcessKey
 from tcptop_rtt.tracking.listeners import Listeners
@@ -55,9 +56,8 @@ class ListenerStore:
         fresh["drops_per_s"] = np.nan
         same = np.zeros(len(fresh), bool)
         if len(before):
-            place = np.minimum(np.searchsorted(before["sock"], fresh["sock"]), len(before) - 1)
-            then = before[place]
-            same = then["sock"] == fresh["sock"]
+            place = places(before["sock"], fresh["sock"])
+            then, same = before[place], place >= 0
             for name in _SAME:
                 same &= then[name] == fresh[name]
             same &= then["drops"] <= fresh["drops"]  # or another one has the memory now

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.records import ENTRY, Kind, Records, take_rows
 from tcptop_rtt.model.rows import LISTEN, Indices
 from tcptop_rtt.tracking.listeners import Listeners
@@ -103,9 +104,9 @@ def _processes_of(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.voi
 
 def _find_by_inode(mptcp: NDArray[np.void], inodes: NDArray[np.uint64]) -> Indices:
     """The place of an MPTCP socket of each inode, with the process of the lowest PID; -1: there is none."""
-    if not len(mptcp):
-        return np.full(len(inodes), -1)
     order = np.lexsort((mptcp["tgid"], mptcp["inode"]))
-    in_order = mptcp["inode"][order]
-    place = np.minimum(np.searchsorted(in_order, inodes), len(in_order) - 1)
-    return np.where((in_order[place] == inodes) & (inodes != 0), order[place], -1)
+    at = places(mptcp["inode"][order], inodes)
+    found = np.full(len(inodes), -1)
+    some = np.flatnonzero((at >= 0) & (inodes != 0))
+    found[some] = order[at[some]]
+    return found

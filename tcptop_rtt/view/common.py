@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view.chance import log_chances
 from tcptop_rtt.view.facets import FACETS, Level, One, Said
@@ -160,10 +161,10 @@ def _found(
     wanted: NDArray[np.uint64], values: NDArray[np.uint64], counts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """How many there are of each that is wanted."""
-    if not len(values):
-        return np.zeros(len(wanted), np.int64)
-    at = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
-    return np.where(values[at] == wanted, counts[at], 0)
+    at = places(values, wanted)
+    found = np.zeros(len(wanted), np.int64)
+    found[at >= 0] = counts[at[at >= 0]]
+    return found
 
 
 def _shares(

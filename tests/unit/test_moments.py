@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.model.targets import TARGET
 from tcptop_rtt.past.moments import ALIKE_NS, HOLD_NS, KEPT, Moment, MomentFinder
-from tcptop_rtt.past.signs import BURST_PER_S, matched
+from tcptop_rtt.past.signs import BURST_PER_S
 from tcptop_rtt.view import format as fmt
 from tests.unit.rows import address, listener, listeners_of, row
 from tests.unit.test_past import S, snapshot_at
@@ -62,13 +62,6 @@ class Log:
 
 def words(moments: tuple[Moment, ...]) -> list[str]:
     return [moment.words for moment in moments]
-
-
-def test_connections_are_found_where_they_have_been() -> None:
-    before, now = np.array([5, 7, 9, 11], "u8"), np.array([5, 11, 9, 12, 13, 7], "u8")
-    assert matched(before, now).tolist() == [0, 3, 2, -1, -1, 1]
-    assert matched(before[:0], now).tolist() == [-1] * 6
-    assert matched(before, now[:0]).tolist() == []
 
 
 def test_one_stalled_connection_is_one_moment_however_long_and_unsteadily_it_is_stalled() -> None:

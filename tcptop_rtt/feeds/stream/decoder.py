@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.stream import parts
 from tcptop_rtt.feeds.stream.cells import Cells
-from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of, places
+from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.model.snapshot import CELL_NS, Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.view import format as fmt

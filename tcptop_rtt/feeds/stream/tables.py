@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.view.streamed import Kind
 
@@ -104,15 +105,6 @@ class StreamTable:
         for column in self.columns.values():
             column.flags.writeable = False
         return dict(self.columns)
-
-
-def places(own: NDArray[np.uint64], ids: NDArray[np.uint64]) -> Indices:
-    """Where ids stand among others, which are ascending; -1: nowhere."""
-    if not len(own):
-        return np.full(len(ids), -1)
-    at = np.minimum(np.searchsorted(own, ids), len(own) - 1)
-    found: Indices = np.where(own[at] == ids, at, -1)
-    return found
 
 
 def ids_of(values: object) -> NDArray[np.uint64]:

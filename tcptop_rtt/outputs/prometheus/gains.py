@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.known import SCANNED
-from tcptop_rtt.model.rows import STATES, Indices, Mask, Rows
+from tcptop_rtt.model.rows import STATES, Mask, Rows
 
 COUNTERS = (
     "bytes_acked",
@@ -50,7 +51,7 @@ class Gains:
 
 def gains(then: Rows, now: Rows) -> Gains:
     """What the connections of a snapshot have gained since the one before it."""
-    place = places(then["id"], now["id"])
+    place = matched(then["id"], now["id"])
     # Of an older connection nothing is known yet while it has no state.
     place[place >= 0] = np.where(_is_known(then)[place[place >= 0]], place[place >= 0], -1)
     met = place >= 0
@@ -100,20 +101,3 @@ def _is_up(rows: Rows) -> Mask:
     found: Mask = (state != _UNKNOWN) & (state != _SYN_SENT) & (state != _SYN_RECV)
     found &= rows["connect_error"] == 0
     return found
-
-
-def places(then: NDArray[np.uint64], now: NDArray[np.uint64]) -> Indices:
-    """Where each id was before; -1: nowhere. Most are where they were: only the others are looked for."""
-    places = np.full(len(now), -1)
-    common = min(len(then), len(now))
-    stays = then[:common] == now[:common]
-    places[:common][stays] = np.flatnonzero(stays)
-    wanted = np.flatnonzero(places < 0)
-    left = np.concatenate([np.flatnonzero(~stays), np.arange(common, len(then))])
-    if not len(wanted) or not len(left):
-        return places
-    left = left[np.argsort(then[left])]
-    at = np.minimum(np.searchsorted(then[left], now[wanted]), len(left) - 1)
-    found = then[left[at]] == now[wanted]
-    places[wanted[found]] = left[at[found]]
-    return places

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Indices
 
 OTHER_SLOT = 0
@@ -70,8 +71,7 @@ class LabelSets:
         """The slot of each key; -1: it has none."""
         own = self.taken[1:]
         own = own[np.argsort(self._keys[own])]
-        if not len(own):
-            return np.full(len(keys), -1)
-        at = np.minimum(np.searchsorted(self._keys[own], keys), len(own) - 1)
-        found: Indices = np.where(self._keys[own[at]] == keys, own[at], -1)
+        at = places(self._keys[own], keys)
+        found = np.full(len(keys), -1)
+        found[at >= 0] = own[at[at >= 0]]
         return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop_rtt.model.ids import gained, matched
 from tcptop_rtt.model.listeners import is_full, no_listeners
 from tcptop_rtt.model.rows import LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.prometheus import labels
-from tcptop_rtt.outputs.prometheus.gains import places
 from tcptop_rtt.outputs.prometheus.totals import Table, Totals
 from tcptop_rtt.view.filter import Filter, as_rows, select
 
@@ -31,12 +31,10 @@ class ListenerTotals:
     def take(self, snapshot: Snapshot) -> Table:
         """Count the next snapshot; all totals so far."""
         now, then, totals = snapshot.listeners, self._last, self._totals
-        place = places(then["id"], now["id"])
-        # What those have dropped that were there before us is no news.
-        start = now["drops"].copy() if self._is_first else np.zeros(len(now), now["drops"].dtype)
-        start[place >= 0] = then["drops"][place[place >= 0]]
+        dropped = gained(then, now, "drops", matched(then["id"], now["id"]))
+        if self._is_first:
+            dropped[:] = 0  # what those have dropped that were there before us is no news
         self._last, self._is_first = now, False
-        dropped = now["drops"].astype(np.int64) - start
 
         chosen = select(as_rows(now, LISTEN), self._filter, snapshot.health.unknown)
         now, dropped = now[chosen], dropped[chosen]
