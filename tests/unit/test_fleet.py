@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import queue
 import socket
 import threading
 import time
@@ -31,6 +32,7 @@ from tcptop_rtt.view.fleet_list import inner, kinds, selected
 from tcptop_rtt.view.query import QueryError
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.answering import answering, reply, result, sample, saying
+from tests.unit.fake import ScriptedClock
 
 HOSTILE = 'a"} or vector(1) #\n\x1b[31m[/red]\u202e\\'
 
@@ -329,11 +331,34 @@ def test_one_question_per_refresh_and_one_for_sparklines_per_cell() -> None:
         assert len(server.questions) == 3
         assert np.isnan(first.history_us).all()
         assert with_sparks.history_us[-1].tolist() == [5]
-        old, new = next(snapshots), next(snapshots)
-        assert old.answered_ns == with_sparks.answered_ns
+        new = next(snapshots)
+        assert new.answered_ns > with_sparks.answered_ns
         assert new.history_us[-1].tolist() == [5]
         assert len(server.questions) == 4
         feed.stop()
+
+
+def test_each_answer_is_handed_out_once_and_several_requests_bring_one() -> None:
+    server, clock = Server(), ScriptedClock()
+    with answering(server) as url:
+        feed = FleetFeed(url, Question(), 5, has_sparks=False, clock=clock)
+        feed.open()
+        feed.open()  # it is open
+        assert len(server.questions) == 1
+        snapshots = feed.snapshots()
+        next(snapshots)
+        for _ in range(3):
+            feed.set_refresh(1)
+        taken_s = []
+        for _ in range(3):
+            began_ns = clock.now_ns
+            next(snapshots)
+            taken_s.append((clock.now_ns - began_ns) / 1e9)
+        assert taken_s == [0, 1, 1]
+        assert len(server.questions) == 5
+        feed.stop()
+        assert list(snapshots) == []
+        assert len(server.questions) == 5
 
 
 def test_a_server_that_fails_later_leaves_the_numbers_with_their_age_and_the_reason() -> None:
@@ -344,12 +369,10 @@ def test_a_server_that_fails_later_leaves_the_numbers_with_their_age_and_the_rea
         snapshots = feed.snapshots()
         good = next(snapshots)
         server.broken = True
-        next(snapshots)
         bad = next(snapshots)
         assert "503" in bad.health.problem
         assert (bad.answered_ns, bad.labels) == (good.answered_ns, (("a",),))
         server.broken = False
-        next(snapshots)
         assert next(snapshots).health.problem == ""
         feed.stop()
 
@@ -371,6 +394,37 @@ def test_another_question_is_answered_at_once_and_the_way_back_from_what_is_kept
         assert len(server.questions) == count
         feed.stop()
         assert [each.question for each in snapshots] == []
+
+
+def test_an_answer_that_is_asked_for_again_while_it_is_under_way_is_no_fault_of_the_server() -> None:
+    server = Server()
+
+    def change_our_mind(connection: socket.socket, request: str) -> None:
+        if len(server.questions) == 1:
+            feed.ask(Question("processes"))
+            feed.ask(Question())
+        server(connection, request)
+
+    with answering(change_our_mind) as url:
+        feed = FleetFeed(url, Question(), 3600, has_sparks=False)
+        feed.open()
+        assert next(feed.snapshots()).health.problem == ""
+        feed.stop()
+
+
+def test_a_signal_may_stop_it_whatever_it_is_doing() -> None:
+    stops: list[float] = []
+
+    class Signalled(ScriptedClock):
+        def wait(self, wake: queue.SimpleQueue[None], seconds: float) -> None:
+            feed.stop()
+            stops.append(seconds)
+            super().wait(wake, seconds)
+
+    with answering(Server()) as url:
+        feed = FleetFeed(url, Question(), 3600, has_sparks=False, clock=Signalled())
+        feed.open()
+        assert len(list(feed.snapshots())) == len(stops) == 1
 
 
 def test_a_server_without_our_metrics_and_one_that_is_not_there_are_told_before_the_screen() -> None:

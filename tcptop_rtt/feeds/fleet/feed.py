@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import queue
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.base import Capability, Feed
+from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.fleet import queries
 from tcptop_rtt.feeds.fleet.client import Client, FleetError
 from tcptop_rtt.feeds.fleet.rows import Labels, Rows, samples_of, sparklines
@@ -35,18 +35,23 @@ class FleetFeed(Feed):
     :param has_sparks: whether sparklines are of use
     """
 
-    def __init__(self, url: str, question: Question, refresh_s: float, has_sparks: bool) -> None:
+    def __init__(
+        self, url: str, question: Question, refresh_s: float, has_sparks: bool, clock: Clock | None = None
+    ) -> None:
         """Ask nothing yet.
 
         :raises UsageError: the address is none
         """
         self._client = Client(url, self._is_of_use)
-        self._wanted = self._asked = question
+        self._clock = clock or Clock()
+        self._wanted = question
+        self._asked = 0  # how often another question was asked
+        self._answering = 0  # up to which of them
         self._refresh_s = refresh_s
         self._has_sparks = has_sparks
         self._scrape_s = 0.0
         self._recorded: frozenset[str] = frozenset()
-        self._woken = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stopped = False
         self._kept: OrderedDict[Question, FleetSnapshot] = OrderedDict()
 
@@ -67,6 +72,8 @@ class FleetFeed(Feed):
         return self._wanted
 
     def open(self) -> None:
+        if self._scrape_s:
+            return
         try:
             samples = self._client.vector(queries.presence())
         except FleetError as error:
@@ -84,24 +91,28 @@ class FleetFeed(Feed):
         self._scrape_s = queries.PRESENCE_S / scrapes
 
     def snapshots(self) -> Iterator[FleetSnapshot]:
+        clock = self._clock
         while not self._stopped:
-            self._woken.clear()
-            self._asked = question = self._wanted
+            while not self._wake.empty():
+                self._wake.get_nowait()  # several requests are one
+            is_another = self._answering != self._asked
+            self._answering = self._asked
+            question = self._wanted
             before = self._kept.get(question)
-            if before is not None:
+            if before is not None and is_another:
                 yield before
-            began_s = time.monotonic()
+            began_s = clock.monotonic_s()
             yield from self._answers(question, before)
-            self._woken.wait(max(self._refresh_s, _PAUSE * (time.monotonic() - began_s)))
+            clock.wait(self._wake, max(self._refresh_s, _PAUSE * (clock.monotonic_s() - began_s)))
 
     def stop(self) -> None:
         self._stopped = True
-        self._woken.set()
+        self._wake.put(None)
         self._client.cancel()
 
     def set_refresh(self, seconds: float) -> None:
         self._refresh_s = seconds
-        self._woken.set()
+        self._wake.put(None)
 
     def set_trace(self, connection: int | None) -> None:
         """There are no connections."""
@@ -113,12 +124,13 @@ class FleetFeed(Feed):
     def ask(self, question: Question) -> None:
         if question != self._wanted:
             self._wanted = question
-            self._woken.set()
+            self._asked += 1
+            self._wake.put(None)
             self._client.cancel()
 
     def _is_of_use(self) -> bool:
         """Whether an answer to what is asked now is still wanted."""
-        return not self._stopped and self._wanted == self._asked
+        return not self._stopped and self._answering == self._asked
 
     def _answers(self, question: Question, before: FleetSnapshot | None) -> Iterator[FleetSnapshot]:
         """The newest answer, and then with sparklines; or the one before it with what is wrong now."""
@@ -137,10 +149,10 @@ class FleetFeed(Feed):
             self._kept.popitem(last=False)
 
     def _table(self, question: Question, before: FleetSnapshot) -> FleetSnapshot:
-        began_ns = time.monotonic_ns()
+        began_ns = self._clock.monotonic_ns()
         rows = Rows(question, self._client.vector(queries.table(question, self._recorded)))
         rows.groups.setflags(write=False)
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
         return replace(
             before,
             time_ns=round(rows.time_s * 1e9),
