@@ -427,6 +427,26 @@ def test_a_signal_may_stop_it_whatever_it_is_doing() -> None:
         assert len(list(feed.snapshots())) == len(stops) == 1
 
 
+def test_a_signal_may_cancel_a_question_whatever_is_done_with_it() -> None:
+    problems: list[str] = []
+
+    def come() -> bool:
+        client.cancel()  # here it holds what guards its socket
+        return False
+
+    def ask() -> None:
+        with pytest.raises(FleetError) as problem:
+            client.vector("up")
+        problems.append(str(problem.value))
+
+    with answering(Server()) as url:
+        client = Client(url, come)
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert problems
+
+
 def test_a_server_without_our_metrics_and_one_that_is_not_there_are_told_before_the_screen() -> None:
     with (
         answering(saying(result("vector"))) as url,

@@ -27,7 +27,7 @@ class FleetError(Exception):
 
 
 class Client:
-    """One thread asks; any may cancel."""
+    """One thread asks; any may cancel, and a signal handler, too."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Client:
         self._is_of_use = is_of_use
         self._timeout_s = timeout_s
         self._most_bytes = most_bytes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while the thread that it stops holds it
         self._socket: socket.socket | None = None
         at_port = f"[{self._host}]" if ":" in self._host else self._host
         self.name = fmt.printable(f"{at_port}:{self._port}{self._path}")

@@ -71,7 +71,7 @@ class RemoteHost:
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon. A signal handler may call it."""
+        """End soon."""
         self._stop.set()
         session = self._session
         if session is not None:
