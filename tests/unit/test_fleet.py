@@ -22,7 +22,7 @@ from tcptop_rtt.feeds.fleet.client import Client, FleetError
 from tcptop_rtt.feeds.fleet.feed import FleetFeed
 from tcptop_rtt.feeds.fleet.rows import Rows, sparklines
 from tcptop_rtt.model.errors import TcptopError, UsageError
-from tcptop_rtt.model.fleet import FleetSnapshot, Question
+from tcptop_rtt.model.fleet import FLEET_ROW, FleetSnapshot, Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.outputs.base import write_all
 from tcptop_rtt.outputs.fleet import FleetLines
@@ -54,6 +54,7 @@ def asked(answer: Callable[[socket.socket, str], None], **options: Any) -> str:
         (reply(b'{"status":"success"}'), "no answer of a Prometheus server"),
         (reply(b'{"status":"success","data":{"resultType":"vector","result":{}}}'), "no answer of a Prom"),
         (result("matrix"), "no answer of a Prometheus server"),
+        (result("vector", sample(1, instance="\ud800")), "no answer of a Prometheus server"),
         (reply(b"not found", "404 Not Found"), "answers 404: there is no Prometheus API"),
         (reply(b'{"status":"error","error":"a\\u001b[31m\\nb"}', "400 Bad Request"), "a\ufffd[31m b"),
         (reply(b"", "302 Found", "Location: file:///etc/shadow"), "redirects to file:///etc/shadow"),
@@ -202,13 +203,32 @@ def test_rows_are_made_of_what_each_column_has() -> None:
     "broken",
     [None, 5, {}, {"metric": 1, "value": 2}, {"metric": {}, "value": []}, {"metric": {}, "value": ["a", "b"]},
      {"metric": {"field": ["x"]}, "value": [1, "2"]}, {"metric": {}, "value": [1e400, "1"]},
-     {"metric": {"field": "hosts"}, "value": [1, "Inf"]}],
+     {"metric": {"field": "hosts"}, "value": [1, "Inf"]},
+     {"metric": {"field": "hosts"}, "value": [1, "1e308"]},
+     {"metric": {"field": "connections"}, "value": [1e300, "1"]},
+     {"metric": {"field": "connections"}, "value": [-1, "1"]}],
 )  # fmt: skip
 def test_what_is_no_sample_is_left_out(broken: object) -> None:
     rows = Rows(Question(), [broken, sample(1, field="connections", instance="a")])
     assert [bytes(row["name"]) for row in rows.groups] == [b"a"]
+    assert (rows.hosts, rows.time_s) == (None, 1000)
     series = {"metric": {"instance": "a"}, "values": [[1000, "5"]]}
     assert sparklines(Question(), rows.labels, [broken, series], 1000, 10)[-1, 0] == 5
+
+
+def test_a_number_that_none_of_ours_can_be_is_not_known() -> None:
+    names = [name for name in FLEET_ROW.names or () if FLEET_ROW[name].kind == "f" and name != "why_count"]
+    samples = [sample(number, field=name, instance="a") for name in names for number in ("1e16", "-1")]
+    rows = Rows(Question(), [*samples, sample("1e308", field="held_up", instance="a", why="loss")])
+    (row,) = rows.groups
+    assert all(np.isnan(row[name]) for name in (*names, "why_count"))
+    assert not row["why_rank"]
+    ways = [sample("9e15", field="failed_per_s", instance="a", reason=str(way)) for way in range(3000)]
+    assert Rows(Question(), ways).groups["failed_per_s"] <= 2**53
+    series = {"metric": {"instance": "a"}, "values": [[990, "1e308"], [1000, "5"], [1e300, "5"]]}
+    found = sparklines(Question(), rows.labels, [series], 1000, 10)
+    assert np.isnan(found[:-1]).all()
+    assert found[-1] == 5
 
 
 def test_hostile_labels_are_harmless_text_and_stay_whole_for_the_next_question() -> None:

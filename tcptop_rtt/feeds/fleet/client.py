@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import socket
 import threading
 import urllib.parse
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from tcptop_rtt.model.errors import UsageError
 from tcptop_rtt.model.outside import NAME_CHARACTERS
@@ -80,7 +81,7 @@ class Client:
     def _result(self, path: str, kind: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
         status, body = self._post(f"{self._path}/api/v1/{path}", parameters)
         try:
-            answer = json.loads(body)
+            answer = msgspec.json.decode(body)  # what is no UTF-8 it refuses, escaped as it may be
         except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":

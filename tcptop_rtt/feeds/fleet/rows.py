@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,10 @@ _UNHEARD_OF = len(causes.NAMES)
 """The rank of a cause that only a newer exporter knows."""
 _QUEUE_FULL = "queue-full"
 _RANKS[_QUEUE_FULL] = _RANKS["backlog"]
+_MOST = 2.0**53
+"""No number of ours is as large, in microseconds or bits; up to here a float has every whole number."""
+_LAST_S = 2**63 / 10**9
+"""Nanoseconds since the epoch have 63 bits."""
 _NUMBERS = {
     name for name in FLEET_ROW.names or () if FLEET_ROW[name].kind == "f" and name != "why_count"
 }  # fmt: skip
@@ -51,16 +54,17 @@ class Rows:
 
     def _take(self, name: str, metric: dict[str, Any], value: float) -> None:
         if name == "hosts":
-            self.hosts = int(value) if math.isfinite(value) else None
+            self.hosts = int(value) if _is_number(value) else None
             return
         if name not in _NUMBERS and name != "held_up":
             return
         row = self._at.setdefault(tuple(str(metric.get(label, "")) for label in self._by), len(self._at))
-        if not (math.isfinite(value) and value >= 0):
+        if not _is_number(value):
             return
         if name in _NUMBERS:
             values = self._values[name]
-            values[row] = values.get(row, 0.0) + value  # there is one of each, but for ways to fail
+            # There is one of each, but for ways to fail.
+            values[row] = min(values.get(row, 0.0) + value, _MOST)
         if name == "held_up":
             self._hold_up(row, str(metric.get("why", "")), value)
         elif name == "failed_per_s":
@@ -122,7 +126,7 @@ def sparklines(
             continue
         for time_s, value in _points(values[: 2 * SPARK_CELLS]):
             cell = SPARK_CELLS - 1 - round((end_s - time_s) / step_s)
-            if 0 <= cell < SPARK_CELLS and 0 < value < math.inf:
+            if 0 <= cell < SPARK_CELLS and value and _is_number(value):
                 found[cell, row] = value
     found.setflags(write=False)
     return found
@@ -151,5 +155,9 @@ def _points(points: list[Any]) -> Iterator[tuple[float, float]]:
             pair = float(time_s), float(value)
         except (TypeError, ValueError, OverflowError):
             continue
-        if math.isfinite(pair[0]):
+        if 0 <= pair[0] < _LAST_S:
             yield pair
+
+
+def _is_number(value: float) -> bool:
+    return 0 <= value < _MOST  # nan is none
