@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.command.account import MOST, Account
 from tcptop_rtt.command.columns import CONNECTIONS, SERVICES, Column
 from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 
@@ -82,7 +82,7 @@ def write_json(out: Writer, account: Account, ended: Ended) -> None:
 
 
 def _line(out: Writer, line: dict[str, object]) -> None:
-    out.write(json.dumps(line, separators=(",", ":")) + "\n")
+    out.write_bytes(encoded(line))
 
 
 def _notes(account: Account) -> list[str]:

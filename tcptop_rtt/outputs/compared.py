@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 
 from tcptop_rtt.comparing.compared import FALSE_ALARMS
@@ -10,6 +9,7 @@ from tcptop_rtt.comparing.fields import TABLE
 from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result, Told
 from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.rows import Indices, fields_of
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE
@@ -27,13 +27,13 @@ def write_json(result: Result, out: Writer) -> None:
         "false_alarms": FALSE_ALARMS,
         "problem": result.note or None,
     }
-    out.write_bytes(msgspec.json.encode(header) + b"\n")
+    out.write_bytes(encoded(header))
     order = _ranked(result, np.arange(len(result.rows)))
     get = fields_of(result.rows[order], np.arange(len(order)))
     columns = [field.values(get, frozenset()) for field in TABLE.fields]
     for values in zip(*columns, strict=True):
         line = {"event": "group", **dict(zip(TABLE.names, values, strict=True))}
-        out.write_bytes(msgspec.json.encode(line) + b"\n")
+        out.write_bytes(encoded(line))
     out.flush()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from tcptop_rtt import __version__
 from tcptop_rtt.model.fleet import LABELS, FleetSnapshot
 from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fleet_fields import span, table
@@ -102,4 +101,4 @@ class FleetLines:
         self._out.flush()
 
     def _write(self, line: dict[str, object]) -> None:
-        self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._out.write_bytes(encoded(line))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.conditions import Condition, Measured
@@ -84,7 +84,7 @@ class Gate:
         rows, lacking = snapshot.rows, snapshot.health.unknown
         worst = CONNECTIONS.views(rows[measured.indices[:_WORST]], lacking)
         if self._json:
-            self._out.write(json.dumps(_line(condition, measured, since_ns, snapshot)) + "\n")
+            self._out.write_bytes(encoded(_line(condition, measured, since_ns, snapshot)))
         else:
             names = [f"{fmt.process(row)} {fmt.remote(row)} {fmt.rtt_now(row)}" for row in worst]
             worst_ones = f"; worst: {', '.join(names)}" if names else ""

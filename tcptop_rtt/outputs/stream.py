@@ -7,10 +7,8 @@ columns, and a ``refresh`` line says that a snapshot is complete.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Iterator
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from tcptop_rtt.model.rows import CLOSED, Indices, Rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Line, Part, part_of
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.side_lines import ListenerLines, TargetLines
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -37,16 +36,6 @@ _NEWS = (
     "retransmits",
 )
 """A connection has news when one of these has changed, or what holds it up, or it has new RTT samples."""
-
-_encode = msgspec.json.Encoder().encode
-
-
-def encoded(line: Line) -> bytes:
-    """A line of the stream; in ASCII, as it may go to any terminal."""
-    text = _encode(line)
-    if not text.isascii():
-        text = json.dumps(line, separators=(",", ":")).encode()
-    return text + b"\n"
 
 
 class StreamLines:

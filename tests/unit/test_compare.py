@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +58,7 @@ def test_two_recordings_as_json(there: Path) -> None:
     ended = _run(there, "--compare", "before", "after", "--json")
     assert ended.stderr == ""
     assert ended.returncode == 0
+    assert ended.stdout.isascii()
     header, *groups = map(json.loads, ended.stdout.splitlines())
     assert header["event"] == "comparison"
     assert (header["a"]["file"], header["a"]["host"]) == ("before", "web1")
@@ -73,6 +76,14 @@ def test_two_recordings_as_json(there: Path) -> None:
         assert one["p50_us_shift"] == pytest.approx(0.5, abs=0.15)
         assert one["connections_beyond_chance"] is False
     assert _run(there, "--compare", "before", "after", "--json").stdout == ended.stdout
+
+
+def test_a_file_whose_name_is_no_text_is_compared_too(there: Path) -> None:
+    name = os.fsdecode(b"\xff")
+    shutil.copy(there / "after", there / name)
+    ended = _run(there, "--compare", "before", name, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout.splitlines()[0])["b"]["file"] == name
 
 
 @pytest.mark.parametrize("name", ["one", "lines"])

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from tcptop_rtt.model.rows import ROW, Holder
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
@@ -22,6 +23,15 @@ from tcptop_rtt.view.filter import Filter
 from tests.unit.rows import listener, listeners_of, row, rows_of
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)
+
+
+@pytest.mark.parametrize("text", ["a", "→ :5432", "\U0001f600", "a\n\x1b", "not \udcff text"])
+def test_a_line_is_in_ascii_whatever_it_says(text: str) -> None:
+    line = encoded({"file": text, "value": None, "numbers": [1, 2.5]})
+    assert line.isascii()
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert json.loads(line) == {"file": text, "value": None, "numbers": [1, 2.5]}
 
 
 class Stream:
