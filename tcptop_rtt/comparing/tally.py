@@ -127,6 +127,7 @@ class Tally:
     ) -> dict[str, NDArray[np.float64]]:
         """What counters have gained since the snapshot before; 0 where that is not known."""
         gained: dict[str, NDArray[np.float64]] = {}
+        partial = ~known.is_whole(get)
         unread = known.is_unknown(get, "data_segs_out", lacking)
         self._after: dict[str, NDArray[np.int64]] = {}
         # Of one that has been opened since then all is of since then.
@@ -139,7 +140,7 @@ class Tally:
             if name == "retrans":
                 # Only a scan counts the segments that it is a share of: until the next one it waits.
                 unknown = unread | (gained["data_segs_out"] == 0) & (before >= 0)
-            now = np.where(unknown, before, get(name).astype(np.int64))
+            now = np.where(unknown | partial, before, get(name).astype(np.int64))
             gained[name] = np.where(before < 0, 0, np.maximum(now - before, 0)).astype(np.float64)
             self._after[name] = now
         return gained

@@ -94,6 +94,12 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
     return mask
 
 
+def is_whole(get: Get) -> NDArray[np.bool_]:
+    """Of which rows a whole record has come: of an older connection counters are 0 until then."""
+    found: NDArray[np.bool_] = get("state") != 0
+    return found
+
+
 def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int | None:
     """A number of a row, None where it is not known.
 

@@ -111,6 +111,16 @@ def test_a_connection_counts_from_its_opening_where_that_was_seen_and_else_from_
     assert rates == [16000, 0]
 
 
+def test_what_an_older_connection_had_before_its_first_whole_record_is_no_gain() -> None:
+    counters = ("bytes_received", "bytes_acked", "retrans", "data_segs_out")
+    partial = row(1, state=0, open_seen=False, scanned=False, direction=1, **dict.fromkeys(counters, 0))
+    whole = row(1, open_seen=False, direction=1, **dict.fromkeys(counters, 5_000_000))
+    one = tally(snapshot(each, step=step) for step, each in enumerate((partial, partial, whole, whole)))
+    (found,) = services(one, one)
+    assert (found["in_bps_a"], found["out_bps_a"]) == (0, 0)
+    assert np.isnan(found["loss_a"])
+
+
 def test_a_number_that_a_scan_has_not_read_yet_is_no_zero() -> None:
     before = row(1, scanned=False, data_segs_out=0, retrans=7, direction=1, open_seen=False)
     after = row(1, scanned=True, data_segs_out=500, retrans=7, direction=1, open_seen=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import matched
-from tcptop_rtt.model.known import SCANNED
+from tcptop_rtt.model.known import SCANNED, is_whole
 from tcptop_rtt.model.rows import STATES, Mask, Rows
 
 COUNTERS = (
@@ -30,7 +30,7 @@ COUNTERS = (
 _OURS = {"answers", "answer_sum_us", "replies", "reply_sum_us"}
 """Those that the kernel side counts itself: they are 0 where it begins to, however old the connection is."""
 
-_UNKNOWN, _SYN_SENT, _SYN_RECV = (STATES.index(name) for name in ("?", "SYN-SENT", "SYN-RECV"))
+_SYN_SENT, _SYN_RECV = (STATES.index(name) for name in ("SYN-SENT", "SYN-RECV"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,9 @@ class Gains:
 def gains(then: Rows, now: Rows) -> Gains:
     """What the connections of a snapshot have gained since the one before it."""
     place = matched(then["id"], now["id"])
-    # Of an older connection nothing is known yet while it has no state.
-    place[place >= 0] = np.where(_is_known(then)[place[place >= 0]], place[place >= 0], -1)
+    place[place >= 0] = np.where(is_whole(then.__getitem__)[place[place >= 0]], place[place >= 0], -1)
     met = place >= 0
-    known = _is_known(now)
+    known = is_whole(now.__getitem__)
 
     def before(values: NDArray[Any]) -> NDArray[Any]:
         """The value that each row had; 0 for those that were not there."""
@@ -89,15 +88,9 @@ def is_open(rows: Rows) -> Mask:
     return found
 
 
-def _is_known(rows: Rows) -> Mask:
-    """Whether a whole record of it has come."""
-    found: Mask = rows["state"] != _UNKNOWN
-    return found
-
-
 def _is_up(rows: Rows) -> Mask:
     """Whether it is established, or was."""
     state = rows["state"]
-    found: Mask = (state != _UNKNOWN) & (state != _SYN_SENT) & (state != _SYN_RECV)
+    found: Mask = is_whole(rows.__getitem__) & (state != _SYN_SENT) & (state != _SYN_RECV)
     found &= rows["connect_error"] == 0
     return found
