@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.command.rtt_counts import RttCounts
 from tcptop_rtt.model import known
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import ROW, Get, Rows
@@ -16,6 +15,7 @@ from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.grouping import peer_serves
 from tcptop_rtt.view.percentiles import by_rank
+from tcptop_rtt.view.rtt_steps import StepCounts
 
 MOST = 200_000
 """Of so many connections an account is kept: some 40 MB."""
@@ -68,7 +68,7 @@ class Account:
     def __init__(self, chosen: Filter) -> None:
         self._filter = chosen
         self._members = np.zeros(0, MEMBER)  # by id
-        self._rtts = RttCounts()
+        self._rtts = StepCounts()
         self.not_kept = 0
         """Connections beyond MOST."""
         self._left_out = np.zeros(0, np.uint64)  # of the previous snapshot
@@ -119,7 +119,7 @@ class Account:
         before = members["verdict"][places]
         # None is 0: it wraps around to the highest number.
         members["verdict"][places] = np.minimum(before - np.uint8(1), found - np.uint8(1)) + np.uint8(1)
-        self._rtts.add(members["slot"][places], get)
+        self._rtts.add(members["slot"][places], 0, get)
         some = places[get("rtt_samples") > 0]
         low, high = (get(name)[get("rtt_samples") > 0] for name in ("rtt_lo_us", "rtt_hi_us"))
         lowest = members["lo_us"][some]

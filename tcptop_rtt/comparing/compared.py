@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.comparing import chances
 from tcptop_rtt.comparing.chances import Floats, Sample
-from tcptop_rtt.comparing.rtt_steps import STEPS_PER_OCTAVE, percentile_us
 from tcptop_rtt.comparing.tally import KEY, Tally
 from tcptop_rtt.model.ids import matched
+from tcptop_rtt.view.rtt_steps import STEPS_PER_OCTAVE, percentile_us
 
 MEASURES = ("p50_us", "p99_us", "loss", "in_bps", "out_bps", "connections")
 """The percentiles of RTT samples, the share of data segments sent again, rates, and how many are open."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.comparing.rtt_steps import StepCounts
 from tcptop_rtt.model import known
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.mixing import mixed
@@ -19,6 +18,7 @@ from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.grouping import SERVICES
+from tcptop_rtt.view.rtt_steps import StepCounts
 
 BUNDLES = 128
 """So many bundles of connections has a group at most; a connection is in the one that its number says."""

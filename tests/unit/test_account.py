@@ -14,7 +14,6 @@ import pytest
 from tcptop_rtt.command import account as accounts
 from tcptop_rtt.command.account import Account, why
 from tcptop_rtt.command.report import Ended, write_json, write_tables
-from tcptop_rtt.command.rtt_counts import RttCounts
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Direction, Kind
 from tcptop_rtt.model.rows import CONNECT_ERRORS
@@ -22,6 +21,7 @@ from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.rtt_steps import StepCounts
 from tests.unit.fake import START_NS, FakeSource, ScriptedClock, connection
 from tests.unit.rows import row, rows_of
 
@@ -46,7 +46,7 @@ def _sampled(*rtt_us: int) -> dict[str, Any]:
 
 def test_percentiles_are_off_by_a_hundredth_at_most_where_samples_come_in_threes() -> None:
     rng = np.random.default_rng(5)
-    counts, truth = RttCounts(), dict[int, list[int]]({0: [], 1: [], 2: []})
+    counts, truth = StepCounts(), dict[int, list[int]]({0: [], 1: [], 2: []})
     for _ in range(500):
         rows = []
         for slot in (0, 2):
@@ -54,7 +54,7 @@ def test_percentiles_are_off_by_a_hundredth_at_most_where_samples_come_in_threes
             truth[slot] += rtts
             rows.append(row(slot + 1, **_sampled(*rtts)))
         columns = rows_of(*rows)
-        counts.add(np.array([0, 2]), columns.__getitem__)
+        counts.add(np.array([0, 2]), 0, columns.__getitem__)
     shares = (0.01, 0.5, 0.99, 1.0)
     for group_of, members in ((np.arange(3), [[0], [1], [2]]), (np.array([1, 0, 1]), [[1], [0, 2]])):
         found = counts.percentiles(group_of, len(members), shares)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from tcptop_rtt.comparing import chances
 from tcptop_rtt.comparing.compared import FALSE_ALARMS, MEASURES, compare
 from tcptop_rtt.comparing.fields import TABLE, label, shift_text
-from tcptop_rtt.comparing.rtt_steps import STEPS, StepCounts, percentile_us
 from tcptop_rtt.comparing.tally import KINDS, MOST_GROUPS, SLICES, Tally
 from tcptop_rtt.model.rows import ROW, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.rtt_steps import STEPS, StepCounts, percentile_us
 from tests.tui.feed import snapshot
 from tests.unit.rows import row
 from tests.unit.traffic import Traffic
