@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.comparing.compared import COMPARED, MEASURES
-from tcptop_rtt.comparing.tally import KINDS, PREFIXES
+from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.names import NO_NAMES, Names
+from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import matches, sort_keys, values
+from tcptop_rtt.view import matches, networks, sort_keys, values
 from tcptop_rtt.view.cells import Cell, MakeCell
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.group_fields import label as group_label
@@ -69,8 +70,7 @@ def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
     """The service or the remote network."""
     if KINDS[row["kind"]] == "service":
         return group_label(SERVICES, row, glyphs)
-    family = int(row["family"])
-    return f"{fmt.address(family, row['raddr'].tobytes())}/{PREFIXES.get(family, 0)}"
+    return networks.text(int(row["family"]), row["raddr"].tobytes(), USUAL_PREFIXES)
 
 
 def shift(rows: Get, name: str) -> NDArray[np.float64]:

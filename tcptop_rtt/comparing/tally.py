@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.grouping import SERVICES
+from tcptop_rtt.view.networks import networks as networks_of
 from tcptop_rtt.view.rtt_steps import StepCounts
 
 BUNDLES = 128
@@ -29,8 +31,6 @@ MOST_GROUPS = 8192
 """Those of which there is something first; others are left out, and counted."""
 PAUSE_S = 10.0
 """After a longer time without any connection of before the program was not running."""
-PREFIXES = {4: 24, 6: 48}
-"""How long the prefix of a remote network is, by family."""
 KINDS = ("service", "network")
 
 KEY = np.dtype(
@@ -197,7 +197,7 @@ class Tally:
         services["id"] = mixed(SERVICES.shared(get).values())
         networks["kind"] = KINDS.index("network")
         networks["family"] = get("family")
-        networks["raddr"] = _prefixes(get)
+        networks["raddr"] = networks_of(get, USUAL_PREFIXES)
         networks["id"] = mixed([networks[name] for name in ("kind", "family", "raddr")])
         ids, first = np.unique(keys["id"], return_index=True)
         fresh = ~np.isin(ids, self._ids)
@@ -212,17 +212,6 @@ class Tally:
         found = np.full(len(keys), -1)
         found[at >= 0] = self._places[at[at >= 0]]
         return found
-
-
-def _prefixes(get: Get) -> NDArray[np.void]:
-    """The remote addresses without what is behind their prefix."""
-    raw = np.ascontiguousarray(get("raddr")).view(np.uint8).reshape(-1, 16)
-    masks = {family: np.zeros(16, np.uint8) for family in PREFIXES}
-    for family, bits in PREFIXES.items():
-        masks[family][: (bits if family == 6 else 96 + bits) // 8] = 255
-    six = (get("family") == 6)[:, None]
-    found = np.ascontiguousarray(raw & np.where(six, masks[6], masks[4]))
-    return found.view("V16").reshape(-1)
 
 
 class _Sums:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CLOSED, CONNECT_ERRORS, STATES, Holder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
@@ -19,7 +20,6 @@ from tcptop_rtt.outputs.prometheus import exposition, labels, metrics
 from tcptop_rtt.outputs.prometheus.aggregate import Aggregator
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US, BUCKETS, spread
 from tcptop_rtt.outputs.prometheus.label_sets import KEPT_NS
-from tcptop_rtt.outputs.prometheus.options import USUAL_PREFIXES, Prefixes
 from tcptop_rtt.view.filter import Filter
 from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import Endpoints
+from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder
-from tcptop_rtt.outputs.prometheus.options import Prefixes
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import networks
 from tcptop_rtt.view.grouping import peer_serves
 
 OF_CONNECTIONS = ("process", "service", "direction", "remote_network")
@@ -23,8 +24,6 @@ OTHER = "other"
 
 _EPHEMERAL = 32_768
 """Where Linux begins to choose ports for clients, unless it is set otherwise."""
-_MAPPED_BITS = 96
-"""In front of an IPv4 address."""
 
 Shared = dict[str, NDArray[Any]]
 """By name a value per row; rows with the same values have one set of labels."""
@@ -40,7 +39,7 @@ def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) ->
         "port": _services(get),
         "direction": get("direction"),
         "family": get("family"),
-        "network": _networks(get, prefixes),
+        "network": networks.networks(get, prefixes),
     }
 
 
@@ -52,8 +51,7 @@ def of_listeners(get: Get) -> Shared:
 def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str, str]:
     """The labels of one row, by name."""
     family, direction = int(shared["family"][at]), int(shared["direction"][at])
-    bits = prefixes.v4 if family == 4 else prefixes.v6
-    network = f"{fmt.address(family, shared['network'][at].tobytes())}/{bits}" if family else fmt.UNKNOWN
+    network = networks.text(family, shared["network"][at].tobytes(), prefixes)
     known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
     texts = (*texts_of_listener(shared, at).values(), known or fmt.UNKNOWN, network)
     return dict(zip(OF_CONNECTIONS, texts, strict=True))
@@ -94,19 +92,3 @@ def _services(get: Get) -> NDArray[np.uint16]:
     direction, lport, rport = get("direction"), get("lport"), get("rport")
     port = np.where(peer_serves(direction, lport, rport), rport, lport)
     return np.where((direction == Direction.UNKNOWN) & (port >= _EPHEMERAL), 0, port).astype(np.uint16)
-
-
-def _networks(get: Get, prefixes: Prefixes) -> NDArray[np.void]:
-    """The peer's address without its last bits."""
-    masks = np.array(
-        [_mask(_MAPPED_BITS + prefixes.v4), _mask(prefixes.v6)],
-        np.uint8,
-    )
-    raddr = np.ascontiguousarray(get("raddr")).view(np.uint8).reshape(-1, 16)
-    masked = raddr & masks[(get("family") != 4).astype(np.intp)]
-    found: NDArray[np.void] = np.ascontiguousarray(masked).view("V16").reshape(-1)
-    return found
-
-
-def _mask(bits: int) -> list[int]:
-    return list(((1 << 128) - (1 << 128 - bits)).to_bytes(16, "big"))

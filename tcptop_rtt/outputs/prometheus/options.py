@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
+from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
+
 LOOPBACK = "127.0.0.1"
 MOST_LABEL_SETS = 1_000
 """With all of its series each takes about 5 KiB of a scrape."""
@@ -18,19 +20,6 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class Prefixes(NamedTuple):
-    """How much of a peer's address is told: bits."""
-
-    v4: int
-    v6: int
-
-    def __str__(self) -> str:
-        return f"{self.v4},{self.v6}"
-
-
-USUAL_PREFIXES = Prefixes(24, 48)
 
 
 def add_options(parser: argparse.ArgumentParser, other: argparse._MutuallyExclusiveGroup) -> None:

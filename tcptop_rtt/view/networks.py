@@ -1,0 +1,37 @@
+"""Remote networks: what is left of peers' addresses up to a prefix, and how it is written."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.model.prefixes import Prefixes
+from tcptop_rtt.model.rows import Get
+from tcptop_rtt.view import format as fmt
+
+_MAPPED_BITS = 96
+"""In front of an IPv4 address."""
+
+
+def networks(get: Get, prefixes: Prefixes) -> NDArray[np.void]:
+    """The peers' addresses without their last bits, of 16 bytes each.
+
+    :param get: gives the values of a field of the connections
+    """
+    masks = np.array([_mask(_MAPPED_BITS + prefixes.v4), _mask(prefixes.v6)], np.uint8)
+    raddr = np.ascontiguousarray(get("raddr")).view(np.uint8).reshape(-1, 16)
+    masked = raddr & masks[(get("family") != 4).astype(np.intp)]
+    found: NDArray[np.void] = np.ascontiguousarray(masked).view("V16").reshape(-1)
+    return found
+
+
+def _mask(bits: int) -> list[int]:
+    return list(((1 << 128) - (1 << 128 - bits)).to_bytes(16, "big"))
+
+
+def text(family: int, network: bytes, prefixes: Prefixes) -> str:
+    """``192.0.2.0/24``; ``?`` where the family is not known.
+
+    :param network: one of those that :func:`networks` makes
+    """
+    return f"{fmt.address(family, network)}/{prefixes.of(family)}" if family else fmt.UNKNOWN
