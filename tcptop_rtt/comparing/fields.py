@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.comparing.compared import COMPARED, MEASURES
 from tcptop_rtt.comparing.tally import KINDS
-from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import matches, networks, sort_keys, values
+from tcptop_rtt.view import matches, networks, numbers, sort_keys, values
 from tcptop_rtt.view.cells import Cell, MakeCell
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.group_fields import label as group_label
 from tcptop_rtt.view.grouping import SERVICES
+from tcptop_rtt.view.side_rows import SideRow, views
 from tcptop_rtt.view.sort_keys import Keys, bits
 from tcptop_rtt.view.table import Column, Field, Table
 
@@ -48,22 +48,6 @@ _MEASURES = (
     _Measure("out_bps", "out", "OUT b/s", "sent and acknowledged, bits per second", fmt.bits, 0, 5),
     _Measure("connections", "count", "CONNS", "open at a time", fmt.per_second, 0, 7),
 )
-
-
-class Row:
-    """One group, with what its cells need."""
-
-    closed = False
-    stalled = False
-
-    def __init__(self, row: np.void) -> None:
-        self.row = row
-
-
-def _views(
-    rows: NDArray[np.void], lacking: frozenset[str], names: Names = NO_NAMES, /  # noqa: ARG001
-) -> list[Row]:  # fmt: skip
-    return [Row(row) for row in rows]
 
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
@@ -115,7 +99,7 @@ def mark(row: np.void, name: str) -> str:
 
 
 def _of_measure(measure: _Measure) -> MakeCell:
-    def cell(view: Row, glyphs: Glyphs) -> Cell:
+    def cell(view: SideRow, glyphs: Glyphs) -> Cell:
         row = view.row
         before, after = (_said(measure, float(row[f"{measure.name}_{side}"])) for side in "ab")
         if before == after == fmt.NOTHING:
@@ -170,7 +154,7 @@ def _by_farthest(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     return Keys([bits(far), bits(samples)], np.zeros(len(far), bool))
 
 
-def _farthest_cell(view: Row, _: Glyphs) -> Cell:
+def _farthest_cell(view: SideRow, _: Glyphs) -> Cell:
     far, at = _farthest(lambda name: np.array([view.row[name]]))
     if not far[0]:
         return Cell(fmt.NOTHING, "dim")
@@ -178,7 +162,7 @@ def _farthest_cell(view: Row, _: Glyphs) -> Cell:
     return Cell(f"{measure.title.split()[0].lower()} {shift_text(view.row, measure.name)}", "warn")
 
 
-def _label_cell(view: Row, glyphs: Glyphs) -> Cell:
+def _label_cell(view: SideRow, glyphs: Glyphs) -> Cell:
     return Cell(label(view.row, glyphs))
 
 
@@ -197,12 +181,8 @@ def _labels(get: Get, _: frozenset[str]) -> list[str]:
 
 
 def _field(name: str, type_: str, meaning: str, of: values.Values, column: Column | None = None) -> Field:
-    match = matches.numbers(lambda get, _: (get(name), np.isnan(get(name))), matches.unit_of(name))
+    match = matches.numbers(numbers.of_field(name), matches.unit_of(name))
     return Field(name, type_, meaning, of, match, column=column)
-
-
-def _real(name: str, get: Get, _: frozenset[str]) -> list[Any]:
-    return [value if np.isfinite(value) else None for value in get(name).tolist()]
 
 
 def _shifts(name: str, get: Get, _: frozenset[str]) -> list[Any]:
@@ -229,7 +209,7 @@ def _fields_of(measure: _Measure) -> tuple[Field, ...]:
     )
     return (
         *(
-            _field(f"{name}_{side}", "number", f"{of}, of {side.upper()}", partial(_real, f"{name}_{side}"))
+            _field(f"{name}_{side}", "number", f"{of}, of {side.upper()}", values.reals(f"{name}_{side}"))
             for side in "ab"
         ),
         _field(
@@ -243,7 +223,7 @@ def _fields_of(measure: _Measure) -> tuple[Field, ...]:
             f"{name}_chance",
             "number",
             f"{of}: the probability of such a shift by chance; null: too little data",
-            partial(_real, f"{name}_chance"),
+            values.reals(f"{name}_chance"),
         ),
         _field(
             f"{name}_beyond_chance",
@@ -252,13 +232,6 @@ def _fields_of(measure: _Measure) -> tuple[Field, ...]:
             partial(_beyond, name),
         ),
     )
-
-
-def _texts(name: str, get: Get, lacking: frozenset[str]) -> list[Any]:
-    return [
-        text if kind == 0 else None
-        for text, kind in zip(values.texts(name)(get, lacking), get("kind"), strict=True)
-    ]
 
 
 _FIELDS = (
@@ -273,15 +246,15 @@ _FIELDS = (
         ),
     ),
     _field("kind", "string", "service or network", lambda get, _: [KINDS[kind] for kind in get("kind")]),
-    _field("comm", "string", "of a service of ours, the process's name", partial(_texts, "comm")),
+    _field("comm", "string", "of a service of ours, the process's name", values.texts("comm")),
     _field(
         "rport",
         "integer",
         "of a service, the server's port",
-        lambda get, _: [port or None for port in get("rport").tolist()],
+        values.integers("rport"),
     ),
-    _field("samples_a", "integer", "how many RTT samples A has", lambda get, _: get("samples_a").tolist()),
-    _field("samples_b", "integer", "how many B has", lambda get, _: get("samples_b").tolist()),
+    _field("samples_a", "integer", "how many RTT samples A has", values.integers("samples_a")),
+    _field("samples_b", "integer", "how many B has", values.integers("samples_b")),
     _field(
         "farthest",
         "string",
@@ -297,5 +270,5 @@ _FIELDS = (
     *(field for measure in _MEASURES for field in _fields_of(measure)),
 )  # fmt: skip
 
-TABLE = Table("groups", COMPARED, _FIELDS, _views, {})
+TABLE = Table("groups", COMPARED, _FIELDS, views, {})
 """What has been compared."""

@@ -84,7 +84,7 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
     values = get(name)
     if name.removesuffix("_1m") in lacking:
         return np.ones(values.shape, bool)
-    mask = np.zeros(values.shape, bool)
+    mask = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     if name in SCANNED:
         mask = mask | ~get("scanned")
     if name in _NEEDS:

@@ -10,12 +10,14 @@ from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result, Told
 from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.rows import Indices, fields_of
 from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.plain_line import padded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 
 FIRST_SORT = "most"
+GAP = "  "
 
 
 def write_json(result: Result, out: Writer) -> None:
@@ -45,10 +47,11 @@ def write_plain(result: Result, out: Writer) -> None:
         out.write(f"! {fmt.printable(result.note)}\n")
     for number, kind in enumerate(KINDS):
         out.write(f"\n{kind.upper()}S\n")
-        _line([column.title for column in TABLE.columns], out)
+        out.write(padded(TABLE.columns, [column.title for column in TABLE.columns], GAP))
         order = _ranked(result, np.flatnonzero(result.rows["kind"] == number))
         for view in TABLE.views(result.rows[order], frozenset()):
-            _line([column.cell(view, UNICODE).text for column in TABLE.columns if column.cell], out)
+            cells = [column.cell(view, UNICODE).text for column in TABLE.columns if column.cell]
+            out.write(padded(TABLE.columns, cells, GAP))
     out.write(f"\n{WHAT_MARKS_SAY}\n")
     out.flush()
 
@@ -64,11 +67,3 @@ def _side(side: Told) -> dict[str, object]:
 
 def _ranked(result: Result, indices: Indices) -> Indices:
     return Ranking(result.rows, indices, TABLE.sorts[FIRST_SORT], True).window(0, len(indices))
-
-
-def _line(cells: list[str], out: Writer) -> None:
-    padded = (
-        cell.rjust(column.width) if column.numeric else cell.ljust(column.width)
-        for cell, column in zip(cells, TABLE.columns, strict=True)
-    )
-    out.write("  ".join(padded).rstrip() + "\n")

@@ -8,6 +8,7 @@ from tcptop_rtt import __version__
 from tcptop_rtt.model.fleet import LABELS, FleetSnapshot
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.plain_line import padded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fleet_fields import span, table
@@ -44,11 +45,7 @@ class FleetTables:
         rows = of.views(groups[ranking.window(0, len(ranking))], frozenset())
         cells = ([column.cell(row, UNICODE).text for column in columns if column.cell] for row in rows)
         for line in ([column.title for column in columns], *cells):
-            padded = (
-                cell.rjust(column.width) if column.numeric else cell.ljust(column.width)
-                for cell, column in zip(line, columns, strict=True)
-            )
-            self._out.write(" ".join(padded).rstrip() + "\n")
+            self._out.write(padded(columns, line))
         self._out.write("\n")
         self._out.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.plain_line import padded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -49,9 +50,10 @@ class PlainTables:
         seen = what_is_missed(health) or seen
         self._out.write(f"{moment}  {health.hook}  {len(ranking)} connections  {seen}{problem}\n")
         columns = with_values(self._columns, rows)
-        self._line(columns, [column.title for column in columns])
+        self._out.write(padded(columns, [column.title for column in columns]))
         for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
-            self._line(columns, [column.cell(row, UNICODE).text for column in columns if column.cell])
+            cells = [column.cell(row, UNICODE).text for column in columns if column.cell]
+            self._out.write(padded(columns, cells))
         note = "" if len(ranking) else self._note()
         if note:
             self._out.write(note + "\n")
@@ -60,10 +62,3 @@ class PlainTables:
 
     def end(self, dropped_records: int) -> None:
         """Nothing goes after the last table."""
-
-    def _line(self, columns: tuple[Column, ...], cells: list[str]) -> None:
-        padded = (
-            cell.rjust(column.width) if column.numeric else cell.ljust(column.width)
-            for cell, column in zip(cells, columns, strict=True)
-        )
-        self._out.write(" ".join(padded).rstrip() + "\n")

@@ -7,35 +7,19 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcptop_rtt.model.fleet import FLEET_ROW
-from tcptop_rtt.model.names import NO_NAMES, Names
-from tcptop_rtt.model.rows import Get, Mask
+from tcptop_rtt.model.rows import Get
 from tcptop_rtt.model.snapshot import SPARK_CELLS
-from tcptop_rtt.view import causes, matches, sort_keys
+from tcptop_rtt.view import causes, matches, numbers, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
+from tcptop_rtt.view.field_kinds import text
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.numbers import Numbers
-from tcptop_rtt.view.sort_keys import Keys, SortKeys
+from tcptop_rtt.view.side_rows import SideRow, views
+from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Column, Field, Table
 from tcptop_rtt.view.values import Values
-
-
-class FleetRow:
-    """One row, with what its cells need."""
-
-    closed = False
-
-    def __init__(self, row: np.void) -> None:
-        self.row = row
-
-
-def _views(
-    rows: NDArray[np.void], lacking: frozenset[str], names: Names = NO_NAMES, /  # noqa: ARG001
-) -> list[FleetRow]:  # fmt: skip
-    return [FleetRow(row) for row in rows]
 
 
 def label(row: np.void, glyphs: Glyphs) -> str:
@@ -51,33 +35,20 @@ def span(range_s: int) -> str:
     return f"{range_s}s"
 
 
-def _known(name: str) -> Numbers:
-    def numbers(get: Get, lacking: frozenset[str]) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
-        return get(name), np.isnan(get(name))
+def _to_six_digits(name: str) -> Values:
+    """No more is known."""
 
-    return numbers
-
-
-def _values(name: str) -> Values:
-    """Numbers to the sixth digit: no more is known."""
-
-    def values(get: Get, lacking: frozenset[str]) -> list[Any]:  # noqa: ARG001
-        rounded = [None if number != number else float(f"{number:.6g}") for number in get(name).tolist()]
+    def of_rows(get: Get, lacking: frozenset[str]) -> list[Any]:
+        numbers = values.reals(name)(get, lacking)
+        rounded = [None if number is None else float(f"{number:.6g}") for number in numbers]
         return [int(number) if number and number.is_integer() else number for number in rounded]
 
-    return values
+    return of_rows
 
 
-def _texts(name: str) -> Values:
-    return lambda get, _: [text.decode("utf-8", "replace") or None for text in get(name).tolist()]
-
-
-def _sort(name: str) -> SortKeys:
-    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-        numbers = get(name)
-        return Keys([sort_keys.bits(np.nan_to_num(numbers))], np.isnan(numbers))
-
-    return keys
+def _field(name: str, meaning: str, column: Column | None = None, words: tuple[str, ...] = ()) -> Field:
+    match = matches.numbers(numbers.of_field(name), matches.unit_of(name))
+    return Field(name, "number", meaning, _to_six_digits(name), match, column=column, words=words)
 
 
 def _by_why(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
@@ -96,13 +67,12 @@ def _by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 def _number(
     name: str, key: str, title: str, width: int, priority: int, meaning: str, cell: Callable[[float], Cell]
 ) -> Field:
-    def of_row(row: FleetRow, _: Glyphs) -> Cell:
+    def of_row(row: SideRow, _: Glyphs) -> Cell:
         number = float(row.row[name])
         return Cell(fmt.NOTHING, "dim") if number != number else cell(number)
 
-    column = Column(key, title, width, priority, meaning, of_row, _sort(name))
-    match = matches.numbers(_known(name), matches.unit_of(name))
-    return Field(name, "number", meaning, _values(name), match, column=column)
+    column = Column(key, title, width, priority, meaning, of_row, sort_keys.by_number(name))
+    return _field(name, meaning, column)
 
 
 def _rtt(name: str, key: str, title: str, priority: int, meaning: str, judged: bool = True) -> Field:
@@ -112,15 +82,15 @@ def _rtt(name: str, key: str, title: str, priority: int, meaning: str, judged: b
     return _number(name, key, title, fmt.RTT_WIDTH, priority, meaning, cell)
 
 
-def _plain(text: Callable[[float], str], style: str = "") -> Callable[[float], Cell]:
-    return lambda number: Cell(text(number), style if number >= 0.05 else "dim")
+def _plain(say: Callable[[float], str], style: str = "") -> Callable[[float], Cell]:
+    return lambda number: Cell(say(number), style if number >= 0.05 else "dim")
 
 
 def _tally(number: float) -> str:
     return fmt.tally(round(number))
 
 
-def _why(row: FleetRow, glyphs: Glyphs) -> Cell:
+def _why(row: SideRow, glyphs: Glyphs) -> Cell:
     rank, count = int(row.row["why_rank"]), float(row.row["why_count"])
     if not rank:
         return Cell("")
@@ -147,7 +117,7 @@ def table(name: str, range_s: int) -> Table:
     """The table of that name, for one time range."""
     of_range = f"over the last {span(range_s)}"
 
-    def name_cell(row: FleetRow, glyphs: Glyphs) -> Cell:
+    def name_cell(row: SideRow, glyphs: Glyphs) -> Cell:
         return Cell(label(row.row, glyphs))
 
     first = Column(
@@ -155,23 +125,20 @@ def table(name: str, range_s: int) -> Table:
         least=(14, 0), wide=40, numeric=False, cut="end",
     )  # fmt: skip
     spark = Column(
-        "spark", f"LAST {span(range_s)}", 8, 7, f"mean RTT {of_range}", None, _sort("mean_us"),
+        "spark", f"LAST {span(range_s)}", 8, 7, f"mean RTT {of_range}", None, sort_keys.by_number("mean_us"),
         wide=SPARK_CELLS, numeric=False,
     )  # fmt: skip
     why = Column(
         "why", "WHY", 18, 3, "the worst that holds connections up, and how many", _why, _by_why,
         falls=True, numeric=False, cut="end",
     )  # fmt: skip
-    name_match = matches.names("name", "web1")
     fields = (
-        Field("name", "string", first.meaning, _texts("name"), name_match, column=first,
-              words=("host", "proc", "service", "network")),
+        text("name", first.meaning, "web1", first, ("host", "proc", "service", "network")),
         _number("connections", "count", "N", 6, 1, "open connections", _plain(_tally)),
         _number("stalled", "stalled", "STALL", 5, 4, "of them, how many are stalled", _plain(_tally, "bad")),
         _rtt("p50_us", "p50", "P50", 5, f"median of the RTTs {of_range}"),
         _rtt("p99_us", "rtt", "P99", 2, f"99th percentile of the RTTs {of_range}"),
-        Field("mean_us", "number", f"mean RTT {of_range}", _values("mean_us"),
-              matches.numbers(_known("mean_us"), matches.unit_of("mean_us")), column=spark, words=("mean",)),
+        _field("mean_us", f"mean RTT {of_range}", spark, ("mean",)),
         _rtt("answer_us", "answer", "ANSWER", 11, f"mean time to the peer's answer {of_range}", judged=False),
         _number("opened_per_s", "new", "NEW/s", 6, 12, "connections opened", _plain(fmt.per_second)),
         _number("failed_per_s", "failed", "FAIL/s", 6, 6, "connects failed", _plain(fmt.per_second, "bad")),
@@ -180,8 +147,7 @@ def table(name: str, range_s: int) -> Table:
         _number("in_bps", "in", "IN b/s", 7, 9, "received, bits per second", _plain(fmt.bits)),
         _number("out_bps", "out", "OUT b/s", 7, 10, "sent and acknowledged, bits per second",
                 _plain(fmt.bits)),
-        Field("why", "string", why.meaning, _texts("why"), matches.names("why", "loss"), column=why),
-        Field("why_count", "number", "how many it holds up, or per second", _values("why_count"),
-              matches.numbers(_known("why_count"), matches.unit_of("why_count"))),
+        text("why", why.meaning, "loss", why),
+        _field("why_count", "how many it holds up, or per second"),
     )  # fmt: skip
-    return Table(name, FLEET_ROW, fields, _views, {})
+    return Table(name, FLEET_ROW, fields, views, {})

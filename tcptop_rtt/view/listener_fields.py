@@ -82,11 +82,6 @@ def _by_trouble(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     return Keys([worst, get("queue"), get("oldest_ns"), get("live")], np.zeros(len(trouble), bool))
 
 
-def _by_drops_per_s(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    rates = get("drops_per_s")
-    return Keys([sort_keys.bits(np.nan_to_num(rates))], np.isnan(rates))
-
-
 _UNIT = Column(
     "unit", "UNIT", 20, 12, "the container, pod or systemd unit of the process", cells.text("unit"),
     sort_keys.by_text("unit"), numeric=False, cut="end",
@@ -123,7 +118,7 @@ _FIELDS = (
     ),
     number(
         "drops_per_s", "dropped per second, over about the last five; ?: it has been read once only",
-        "drops_per_s", "DROP/s", 6, 5, _drops_per_s, _by_drops_per_s,
+        "drops_per_s", "DROP/s", 6, 5, _drops_per_s, sort_keys.by_number("drops_per_s"),
     ),
     number(
         "drops", "handshakes and segments that it has dropped (sk_drops): most overflows of the queue",

@@ -33,7 +33,7 @@ def reals(name: str) -> Values:
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         numbers = get(name)
-        return _with_nulls(numbers.tolist(), np.isnan(numbers) | known.is_unknown(get, name, lacking))
+        return _with_nulls(numbers.tolist(), known.is_unknown(get, name, lacking))
 
     return values
 

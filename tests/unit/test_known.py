@@ -53,3 +53,10 @@ def test_a_connection_has_what_is_known_and_none_for_the_rest() -> None:
 
 def test_a_connection_has_all_fields_of_a_row() -> None:
     assert set(ROW.names or ()) <= set(dir(Connection))
+
+
+def test_what_is_no_number_is_unknown() -> None:
+    rates = {"drops_per_s": np.array([np.nan, 0.0, 2.0])}
+    assert known.is_unknown(rates.__getitem__, "drops_per_s").tolist() == [True, False, False]
+    counts = {"drops_per_s": np.array([0, 0, 2])}
+    assert not known.is_unknown(counts.__getitem__, "drops_per_s").any()
