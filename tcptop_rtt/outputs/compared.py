@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop_rtt.comparing.compared import FALSE_ALARMS
-from tcptop_rtt.comparing.fields import TABLE
+from tcptop_rtt.comparing.fields import FIRST_SORT, TABLE
 from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result, Told
 from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.rows import Indices, fields_of
@@ -16,7 +16,6 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 
-FIRST_SORT = "most"
 GAP = "  "
 
 

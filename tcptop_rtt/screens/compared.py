@@ -2,85 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt.comparing.fields import TABLE, label
+from tcptop_rtt.comparing.fields import TABLE
+from tcptop_rtt.comparing.listing import kinds_of, parse
 from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result
-from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.names import Names
-from tcptop_rtt.model.rows import ESTABLISHED, Indices, Mask
 from tcptop_rtt.model.snapshot import Health, Snapshot, empty
 from tcptop_rtt.screens.common import CommonTitle
 from tcptop_rtt.screens.filtered import FilteredScreen
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.filter import Filter, as_rows, select
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.listing import Kind, Listing
-from tcptop_rtt.view.side_rows import no_sparks
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.keys import SORTING
 from tcptop_rtt.widgets.order import Order, Page
 from tcptop_rtt.widgets.styled import Part
 
+if TYPE_CHECKING:
+    from tcptop_rtt.widgets.filter_line import FilterLine
+
 WIDE = 120
 """Narrower terminals have room for when sides begin only."""
-
-
-class GroupList(Listing):
-    """The groups of one kind that match a filter: it asks for process, address and port."""
-
-    table = TABLE
-
-    def __init__(
-        self,
-        rows: NDArray[np.void],
-        kind: int,
-        snapshot: Snapshot,  # noqa: ARG002 - it is of no time
-        filter: Filter,  # noqa: A002
-        names: Names,
-    ) -> None:
-        self.rows = rows
-        found = select(as_rows(rows, ESTABLISHED), filter, names=names)
-        self.indices = found[rows["kind"][found] == kind]
-        self.total = int(np.count_nonzero(rows["kind"] == kind))
-        self.shown = len(self.indices)
-
-    def views(self, indices: Indices) -> list[object]:
-        return TABLE.views(self.rows[indices], frozenset())
-
-    def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """There are no connections to draw."""
-        return no_sparks(len(indices))
-
-
-def _nobody(_: Snapshot, indices: Indices, __: int) -> Mask:
-    """Connections are not kept."""
-    return np.zeros(len(indices), bool)
-
-
-def kinds_of(rows: NDArray[np.void]) -> tuple[Kind, ...]:
-    """The tables of services and of networks."""
-    return tuple(
-        Kind(
-            replace(TABLE, name=f"{kind}s"),
-            partial(GroupList, rows, number),
-            _nobody,
-            label,
-            empty="neither side has a connection",
-            first="most",
-        )
-        for number, kind in enumerate(KINDS)
-    )
 
 
 class ComparedTable(ConnectionTable):
@@ -100,7 +47,7 @@ class ComparedScreen(FilteredScreen):
             "slash",
             "filter",
             "Filter",
-            tooltip="Show only groups that match a process, an address or a port",
+            tooltip="Show only groups that match words such as nginx, port:443 or p50_us_b>50ms",
             id="filter",
             priority=True,
         ),
@@ -138,6 +85,12 @@ class ComparedScreen(FilteredScreen):
 
     def paint(self, snapshot: Snapshot) -> None:
         """It stays as it is."""
+
+    def make_filter_line(self) -> FilterLine:
+        from tcptop_rtt.widgets.filter_line import FilterLine, Words
+
+        example = "words, or port:443 remote:10.0.0.0/8 p50_us_b>50ms loss>0.01 ..."
+        return FilterLine(self.filter.text, Words(parse, TABLE.matches, example))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """What is of now is not offered; while the filter is typed, keys but Esc are its text."""

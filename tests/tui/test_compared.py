@@ -101,6 +101,13 @@ async def test_a_filter_leaves_groups_out_and_esc_goes_back_and_ends(result: Res
         await pilot.press("tab", "slash", *"remote:198.51.0.0/16", "enter")
         assert "203.0.113.0/24" not in text_of(app)
         await pilot.press("escape")
+        await pilot.press("slash", *"p50_us_b>30ms p50_us_beyond_chance:yes farthest:p50", "enter")
+        assert "198.51.100.0/24" in text_of(app)
+        assert "203.0.113.0/24" not in text_of(app)
+        await pilot.press("escape")
+        await pilot.press("slash", *"cwnd>1")
+        assert "there is no field cwnd" in text_of(app)
+        await pilot.press("escape")
         await pilot.press("escape")
         await pilot.pause()
         assert not app.is_running or app._exit

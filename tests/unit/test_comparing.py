@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.comparing import chances
 from tcptop_rtt.comparing.compared import FALSE_ALARMS, MEASURES, compare
-from tcptop_rtt.comparing.fields import TABLE, label, shift_text
+from tcptop_rtt.comparing.fields import TABLE, label
+from tcptop_rtt.comparing.listing import kinds_of
+from tcptop_rtt.comparing.shifts import shift_text
 from tcptop_rtt.comparing.tally import KINDS, MOST_GROUPS, SLICES, Tally
+from tcptop_rtt.model.names import NO_NAMES
+from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.filter import Filter
@@ -253,6 +258,39 @@ def test_only_what_the_filter_lets_through_is_compared() -> None:
     traffic = list(Traffic(1, servers=SERVERS).snapshots(5))
     only = tally(traffic, Filter("port:5003"))
     assert {label(one) for one in services(only, only)} == {"→ :5003"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "→ :5001 198.51.1.0/24 nginx :443 192.0.2.0/24"),
+        ("NGINX", "nginx :443"),
+        ("port:443 proc:nginx dir:in", "nginx :443"),
+        (":5001", "→ :5001"),
+        ("198.51.1.", "198.51.1.0/24"),
+        ("remote:198.51.0.0/16", "198.51.1.0/24"),
+        ("!remote:198.51.0.0/16", "192.0.2.0/24"),  # a service has no address
+        ("kind:network", "198.51.1.0/24 192.0.2.0/24"),
+        ("p50_us_b>15ms", "→ :5001 198.51.1.0/24"),
+        ("p50>0.5", "→ :5001 198.51.1.0/24"),
+        ("!p50>0.5", ""),  # of the other one nothing is known
+        ("p50_us_beyond_chance:yes or !p50_us_beyond_chance:yes", ""),
+        ("farthest:p50", ""),
+        ("in_bps_a>=0 family:4", "198.51.1.0/24 192.0.2.0/24"),
+    ],
+)
+def test_a_filter_asks_for_what_groups_have(text: str, found: str) -> None:
+    sides = []
+    for rtt_us in (10_000, 20_000):
+        sampled = {"rtt_samples": 3, "rtt_sum_us": 3 * rtt_us, "rtt_lo_us": rtt_us, "rtt_hi_us": rtt_us}
+        ours = row(2, lport=443, rport=5000, comm=b"nginx", raddr="192.0.2.7", direction=Direction.IN)
+        theirs = row(1, rport=5001, raddr="198.51.1.7", direction=Direction.OUT, **sampled)
+        sides.append(tally([snapshot(theirs, ours, step=step) for step in range(3)]))
+    rows = compare(sides[0], sides[1], False)
+    lists = [kind.list(snapshot(), Filter(text), NO_NAMES) for kind in kinds_of(rows)]
+    names = [label(one) for each in lists for one in rows[each.indices]]
+    assert sorted(names) == sorted(re.findall(r"(?:→|nginx) \S+|\S+", found))
+    assert [each.total for each in lists] == [2, 2]
 
 
 def test_networks_are_of_one_size_by_family() -> None:
