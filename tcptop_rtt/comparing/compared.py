@@ -92,10 +92,7 @@ def compare(a: Tally, b: Tally, same: bool) -> NDArray[np.void]:
 def _fill(row: np.void, pair: _Pair, same: bool) -> None:
     samples = [float(each.sum()) for each in pair.bundles("samples")]
     row["samples_a"], row["samples_b"] = samples
-    counts = [side.by_bundle.of(at) if at >= 0 else None for side, at in pair.sides]
-    timed = [side.by_slice.of(at) if at >= 0 else None for side, at in pair.sides]
-    for name in _SHARES:
-        _percentile(row, name, counts, timed, same)
+    _percentiles(row, pair, same)
     _loss(row, pair, same)
     for name, amount in _AMOUNTS.items():
         _rate(row, pair, name, amount, same)
@@ -125,35 +122,48 @@ def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: floa
 # --- round-trip times ---------------------------------------------------------------------------------
 
 
-def _percentile(
-    row: np.void, name: str, counts: list[Floats | None], timed: list[Floats | None], same: bool
-) -> None:
-    share = _SHARES[name]
-    for side, each in zip("ab", counts, strict=True):
-        row[f"{name}_{side}"] = percentile_us(each.sum(axis=0), 0, share) if each is not None else np.nan
-    row[f"{name}_chance"] = np.nan
-    enough = min(row["samples_a"], row["samples_b"]) >= LEAST_SAMPLES[name]
-    if enough and counts[0] is not None and counts[1] is not None:
-        by_bundle = [_of_steps(each, share) for each in counts if each is not None]
-        by_slice = [_of_steps(each, share, True) for each in timed if each is not None]
-        row[f"{name}_chance"] = _chance(by_bundle, by_slice, same, _STEP_VARIANCE)
+class _Steps:
+    """What both percentiles of one side are made of.
+
+    :param counts: samples by unit and step
+    :param in_time: units are slices of time, of which neighbours may be alike
+    """
+
+    def __init__(self, counts: Floats, in_time: bool) -> None:
+        self._counts = counts
+        self.whole: Floats = counts.sum(axis=0)
+        self._sizes: Floats = counts.sum(axis=1)
+        some = np.flatnonzero(self.whole)
+        self._first, end = (int(some[0]), int(some[-1]) + 1) if len(some) else (0, 0)
+        self._within = counts[:, self._first : end]
+        self._alike = 0.0
+        if in_time:
+            steps, sizes = self._within @ np.arange(end - self._first), self._sizes
+            means = np.divide(steps, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+            self._alike = chances.alike(means)
+
+    def sample(self, share: float) -> Sample:
+        """The units, for one percentile."""
+        sizes = self._sizes
+        # A high percentile is a matter of those few units that have such samples.
+        if share > 0.5:
+            above = self.whole.sum() - np.cumsum(self.whole)
+            sizes = self._counts[:, above < 2 * (1 - share) * self.whole.sum()].sum(axis=1)
+        estimate = partial(_log_percentile, self._within, self._first, share)
+        return Sample(estimate, sizes, self._sizes > 0, self._alike)
 
 
-def _of_steps(counts: Floats, share: float, in_time: bool = False) -> Sample:
-    whole = counts.sum(axis=0)
-    some = np.flatnonzero(whole)
-    first, last = int(some[0]), int(some[-1]) + 1
-    within, sizes = counts[:, first:last], counts.sum(axis=1)
-    alike = 0.0
-    if in_time:
-        steps = within @ np.arange(last - first)
-        alike = chances.alike(np.divide(steps, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0))
-    # A high percentile is a matter of those few units that have such samples.
-    there = sizes > 0
-    if share > 0.5:
-        above = whole.sum() - np.cumsum(whole)
-        sizes = counts[:, above < 2 * (1 - share) * whole.sum()].sum(axis=1)
-    return Sample(partial(_log_percentile, within, first, share), sizes, there, alike)
+def _percentiles(row: np.void, pair: _Pair, same: bool) -> None:
+    counts = [_Steps(side.by_bundle.of(at), False) if at >= 0 else None for side, at in pair.sides]
+    timed = [_Steps(side.by_slice.of(at), True) if at >= 0 else None for side, at in pair.sides]
+    for name, share in _SHARES.items():
+        for side, each in zip("ab", counts, strict=True):
+            row[f"{name}_{side}"] = percentile_us(each.whole, 0, share) if each is not None else np.nan
+        row[f"{name}_chance"] = np.nan
+        enough = min(row["samples_a"], row["samples_b"]) >= LEAST_SAMPLES[name]
+        if enough and None not in counts:
+            by_bundle, by_slice = ([each.sample(share) for each in of if each] for of in (counts, timed))
+            row[f"{name}_chance"] = _chance(by_bundle, by_slice, same, _STEP_VARIANCE)
 
 
 def _log_percentile(within: Floats, first: int, share: float, weights: Floats) -> Floats:
