@@ -181,16 +181,15 @@ def _loss(row: np.void, pair: _Pair, same: bool) -> None:
     row["loss_chance"] = np.nan
     if min(sent) < LEAST_SEGMENTS or sum(lost) < LEAST_RETRANS:
         return
-    samples = [
-        [
-            Sample(
-                partial(_quotient, some, of), of, of > 0, chances.alike(some) if units is pair.slices else 0.0
-            )
-            for some, of in zip(units("retrans"), units("data_segs_out"), strict=True)
-        ]
-        for units in (pair.bundles, pair.slices)
+    by_bundle = [
+        Sample(partial(_quotient, some, of), of, of > 0)
+        for some, of in zip(pair.bundles("retrans"), pair.bundles("data_segs_out"), strict=True)
     ]
-    clustered = _chance(samples[0], samples[1], same)
+    by_slice = [
+        Sample(partial(_quotient, some, of), of, of > 0, chances.alike(some))
+        for some, of in zip(pair.slices("retrans"), pair.slices("data_segs_out"), strict=True)
+    ]
+    clustered = _chance(by_bundle, by_slice, same)
     # Segments that are lost one by one differ at least so much.
     whole = sum(lost) / sum(sent)
     variance = whole * max(0.0, 1 - whole) * sum(1 / of for of in sent)

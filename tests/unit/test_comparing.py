@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -191,6 +191,23 @@ def test_where_nothing_differs_false_alarms_are_as_rare_as_is_said(kind: dict[st
     assert marked <= expected + 3 * math.sqrt(expected)
     # Of 24 more than 4 would come once in a hundred and fifty times.
     assert alarms <= 4
+
+
+def test_loss_that_comes_and_goes_in_phases_is_no_more_of_an_alarm() -> None:
+    """It is the same on both sides, but high for some seconds and low for others."""
+
+    def in_phases(seed: int) -> Iterator[Snapshot]:
+        traffic, chance, level = Traffic(seed, connections=30, stays=0.97), np.random.default_rng(seed), 0.0
+        for step in range(60):
+            level = 0.8 * level + chance.normal(0, 0.4)
+            traffic.change(loss=min(0.2, 0.02 * math.exp(level)))
+            yield from traffic.snapshots(1, step)
+
+    pairs, marked = 24, 0
+    for seed in range(pairs):
+        (found,) = services(tally(in_phases(2 * seed)), tally(in_phases(2 * seed + 1)))
+        marked += int(found["loss_chance"] < FALSE_ALARMS)
+    assert marked <= FALSE_ALARMS * pairs + 3 * math.sqrt(FALSE_ALARMS * pairs)
 
 
 def test_of_random_halves_of_one_recording_hardly_any_is_marked() -> None:
