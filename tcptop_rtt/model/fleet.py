@@ -44,6 +44,7 @@ FLEET_ROW = np.dtype(
         ("why", "S32"),  # the worst that holds connections up; empty: nothing is known to
         ("why_rank", "u1"),  # the lower, the worse; 0: nothing
         ("why_count", "f8"),  # connections, listeners or connects per second
+        ("why_is_rate", "?"),  # it is per second
     ]
 )
 """A row of a fleet's table. Rates and RTTs are of the time range that was asked for."""

@@ -96,8 +96,7 @@ def _why(row: SideRow, glyphs: Glyphs) -> Cell:
         return Cell("")
     name = fmt.printable(bytes(row.row["why"]), glyphs).replace("-", " ") or fmt.UNKNOWN
     cause = causes.numbered(rank) if rank < len(causes.NAMES) else None
-    is_rate = count != round(count)
-    number = f"{fmt.per_second(count)}/s" if is_rate else fmt.tally(round(count))
+    number = f"{fmt.per_second(count)}/s" if row.row["why_is_rate"] else fmt.tally(round(count))
     return Cell(f"{name} {number}", "bad" if cause and cause.stops else "warn")
 
 

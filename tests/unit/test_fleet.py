@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import queue
 import socket
@@ -29,6 +30,7 @@ from tcptop_rtt.outputs.fleet import FleetLines
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.fleet_list import inner, kinds, selected
+from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.query import QueryError
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.answering import answering, reply, result, sample, saying
@@ -59,7 +61,7 @@ def asked(answer: Callable[[socket.socket, str], None], **options: Any) -> str:
         (reply(b'{"status":"error","error":"a\\u001b[31m\\nb"}', "400 Bad Request"), "a\ufffd[31m b"),
         (reply(b"", "302 Found", "Location: file:///etc/shadow"), "redirects to file:///etc/shadow"),
         (reply(b"", "308 Permanent Redirect", "Location: https://other/"), "redirects to https://other/"),
-        (reply(b"", "401 Unauthorized"), "asks for a user"),
+        (reply(b"", "401 Unauthorized"), "asks for a user: http://NAME:PASSWORD@127.0.0.1:"),
         (b"", "hangs up without an answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "no HTTP"),
         (reply(b'{"status":"success"}')[:-5], "broken off"),
@@ -130,6 +132,16 @@ def test_name_and_password_of_the_address_are_sent_and_not_shown() -> None:
     form = dict(urllib.parse.parse_qsl(seen[0].partition("\r\n\r\n")[2]))
     assert form["query"] == 'up{a="&b"}'
     assert "cret" not in client.name
+
+
+def test_the_advice_to_name_a_user_has_the_scheme_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is asked here has no certificate.
+    monkeypatch.setattr(http.client, "HTTPSConnection", http.client.HTTPConnection)
+    with (
+        answering(saying(reply(b"", "401 Unauthorized"))) as url,
+        pytest.raises(FleetError, match=f"{url.replace('http://', 'https://NAME:PASSWORD@')}$"),
+    ):
+        Client(url.replace("http", "https")).vector("up")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +226,21 @@ def test_what_is_no_sample_is_left_out(broken: object) -> None:
     assert (rows.hosts, rows.time_s) == (None, 1000)
     series = {"metric": {"instance": "a"}, "values": [[1000, "5"]]}
     assert sparklines(Question(), rows.labels, [broken, series], 1000, 10)[-1, 0] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "words"), [("failed_per_s", "reason", "2.0/s"), ("held_up", "why", "2")]
+)
+def test_what_fails_is_told_per_second_also_where_that_is_a_whole_number(
+    name: str, label: str, words: str
+) -> None:
+    labels = {"field": name, "instance": "a", label: "refused"}
+    rows = Rows(Question(), [sample(2, 1000.0, **labels)])
+    of = kinds(300)[0].table
+    (view,) = of.views(rows.groups, frozenset())
+    cell = of.column["why"].cell
+    assert cell is not None
+    assert cell(view, UNICODE).text == f"refused {words}"
 
 
 def test_a_number_that_none_of_ours_can_be_is_not_known() -> None:

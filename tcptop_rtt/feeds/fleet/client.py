@@ -120,8 +120,9 @@ class Client:
                 where = _brief(answer.headers.get("Location"))
                 raise FleetError(f"it redirects to {where}: give that address, if you trust it")
             if answer.status in (401, 403):
+                scheme = "https" if self._https else "http"
                 raise FleetError(
-                    f"it answers {answer.status}: it asks for a user: http://NAME:PASSWORD@{self.name}"
+                    f"it answers {answer.status}: it asks for a user: {scheme}://NAME:PASSWORD@{self.name}"
                 )
             body = self._read(answer)
             if expired.is_set() or not self._is_of_use():

@@ -38,7 +38,7 @@ class Rows:
         self._by = LABELS[question.table]
         self._at: dict[Labels, int] = {}
         self._values: dict[str, dict[int, float]] = {name: {} for name in _NUMBERS}
-        self._worst: dict[int, tuple[int, float, str]] = {}
+        self._worst: dict[int, tuple[int, float, str, bool]] = {}
         self.hosts: int | None = None
         self.time_s = 0.0
         """Of when it is, by the server's clock."""
@@ -68,12 +68,12 @@ class Rows:
         if name == "held_up":
             self._hold_up(row, str(metric.get("why", "")), value)
         elif name == "failed_per_s":
-            self._hold_up(row, str(metric.get("reason", "")), value)
+            self._hold_up(row, str(metric.get("reason", "")), value, is_rate=True)
         elif name == "full_queues" and value:
             self._hold_up(row, _QUEUE_FULL, value)
 
-    def _hold_up(self, row: int, why: str, count: float) -> None:
-        held = _RANKS.get(why, _UNHEARD_OF), -count, why
+    def _hold_up(self, row: int, why: str, count: float, is_rate: bool = False) -> None:
+        held = _RANKS.get(why, _UNHEARD_OF), -count, why, is_rate
         self._worst[row] = min(self._worst.get(row, held), held)
 
     def _rows(self) -> NDArray[np.void]:
@@ -92,9 +92,9 @@ class Rows:
             row["name"] = fmt.printable(_name(self._by, labels)[:128]).encode()[:128]
         if self._by == LABELS["networks"]:
             rows["family"] = [6 if ":" in labels[0] else 4 for labels in self._at]
-        for at, (rank, count, why) in self._worst.items():
+        for at, (rank, count, why, is_rate) in self._worst.items():
             rows[at]["why"] = fmt.printable(why[:32]).encode()[:32]
-            rows[at]["why_rank"], rows[at]["why_count"] = rank, -count
+            rows[at]["why_rank"], rows[at]["why_count"], rows[at]["why_is_rate"] = rank, -count, is_rate
         return rows
 
 
