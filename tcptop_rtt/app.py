@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -24,9 +22,8 @@ from tcptop_rtt.program_app import ProgramApp
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
-from tcptop_rtt.view.glyphs import UNICODE, Glyphs
+from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
@@ -99,13 +96,7 @@ class TcptopApp(ProgramApp):
         preferences: Preferences = NO_PREFERENCES,
         recordings: Recordings | None = None,
     ) -> None:
-        super().__init__(glyphs, preferences.theme)
-        if preferences.keys:
-            from tcptop_rtt.screens.keymap import keymap
-
-            self.set_keymap(keymap(preferences.keys, type(self)))
-        self.problem: TcptopError | OSError | None = None
-        """Why the dashboard has failed; None if it has not."""
+        super().__init__(glyphs, preferences)
         self._feed = feed
         self._latest: Snapshot | None = None
         self._recorder = Recorder()  # the worker's
@@ -148,14 +139,6 @@ class TcptopApp(ProgramApp):
     def end_work(self) -> None:
         self._feed.stop()
         self.join_worker()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """End with one line of text: Textual would print pages, with the values of variables."""
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()  # Textual's pilot raises it again
-            self.problem = TcptopError(_describe(error))
-        self._close_messages_no_wait()
 
     def join_worker(self) -> None:
         """Wait for the worker, which was asked to stop or has failed."""
@@ -287,11 +270,3 @@ def _screen_of(feed: Feed) -> type[MainScreen]:
 
     ReplayScreen.player = feed.player
     return ReplayScreen
-
-
-def _describe(error: Exception) -> str:
-    """Say in one line what has failed, and where."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    text = fmt.printable(" ".join(str(error).split()), UNICODE)
-    return f"the dashboard has failed, please report it: {type(error).__name__}: {text}{place}"

@@ -55,7 +55,7 @@ def run(
 ) -> int:
     """Compare, and show what has been found; return the exit code.
 
-    :param run_app: runs an app until it ends, or a signal asks it to
+    :param run_app: runs an app until it ends, or a signal asks it to, and raises its problem
     :raises TcptopError: there is nothing to compare, and why; or it cannot be written
     """
     progress = Progress(sys.stderr)
@@ -79,9 +79,8 @@ def _show(result: Result, preferences: Preferences, run_app: Callable[[CompareAp
     from tcptop_rtt.compare_app import CompareApp
     from tcptop_rtt.view.glyphs import of_locale
 
-    app = CompareApp(result, of_locale(), preferences)
-    run_app(app)
-    return app.return_code or 0
+    run_app(CompareApp(result, of_locale(), preferences))
+    return 0
 
 
 class Comparison:

@@ -26,7 +26,7 @@ class CompareApp(ProgramApp):
     ]
 
     def __init__(self, result: Result, glyphs: Glyphs, preferences: Preferences) -> None:
-        super().__init__(glyphs, preferences.theme)
+        super().__init__(glyphs, preferences)
         self.main = ComparedScreen(result, glyphs)
 
     def get_default_screen(self) -> Screen[None]:

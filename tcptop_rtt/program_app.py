@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.screens.program_keys import ProgramKeys
 from tcptop_rtt.terminal.background import BackgroundTold
 from tcptop_rtt.terminal.driver import TerminalDriver
-from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.palettes import for_background
+from tcptop_rtt.view.preferences import Preferences
 from tcptop_rtt.widgets import themes
+from tcptop_rtt.widgets.keys import chosen_keys
 
 
 class ProgramApp(ProgramKeys):
     """An app on the terminal.
 
-    :param theme: None: one that fits the terminal
+    :param preferences: without a theme it is one that fits the terminal; their keys are checked
     """
 
     TITLE = "tcptop-rtt"
@@ -45,8 +51,13 @@ class ProgramApp(ProgramKeys):
         ),
     ]
 
-    def __init__(self, glyphs: Glyphs, theme: str | None) -> None:
+    def __init__(self, glyphs: Glyphs, preferences: Preferences) -> None:
         super().__init__(driver_class=TerminalDriver)
+        if preferences.keys:
+            self.set_keymap(chosen_keys(preferences.keys))
+        self.problem: TcptopError | OSError | None = None
+        """Why it has failed; None if it has not."""
+        theme = preferences.theme
         for each in themes.THEMES.values():
             self.register_theme(each)
         self.asks_background = theme is None and self.console.color_system in ("256", "truecolor")
@@ -68,6 +79,14 @@ class ProgramApp(ProgramKeys):
         self._ui_loop = None
         self._leaving = True
         self.end_work()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End with one line of text: Textual would print pages, with the values of variables."""
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()  # Textual's pilot raises it again
+            self.problem = TcptopError(_describe(error))
+        self._close_messages_no_wait()
 
     def end_work(self) -> None:
         """End what goes on beside the screen."""
@@ -95,3 +114,11 @@ class ProgramApp(ProgramKeys):
         if self.asks_background:
             self.asks_background = False
             self.theme = for_background(*message.rgb).name
+
+
+def _describe(error: Exception) -> str:
+    """Say in one line what has failed, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    text = fmt.printable(" ".join(str(error).split()), UNICODE)
+    return f"the dashboard has failed, please report it: {type(error).__name__}: {text}{place}"

@@ -297,13 +297,11 @@ def _run_screen(
     resolver = None if feed.player else Resolver()  # what is played may be of another network
     app = TcptopApp(feed, chosen, refresh_s, of_locale(), note, resolver, named, preferences, recordings)
     _run_app(app)
-    if app.problem is not None:
-        raise app.problem
     return 0
 
 
 def _run_app(app: ProgramApp) -> None:
-    """Run it until it ends, or a signal asks it to leave."""
+    """Run it until it ends, or a signal asks it to leave; raise its problem."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)
@@ -312,6 +310,8 @@ def _run_app(app: ProgramApp) -> None:
     for number in _stop_signals():
         signal.signal(number, leave)
     app.run()
+    if app.problem is not None:
+        raise app.problem
 
 
 def _run_text(

@@ -99,6 +99,12 @@ Keymap = Mapping[str, str]
 """By the id of a binding the keys that it has instead of its own, as Textual names them."""
 
 
+def chosen_keys(written: Mapping[str, str]) -> Keymap:
+    """The keys that somebody has chosen, by the id of their binding; what is no key is left out."""
+    keys = {action: key_of(key) for action, key in written.items()}
+    return {action: key for action, key in keys.items() if key is not None}
+
+
 def keymap_of(app: App[None]) -> Keymap:
     """What ``set_keymap`` has been given."""
     return app._keymap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,12 +14,14 @@ from tcptop_rtt.compare_app import CompareApp
 from tcptop_rtt.comparing.compared import compare
 from tcptop_rtt.comparing.result import Result, Told
 from tcptop_rtt.comparing.tally import Tally
+from tcptop_rtt.screens.compared import ComparedScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.view.preferences import Preferences
 from tests.tui.feed import text_of
 from tests.unit.traffic import Traffic
 
+DARK = Preferences("dark")
 SERVERS = (("198.51.100.7", 5432), ("203.0.113.9", 6379))
 
 
@@ -45,9 +48,12 @@ def result() -> Result:
 
 @asynccontextmanager
 async def opened(
-    result: Result, size: tuple[int, int] = (160, 48), glyphs: Glyphs = UNICODE
+    result: Result,
+    size: tuple[int, int] = (160, 48),
+    glyphs: Glyphs = UNICODE,
+    preferences: Preferences = DARK,
 ) -> AsyncIterator[tuple[CompareApp, Pilot[None]]]:
-    app = CompareApp(result, glyphs, Preferences("dark"))
+    app = CompareApp(result, glyphs, preferences)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot
@@ -111,6 +117,34 @@ async def test_a_filter_leaves_groups_out_and_esc_goes_back_and_ends(result: Res
         await pilot.press("escape")
         await pilot.pause()
         assert not app.is_running or app._exit
+
+
+async def test_an_action_has_the_key_that_is_chosen_here_too(result: Result) -> None:
+    chosen = Preferences("dark", None, {"groups": "F2", "reverse": "X"})
+    async with opened(result, preferences=chosen) as (app, pilot):
+        assert "F2 Groups" in text_of(app)
+        await pilot.press("f2")
+        assert "198.51.100.0/24" in text_of(app)
+        await pilot.press("tab", "X")
+        assert "198.51.100.0/24" in text_of(app)
+        assert "MOST▲" in text_of(app)
+
+
+async def test_a_fault_of_ours_ends_in_one_line(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = None
+
+    def fail(_: ComparedScreen) -> None:
+        raise KeyError("of\nours")
+
+    monkeypatch.setattr(ComparedScreen, "action_next_table", fail)
+    with pytest.raises(KeyError):
+        async with opened(result) as (app, pilot):
+            await pilot.press("tab")
+    assert app is not None
+    assert re.fullmatch(
+        r"the dashboard has failed, please report it: KeyError: 'of\\nours' \(test_compared\.py, line \d+\)",
+        str(app.problem),
+    )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 7), (300, 60)])
