@@ -22,7 +22,7 @@ from bench.results import Result
 from tcptop_rtt.feeds.fleet import queries
 from tcptop_rtt.feeds.fleet.client import Client
 from tcptop_rtt.feeds.fleet.rows import Rows
-from tcptop_rtt.model.fleet import Question
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.prometheus import Prometheus, free_port
 

@@ -115,7 +115,7 @@ def _fleet(options: argparse.Namespace, screen: bool) -> int:
     """Show what a Prometheus server knows of many hosts; this takes no root, and nothing of this machine."""
     with _deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.fleet.feed import FleetFeed
-        from tcptop_rtt.model.fleet import Question
+        from tcptop_rtt.model.question import Question
 
         _import_front_end(screen)
         question = Question(options.fleet_by, range_s=options.fleet_range)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from tcptop_rtt.model.fleet import Question
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 
 

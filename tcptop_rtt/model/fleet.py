@@ -1,4 +1,4 @@
-"""Many hosts at once, as a Prometheus server knows them: what it is asked, and what it has answered."""
+"""Many hosts at once, as a Prometheus server knows them: what it has answered."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.rows import Indices, no_rows
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot
-
-LABELS = {
-    "hosts": ("instance",),
-    "processes": ("process",),
-    "services": ("process", "service", "direction"),
-    "networks": ("remote_network",),
-}
-"""By the name of a table what its rows are told apart by."""
 
 FLEET_ROW = np.dtype(
     [
@@ -48,20 +41,6 @@ FLEET_ROW = np.dtype(
     ]
 )
 """A row of a fleet's table. Rates and RTTs are of the time range that was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the server is asked for.
-
-    :param table: the name of one in LABELS
-    :param within: labels that all of it has, each with its value
-    :param range_s: rates, RTTs and sparklines are of the last so many seconds
-    """
-
-    table: str = "hosts"
-    within: tuple[tuple[str, str], ...] = ()
-    range_s: int = 300
 
 
 def no_groups() -> NDArray[np.void]:

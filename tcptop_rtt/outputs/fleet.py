@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop_rtt import __version__
-from tcptop_rtt.model.fleet import LABELS, FleetSnapshot
+from tcptop_rtt.model.fleet import FleetSnapshot
+from tcptop_rtt.model.question import LABELS
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.plain_line import padded

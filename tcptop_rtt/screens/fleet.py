@@ -11,7 +11,8 @@ import numpy as np
 from textual.message import Message
 from textual.reactive import var
 
-from tcptop_rtt.model.fleet import FleetSnapshot, Question, nothing_yet
+from tcptop_rtt.model.fleet import FleetSnapshot, nothing_yet
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.filter import Filter

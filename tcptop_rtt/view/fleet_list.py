@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.fleet import LABELS, FleetSnapshot, Question, no_groups
+from tcptop_rtt.model.fleet import FleetSnapshot, no_groups
 from tcptop_rtt.model.names import NO_NAMES, Names
+from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.model.rows import Get, Indices, Mask
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import format as fmt

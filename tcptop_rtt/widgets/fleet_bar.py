@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model.fleet import FleetSnapshot, Question
+from tcptop_rtt.model.fleet import FleetSnapshot
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fleet_fields import ONE, span
 from tcptop_rtt.widgets.status_bar import StatusBar, value

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tcptop_rtt.feeds.fleet import queries as queries_of
+from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import END_S, PROGRAM, START_S
@@ -178,7 +181,7 @@ def test_the_rules_are_right_and_do_what_they_say() -> None:
 _NAME = re.compile(r"\b(?:[a-z]+:)?(?:tcptop|process)_[a-z_]+(?::[a-z0-9_]+)?\b")
 
 
-def test_rules_and_dashboard_ask_for_what_there_is_only() -> None:
+def test_rules_dashboard_and_fleet_ask_for_what_there_is_only() -> None:
     with exporting() as port:
         text = scraped(port)
     # Of some there is nothing now, as of connects that fail.
@@ -194,6 +197,14 @@ def test_rules_and_dashboard_ask_for_what_there_is_only() -> None:
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     queries += [one["query"] for one in dashboard["templating"]["list"]]
     shown = {name for query in queries for name in _NAME.findall(query)}
+    asked_by_fleet = [queries_of.presence()]
+    for question in map(Question, LABELS):
+        asked_by_fleet += [queries_of.table(question, kept) for kept in (recorded, ())]
+        asked_by_fleet.append(queries_of.history(question, 60))
+    named = {name for query in asked_by_fleet for name in _NAME.findall(query)}
+    assert named & recorded
+    assert named - there - recorded == set()
+    assert {label for labels in LABELS.values() for label in labels} <= {"instance", *OF_CONNECTIONS}
     assert shown & recorded
     assert asked - there - recorded == set()
     assert shown - there - recorded == set()

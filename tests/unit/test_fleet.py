@@ -23,7 +23,8 @@ from tcptop_rtt.feeds.fleet.client import Client, FleetError
 from tcptop_rtt.feeds.fleet.feed import FleetFeed
 from tcptop_rtt.feeds.fleet.rows import Rows, sparklines
 from tcptop_rtt.model.errors import TcptopError, UsageError
-from tcptop_rtt.model.fleet import FLEET_ROW, FleetSnapshot, Question
+from tcptop_rtt.model.fleet import FLEET_ROW, FleetSnapshot
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.outputs.base import write_all
 from tcptop_rtt.outputs.fleet import FleetLines

@@ -16,7 +16,8 @@ from tcptop_rtt.feeds.fleet import queries
 from tcptop_rtt.feeds.fleet.client import Client, FleetError
 from tcptop_rtt.feeds.fleet.rows import Labels, Rows, samples_of, sparklines
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.fleet import FleetSnapshot, Question, nothing_yet
+from tcptop_rtt.model.fleet import FleetSnapshot, nothing_yet
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, ProcessKey
 
 _KEPT = 16

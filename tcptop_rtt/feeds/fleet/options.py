@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-USUAL_RANGE_S, USUAL_INTERVAL_S = 300, 5.0
+from tcptop_rtt.model.question import LABELS, USUAL_RANGE_S
+
+USUAL_INTERVAL_S = 5.0
 _OF_ONE_MACHINE = (
     *("pid", "family", "lport", "rport", "prometheus"),
     *("fail_if", "record", "replay", "keep", "at", "compare"),
 )
-TABLES = ("hosts", "processes", "services", "networks")
 LEAST_RANGE_S, LONGEST_RANGE_S = 10, 7 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -27,8 +28,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--fleet-by",
-        choices=TABLES,
-        default=TABLES[0],
+        choices=tuple(LABELS),
+        default=next(iter(LABELS)),
         help="with --fleet: the table to begin with (default: hosts)",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from tcptop_rtt.model.fleet import LABELS, Question
+from tcptop_rtt.model.question import LABELS, Question
 
 MOST_ROWS = 2_000
 """Of each column the server sends at most so many values, the highest."""
@@ -28,15 +28,16 @@ _RECORDED_RATES = {
 }
 
 
+PRESENCE_S = 300
+"""Who was not scraped for so long counts as gone."""
+
+
 def presence() -> str:
-    """How often a host was scraped in five minutes, of the most often scraped one, and what is recorded."""
-    scrapes = _named("topk(1, count_over_time(tcptop_build_info[5m]))", "scrapes")
+    """How often a host was scraped in PRESENCE_S, of the most often scraped one, and what is recorded."""
+    scrapes = _named(f"topk(1, count_over_time(tcptop_build_info[{PRESENCE_S}s]))", "scrapes")
     hosts = _named(f"group({HOST_P99})", HOST_P99)
     services = _named(f'group({SERVICE_BUCKETS}{{le="+Inf"}})', SERVICE_BUCKETS)
     return f"{scrapes} or {hosts} or {services}"
-
-
-PRESENCE_S = 300
 
 
 def table(question: Question, recorded: Container[str] = ()) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.fleet.queries import MOST_ROWS
-from tcptop_rtt.model.fleet import FLEET_ROW, LABELS, Question
+from tcptop_rtt.model.fleet import FLEET_ROW
+from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
