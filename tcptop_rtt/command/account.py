@@ -139,9 +139,11 @@ class Account:
             members[name] = np.clip(us, members["lo_us"], members["hi_us"])
         return members
 
-    def services(self) -> NDArray[np.void]:
-        """What they were to, the one with the most of them first."""
-        members = self.connections()
+    def services(self, members: NDArray[np.void]) -> NDArray[np.void]:
+        """What they were to, the one with the most of them first.
+
+        :param members: all of :meth:`connections`
+        """
         ours = ~peer_serves(members["direction"], members["lport"], members["rport"])
         shared: dict[str, NDArray[Any]] = {
             "family": members["family"],

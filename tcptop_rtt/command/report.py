@@ -36,7 +36,8 @@ def write_tables(out: Writer, account: Account, ended: Ended, width: int | None 
 
     :param width: of the terminal; None: it is none
     """
-    connections, services = account.connections(), account.services()
+    connections = account.connections()
+    services = account.services(connections)
     name = fmt.printable(name_of(" ".join(ended.arguments)))
     count = "1 connection" if len(connections) == 1 else f"{len(connections) or 'no'} connections"
     lasted = fmt.rtt(ended.lasted_ns / 1000)
@@ -58,9 +59,10 @@ def write_tables(out: Writer, account: Account, ended: Ended, width: int | None 
 
 def write_json(out: Writer, account: Account, ended: Ended) -> None:
     """For programs: a line for each service and connection, then one on the whole."""
+    connections = account.connections()
     for event, columns, rows in (
-        ("service", SERVICES, account.services()),
-        ("connection", CONNECTIONS, account.connections()),
+        ("service", SERVICES, account.services(connections)),
+        ("connection", CONNECTIONS, connections),
     ):
         for row in rows:
             values = {name: of(row) for column in columns for name, of in column.values.items()}
@@ -72,7 +74,7 @@ def write_json(out: Writer, account: Account, ended: Ended) -> None:
             "command": list(ended.arguments),
             "exit_status": ended.status,
             "lasted_ns": ended.lasted_ns,
-            "connections": len(account.connections()),
+            "connections": len(connections),
             "not_kept": account.not_kept,
             "lost": account.dropped_records,
             "untracked": account.untracked,

@@ -94,7 +94,7 @@ def test_the_worst_that_has_ever_held_one_up_is_told_also_what_its_last_words_sa
         _snapshot(_followed(1), _followed(2, raddr="198.51.100.1", closed=True, recv_q_bytes=1 << 20))
     )
     assert [why(one) for one in account.connections()] == ["silent", "not-reading"]
-    assert [why(one) for one in account.services()] == ["silent"]
+    assert [why(one) for one in account.services(account.connections())] == ["silent"]
     assert causes.NAMES.index("silent") < causes.NAMES.index("not-reading")
 
 
@@ -116,14 +116,14 @@ def test_services_are_by_the_servers_end() -> None:
             *(int(one[name]) for name in ("count", "failed", "connect_us", "retrans", "bytes_received")),
             why(one),
         )
-        for one in account.services()
+        for one in account.services(account.connections())
     }
     assert told == {
         (443, 9): (3, 0, 2000, 3, 0, None),
         (443, 8): (1, 1, 0, 0, 0, "refused"),
         (8080, 0): (2, 0, 0, 0, 11, None),
     }
-    (nine,) = [one for one in account.services() if one["raddr"].tobytes()[-1] == 9]
+    (nine,) = [one for one in account.services(account.connections()) if one["raddr"].tobytes()[-1] == 9]
     assert [nine["p50_us"], nine["p99_us"]] == pytest.approx([2000, 4000], rel=0.011)
 
 
