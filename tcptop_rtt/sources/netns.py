@@ -39,12 +39,18 @@ class Namespaces:
         if netns == self.ours:
             yield
             return
-        if netns not in self._ways or os.stat(self._ways[netns]).st_ino != netns:
+        if not self._leads_there(netns):
             self.find()
         if netns not in self._ways:
             raise FileNotFoundError(f"no process is in the network namespace {netns}")
         with network_namespace_at(self._ways[netns]):
             yield
+
+    def _leads_there(self, netns: int) -> bool:
+        """Whether the known way still does: a process ends, and another may get its PID."""
+        with contextlib.suppress(OSError):
+            return netns in self._ways and os.stat(self._ways[netns]).st_ino == netns
+        return False
 
 
 def _possible_ways() -> Iterator[str]:

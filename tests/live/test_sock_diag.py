@@ -446,6 +446,26 @@ def test_the_feed_says_that_it_sees_no_ack() -> None:
             feed.stop()
 
 
+def test_a_namespace_stays_when_the_process_ends_by_which_it_was_found(polls: Polls) -> None:
+    command = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo && exec sleep inf"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as first:
+        assert first.stdout
+        first.stdout.readline()
+        netns = os.stat(f"/proc/{first.pid}/ns/net").st_ino
+        with resting(("nsenter", f"--net=/proc/{first.pid}/ns/net")):
+
+            def there() -> Rows:
+                rows = polls.rows()
+                return rows.take(np.flatnonzero((rows["netns"] == netns) & ~rows["closed"]))
+
+            assert len(there()) == 2 * PAIRS
+            first.kill()
+            first.wait()
+            # What is missing once may merely have been left out of the list.
+            assert [len(there()) for _ in range(3)] == 3 * [2 * PAIRS]
+            assert netns in {one.netns for one in polls.source.waiting}
+
+
 def test_root_sees_other_network_namespaces_with_their_processes(record: Callable[..., Recording]) -> None:
     script = 'ip link set lo up && exec "$@"'
     command = ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, "-c", _HOLD]
