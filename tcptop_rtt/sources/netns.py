@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+EVERYWHERE_S = 10.0
+"""Between two searches."""
 _CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 _OURS = "/proc/thread-self/ns/net"
 
@@ -21,14 +25,24 @@ class Namespaces:
     def __init__(self) -> None:
         self.ours = os.stat(_OURS).st_ino
         self._ways: dict[int, str] = {}
+        self._search_at_s = -math.inf
+        self.found: tuple[int, ...] = ()
+        """The inode numbers of all of them, ours first, as of the latest search."""
 
-    def find(self) -> list[int]:
-        """The inode numbers of all of them, ours first."""
+    def search(self, anew: bool = False) -> bool:
+        """Search for them, if that was long ago, or is wanted anew; whether it has been done."""
+        if not anew and time.monotonic() < self._search_at_s:
+            return False
+        self._search_at_s = time.monotonic() + EVERYWHERE_S
+        self._find_ways()
+        self.found = tuple(self._ways)
+        return True
+
+    def _find_ways(self) -> None:
         self._ways = {self.ours: _OURS}
         for way in _possible_ways():
             with contextlib.suppress(OSError):
                 self._ways.setdefault(os.stat(way).st_ino, way)
-        return list(self._ways)
 
     @contextmanager
     def inside(self, netns: int) -> Iterator[None]:
@@ -40,7 +54,7 @@ class Namespaces:
             yield
             return
         if not self._leads_there(netns):
-            self.find()
+            self._find_ways()
         if netns not in self._ways:
             raise FileNotFoundError(f"no process is in the network namespace {netns}")
         with network_namespace_at(self._ways[netns]):

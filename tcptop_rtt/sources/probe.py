@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -23,11 +22,6 @@ from tcptop_rtt.sources.ringbuf import RingBuffer
 if TYPE_CHECKING:
     from tcptop_rtt.sources.program import Program
 
-EVERYWHERE_S = 10.0
-"""Between two scans of the sockets of all network namespaces.
-
-Others go only where a known connection is without a descriptor: what opens is known by its record, unless a
-record was dropped."""
 PART_ENTRIES = 8192
 """Of a scan, about: so many are in memory at once."""
 
@@ -47,7 +41,6 @@ class Probe(Source):
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()
         self._interfaces = Interfaces(self._namespaces)
-        self._everywhere_after = 0.0
         self._dropped_records = 0
         self._jiffy_s = program.jiffy_s
         self.set_report_interval(INTERVAL_S)
@@ -111,14 +104,16 @@ class Probe(Source):
                 self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
     def _where(self, unheld: Collection[int]) -> Collection[int]:
+        """At times everywhere, else only where a known connection is without a descriptor.
+
+        What opens is known by its record, unless a record was dropped.
+        """
         lost, self._dropped_records = self._dropped_records, int(self._control["dropped_records"][0])
-        if self._dropped_records == lost and time.monotonic() < self._everywhere_after:
+        if not self._namespaces.search(anew=self._dropped_records != lost):
             return unheld
-        self._everywhere_after = time.monotonic() + EVERYWHERE_S
-        found = self._namespaces.find()
-        for gone in self._waiting.keys() - set(found):
+        for gone in self._waiting.keys() - set(self._namespaces.found):
             del self._waiting[gone]
-        return found
+        return self._namespaces.found
 
     def interface_names(self, namespaces: Collection[int]) -> Mapping[tuple[int, int], bytes]:
         """The names of the interfaces in these network namespaces."""

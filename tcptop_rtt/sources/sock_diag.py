@@ -25,8 +25,6 @@ from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netlink import Netlink
 from tcptop_rtt.sources.netns import Namespaces
 
-EVERYWHERE_S = 10.0
-"""Between two searches for network namespaces."""
 _FRESH_US = 1_000_000
 """An RTT that is no older counts as of now, when a connection is met for the first time."""
 _SOCKSTAT = "/proc/thread-self/net/sockstat"
@@ -47,8 +45,6 @@ class SockDiag(Source):
         self._waiting: dict[int, Waiting] = {}
         self._met: dict[int, _Met] = {}
         self._missing: set[int] = set()
-        self._everywhere_after = 0.0
-        self._found: list[int] = []
         self._descriptors = Descriptors()
         try:
             self._namespaces = Namespaces()
@@ -106,7 +102,10 @@ class SockDiag(Source):
         :raises OSError: it cannot be done now, as without a free descriptor
         """
         self._descriptors.begin()
-        for netns in self._where():
+        if self._namespaces.search():
+            for gone in self._met.keys() - set(self._namespaces.found):
+                self._forget(gone)
+        for netns in self._namespaces.found:
             try:
                 with self._namespaces.inside(netns):
                     netlink, time_wait = Netlink(), _time_wait()
@@ -117,14 +116,6 @@ class SockDiag(Source):
                 continue  # it is gone, or this user may not enter it
             with closing(netlink):
                 yield from self._scan_one(netns, netlink, time_wait)
-
-    def _where(self) -> list[int]:
-        if time.monotonic() >= self._everywhere_after:
-            self._everywhere_after = time.monotonic() + EVERYWHERE_S
-            self._found = self._namespaces.find()
-            for gone in self._met.keys() - set(self._found):
-                self._forget(gone)
-        return self._found
 
     def _forget(self, netns: int) -> None:
         self._met.pop(netns, None)
