@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.outside import name_of
@@ -129,7 +130,8 @@ class Command:
             if told.si_signo == signal.SIGCHLD:
                 self._reap(command)
             elif told.si_code != _FROM_KERNEL and self.status is None:
-                os.kill(command, told.si_signo)
+                with suppress(PermissionError):  # it is another user's by now, as sudo's commands are
+                    os.kill(command, told.si_signo)
 
     def _reap(self, command: int) -> None:
         """Take the exit status of all that has ended: several may have, for one signal."""

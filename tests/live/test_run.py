@@ -282,6 +282,29 @@ while True:
     assert "exit status 5 after" in report
 
 
+def test_a_signal_that_we_may_not_send_does_not_lose_its_exit_status() -> None:
+    script = """
+import os, signal, threading, time
+from tcptop_rtt.command.process import Command, hold_signals
+reads, writes = os.pipe()
+os.dup2(reads, 0)
+held, ended = hold_signals(), threading.Event()
+command = Command(["sh", "-c", "read line; exit 7"], os.environ, held, None, ended.set)
+command.start()
+os.setresuid(65534, 65534, 65534)  # the command is root's still
+os.kill(os.getpid(), signal.SIGUSR1)
+while signal.SIGUSR1 in signal.sigpending():
+    time.sleep(0.01)
+os.write(writes, b"\\n")
+print(ended.wait(60) and command.status)
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=2 * START_S, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("7\n", "")
+
+
 def test_ctrl_c_at_the_terminal_comes_once_and_the_report_is_still_written() -> None:
     script = """
 import os, signal
