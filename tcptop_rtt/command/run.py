@@ -30,7 +30,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     :param feed: open, of a source that follows what descends from this process
     :raises TcptopError: the report cannot be written
     """
-    out = open_output(options.output) if options.output else None
+    out = open_output(options.output, options.invoker.uid) if options.output else None
     stderr = sys.stderr.fileno() if sys.stderr is not None else None
     command = Command(
         options.command,
@@ -76,21 +76,27 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     return command.status
 
 
-def open_output(path: str) -> int:
+def open_output(path: str, invoker: int) -> int:
     """A descriptor of a new or emptied regular file, which only its owner can read.
 
+    :param invoker: the user who has started us, whose file it may be as well as ours
     :raises TcptopError: it cannot be, or is something else, such as a link
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
         fd = os.open(path, flags, 0o600)
+        if wrong := _not_to_be_written(os.fstat(fd), invoker):
+            os.close(fd)
+            raise TcptopError(f"cannot write to {path}: {wrong}: choose another --output")
+        os.fchmod(fd, 0o600)  # it may have been there, and open to all
+        os.ftruncate(fd, 0)
     except OSError as error:
         raise TcptopError(f"cannot write to {path}: {error.strerror}: choose another --output") from error
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a second name may be somebody else's file
-        os.close(fd)
-        raise TcptopError(
-            f"cannot write to {path}: it is not a regular file of one name: choose another --output"
-        )
-    os.ftruncate(fd, 0)
     return fd
+
+
+def _not_to_be_written(status: os.stat_result, invoker: int) -> str:
+    """Why a file is left as it is; empty: it need not be."""
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a second name may be somebody else's file
+        return "it is not a regular file of one name"
+    return "" if status.st_uid in (os.geteuid(), invoker) else "it is another user's file"

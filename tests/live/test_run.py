@@ -366,6 +366,26 @@ def test_the_report_goes_to_a_file_of_its_own_and_through_no_link(tmp_path: Path
     assert not (tmp_path / "ran").exists()
 
 
+def test_the_report_is_for_its_owner_alone_also_where_a_file_was_there(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    report.write_text("of an earlier run")
+    report.chmod(0o644)
+    ended = _run("--output", str(report), "--", "true")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert report.read_text().startswith("\ntcptop-rtt: true: exit status 0 after")
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    os.chown(report, 65534, 65534)
+    before = report.read_text()
+    refused = _run("--output", str(report), "--", "true")
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"tcptop-rtt: cannot write to {report}: it is another user's file: choose another --output\n"
+    )
+    assert report.read_text() == before
+    invoked = _run("--output", str(report), "--", "true", env=os.environ | {"SUDO_UID": "65534"})
+    assert (invoked.returncode, invoked.stderr) == (0, "")
+
+
 def test_a_filter_chooses_connections() -> None:
     script = _PAIR + "client.send(b'x'); server.recv(1)"
     ended = _run("--json", "--filter", "dir:out", "--", sys.executable, "-c", script)
