@@ -24,24 +24,6 @@ if TYPE_CHECKING:
     from tcptop_rtt.view.preferences import Preferences
 
 MOST_PROBLEMS = 1000
-_OTHER_MODES = ("replay", "record", "keep", "prometheus", "once", "fail_if", "count")
-
-
-def contradiction(options: argparse.Namespace) -> str:
-    """What is wrong with options of a comparison; empty: nothing."""
-    files = options.compare
-    if files is None:
-        return "" if options.with_ is None else "argument --with: only with --compare, as its second time"
-    for name in _OTHER_MODES:
-        if getattr(options, name) not in (None, False):
-            return f"argument --compare: not allowed with --{name.replace('_', '-')}"
-    if len(files) > 2:
-        return "argument --compare: it takes two recordings at most"
-    if len(files) < 2 and (options.at is None or options.with_ is None):
-        return (
-            "argument --compare: one recording takes two times, such as --at 14:00..14:10 --with 15:00..15:10"
-        )
-    return ""
 
 
 def load() -> None:

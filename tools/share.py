@@ -8,7 +8,9 @@ from pathlib import Path
 import shtab
 from argparse_manpage.manpage import Manpage
 
-from tcptop_rtt import __version__, cli
+from tcptop_rtt import __version__
+from tcptop_rtt.options.parser import make_parser
+from tcptop_rtt.options.run_parser import RUN, make_run_parser
 
 SHARE = Path(__file__).resolve().parents[1] / "share"
 """Files in it lie as they do below ``/usr/local/share``."""
@@ -56,12 +58,12 @@ def files() -> dict[str, str]:
     """What the files say, by their places in :data:`SHARE`."""
     pages = {
         "man/man1/tcptop-rtt.1": _page(
-            cli.make_parser(),
+            make_parser(),
             "every TCP connection of this machine with its live round-trip time",
             {"exit status": _STATUS, "files": _CONFIG, "see also": ".BR tcptop\\-rtt\\-run (1),\n.BR ss (8)"},
         ),
         "man/man1/tcptop-rtt-run.1": _page(
-            cli.make_run_parser(),
+            make_run_parser(),
             "run a command, and tell what its TCP connections were like",
             {"exit status": _RUN_STATUS, "see also": ".BR tcptop\\-rtt (1),\n.BR curl (1)"},
         ),
@@ -101,11 +103,11 @@ def _escaped(text: str) -> str:
 
 def _whole() -> argparse.ArgumentParser:
     """One parser of both, as completions need it."""
-    parser = cli.make_parser(with_hosts=False)  # what may be a host hides the command in the same place
-    commands = parser.add_subparsers(metavar=cli.RUN)
-    run = cli.make_run_parser()
+    parser = make_parser(with_hosts=False)  # what may be a host hides the command in the same place
+    commands = parser.add_subparsers(metavar=RUN)
+    run = make_run_parser()
     whole = commands.add_parser(
-        cli.RUN, parents=[run], add_help=False, help="tell what a command's connections were like"
+        RUN, parents=[run], add_help=False, help="tell what a command's connections were like"
     )
     completions = {"output": shtab.FILE, "user": _USERS, "command": _COMMANDS}
     for action in whole._actions:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tcptop_rtt import cli
+from tcptop_rtt.options.parser import make_parser
+from tcptop_rtt.options.run_parser import make_run_parser
 from tests.live.program import START_S
 from tools.share import SHARE, files
 
 ROOT = SHARE.parent
-PARSERS = {"tcptop-rtt": cli.make_parser(), "tcptop-rtt-run": cli.make_run_parser()}
+PARSERS = {"tcptop-rtt": make_parser(), "tcptop-rtt-run": make_run_parser()}
 COMPLETIONS = {
     "bash": SHARE / "bash-completion/completions/tcptop-rtt",
     "zsh": SHARE / "zsh/site-functions/_tcptop-rtt",

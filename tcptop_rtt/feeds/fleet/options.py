@@ -7,10 +7,6 @@ import argparse
 from tcptop_rtt.model.question import LABELS, USUAL_RANGE_S
 
 USUAL_INTERVAL_S = 5.0
-_OF_ONE_MACHINE = (
-    *("pid", "family", "lport", "rport", "prometheus"),
-    *("fail_if", "record", "replay", "keep", "at", "compare"),
-)
 LEAST_RANGE_S, LONGEST_RANGE_S = 10, 7 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -32,14 +28,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=next(iter(LABELS)),
         help="with --fleet: the table to begin with (default: hosts)",
     )
-
-
-def contradiction(options: argparse.Namespace) -> str:
-    """What is wrong with options that do not go together; empty: nothing."""
-    given = [name for name in _OF_ONE_MACHINE if getattr(options, name) is not None]
-    if options.fleet is None or not given:
-        return ""
-    return f"argument --fleet: not allowed with --{given[0].replace('_', '-')}, which is about one machine"
 
 
 def _range(text: str) -> int:

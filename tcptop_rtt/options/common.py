@@ -1,0 +1,26 @@
+"""Options that the program takes with and without a command to run."""
+
+from __future__ import annotations
+
+import argparse
+
+from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
+
+
+def add_source(parser: argparse.ArgumentParser, choices: tuple[str, ...] = SOURCES) -> None:
+    without = ", or sock_diag: without BPF and root" if WITHOUT_BPF in choices else ""
+    parser.add_argument(
+        "--source",
+        choices=choices,
+        default="auto",
+        help=f"kernel hook{without} (default: auto)",
+    )
+
+
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--filter",
+        default="",
+        metavar="TEXT",
+        help="only connections that match, as what is typed after / in the dashboard",
+    )
