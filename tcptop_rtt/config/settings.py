@@ -63,7 +63,7 @@ def parse(raw: bytes, path: str) -> Settings:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise UsageError(f"{path}: line {line} is no UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # no TOML, or a number of thousands of digits
         raise UsageError(f"{path}: {_clean(str(error))}") from None
     except RecursionError:
         raise UsageError(f"{path}: brackets within brackets, too many of them") from None
@@ -153,7 +153,10 @@ class _Checked:
         return float(value)
 
     def _wrong(self, name: str, value: object, why: str) -> UsageError:
-        shown = _clean(repr(value))
+        try:
+            shown = _clean(repr(value))
+        except ValueError:  # Python writes out no number of thousands of digits
+            shown = "a number of thousands of digits"
         cut = shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "..."
         return UsageError(f"{self._path}: {_clean(name)}: {cut} {why}")
 

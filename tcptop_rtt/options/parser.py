@@ -119,7 +119,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--keep",
-        type=values.duration,
+        type=values.some_duration,
         metavar="DURATION",
         help="keep all that is seen on disk for so long, such as 24h, for --at",
     )

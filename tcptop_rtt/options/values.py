@@ -11,11 +11,13 @@ import re
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
+from tcptop_rtt.view.quantities import MOST_PORT, SIZES, number, whole
+from tcptop_rtt.view.times import HINT, duration_ns, time_ns
 
 if TYPE_CHECKING:
     from tcptop_rtt.view.conditions import Condition
 
-LEAST_RECORDING_BYTES = 10**6
+LEAST_RECORDING_BYTES, MOST_RECORDING_BYTES = 10**6, 1 << 62
 
 
 def user(name: str) -> pwd.struct_passwd:
@@ -57,26 +59,23 @@ def interval(text: str) -> float:
 
 
 def size(text: str) -> int:
-    units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([kmgt]?)b?", text.lower(), re.ASCII)
-    size = int(float(found[1]) * units[found[2]]) if found else 0
-    if size < LEAST_RECORDING_BYTES:
+    size = number(text.replace(" ", "", 1), SIZES)
+    if size is None or not LEAST_RECORDING_BYTES <= size <= MOST_RECORDING_BYTES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size from 1MB on, such as 500MB or 1GB")
-    return size
+    return int(size)
 
 
 def time(text: str) -> str:
-    from tcptop_rtt.view.times import HINT, time_ns
-
     if any(time_ns(part, 0, 0, 0) is None for part in text.split("..", 1)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as {HINT}")
     return text
 
 
 def positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 31):
+    found = whole(text, 1, (1 << 31) - 1)
+    if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
+    return found
 
 
 def condition(text: str) -> Condition:
@@ -90,16 +89,22 @@ def condition(text: str) -> Condition:
 
 
 def duration(text: str) -> int:
-    from tcptop_rtt.view.conditions import duration_ns
-    from tcptop_rtt.view.matches import ValueNotTakenError
+    return _duration(text, least_ns=0)
 
-    try:
-        return duration_ns(text)
-    except ValueNotTakenError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+
+def some_duration(text: str) -> int:
+    return _duration(text, least_ns=1)
+
+
+def _duration(text: str, least_ns: int) -> int:
+    ns = duration_ns(text, least_ns)
+    if ns is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 30s or 5m")
+    return ns
 
 
 def port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
+    found = whole(text, 1, MOST_PORT)
+    if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
-    return int(text)
+    return found

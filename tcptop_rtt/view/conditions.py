@@ -18,6 +18,7 @@ from tcptop_rtt.view.filter import parse as parse_filter
 from tcptop_rtt.view.matches import OPERATORS, PER_SECOND, Ask, Unit, ValueNotTakenError, unit_of
 from tcptop_rtt.view.percentiles import by_rank
 from tcptop_rtt.view.query import QueryError
+from tcptop_rtt.view.times import duration_ns
 
 Values = NDArray[np.float64]
 
@@ -150,24 +151,13 @@ def parse(text: str) -> Condition:
     lasting_ns, at = 0, comparison.end()
     lasting = _LASTING.match(text, at)
     if lasting:
-        try:
-            lasting_ns, at = duration_ns(lasting[1]), lasting.end()
-        except ValueNotTakenError as error:
-            raise QueryError(str(error), lasting.start(1)) from None
+        lasts_ns = duration_ns(lasting[1], least_ns=0)
+        if lasts_ns is None:
+            raise QueryError(f"{lasting[1]!r} is not a time such as 30s or 5m", lasting.start(1))
+        lasting_ns, at = lasts_ns, lasting.end()
     if text[at:].strip():
         raise QueryError("nothing but for 30s may follow", at + len(text[at:]) - len(text[at:].lstrip()))
     return Condition(text.strip(), name, ask, comparison[1], limit, lasting_ns)
-
-
-def duration_ns(text: str) -> int:
-    """``30s`` or ``5m`` as nanoseconds.
-
-    :raises ValueNotTakenError: it is none
-    """
-    try:
-        return round(unit_of("age_ns").parse(text))
-    except ValueNotTakenError:
-        raise ValueNotTakenError(f"{text!r} is not a time such as 30s or 5m") from None
 
 
 def _closing(text: str, start: int) -> int:

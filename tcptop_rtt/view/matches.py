@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import is_local
 from tcptop_rtt.view.numbers import Numbers
+from tcptop_rtt.view.quantities import PREFIXES, SIZES, TIMES_NS, number
 
 
 class Answer(NamedTuple):
@@ -59,18 +59,6 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 """Longer ones first, as they are looked for in this order."""
 
-_TIMES = {
-    "ns": 1,
-    "us": 1_000,
-    "ms": 1_000_000,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-    "d": 86_400 * 10**9,
-}
-_PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-z/]*)", re.ASCII | re.IGNORECASE)
-
 
 class Unit(NamedTuple):
     """What a number counts: the suffixes that a value may have, each with its size, and an example."""
@@ -80,19 +68,18 @@ class Unit(NamedTuple):
 
     def parse(self, text: str) -> float:
         """The number that a text says, in this unit."""
-        found = _NUMBER.fullmatch(text)
-        factor = self.suffixes.get(found[2].lower()) if found else None
-        if found is None or factor is None:
+        found = number(text, self.suffixes)
+        if found is None:
             raise ValueNotTakenError(f"{text!r} is not a number such as {self.example}")
-        return float(found[1]) * factor
+        return found
 
 
 def _time(unit: str, example: str) -> Unit:
-    return Unit({suffix: ns / _TIMES[unit] for suffix, ns in _TIMES.items()}, example)
+    return Unit({suffix: ns / TIMES_NS[unit] for suffix, ns in TIMES_NS.items()}, example)
 
 
 def _count(endings: tuple[str, ...], example: str) -> Unit:
-    return Unit({prefix + end: size for prefix, size in _PREFIXES.items() for end in endings}, example)
+    return Unit({prefix + end: size for prefix, size in PREFIXES.items() for end in endings}, example)
 
 
 _UNITS = {
@@ -100,7 +87,7 @@ _UNITS = {
     "_ms": _time("ms", "5s"),
     "_ns": _time("ns", "2h"),
     "_bps": _count(("", "b", "bps", "b/s", "bit/s"), "10M"),
-    "_bytes": _count(("", "b"), "64kB"),
+    "_bytes": Unit(SIZES, "64kB"),
 }
 _PLAIN = _count(("",), "10")
 PER_SECOND = Unit({"/s": 1.0, "/m": 1 / 60}, "1/s")

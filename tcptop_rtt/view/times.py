@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 import time
 
+from tcptop_rtt.view.quantities import TIMES_NS, number
+
 _CLOCK = re.compile(r"(?:(\d{4})-(\d\d)-(\d\d)[ T])?(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?")
-_SPAN = re.compile(r"([+-])(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d|)")
-_LONG = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(s|m|h|d)")
-_UNITS_NS = {"ms": 10**6, "": 10**9, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+_SPANS_NS = TIMES_NS | {"": TIMES_NS["s"]}
 _SHARE = re.compile(r"(\d{1,3})%")
-_DAY_NS = 86400 * 10**9
+_DAY_NS = TIMES_NS["d"]
+MOST_NS = 1 << 62
+"""146 years: less than a time of now has room for."""
 
 HINT = "14:03, 14:03:22, 2026-11-27 14:03, 10m (ago), +30s or 50%"
 
 
-def duration_ns(text: str) -> int | None:
-    """``24h``, ``90m``, ``7d``; None: it is no duration."""
-    found = _LONG.fullmatch(text.strip())
-    return round(float(found[1]) * _UNITS_NS[found[2]]) or None if found else None
+def duration_ns(text: str, least_ns: int = 1, most_ns: int = MOST_NS) -> int | None:
+    """``24h``, ``90m``, ``7d``; None: it is no duration within these limits."""
+    return _within(number(text.strip(), TIMES_NS), least_ns, most_ns)
+
+
+def _within(ns: float | None, least_ns: int, most_ns: int) -> int | None:
+    return round(ns) if ns is not None and least_ns <= ns <= most_ns else None
 
 
 def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
@@ -29,9 +34,9 @@ def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
     :param last_ns: the end
     """
     text = text.strip()
-    if found := _SPAN.fullmatch(text):
-        span_ns = round(float(found[2]) * _UNITS_NS[found[3]])
-        return at_ns + span_ns if found[1] == "+" else at_ns - span_ns
+    if text[:1] in ("+", "-"):
+        span_ns = _within(number(text[1:], _SPANS_NS), 0, MOST_NS)
+        return None if span_ns is None else at_ns + span_ns if text[0] == "+" else at_ns - span_ns
     if (ago_ns := duration_ns(text)) is not None:
         return at_ns - ago_ns
     if (found := _SHARE.fullmatch(text)) and int(found[1]) <= 100:

@@ -83,6 +83,7 @@ def _shell(script: str) -> tuple[str, ...]:
             "argument --fail-if: there is no field rprt: rport? (at character 5 of 'p99(rprt:1)>1ms')",
         ),
         (["--fail-if=count()>1", "--for", "ever"], "argument --for: 'ever' is not a time such as 30s or 5m"),
+        (["--keep", "0s"], "argument --keep: '0s' is not a time such as 30s or 5m"),
         (["--for", "5s"], "argument --for: only with --fail-if, and not with --once"),
         (["--once", "--count=2"], "argument --count/-n: not allowed with --once and --fail-if"),
         (["--once", "--fail-if=count()>1 for 3s"], "argument --fail-if: with --once there is no time"),
@@ -106,6 +107,30 @@ def test_wrong_usage_is_told_in_one_message_with_exit_code_2(options: list[str],
     assert last.startswith(f"tcptop-rtt: error: {message}")
     assert ended.stderr.count("error:") == 1
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "digits", "unit", "complaint"),
+    [
+        ("--for", 400, "s", "is not a time such as 30s or 5m"),
+        ("--keep", 400, "d", "is not a time such as 30s or 5m"),
+        ("--fail-if", 400, "s", "is not a time such as 30s or 5m (at character "),
+        ("--record-limit", 400, "GB", "is not a size from 1MB on"),
+        ("--at", 400, "h", "is not a time such as 14:03"),
+        ("--fleet-range", 400, "s", "is not a time from 10s to 7d"),
+        ("--count", 5000, "", "is not a positive whole number"),
+        ("--rport", 5000, "", "is not a port from 1 to 65535"),
+        ("--prometheus", 5000, "", "is not a port, or an address and a port"),
+        ("--prometheus-series", 5000, "", "is not a whole number from 1 to 100000"),
+    ],
+)
+def test_a_number_of_any_length_is_refused_in_one_message(
+    option: str, digits: int, unit: str, complaint: str
+) -> None:
+    value = digits * "9" + unit
+    ended = _run(f"{option}=count()>1 for {value}" if option == "--fail-if" else f"{option}={value}")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"'{value}' {complaint}" in ended.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,8 @@ def test_what_a_file_may_say() -> None:
         ("[keys]\nhelp = 1", "keys.help: 1 is no key such as"),
         ("[keys", "Expected ']' at the end of a table declaration (at "),
         ("theme = 'a'\ntheme = 'b'", "Cannot overwrite a value (at "),
+        ("interval = " + "9" * 5_000, "for integer string conversion"),
+        ("interval = 0x" + "f" * 5_000, "interval: a number of thousands of digits is no number"),
         ("x = " + "[" * 20_000, "brackets within brackets"),
         ("theme = '" + "x" * 5000 + "'", "x... is none of"),
         ("'\\u001b[31m\\nx' = 1", "settings: "),

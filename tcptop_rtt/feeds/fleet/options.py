@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from tcptop_rtt.model.question import LABELS, USUAL_RANGE_S
+from tcptop_rtt.view.times import duration_ns
 
 USUAL_INTERVAL_S = 5.0
 LEAST_RANGE_S, LONGEST_RANGE_S = 10, 7 * 86_400
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _range(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if number.isascii() and number.isdigit() and len(number) < 8 and unit in _UNITS:
-        seconds = int(number) * _UNITS[unit]
-        if LEAST_RANGE_S <= seconds <= LONGEST_RANGE_S:
-            return seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is not a time from 10s to 7d, such as 15m")
+    ns = duration_ns(text, LEAST_RANGE_S * 10**9, LONGEST_RANGE_S * 10**9)
+    if ns is None or ns % 10**9:  # the server is asked for whole seconds
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time from 10s to 7d, such as 15m")
+    return ns // 10**9

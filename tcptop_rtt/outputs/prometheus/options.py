@@ -6,6 +6,7 @@ import argparse
 from typing import NamedTuple
 
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
+from tcptop_rtt.view.quantities import MOST_PORT, whole
 
 LOOPBACK = "127.0.0.1"
 MOST_LABEL_SETS = 1_000
@@ -52,29 +53,31 @@ def add_options(parser: argparse.ArgumentParser, other: argparse._MutuallyExclus
 def _address(text: str) -> Address:
     import ipaddress  # only here, as it takes milliseconds
 
-    host, _, port = text.rpartition(":")
+    host, _, digits = text.rpartition(":")
+    port = whole(digits, 1, MOST_PORT)
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     try:
         ipaddress.ip_address(host or LOOPBACK)
-        if text.startswith(":") or not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        if text.startswith(":") or port is None:
             raise ValueError
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a port, or an address and a port, such as 9464, 10.0.0.1:9464 or [::1]:9464"
         ) from None
-    return Address(host or LOOPBACK, int(port))
+    return Address(host or LOOPBACK, port)
 
 
 def _prefixes(text: str) -> Prefixes:
     parts = text.split(",")
-    if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):
-        v4, v6 = map(int, parts)
-        if v4 <= 32 and v6 <= 128:
+    if len(parts) == 2:
+        v4, v6 = whole(parts[0], 0, 32), whole(parts[1], 0, 128)
+        if v4 is not None and v6 is not None:
             return Prefixes(v4, v6)
     raise argparse.ArgumentTypeError(f"{text!r} is not the bits of two networks, such as {USUAL_PREFIXES}")
 
 
 def _most(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 100_000):
+    most = whole(text, 1, 100_000)
+    if most is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100000")
-    return int(text)
+    return most
