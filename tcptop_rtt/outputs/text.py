@@ -1,0 +1,123 @@
+"""Snapshots as text on standard output: until there are enough, a signal comes, or nobody reads any more."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from tcptop_rtt.feeds.base import Feed
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.outputs.base import Output, write_all, write_lines
+from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
+from tcptop_rtt.outputs.writer import Writer, hung_up
+from tcptop_rtt.signals import stop_signals
+from tcptop_rtt.standard_streams import terminal_of_our_own
+from tcptop_rtt.view.filter import Filter
+
+_COMPLAINT_S = 0.3
+"""How long standard error may take to say why standard output takes nothing."""
+
+
+def run_text(
+    feed: Feed,
+    options: argparse.Namespace,
+    chosen: Filter,
+    note: Callable[[], str],
+    recordings: Recordings | None,
+    lines: Iterator[bytes] | None = None,
+) -> int:
+    """Write what the options ask for; the exit code.
+
+    :param feed: open
+    :param note: what there is to say above a table
+    :param recordings: what is recorded besides; None: nothing can be
+    :param lines: to be written as they are instead
+    """
+    recorded = recordings if recordings is not None and recordings.are_made else None
+    stop = _Stop(feed)
+    for number in stop_signals():
+        signal.signal(number, stop)
+    writer = Writer(sys.stdout.fileno(), lambda: stop.asked, sys.stdout.encoding)
+    if not options.fail_if:  # its exit code counts, whoever reads
+        threading.Thread(target=stop.without_reader, daemon=True).start()
+    try:
+        if lines is not None:
+            write_lines(lines, writer)
+        elif options.fail_if:
+            from tcptop_rtt.outputs.gate import Gate
+
+            gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
+            _write(feed, options, gate, recorded, writer)
+            return gate.exit_code or (stop.came and 128 + stop.came)
+        else:
+            output = _output(feed, options, chosen, note, recorded, writer)
+            _write(feed, options, output, recorded, writer)
+    except TcptopError as error:
+        _complain(error)
+        return 1
+    return 0
+
+
+class _Stop:
+    """Asks a feed to end."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.asked = False
+        self.came = 0
+        """The signal that has asked for it; 0: none."""
+
+    def __call__(self, number: int = 0, _frame: object = None) -> None:
+        self.asked, self.came = True, self.came or number
+        self._feed.stop()
+
+    def without_reader(self) -> None:
+        """Once nobody reads, however quiet the machine, and however long the interval."""
+        if hung_up(sys.stdout.fileno(), *terminal_of_our_own(), timeout_ms=None):
+            self()
+
+
+def _write(
+    feed: Feed,
+    options: argparse.Namespace,
+    output: Output,
+    recordings: Recordings | None,
+    writer: Writer,
+) -> None:
+    if recordings is not None:
+        output = AlsoRecorded(output, recordings)
+    # The first snapshot has no rates: what is told once, or decided by, comes after it.
+    skipped = int(options.once or bool(options.fail_if))
+    write_all(feed, output, writer, 1 if options.once else options.count, skipped)
+
+
+def _output(
+    feed: Feed,
+    options: argparse.Namespace,
+    chosen: Filter,
+    note: Callable[[], str],
+    recordings: Recordings | None,
+    writer: Writer,
+) -> Output:
+    if feed.question is not None:
+        from tcptop_rtt.outputs.fleet import FleetLines, FleetTables
+
+        return FleetLines(writer, chosen.text) if options.json else FleetTables(writer, chosen.text)
+    if options.json:
+        from tcptop_rtt.outputs.jsonl import JsonLines
+
+        return JsonLines(writer, chosen, feed.cgroup if recordings is None else recordings.cgroup)
+    from tcptop_rtt.outputs.plain import PlainTables
+
+    return PlainTables(writer, chosen, note, options.preferences.columns)
+
+
+def _complain(error: TcptopError) -> None:
+    """Say it on standard error, which may be the terminal that takes nothing."""
+    if sys.stderr is not None:
+        complaint = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
+        complaint.write(f"tcptop-rtt: {error}\n")
+        complaint.flush()

@@ -1,0 +1,37 @@
+"""Standard input, output and error: whether there is a terminal, and who has it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def are_on_terminal() -> bool:
+    """Whether there is a terminal to read keys from and to draw on."""
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        return False  # such as Emacs' shell: it would show escape sequences as they are
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def kept_from_keys(path: str) -> str:
+    """Where standard input can be read, while keys come from the terminal in its place."""
+    if sys.stdin is None or sys.stdin.isatty() or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return path
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return path
+    piped = os.dup(0)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return f"/dev/fd/{piped}"
+
+
+def terminal_of_our_own() -> list[int]:
+    """The terminal that was opened for this program alone: once it is gone, nobody comes back to end us."""
+    if os.getsid(0) != os.getpid():
+        return []
+    try:
+        return [os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)]
+    except OSError:
+        return []
