@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, Get, Rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
@@ -21,10 +22,10 @@ MOST = 200_000
 """Of so many connections an account is kept: some 40 MB."""
 
 _COPIED = (
-    *("comm", "pid", "netns", "family", "laddr", "lport", "raddr", "rport", "direction", "state"),
+    *("comm", "pid", "family", "laddr", "lport", "raddr", "rport", "direction", "state"),
     *("connect_error", "closed", "age_ns", "retrans", "bytes_acked", "bytes_received"),
 )
-_IF_KNOWN = ("connect_us", "first_byte_us", "answers", "answer_sum_us")
+_IF_KNOWN = ("connect_us", "first_byte_us")
 """Once known they stay: 0 is unknown."""
 
 MEMBER = np.dtype(
@@ -87,9 +88,11 @@ class Account:
 
     def _new(self, rows: Rows, lacking: frozenset[str]) -> NDArray[np.intp]:
         """Which rows are of connections that are met for the first time; they are entered."""
-        new = select(rows, self._filter, lacking)
+        new: NDArray[np.intp] = select(rows, self._filter, lacking)
         new = new[rows["followed"][new]]
         new = new[~np.isin(rows["id"][new], self._members["id"])]
+        if not len(new):
+            return new
         room = MOST - len(self._members)
         left_out = rows["id"][new[room:]]
         self.not_kept += int(np.count_nonzero(~np.isin(left_out, self._left_out)))
@@ -100,8 +103,7 @@ class Account:
         fresh["slot"] = np.arange(len(self._members), len(self._members) + len(new))
         members = np.concatenate([self._members, fresh])
         self._members = members[np.argsort(members["id"])]
-        found: NDArray[np.intp] = new
-        return found
+        return new
 
     def _update(self, get: Get, lacking: frozenset[str]) -> None:
         places = np.searchsorted(self._members["id"], get("id"))
@@ -146,10 +148,11 @@ class Account:
         """
         ours = ~peer_serves(members["direction"], members["lport"], members["rport"])
         shared: dict[str, NDArray[Any]] = {
-            "family": members["family"],
+            # Our port is one, by whichever family it is reached.
+            "family": np.where(ours, 0, members["family"]).astype(np.uint8),
             "raddr": np.where(ours, np.zeros((), "V16"), members["raddr"]),
             "rport": np.where(ours, members["lport"], members["rport"]),
-            "direction": np.where(ours, 2, 1).astype(np.uint8),
+            "direction": np.where(ours, Direction.IN, Direction.OUT).astype(np.uint8),
         }
         _, first, group = np.unique(mixed(shared.values()), return_index=True, return_inverse=True)
         found = np.zeros(len(first), SERVICE)

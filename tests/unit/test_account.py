@@ -127,6 +127,18 @@ def test_services_are_by_the_servers_end() -> None:
     assert [nine["p50_us"], nine["p99_us"]] == pytest.approx([2000, 4000], rel=0.011)
 
 
+def test_a_port_of_ours_is_one_service_by_both_families() -> None:
+    account = Account(Filter())
+    ours = {"followed": True, "direction": Direction.IN, "lport": 8080}
+    six = {"family": 6, "laddr": "2001:db8::1", "raddr": "2001:db8::2"}
+    account.take(_snapshot(row(1, **ours), row(2, **ours, **six), _followed(3, rport=8080, **six)))
+    services = account.services(account.connections())
+    assert [(int(one["direction"]), int(one["rport"]), int(one["count"])) for one in services] == [
+        (Direction.IN, 8080, 2),
+        (Direction.OUT, 8080, 1),
+    ]
+
+
 def test_there_is_a_bound_and_what_is_beyond_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MOST", 2)
     account = Account(Filter())
