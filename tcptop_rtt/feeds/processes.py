@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import threading
 from collections.abc import Callable
@@ -10,15 +9,14 @@ from collections.abc import Callable
 import psutil
 
 from tcptop_rtt.model.outside import TEXT_BYTES, name_of, read_bytes, text_of
+from tcptop_rtt.model.proc_stat import NS_PER_TICK, STAT_BYTES, ProcStat, stat_of
 from tcptop_rtt.model.snapshot import Owner, Process, ProcessKey
 
 _CGROUP_FILE_BYTES = 1 << 16
 """A line for each hierarchy, each with a path."""
 
 
-_STAT_BYTES = 4096
 _STATUS_BYTES = 1 << 16
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 MOST_PARENTS = 16
 """So many generations are told of."""
@@ -90,12 +88,12 @@ class Processes:
         pid = key.pid
         try:
             for _ in range(MOST_PARENTS + 1):
-                comm, fields = _stat(pid)
-                found.append(Owner(pid, comm))
-                pid = int(fields[1])
+                stat = _stat(pid)
+                found.append(Owner(pid, stat.comm))
+                pid = stat.parent
                 if not pid:
                     break
-        except (OSError, IndexError):  # one of them has ended meanwhile
+        except OSError:  # one of them has ended meanwhile
             return ()
         return tuple(found[1:]) if self._is_there(key) else ()
 
@@ -124,17 +122,13 @@ def _proc_is_ours() -> bool:
 def _is_still(key: ProcessKey) -> bool:
     """Whether the PID is that process's: it may be another's by now."""
     try:
-        _, fields = _stat(key.pid)
+        return _stat(key.pid).started_ns // NS_PER_TICK == key.started_ns // NS_PER_TICK
     except OSError:
         return False
-    # starttime is the 20th field after the name (proc_pid_stat(5)).
-    return len(fields) > 19 and int(fields[19]) == key.started_ns // (1_000_000_000 // _CLOCK_TICKS)
 
 
-def _stat(pid: int) -> tuple[bytes, list[bytes]]:
-    """The name of a process, and the fields after it. The name, in brackets, may hold anything."""
-    before, _, after = read_bytes(f"/proc/{pid}/stat", _STAT_BYTES).rpartition(b")")
-    return before.partition(b"(")[2], after.split()
+def _stat(pid: int) -> ProcStat:
+    return stat_of(read_bytes(f"/proc/{pid}/stat", STAT_BYTES))
 
 
 def _command_line(pid: int) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.proc_stat import STAT_BYTES, stat_of
 from tcptop_rtt.model.records import ENTRY, Hold, Records, take_rows
 
 HOLDER = np.dtype(
@@ -24,8 +25,7 @@ FRESH_S = 5.0
 MOST_SHARE, REFRESH_SHARE = 0.05, 0.02
 """Of one core, that listing them may take: where something new has come, and where nothing has."""
 
-_NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-_STAT_BYTES, _STATUS_BYTES = 4096, 1 << 16
+_STATUS_BYTES = 1 << 16
 _LINK = "socket:["
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
@@ -152,8 +152,8 @@ def _sockets_of(pid: str) -> list[tuple[object, ...]]:
                         inodes.add(int(link[len(_LINK) : -1]))
         if not inodes:
             return []
-        comm, fields = _stat(process)
-        facts = (int(pid), int(pid), int(fields[19]) * _NS_PER_TICK, _euid(process), comm)
+        stat = stat_of(_read("stat", process, STAT_BYTES))
+        facts = (int(pid), int(pid), stat.started_ns, _euid(process), stat.comm)
         return [(inode, *facts) for inode in inodes]
 
 
@@ -164,15 +164,6 @@ def _opened(path: str, directory: int | None) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _stat(process: int) -> tuple[bytes, list[bytes]]:
-    """Its name, which may hold anything, and the fields after it: proc_pid_stat(5)."""
-    before, _, after = _read("stat", process, _STAT_BYTES).rpartition(b")")
-    fields = after.split()
-    if len(fields) < 20:
-        raise ProcessLookupError
-    return before.partition(b"(")[2], fields
 
 
 def _euid(process: int) -> int:
