@@ -60,9 +60,11 @@ class Descriptors:
         self._missed.clear()
         self._was_unknown, self._unknown = self._unknown, False
         now = self._clock_s()
-        gone = any(not os.path.exists(f"/proc/{pid}") for pid in np.unique(self._held["pid"]).tolist())
-        if now >= self._next_refresh or (gone and now >= self._next_look):
+        if now >= self._next_refresh or (now >= self._next_look and self._has_one_ended()):
             self._look()
+
+    def _has_one_ended(self) -> bool:
+        return not set(np.unique(self._held["pid"]).tolist()) <= set(map(int, _pids()))
 
     def add_holders(self, sockets: Records) -> Records:
         """One entry per process that has a descriptor of a socket, with that process; sockets of which none
