@@ -20,7 +20,8 @@ class Machine:
         self.opt, self.bin, self.checkout, self.share = (
             place / name for name in ("opt", "bin", "checkout", "share")
         )
-        for directory in (self.bin, *(self.checkout / name for name in ("tcptop_rtt", "tests", "bench"))):
+        folders = ("tcptop_rtt", "tests", "bench", "tools")
+        for directory in (self.bin, *(self.checkout / name for name in folders)):
             directory.mkdir(parents=True)
         self.link = self.bin / "tcptop-rtt"
         text = SETUP.read_text()
@@ -60,10 +61,13 @@ def test_uninstall_removes_what_is_its_own_and_names_the_packages(machine: Machi
     page.parent.mkdir(parents=True)
     page.symlink_to(machine.opt / "venv/share/man/man1/tcptop-rtt.1")
     other.symlink_to("/nowhere/tcptop-rtt-run.1")
-    for name in (".venv", ".mypy_cache", "tests/__pycache__"):
+    for name in (".venv", ".mypy_cache", "tests/__pycache__", "tools/__pycache__", "dist"):
         (machine.checkout / name).mkdir()
+    package = Path("dist/tcptop-rtt_1.0_amd64.deb")
+    (machine.checkout / package).touch()
     code, (removed, named) = machine.setup("uninstall")
-    assert (code, removed) == (0, f"setup: removed: {machine.link} {page} {machine.opt} .venv .mypy_cache")
+    assert code == 0
+    assert removed == f"setup: removed: {machine.link} {page} {machine.opt} .venv .mypy_cache {package}"
     assert list(page.parent.iterdir()) == [other]
     remove = "(apt-get purge --autoremove|dnf remove)"
     assert re.fullmatch(f"setup: packages .* stay; to remove them: sudo {remove} strace tmux", named)
@@ -72,7 +76,7 @@ def test_uninstall_removes_what_is_its_own_and_names_the_packages(machine: Machi
     assert not machine.opt.exists()
     assert [place.name for place in machine.bin.iterdir()] == ["other"]
     left = {place.name for place in machine.checkout.rglob("*")}
-    assert left == {"setup", "tcptop_rtt", "tests", "bench"}
+    assert left == {"setup", "tcptop_rtt", "tests", "bench", "tools"}
 
 
 def test_uninstall_of_nothing_says_so(machine: Machine) -> None:
