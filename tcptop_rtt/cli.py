@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import Settings
 from tcptop_rtt.feeds.fleet.options import USUAL_INTERVAL_S
 from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
+from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
 from tcptop_rtt.options.run_parser import RUN, make_run_parser
@@ -33,7 +35,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
         _add_settings(options, Settings() if options.no_config else settings_of(invoker))
         return run(options)
     except KeyboardInterrupt:
-        return 130
+        return BY_SIGNAL + signal.SIGINT
     except UsageError as error:
         problem, code = str(error), 2
     except TcptopError as error:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.exit_status import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.view import format as fmt
 
@@ -25,8 +26,6 @@ _PASSED_ON = (
 )
 _FROM_KERNEL = 0x80  # SI_KERNEL: by the terminal, to all in its foreground, the command among them
 _PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
-NOT_FOUND, NOT_EXECUTABLE, BY_SIGNAL = 127, 126, 128
-"""Exit statuses as the shell has them."""
 
 
 class NotStartedError(Exception):

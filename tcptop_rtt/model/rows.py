@@ -45,6 +45,7 @@ STATES = (
 """State names as ``ss`` prints them, indexed by the kernel's ``TCP_*`` numbers (include/net/tcp_states.h)."""
 
 ESTABLISHED, LISTEN, CLOSED = (STATES.index(name) for name in ("ESTAB", "LISTEN", "CLOSED"))
+SYN_SENT, SYN_RECV, TIME_WAIT = (STATES.index(name) for name in ("SYN-SENT", "SYN-RECV", "TIME-WAIT"))
 
 DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.outputs.base import Output, write_all, write_lines
 from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.outputs.writer import Writer, hung_up
@@ -51,7 +52,7 @@ def run_text(
 
             gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
             _write(feed, options, gate, recorded, writer)
-            return gate.exit_code or (stop.came and 128 + stop.came)
+            return gate.exit_code or (stop.came and BY_SIGNAL + stop.came)
         else:
             output = _output(feed, options, chosen, note, recorded, writer)
             _write(feed, options, output, recorded, writer)

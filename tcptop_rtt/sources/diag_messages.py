@@ -16,16 +16,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.known import SYN_BYTES
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
-from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, UNKNOWN_U32
+from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, SYN_RECV, SYN_SENT, TIME_WAIT, UNKNOWN_U32
 from tcptop_rtt.sources.netlink import HEADER, Messages
 
 _INFO, _CONG, _SKMEMINFO = 2, 4, 7  # the attributes' numbers
 _ATTRIBUTE = 4  # bytes of struct nlattr before what it holds
-_STATE = {name: number for number, name in enumerate(STATES)}
-SYN_SENT, SYN_RECV = _STATE["SYN-SENT"], _STATE["SYN-RECV"]
-_TIME_WAIT = _STATE["TIME-WAIT"]
-_CLOSED_BY_US = tuple(_STATE[name] for name in ("FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"))
+_CLOSED_BY_US = tuple(STATES.index(name) for name in ("FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"))
 """No process has ever left a socket in another state: one that was never accepted is in none of these."""
 
 _REQUEST = struct.Struct("=BBBxI48x")
@@ -42,7 +40,7 @@ LISTENERS = tuple(_request(family, 1 << LISTEN, _SKMEMINFO) for family in FAMILI
 CONNECTIONS = tuple(
     _request(
         family,
-        sum(1 << state for state in range(1, 12) if state not in (LISTEN, _TIME_WAIT, CLOSED)),
+        sum(1 << state for state in range(1, 12) if state not in (LISTEN, TIME_WAIT, CLOSED)),
         _INFO,
         _CONG,
     )
@@ -245,7 +243,7 @@ def _sampled_us(entries: Records) -> NDArray[np.uint64]:
     acked_us = now_us - 1000 * entries["last_ack_ms"].astype(np.int64)
     answered_us = now_us - 1000 * entries["last_sent_ms"].astype(np.int64) + entries["srtt_us"]
     sampled_us = np.where(entries["in_flight"] > 0, acked_us, np.minimum(acked_us, answered_us))
-    none = (entries["bytes_acked"] <= 1) | (entries["srtt_us"] == 0) | (sampled_us < 0)
+    none = (entries["bytes_acked"] <= SYN_BYTES) | (entries["srtt_us"] == 0) | (sampled_us < 0)
     return np.where(none, 0, sampled_us).astype(np.uint64)
 
 

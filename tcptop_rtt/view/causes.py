@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import CONNECT_ERRORS, STATES, UNKNOWN_U32, Get, Holder, Mask
+from tcptop_rtt.model.rows import CONNECT_ERRORS, SYN_SENT, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
 from tcptop_rtt.view.cause_columns import WAITED, Columns
@@ -27,8 +27,6 @@ LIMITED_BUSY_US = 100_000
 """The kernel counts in jiffies: in less time a few of them would be a share."""
 NO_ANSWER_US = 10_000_000
 """What comes later may be a long poll, a person at the other end, or the two ends' own pace."""
-
-SYN_SENT = STATES.index("SYN-SENT")
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class Condition:
 
 
 _HEAD = re.compile(r"\s*([A-Za-z_0-9]+)\s*\(")
-_COMPARISON = re.compile(r"\s*(>=|<=|!=|>|<|=)\s*(\S+)")
+_COMPARISON = re.compile(rf"\s*({'|'.join(sign for sign in OPERATORS if sign != ':')})\s*(\S+)")
 _LASTING = re.compile(r"\s+for\s+(\S+)")
 _QUOTED = re.compile(r'"[^"]*"|[()]')
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from tcptop_rtt.model.exit_status import NOT_FOUND
 from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.view import format as fmt
 
@@ -28,8 +29,6 @@ _READ_BYTES = 1 << 18
 _COMPLAINT_BYTES = 4096
 """So much of the end of what ssh complains about is kept."""
 _END_S = 2.0
-NOT_FOUND = 127
-"""The exit status of a shell that has not found the command."""
 
 _REMEDIES = (
     (

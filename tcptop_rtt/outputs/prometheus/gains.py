@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.known import SCANNED, is_whole
-from tcptop_rtt.model.rows import STATES, Mask, Rows
+from tcptop_rtt.model.rows import SYN_RECV, SYN_SENT, Mask, Rows
 
 COUNTERS = (
     "bytes_acked",
@@ -29,8 +29,6 @@ COUNTERS = (
 
 _OURS = {"answers", "answer_sum_us", "replies", "reply_sum_us"}
 """Those that the kernel side counts itself: they are 0 where it begins to, however old the connection is."""
-
-_SYN_SENT, _SYN_RECV = (STATES.index(name) for name in ("SYN-SENT", "SYN-RECV"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,6 @@ def is_open(rows: Rows) -> Mask:
 def _is_up(rows: Rows) -> Mask:
     """Whether it is established, or was."""
     state = rows["state"]
-    found: Mask = is_whole(rows.__getitem__) & (state != _SYN_SENT) & (state != _SYN_RECV)
+    found: Mask = is_whole(rows.__getitem__) & (state != SYN_SENT) & (state != SYN_RECV)
     found &= rows["connect_error"] == 0
     return found
