@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tcptop_rtt.command.account import why
-from tcptop_rtt.model.rows import DIRECTIONS
+from tcptop_rtt.model.rows import DIRECTIONS, Get
+from tcptop_rtt.view import causes, values
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.fields import CONNECTIONS as TABLE
+from tcptop_rtt.view.values import Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One of them: what it says of a row as text, and as JSON under a name."""
+    """One of them: what it says of a row as text, and of all rows as JSON, under names."""
 
     title: str
     text: Callable[[np.void], str]
-    values: dict[str, Callable[[np.void], Any]]
+    values: Mapping[str, Values]
     numeric: bool = True
     goes: int = 0
     """Where the terminal is too narrow, the highest number goes first; 0 stays."""
 
 
+def _title(key: str) -> str:
+    """As in the table of all connections."""
+    return TABLE.column[key].title
+
+
 def _time(title: str, name: str) -> Column:
-    return Column(title, lambda row: fmt.rtt(int(row[name])), {name: lambda row: int(row[name]) or None})
+    return Column(title, lambda row: fmt.rtt(int(row[name])), {name: _but_0(name)})
 
 
 def _bytes(title: str, name: str) -> Column:
-    return Column(title, lambda row: fmt.size(int(row[name])), {name: lambda row: int(row[name])}, goes=1)
+    return Column(title, lambda row: fmt.size(int(row[name])), {name: values.integers(name)}, goes=1)
 
 
 def _count(title: str, name: str) -> Column:
-    return Column(title, lambda row: fmt.tally(int(row[name])), {name: lambda row: int(row[name])})
+    return Column(title, lambda row: fmt.tally(int(row[name])), {name: values.integers(name)})
 
 
-def _address(name: str) -> Callable[[np.void], str]:
-    return lambda row: fmt.address(int(row["family"]), row[name].tobytes())
+def _but_0(name: str) -> Values:
+    """A number of an account, of which 0 says that nothing is known."""
+    return lambda get, _: [number or None for number in get(name).tolist()]
 
 
-def _endpoint(side: str) -> Callable[[np.void], str]:
-    return lambda row: fmt.endpoint(int(row["family"]), row[f"{side}addr"].tobytes(), int(row[f"{side}port"]))
-
-
-def _port(name: str) -> Callable[[np.void], int | None]:
-    return lambda row: int(row[name]) or None
+def _remote(row: np.void) -> str:
+    return fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))
 
 
 def _is_ours(row: np.void) -> bool:
@@ -54,53 +59,66 @@ def _is_ours(row: np.void) -> bool:
 
 
 def _service(row: np.void) -> str:
-    return f"our port {row['rport']}" if _is_ours(row) else _endpoint("r")(row)
+    return f"our port {row['rport']}" if _is_ours(row) else _remote(row)
+
+
+def _servers(get: Get, lacking: frozenset[str]) -> list[Any]:
+    """The addresses of servers other than us."""
+    found = zip(values.addresses("raddr")(get, lacking), get("direction").tolist(), strict=True)
+    return [None if DIRECTIONS[direction] == "in" else address for address, direction in found]
 
 
 def _state(row: np.void) -> str:
     return fmt.state(int(row["state"]), bool(row["closed"]), stalled=False)
 
 
-def _text(row: np.void) -> str | None:
-    return bytes(row["comm"]).decode("utf-8", "replace") or None
+def _states(get: Get, _: frozenset[str]) -> list[Any]:
+    found = zip(get("state").tolist(), get("closed").tolist(), strict=True)
+    return [fmt.state(state, closed, stalled=False) for state, closed in found]
 
 
-_WHY = Column("WHY", lambda row: why(row) or "", {"why": why}, numeric=False)
 _MEASURED = (
     _time("CONNECT", "connect_us"),
     _time("1ST BYTE", "first_byte_us"),
     _time("RTT P50", "p50_us"),
     _time("RTT P99", "p99_us"),
-    _count("RETR", "retrans"),
+    _count(_title("retrans"), "retrans"),
     _bytes("SENT", "bytes_acked"),
     _bytes("RECEIVED", "bytes_received"),
-    _WHY,
+    Column(
+        _title("why"),
+        lambda row: why(row) or "",
+        {"why": values.choices("verdict", causes.NAMES)},
+        numeric=False,
+    ),
 )
 
 CONNECTIONS = (
-    Column("PROCESS", lambda row: fmt.printable(bytes(row["comm"])) or fmt.UNKNOWN, {"comm": _text}, False),
     Column(
-        "PID",
-        lambda row: str(row["pid"] or fmt.UNKNOWN),
-        {"pid": lambda row: int(row["pid"]) or None},
-        goes=2,
+        _title("process"),
+        lambda row: fmt.printable(bytes(row["comm"])) or fmt.UNKNOWN,
+        {"comm": values.texts("comm")},
+        numeric=False,
     ),
     Column(
-        "REMOTE",
-        _endpoint("r"),
+        _title("pid"), lambda row: str(row["pid"] or fmt.UNKNOWN), {"pid": values.integers("pid")}, goes=2
+    ),
+    Column(
+        _title("remote"),
+        _remote,
         {
-            "laddr": _address("laddr"),
-            "lport": _port("lport"),
-            "raddr": _address("raddr"),
-            "rport": _port("rport"),
+            "laddr": values.addresses("laddr"),
+            "lport": values.integers("lport"),
+            "raddr": values.addresses("raddr"),
+            "rport": values.integers("rport"),
         },
-        False,
+        numeric=False,
     ),
-    Column("STATE", _state, {"state": _state}, False, goes=4),
+    Column(_title("state"), _state, {"state": _states}, numeric=False, goes=4),
     Column(
         "LASTED",
         lambda row: fmt.rtt(int(row["age_ns"]) / 1000),
-        {"age_ns": lambda row: int(row["age_ns"])},
+        {"age_ns": values.integers("age_ns")},
         goes=3,
     ),
     *_MEASURED,
@@ -110,11 +128,11 @@ SERVICES = (
         "SERVICE",
         _service,
         {
-            "raddr": lambda row: None if _is_ours(row) else _address("raddr")(row),
-            "port": lambda row: int(row["rport"]),
-            "direction": lambda row: DIRECTIONS[int(row["direction"])],
+            "raddr": _servers,
+            "port": values.integers("rport"),
+            "direction": values.choices("direction", DIRECTIONS),
         },
-        False,
+        numeric=False,
     ),
     _count("N", "count"),
     _count("FAILED", "failed"),
