@@ -95,12 +95,14 @@ def test_it_can_be_closed_before_and_after_it_serves() -> None:
     for serves in (False, True):
         with socket.create_server(("127.0.0.1", 0)) as free:
             address = Address("127.0.0.1", free.getsockname()[1])
+        before = set(threading.enumerate())
         server = MetricsServer(address)
         if serves:
             server.show(str)
+        begun = set(threading.enumerate()) - before
+        assert len(begun) == serves
         server.close()
-        for thread in threading.enumerate():
-            if thread.name == "metrics":
-                thread.join(WAIT_S)
-                assert not thread.is_alive()
+        for thread in begun:
+            thread.join(WAIT_S)
+            assert not thread.is_alive()
         MetricsServer(address).close()

@@ -92,7 +92,7 @@ def test_any_time_can_be_gone_to(there: Path, snapshots: list[Snapshot], name: s
     feed.step(1)
     assert told(next(come)) == told(snapshots[-1])
     assert feed.playing.at_end
-    assert (feed.playing.first_ns, feed.playing.last_ns)[0] == snapshots[0].time_ns
+    assert (feed.playing.first_ns, feed.playing.last_ns) == (snapshots[0].time_ns, snapshots[-1].time_ns)
     feed.stop()
     assert list(come) == []
     feed.close()
@@ -236,13 +236,14 @@ def test_hostile_lines_neither_end_it_nor_take_more_than_they_may(tmp_path: Path
             others = ("time_ns", "clock_ns", "gone", "health", "table", "field", "ids", "values", "second")
             line = dict.fromkeys(others, value) | {"event": event}
             lines.append(json.dumps(line).encode())
+    lines += [b"{"] * 1001
     lines.append(b'{"event":"refresh","time_ns":5,"clock_ns":5,"gone":[],"health":{}}')
     (tmp_path / "it").write_bytes(b"\n".join(lines) + b"\n")
     feed = feed_of(tmp_path / "it")
     assert [one.time_ns for one in feed.snapshots()][-1] == 5
     assert "\x1b" not in feed.origin.host
     assert any("version 99" in problem for problem in feed._problems)
-    assert len(feed._problems) <= 1000
+    assert len(feed._problems) == 1000
     feed.close()
 
 

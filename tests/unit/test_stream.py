@@ -177,8 +177,12 @@ def test_reading_may_begin_at_any_state() -> None:
             snapshot = world.step()
             (again,) = decoded(stream.of(snapshot), decoder)
             assert told(again) == told(snapshot)
-        process = ProcessKey(int(again.rows["pid"][0]), int(again.rows["started_ns"][0]))
-        assert decoder.cgroup(process) in ("/web", None)
+        assert again.rows["pid"].any()
+        for pid, started_ns in zip(
+            again.rows["pid"].tolist(), again.rows["started_ns"].tolist(), strict=True
+        ):
+            assert not pid or decoder.cgroup(ProcessKey(pid, started_ns)) == "/web"
+        assert decoder.cgroup(ProcessKey(1 << 31, 1)) is None
     assert decoder.origin == ORIGIN
 
 
