@@ -18,6 +18,7 @@ from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.tracking.connections import Connections
+from tests.live.held import Open, Pty
 from tests.live.program import PROGRAM, START_S
 
 Line = dict[str, Any]
@@ -90,6 +91,19 @@ def record() -> Iterator[Callable[..., Recording]]:
         if recording.process.poll() is None:
             recording.process.kill()
             recording.process.wait()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Open]:
+    opened: list[Pty] = []
+
+    def open_(*command: str, **how: Any) -> Pty:
+        opened.append(Pty(*command, **how))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.close()
 
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)

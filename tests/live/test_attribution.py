@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from tests.live.conftest import Line, Recording
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 SHORT_CONNECTIONS = 1000
 AT_ONCE = 8

@@ -25,6 +25,7 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S
+from tests.waiting import becomes
 
 NO_PORT = "1"
 """As --lport it matches nothing, so nothing is written between the first line and the last."""
@@ -322,16 +323,6 @@ def remaining(objects: set[tuple[str, int]]) -> set[tuple[str, int]]:
             os.close(fd)
             left.add((kind, number))
     return left
-
-
-def becomes(condition: Callable[[], bool], timeout_s: float = END_S) -> bool:
-    """Whether it holds before the time is over."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM, START_S
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 PORT = 5999
 CONNECTIONS = 6

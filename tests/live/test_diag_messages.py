@@ -6,7 +6,6 @@ import ipaddress
 import os
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
@@ -26,6 +25,7 @@ from tcptop_rtt.sources.diag_messages import (
 )
 from tcptop_rtt.sources.netlink import HEADER, Messages, Netlink
 from tests.live.pairs import Pair, connected, port_of, round_trip
+from tests.waiting import becomes
 
 NOW_NS = 10**15
 _INFO, _CONG = 2, 4
@@ -52,8 +52,8 @@ def pair() -> Iterator[Pair]:
         for _ in range(20):
             round_trip(pair)
         pair[0].sendall(b"unread")
-        while any(unacked_segments(end) for end in pair):
-            time.sleep(0.01)  # its clocks go on until then
+        # Its clocks go on until then.
+        assert becomes(lambda: not any(unacked_segments(end) for end in pair))
         yield pair
 
 

@@ -21,7 +21,7 @@ from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import Pair, connected, port_of
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 INTERVAL_S = 0.1
 

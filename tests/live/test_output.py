@@ -21,7 +21,7 @@ import pytest
 
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 _F_SETPIPE_SZ = 1031
 _SMALL_PIPE = 1 << 12

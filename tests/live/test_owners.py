@@ -22,7 +22,7 @@ from tcptop_rtt.model.snapshot import Snapshot, Waiting
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 _NEVER_ACCEPT = """
 import socket, time

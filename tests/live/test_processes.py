@@ -18,7 +18,7 @@ from tcptop_rtt.feeds.namespaces import OURS, namespace_name
 from tcptop_rtt.feeds.processes import MOST_PARENTS, Processes, UserNames
 from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 
 def _key(pid: int) -> ProcessKey:

@@ -24,8 +24,8 @@ from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import END_S, PROGRAM, START_S
 from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
-from tests.live.test_cli import becomes
 from tests.unit.exposed import parsed, total, value
+from tests.waiting import becomes
 
 CONTRIB = Path(__file__).parents[2] / "contrib" / "prometheus"
 DELAY_MS = 25

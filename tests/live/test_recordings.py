@@ -28,9 +28,9 @@ from tcptop_rtt.view.filter import Filter
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import PROGRAM, START_S
-from tests.live.test_cli import becomes
 from tests.live.test_terminal import Terminals, talker
 from tests.unit.test_stream import told
+from tests.waiting import becomes
 
 NOBODY = 65534
 STEPS = 12

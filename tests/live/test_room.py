@@ -17,7 +17,7 @@ from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 LOAD_CONNECTIONS = 1500
 

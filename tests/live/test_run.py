@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 import pytest
 
 from tcptop_rtt.sources.program import READS, Program
+from tests.live.held import Open
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM, START_S
 
@@ -305,7 +303,7 @@ print(ended.wait(60) and command.status)
     assert (ended.stdout, ended.stderr) == ("7\n", "")
 
 
-def test_ctrl_c_at_the_terminal_comes_once_and_the_report_is_still_written() -> None:
+def test_ctrl_c_at_the_terminal_comes_once_and_the_report_is_still_written(terminal: Open) -> None:
     script = """
 import os, signal
 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # one has to be taken before another can come
@@ -316,24 +314,13 @@ while signal.sigtimedwait({signal.SIGINT}, 1 if count else 600):
     count += 1
 print(f"{count} interrupts", flush=True)
 """
-    pid, terminal = pty.fork()
-    if not pid:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        os.execv(PROGRAM, [PROGRAM, "run", "--", sys.executable, "-c", script])  # noqa: S606
-    screen, typed, deadline = b"", False, time.monotonic() + START_S
-    try:
-        while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 1.0)[0]:
-                screen += os.read(terminal, 1 << 16)
-            if not typed and b"ready" in screen:
-                os.write(terminal, b"\x03")
-                typed = True
-    except OSError:
-        pass  # nobody has the other side any more
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert b"1 interrupts" in screen
-    assert b"exit status 0 after" in screen
+    one_cpu = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    it = terminal(*one_cpu, PROGRAM, "run", "--", sys.executable, "-c", script)
+    it.wait_for(b"ready")
+    it.type(b"\x03")
+    assert it.ended() == 0
+    it.wait_for(b"exit status 0 after")
+    assert b"1 interrupts" in it.output
 
 
 def test_it_runs_as_the_user_that_is_asked_for() -> None:

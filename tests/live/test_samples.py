@@ -22,7 +22,7 @@ from tcptop_rtt.view.chart import quantiles
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, rows_of
-from tests.live.test_cli import becomes
+from tests.waiting import becomes
 
 SPIKE_S = 2.0
 """Longer than a busy machine holds a packet up."""

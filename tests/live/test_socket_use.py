@@ -15,8 +15,8 @@ import pytest
 
 from tcptop_rtt.feeds.socket_use import Socket, UseWatch, inode_of, use_of
 from tcptop_rtt.model.snapshot import BlockedThread, SocketUse
-from tests.live.test_cli import becomes
 from tests.unit.rows import address
+from tests.waiting import becomes
 
 _HOLD = """
 import json, os, select, socket, sys, threading

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S
-from tests.live.test_cli import becomes, kernel_objects, remaining
+from tests.live.test_cli import kernel_objects, remaining
 from tests.live.test_layout import renamed
+from tests.waiting import becomes
 
 WIDE, NARROW = (160, 48), (80, 24)
 DRAW_S = 30.0

@@ -139,8 +139,11 @@ async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Rep
         await it.press("m")
         assert "silent 3.0s" in it.screen_text
         assert "192.0.2.7:443" in it.screen_text
-        while "▸ " + fmt.clock(START_NS / 1e9 + 5) not in it.screen_text:
-            await it.press("down")
+        here = "▸ " + fmt.clock(START_NS / 1e9 + 5)
+        for _ in range(4 * STEPS):
+            if here not in it.screen_text:
+                await it.press("down")
+        assert here in it.screen_text
         await it.press("enter")
         await _until(it, f"{_at(5)} PAUSED")
         assert "STALLED" in it.screen_text

@@ -54,14 +54,21 @@ def saying(data: bytes) -> Callable[[socket.socket, str], None]:
     return lambda connection, _: connection.sendall(data)
 
 
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError("the request has no end")
+    return data
+
+
 def _request(connection: socket.socket) -> str:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += _received(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
         int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _received(connection)
     return (head + b"\r\n\r\n" + body).decode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -140,6 +142,21 @@ def feed_of(script: Path, **hosts: str) -> RemoteFeed:
     return RemoteFeed(list(hosts), str(script), None, 0.1, os.environ)
 
 
+def first_of(
+    feed: RemoteFeed, snapshots: Iterator[Snapshot], condition: Callable[[Snapshot], bool]
+) -> Snapshot:
+    """The first for which it holds, of those that the feed gives in a minute."""
+    ending = threading.Timer(60, feed.stop)
+    ending.start()
+    try:
+        for found in snapshots:
+            if condition(found):
+                return found
+    finally:
+        ending.cancel()
+    pytest.fail("no such snapshot came")
+
+
 def test_hosts_that_fail_are_marked_and_the_others_shown(script: Path, tmp_path: Path) -> None:
     file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
     good, bad = f"echo Welcome; cat {file}; sleep 100", "echo 'tcptop-rtt: \033[31mno luck' >&2; exit 1"
@@ -166,11 +183,9 @@ def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tm
         assert not found.rows["host"][0]  # the only one is in the header
         assert feed.origin.host == "remote"
         (tmp_path / "end").touch()
-        while len(found.rows):
-            found = next(snapshots)
+        found = first_of(feed, snapshots, lambda found: not len(found.rows))
         assert "a: its stream has ended; trying again" in found.health.problem
-        while not len(found.rows):
-            found = next(snapshots)
+        found = first_of(feed, snapshots, lambda found: bool(len(found.rows)))
         assert found.health.problem == ""
         assert found.rows["id"].tolist() != [id_]
 

@@ -1,0 +1,128 @@
+"""A terminal whose other end the test holds: it sees each byte, and may do what no terminal should."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.live.program import END_S, PROGRAM, START_S
+from tests.waiting import becomes
+
+LEFT = b"\x1b[?1049l"
+MODES = [b"1049", b"1000", b"1003", b"1006", b"1015", b"2004", b"1004"]
+
+
+class Pty:
+    """The program on a terminal that the test holds the other end of.
+
+    :param controlling: whether it is the program's controlling terminal
+    """
+
+    def __init__(
+        self,
+        *command: str,
+        controlling: bool = True,
+        term: str | None = "xterm-256color",
+        paused: bool = False,
+    ) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        self.attributes = termios.tcgetattr(self.theirs)
+        self.output = bytearray()
+
+        def begin() -> None:
+            os.setsid()
+            if controlling:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        environment = {name: value for name, value in os.environ.items() if name != "TERM"}
+        self.process = subprocess.Popen(
+            command or [PROGRAM],
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            env=environment | ({"TERM": term} if term is not None else {}),
+            preexec_fn=begin,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._closed = threading.Event()
+        if not paused:
+            self.read()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def read(self) -> None:
+        """Take what the program writes, from now on."""
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closed.is_set():
+            if select.select([self.ours], [], [], 0.1)[0]:
+                self.output += os.read(self.ours, 65536)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+    def type_much(self, keys: bytes) -> None:
+        """As fast as the program takes it."""
+        while keys:
+            keys = keys[os.write(self.ours, keys[:4096]) :]
+
+    def expect(self, condition: Callable[[], bool], what: str, timeout_s: float = START_S) -> None:
+        if not becomes(condition, timeout_s):
+            pytest.fail(f"not within {timeout_s} s: {what}; the last output: {bytes(self.output[-3000:])!r}")
+
+    def wait_for(self, text: bytes, since: int = 0) -> None:
+        self.expect(lambda: text in self.output[since:], f"{text!r} on the screen")
+
+    def started(self) -> Pty:
+        self.wait_for(b"PROCESS")
+        return self
+
+    def check_keys(self) -> None:
+        """They still do what they do: here, open the help and close it."""
+        since = len(self.output)
+        self.type(b"?")
+        self.wait_for(b"slowest first", since)
+        self.type(b"?")
+
+    def ended(self) -> int:
+        return self.process.wait(END_S)
+
+    def check_restored(self) -> None:
+        assert termios.tcgetattr(self.theirs) == self.attributes
+        self.wait_for(LEFT)
+        output = bytes(self.output)
+        for mode in MODES:
+            assert output.rfind(b"\x1b[?%sh" % mode) < output.rfind(b"\x1b[?%sl" % mode)
+        assert output.rfind(b"\x1b[?25l") < output.rfind(b"\x1b[?25h")
+        assert b"Traceback" not in output
+
+    def hang_up(self) -> None:
+        """The terminal goes away."""
+        self._closed.set()
+        if self._reader.is_alive():
+            self._reader.join()
+        os.close(self.theirs)
+        os.close(self.ours)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if not self._closed.is_set():
+            self.hang_up()
+
+
+Open = Callable[..., Pty]
