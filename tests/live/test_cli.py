@@ -24,7 +24,7 @@ from jsonschema import Draft202012Validator
 from tcptop_rtt.view.fields import CONNECTIONS
 from tests.live.conftest import Line, Recording
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, PROGRAM, START_S, as_nobody
 from tests.waiting import becomes
 
 NO_PORT = "1"
@@ -77,17 +77,6 @@ def _complaint(ended: subprocess.CompletedProcess[str]) -> str:
 # What needs no root
 
 
-_AS_NOBODY = (
-    "setpriv",
-    "--reuid=65534",
-    "--regid=65534",
-    "--clear-groups",
-    # The checkout may be in a directory that only its owner reads.
-    "--inh-caps=+dac_read_search",
-    "--ambient-caps=+dac_read_search",
-    "env",
-    "PYTHONDONTWRITEBYTECODE=1",
-)
 _WITHOUT_BCC = """
 import sys
 sys.modules["bcc"] = None
@@ -107,10 +96,10 @@ def _run_without_bcc(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_version_and_help_need_no_root() -> None:
-    version = _run("--version", before=_AS_NOBODY)
+    version = _run("--version", before=as_nobody())
     assert version.returncode == 0
     assert re.fullmatch(r"tcptop-rtt \d+\.\d+\.\d+\S*\n", version.stdout)
-    assert _run("--help", before=_AS_NOBODY).returncode == 0
+    assert _run("--help", before=as_nobody()).returncode == 0
 
 
 def test_help_has_examples_and_loads_nothing_big() -> None:
@@ -134,7 +123,7 @@ def test_an_unprivileged_user_who_wants_a_hook_is_told_what_to_type() -> None:
     # These rely on that everything is seen.
     gate, metrics = ("--fail-if", "count()>1", "--once"), ("--prometheus", "9464")
     for options in (*hooks, gate, metrics, ("run", "--", "true")):
-        assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=_AS_NOBODY))
+        assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=as_nobody()))
 
 
 def test_without_bcc_the_distributions_package_is_named() -> None:
@@ -228,7 +217,7 @@ print(source.hook, source.hook_note)
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        (_AS_NOBODY, "run sudo tcptop-rtt"),
+        (as_nobody(), "run sudo tcptop-rtt"),
         (_without("sys_admin", "bpf"), "CAP_BPF missing"),
         (_in_own_mounts("/sys/kernel/btf"), "/sys/kernel/btf/vmlinux is missing"),
         (_in_own_mounts("/sys"), "/sys is not mounted"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import PROGRAM, START_S, as_nobody
 from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
 from tests.live.test_terminal import Terminals, terminals
 from tests.unit.exposed import value
@@ -21,7 +21,6 @@ __all__ = ["terminals"]
 DELAY_MS = 25
 """Each way."""
 BYTES = 1000
-_WITHOUT_RIGHTS = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all")
 
 _ECHO = f"""
 import socket
@@ -61,8 +60,8 @@ def fleet(place: Path) -> Iterator[tuple[Prometheus, int, list[int]]]:
 
 
 def lines(server: Prometheus, *options: str) -> list[dict[str, Any]]:
-    """What the program writes of the fleet as a user without any rights."""
-    command = [*_WITHOUT_RIGHTS, PROGRAM, "--fleet", f"http://127.0.0.1:{server.port}", "--json", *options]
+    """What the program writes of the fleet as an ordinary user."""
+    command = [*as_nobody(), PROGRAM, "--fleet", f"http://127.0.0.1:{server.port}", "--json", *options]
     ended = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False
     )

@@ -22,7 +22,7 @@ from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, PROGRAM, START_S, as_nobody
 from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
 from tests.unit.exposed import parsed, total, value
 from tests.waiting import becomes
@@ -341,13 +341,7 @@ def test_the_unit_starts_it_with_rights_that_are_enough() -> None:
     assert options[place] == "127.0.0.1:9464"
     assert options[place] in (CONTRIB / "scrape.yml").read_text()
     del options[place - 1 : place + 1]
-    named = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in rights.split())
-    reads = "+dac_read_search"  # the checkout may be in a directory that only its owner reads
-    before = (
-        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"),
-        *(f"--inh-caps={named},{reads}", f"--ambient-caps={named},{reads}"),
-        *("env", "PYTHONDONTWRITEBYTECODE=1"),
-    )
+    before = as_nobody(*(name.removeprefix("CAP_").lower() for name in rights.split()))
     with exporting(*options, before=before) as port:
         text = scraped(port)
     # It sees other users' processes.

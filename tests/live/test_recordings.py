@@ -27,12 +27,11 @@ from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
 from tests.live.test_terminal import Terminals, talker
 from tests.unit.test_stream import told
 from tests.waiting import becomes
 
-NOBODY = 65534
 STEPS = 12
 FILTER = "proc:talker or proc:other or why:peer-not-reading"
 
@@ -121,8 +120,8 @@ def test_after_sigkill_all_lines_are_there_and_anybody_who_owns_it_can_read_it(t
         theirs = shutil.copy(path, directory)
         os.chown(theirs, NOBODY, NOBODY)
         shown = subprocess.run(
-            [PROGRAM, "--replay", theirs, "--count", "2"],
-            capture_output=True, text=True, check=True, timeout=START_S, user=NOBODY, group=NOBODY,
+            [*as_nobody(), PROGRAM, "--replay", theirs, "--count", "2"],
+            capture_output=True, text=True, check=True, timeout=START_S,
         )  # fmt: skip
     assert shown.stdout.count("connections") == 2
     assert "talker" in shown.stdout

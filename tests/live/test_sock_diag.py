@@ -29,18 +29,10 @@ from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Line, Recording
 from tests.live.pairs import connected, port_of, round_trip, row_of
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
 
 PAIRS = 100
-NOBODY = 65534
-
-AS_NOBODY = (
-    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-    # The checkout may be in a directory that only its owner reads.
-    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
-    *("env", "PYTHONDONTWRITEBYTECODE=1"),
-)
-USERS = {"root": (), "nobody": AS_NOBODY}
+USERS = {"root": (), "nobody": as_nobody()}
 
 _HOLD = f"""
 import socket, sys
@@ -180,9 +172,9 @@ def test_others_connections_are_there_and_whose_they_are_is_unknown() -> None:
     with connected() as pair:
         for _ in range(5):
             round_trip(pair)
-        lines = run("--source", "sock_diag", "--filter", f"port:{port_of(pair[0])}", before=AS_NOBODY)
+        lines = run("--source", "sock_diag", "--filter", f"port:{port_of(pair[0])}", before=as_nobody())
         plain = subprocess.run(
-            [*AS_NOBODY, PROGRAM, "--count", "1", "--lport", str(port_of(pair[0]))],
+            [*as_nobody(), PROGRAM, "--count", "1", "--lport", str(port_of(pair[0]))],
             capture_output=True,
             text=True,
             timeout=START_S,
@@ -200,8 +192,8 @@ def test_others_connections_are_there_and_whose_they_are_is_unknown() -> None:
 
 @pytest.mark.parametrize("options", [[], ["--source", "auto"]])
 def test_an_ordinary_user_gets_it_by_itself(options: list[str]) -> None:
-    with resting(AS_NOBODY) as there:
-        lines = run(*options, "--pid", str(there.pid), before=AS_NOBODY)
+    with resting(as_nobody()) as there:
+        lines = run(*options, "--pid", str(there.pid), before=as_nobody())
     assert lines[0]["hook"] == "sock_diag"
     assert sum(line["event"] == "open" for line in lines) == 2 * PAIRS
 

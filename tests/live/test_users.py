@@ -16,16 +16,15 @@ from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
 from tests.live.pairs import port_of
+from tests.live.program import NOBODY
 from tests.live.test_terminal import Terminals, terminals  # noqa: F401 - a fixture
-
-UID = 65534
 
 _DROP = f"""
 import os, socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=("127.0.0.1", 0)) as client:
     print(client.getsockname()[1], flush=True)
     sys.stdin.readline()
-    os.setresuid(-1, {UID}, -1)
+    os.setresuid(-1, {NOBODY}, -1)
     print(flush=True)
     sys.stdin.readline()
 """
@@ -62,7 +61,7 @@ def _dropper() -> Iterator[Dropper]:
 
 def test_a_process_that_becomes_another_user_is_told_as_that(record: Callable[..., Recording]) -> None:
     with _dropper() as dropper:
-        for uid in (0, UID):
+        for uid in (0, NOBODY):
             if uid:
                 dropper.drop()
             recording = record("--interval", "0.2", "--pid", str(dropper.pid))
@@ -81,15 +80,15 @@ def test_name_and_number_of_the_user_are_of_one_moment() -> None:
                 assert snapshot.trace.user in ("", "root")
                 dropper.drop()
             elif snapshot.trace.user:
-                assert snapshot.trace.user == pwd.getpwuid(UID).pw_name
-                assert row["uid"] == UID
+                assert snapshot.trace.user == pwd.getpwuid(NOBODY).pw_name
+                assert row["uid"] == NOBODY
                 break
         feed.stop()
 
 
 @pytest.mark.parametrize("drops", [False, True])
 def test_the_drill_down_has_both(drops: bool, terminals: Terminals) -> None:  # noqa: F811
-    uid = UID if drops else 0
+    uid = NOBODY if drops else 0
     terminal = terminals()
     with _dropper() as dropper:
         if drops:
