@@ -19,9 +19,7 @@ from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.held import Open, Pty
-from tests.live.program import PROGRAM, START_S
-
-Line = dict[str, Any]
+from tests.live.program import PROGRAM, START_S, Line
 
 
 class Recording:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+Line = dict[str, Any]
+"""A line of JSON that the program writes."""
 
 START_S = 120.0
 """How long a start may take on a busy or emulated machine."""
@@ -26,3 +32,32 @@ def as_nobody(*capabilities: str) -> tuple[str, ...]:
         *(f"--inh-caps={kept}", f"--ambient-caps={kept}"),
         *("env", "PYTHONDONTWRITEBYTECODE=1"),
     )
+
+
+def run(
+    *arguments: str, before: tuple[str, ...] = (), given: str = "", **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """The program until its end.
+
+    :param before: a command that starts it
+    :param given: what it can read
+    :param how: of subprocess.run(), besides
+    """
+    command = [*before, PROGRAM, *arguments]
+    return subprocess.run(
+        command, input=given, capture_output=True, text=True, timeout=START_S, check=False, **how
+    )
+
+
+def complaint(ended: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a program which cannot run says."""
+    assert (ended.returncode, ended.stdout) == (1, ""), ended
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("tcptop-rtt: ")
+    return line
+
+
+def lines_of(ended: subprocess.CompletedProcess[str]) -> list[Line]:
+    """What a program that has nothing to complain of has written with ``--json``."""
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]

@@ -7,7 +7,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
+from tests.live.program import Line
 from tests.waiting import becomes
 
 SHORT_CONNECTIONS = 1000

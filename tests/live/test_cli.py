@@ -15,16 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from tcptop_rtt.view.fields import CONNECTIONS
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import END_S, PROGRAM, START_S, as_nobody
+from tests.live.program import END_S, PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
 from tests.waiting import becomes
 
 NO_PORT = "1"
@@ -52,28 +51,6 @@ _ALWAYS_KNOWN = """
 _NEVER_ZERO = "pid was_pid lport rport srtt_us min_rtt_us last_rtt_us mss"
 
 
-def _run(*arguments: str, before: tuple[str, ...] = (), **keywords: Any) -> subprocess.CompletedProcess[str]:
-    """The program until its end; ``before`` is a command that starts it."""
-    return subprocess.run(
-        [*before, PROGRAM, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-        **keywords,
-    )
-
-
-def _complaint(ended: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a program which cannot run says."""
-    assert ended.returncode == 1, ended
-    assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("tcptop-rtt: ")
-    return line
-
-
 # What needs no root
 
 
@@ -96,10 +73,10 @@ def _run_without_bcc(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_version_and_help_need_no_root() -> None:
-    version = _run("--version", before=as_nobody())
+    version = run("--version", before=as_nobody())
     assert version.returncode == 0
     assert re.fullmatch(r"tcptop-rtt \d+\.\d+\.\d+\S*\n", version.stdout)
-    assert _run("--help", before=as_nobody()).returncode == 0
+    assert run("--help", before=as_nobody()).returncode == 0
 
 
 def test_help_has_examples_and_loads_nothing_big() -> None:
@@ -123,7 +100,7 @@ def test_an_unprivileged_user_who_wants_a_hook_is_told_what_to_type() -> None:
     # These rely on that everything is seen.
     gate, metrics = ("--fail-if", "count()>1", "--once"), ("--prometheus", "9464")
     for options in (*hooks, gate, metrics, ("run", "--", "true")):
-        assert "run sudo tcptop-rtt" in _complaint(_run(*options, before=as_nobody()))
+        assert "run sudo tcptop-rtt" in complaint(run(*options, before=as_nobody()))
 
 
 def test_without_bcc_the_distributions_package_is_named() -> None:
@@ -134,7 +111,7 @@ def test_without_bcc_the_distributions_package_is_named() -> None:
     }
     ended = _run_without_bcc("--json", *_FENTRY)
     ended.stdout = ended.stdout.partition("loaded:")[0]
-    line = _complaint(ended)
+    line = complaint(ended)
     assert "bcc" in line
     assert commands.get(platform.freedesktop_os_release()["ID"], "sudo ") in line
 
@@ -146,28 +123,28 @@ def test_another_projects_bcc_is_told_as_such(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-c", script, "--json", *_FENTRY]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
     ended.stdout = ended.stdout.partition("loaded:")[0]
-    assert f"{other} is not the BPF Compiler Collection's: remove it" in _complaint(ended)
+    assert f"{other} is not the BPF Compiler Collection's: remove it" in complaint(ended)
 
 
 @pytest.mark.parametrize("limit", range(3, 24))
 def test_with_too_few_descriptors_it_runs_or_says_so(limit: int) -> None:
     shell = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
-    ended = _run("--count", "1", before=shell)
+    ended = run("--count", "1", before=shell)
     if ended.returncode == 0:
         assert " connections " in ended.stdout
     elif limit >= 10:  # with fewer, Python itself does not start
-        assert re.search(r"[Tt]oo many open files|no file descriptor", _complaint(ended))
+        assert re.search(r"[Tt]oo many open files|no file descriptor", complaint(ended))
 
 
 def test_without_proc_the_mount_command_is_told() -> None:
     hide = 'mount --make-rprivate /proc && mount -t tmpfs none /proc && exec "$@"'
     before = ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", hide, "sh")
-    assert "mount -t proc proc /proc" in _complaint(_run("--json", before=before))
+    assert "mount -t proc proc /proc" in complaint(run("--json", before=before))
 
 
 def test_with_input_and_errors_closed_a_table_is_written() -> None:
     shell = ("sh", "-c", 'exec "$@" <&- 2>&-', "sh")
-    ended = _run("--count", "1", before=shell)
+    ended = run("--count", "1", before=shell)
     assert ended.returncode == 0
     assert " connections " in ended.stdout
 
@@ -180,13 +157,13 @@ def _in_own_mounts(mount: str) -> tuple[str, ...]:
 
 
 def test_a_kernel_without_type_information_is_told_as_such() -> None:
-    line = _complaint(_run("--json", *_FENTRY, before=_in_own_mounts("/sys/kernel/btf")))
+    line = complaint(run("--json", *_FENTRY, before=_in_own_mounts("/sys/kernel/btf")))
     assert "/sys/kernel/btf/vmlinux is missing" in line
     assert "CONFIG_DEBUG_INFO_BTF=y" in line
 
 
 def test_without_sys_the_mount_command_is_told() -> None:
-    assert "mount -t sysfs sysfs /sys" in _complaint(_run("--json", *_FENTRY, before=_in_own_mounts("/sys")))
+    assert "mount -t sysfs sysfs /sys" in complaint(run("--json", *_FENTRY, before=_in_own_mounts("/sys")))
 
 
 def _without(*capabilities: str) -> tuple[str, ...]:
@@ -203,7 +180,7 @@ def _without(*capabilities: str) -> tuple[str, ...]:
     ],
 )
 def test_root_without_capabilities_is_told_which_are_missing(dropped: list[str], named: set[str]) -> None:
-    line = _complaint(_run("--json", *_FENTRY, before=_without(*dropped)))
+    line = complaint(run("--json", *_FENTRY, before=_without(*dropped)))
     assert set(re.findall(r"CAP_\w+", line)) == named
 
 
@@ -227,9 +204,8 @@ print(source.hook, source.hook_note)
 def test_where_there_can_be_no_bpf_it_goes_on_without_and_knows_why(
     before: tuple[str, ...], reason: str
 ) -> None:
-    ended = _run("--json", "--count", "1", before=before)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+    ended = run("--json", "--count", "1", before=before)
+    assert lines_of(ended)[0]["hook"] == "sock_diag"
     command = [*before, sys.executable, "-c", _NOTE]
     told = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=True).stdout
     assert told.startswith("sock_diag ")
@@ -238,8 +214,8 @@ def test_where_there_can_be_no_bpf_it_goes_on_without_and_knows_why(
 
 def test_without_bcc_it_goes_on_too() -> None:
     ended = _run_without_bcc("--json", "--count", "1")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+    ended.stdout = ended.stdout.partition("loaded:")[0]
+    assert lines_of(ended)[0]["hook"] == "sock_diag"
 
 
 _REFUSED = """
@@ -258,31 +234,30 @@ sys.exit(cli.main())
 def test_where_the_kernel_refuses_every_program_it_goes_on_without() -> None:
     command = [sys.executable, "-c", _REFUSED, "--json", "--count", "1"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout.splitlines()[0])["hook"] == "sock_diag"
+    assert lines_of(ended)[0]["hook"] == "sock_diag"
     ended = subprocess.run([*command, *_FENTRY], capture_output=True, text=True, timeout=START_S, check=False)
-    assert "fentry is refused: " in _complaint(ended)
+    assert "fentry is refused: " in complaint(ended)
 
 
 def test_the_two_bpf_capabilities_are_enough() -> None:
-    ended = _run("--json", "--count", "1", "--source", "tcp_probe", before=_without("sys_admin"))
+    ended = run("--json", "--count", "1", "--source", "tcp_probe", before=_without("sys_admin"))
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_fentry_attaches_or_the_way_out_is_told() -> None:
-    ended = _run("--json", "--count", "1", "--source", "fentry")
+    ended = run("--json", "--count", "1", "--source", "fentry")
     if ended.returncode == 0:
         assert json.loads(ended.stdout.splitlines()[0])["hook"] == "fentry"
     else:
-        line = _complaint(ended)
+        line = complaint(ended)
         assert re.search(r"refused: .+; \w+ --source tcp_probe$", line)
-        assert _run("--json", "--count", "1", "--source", "tcp_probe").returncode == 0
+        assert run("--json", "--count", "1", "--source", "tcp_probe").returncode == 0
 
 
 @pytest.mark.parametrize("options", [["--json"], []], ids=["json", "plain"])
 def test_a_full_disk_is_told(options: list[str]) -> None:
     shell = ("sh", "-c", 'exec "$@" >/dev/full', "sh")
-    assert "No space left on device" in _complaint(_run(*options, before=shell))
+    assert "No space left on device" in complaint(run(*options, before=shell))
 
 
 # How it ends
@@ -369,7 +344,7 @@ def test_it_creates_no_file(tmp_path: Path) -> None:
     """So there is none to be left behind by a start that is killed."""
     trace = tmp_path / "trace"
     calls = "openat,open,creat,mkdir,mkdirat,symlink,symlinkat,link,linkat,mknod,mknodat,rename,renameat2"
-    ended = _run("--json", "--count", "2", before=("strace", "-f", "-o", str(trace), "-e", f"trace={calls}"))
+    ended = run("--json", "--count", "2", before=("strace", "-f", "-o", str(trace), "-e", f"trace={calls}"))
     assert (ended.returncode, ended.stderr) == (0, "")
     made = re.findall(r"^\d+ +(\w+\(.*) = \d+", trace.read_text(errors="replace"), re.MULTILINE)
     assert len(made) > 100
@@ -426,13 +401,6 @@ def _holder(name: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
             yield process.pid, (client, server)
         finally:
             process.kill()
-
-
-def _lines(*options: str) -> list[Line]:
-    """A whole stream's lines."""
-    ended = _run("--json", *options)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 def _check_line(line: Line) -> None:
@@ -492,7 +460,7 @@ def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end(
 
 
 def test_the_header_tells_machine_kernel_and_hook() -> None:
-    header = _lines("--count", "1")[0]
+    header = lines_of(run("--json", "--count", "1"))[0]
     boot_time_ns = header.pop("boot_time_ns")
     assert abs(boot_time_ns / 1e9 - (time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))) < 1
     assert header.pop("hook") in ("fentry", "tcp_probe")
@@ -507,7 +475,8 @@ def test_the_header_tells_machine_kernel_and_hook() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_count_is_the_number_of_updates(count: int) -> None:
     with connected() as pair, talking(pair):
-        lines = _lines("--count", str(count), "--interval", "0.2", "--lport", str(port_of(pair[0])))
+        options = ("--count", str(count), "--interval", "0.2", "--lport", str(port_of(pair[0])))
+        lines = lines_of(run("--json", *options))
         # On a busy machine the talk may pause for an update, which then has no line.
         updates = len({line["time_ns"] for line in lines[1:-1]})
         assert 1 <= updates <= count
@@ -527,7 +496,11 @@ def test_filters_let_through_what_matches_and_nothing_else() -> None:
         client, server = map(port_of, six)
 
         def shown(*options: str) -> tuple[list[Line], set[int]]:
-            lines = [line for line in _lines("--count", "1", *options) if line["event"] in CONNECTION]
+            lines = [
+                line
+                for line in lines_of(run("--json", "--count", "1", *options))
+                if line["event"] in CONNECTION
+            ]
             seen = {line["lport"] for line in lines} & (ours | set(other))
             return lines, seen
 
@@ -552,7 +525,7 @@ def test_filters_let_through_what_matches_and_nothing_else() -> None:
 
 def test_two_tables_are_two_tables() -> None:
     with connected() as pair:
-        ended = _run("--count", "2", "--interval", "0.2", "--pid", str(os.getpid()))
+        ended = run("--count", "2", "--interval", "0.2", "--pid", str(os.getpid()))
         near, far = (f"127.0.0.1:{port_of(end)}" for end in pair)
     assert (ended.returncode, ended.stderr) == (0, "")
     tables = ended.stdout.strip().split("\n\n")
@@ -569,7 +542,7 @@ def test_two_tables_are_two_tables() -> None:
 
 def test_a_process_name_brings_no_control_character_to_the_output() -> None:
     with _holder(b"a\x1b[31mb\nc\rd\x07e") as (pid, _):
-        ended = _run("--count", "1", "--pid", str(pid), env=os.environ | {"LC_ALL": "C.UTF-8"})
+        ended = run("--count", "1", "--pid", str(pid), env=os.environ | {"LC_ALL": "C.UTF-8"})
     assert ended.returncode == 0
     assert set(re.findall(r"[\x00-\x1f\x7f-\x9f]", ended.stdout)) == {"\n"}
     assert ended.stdout.count("a\ufffd[31mb\ufffdc\ufffdd\ufffde ") == 2

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import PROGRAM, START_S, Line, lines_of, run
 from tests.waiting import becomes
 
 PORT = 5999
@@ -57,12 +55,8 @@ def _recorded(path: Path, delay_ms: float, lose_each: int) -> None:
         assert program.returncode == 0
 
 
-def _service(a: Path, b: Path) -> dict[str, Any]:
-    ended = subprocess.run(
-        [PROGRAM, "--no-config", "--compare", str(a), str(b), "--json"],
-        capture_output=True, text=True, check=True, timeout=START_S,
-    )  # fmt: skip
-    lines = list(map(json.loads, ended.stdout.splitlines()))
+def _service(a: Path, b: Path) -> Line:
+    lines = lines_of(run("--no-config", "--compare", str(a), str(b), "--json"))
     found = [one for one in lines if one.get("kind") == "service" and one["rport"] == PORT]
     networks = [one["group"] for one in lines if one.get("kind") == "network"]
     assert networks == ["10.199.0.0/24"]
@@ -85,9 +79,7 @@ def test_a_slower_and_a_lossy_link_are_told_from_one_that_is_as_before(tmp_path:
     lossy = _service(tmp_path / "first", tmp_path / "lossy")
     assert lossy["loss_beyond_chance"] is True
     assert lossy["loss_b"] > 0.02
-    table = subprocess.run(
-        [PROGRAM, "--no-config", "--compare", str(tmp_path / "first"), str(tmp_path / "slower")],
-        capture_output=True, text=True, check=True, timeout=START_S,
-    ).stdout  # fmt: skip
-    (line,) = (line for line in table.splitlines() if f":{PORT}" in line)
+    table = run("--no-config", "--compare", str(tmp_path / "first"), str(tmp_path / "slower"))
+    assert (table.returncode, table.stderr) == (0, "")
+    (line,) = (line for line in table.stdout.splitlines() if f":{PORT}" in line)
     assert "*" in line

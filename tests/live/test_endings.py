@@ -19,8 +19,9 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
 from tests.live.pairs import Pair, connected, port_of
+from tests.live.program import Line
 from tests.waiting import becomes
 
 INTERVAL_S = 0.1

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM, START_S, as_nobody
+from tests.live.program import PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
 from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
 from tests.live.test_terminal import Terminals, terminals
 from tests.unit.exposed import value
@@ -59,18 +56,10 @@ def fleet(place: Path) -> Iterator[tuple[Prometheus, int, list[int]]]:
         yield found, port, [client, server]
 
 
-def lines(server: Prometheus, *options: str) -> list[dict[str, Any]]:
-    """What the program writes of the fleet as an ordinary user."""
-    command = [*as_nobody(), PROGRAM, "--fleet", f"http://127.0.0.1:{server.port}", "--json", *options]
-    ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
-
-
-def rows(server: Prometheus, table: str) -> list[dict[str, Any]]:
-    found = lines(server, "--count", "1", "--fleet-by", table, "--fleet-range", "1m")
+def rows(server: Prometheus, table: str) -> list[Line]:
+    """Those of a table of the fleet, for an ordinary user."""
+    asked = ("--fleet", f"http://127.0.0.1:{server.port}", "--fleet-by", table, "--fleet-range", "1m")
+    found = lines_of(run(*asked, "--json", "--count", "1", before=as_nobody()))
     return [line for line in found if line["event"] == "row"]
 
 
@@ -127,26 +116,20 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
         terminal.check_restored()
 
 
-def refused(*options: str) -> str:
+def refused(address: str) -> str:
     """What is said where it cannot begin."""
-    ended = subprocess.run(
-        [PROGRAM, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S,
-        check=False,
-    )  # fmt: skip
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = ended.stderr.splitlines()
-    return line
+    return complaint(run("--fleet", address))
 
 
 def test_a_server_that_is_not_there_or_knows_nothing_of_us_is_told_in_one_line(tmp_path: Path) -> None:
     nobody = free_port()
-    assert refused("--fleet", f"http://127.0.0.1:{nobody}") == (
+    assert refused(f"http://127.0.0.1:{nobody}") == (
         f"tcptop-rtt: cannot ask 127.0.0.1:{nobody}: Connection refused"
     )
     with prometheus(tmp_path, nobody) as server:
-        assert "has no metrics of tcptop-rtt" in refused("--fleet", f"http://127.0.0.1:{server.port}")
+        assert "has no metrics of tcptop-rtt" in refused(f"http://127.0.0.1:{server.port}")
         assert "there is no Prometheus API at /elsewhere" in refused(
-            "--fleet", f"http://127.0.0.1:{server.port}/elsewhere"
+            f"http://127.0.0.1:{server.port}/elsewhere"
         )
     with exporting() as exporter:
-        assert "there is no Prometheus API" in refused("--fleet", f"http://127.0.0.1:{exporter}")
+        assert "there is no Prometheus API" in refused(f"http://127.0.0.1:{exporter}")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 from tests.live.link import ADDRESSES, Link, sending, taking
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import run
 
 PORT = 8087
-
-
-def _gate(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *options], capture_output=True, text=True, timeout=START_S, check=False)
 
 
 def test_a_link_of_50_ms_is_slower_than_20_and_the_evidence_says_whose_it_is() -> None:
@@ -20,9 +15,9 @@ def test_a_link_of_50_ms_is_slower_than_20_and_the_evidence_says_whose_it_is() -
         link.start(link.b, taking(PORT))
         sender = link.start(link.a, sending(PORT, 100, 0.02))
         where = f"rport:{PORT} remote:{ADDRESSES['b'][0]}"
-        slow = _gate("--fail-if", f"p99({where})>20ms for 2s", "--interval", "0.5", "--for", "60s")
-        fine = _gate("--fail-if", f"p99({where})>10s for 1s", "--interval", "0.5", "--for", "2s")
-        one = _gate("--once", "--fail-if", f"count({where} pid:{sender.pid})=1")
+        slow = run("--fail-if", f"p99({where})>20ms for 2s", "--interval", "0.5", "--for", "60s")
+        fine = run("--fail-if", f"p99({where})>10s for 1s", "--interval", "0.5", "--for", "2s")
+        one = run("--once", "--fail-if", f"count({where} pid:{sender.pid})=1")
     assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
     assert (slow.returncode, slow.stderr) == (3, "")
     found = re.fullmatch(

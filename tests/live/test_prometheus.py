@@ -22,7 +22,7 @@ from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import END_S, PROGRAM, START_S, as_nobody
+from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
 from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
 from tests.unit.exposed import parsed, total, value
 from tests.waiting import becomes
@@ -221,28 +221,14 @@ def test_every_query_of_the_dashboard_is_one_to_prometheus(tmp_path: Path) -> No
 # How it starts, serves, and ends
 
 
-def _refused(*options: str) -> str:
-    ended = subprocess.run(
-        [PROGRAM, *options],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = ended.stderr.splitlines()
-    return line
-
-
 def test_a_port_in_use_and_a_foreign_address_are_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert _refused("--prometheus", str(port)) == (
+        assert complaint(run("--prometheus", str(port))) == (
             f"tcptop-rtt: cannot serve metrics at 127.0.0.1:{port}: the port is in use: "
             f"ss -ltnp 'sport = :{port}' tells by whom; or take another"
         )
-    assert _refused("--prometheus", "192.0.2.55:9464") == (
+    assert complaint(run("--prometheus", "192.0.2.55:9464")) == (
         "tcptop-rtt: cannot serve metrics at 192.0.2.55:9464: no address of this machine: "
         "ip address lists those there are"
     )

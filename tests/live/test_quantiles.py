@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tcptop_rtt.tracking.quantiles import STEPS_PER_OCTAVE
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
 from tests.live.link import ADDRESSES, Link
+from tests.live.program import Line
 
 PORT, MESSAGES = 8083, 40
 

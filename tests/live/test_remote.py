@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from tcptop_rtt.feeds.remote.ssh import remote_command
 from tests.live.conftest import Recording
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import PROGRAM, START_S, Line, complaint, lines_of, run
 from tests.live.sshd import Hosts
 from tests.live.test_terminal import Terminals
 
@@ -76,18 +75,13 @@ def terminals(tmp_path: Path) -> Iterator[Terminals]:
     opener.close()
 
 
-def run(hosts: Hosts, ssh: str, *arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
+def asked(hosts: Hosts, ssh: str, *arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
     """The program, where it reaches the hosts."""
-    return subprocess.run(
-        [*hosts.inside(), PROGRAM, "--ssh", ssh, "--remote-command", command or hosts.command, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-    )
+    there = ("--ssh", ssh, "--remote-command", command or hosts.command)
+    return run(*there, *arguments, before=hosts.inside())
 
 
-def is_of(line: dict[str, Any], host: str) -> bool:
+def is_of(line: Line, host: str) -> bool:
     return (
         line["event"] in ("open", "sample")
         and line["host"] == host
@@ -126,12 +120,12 @@ def test_two_hosts_are_one_table_and_one_that_drops_out_is_marked_until_it_is_ba
 
 
 def test_tables_have_a_column_of_hosts_only_if_there_are_several(hosts: Hosts) -> None:
-    both = run(hosts, hosts.ssh(), "--count", "1", "--filter", f"port:{PORT}", "web1", "db1")
+    both = asked(hosts, hosts.ssh(), "--count", "1", "--filter", f"port:{PORT}", "web1", "db1")
     assert (both.returncode, both.stderr) == (0, "")
     _, titles, *rows = both.stdout.strip().splitlines()
     assert titles.split()[:3] == ["HOST", "PROCESS", "PID"]
     assert {row.split()[0] for row in rows} == {"web1", "db1"}
-    one = run(hosts, hosts.ssh(), "--count", "1", "web1")
+    one = asked(hosts, hosts.ssh(), "--count", "1", "web1")
     assert (one.returncode, one.stderr) == (0, "")
     assert one.stdout.splitlines()[1].split()[:2] == ["PROCESS", "PID"]
 
@@ -180,19 +174,16 @@ def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that
 def test_a_host_that_cannot_be_looked_at_is_told_in_one_line(
     hosts: Hosts, changed: dict[str, Any], command: str, told: str
 ) -> None:
-    ended = run(hosts, hosts.ssh(**changed), "--json", "web1", command=command)
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
+    ended = asked(hosts, hosts.ssh(**changed), "--json", "web1", command=command)
+    line = complaint(ended)
     assert line.startswith("tcptop-rtt: web1: ")
     assert re.search(told, line)
 
 
 def test_one_of_two_hosts_that_fails_holds_up_no_other(hosts: Hosts) -> None:
     hosts.stop("db1")
-    ended = run(hosts, hosts.ssh(), "--json", "--count", "1", "web1", "db1")
-    assert ended.returncode == 0
-    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    ended = asked(hosts, hosts.ssh(), "--json", "--count", "1", "web1", "db1")
+    lines = lines_of(ended)
     assert {line["host"] for line in lines if line["event"] == "open"} == {"web1"}
     (refresh,) = (line for line in lines if line["event"] == "refresh")
     assert "db1: ssh: connect to host" in refresh["health"]["problem"]
@@ -201,9 +192,8 @@ def test_one_of_two_hosts_that_fails_holds_up_no_other(hosts: Hosts) -> None:
 def test_the_stream_there_is_that_of_the_command_without_any_option(hosts: Hosts) -> None:
     """What is run by default, where the program is in the path of the host's shell."""
     path = f"PATH={Path(PROGRAM).parent}:$PATH; "
-    ended = run(hosts, hosts.ssh(), "--json", "--count", "1", "web1", command=path + remote_command(0.5))
-    assert (ended.returncode, ended.stderr) == (0, "")
-    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    ended = asked(hosts, hosts.ssh(), "--json", "--count", "1", "web1", command=path + remote_command(0.5))
+    lines = lines_of(ended)
     assert lines[0]["event"] == "header"
     assert lines[0]["kernel"]
     assert any(line["event"] == "open" for line in lines)

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tcptop_rtt.sources.program import READS, Program
-from tests.live.conftest import Line, Recording, Watch
+from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, port_of, row_of
+from tests.live.program import Line
 
 PAIRS = 100
 

@@ -19,9 +19,8 @@ import pytest
 from tcptop_rtt.sources.program import READS, Program
 from tests.live.held import Open
 from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import PROGRAM, START_S, Line, run
 
-Line = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 LATE_S = 0.2
 
@@ -46,18 +45,9 @@ server, _ = listener.accept()
 """
 
 
-def _run(
-    *options: str, stdin: str = "", env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, "run", *options],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-        env=env,
-    )
+def _run(*options: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    """``tcptop-rtt run`` until its end."""
+    return run("run", *options, **how)
 
 
 def _lines(text: str) -> dict[str, list[Line]]:
@@ -249,7 +239,7 @@ print(sys.stdin.read(), os.environ["LD_TEST"], os.environ["PATH"], sorted(os.lis
 print(signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.getsignal(signal.SIGTERM).name)
 """
     env = os.environ | {"LD_TEST": "all of it", "PATH": "/usr/bin:/bin:/nowhere"}
-    ended = _run("--", sys.executable, "-c", script, stdin="typed", env=env)
+    ended = _run("--", sys.executable, "-c", script, given="typed", env=env)
     assert ended.stdout == ("typed all of it /usr/bin:/bin:/nowhere ['0', '1', '2']\nset() SIG_DFL\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import socket
@@ -27,9 +26,9 @@ from tcptop_rtt.sources.netlink import Messages, Netlink
 from tcptop_rtt.sources.opening import source_opener
 from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
-from tests.live.conftest import HEALTH, Line, Recording
+from tests.live.conftest import HEALTH, Recording
 from tests.live.pairs import connected, port_of, round_trip, row_of
-from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
+from tests.live.program import NOBODY, Line, as_nobody, lines_of, run
 
 PAIRS = 100
 USERS = {"root": (), "nobody": as_nobody()}
@@ -84,12 +83,9 @@ def resting(before: tuple[str, ...] = ()) -> Iterator[Resting]:
             process.kill()
 
 
-def run(*options: str, before: tuple[str, ...] = ()) -> list[Line]:
+def refreshed(*options: str, before: tuple[str, ...] = ()) -> list[Line]:
     """The lines of one refresh."""
-    command = [*before, PROGRAM, "--json", "--count", "1", *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return lines_of(run("--json", "--count", "1", *options, before=before))
 
 
 def ss(*arguments: str, before: tuple[str, ...] = ()) -> list[str]:
@@ -137,7 +133,7 @@ def by_ss(line: str) -> dict[str, Any]:
 def test_200_sockets_at_rest_are_as_ss_has_them(user: str) -> None:
     before = USERS[user]
     with resting(before) as there:
-        lines = run("--source", "sock_diag", "--filter", f"port:{there.port}", before=before)
+        lines = refreshed("--source", "sock_diag", "--filter", f"port:{there.port}", before=before)
         told = [
             by_ss(line)
             for line in ss("-tinpHO", f"( sport = {there.port} or dport = {there.port} )", before=before)
@@ -159,7 +155,7 @@ def test_200_sockets_at_rest_are_as_ss_has_them(user: str) -> None:
 def test_listeners_are_as_ss_has_them(user: str) -> None:
     before = USERS[user]
     with resting(before) as there:
-        lines = run("--source", "sock_diag", before=before)
+        lines = refreshed("--source", "sock_diag", before=before)
         (told,) = ss("-tlnpH", f"sport = {there.port}", before=before)
     (listener,) = (line for line in lines if line["event"] == "listener" and line["lport"] == there.port)
     _, recv_q, send_q, *_ = told.split()
@@ -172,20 +168,15 @@ def test_others_connections_are_there_and_whose_they_are_is_unknown() -> None:
     with connected() as pair:
         for _ in range(5):
             round_trip(pair)
-        lines = run("--source", "sock_diag", "--filter", f"port:{port_of(pair[0])}", before=as_nobody())
-        plain = subprocess.run(
-            [*as_nobody(), PROGRAM, "--count", "1", "--lport", str(port_of(pair[0]))],
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            check=True,
-        ).stdout
+        lines = refreshed("--source", "sock_diag", "--filter", f"port:{port_of(pair[0])}", before=as_nobody())
+        plain = run("--count", "1", "--lport", str(port_of(pair[0])), before=as_nobody())
+    assert (plain.returncode, plain.stderr) == (0, "")
     rows = [line for line in lines if line["event"] == "open"]
     assert len(rows) == 2
     for row in rows:
         assert (row["pid"], row["comm"], row["holder"], row["uid"]) == (None, None, None, os.getuid())
         assert row["srtt_us"] > 0
-    first, _, connection, *_ = plain.splitlines()
+    first, _, connection, *_ = plain.stdout.splitlines()
     assert "no BPF: short connections and spikes between polls are missed; others' processes unknown" in first
     assert connection.split()[:2] == ["?", "?"]
 
@@ -193,7 +184,7 @@ def test_others_connections_are_there_and_whose_they_are_is_unknown() -> None:
 @pytest.mark.parametrize("options", [[], ["--source", "auto"]])
 def test_an_ordinary_user_gets_it_by_itself(options: list[str]) -> None:
     with resting(as_nobody()) as there:
-        lines = run(*options, "--pid", str(there.pid), before=as_nobody())
+        lines = refreshed(*options, "--pid", str(there.pid), before=as_nobody())
     assert lines[0]["hook"] == "sock_diag"
     assert sum(line["event"] == "open" for line in lines) == 2 * PAIRS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.program import PROGRAM, START_S
+from tests.live.program import PROGRAM, complaint, run
 from tests.live.test_terminal import Terminals, talker, terminals  # noqa: F401 - a fixture
 
 _FORMATS: tuple[list[str], ...] = ([], ["--json"], ["--count", "1"])
@@ -23,21 +23,10 @@ def _unused_pid() -> int:
     return process.pid
 
 
-def _run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *options],
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("options", _FORMATS, ids=" ".join)
 def test_a_pid_that_no_process_has_is_told_in_one_line(options: list[str]) -> None:
     pid = _unused_pid()
-    ended = _run("--pid", str(pid), *options)
+    ended = run("--pid", str(pid), *options)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"tcptop-rtt: no process has PID {pid} here: ps -e lists those that there are\n"
 
@@ -46,11 +35,9 @@ def test_the_number_of_a_thread_is_told_as_such() -> None:
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
-    ended = _run("--pid", str(thread.native_id), "--count", "1")
+    ended = run("--pid", str(thread.native_id), "--count", "1")
     done.set()
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"tcptop-rtt: {thread.native_id} is no process but a thread of one")
+    assert complaint(ended).startswith(f"tcptop-rtt: {thread.native_id} is no process but a thread of one")
 
 
 def _tables(process: subprocess.Popen[str]) -> Iterator[list[str]]:

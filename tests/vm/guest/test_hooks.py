@@ -16,8 +16,9 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import INTERVAL_S
 from tcptop_rtt.sources.compiler import compile_program
 from tcptop_rtt.sources.program import Program
-from tests.live.conftest import Line, Recording, Watch
+from tests.live.conftest import Recording, Watch
 from tests.live.pairs import connected, port_of, round_trip
+from tests.live.program import Line
 
 CONNECTIONS = 12
 

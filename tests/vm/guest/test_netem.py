@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
+from tests.live.program import Line
 from tests.vm.guest.ss import ss
 
 TALK_S = 12

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.live.conftest import Line, Recording
-from tests.live.program import PROGRAM
+from tests.live.conftest import Recording
+from tests.live.program import PROGRAM, Line
 
 # The user whose checkout it is, so that the files can be read; not root in any case.
 USER = Path(__file__).stat().st_uid or 65534

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tests.live.conftest import Line, Recording
+from tests.live.conftest import Recording
 from tests.live.pairs import connected, port_of, round_trip
+from tests.live.program import Line
 from tests.vm.guest.ss import ss
 
 HOOKS = ("fentry", "tcp_probe")
