@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tcptop_rtt.sources.program import Program
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.held import Open, Pty
 from tests.live.program import PROGRAM, START_S, Line
+from tests.live.terminal import Terminals
 
 
 class Recording:
@@ -102,6 +104,13 @@ def terminal() -> Iterator[Open]:
     yield open_
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[Terminals]:
+    opener = Terminals(tmp_path)
+    yield opener
+    opener.close()
 
 
 HEALTH = Health("test", "", 0.0, 0, 0.0)

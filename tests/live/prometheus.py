@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S
+from tests.waiting import becomes
 
 SCRAPE_S = 1
 _CONFIG = """
@@ -45,15 +45,6 @@ def fetched(url: str, **headers: str) -> bytes:
     with urllib.request.urlopen(request, timeout=START_S) as answer:  # noqa: S310
         body: bytes = answer.read()
         return body
-
-
-def _until(ready: Callable[[], bool], process: subprocess.Popen[Any], timeout_s: float = START_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not ready():
-        if process.poll() is not None:
-            pytest.fail(f"ended with {process.returncode}")
-        assert time.monotonic() < deadline, "it does not begin"
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -115,9 +106,10 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        _until(self._is_ready, self.process)
+        assert becomes(self._is_ready, START_S), "it does not begin"
 
     def _is_ready(self) -> bool:
+        assert self.process.poll() is None, f"it has ended with {self.process.returncode}"
         with suppress(OSError):
             fetched(f"http://127.0.0.1:{self.port}/-/ready")
             return True
@@ -138,13 +130,15 @@ class Prometheus:
 
     def wait_for(self, query: str, holds: Callable[[float], bool], timeout_s: float = START_S) -> float:
         """The value of a query once it holds."""
-        deadline, value = time.monotonic() + timeout_s, None
-        while time.monotonic() < deadline:
-            value = self.value(query)
-            if value is not None and holds(value):
-                return value
-            time.sleep(0.2)
-        pytest.fail(f"{query} stays {value}")
+        values: list[float | None] = []
+
+        def is_there() -> bool:
+            values.append(self.value(query))
+            return values[-1] is not None and holds(values[-1])
+
+        if not becomes(is_there, timeout_s) or values[-1] is None:
+            pytest.fail(f"{query} stays {values[-1]}")
+        return values[-1]
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import time
 from pathlib import Path
 
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM
+from tests.waiting import becomes
 
 SSHD = "/usr/sbin/sshd"
 PORT = 2222
@@ -83,12 +83,13 @@ class Hosts:
         server = self._servers[host] = self._link.run(
             self._ends[host], SSHD, "-D", "-E", str(self._directory / f"{host}.log"), "-f", str(config)
         )
-        deadline = time.monotonic() + 20
         log = self._directory / f"{host}.log"
-        while not (log.exists() and "Server listening" in log.read_text()):
+
+        def listens() -> bool:
             assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+            return log.exists() and "Server listening" in log.read_text()
+
+        assert becomes(listens)
 
     def stop(self, host: str) -> None:
         """Cut it off, with all who are logged in."""

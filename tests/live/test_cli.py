@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import platform
@@ -22,6 +21,7 @@ from jsonschema import Draft202012Validator
 
 from tcptop_rtt.view.fields import CONNECTIONS
 from tests.live.conftest import Recording
+from tests.live.kernel_objects import kernel_objects, remaining
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
 from tests.waiting import becomes
@@ -261,32 +261,6 @@ def test_a_full_disk_is_told(options: list[str]) -> None:
 
 
 # How it ends
-
-
-def kernel_objects(pid: int) -> set[tuple[str, int]]:
-    """The programs, maps and links that a process holds."""
-    found = set()
-    for path in Path(f"/proc/{pid}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            found |= {
-                (kind, int(number))
-                for kind, number in re.findall(
-                    r"^(prog|map|link)_id:\s*(\d+)$", path.read_text(), re.MULTILINE
-                )
-            }
-    return found
-
-
-def remaining(objects: set[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of them that the kernel has still; it uses no number twice for a long time."""
-    library = ctypes.CDLL("libbcc.so.0")  # libbpf is inside
-    left = set()
-    for kind, number in objects:
-        fd = getattr(library, f"bpf_{kind}_get_fd_by_id")(number)
-        if fd >= 0:
-            os.close(fd)
-            left.add((kind, number))
-    return left
 
 
 @contextlib.contextmanager

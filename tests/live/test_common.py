@@ -20,7 +20,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.listing import matching
 from tcptop_rtt.view.meanings import BAD, Judged
 from tests.live.conftest import Watch
-from tests.live.test_terminal import Terminals, terminals  # noqa: F401 - a fixture
+from tests.live.terminal import Terminals
 
 PATIENCE_S = 60.0
 GOOD, BAD_ONES, LATER = 150, 24, 30
@@ -106,7 +106,7 @@ def test_the_network_whose_peers_do_not_read_is_named_with_its_counts(watch: Wat
     assert not [other for other in common.shares if "port" in other.said.does]  # all of them share that
 
 
-def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Clients) -> None:  # noqa: F811
+def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Clients) -> None:
     terminal = terminals((160, 48))
     terminal.start(f"--pid {os.getpid()}")
     terminal.press("c")

@@ -10,10 +10,8 @@ from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
 from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
-from tests.live.test_terminal import Terminals, terminals
+from tests.live.terminal import Terminals
 from tests.unit.exposed import value
-
-__all__ = ["terminals"]
 
 DELAY_MS = 25
 """Each way."""
@@ -96,7 +94,7 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
 ) -> None:
     with fleet(tmp_path) as (server, port, exporters):
         terminal, address = terminals(), f"http://127.0.0.1:{server.port}"
-        terminal.type(f"{PROGRAM} --fleet {address} --fleet-range 1m --interval 0.5; echo code=$?; stty -a\n")
+        terminal.run(f"{PROGRAM} --fleet {address} --fleet-range 1m --interval 0.5")
         ours, other = (f"127.0.0.1:{exporter}" for exporter in exporters)
         terminal.wait_for(ours, "ms", timeout_s=START_S)
         terminal.wait_for(ours, "▁")

@@ -7,14 +7,11 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S
 from tests.live.resolver_world import ResolverWorld
-from tests.live.test_terminal import Terminal
+from tests.live.terminal import Terminals
 
 _ASK = """
 import json, sys, time
@@ -95,21 +92,8 @@ def test_a_name_server_that_never_answers_holds_up_neither_the_others_nor_the_en
         assert "1.100.51.198.in-addr.arpa" in world.asked()
 
 
-@pytest.fixture
-def open_terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Terminal]]:
-    opened: list[Terminal] = []
-
-    def open_() -> Terminal:
-        opened.append(Terminal(tmp_path_factory.mktemp("terminal"), (200, 40), {}))
-        return opened[-1]
-
-    yield open_
-    for terminal in opened:
-        terminal.close()
-
-
 def test_the_dashboard_shows_names_finds_them_and_closes_in_the_middle_of_a_lookup(
-    tmp_path: Path, open_terminal: Callable[[], Terminal]
+    tmp_path: Path, terminals: Terminals
 ) -> None:
     answers: dict[str, dict[str, object]] = {
         "198.51.100.1": {"name": "db1.example"},
@@ -117,9 +101,8 @@ def test_the_dashboard_shows_names_finds_them_and_closes_in_the_middle_of_a_look
         "198.51.100.3": {"name": "198.51.100.1"},
     }
     with ResolverWorld(tmp_path, answers) as world:
-        terminal = open_terminal()
-        options = "--rport 5432"
-        terminal.type(f"{shlex.join(world.inside)} {PROGRAM} {options}; echo code=$?; stty -a\n")
+        terminal = terminals((200, 40))
+        terminal.run(f"{shlex.join(world.inside)} {PROGRAM} --rport 5432")
         for peer in answers:
             terminal.wait_for(f" {peer}:5432 ", timeout_s=START_S)
         terminal.press("n")

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, talking
-from tests.live.test_terminal import Terminals
+from tests.live.terminal import Terminals
 
 PATIENCE_S = 60.0
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
@@ -50,13 +49,6 @@ while True:
     else:
         client.send(bytes(65_536))
 """
-
-
-@pytest.fixture
-def terminals(tmp_path: Path) -> Iterator[Terminals]:
-    opener = Terminals(tmp_path)
-    yield opener
-    opener.close()
 
 
 def _words(snapshot: Snapshot, ports: Ports) -> set[str | None]:

@@ -12,11 +12,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.opening import footage_of
@@ -28,19 +25,12 @@ from tcptop_rtt.view.filter import Filter
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
-from tests.live.test_terminal import Terminals, talker
+from tests.live.terminal import Terminals, talker
 from tests.unit.test_stream import told
 from tests.waiting import becomes
 
 STEPS = 12
 FILTER = "proc:talker or proc:other or why:peer-not-reading"
-
-
-@pytest.fixture
-def terminals(tmp_path: Path) -> Iterator[Terminals]:
-    opener = Terminals(tmp_path)
-    yield opener
-    opener.close()
 
 
 def _replayed(path: Path) -> ReplayFeed:

@@ -17,7 +17,7 @@ from tests.live.conftest import Recording
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import PROGRAM, START_S, Line, complaint, lines_of, run
 from tests.live.sshd import Hosts
-from tests.live.test_terminal import Terminals
+from tests.live.terminal import Terminals
 
 DELAY_MS = 25.0
 ANSWER_MS = 20.0
@@ -66,13 +66,6 @@ def recordings() -> Iterator[list[Recording]]:
     for recording in running:
         recording.process.kill()
         recording.process.wait()
-
-
-@pytest.fixture
-def terminals(tmp_path: Path) -> Iterator[Terminals]:
-    opener = Terminals(tmp_path)
-    yield opener
-    opener.close()
 
 
 def asked(hosts: Hosts, ssh: str, *arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
@@ -135,7 +128,7 @@ def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that
 ) -> None:
     terminal = terminals((160, 48))
     command = shlex.join([*hosts.inside(), PROGRAM, "--ssh", hosts.ssh(), "--remote-command", hosts.command])
-    terminal.type(f"{command} --filter port:{PORT} web1 db1; echo code=$?; stty -a\n")
+    terminal.run(f"{command} --filter port:{PORT} web1 db1")
     terminal.wait_for("HOST", "PROCESS", timeout_s=START_S)
     for host in ("web1", "db1"):
         terminal.wait_for(f"{host} ", f":{PORT}", "python")

@@ -28,7 +28,8 @@ from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Recording
 from tests.live.pairs import connected, port_of, round_trip, row_of
-from tests.live.program import NOBODY, Line, as_nobody, lines_of, run
+from tests.live.program import NOBODY, START_S, Line, as_nobody, lines_of, run
+from tests.waiting import becomes
 
 PAIRS = 100
 USERS = {"root": (), "nobody": as_nobody()}
@@ -290,9 +291,7 @@ def test_who_accepts_and_who_leaves_is_told(polls: Polls) -> None:
 
         assert (server()["holder"], server()["pid"]) == (Holder.LISTENER, os.getpid())
         accepted, _ = listener.accept()
-        deadline = time.monotonic() + 60
-        while server()["holder"] != Holder.PROCESS:
-            assert time.monotonic() < deadline
+        assert becomes(lambda: server()["holder"] == Holder.PROCESS, START_S)
         assert (server()["pid"], server()["direction"]) == (os.getpid(), 2)
         accepted.setblocking(False)
         with suppress(BlockingIOError):
@@ -328,14 +327,13 @@ def test_a_socket_that_is_passed_on_is_shown_under_its_new_process(polls: Polls)
             ends = port_of(client), port_of(pair[1])
             assert row_of(polls.rows(), client)["pid"] == os.getpid()
             client.close()
-            deadline = time.monotonic() + 60
-            while True:
+
+            def owner() -> int:
                 rows = polls.rows()
                 (row,) = rows[(rows["lport"] == ends[0]) & (rows["rport"] == ends[1])]
-                if row["pid"] == heir:
-                    break
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+                return int(row["pid"])
+
+            assert becomes(lambda: owner() == heir, START_S)
             process.communicate("")
 
 

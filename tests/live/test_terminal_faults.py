@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.held import LEFT, Open, Pty
+from tests.live.kernel_objects import kernel_objects, remaining
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import END_S, PROGRAM, START_S
-from tests.live.test_cli import kernel_objects, remaining
 from tests.waiting import becomes
 
 

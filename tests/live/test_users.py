@@ -17,7 +17,7 @@ from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
 from tests.live.pairs import port_of
 from tests.live.program import NOBODY
-from tests.live.test_terminal import Terminals, terminals  # noqa: F401 - a fixture
+from tests.live.terminal import Terminals
 
 _DROP = f"""
 import os, socket, sys
@@ -87,7 +87,7 @@ def test_name_and_number_of_the_user_are_of_one_moment() -> None:
 
 
 @pytest.mark.parametrize("drops", [False, True])
-def test_the_drill_down_has_both(drops: bool, terminals: Terminals) -> None:  # noqa: F811
+def test_the_drill_down_has_both(drops: bool, terminals: Terminals) -> None:
     uid = NOBODY if drops else 0
     terminal = terminals()
     with _dropper() as dropper:

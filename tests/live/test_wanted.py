@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.program import PROGRAM, complaint, run
-from tests.live.test_terminal import Terminals, talker, terminals  # noqa: F401 - a fixture
+from tests.live.terminal import Terminals, talker
 
 _FORMATS: tuple[list[str], ...] = ([], ["--json"], ["--count", "1"])
 
@@ -66,7 +66,7 @@ def test_an_empty_table_says_that_the_process_has_ended() -> None:
             watching.communicate()
 
 
-def test_so_does_the_screen_once_its_connections_are_gone(terminals: Terminals) -> None:  # noqa: F811
+def test_so_does_the_screen_once_its_connections_are_gone(terminals: Terminals) -> None:
     terminal = terminals()
     with talker(b"wanted") as wanted:
         terminal.start(f"--pid {wanted.pid}")

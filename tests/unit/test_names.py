@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from tcptop_rtt.view.format import shorten
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.rows import address, row, rows_of
+from tests.waiting import becomes
 
 PATIENCE_S = 30.0
 
@@ -96,18 +97,12 @@ class Slow:
             raise answer
         return answer
 
-    def becomes(self, condition: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        return condition()
-
     def look_up(self, *keys: int) -> None:
         """Ask, and wait for the answers."""
         before = len(self.asked)
         self.lookups.ask(keys)
         self.allowed.release(len(keys))
-        assert self.becomes(lambda: len(self.asked) >= before + len(keys) and not self.lookups._asking)
+        assert becomes(lambda: len(self.asked) >= before + len(keys) and not self.lookups._asking)
 
 
 @pytest.fixture
@@ -122,7 +117,7 @@ def test_who_asks_does_not_wait_and_the_answer_comes_later(slow: Slow) -> None:
     slow.lookups.ask([1])
     assert slow.lookups.get(1) == ""
     slow.allowed.release()
-    assert slow.becomes(lambda: slow.lookups.get(1) == "one")
+    assert becomes(lambda: slow.lookups.get(1) == "one")
     assert slow.lookups.version == 1
 
 
@@ -156,26 +151,26 @@ def test_a_failure_leaves_the_name_as_it_was_and_is_tried_again_soon(slow: Slow)
 
 def test_what_is_out_of_sight_is_not_asked_any_more_and_nothing_is_asked_twice_at_once(slow: Slow) -> None:
     slow.lookups.ask([1, 2, 3])
-    assert slow.becomes(lambda: slow.asked == [1])
+    assert becomes(lambda: slow.asked == [1])
     slow.lookups.ask([1, 7, 8])
     slow.allowed.release(3)
-    assert slow.becomes(lambda: slow.asked == [1, 7, 8])
-    assert slow.becomes(lambda: not slow.lookups._asking)
+    assert becomes(lambda: slow.asked == [1, 7, 8])
+    assert becomes(lambda: not slow.lookups._asking)
 
 
 def test_what_is_in_sight_goes_before_all_else(slow: Slow) -> None:
     slow.lookups.ask_later(lambda: range(100, 200))
-    assert slow.becomes(lambda: slow.asked == [100])
+    assert becomes(lambda: slow.asked == [100])
     slow.lookups.ask([1, 2])
     slow.allowed.release(4)
-    assert slow.becomes(lambda: len(slow.asked) == 5)
+    assert becomes(lambda: len(slow.asked) == 5)
     assert slow.asked == [100, 1, 2, 101, 102]
 
 
 def test_so_many_lookups_go_on_at_once_and_no_more() -> None:
     slow = Slow(threads=3)
     slow.lookups.ask(range(10))
-    assert slow.becomes(lambda: len(slow.asked) == 3)
+    assert becomes(lambda: len(slow.asked) == 3)
     time.sleep(0.05)
     assert len(slow.asked) == 3
     slow.allowed.release(100)
@@ -187,7 +182,7 @@ def test_questions_and_answers_are_bounded(slow: Slow) -> None:
     slow.allowed.release(10**6)
     for start in range(0, 2 * MOST, QUEUE):
         slow.lookups.ask(range(start, start + QUEUE))
-        assert slow.becomes(lambda: not (slow.lookups._next or slow.lookups._asking))
+        assert becomes(lambda: not (slow.lookups._next or slow.lookups._asking))
     assert len(slow.lookups._answers) == MOST
     assert set(slow.lookups._answers) == set(range(MOST, 2 * MOST))  # the latest ones
 
@@ -204,10 +199,9 @@ def test_the_resolver_asks_for_each_address_once_and_ports_come_though_hosts_han
     rows = rows_of(*(row(number, raddr=f"198.51.100.{number % 2}") for number in range(1, 9)))
     naming.ask(resolver, rows[:])
     naming.ask_later(resolver, rows)
-    slow = Slow()
-    assert slow.becomes(lambda: resolver.service(443) == "port-443" and len(asked) == 2)
+    assert becomes(lambda: resolver.service(443) == "port-443" and len(asked) == 2)
     hang.set()
-    assert slow.becomes(lambda: resolver.host(asked[0]) == "late.example")
+    assert becomes(lambda: resolver.host(asked[0]) == "late.example")
     naming.ask(resolver, rows[:])
     time.sleep(0.05)
     assert sorted(asked) == sorted({Address(4, address("198.51.100.0")), Address(4, address("198.51.100.1"))})

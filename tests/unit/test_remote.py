@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +22,7 @@ from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.listening import listening
 from tests.unit.rows import listener, listeners_of, row, rows_of
+from tests.waiting import becomes
 
 
 def snapshot_of(*connections: dict[str, object], cell_us: float = 5.0, **more: object) -> Snapshot:
@@ -211,10 +211,7 @@ def test_closing_ends_what_was_started(script: Path, tmp_path: Path) -> None:
         feed.open()
         pid = int((tmp_path / "pid").read_text())
         assert os.path.exists(f"/proc/{pid}")
-    deadline = time.monotonic() + 20
-    while os.path.exists(f"/proc/{pid}"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert becomes(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
 def test_a_program_that_is_not_there_is_told() -> None:
