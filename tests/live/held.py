@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -76,8 +77,11 @@ class Pty:
 
     def type_much(self, keys: bytes) -> None:
         """As fast as the program takes it."""
+        os.set_blocking(self.ours, False)
         while keys:
-            keys = keys[os.write(self.ours, keys[:4096]) :]
+            assert select.select([], [self.ours], [], START_S)[1], "it takes no more"
+            with contextlib.suppress(BlockingIOError):
+                keys = keys[os.write(self.ours, keys[:4096]) :]
 
     def expect(self, condition: Callable[[], bool], what: str, timeout_s: float = START_S) -> None:
         if not becomes(condition, timeout_s):

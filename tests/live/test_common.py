@@ -24,6 +24,8 @@ from tests.live.terminal import Terminals
 
 PATIENCE_S = 60.0
 GOOD, BAD_ONES, LATER = 150, 24, 30
+MOST_LINES = 48
+"""A screen has no more."""
 
 # Bound to the loopback interface, it takes connections to each of its addresses, and nobody else's.
 _TAKE = """
@@ -124,8 +126,11 @@ def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Cli
         lambda: bool(re.search(rf"\b{BAD_ONES} of \d+ bad ones go to 127\.77\.7\.0/24", terminal.text)),
         "both",
     )
-    while "127.77.7.0/24" not in terminal.marked():
+    for _ in range(MOST_LINES):
+        if "127.77.7.0/24" in terminal.marked():
+            break
         terminal.wait_for_change("Down")
+    assert "127.77.7.0/24" in terminal.marked()
     terminal.press("Enter")
     terminal.wait_for(f" {BAD_ONES} of ", " connections")
     terminal.wait_for('filter "remote:127.77.7.0/24"')

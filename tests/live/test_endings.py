@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 
@@ -21,7 +22,7 @@ from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
 from tests.live.pairs import Pair, connected, port_of
-from tests.live.program import Line
+from tests.live.program import START_S, Line
 from tests.waiting import becomes
 
 INTERVAL_S = 0.1
@@ -55,6 +56,21 @@ def _watching(limits: Limits | None = None) -> Iterator[tuple[_Probe, Iterator[S
         yield probe, LiveFeed(ready(probe), INTERVAL_S).snapshots()
 
 
+def _first(snapshots: Iterator[Snapshot], condition: Callable[[Snapshot], bool]) -> Snapshot:
+    """The first for which it holds."""
+    deadline = time.monotonic() + START_S
+    for snapshot in snapshots:
+        if condition(snapshot):
+            return snapshot
+        assert time.monotonic() < deadline, "it has never come to that"
+    raise AssertionError("there are no more")
+
+
+def _after_scans(probe: _Probe, snapshots: Iterator[Snapshot], scans: int) -> Snapshot:
+    """The first once so many have been made since the beginning."""
+    return _first(snapshots, lambda _: probe.scans >= scans)
+
+
 def _with_port(snapshot: Snapshot, port: int) -> NDArray[np.void]:
     rows = snapshot.rows
     return rows[np.flatnonzero((rows["lport"] == port) | (rows["rport"] == port))]
@@ -84,13 +100,10 @@ def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss()
                     opened.enter_context(socket.create_connection(listener.getsockname()))
                     opened.enter_context(listener.accept()[0])
                 seen, lost = probe.scans, next(snapshots).health.dropped_records
-                while probe.scans < seen + 2:
-                    rows = _with_port(next(snapshots), port)
+                rows = _with_port(_after_scans(probe, snapshots, seen + 2), port)
                 assert np.count_nonzero(~rows["closed"]) == 200
             assert becomes(lambda: not _full_sockets(port))  # the kernel takes its time on a busy machine
-            seen = probe.scans
-            while probe.scans < seen + 2:
-                latest = next(snapshots)
+            latest = _after_scans(probe, snapshots, probe.scans + 2)
             assert latest.health.dropped_records > lost
             assert _with_port(latest, port)["closed"].all()
 
@@ -115,10 +128,11 @@ def test_a_connection_that_ends_just_before_it_is_asked_for_is_closed_with_its_f
         ports: list[tuple[int, int]] = []
         # No scan has seen it by the time of the question, and none does afterwards.
         probe.after_scan, probe.before_question = connect, talk_and_close
-        closed: list[np.void] = []
-        while len(closed) < 2:
-            snapshot = next(snapshots)
-            closed = [row for row in _between(snapshot, *ports[0]) if row["closed"]] if ports else []
+
+        def closed_of(snapshot: Snapshot) -> list[np.void]:
+            return [row for row in _between(snapshot, *ports[0]) if row["closed"]] if ports else []
+
+        closed = closed_of(_first(snapshots, lambda now: len(closed_of(now)) >= 2))
         assert [int(row["bytes_acked"] + row["bytes_received"]) >= 1000 for row in closed] == [True, True]
 
 
@@ -196,10 +210,14 @@ def test_an_orphan_of_a_namespace_that_is_gone_is_open_until_the_kernel_gives_up
     ):
         assert process.stdout
         port = int(process.stdout.readline())
-        while not len(_with_port(next(snapshots), port)):
-            pass
+        _first(snapshots, lambda now: len(_with_port(now, port)) > 0)
         process.communicate("\n")
-        states = set()
-        while not (rows := _with_port(next(snapshots), port))["closed"].all():
-            states |= {STATES[row["state"]] for row in rows}
+        states: set[str] = set()
+
+        def is_over(snapshot: Snapshot) -> bool:
+            rows = _with_port(snapshot, port)
+            states.update(STATES[row["state"]] for row in rows if not rows["closed"].all())
+            return bool(rows["closed"].all())
+
+        _first(snapshots, is_over)
     assert "FIN-WAIT-1" in states

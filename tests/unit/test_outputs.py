@@ -172,7 +172,10 @@ def test_after_a_signal_a_reader_is_waited_for_as_long_as_it_takes_something(
 
     def read() -> None:
         while pause_s and len(taken) < 1 << 20:
-            taken.extend(os.read(reader, 1 << 16))
+            data = os.read(reader, 1 << 16)
+            if not data:
+                return
+            taken.extend(data)
             time.sleep(pause_s)
 
     thread = threading.Thread(target=read)
