@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,28 @@ def round_trip(pair: Pair) -> None:
     for sender, receiver in (pair, (server, client)):
         sender.sendall(b"x")
         receiver.recv(1)
+
+
+def fill(sender: socket.socket) -> int:
+    """Send until the receiver, which does not read, has no room for more; how many bytes."""
+    sent = 0
+    sender.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sent += sender.send(bytes(1 << 20))
+    sender.setblocking(True)
+    return sent
+
+
+@contextmanager
+def overflowing(listener: socket.socket, clients: int) -> Iterator[None]:
+    """So many connect to it meanwhile, whether or not it has room for them."""
+    with ExitStack() as opened:
+        for _ in range(clients):
+            client = opened.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield
 
 
 def talking(pair: Pair, pause_s: float = 0.005) -> AbstractContextManager[None]:

@@ -20,6 +20,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.listing import matching
 from tcptop_rtt.view.meanings import BAD, Judged
 from tests.live.conftest import Watch
+from tests.live.pairs import fill
 from tests.live.terminal import Terminals
 
 PATIENCE_S = 60.0
@@ -53,11 +54,7 @@ class Clients:
 
     def fill(self, host: str) -> None:
         """Send until the peer's window is closed, and our own buffer is full."""
-        client = self.connect(host)
-        client.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                client.send(bytes(65_536))
+        fill(self.connect(host))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from tcptop_rtt.sources.diag_messages import (
     untold_by,
 )
 from tcptop_rtt.sources.netlink import HEADER, Messages, Netlink
-from tests.live.pairs import Pair, connected, port_of, round_trip
+from tests.live.pairs import Pair, connected, fill, overflowing, port_of, round_trip
 from tests.waiting import becomes
 
 NOW_NS = 10**15
@@ -140,10 +140,7 @@ def test_a_socket_that_waits_to_be_accepted_has_no_file_and_one_that_was_left_is
         assert (waiting["inode"], waiting["hold"]) == (0, 0)
         server = opened.enter_context(listener.accept()[0])
         port = port_of(client)
-        server.setblocking(False)
-        with suppress(BlockingIOError):
-            while True:  # more than the peer has room for, so that it stays
-                server.send(bytes(1 << 20))
+        fill(server)  # so that it stays
         server.close()
         entries = connections(dumped(CONNECTIONS[0]), NOW_NS).entries
         (left,) = entries[(entries["lport"] == port_of(listener)) & (entries["rport"] == port)]
@@ -155,13 +152,8 @@ def test_a_socket_that_waits_to_be_accepted_has_no_file_and_one_that_was_left_is
 
 def test_a_connect_without_an_answer_is_ours_and_has_never_sent_nor_received() -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        clients = [opened.enter_context(socket.socket()) for _ in range(4)]
-        for client in clients:
-            client.setblocking(False)
-            client.connect_ex(listener.getsockname())
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        opened.enter_context(overflowing(listener, 4))
         found = connections(dumped(CONNECTIONS[0]), NOW_NS)
         entries = found.entries
         opening = entries[(entries["rport"] == port_of(listener)) & (entries["state"] == 2)]
@@ -173,13 +165,8 @@ def test_a_connect_without_an_answer_is_ours_and_has_never_sent_nor_received() -
 
 def test_listeners_have_their_queue_its_limit_and_what_they_drop() -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(3)
-        clients = [opened.enter_context(socket.socket()) for _ in range(8)]
-        for client in clients:
-            client.setblocking(False)
-            client.connect_ex(listener.getsockname())
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=3))
+        opened.enter_context(overflowing(listener, 8))
         entries = listeners(dumped(LISTENERS[0]), NOW_NS)
         (entry,) = entries[entries["lport"] == port_of(listener)]
         assert (entry["queue"], entry["queue_limit"]) == (4, 3)

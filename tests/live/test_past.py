@@ -19,12 +19,11 @@ from tcptop_rtt.past.side_signs import OVERFLOW
 from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
-from tests.live.pairs import connected, port_of, talking
+from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.terminal import Terminals
 
 PATIENCE_S = 60.0
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
-DATA = bytes(65_536)
 
 Ports = tuple[int, int]
 
@@ -77,10 +76,7 @@ def test_a_connection_before_it_stopped_while_it_stands_and_after_it_has_gone(wa
         ports = port_of(pair[0]), port_of(pair[1])
         with talking(pair):
             before, _ = _keep_until(watch, recorder, lambda now: _words(now, ports) == {None})
-        pair[0].setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                pair[0].send(DATA)
+        fill(pair[0])
         stopped, _ = _keep_until(watch, recorder, lambda now: bool(_words(now, ports) & STOPPED))
         _keep_until(watch, recorder, lambda _: True)
     _, past = _keep_until(watch, recorder, lambda now: not _words(now, ports))
@@ -118,14 +114,9 @@ def test_a_refused_connection_is_a_moment(watch: Watch) -> None:
 def test_a_full_accept_queue_is_a_moment(watch: Watch) -> None:
     recorder = Recorder()
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
         _keep_until(watch, recorder, lambda _: True)
-        for _ in range(8):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(listener.getsockname())
+        stack.enter_context(overflowing(listener, 8))
         port = listener.getsockname()[1]
 
         def is_told(_: Snapshot) -> bool:

@@ -23,7 +23,7 @@ from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter
 from tests.live.conftest import Watch
-from tests.live.pairs import connected, port_of, talking
+from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
 from tests.live.terminal import Terminals, talker
 from tests.unit.test_stream import told
@@ -47,17 +47,9 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
         stack.enter_context(talking(pair))
         port = port_of(pair[0])
         unread = stack.enter_context(connected())
-        unread[0].setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                unread[0].send(bytes(65_536))
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(1)
-        for _ in range(6):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
+        fill(unread[0])
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        stack.enter_context(overflowing(full, 6))
         for step in range(STEPS):
             time.sleep(0.7)
             short = stack.enter_context(connected()) if step % 3 else None
@@ -124,10 +116,7 @@ def _refreshes(path: Path) -> int:
 def test_the_screen_is_text_for_text_what_it_was_live(terminals: Terminals, tmp_path: Path) -> None:
     terminal = terminals()
     with talker(b"talker", "slow"), talker(b"other"), connected() as unread:
-        unread[0].setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                unread[0].send(bytes(65_536))
+        fill(unread[0])
         terminal.start(f"--record {tmp_path / 'it'}")
         terminal.wait_for("REC", "it")
         terminal.filter(FILTER)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from tcptop_rtt.sources.program import READS, Program
 from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
-from tests.live.pairs import Pair, connected, port_of, row_of
+from tests.live.pairs import Pair, connected, fill, port_of, row_of
 from tests.live.program import Line
 
 PAIRS = 100
@@ -200,21 +200,10 @@ def test_two_hundred_sockets_at_rest_equal_what_ss_prints(record: Callable[..., 
     assert compared == 2 * PAIRS
 
 
-def _fill(sender: socket.socket) -> int:
-    """Send until the receiver, which does not read, takes no more; how many bytes."""
-    sent = 0
-    sender.setblocking(False)
-    with suppress(BlockingIOError):
-        while True:
-            sent += sender.send(bytes(1 << 20))
-    sender.setblocking(True)
-    return sent
-
-
 def _bulk(pair: Pair) -> None:
     """Megabytes that are read only after a while: the receive window is the limit meanwhile."""
     client, server = pair
-    size = _fill(client)
+    size = fill(client)
     time.sleep(0.3)
     while size:
         size -= len(server.recv(min(size, 1 << 20)))
@@ -265,7 +254,7 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(reads: Sequence[tuple[str, 
 
 def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> None:
     with connected() as (client, _):
-        _fill(client)
+        fill(client)
         limited_us = []
         for _ in range(2):
             time.sleep(1)

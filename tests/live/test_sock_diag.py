@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from tcptop_rtt.sources.opening import source_opener
 from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Recording
-from tests.live.pairs import connected, port_of, round_trip, row_of
+from tests.live.pairs import connected, fill, port_of, round_trip, row_of
 from tests.live.program import NOBODY, START_S, Line, as_nobody, lines_of, run
 from tests.waiting import becomes
 
@@ -293,10 +293,7 @@ def test_who_accepts_and_who_leaves_is_told(polls: Polls) -> None:
         accepted, _ = listener.accept()
         assert becomes(lambda: server()["holder"] == Holder.PROCESS, START_S)
         assert (server()["pid"], server()["direction"]) == (os.getpid(), 2)
-        accepted.setblocking(False)
-        with suppress(BlockingIOError):
-            while True:  # more than there is room for, so that it stays
-                accepted.send(bytes(1 << 20))
+        fill(accepted)  # so that it stays
         accepted.close()
         left = server()
         assert (left["holder"], left["pid"], left["was_pid"]) == (Holder.NOBODY, 0, os.getpid())

@@ -13,7 +13,7 @@ from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.link import Link, sending, taking
-from tests.live.pairs import Pair, connected, port_of, repeating, round_trip
+from tests.live.pairs import Pair, connected, fill, port_of, repeating, round_trip
 
 PATIENCE_S = 60.0
 HEALTHY = 200
@@ -67,11 +67,7 @@ def _far(delay_ms: float) -> Iterator[Link]:
 
 def test_a_process_that_stops_reading_and_its_peer_that_has_to_wait(watch: Watch) -> None:
     with connected() as pair:
-        client = pair[0]
-        client.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                client.send(bytes(65_536))
+        fill(pair[0])
         _wait_for_word(watch, _of(pair, 1), "not-reading")
         _wait_for_word(watch, _of(pair, 0), "peer-not-reading", "window-closed", "peer-slow")
 
