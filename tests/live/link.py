@@ -39,6 +39,11 @@ ADDRESSES = {"a": ("10.199.0.1", "fd99::1"), "b": ("10.199.0.2", "fd99::2")}
 """IPv4 and IPv6 address of each end."""
 
 
+def inside(pid: int) -> tuple[str, ...]:
+    """Starts a command in the network namespace of this process."""
+    return ("nsenter", f"--net=/proc/{pid}/ns/net")
+
+
 def taking(port: int, window_bytes: int = 0) -> str:
     """A script for ``b`` that takes all that one connection brings; 0: into as large a window as is usual."""
     return f"""
@@ -89,7 +94,7 @@ class Link:
                 f"address add {v6}/64 dev wire nodad",
                 "link set wire up",
             ):
-                subprocess.run([*_inside(holder), "ip", *command.split()], check=True)
+                subprocess.run([*inside(holder.pid), "ip", *command.split()], check=True)
         self._wire = subprocess.Popen(
             [sys.executable, "-m", "tests.live.link", str(self.a.pid), str(self.b.pid), *self._arguments],
             stdout=subprocess.PIPE,
@@ -116,7 +121,7 @@ class Link:
         """Start a program in the namespace of ``a`` or ``b``; it ends with the link."""
         # nsenter replaces itself with the command, so the process is the command's own.
         process = subprocess.Popen(
-            [*_inside(end), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*inside(end.pid), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._started.append(process)
         return process
@@ -161,10 +166,6 @@ def _hold_namespace() -> subprocess.Popen[bytes]:
         time.sleep(0.01)
     assert os.readlink(f"/proc/{holder.pid}/ns/net") != ours
     return holder
-
-
-def _inside(holder: subprocess.Popen[bytes]) -> tuple[str, ...]:
-    return ("nsenter", f"--net=/proc/{holder.pid}/ns/net")
 
 
 def _open_tun(pid: int) -> int:

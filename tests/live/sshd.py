@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from tests.live.link import ADDRESSES, Link
+from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import PROGRAM
 from tests.waiting import becomes
 
@@ -70,7 +70,7 @@ class Hosts:
 
     def inside(self) -> tuple[str, ...]:
         """What runs a program where both can be reached."""
-        return ("nsenter", f"--net=/proc/{self._link.a.pid}/ns/net")
+        return inside(self._link.a.pid)
 
     def start(self, host: str) -> None:
         """Let it be reached."""

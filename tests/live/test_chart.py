@@ -15,7 +15,7 @@ from tcptop_rtt.view.chart import Columns
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.watched import Watched
 from tests.live.conftest import Watch
-from tests.live.link import Link, taking
+from tests.live.link import Link, inside, taking
 
 DELAY_MS = 25
 PORT = 8085
@@ -76,7 +76,7 @@ class Sender:
 
     def ss(self) -> dict[str, float]:
         """Round-trip time and its minimum in milliseconds, and segments sent again."""
-        command = ["nsenter", f"--net=/proc/{self._link.a.pid}/ns/net", "ss", "-tinH", f"dport = :{PORT}"]
+        command = [*inside(self._link.a.pid), "ss", "-tinH", f"dport = :{PORT}"]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found = {name: float(value) for name, value in re.findall(r"\b(rtt|minrtt):([\d.]+)", text)}
         again = re.search(r"retrans:\d+/(\d+)", text)

@@ -16,7 +16,7 @@ import numpy as np
 from tcptop_rtt.model.rows import STATES, Holder, Rows
 from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
-from tests.live.link import Link
+from tests.live.link import Link, inside
 from tests.live.pairs import connected, port_of, repeating
 from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_NO_WHOLE_SOCKETS, _NEVER_ACCEPT, _mptcp
 
@@ -152,8 +152,10 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
         assert holder.stdout
         holder.stdout.readline()
-        inside = ("nsenter", f"--net=/proc/{link.b.pid}/ns/net")
-        places: list[tuple[int, tuple[str, ...]]] = [(_netns(os.getpid()), ()), (_netns(link.b.pid), inside)]
+        places: list[tuple[int, tuple[str, ...]]] = [
+            (_netns(os.getpid()), ()),
+            (_netns(link.b.pid), inside(link.b.pid)),
+        ]
         opened.enter_context(repeating(_come_and_go, CHURN_PAUSE_S))
         for netns, prefix in places * 3:
             for _ in range(5):  # what happens between ss and the look is no difference

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 
 from tests.live.conftest import Recording
-from tests.live.link import Link
+from tests.live.link import Link, inside
 from tests.live.program import PROGRAM, START_S
 
 _TALK = """
@@ -25,9 +25,8 @@ def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
     record: Callable[..., Recording],
 ) -> None:
     with Link(delay_ms=1) as link:
-        inside = ("nsenter", f"--net=/proc/{link.a.pid}/ns/net")
         command = "ip address add fe80::1:1/64 dev wire nodad"
-        subprocess.run([*inside, *command.split()], check=True)
+        subprocess.run([*inside(link.a.pid), *command.split()], check=True)
         holder = link.start(link.a, _TALK)
         assert holder.stdout
         port = int(holder.stdout.readline())

@@ -19,6 +19,7 @@ import pytest
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.listening import TROUBLES, listening, waits_at
 from tests.live.conftest import Recording, Watch
+from tests.live.link import inside
 
 LIMIT = 3
 CLIENTS = 8
@@ -46,8 +47,8 @@ class Namespace(NamedTuple):
     port: int
 
     def run(self, *command: str) -> str:
-        inside = ["nsenter", "--net", "--target", str(self.pid), *command]
-        return subprocess.run(inside, check=True, capture_output=True, text=True).stdout
+        there = [*inside(self.pid), *command]
+        return subprocess.run(there, check=True, capture_output=True, text=True).stdout
 
     def told(self) -> tuple[int, int, int, int]:
         """Recv-Q and Send-Q of the listener, and the kernel's counters of overflows and of all drops."""

@@ -21,7 +21,7 @@ from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
-from tests.live.link import ADDRESSES, Link
+from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
 from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
 from tests.unit.exposed import parsed, total, value
@@ -298,7 +298,7 @@ def test_scrapes_at_once_are_all_answered_and_other_pages_are_not() -> None:
 def test_over_a_network_it_is_packed() -> None:
     here, _ = ADDRESSES["a"]
     with Link(0) as link:
-        ours, theirs = (("nsenter", f"--net=/proc/{end.pid}/ns/net") for end in (link.a, link.b))
+        ours, theirs = (inside(end.pid) for end in (link.a, link.b))
         with exporting(host=here, before=ours) as port:
             url = f"http://{here}:{port}/metrics"
             asked = [*theirs, "curl", "-sS", "-i", "-H", "Accept-Encoding: gzip", url]

@@ -18,7 +18,7 @@ import pytest
 
 from tcptop_rtt.sources.program import READS, Program
 from tests.live.held import Open
-from tests.live.link import ADDRESSES, Link
+from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import PROGRAM, START_S, Line, run
 
 ROOT = Path(__file__).parents[2]
@@ -65,14 +65,10 @@ def link() -> Iterator[Link]:
         yield link
 
 
-def _inside(link: Link) -> tuple[str, ...]:
-    return ("nsenter", f"--net=/proc/{link.a.pid}/ns/net")
-
-
 def test_curl_over_a_link_of_50_ms(link: Link) -> None:
     times = "%{time_connect} %{time_starttransfer}\\n"
     script = f"for _ in 1 2 3 4 5 6 7 8; do curl -s -o {os.devnull} -w '{times}' {_URL}; done"
-    ended = _run("--json", "--", *_inside(link), "sh", "-c", script)
+    ended = _run("--json", "--", *inside(link.a.pid), "sh", "-c", script)
     assert ended.returncode == 0
     told = _lines(ended.stderr)
     assert len(told["connection"]) == 8
@@ -99,7 +95,7 @@ def test_curl_over_a_link_of_50_ms(link: Link) -> None:
 
 
 def test_the_tables_say_the_same_to_people(link: Link) -> None:
-    ended = _run("--", *_inside(link), "curl", "-s", "-o", os.devnull, _URL)
+    ended = _run("--", *inside(link.a.pid), "curl", "-s", "-o", os.devnull, _URL)
     assert (ended.returncode, ended.stdout) == (0, "")
     first, services, service, connections, connection = filter(None, ended.stderr.splitlines())
     assert re.fullmatch(r"tcptop-rtt: nsenter .*: exit status 0 after \S+, 1 connection", first)
@@ -121,7 +117,7 @@ def test_children_count_also_short_lived_ones_and_those_that_lose_their_parent(
         setsid sh -c '(curl -s -o {os.devnull} {_URL}3 && touch 3; exit) & exit'
         until [ -e 2 ] && [ -e 3 ]; do sleep 0.1; done
     """
-    ended = _run("--json", "--", *_inside(link), "sh", "-c", script)
+    ended = _run("--json", "--", *inside(link.a.pid), "sh", "-c", script)
     told = _lines(ended.stderr)
     assert [one["comm"] for one in told["connection"]] == 3 * ["curl"]
     assert len({one["pid"] for one in told["connection"]}) == 3
