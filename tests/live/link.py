@@ -70,6 +70,34 @@ while True:
 """
 
 
+def echoing(port: int, pause_s: float = 0.0) -> str:
+    """A script for ``b`` that sends back what each connection brings, one after the other, so much later."""
+    return f"""
+import socket, time
+listener = socket.create_server(("{ADDRESSES["b"][0]}", {port}))
+print("ready", flush=True)
+while True:
+    connection, _ = listener.accept()
+    while data := connection.recv(65536):
+        time.sleep({pause_s})
+        connection.sendall(data)
+    connection.close()
+"""
+
+
+def asking(port: int, size: int, pause_s: float) -> str:
+    """A script for ``a`` that sends so many bytes, and waits for as many, again and again."""
+    return f"""
+import socket, time
+connection = socket.create_connection(("{ADDRESSES["b"][0]}", {port}))
+print("ready", flush=True)
+while True:
+    connection.sendall(bytes({size}))
+    connection.recv({size}, socket.MSG_WAITALL)
+    time.sleep({pause_s})
+"""
+
+
 class Link:
     """Two namespaces joined by a wire that takes ``delay_ms`` each way.
 

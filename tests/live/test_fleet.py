@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
-from tests.live.link import ADDRESSES, Link
+from tests.live.link import Link, asking, echoing
 from tests.live.program import PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
 from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
 from tests.live.terminal import Terminals
@@ -16,26 +16,6 @@ from tests.unit.exposed import value
 DELAY_MS = 25
 """Each way."""
 BYTES = 1000
-
-_ECHO = f"""
-import socket
-listener = socket.create_server(("{ADDRESSES["b"][0]}", {{port}}))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while data := connection.recv(65536):
-    connection.sendall(data)
-"""
-_ASK = f"""
-import socket, time
-connection = socket.create_connection(("{ADDRESSES["b"][0]}", {{port}}))
-print("ready", flush=True)
-while True:
-    connection.sendall(bytes({BYTES}))
-    left = {BYTES}
-    while left:
-        left -= len(connection.recv(left))
-    time.sleep(0.01)
-"""
 
 
 @contextmanager
@@ -48,8 +28,8 @@ def fleet(place: Path) -> Iterator[tuple[Prometheus, int, list[int]]]:
         exporting("--interval", "0.5", "--filter", f"lport:{port}") as server,
         prometheus(place, client, others=(server,)) as found,
     ):
-        link.start(link.b, _ECHO.format(port=port))
-        link.start(link.a, _ASK.format(port=port))
+        link.start(link.b, echoing(port))
+        link.start(link.a, asking(port, BYTES, 0.01))
         found.wait_for(f'min(count_over_time(tcptop_connections{{service="{port}"}}[1m]))', lambda n: n >= 5)
         yield found, port, [client, server]
 

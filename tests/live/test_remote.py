@@ -14,7 +14,7 @@ import pytest
 
 from tcptop_rtt.feeds.remote.ssh import remote_command
 from tests.live.conftest import Recording
-from tests.live.link import ADDRESSES, Link
+from tests.live.link import ADDRESSES, Link, asking, echoing
 from tests.live.program import PROGRAM, START_S, Line, complaint, lines_of, run
 from tests.live.sshd import Hosts
 from tests.live.terminal import Terminals
@@ -23,32 +23,13 @@ DELAY_MS = 25.0
 ANSWER_MS = 20.0
 PORT = 5432
 
-_ANSWERING = f"""
-import socket, time
-listener = socket.create_server(("{ADDRESSES["b"][0]}", {PORT}))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while connection.recv(100):
-    time.sleep({ANSWER_MS / 1000})
-    connection.sendall(bytes(50))
-"""
-_ASKING = f"""
-import socket, time
-connection = socket.create_connection(("{ADDRESSES["b"][0]}", {PORT}))
-print("ready", flush=True)
-while True:
-    connection.sendall(bytes(20))
-    connection.recv(100)
-    time.sleep(0.05)
-"""
-
 
 @pytest.fixture
 def link() -> Iterator[Link]:
     """Two namespaces, between which one asks and one answers."""
     with Link(DELAY_MS) as link:
-        link.start(link.b, _ANSWERING)
-        link.start(link.a, _ASKING)
+        link.start(link.b, echoing(PORT, ANSWER_MS / 1000))
+        link.start(link.a, asking(PORT, 20, 0.05))
         yield link
 
 

@@ -5,26 +5,9 @@ from __future__ import annotations
 import time
 
 from tests.live.conftest import Watch
-from tests.live.link import Link
+from tests.live.link import Link, asking, echoing
 
-_ECHO = """
-import socket
-listener = socket.create_server(("10.199.0.2", 8082))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while data := connection.recv(4096):
-    connection.sendall(data)
-"""
-_TALK = """
-import socket, time
-connection = socket.create_connection(("10.199.0.2", 8082))
-connection.settimeout(30)
-print("ready", flush=True)
-while True:
-    connection.sendall(b"x")
-    connection.recv(4096)
-    time.sleep(0.02)
-"""
+PORT = 8082
 
 
 def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[str, int]:
@@ -32,7 +15,7 @@ def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[s
     row = {}
     while time.monotonic() < deadline:
         rows = watch.look().rows
-        for found in rows[(rows["pid"] == pid) & (rows["rport"] == 8082)]:
+        for found in rows[(rows["pid"] == pid) & (rows["rport"] == PORT)]:
             row = {
                 name: int(found[name])
                 for name in ("stalled", "retransmits", "retrans", "srtt_us", "min_rtt_us", "closed")
@@ -45,8 +28,8 @@ def _wait_for(watch: Watch, pid: int, stalled: bool, timeout_s: float) -> dict[s
 
 def test_a_cut_link_shows_as_stalled_and_a_mended_one_as_well_again(watch: Watch) -> None:
     with Link(delay_ms=5) as link:
-        server = link.start(link.b, _ECHO)
-        client = link.start(link.a, _TALK)
+        server = link.start(link.b, echoing(PORT))
+        client = link.start(link.a, asking(PORT, 1, 0.02))
         healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=30)
         assert 10_000 <= healthy["min_rtt_us"] <= 20_000  # the smoothed one is that of a busy machine
         link.cut()

@@ -14,7 +14,7 @@ import pytest
 from tcptop_rtt.sources.program import READS, Program
 from tcptop_rtt.view.cause_columns import Columns
 from tests.live.conftest import Watch
-from tests.live.link import Link
+from tests.live.link import Link, echoing
 from tests.live.pairs import Pair, connected, row_of, serving
 
 JIFFIES_US = 20_000
@@ -153,14 +153,6 @@ while True:
     connection.sendall(bytes(100))
     time.sleep(0.01)
 """
-_ECHO = """
-import socket
-listener = socket.create_server(("10.199.0.2", 8085))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while data := connection.recv(100):
-    connection.sendall(data)
-"""
 
 
 def test_a_slow_path_and_a_slow_answer_are_told_apart(watch: Watch) -> None:
@@ -185,7 +177,7 @@ def test_a_slow_path_and_a_slow_answer_are_told_apart(watch: Watch) -> None:
 
 def test_requests_that_do_not_wait_for_each_other_are_told_as_such(watch: Watch) -> None:
     with Link(delay_ms=25) as link:
-        link.start(link.b, _ECHO)
+        link.start(link.b, echoing(8085))
         link.start(link.a, _PIPELINE)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
