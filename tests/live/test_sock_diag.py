@@ -311,6 +311,8 @@ sys.stdin.read()
 def test_a_socket_that_is_passed_on_is_shown_under_its_new_process(polls: Polls) -> None:
     with connected() as pair:
         client = pair[0]
+        # It is shown already when it is passed on: of two that nobody has met the lower PID would be.
+        assert row_of(polls.rows(), client)["pid"] == os.getpid()
         with subprocess.Popen(
             [sys.executable, "-c", _INHERIT],
             stdin=subprocess.PIPE,
