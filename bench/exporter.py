@@ -7,7 +7,6 @@ that the kernel's own counters are theirs; each of 60 networks calls each of 20 
 from __future__ import annotations
 
 import http.client
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,9 +17,9 @@ import numpy as np
 
 from bench.results import Result
 from bench.traffic import cpu_s, resident_mib
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.link import Link, sending, taking
-from tests.unit.exposed import parsed, value
+from tests.ports import free_port
+from tests.unit.exposed import bucket, parsed, value
 
 PER_S, SECONDS = 1000, 600.0
 SERVICES = range(7001, 7021)
@@ -90,14 +89,9 @@ def _median_ms(text: str) -> float:
     return min(1000 * float(one.labels["le"]) for one in buckets if one.value >= half)
 
 
-def _bucket(ms: float) -> int:
-    return int(np.searchsorted(BOUNDS_US, 1000 * ms))
-
-
 def measure(seconds: float = SECONDS) -> list[Result]:
     """Series, memory, time per scrape, and what is counted of what the kernel has counted."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     ports = ",".join(map(str, (*SERVICES, LINK_PORT)))
     command = [sys.executable, "-m", "tcptop_rtt", "--prometheus", str(port), "--filter", f"port:{ports}"]
     churn = [*_IN_NAMESPACE, sys.executable, "-c", _CHURN, str(seconds)]
@@ -151,7 +145,7 @@ def measure(seconds: float = SECONDS) -> list[Result]:
         Result("records lost", value(text, "tcptop_dropped_records_total"), at_most=0),
         Result(
             "buckets between a 50 ms link and its median",
-            abs(_bucket(median_ms) - _bucket(2 * DELAY_MS)),
+            abs(bucket(1000 * median_ms) - bucket(2000 * DELAY_MS)),
             at_most=1,
             detail=f"at most {median_ms:g} ms",
         ),

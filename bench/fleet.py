@@ -15,6 +15,7 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from tcptop_rtt.feeds.fleet.client import Client
 from tcptop_rtt.feeds.fleet.rows import Rows
 from tcptop_rtt.model.question import Question
 from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
-from tests.live.prometheus import Prometheus, free_port
+from tests.live.prometheus import Prometheus
+from tests.ports import free_port
 
 HOSTS, SERVICES = 1000, (80, 443, 5432)
 SCRAPE_S, WARM_S, TIMES = 15, 75, 5
@@ -100,15 +102,14 @@ def measure() -> list[Result]:
     target = multiprocessing.get_context("spawn").Process(target=_serve, args=(port,), daemon=True)
     target.start()
     with tempfile.TemporaryDirectory() as place:
-        server = Prometheus(
-            Path(place), (port,), (CONTRIB / "rules.yml",), scrape_s=SCRAPE_S, honor_labels=True
-        )
+        rules = (CONTRIB / "rules.yml",)
         try:
-            time.sleep(WARM_S)
-            return _measured(server)
+            with closing(
+                Prometheus(Path(place), (port,), rules, scrape_s=SCRAPE_S, honor_labels=True)
+            ) as server:
+                time.sleep(WARM_S)
+                return _measured(server)
         finally:
-            server.process.kill()
-            server.process.wait()
             target.kill()
             target.join()
 

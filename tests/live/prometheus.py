@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S
+from tests.ports import free_port
 from tests.waiting import becomes
 
 SCRAPE_S = 1
@@ -29,14 +29,6 @@ scrape_configs:
     static_configs:
       - targets: {targets}
 """
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def fetched(url: str, **headers: str) -> bytes:
@@ -106,7 +98,11 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        assert becomes(self._is_ready, START_S), "it does not begin"
+        try:
+            assert becomes(self._is_ready, START_S), "it does not begin"
+        except BaseException:
+            self.close()
+            raise
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, f"it has ended with {self.process.returncode}"
@@ -114,6 +110,11 @@ class Prometheus:
             fetched(f"http://127.0.0.1:{self.port}/-/ready")
             return True
         return False
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
 
     def api(self, path: str, **parameters: str) -> Any:
         """The data of an answer."""
@@ -149,12 +150,8 @@ def prometheus(
 
     :param others: ports that it scrapes, too
     """
-    server = Prometheus(place, (target, *others), rules)
-    try:
+    with closing(Prometheus(place, (target, *others), rules)) as server:
         yield server
-    finally:
-        server.process.kill()
-        server.process.wait()
 
 
 def promtool(*arguments: str, text: str = "", place: Path | None = None) -> str:

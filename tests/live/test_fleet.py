@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tests.live.link import Link, asking, echoing
 from tests.live.program import PROGRAM, START_S, Line, as_nobody, complaint, lines_of, run
-from tests.live.prometheus import Prometheus, exporting, free_port, prometheus, scraped
+from tests.live.prometheus import Prometheus, exporting, prometheus, scraped
 from tests.live.terminal import Terminals
-from tests.unit.exposed import value
+from tests.ports import free_port
+from tests.unit.exposed import bucket, value
 
 DELAY_MS = 25
 """Each way."""
@@ -41,10 +41,6 @@ def rows(server: Prometheus, table: str) -> list[Line]:
     return [line for line in found if line["event"] == "row"]
 
 
-def _bucket(us: float) -> int:
-    return int((us > BOUNDS_US).sum())
-
-
 def test_the_rows_are_what_the_exporters_say_of_a_link_of_50_ms(tmp_path: Path) -> None:
     with fleet(tmp_path) as (server, port, exporters):
         hosts = {row["instance"]: row for row in rows(server, "hosts")}
@@ -56,8 +52,8 @@ def test_the_rows_are_what_the_exporters_say_of_a_link_of_50_ms(tmp_path: Path) 
             mean_us = 1e6 * (value(text, "tcptop_rtt_seconds_sum") / value(text, "tcptop_rtt_seconds_count"))
             assert row["mean_us"] >= 1000 * 2 * DELAY_MS
             # Their time differs, and the path's delay does not.
-            assert abs(_bucket(row["mean_us"]) - _bucket(mean_us)) <= 1
-            assert abs(_bucket(row["p50_us"]) - _bucket(2000 * DELAY_MS)) <= 1
+            assert abs(bucket(row["mean_us"]) - bucket(mean_us)) <= 1
+            assert abs(bucket(row["p50_us"]) - bucket(2000 * DELAY_MS)) <= 1
             assert row["p50_us"] <= row["p99_us"]
             assert row["stalled"] == 0
         # Each end receives what the other one sends.
@@ -85,8 +81,7 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
         terminal.wait_for("python", "ms")
         terminal.press("Enter")
         terminal.wait_for(f"to :{port}", "ms")
-        server.process.kill()
-        server.process.wait()
+        server.close()
         terminal.wait_for("Connection refused")
         terminal.wait_for("s old", timeout_s=START_S)
         assert terminal.line_with(f"to :{port}", "ms")

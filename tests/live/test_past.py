@@ -21,6 +21,7 @@ from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.terminal import Terminals
+from tests.ports import free_port
 
 PATIENCE_S = 60.0
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
@@ -100,8 +101,7 @@ def test_a_connection_before_it_stopped_while_it_stands_and_after_it_has_gone(wa
 
 def test_a_refused_connection_is_a_moment(watch: Watch) -> None:
     recorder = Recorder()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     _keep_until(watch, recorder, lambda _: True)
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):

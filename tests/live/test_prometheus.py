@@ -18,13 +18,13 @@ import pytest
 
 from tcptop_rtt.feeds.fleet import queries as queries_of
 from tcptop_rtt.model.question import LABELS, Question
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
 from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
-from tests.live.prometheus import exporting, fetched, free_port, prometheus, promtool, scraped
-from tests.unit.exposed import parsed, total, value
+from tests.live.prometheus import exporting, fetched, prometheus, promtool, scraped
+from tests.ports import free_port
+from tests.unit.exposed import bucket, parsed, total, value
 from tests.waiting import becomes
 
 CONTRIB = Path(__file__).parents[2] / "contrib" / "prometheus"
@@ -58,8 +58,7 @@ for _ in range({{times}}):
 
 
 def _bucket(seconds: float) -> int:
-    """The number of the bucket that a value is in."""
-    return int((seconds * 1e6 > BOUNDS_US).sum())
+    return bucket(1e6 * seconds)
 
 
 def test_prometheus_finds_the_link_the_bytes_and_the_connections_of_known_traffic(tmp_path: Path) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+
 _LINE = re.compile(r"([a-z_:]+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+def bucket(us: float) -> int:
+    """The number of the bucket that an RTT is in."""
+    return int((us > BOUNDS_US).sum())
 
 
 class Series(NamedTuple):

@@ -13,15 +13,14 @@ import pytest
 
 from tcptop_rtt.outputs.prometheus.options import Address
 from tcptop_rtt.outputs.prometheus.server import MetricsServer
+from tests.ports import free_port
 
 WAIT_S = 30.0
 
 
 @pytest.fixture
 def server() -> Iterator[MetricsServer]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = MetricsServer(Address("127.0.0.1", port))
+    server = MetricsServer(Address("127.0.0.1", free_port()))
     yield server
     server.close()
 
@@ -93,8 +92,7 @@ def test_a_fault_fails_one_scrape_and_not_the_next(server: MetricsServer) -> Non
 
 def test_it_can_be_closed_before_and_after_it_serves() -> None:
     for serves in (False, True):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            address = Address("127.0.0.1", free.getsockname()[1])
+        address = Address("127.0.0.1", free_port())
         before = set(threading.enumerate())
         server = MetricsServer(address)
         if serves:
