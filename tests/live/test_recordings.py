@@ -12,11 +12,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
-from tcptop_rtt.feeds.replay.feed import ReplayFeed
-from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.snapshot import Origin
 from tcptop_rtt.outputs.recording import Recording
 from tcptop_rtt.recording.writer import RecordingWriter
@@ -26,15 +23,12 @@ from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
 from tests.live.terminal import Terminals, talker
-from tests.unit.test_stream import told
+from tests.unit.recorded import replayed
+from tests.unit.world import told
 from tests.waiting import becomes
 
 STEPS = 12
 FILTER = "proc:talker or proc:other or why:peer-not-reading"
-
-
-def _replayed(path: Path) -> ReplayFeed:
-    return ReplayFeed(str(path), partial(footage_of, str(path)), False)
 
 
 def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_path: Path) -> None:
@@ -61,7 +55,7 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
                 short[0].close()
     recording.end(0)
     assert recording.failure == ""
-    again = list(_replayed(tmp_path / "it").snapshots())
+    again = list(replayed(tmp_path / "it").snapshots())
     assert len(again) == STEPS
     for one, other in zip(again, live, strict=True):
         assert told(one) == told(other)
@@ -158,6 +152,6 @@ def test_a_signal_ends_a_recording_in_order(tmp_path: Path) -> None:
         assert becomes(lambda: path.exists() and path.stat().st_size > 1000, START_S)
         process.send_signal(signal.SIGTERM)
         assert process.wait(START_S) == 0
-    feed = _replayed(path)
+    feed = replayed(path)
     assert list(feed.snapshots())
     assert feed.problem == ""

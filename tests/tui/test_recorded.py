@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tcptop_rtt.outputs.recordings import Recordings
-from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view.filter import Filter
 from tests.tui.conftest import Open
 from tests.tui.feed import HandFeed, Stage
+from tests.unit.recorded import read
 from tests.unit.rows import row
 
 
@@ -51,8 +50,8 @@ async def test_what_is_seen_from_then_on_is_in_the_file_that_the_header_names(
         assert f"recorded: {path}" in it.screen_text
         await it.show(row(1, srtt_us=4_000), step=3)
         assert "REC " not in it.screen_text
-    reader = RecordingReader(os.open(path, os.O_RDONLY))
-    lines = [line for number in reader.told() for line in reader.lines(number, pytest.fail)]
+    lines, problems, _ = read(path)
+    assert problems == []
     rtts = [line.split(b'"srtt_us":')[1].split(b",")[0] for line in lines if b'"rtt_hi_us"' in line]
     assert rtts == [b"2000", b"3000"]
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tcptop_rtt.app import TcptopApp
-from tcptop_rtt.feeds.replay.feed import ReplayFeed
-from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
@@ -20,8 +17,8 @@ from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.view.preferences import Preferences
 from tests.tui.conftest import Open
 from tests.tui.feed import START_NS, Stage, snapshot
+from tests.unit.recorded import record, replayed
 from tests.unit.rows import listener, listeners_of, row
-from tests.unit.test_recording import _record
 
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
 STEPS = 12
@@ -47,14 +44,14 @@ def _snapshots() -> list[Snapshot]:
 @pytest.fixture
 def replay(tmp_path: Path) -> Replay:
     path = tmp_path / "recording"
-    _record(path, _snapshots()).end(0)
+    record(path, _snapshots()).end(0)
 
     @asynccontextmanager
     async def opened(
         size: tuple[int, int] = (160, 48), at: int = 0, glyphs: Glyphs = UNICODE
     ) -> AsyncIterator[Stage]:
         when = fmt.moment(START_NS / 1e9 + at)
-        feed = ReplayFeed(str(path), partial(footage_of, str(path)), True, when)
+        feed = replayed(path, True, at=when)
         feed.open()
         app = TcptopApp(feed, Filter(), 0.0, glyphs, preferences=Preferences("dark"))
         async with app.run_test(size=size) as pilot:

@@ -16,7 +16,7 @@ import pytest
 from tcptop_rtt.outputs.progress import Progress
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import WALL_NS
-from tests.unit.test_recording import _record, _stream
+from tests.unit.recorded import record, stream_of
 from tests.unit.traffic import Traffic
 
 ROOT = Path(__file__).parents[2]
@@ -33,16 +33,16 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording, a slower one of an hour later, one that becomes slower, and lines that are none."""
     path = tmp_path_factory.mktemp("compare")
     before = list(Traffic(1).snapshots(SECONDS))
-    _record(path / "before", before).end(0)
-    _record(path / "after", list(Traffic(2, rtt_ms=30).snapshots(SECONDS, 3600))).end(0)
+    record(path / "before", before).end(0)
+    record(path / "after", list(Traffic(2, rtt_ms=30).snapshots(SECONDS, 3600))).end(0)
     traffic = Traffic(3, stays=1.0)
     one = list(traffic.snapshots(SECONDS))
     traffic.change(rtt_ms=26.0)
     one += list(traffic.snapshots(SECONDS, SECONDS))
-    _record(path / "one", one).end(0)
-    (path / "lines").write_bytes(b"".join(line + b"\n" for line in _stream(one)))
+    record(path / "one", one).end(0)
+    (path / "lines").write_bytes(stream_of(one))
     (path / "text").write_text("no recording\n")
-    _record(path / "short", before[:1]).end(0)
+    record(path / "short", before[:1]).end(0)
     return path
 
 

@@ -25,7 +25,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.times import duration_ns, time_ns
 from tests.tui.feed import snapshot as made
 from tests.unit.rows import row
-from tests.unit.test_stream import ORIGIN, World, told
+from tests.unit.world import ORIGIN, World, told
 
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
 HOUR_NS = 3_600_000_000_000

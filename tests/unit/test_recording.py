@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.outputs.recording import Recording
-from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.recording.place import Owner, directory_of, new_path
-from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.recording.writer import RecordingWriter
-from tcptop_rtt.view.filter import Filter
-from tests.unit.test_stream import ORIGIN, World
+from tests.unit.recorded import lines_of, read, record
+from tests.unit.world import World
 
 STEPS = 60
 
@@ -30,34 +27,10 @@ def snapshots() -> list[Snapshot]:
     return [world.step() for _ in range(STEPS)]
 
 
-def _record(path: Path, snapshots: list[Snapshot], limit: int | None = None) -> Recording:
-    recording = Recording(RecordingWriter(str(path), None, limit), Filter(), lambda _: None)
-    recording.begin(ORIGIN)
-    for snapshot in snapshots:
-        recording.show(snapshot)
-    return recording
-
-
-def _stream(snapshots: list[Snapshot]) -> list[bytes]:
-    stream = StreamLines(Filter(), lambda _: None)
-    lines = stream.begin(ORIGIN)
-    for snapshot in snapshots:
-        lines += stream.of(snapshot)
-    return [line.rstrip(b"\n") for line in lines]
-
-
-def _read(path: Path) -> tuple[list[bytes], list[str], RecordingReader]:
-    reader = RecordingReader(os.open(path, os.O_RDONLY))
-    problems: list[str] = []
-    lines = [line for number in reader.told() for line in reader.lines(number, problems.append)]
-    problems += filter(None, [reader.problem])
-    return lines, problems, reader
-
-
 def test_the_lines_of_a_recording_are_those_of_the_stream(tmp_path: Path, snapshots: list[Snapshot]) -> None:
-    _record(tmp_path / "it", snapshots).end(3)
-    lines, problems, reader = _read(tmp_path / "it")
-    assert lines == [*_stream(snapshots), b'{"event":"end","lost":3}']
+    record(tmp_path / "it", snapshots).end(3)
+    lines, problems, reader = read(tmp_path / "it")
+    assert lines == [*lines_of(snapshots), b'{"event":"end","lost":3}']
     assert problems == []
     kinds = [str(frame.head.kind) for frame in reader.frames]
     assert (kinds[0], kinds.count("start")) == ("start", 1)
@@ -66,46 +39,46 @@ def test_the_lines_of_a_recording_are_those_of_the_stream(tmp_path: Path, snapsh
 
 
 def test_what_is_written_can_be_read_before_it_has_ended(tmp_path: Path, snapshots: list[Snapshot]) -> None:
-    recording = _record(tmp_path / "it", [])
+    recording = record(tmp_path / "it", [])
     for count, snapshot in enumerate(snapshots[:20], 1):
         recording.show(snapshot)
-        assert _read(tmp_path / "it")[0] == _stream(snapshots[:count])
+        assert read(tmp_path / "it")[0] == lines_of(snapshots[:count])
 
 
 def test_a_recording_that_is_cut_off_anywhere_is_read_up_to_there(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
-    _record(tmp_path / "it", snapshots[:12]).end(0)
-    data, whole = (tmp_path / "it").read_bytes(), _read(tmp_path / "it")[0]
-    read = []
+    record(tmp_path / "it", snapshots[:12]).end(0)
+    data, whole = (tmp_path / "it").read_bytes(), read(tmp_path / "it")[0]
+    counts = []
     for size in range(0, len(data), 997):
         (tmp_path / "cut").write_bytes(data[:size])
-        lines, _, _ = _read(tmp_path / "cut")
+        lines, _, _ = read(tmp_path / "cut")
         assert lines == whole[: len(lines)]
-        read.append(len(lines))
-    assert read == sorted(read)
-    assert read[-1] >= len(whole) - 1
+        counts.append(len(lines))
+    assert counts == sorted(counts)
+    assert counts[-1] >= len(whole) - 1
 
 
 def test_after_what_is_damaged_it_goes_on_at_the_next_frame_and_says_where(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
-    _record(tmp_path / "it", snapshots).end(0)
-    _, _, reader = _read(tmp_path / "it")
-    whole = _read(tmp_path / "it")[0]
+    record(tmp_path / "it", snapshots).end(0)
+    _, _, reader = read(tmp_path / "it")
+    whole = read(tmp_path / "it")[0]
     data = bytearray((tmp_path / "it").read_bytes())
     frame = reader.frames[1]
     assert frame.head.kind == "more"
     middle = frame.at + frame.size // 2
     data[middle : middle + 20] = b"\xff" * 20
     (tmp_path / "damaged").write_bytes(data)
-    lines, problems, _ = _read(tmp_path / "damaged")
+    lines, problems, _ = read(tmp_path / "damaged")
     assert set(whole) - set(lines)
     assert lines[-1] == whole[-1]
     assert problems == [f"the frame at byte {frame.at:,} is damaged: the rest of it is left out"]
     data[frame.at : frame.at + 40] = bytes(40)
     (tmp_path / "damaged").write_bytes(data[: -len(data) // 50])  # and without its index
-    lines, problems, _ = _read(tmp_path / "damaged")
+    lines, problems, _ = read(tmp_path / "damaged")
     assert set(lines) & set(whole[-len(whole) // 4 :])
     assert any(" at byte " in problem for problem in problems)
 
@@ -113,21 +86,21 @@ def test_after_what_is_damaged_it_goes_on_at_the_next_frame_and_says_where(
 def test_zstdcat_gives_the_lines(tmp_path: Path, snapshots: list[Snapshot]) -> None:
     from tcptop_rtt.recording.zstd import ZstdDecompressor
 
-    _record(tmp_path / "it", snapshots[:5]).end(0)
+    record(tmp_path / "it", snapshots[:5]).end(0)
     data, lines = (tmp_path / "it").read_bytes(), b""
     while data:
         decompressor = ZstdDecompressor()
         lines += decompressor.decompress(data)
         data = decompressor.unused_data
-    assert lines.splitlines()[:-1] == _stream(snapshots[:5])
+    assert lines.splitlines()[:-1] == lines_of(snapshots[:5])
 
 
 def test_within_its_limit_the_newest_is_kept_and_can_be_read_by_itself(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
-    _record(tmp_path / "whole", snapshots).end(0)
+    record(tmp_path / "whole", snapshots).end(0)
     limit = (tmp_path / "whole").stat().st_size // 2
-    recording = _record(tmp_path / "it", [], limit)
+    recording = record(tmp_path / "it", [], limit)
     sizes = []
     for snapshot in snapshots:
         recording.show(snapshot)
@@ -136,10 +109,10 @@ def test_within_its_limit_the_newest_is_kept_and_can_be_read_by_itself(
     assert recording.failure == ""
     assert max(*sizes, (tmp_path / "it").stat().st_size) <= limit
     assert any(later < earlier for earlier, later in itertools.pairwise(sizes))
-    lines, problems, reader = _read(tmp_path / "it")
+    lines, problems, reader = read(tmp_path / "it")
     assert problems == []
     assert reader.frames[0].head.kind == "state"
-    assert lines[-40:] == [*_stream(snapshots)[-39:], b'{"event":"end","lost":0}']
+    assert lines[-40:] == [*lines_of(snapshots)[-39:], b'{"event":"end","lost":0}']
     assert sorted(os.listdir(tmp_path)) == ["it", "whole"]
 
 
@@ -147,7 +120,7 @@ def test_a_file_is_its_owners_alone_and_new(tmp_path: Path) -> None:
     path = tmp_path / "it"
     before = os.umask(0)
     try:
-        recording = _record(path, [World(1).step()])
+        recording = record(path, [World(1).step()])
     finally:
         os.umask(before)
     recording.end(0)
@@ -200,10 +173,10 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_ends_it_and_what_is_in_it_can_be_read(
     full_disk: Path, snapshots: list[Snapshot]
 ) -> None:
-    recording = _record(full_disk / "it", snapshots)
+    recording = record(full_disk / "it", snapshots)
     assert recording.failure == "File too large"
-    lines, _, _ = _read(full_disk / "it")
-    whole = _stream(snapshots)
+    lines, _, _ = read(full_disk / "it")
+    whole = lines_of(snapshots)
     assert len(lines) > 40
     assert lines == whole[: len(lines)]
 
@@ -212,9 +185,10 @@ def test_a_process_that_is_killed_leaves_what_it_has_written(tmp_path: Path) -> 
     script = f"""
 import os, signal
 from pathlib import Path
-from tests.unit.test_recording import _record, World
+from tests.unit.recorded import record
+from tests.unit.world import World
 world = World(11)
-_record(Path({str(tmp_path / "it")!r}), [world.step() for _ in range(9)])
+record(Path({str(tmp_path / "it")!r}), [world.step() for _ in range(9)])
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run(
@@ -222,4 +196,4 @@ os.kill(os.getpid(), signal.SIGKILL)
     )
     assert ended.returncode == -9
     world = World(11)
-    assert _read(tmp_path / "it")[0] == _stream([world.step() for _ in range(9)])
+    assert read(tmp_path / "it")[0] == lines_of([world.step() for _ in range(9)])

@@ -18,9 +18,9 @@ from tcptop_rtt.feeds.remote.merging import Part, merged
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, Snapshot, Waiting
-from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.listening import listening
+from tests.unit.recorded import stream_of
 from tests.unit.rows import listener, listeners_of, row, rows_of
 from tests.waiting import becomes
 
@@ -121,9 +121,7 @@ def test_a_host_is_never_an_option_and_ssh_asks_nothing() -> None:
 
 
 def stream_file(path: Path, *snapshots: Snapshot) -> Path:
-    lines = StreamLines(Filter(), lambda _: None)
-    told = lines.begin(Origin("remote", "6.1", "fentry", 1))
-    path.write_bytes(b"".join([*told, *(line for snapshot in snapshots for line in lines.of(snapshot))]))
+    path.write_bytes(stream_of(snapshots, Origin("remote", "6.1", "fentry", 1)))
     return path
 
 

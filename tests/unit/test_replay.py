@@ -8,22 +8,19 @@ import os
 import subprocess
 import sys
 import threading
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.recording.zstd import ZstdCompressor
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import ScriptedClock
-from tests.unit.test_recording import _record, _stream
-from tests.unit.test_stream import ORIGIN, World, told
+from tests.unit.recorded import lines_of, record, replayed, stream_of
+from tests.unit.world import ORIGIN, World, told
 
 STEPS = 60
 ROOT = Path(__file__).parents[2]
@@ -39,16 +36,12 @@ def snapshots() -> list[Snapshot]:
 def there(tmp_path_factory: pytest.TempPathFactory, snapshots: list[Snapshot]) -> Path:
     """The same in each kind of file."""
     path = tmp_path_factory.mktemp("replay")
-    _record(path / "recording", snapshots).end(0)
-    lines = b"".join(line + b"\n" for line in _stream(snapshots))
+    record(path / "recording", snapshots).end(0)
+    lines = stream_of(snapshots)
     (path / "lines").write_bytes(lines)
     (path / "lines.gz").write_bytes(gzip.compress(lines))
     (path / "lines.zst").write_bytes(ZstdCompressor().compress(lines, ZstdCompressor.FLUSH_FRAME))
     return path
-
-
-def feed_of(path: Path, paced: bool = False, **more: Any) -> ReplayFeed:
-    return ReplayFeed(str(path), partial(footage_of, str(path)), paced, **more)
 
 
 KINDS = ["recording", "lines", "lines.gz", "lines.zst"]
@@ -58,7 +51,7 @@ KINDS = ["recording", "lines", "lines.gz", "lines.zst"]
 def test_every_snapshot_comes_again_from_each_kind_of_file(
     there: Path, snapshots: list[Snapshot], name: str
 ) -> None:
-    feed = feed_of(there / name)
+    feed = replayed(there / name)
     again = list(feed.snapshots())
     assert len(again) == STEPS
     for one, other in zip(again, snapshots, strict=True):
@@ -76,7 +69,7 @@ def _written(one: Snapshot) -> str:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_any_time_can_be_gone_to(there: Path, snapshots: list[Snapshot], name: str) -> None:
-    feed = feed_of(there / name, paced=True, at=_written(snapshots[30]))
+    feed = replayed(there / name, paced=True, at=_written(snapshots[30]))
     feed.open()
     come = feed.snapshots()
     assert told(next(come)) == told(snapshots[30])
@@ -100,7 +93,7 @@ def test_any_time_can_be_gone_to(there: Path, snapshots: list[Snapshot], name: s
 
 def test_it_is_played_at_its_own_pace_or_another(there: Path, snapshots: list[Snapshot]) -> None:
     clock = ScriptedClock()
-    feed = feed_of(there / "recording", paced=True, clock=clock)
+    feed = replayed(there / "recording", paced=True, clock=clock)
     feed.open()
     come = feed.snapshots()
     next(come)
@@ -132,7 +125,7 @@ def test_a_recording_from_a_pipe(there: Path, snapshots: list[Snapshot]) -> None
 
         writer = threading.Thread(target=write)
         writer.start()
-        feed = feed_of(Path(f"/dev/fd/{out}"))
+        feed = replayed(Path(f"/dev/fd/{out}"))
         assert [told(one)["time"] for one in feed.snapshots()] == [told(one)["time"] for one in snapshots]
         writer.join()
         os.close(out)
@@ -197,13 +190,13 @@ def test_a_file_of_another_program_is_told_in_one_line(tmp_path: Path, data: byt
 def test_what_is_not_there_or_no_file_is_told(tmp_path: Path) -> None:
     for path, why in ((tmp_path / "no", "cannot open"), (tmp_path, "is no recording")):
         with pytest.raises(TcptopError, match=why):
-            feed_of(path).open()
+            replayed(path).open()
 
 
 def test_lines_that_cannot_be_read_are_left_out_and_named_with_their_place(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
-    lines = _stream(snapshots[:10])
+    lines = lines_of(snapshots[:10])
     broken = list(lines)
     broken[2] = lines[2][: len(lines[2]) // 2]
     broken.insert(5, b'{"event":"weather","time_ns":1}')
@@ -214,7 +207,7 @@ def test_lines_that_cannot_be_read_are_left_out_and_named_with_their_place(
     problems: list[str] = []
     footage = footage_of(str(tmp_path / "it"), lambda: False, problems.append)
     footage.close()
-    feed = feed_of(tmp_path / "it")
+    feed = replayed(tmp_path / "it")
     again = list(feed.snapshots())
     assert [one.time_ns for one in again] == [one.time_ns for one in snapshots[:10]]
     assert feed.problem.startswith("line 3: no line of JSON")
@@ -239,7 +232,7 @@ def test_hostile_lines_neither_end_it_nor_take_more_than_they_may(tmp_path: Path
     lines += [b"{"] * 1001
     lines.append(b'{"event":"refresh","time_ns":5,"clock_ns":5,"gone":[],"health":{}}')
     (tmp_path / "it").write_bytes(b"\n".join(lines) + b"\n")
-    feed = feed_of(tmp_path / "it")
+    feed = replayed(tmp_path / "it")
     assert [one.time_ns for one in feed.snapshots()][-1] == 5
     assert "\x1b" not in feed.origin.host
     assert any("version 99" in problem for problem in feed._problems)
@@ -268,11 +261,11 @@ def test_a_little_file_that_makes_much_is_read_in_parts(tmp_path: Path) -> None:
 def test_lines_of_before_there_were_refreshes_are_shown(tmp_path: Path, snapshots: list[Snapshot]) -> None:
     older = [
         line
-        for line in _stream(snapshots)
+        for line in lines_of(snapshots)
         if json.loads(line)["event"] in ("header", "open", "sample", "close")
     ]
     (tmp_path / "it").write_bytes(b"\n".join(older) + b"\n")
-    again = list(feed_of(tmp_path / "it").snapshots())
+    again = list(replayed(tmp_path / "it").snapshots())
     times = sorted({json.loads(line)["time_ns"] for line in older[1:]})
     assert [one.time_ns for one in again] == times
     last = {

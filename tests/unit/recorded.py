@@ -1,0 +1,56 @@
+"""Snapshots as a stream and as a recording, and what comes out of them again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tcptop_rtt.feeds.replay.feed import ReplayFeed
+from tcptop_rtt.feeds.replay.opening import footage_of
+from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.recording import Recording
+from tcptop_rtt.outputs.stream import StreamLines
+from tcptop_rtt.recording.reader import RecordingReader
+from tcptop_rtt.recording.writer import RecordingWriter
+from tcptop_rtt.view.filter import Filter
+from tests.unit.world import ORIGIN
+
+
+def record(path: Path, snapshots: Sequence[Snapshot], limit: int | None = None) -> Recording:
+    """A recording of them, which goes on."""
+    recording = Recording(RecordingWriter(str(path), None, limit), Filter(), lambda _: None)
+    recording.begin(ORIGIN)
+    for snapshot in snapshots:
+        recording.show(snapshot)
+    return recording
+
+
+def read(path: Path) -> tuple[list[bytes], list[str], RecordingReader]:
+    """The lines in a recording, and what is wrong with it."""
+    reader = RecordingReader(os.open(path, os.O_RDONLY))
+    problems: list[str] = []
+    lines = [line for number in reader.told() for line in reader.lines(number, problems.append)]
+    problems += filter(None, [reader.problem])
+    return lines, problems, reader
+
+
+def stream_of(snapshots: Sequence[Snapshot], origin: Origin = ORIGIN) -> bytes:
+    """The stream of them, as it is written."""
+    stream = StreamLines(Filter(), lambda _: None)
+    lines = stream.begin(origin)
+    for snapshot in snapshots:
+        lines += stream.of(snapshot)
+    return b"".join(lines)
+
+
+def lines_of(snapshots: Sequence[Snapshot]) -> list[bytes]:
+    """The lines of their stream."""
+    return stream_of(snapshots).splitlines()
+
+
+def replayed(path: Path, paced: bool = False, **more: Any) -> ReplayFeed:
+    """The feed of what is in a file."""
+    return ReplayFeed(str(path), partial(footage_of, str(path)), paced, **more)
