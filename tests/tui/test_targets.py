@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from tcptop_rtt.model.targets import TARGET
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot
-from tests.unit.rows import address, row
+from tests.unit.rows import row, target, targets_of
 
-
-def targets(*given: dict[str, Any]) -> np.ndarray:
-    found = np.zeros(len(given), TARGET)
-    for at, fields in enumerate(given):
-        for name, value in (
-            {"id": at + 1, "family": 4, "comm": b"curl", "connect_error": 1} | fields
-        ).items():
-            found[name][at] = np.void(address(str(value))) if name == "raddr" else value
-    return found
-
-
-TARGETS = targets(
-    {
-        "raddr": "198.51.100.1",
-        "rport": 443,
-        "count": 7,
-        "timed_out": 7,
-        "connect_error": 2,
-        "latest_ms": 25_000,
-    },
-    {"raddr": "198.51.100.2", "rport": 80, "count": 50_000, "refused": 50_000, "per_s": 900.0, "pid": 9},
-    {"raddr": "198.51.100.3", "rport": 80, "count": 1, "given_up": 1, "connect_error": 4, "latest_ms": 3000},
+TARGETS = targets_of(
+    target(1, 7, raddr="198.51.100.1", rport=443, timed_out=7, connect_error=2, latest_ms=25_000),
+    target(2, 50_000, raddr="198.51.100.2", rport=80, refused=50_000, per_s=900.0, pid=9),
+    target(3, 1, raddr="198.51.100.3", rport=80, given_up=1, connect_error=4, latest_ms=3000),
 )
 
 
@@ -81,7 +61,7 @@ async def test_what_tells_targets_apart_stays_on_the_screen(stage: Open, size: t
         await it.press("shift+tab")
         for words in (".2:80", "curl", "50000", "refused 900/s", "timed out"):
             assert words in it.screen_text
-        it.feed.step(snapshot(targets=targets({"comm": HOSTILE, "raddr": "198.51.100.9"})))
+        it.feed.step(snapshot(targets=targets_of(target(1, comm=HOSTILE, raddr="198.51.100.9"))))
         await it.press()
         assert "\x1b" not in it.screen_text
         it.feed.step(snapshot())

@@ -13,7 +13,7 @@ from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.model.records import ENTRY, INTERVAL_S, RECORD, Kind, Records
 from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.base import Batch, Source
-from tests.unit.rows import address
+from tests.unit.rows import filled
 
 START_NS = 1_000_000_000_000
 WALL_NS = 1_700_000_000_000_000_000
@@ -122,10 +122,8 @@ class FakeSource(Source):
         self.closed = True
 
     def _made(self, dtype: np.dtype[np.void], kind: Kind, given: Collection[Mapping[str, Any]]) -> Records:
-        made = np.zeros(len(given), dtype)
-        for record, fields in zip(made, given, strict=True):
-            for name, value in {"kind": kind, "time_ns": self._clock.monotonic_ns(), **fields}.items():
-                record[name] = np.void(address(value)) if name in ("laddr", "raddr") else value
+        common = {"kind": kind, "time_ns": self._clock.monotonic_ns()}
+        made = filled(dtype, *({**common, **fields} for fields in given))
         made["pid"] = made["tgid"]
         return made
 

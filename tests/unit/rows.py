@@ -1,15 +1,17 @@
-"""Rows of a snapshot, made by hand."""
+"""Rows of a snapshot, and what they are made of, by hand."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.rows import ROW, Rows
+from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, Rows
+from tcptop_rtt.model.targets import TARGET
 
 
 def address(text: str) -> bytes:
@@ -17,6 +19,17 @@ def address(text: str) -> bytes:
     if ":" in text:
         return socket.inet_pton(socket.AF_INET6, text)
     return b"\0" * 10 + b"\xff\xff" + socket.inet_pton(socket.AF_INET, text)
+
+
+def filled(dtype: np.dtype[np.void], *given: Mapping[str, Any]) -> NDArray[np.void]:
+    """An array of such with these fields, the others being zero; addresses may be given as text."""
+    found = np.zeros(len(given), dtype)
+    for one, fields in zip(found, given, strict=True):
+        for name, value in fields.items():
+            if name in ("laddr", "raddr"):
+                value = np.void(address(value) if isinstance(value, str) else value)
+            one[name] = value
+    return found
 
 
 def row(id_: int, **fields: Any) -> dict[str, Any]:
@@ -50,11 +63,7 @@ def columns_of(rows: NDArray[np.void]) -> Rows:
 
 
 def rows_of(*connections: dict[str, Any]) -> Rows:
-    rows = np.zeros(len(connections), ROW)
-    for at, connection in enumerate(connections):
-        for name, value in connection.items():
-            rows[name][at] = np.void(address(value)) if name in ("laddr", "raddr") else value
-    return columns_of(rows)
+    return columns_of(filled(ROW, *connections))
 
 
 def listener(id_: int, **fields: Any) -> dict[str, Any]:
@@ -73,8 +82,23 @@ def listener(id_: int, **fields: Any) -> dict[str, Any]:
 
 def listeners_of(*listeners: dict[str, Any]) -> NDArray[np.void]:
     """As a snapshot has them."""
-    found = np.zeros(len(listeners), LISTENER)
-    for at, one in enumerate(listeners):
-        for name, value in one.items():
-            found[name][at] = np.void(address(value)) if name == "laddr" else value
-    return found
+    return filled(LISTENER, *listeners)
+
+
+def target(id_: int, count: int = 1, **fields: Any) -> dict[str, Any]:
+    """One that has refused so many connects; ``raddr`` may be given as text."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "comm": b"curl",
+        "family": 4,
+        "raddr": "192.0.2.9",
+        "rport": 8080,
+        "count": count,
+        "connect_error": CONNECT_ERRORS.index("refused"),
+    }
+    return values | fields
+
+
+def targets_of(*targets: dict[str, Any]) -> NDArray[np.void]:
+    """As a snapshot has them."""
+    return filled(TARGET, *targets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pytest
 
 from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
@@ -12,7 +11,7 @@ from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.model.snapshot import Health, Owner, ProcessKey, Snapshot
 from tcptop_rtt.tracking.connections import Connections
 from tcptop_rtt.tracking.units import MOST_AT_ONCE
-from tests.unit.rows import address
+from tests.unit.rows import address, filled
 
 
 @pytest.fixture
@@ -22,12 +21,9 @@ def connections() -> Connections:
 
 def _entry(fields: Mapping[str, int | bytes]) -> Records:
     """An entry of a scan, of the established connection 1 at socket 100, but for what is given."""
-    entry = np.zeros(1, ENTRY)
     values: dict[str, int | bytes] = {"kind": Kind.ENTRY, "state": 1, "id": 1, "sock": 100, "lport": 443}
     values |= {"laddr": address("192.0.2.1"), "pid": fields.get("tgid", 0), **fields}
-    for name, value in values.items():
-        entry[name] = np.void(value) if name == "laddr" else value
-    return entry
+    return filled(ENTRY, values)
 
 
 def _listener(laddr: str, tgid: int, **given: int | bytes) -> Mapping[str, int | bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,20 +14,24 @@ from tcptop_rtt.model.rows import LISTEN
 from tcptop_rtt.model.snapshot import ProcessKey
 from tcptop_rtt.tracking.listener_store import UNHELD_KEPT_NS, ListenerStore
 from tcptop_rtt.tracking.scan import ScanCollector
-from tests.unit.rows import address
+from tests.unit.rows import filled
 
 S = 1_000_000_000
 Given = Mapping[str, int | bytes]
 
 
 def _entries(now_ns: int, given: tuple[Given, ...]) -> Records:
-    entries = np.zeros(len(given), ENTRY)
-    for at, fields in enumerate(given):
-        values = {"kind": Kind.ENTRY, "state": LISTEN, "sock": 1, "lport": 80, "netns": 7, "tgid": 5}
-        for name, value in (values | {"time_ns": now_ns, **fields}).items():
-            entries[name][at] = value
-        entries["pid"][at] = entries["tgid"][at]
-        entries["laddr"][at] = np.void(address("192.0.2.1"))
+    common: dict[str, Any] = {
+        "kind": Kind.ENTRY,
+        "state": LISTEN,
+        "sock": 1,
+        "lport": 80,
+        "netns": 7,
+        "tgid": 5,
+    }
+    common |= {"time_ns": now_ns, "laddr": "192.0.2.1"}
+    entries = filled(ENTRY, *({**common, **fields} for fields in given))
+    entries["pid"] = entries["tgid"]
     return entries
 
 

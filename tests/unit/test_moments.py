@@ -5,42 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import CONNECT_ERRORS
-from tcptop_rtt.model.targets import TARGET
 from tcptop_rtt.past.moments import ALIKE_NS, HOLD_NS, KEPT, Moment, MomentFinder
 from tcptop_rtt.past.signs import BURST_PER_S
 from tcptop_rtt.view import format as fmt
-from tests.unit.rows import address, listener, listeners_of, row
+from tests.unit.rows import listener, listeners_of, row, target, targets_of
 from tests.unit.test_past import S, snapshot_at
 
 HOLD_S, ALIKE_S = HOLD_NS // S, ALIKE_NS // S
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}
 LOSSY = {"retrans_1m": 7, "data_segs_out_1m": 630, "window_ms": 60_000, "retrans": 7}
 OUT = 1
-
-
-def target(id_: int, count: int, **fields: Any) -> dict[str, Any]:
-    """One that has refused so many connects."""
-    values: dict[str, Any] = {
-        "id": id_,
-        "comm": b"client",
-        "family": 4,
-        "raddr": np.void(address("192.0.2.9")),
-        "rport": 8080,
-        "count": count,
-        "connect_error": CONNECT_ERRORS.index("refused"),
-    }
-    return values | fields
-
-
-def targets_of(*targets: dict[str, Any]) -> NDArray[np.void]:
-    found = np.zeros(len(targets), TARGET)
-    for at, one in enumerate(targets):
-        for name, value in one.items():
-            found[name][at] = value
-    return found
 
 
 class Log:
@@ -164,7 +140,7 @@ def test_refused_connects_are_one_moment_per_target_and_counted() -> None:
     log = Log()
     assert log.look(targets=targets_of(target(1, 70))) == ()  # before us
     assert log.look(targets=targets_of(target(1, 70))) == ()
-    (moment,) = log.look(targets=targets_of(target(1, 5070), target(2, 0)))
+    (moment,) = log.look(targets=targets_of(target(1, 5070, comm=b"client"), target(2, 0)))
     assert (moment.words, moment.kind, moment.count) == ("refused", "connect", 5000)
     assert (moment.table, moment.id) == ("failed connects", 1)
     assert fmt.remote(moment.row) == "192.0.2.9:8080"

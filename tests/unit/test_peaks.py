@@ -15,7 +15,7 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.format import PEAK_WIDTH, peak
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
-from tests.unit.rows import row, rows_of
+from tests.unit.rows import filled, row, rows_of
 
 MS, SECOND, MINUTE = 10**6, 10**9, 60 * 10**9
 START_NS = 2**32 * MS - 5 * MINUTE  # 32 bits of milliseconds wrap while these tests run
@@ -34,15 +34,12 @@ class Scene:
         self, rtt_us: int, connection: int = 1, at_ns: int | None = None, kind: int = Kind.SEGMENT
     ) -> None:
         self._window += 1
-        record = np.zeros(1, RECORD)
         values = {
             "kind": kind, "id": connection, "sock": connection, "lport": 5000, "window_start": self._window,
             "time_ns": self.now_ns if at_ns is None else at_ns, "rtt_samples": 1 if rtt_us else 0,
             "rtt_lo_us": rtt_us, "rtt_hi_us": rtt_us, "last_rtt_us": rtt_us, "rtt_sum_us": rtt_us,
         }  # fmt: skip
-        for name, value in values.items():
-            record[name] = value
-        self.connections.ingest(record)
+        self.connections.ingest(filled(RECORD, values))
 
     def rows(self) -> Rows:
         return self.connections.snapshot(Health()).rows

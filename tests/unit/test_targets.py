@@ -14,18 +14,16 @@ from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.tracking.connections import CLOSED_KEPT
 from tcptop_rtt.tracking.targets import MOST, QUIET_NS
 from tcptop_rtt.view.filter import Filter, listed, select
-from tests.unit.rows import address
-from tests.unit.test_connections import Harness, harness  # noqa: F401 - a fixture
+from tests.unit.harness import Harness
+from tests.unit.rows import address, filled
 
 Given = Mapping[str, int | bytes]
 _ids = iter(range(1, 1 << 30))
 
 
 def _records(now_ns: int, *given: Given) -> Records:
-    made = np.zeros(len(given), RECORD)
-    for at, fields in enumerate(given):
-        for name, value in ({"family": 4, "time_ns": now_ns, "opened_ns": now_ns} | dict(fields)).items():
-            made[name][at] = np.void(value) if name == "raddr" else value
+    common = {"family": 4, "time_ns": now_ns, "opened_ns": now_ns}
+    made = filled(RECORD, *({**common, **fields} for fields in given))
     made["pid"] = made["tgid"]
     return made
 
@@ -41,11 +39,11 @@ def _connect(error: int, raddr: str = "198.51.100.1", **fields: int | bytes) -> 
     return [common | {"kind": Kind.OPEN, "state": 2}, end | {"kind": Kind.CLOSE, "state": 7, "error": error}]
 
 
-def _ingest(harness: Harness, *connects: list[Given]) -> None:  # noqa: F811
+def _ingest(harness: Harness, *connects: list[Given]) -> None:
     harness.connections.ingest(_records(harness.now_ns, *(record for one in connects for record in one)))
 
 
-def test_many_connects_to_many_targets_are_counted_each_at_its_own(harness: Harness) -> None:  # noqa: F811
+def test_many_connects_to_many_targets_are_counted_each_at_its_own(harness: Harness) -> None:
     random = np.random.default_rng(5)
     expected: Counter[tuple[bytes, int, int, bytes]] = Counter()
     for _ in range(4):
@@ -83,7 +81,7 @@ def test_many_connects_to_many_targets_are_counted_each_at_its_own(harness: Harn
         (errno.EPROTO, "other"),
     ],
 )
-def test_a_failure_is_told_by_the_socket_s_error(harness: Harness, error: int, kind: str) -> None:  # noqa: F811
+def test_a_failure_is_told_by_the_socket_s_error(harness: Harness, error: int, kind: str) -> None:
     _ingest(harness, _connect(errno.ECONNREFUSED), _connect(error))
     harness.wait(2)
     snapshot = harness.snapshot()
@@ -96,7 +94,7 @@ def test_a_failure_is_told_by_the_socket_s_error(harness: Harness, error: int, k
     assert CONNECT_ERRORS[snapshot.rows["connect_error"][1]] == kind
 
 
-def test_what_has_been_a_connection_has_not_failed(harness: Harness) -> None:  # noqa: F811
+def test_what_has_been_a_connection_has_not_failed(harness: Harness) -> None:
     for fields in ({"bytes_acked": 1}, {"direction": Direction.IN}, {"direction": Direction.UNKNOWN}):
         _ingest(harness, _connect(errno.ECONNREFUSED, **fields))
     snapshot = harness.snapshot()
@@ -104,7 +102,7 @@ def test_what_has_been_a_connection_has_not_failed(harness: Harness) -> None:  #
     assert snapshot.rows["connect_error"].tolist() == [0, 0, 0]
 
 
-def test_those_that_have_failed_are_in_one_snapshot_and_in_no_table(harness: Harness) -> None:  # noqa: F811
+def test_those_that_have_failed_are_in_one_snapshot_and_in_no_table(harness: Harness) -> None:
     _ingest(harness, *(_connect(errno.ECONNREFUSED) for _ in range(3)), _connect(0, bytes_acked=1))
     rows = harness.snapshot().rows
     assert rows["closed"].tolist() == [True] * 4
@@ -116,7 +114,7 @@ def test_those_that_have_failed_are_in_one_snapshot_and_in_no_table(harness: Har
     assert harness.connections.snapshot_is_urgent
 
 
-def test_the_rate_is_right_from_the_beginning_and_ends_with_the_failures(harness: Harness) -> None:  # noqa: F811
+def test_the_rate_is_right_from_the_beginning_and_ends_with_the_failures(harness: Harness) -> None:
     harness.snapshot()
     for _ in range(3):
         harness.wait(0.5)
@@ -132,7 +130,7 @@ def test_the_rate_is_right_from_the_beginning_and_ends_with_the_failures(harness
     assert harness.snapshot().targets["per_s"][0] == pytest.approx(1)
 
 
-def test_no_more_targets_are_kept_than_there_is_room_for(harness: Harness) -> None:  # noqa: F811
+def test_no_more_targets_are_kept_than_there_is_room_for(harness: Harness) -> None:
     old = [_connect(errno.ECONNREFUSED, rport=port) for port in range(1, 101)]
     _ingest(harness, *old)
     harness.wait(1)

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import ROW, Holder
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, Snapshot, Waiting
-from tcptop_rtt.model.targets import TARGET
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.streamed import CONNECTION_COLUMNS, LISTENER_COLUMNS, TARGET_COLUMNS, Kind
 from tests.unit.fake import START_NS, WALL_NS
-from tests.unit.rows import address, columns_of, listener, listeners_of, row, rows_of
+from tests.unit.rows import columns_of, listener, listeners_of, row, rows_of, target, targets_of
 
 ORIGIN = Origin("web1", "6.1.0", "fentry", 1)
 LACKING = frozenset({"rcv_wnd_bytes"})
@@ -93,10 +92,9 @@ class World:
 
     def _snapshot(self) -> Snapshot:
         clock_ns, chance = self._clock_ns, self._chance
-        targets = np.zeros(2, TARGET)
-        targets["id"], targets["family"], targets["raddr"] = [1 << 63, 5], 4, np.void(address("203.0.113.9"))
-        targets["comm"], targets["connect_error"], targets["count"] = b"curl", 1, chance.integers(1, 3, 2)
-        targets["per_s"], targets["latest_ms"] = chance.random(2), clock_ns // 1_000_000 % 10_000
+        targets = targets_of(*(target(id_, raddr="203.0.113.9") for id_ in (1 << 63, 5)))
+        targets["count"], targets["per_s"] = chance.integers(1, 3, 2), chance.random(2)
+        targets["latest_ms"] = clock_ns // 1_000_000 % 10_000
         listeners = [
             listener(
                 number, read_ms=int(chance.integers(0, 9)), drops_per_s=float(chance.choice([np.nan, 0.5]))
