@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from textual.app import App
 from textual.pilot import Pilot
@@ -33,6 +36,7 @@ from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.preferences import Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 from tests.unit.rows import rows_of
+from tests.waiting import ENOUGH_S
 
 HEALTH = Health("tcp_probe", "fentry refused", 1234.0, 0, 1.5)
 START_NS = 1_700_000_000_000_000_000
@@ -158,6 +162,19 @@ class Stage:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for what comes by itself; fails with a picture of the screen."""
+        deadline = time.monotonic() + ENOUGH_S
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {ENOUGH_S} s: {what}; the screen is:\n{self.screen_text}")
+            await asyncio.sleep(0.05)
+            await self.pilot.pause()
+
+    async def until_shown(self, text: str) -> None:
+        """Wait until it is on the screen."""
+        await self.until(lambda: text in self.screen_text, f"{text!r} on the screen")
 
     @property
     def main(self) -> MainScreen:

@@ -75,10 +75,7 @@ async def test_the_message_goes_away_and_not_before_its_time(
         await it.press("z")
         assert first is not it.main._silencer  # that of the first message would end the second one early
         assert it.main.message.startswith("z works")
-        for _ in range(100):
-            await it.pilot.pause(0.1)
-            if not it.main.message:
-                break
+        await it.until(lambda: not it.main.message, "the message gone")
         assert "z works" not in it.screen_text
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,15 +50,6 @@ async def opened(names: Names | None, named: bool = False, width: int = 200) -> 
         yield Stage(pilot, app, feed)
 
 
-async def becomes(it: Stage, condition: Callable[[], bool]) -> bool:
-    for _ in range(600):
-        if condition():
-            return True
-        await asyncio.sleep(0.05)
-        await it.pilot.pause()
-    return False
-
-
 async def test_n_shows_names_and_numbers_again() -> None:
     async with opened(Known(HOSTS, {5432: "postgresql"})) as it:
         await it.show(*PEERS)
@@ -95,7 +85,7 @@ async def test_a_name_is_shown_as_soon_as_it_comes_even_if_nothing_else_does(fro
         await it.press(*(["space"] if frozen else []), "n", "slash", *"db9", "enter")
         assert "no connection matches" in it.screen_text
         told.answer("198.51.100.2", "db9.example")
-        assert await becomes(it, lambda: "db9.example:443" in it.screen_text)
+        await it.until_shown("db9.example:443")
 
 
 async def test_names_from_the_start() -> None:
@@ -103,7 +93,7 @@ async def test_names_from_the_start() -> None:
     async with opened(told, named=True) as it:
         await it.show(*PEERS)
         told.answer("198.51.100.1", "db1.example")
-        assert await becomes(it, lambda: "db1.example:postgresql" in it.screen_text)
+        await it.until_shown("db1.example:postgresql")
 
 
 async def test_groups_have_names_too_and_what_is_copied_is_the_address() -> None:

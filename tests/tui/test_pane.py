@@ -20,7 +20,6 @@ from tests.tui.feed import Stage, trace_of
 from tests.unit.rows import row
 
 WIDE, HALF_WIDE, NARROW = (300, 80), (150, 48), (120, 30)
-PATIENCE_S = 20.0
 
 
 def is_shown(it: Stage) -> bool:
@@ -33,11 +32,7 @@ def facts(it: Stage) -> str:
 
 async def until_traced(it: Stage, *traced: int | None) -> None:
     """Wait until these have been asked for, in this order."""
-    for _ in range(round(PATIENCE_S / 0.05)):
-        if it.feed.traced == list(traced):
-            return
-        await asyncio.sleep(0.05)
-    assert it.feed.traced == list(traced)
+    await it.until(lambda: it.feed.traced == list(traced), f"{traced} asked for")
 
 
 async def test_it_is_there_once_a_connection_is_selected_and_follows(stage: Open) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -56,20 +55,11 @@ def replay(tmp_path: Path) -> Replay:
         app = TcptopApp(feed, Filter(), 0.0, glyphs, preferences=Preferences("dark"))
         async with app.run_test(size=size) as pilot:
             it = Stage(pilot, app, feed)  # type: ignore[arg-type]
-            await _until(it, "REPLAY")
+            await it.until_shown("REPLAY")
             yield it
         feed.close()
 
     return opened
-
-
-async def _until(it: Stage, text: str) -> None:
-    for _ in range(400):
-        await it.pilot.pause()
-        if text in it.screen_text:
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail(f"{text!r} never came:\n{it.screen_text}")
 
 
 def _at(step: int) -> str:
@@ -103,28 +93,28 @@ async def test_keys_step_play_and_go_to_a_time(replay: Replay) -> None:
         assert f"{_at(0)} PAUSED" in it.screen_text
         assert "1.00ms" in it.screen_text
         await it.press("right")
-        await _until(it, f"{_at(1)} PAUSED")
+        await it.until_shown(f"{_at(1)} PAUSED")
         assert "2.00ms" in it.screen_text
         await it.press("full_stop")
-        await _until(it, _at(2))
+        await it.until_shown(_at(2))
         await it.press("comma")
-        await _until(it, _at(1))
+        await it.until_shown(_at(1))
         await it.press("T", *"+6s", "enter")
-        await _until(it, _at(7))
+        await it.until_shown(_at(7))
         assert "8.00ms" in it.screen_text
         await it.press("T", *fmt.clock(START_NS / 1e9 + 3), "enter")
-        await _until(it, _at(3))
+        await it.until_shown(_at(3))
         await it.press("T", *"soon")
         assert "no time of this recording" in it.screen_text
         await it.press("enter", "escape")
         assert _at(3) in it.screen_text
         await it.press("plus", "plus", "plus", "plus", "plus", "space")
-        await _until(it, f"{_at(11)} END")
+        await it.until_shown(f"{_at(11)} END")
         assert "12.0ms" in it.screen_text
         await it.press(*["minus"] * 8, "space")
-        await _until(it, f"{_at(0)} x0.1")  # from the beginning again
+        await it.until_shown(f"{_at(0)} x0.1")  # from the beginning again
         await it.press("plus")
-        await _until(it, "x0.25")
+        await it.until_shown("x0.25")
 
 
 async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Replay) -> None:
@@ -142,7 +132,7 @@ async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Rep
                 await it.press("down")
         assert here in it.screen_text
         await it.press("enter")
-        await _until(it, f"{_at(5)} PAUSED")
+        await it.until_shown(f"{_at(5)} PAUSED")
         assert "STALLED" in it.screen_text
         assert it.table.cursor_id == 3
 
@@ -166,7 +156,7 @@ async def test_any_size_and_plain_characters(replay: Replay, size: tuple[int, in
 async def test_a_click_on_the_time_line_goes_there(replay: Replay) -> None:
     async with replay() as it:
         await it.pilot.click("TimeLine", offset=(149, 0))
-        await _until(it, f"{_at(11)} PAUSED")
+        await it.until_shown(f"{_at(11)} PAUSED")
 
 
 async def test_details_are_of_then(replay: Replay) -> None:
