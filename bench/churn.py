@@ -11,30 +11,10 @@ import sys
 import threading
 import time
 
-from bench.results import Result
-from bench.traffic import cpu_s, resident_mib
+from bench.results import Result, flat_memory
+from bench.traffic import churning, cpu_s, resident_mib
 
-PER_S, SECONDS = 2000, 60.0
-
-# It tells its namespace, and at the end how many connections were opened and accepted there.
-_CHURN = """
-import os, socket, struct, sys, time
-per_s, seconds = int(sys.argv[1]), float(sys.argv[2])
-print(os.stat("/proc/self/ns/net").st_ino, flush=True)
-listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-reset = struct.pack("ii", 1, 0)  # no TIME_WAIT: there are not ports enough for a minute of it
-start, opened = time.monotonic(), 0
-while (elapsed := time.monotonic() - start) < seconds:
-    while opened < elapsed * per_s:
-        with socket.create_connection(listener.getsockname()) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-            listener.accept()[0].close()
-        opened += 1
-    time.sleep(0.005)
-names, values = (line.split() for line in open("/proc/net/snmp") if line.startswith("Tcp:"))
-print(values[names.index("ActiveOpens")], values[names.index("PassiveOpens")], flush=True)
-"""
-_IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+PER_S, SECONDS = 2000, 60
 
 
 def _least_mib(pid: int, seconds: float) -> float:
@@ -49,7 +29,6 @@ def _least_mib(pid: int, seconds: float) -> float:
 def measure() -> list[Result]:
     """Connections reported, of those that the kernel counted; memory after and before."""
     command = [sys.executable, "-m", "tcptop_rtt", "--json", "--interval", "1"]
-    churn = [*_IN_NAMESPACE, sys.executable, "-c", _CHURN, str(PER_S), str(SECONDS)]
     closed: dict[tuple[int, str], int] = {}
     end: dict[str, int] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -67,18 +46,19 @@ def measure() -> list[Result]:
 
         counter = threading.Thread(target=count)
         counter.start()
-        with subprocess.Popen(churn, stdout=subprocess.PIPE, text=True) as traffic:
-            assert traffic.stdout
-            netns = int(traffic.stdout.readline())
+        with churning(PER_S, SECONDS) as traffic:
             time.sleep(SECONDS / 3)
             early_mib = _least_mib(process.pid, SECONDS / 3)
             late_mib = _least_mib(process.pid, SECONDS / 3)
-            opened, accepted = map(int, traffic.stdout.readline().split())
+            opened, accepted = traffic.opened_and_accepted()
         share = 100 * cpu_s(process.pid) / SECONDS
         time.sleep(2)
         process.terminate()
         counter.join()
-    missed = {"clients": opened - closed[netns, "out"], "servers": accepted - closed[netns, "in"]}
+    missed = {
+        "clients": opened - closed[traffic.netns, "out"],
+        "servers": accepted - closed[traffic.netns, "in"],
+    }
     return [
         Result("connections per second", opened / SECONDS, at_least=0.95 * PER_S),
         *(
@@ -88,11 +68,6 @@ def measure() -> list[Result]:
             for side, number in missed.items()
         ),
         Result("records lost", end["lost"], at_most=0),
-        Result(
-            "memory in the last third / in the second",
-            late_mib / early_mib,
-            at_most=1.05,
-            detail=f"the least each: {late_mib:.0f} MiB, {early_mib:.0f} MiB",
-        ),
+        flat_memory(early_mib, late_mib),
         Result("processor time", share, "% of a core"),
     ]

@@ -15,39 +15,18 @@ import time
 
 import numpy as np
 
-from bench.results import Result
-from bench.traffic import cpu_s, resident_mib
+from bench.results import Result, flat_memory
+from bench.traffic import churning, cpu_s, resident_mib
 from tests.live.link import Link, sending, taking
 from tests.ports import free_port
 from tests.unit.exposed import bucket, parsed, value
 
-PER_S, SECONDS = 1000, 600.0
+PER_S, SECONDS = 1000, 600
 SERVICES = range(7001, 7021)
 NETWORKS = 60
 MOST = 1000
 LINK_PORT, DELAY_MS = 7100, 25
 SCRAPE_S = 5.0
-
-# At the end it tells how many connections were opened and accepted in its namespace.
-_CHURN = f"""
-import socket, struct, sys, time
-ports = range({SERVICES[0]}, {SERVICES[-1]} + 1)
-listeners = [socket.create_server(("127.0.0.1", port), backlog=128) for port in ports]
-reset = struct.pack("ii", 1, 0)  # no TIME_WAIT: there are not ports enough
-start, opened = time.monotonic(), 0
-while (elapsed := time.monotonic() - start) < float(sys.argv[1]):
-    while opened < elapsed * {PER_S}:
-        listener, network = listeners[opened % len(listeners)], opened // len(listeners) % {NETWORKS}
-        source = f"127.1.{{network}}.1", 0
-        with socket.create_connection(listener.getsockname(), source_address=source) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-            listener.accept()[0].close()
-        opened += 1
-    time.sleep(0.005)
-names, values = (line.split() for line in open("/proc/net/snmp") if line.startswith("Tcp:"))
-print(values[names.index("ActiveOpens")], values[names.index("PassiveOpens")], flush=True)
-"""
-_IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 
 
 class _Scrapes:
@@ -89,12 +68,11 @@ def _median_ms(text: str) -> float:
     return min(1000 * float(one.labels["le"]) for one in buckets if one.value >= half)
 
 
-def measure(seconds: float = SECONDS) -> list[Result]:
+def measure(seconds: int = SECONDS) -> list[Result]:
     """Series, memory, time per scrape, and what is counted of what the kernel has counted."""
     port = free_port()
     ports = ",".join(map(str, (*SERVICES, LINK_PORT)))
     command = [sys.executable, "-m", "tcptop_rtt", "--prometheus", str(port), "--filter", f"port:{ports}"]
-    churn = [*_IN_NAMESPACE, sys.executable, "-c", _CHURN, str(seconds)]
     with Link(DELAY_MS) as link, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         process.stdout.readline()
@@ -104,9 +82,8 @@ def measure(seconds: float = SECONDS) -> list[Result]:
         follower = threading.Thread(target=scrapes.follow, args=(over,))
         follower.start()
         before_s = cpu_s(process.pid)
-        with subprocess.Popen(churn, stdout=subprocess.PIPE, text=True) as traffic:
-            assert traffic.stdout
-            opened, accepted = map(int, traffic.stdout.readline().split())
+        with churning(PER_S, seconds, SERVICES, NETWORKS) as traffic:
+            opened, accepted = traffic.opened_and_accepted()
         share = 100 * (cpu_s(process.pid) - before_s) / seconds
         over.set()
         follower.join()
@@ -130,12 +107,7 @@ def measure(seconds: float = SECONDS) -> list[Result]:
         Result("series", max(scrapes.series)),
         Result("the longest scrape", max(scrapes.took_ms), "ms", at_most=100),
         Result("a scrape", statistics.median(scrapes.took_ms), "ms", detail=told),
-        Result(
-            "memory in the last third / in the second",
-            late_mib / early_mib,
-            at_most=1.05,
-            detail=f"the least each: {late_mib:.0f} MiB, {early_mib:.0f} MiB",
-        ),
+        flat_memory(early_mib, late_mib),
         Result(
             "connections not counted, of both ends",
             abs(missed),

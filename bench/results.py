@@ -32,6 +32,16 @@ class Result:
         return ""
 
 
+def flat_memory(early_mib: float, late_mib: float) -> Result:
+    """Whether a program needs no more memory the longer it runs."""
+    return Result(
+        "memory in the last third / in the second",
+        late_mib / early_mib,
+        at_most=1.05,
+        detail=f"the least each: {late_mib:.0f} MiB, {early_mib:.0f} MiB",
+    )
+
+
 def _limit(result: Result) -> str:
     if result.at_most is not None:
         return f"at most {result.at_most:g}"

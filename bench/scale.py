@@ -12,12 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from bench.results import Result
-from bench.traffic import cpu_s, dashboard, resident_mib, terminal
+from bench.traffic import cpu_ms, cpu_percent, dashboard, resident_mib, talking, terminal
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.model.records import ENTRY, RECORD, Kind, Records
 from tcptop_rtt.model.snapshot import Health, Snapshot
@@ -33,25 +32,6 @@ ROUNDS = 12
 KEYS = ("r", "p", "s", "S", "\x1b[B", "\x1b[6~", "G", "g", "/", "4", "7", "\r")
 """As a terminal sends them: sort, move, filter by text."""
 _QUIET_S = 0.15
-
-# A process that holds pairs of connected sockets, and lets a tenth of them talk in each period.
-_PAIRS = """
-import random, resource, socket, sys, time
-pairs, period = int(sys.argv[1]), float(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_NOFILE, (2 * pairs + 100, 2 * pairs + 100))
-listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-both = []
-for _ in range(pairs):
-    client = socket.create_connection(listener.getsockname())
-    both.append((client, listener.accept()[0]))
-print("ready", flush=True)
-while True:
-    for client, server in random.sample(both, pairs // 10):
-        client.sendall(b"x")
-        server.recv(1)
-    time.sleep(period)
-"""
-
 
 _COMPILING = """
 import os
@@ -123,12 +103,6 @@ class Synthetic:
         return self.connections.snapshot(HEALTH)
 
 
-def _cpu_ms(action: Callable[[], object]) -> float:
-    start = time.thread_time()
-    action()
-    return 1e3 * (time.thread_time() - start)
-
-
 async def _refresh_ms(source: Synthetic) -> tuple[float, float]:
     """Processor time of a refresh on the worker's and on the screen's side."""
     feed = HandFeed(health=HEALTH)
@@ -186,9 +160,9 @@ def _show(count: int) -> None:
 
 def _at(count: int, refresh_limit_ms: float, key_limit_ms: float) -> list[Result]:
     source = Synthetic(count)
-    first_ms = _cpu_ms(source.scan)
+    first_ms = cpu_ms(source.scan)
     source.refresh(source.samples())
-    scan_ms = statistics.median(_cpu_ms(source.scan) for _ in range(5))
+    scan_ms = statistics.median(cpu_ms(source.scan) for _ in range(5))
     worker_ms, screen_ms = asyncio.run(_refresh_ms(source))
     keys_ms = _key_presses_ms(count)
     p50_ms, p95_ms = np.percentile(keys_ms, [50, 95]).tolist()
@@ -244,19 +218,9 @@ def _libraries() -> list[Result]:
 
 def _live(pairs: int) -> Result:
     """The whole program on live sockets, a tenth of them changing in each refresh."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _PAIRS, str(pairs), str(REFRESH_S)], stdout=subprocess.PIPE
-    ) as traffic:
-        try:
-            assert traffic.stdout
-            traffic.stdout.readline()
-            with dashboard("--interval", str(REFRESH_S)) as pid:
-                time.sleep(4)
-                before_s, start = cpu_s(pid), time.monotonic()
-                time.sleep(10)
-                share = 100 * (cpu_s(pid) - before_s) / (time.monotonic() - start)
-        finally:
-            traffic.kill()
+    with talking(pairs, REFRESH_S), dashboard("--interval", str(REFRESH_S)) as pid:
+        time.sleep(4)
+        share = cpu_percent(pid, 10)
     what = f"{2 * pairs:,} live connections, {1 / REFRESH_S:g} refreshes/s: CPU"
     return Result(what, share, "% of a core", at_most=15)
 

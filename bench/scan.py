@@ -6,12 +6,12 @@ import collections
 import resource
 import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench.results import Result
+from bench.traffic import ask_ss
 
 PAIRS, ROUNDS = 8_000, 9
 
@@ -20,10 +20,6 @@ def _seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
-
-
-def _ss() -> None:
-    subprocess.run(["ss", "-tinp"], stdout=subprocess.DEVNULL, check=True)
 
 
 def measure() -> list[Result]:
@@ -42,7 +38,7 @@ def measure() -> list[Result]:
             scan_s, ss_s = [], []
             for _ in range(ROUNDS):
                 scan_s.append(_seconds(lambda: collections.deque(probe.scan(), 0)))
-                ss_s.append(_seconds(_ss))
+                ss_s.append(_seconds(ask_ss))
         finally:
             probe.close()
     ours_s, theirs_s = statistics.median(scan_s), statistics.median(ss_s)

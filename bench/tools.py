@@ -7,7 +7,7 @@ import sys
 import time
 
 from bench.results import Result
-from bench.traffic import PingPong, cpu_s, unseen
+from bench.traffic import PingPong, cpu_percent, unseen
 
 SECONDS = 10.0
 SETTLE_S = 3.0
@@ -23,9 +23,7 @@ TOOLS = {
 def _share(traffic: PingPong, command: list[str]) -> float:
     with unseen(*command) as pid, traffic.running(8, SECONDS + SETTLE_S):
         time.sleep(SETTLE_S)
-        before_s, start = cpu_s(pid), time.monotonic()
-        time.sleep(SECONDS)
-        return 100 * (cpu_s(pid) - before_s) / (time.monotonic() - start)
+        return cpu_percent(pid, SECONDS)
 
 
 def measure() -> list[Result]:

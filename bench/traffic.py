@@ -1,4 +1,4 @@
-"""What the benchmarks share: traffic, the program at work."""
+"""What the benchmarks share: traffic, the program at work, what it takes of processor and memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import resource
 import signal
 import struct
 import subprocess
@@ -14,9 +15,10 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 SETTLE_S = 3.0
 """Connections this old are nothing new to any tool."""
@@ -92,6 +94,91 @@ def accepting(per_s: int) -> Iterator[None]:
             process.kill()
 
 
+# Holds pairs of connected sockets, and lets a tenth of them talk in each period.
+_TALK = """
+import random, resource, socket, sys, time
+pairs, period_s = int(sys.argv[1]), float(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (2 * pairs + 100, 2 * pairs + 100))
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+both = []
+for _ in range(pairs):
+    client = socket.create_connection(listener.getsockname())
+    both.append((client, listener.accept()[0]))
+print("ready", flush=True)
+while True:
+    for client, server in random.sample(both, pairs // 10):
+        client.sendall(b"x")
+        server.recv(1)
+    time.sleep(period_s)
+"""
+
+
+@contextmanager
+def talking(pairs: int, period_s: float) -> Iterator[None]:
+    """Another process has so many connections meanwhile, a tenth of which talk in each period."""
+    command = [sys.executable, "-c", _TALK, str(pairs), str(period_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield
+        finally:
+            process.kill()
+
+
+# It tells its namespace, and at the end how many connections were opened and accepted there.
+_CHURN = """
+import os, socket, struct, sys, time
+per_s, seconds, networks, *ports = map(int, sys.argv[1:])
+print(os.stat("/proc/self/ns/net").st_ino, flush=True)
+listeners = [socket.create_server(("127.0.0.1", port), backlog=128) for port in ports]
+reset = struct.pack("ii", 1, 0)  # no TIME_WAIT: there are not ports enough
+start, opened = time.monotonic(), 0
+while (elapsed := time.monotonic() - start) < seconds:
+    while opened < elapsed * per_s:
+        listener, network = listeners[opened % len(listeners)], opened // len(listeners)
+        source = (f"127.1.{network % networks}.1", 0) if networks else None
+        with socket.create_connection(listener.getsockname(), source_address=source) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            listener.accept()[0].close()
+        opened += 1
+    time.sleep(0.005)
+names, values = (line.split() for line in open("/proc/net/snmp") if line.startswith("Tcp:"))
+print(values[names.index("ActiveOpens")], values[names.index("PassiveOpens")], flush=True)
+"""
+_IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+
+
+class Churn:
+    """Connections that are closed as soon as they are open, the only ones of a network namespace.
+
+    The kernel's own counters are theirs.
+    """
+
+    def __init__(self, told: IO[str]) -> None:
+        self._told = told
+        self.netns = int(told.readline())
+
+    def opened_and_accepted(self) -> tuple[int, int]:
+        """What the kernel has counted, once it is over."""
+        opened, accepted = map(int, self._told.readline().split())
+        return opened, accepted
+
+
+@contextmanager
+def churning(per_s: int, seconds: int, ports: Sequence[int] = (0,), networks: int = 0) -> Iterator[Churn]:
+    """Another process opens and closes so many connections a second for so long.
+
+    :param ports: at which they are accepted, in turn; 0: one that the kernel chooses
+    :param networks: so many /24 connect in turn; 0: the kernel chooses the address
+    """
+    numbers = map(str, (per_s, seconds, networks, *ports))
+    command = [*_IN_NAMESPACE, sys.executable, "-c", _CHURN, *numbers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield Churn(process.stdout)
+
+
 @contextmanager
 def terminal(*command: str) -> Iterator[tuple[int, int]]:
     """A program on a terminal of 160x48: its pid, and where it is seen and typed to."""
@@ -140,6 +227,30 @@ def cpu_s(pid: int) -> float:
     """Processor time of a process and of its ended children so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_percent(pid: int, seconds: float) -> float:
+    """Of one processor, that a process takes in the time from now on."""
+    before_s, start = cpu_s(pid), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (cpu_s(pid) - before_s) / (time.monotonic() - start)
+
+
+def cpu_ms(action: Callable[[], object]) -> float:
+    """Processor time of this thread, and of the children that it has waited for."""
+
+    def spent_s() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.thread_time() + children.ru_utime + children.ru_stime
+
+    start_s = spent_s()
+    action()
+    return 1e3 * (spent_s() - start_s)
+
+
+def ask_ss() -> None:
+    """Have ss tell of all connections."""
+    subprocess.run(["ss", "-tinp"], stdout=subprocess.DEVNULL, check=True)
 
 
 def resident_mib(pid: int) -> float:
