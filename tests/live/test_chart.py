@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 
 import numpy as np
@@ -16,6 +15,7 @@ from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.watched import Watched
 from tests.live.conftest import Watch
 from tests.live.link import Link, inside, taking
+from tests.live.ss import ss
 
 DELAY_MS = 25
 PORT = 8085
@@ -76,8 +76,7 @@ class Sender:
 
     def ss(self) -> dict[str, float]:
         """Round-trip time and its minimum in milliseconds, and segments sent again."""
-        command = [*inside(self._link.a.pid), "ss", "-tinH", f"dport = :{PORT}"]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        text = "\n".join(ss("-tinH", f"dport = :{PORT}", before=inside(self._link.a.pid)))
         found = {name: float(value) for name, value in re.findall(r"\b(rtt|minrtt):([\d.]+)", text)}
         again = re.search(r"retrans:\d+/(\d+)", text)
         return found | {"retrans": float(again[1]) if again else 0.0}

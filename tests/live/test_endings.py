@@ -23,6 +23,7 @@ from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
 from tests.live.pairs import Pair, connected, port_of
 from tests.live.program import START_S, Line
+from tests.live.ss import ss
 from tests.waiting import becomes
 
 INTERVAL_S = 0.1
@@ -82,10 +83,9 @@ def _between(snapshot: Snapshot, *ports: int) -> NDArray[np.void]:
     return rows[np.isin(rows["lport"], ports) & np.isin(rows["rport"], ports)]
 
 
-def _full_sockets(port: int) -> str:
-    command = ["ss", "-tHn", "state", "connected", "exclude", "time-wait", "sport", f"= :{port}"]
-    command += ["or", "dport", f"= :{port}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def _full_sockets(port: int) -> list[str]:
+    states = ("state", "connected", "exclude", "time-wait")
+    return ss("-tHn", *states, "sport", f"= :{port}", "or", "dport", f"= :{port}")
 
 
 def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss() -> None:

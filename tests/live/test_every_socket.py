@@ -18,6 +18,7 @@ from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
 from tests.live.link import Link, inside
 from tests.live.pairs import connected, port_of, repeating
+from tests.live.ss import printed, ss
 from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_NO_WHOLE_SOCKETS, _NEVER_ACCEPT, _mptcp
 
 CHURN_PAUSE_S = 0.002
@@ -38,22 +39,19 @@ class Shown(NamedTuple):
 
 def _ss(prefix: tuple[str, ...] = ()) -> dict[Ends, Shown]:
     """All full sockets of a network namespace that are no listeners."""
-    command = [*prefix, "ss", "-tinpHO", "state", "connected", "exclude", "time-wait", "exclude", "syn-recv"]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = {}
-    for line in text.splitlines():
+    states = ("state", "connected", "exclude", "time-wait", "exclude", "syn-recv")
+    for line in ss("-tinpHO", *states, before=prefix):
         state, recv_q, send_q, local, remote, *rest = line.split(maxsplit=5)
         details = rest[0] if rest else ""
         if state == "FIN-WAIT-2" and "cwnd:" not in details:
             continue  # no whole socket: what was closed waits in TIME-WAIT's structure (tcp_time_wait())
-        rtt = re.search(r"\brtt:([\d.]+)/", details)
-        retrans = re.search(r"\bretrans:\d+/(\d+)", details)
         found[_plain(local), _plain(remote)] = Shown(
             state,
             int(recv_q),
             int(send_q),
-            round(float(rtt[1]) * 1000) if rtt else 0,
-            int(retrans[1]) if retrans else 0,
+            printed("srtt_us", details) or 0,
+            printed("retrans", details) or 0,
             frozenset(map(int, re.findall(r"pid=(\d+)", details))),
         )
     return found

@@ -20,6 +20,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view.listening import TROUBLES, listening, waits_at
 from tests.live.conftest import Recording, Watch
 from tests.live.link import inside
+from tests.live.ss import ss
 
 LIMIT = 3
 CLIENTS = 8
@@ -52,7 +53,7 @@ class Namespace(NamedTuple):
 
     def told(self) -> tuple[int, int, int, int]:
         """Recv-Q and Send-Q of the listener, and the kernel's counters of overflows and of all drops."""
-        (line,) = self.run("ss", "-tlnH").splitlines()
+        (line,) = ss("-tlnH", before=inside(self.pid))
         counters = self.run("nstat", "-asz", "TcpExtListenOverflows", "TcpExtListenDrops")
         overflows, drops = (
             int(re.search(rf"{name}\s+(\d+)", counters)[1])  # type: ignore[index]

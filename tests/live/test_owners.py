@@ -22,6 +22,7 @@ from tcptop_rtt.model.snapshot import Snapshot, Waiting
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import connected, port_of, round_trip
+from tests.live.ss import ss
 from tests.waiting import becomes
 
 _NEVER_ACCEPT = """
@@ -273,8 +274,8 @@ def _to_send(watch: Watch, lport: int, rport: int) -> int:
 
 
 def _send_q(lport: int, rport: int) -> int:
-    command = ["ss", "-tnHO", "sport", f"= :{lport}", "dport", f"= :{rport}"]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[2])
+    (line,) = ss("-tnHO", "sport", f"= :{lport}", "dport", f"= :{rport}")
+    return int(line.split()[2])
 
 
 @contextmanager
@@ -380,8 +381,7 @@ def test_what_was_ended_by_another_process_is_not_that_ones(watch: Watch) -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         ends = (port_of(listener), port_of(client))
-        command = ["ss", "-K", "-tnHO", "sport", f"= :{ends[0]}", "dport", f"= :{ends[1]}"]
-        subprocess.run(command, check=True, capture_output=True)
+        ss("-K", "-tnHO", "sport", f"= :{ends[0]}", "dport", f"= :{ends[1]}")
         # Nobody had accepted it, and no scan has seen it.
         rows = watch.look().rows
         (row,) = rows[(rows["lport"] == ends[0]) & (rows["rport"] == ends[1])]

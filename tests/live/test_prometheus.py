@@ -23,6 +23,7 @@ from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
 from tests.live.prometheus import exporting, fetched, prometheus, promtool, scraped
+from tests.live.ss import ss
 from tests.ports import free_port
 from tests.unit.exposed import bucket, parsed, total, value
 from tests.waiting import becomes
@@ -254,10 +255,8 @@ def test_a_signal_ends_it_with_code_0_while_somebody_is_connected(number: signal
 
 def test_only_this_machine_is_served_unless_an_address_is_given() -> None:
     with exporting() as port:
-        listed = subprocess.run(
-            ["ss", "-tlnH", f"sport = :{port}"], check=True, capture_output=True, text=True
-        ).stdout.split()
-    assert listed[3] == f"127.0.0.1:{port}"
+        (listed,) = ss("-tlnH", f"sport = :{port}")
+    assert listed.split()[3] == f"127.0.0.1:{port}"
 
 
 def test_who_connects_and_asks_nothing_or_reads_nothing_keeps_nobody_out() -> None:
@@ -268,13 +267,8 @@ def test_who_connects_and_asks_nothing_or_reads_nothing_keeps_nobody_out() -> No
                 idle.sendall(b"GET /metrics HTTP/1.1\r\n")
         assert value(scraped(port), "tcptop_build_info") == 1
         # Those that were pushed out are closed.
-        command = ["ss", "-tnH", "state", "established", f"sport = :{port}"]
-        assert becomes(
-            lambda: (
-                len(subprocess.run(command, check=True, capture_output=True).stdout.splitlines())
-                <= MOST_CONNECTIONS
-            )
-        )
+        listed = ("-tnH", "state", "established", f"sport = :{port}")
+        assert becomes(lambda: len(ss(*listed)) <= MOST_CONNECTIONS)
 
 
 def test_scrapes_at_once_are_all_answered_and_other_pages_are_not() -> None:

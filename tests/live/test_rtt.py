@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import re
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +17,7 @@ from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, fill, port_of, row_of
 from tests.live.program import Line
+from tests.live.ss import printed, ss
 
 PAIRS = 100
 
@@ -140,17 +139,12 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
 
 def _ss() -> dict[tuple[str, int, str, int], tuple[int, int]]:
     """Smoothed RTT in microseconds and total retransmits of every established socket, as ss prints them."""
-    text = subprocess.run(
-        ["ss", "-tiHnO", "state", "established"], check=True, capture_output=True, text=True
-    ).stdout
     found = {}
-    for line in text.splitlines():
+    for line in ss("-tiHnO", "state", "established"):
         _, _, local, remote, details = line.split(maxsplit=4)
-        rtt = re.search(r"\brtt:([\d.]+)/", details)
-        retrans = re.search(r"\bretrans:\d+/(\d+)", details)
         found[(*_endpoint(local), *_endpoint(remote))] = (
-            round(float(rtt[1]) * 1000) if rtt else 0,
-            int(retrans[1]) if retrans else 0,
+            printed("srtt_us", details) or 0,
+            printed("retrans", details) or 0,
         )
     return found
 
@@ -209,23 +203,11 @@ def _bulk(pair: Pair) -> None:
         size -= len(server.recv(min(size, 1 << 20)))
 
 
-_PRINTED = {
-    # Field of a row: what ss prints of it, and how much it is in the row's units.
-    "srtt_us": (r"\brtt:([\d.]+)/", 1000),
-    "rttvar_us": (r"\brtt:[\d.]+/([\d.]+)", 1000),
-    "min_rtt_us": (r"\bminrtt:([\d.]+)", 1000),
-    "cwnd": (r"\bcwnd:(\d+)", 1),
-    "mss": (r"\bmss:(\d+)", 1),
-    "bytes_acked": (r"\bbytes_acked:(\d+)", 1),
-    "bytes_received": (r"\bbytes_received:(\d+)", 1),
-    "rto_us": (r"\brto:([\d.]+)", 1000),
-    "delivery_rate_bps": (r"\bdelivery_rate (\d+)bps", 1),
-    "pacing_rate_bps": (r"\bpacing_rate (\d+)bps", 1),
-    "busy_us": (r"\bbusy:(\d+)ms", 1000),
-    "rwnd_limited_us": (r"\brwnd_limited:(\d+)ms", 1000),
-    "sndbuf_limited_us": (r"\bsndbuf_limited:(\d+)ms", 1000),
-    "recv_q_bytes": (r"^ESTAB\s+(\d+)", 1),
-}
+_PRINTED = (
+    *("srtt_us", "rttvar_us", "min_rtt_us", "cwnd", "mss", "bytes_acked", "bytes_received", "rto_us"),
+    *("delivery_rate_bps", "pacing_rate_bps", "busy_us", "rwnd_limited_us", "sndbuf_limited_us"),
+    "recv_q_bytes",
+)
 
 
 @pytest.mark.parametrize("reads", [READS, READS[-1:]], ids=["as the kernel allows", "checked reads"])
@@ -240,15 +222,10 @@ def test_all_that_a_scan_tells_equals_what_ss_prints(reads: Sequence[tuple[str, 
             rows = watch.look().rows
         for ends in pairs:
             for one, other in (ends, ends[::-1]):
-                command = ["ss", "-tiHnO", "sport", f"= :{port_of(one)}", "dport", f"= :{port_of(other)}"]
-                (line,) = subprocess.run(
-                    command, check=True, capture_output=True, text=True
-                ).stdout.splitlines()
+                (line,) = ss("-tiHnO", "sport", f"= :{port_of(one)}", "dport", f"= :{port_of(other)}")
                 row = row_of(rows, one)
-                for name, (pattern, unit) in _PRINTED.items():
-                    found = re.search(pattern, line)
-                    printed = round(float(found[1]) * unit) if found else 0
-                    assert int(row[name]) == printed, (name, line)
+                for name in _PRINTED:
+                    assert int(row[name]) == (printed(name, line) or 0), (name, line)
         assert all(row_of(rows, pair[0])["rwnd_limited_us"] > 100_000 for pair in pairs[1:])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Recording
 from tests.live.pairs import connected, fill, port_of, round_trip, row_of
 from tests.live.program import NOBODY, START_S, Line, as_nobody, lines_of, run
+from tests.live.ss import printed, ss
 from tests.waiting import becomes
 
 PAIRS = 100
@@ -89,30 +89,12 @@ def refreshed(*options: str, before: tuple[str, ...] = ()) -> list[Line]:
     return lines_of(run("--json", "--count", "1", *options, before=before))
 
 
-def ss(*arguments: str, before: tuple[str, ...] = ()) -> list[str]:
-    command = [*before, "ss", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-
-_BY_SS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "srtt_us": (r"\brtt:([\d.]+)/", lambda text: round(float(text) * 1000)),
-    "rttvar_us": (r"\brtt:[\d.]+/([\d.]+)", lambda text: round(float(text) * 1000)),
-    "min_rtt_us": (r"\bminrtt:([\d.]+)", lambda text: round(float(text) * 1000)),
-    "rto_us": (r"\brto:([\d.]+)", lambda text: round(float(text) * 1000)),
-    "mss": (r"\bmss:(\d+)", int),
-    "cwnd": (r"\bcwnd:(\d+)", int),
-    "ssthresh": (r"\bssthresh:(\d+)", int),
-    "bytes_acked": (r"\bbytes_acked:(\d+)", int),
-    "bytes_received": (r"\bbytes_received:(\d+)", int),
-    "segs_in": (r"\bsegs_in:(\d+)", int),
-    "data_segs_in": (r"\bdata_segs_in:(\d+)", int),
-    "data_segs_out": (r"\bdata_segs_out:(\d+)", int),
-    "snd_wnd_bytes": (r"\bsnd_wnd:(\d+)", int),
-    "congestion_control": (r"\b(cubic|reno|bbr|vegas|dctcp)\b", str),
-    "comm": (r'users:\(\("([^"]+)"', str),
-    "pid": (r"users:\(\(.*?,pid=(\d+)", int),
-}
-"""By field of the stream what ss -tinp has of it; it leaves out what is 0 or not known."""
+_BY_SS = (
+    *("srtt_us", "rttvar_us", "min_rtt_us", "rto_us", "mss", "cwnd", "ssthresh", "bytes_acked"),
+    *("bytes_received", "segs_in", "data_segs_in", "data_segs_out", "snd_wnd_bytes"),
+    *("congestion_control", "comm", "pid"),
+)
+"""What ss -tinp has of a connection; it leaves out what is 0 or not known."""
 _ZERO_IF_MISSING = ("bytes_acked", "bytes_received", "data_segs_in", "data_segs_out")
 
 
@@ -124,9 +106,9 @@ def by_ss(line: str) -> dict[str, Any]:
         "lport": int(local.rpartition(":")[2]),
         "rport": int(peer.rpartition(":")[2]),
     }
-    for name, (pattern, value) in _BY_SS.items():
-        found = re.search(pattern, line)
-        told[name] = value(found[1]) if found else 0 if name in _ZERO_IF_MISSING else None
+    for name in _BY_SS:
+        found = printed(name, line)
+        told[name] = 0 if found is None and name in _ZERO_IF_MISSING else found
     return told
 
 
