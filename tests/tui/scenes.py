@@ -8,8 +8,7 @@ from typing import Any
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.sources.diag_messages import UNTOLD
 from tests.tui.feed import Stage, trace_of
-from tests.tui.test_listeners import LISTENERS
-from tests.tui.test_targets import TARGETS
+from tests.tui.side_tables import LISTENERS, TARGETS
 from tests.unit.rows import row
 
 Scene = Callable[[Stage], Awaitable[None]]

@@ -9,13 +9,9 @@ import pytest
 from tcptop_rtt.model.rows import Holder
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE
+from tests.tui.side_tables import LISTENERS
 from tests.unit.rows import listener, listeners_of, row
 
-LISTENERS = listeners_of(
-    listener(1),
-    listener(2, queue=6, queue_limit=5, drops=40, drops_per_s=2.5, unit=b"web.service"),
-    listener(3, queue=2, laddr="2001:db8::1", family=6),
-)
 TO_LISTENERS = ("shift+tab", "shift+tab")
 
 

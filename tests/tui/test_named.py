@@ -16,8 +16,8 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE
 from tests.tui.conftest import Open
 from tests.tui.feed import HandFeed, Stage
+from tests.unit.known_names import Known
 from tests.unit.rows import address, row
-from tests.unit.test_names import Known
 
 PEERS = (row(1, rport=5432, direction=Direction.OUT), row(2, rport=443, direction=Direction.OUT))
 HOSTS = {"198.51.100.1": "db1.example"}

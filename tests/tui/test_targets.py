@@ -8,13 +8,8 @@ import pytest
 
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, snapshot
+from tests.tui.side_tables import TARGETS
 from tests.unit.rows import row, target, targets_of
-
-TARGETS = targets_of(
-    target(1, 7, raddr="198.51.100.1", rport=443, timed_out=7, connect_error=2, latest_ms=25_000),
-    target(2, 50_000, raddr="198.51.100.2", rport=80, refused=50_000, per_s=900.0, pid=9),
-    target(3, 1, raddr="198.51.100.3", rport=80, given_up=1, connect_error=4, latest_ms=3000),
-)
 
 
 def rows() -> list[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -15,10 +13,7 @@ from tcptop_rtt.view.chart import Columns, Series
 NOON_S = 1_700_049_600
 """A full hour, UTC."""
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "localtime", time.gmtime)
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 def series(

@@ -11,7 +11,7 @@ from tcptop_rtt.past.moments import ALIKE_NS, HOLD_NS, KEPT, Moment, MomentFinde
 from tcptop_rtt.past.signs import BURST_PER_S
 from tcptop_rtt.view import format as fmt
 from tests.unit.rows import listener, listeners_of, row, target, targets_of
-from tests.unit.test_past import S, snapshot_at
+from tests.unit.snapshots import S, snapshot_at
 
 HOLD_S, ALIKE_S = HOLD_NS // S, ALIKE_NS // S
 STALLED = {"stalled": True, "retransmits": 2, "last_ack_ms": 3000}

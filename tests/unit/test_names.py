@@ -20,30 +20,11 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.format import shorten
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
+from tests.unit.known_names import Known
 from tests.unit.rows import address, row, rows_of
 from tests.waiting import becomes
 
 PATIENCE_S = 30.0
-
-
-class Known(Names):
-    """Names that a test has given."""
-
-    def __init__(self, hosts: dict[str, str], services: dict[int, str]) -> None:
-        self._hosts = {Address(6 if ":" in host else 4, address(host)): name for host, name in hosts.items()}
-        self._services = services
-
-    def host(self, address: Address) -> str:
-        return self._hosts.get(address, "")
-
-    def service(self, port: int) -> str:
-        return self._services.get(port, "")
-
-    def hosts_named(self, word: str) -> list[Address]:
-        return [host for host, name in self._hosts.items() if word in name]
-
-    def ports_named(self, word: str) -> list[int]:
-        return [port for port, name in self._services.items() if word in name]
 
 
 # What passes for a name

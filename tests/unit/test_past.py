@@ -11,28 +11,18 @@ import pytest
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
-from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
+from tcptop_rtt.model.snapshot import SPARK_CELLS, Snapshot, Waiting
 from tcptop_rtt.past import change
 from tcptop_rtt.past.change import Change, Columns
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import PAST_NS, Recorder
-from tests.unit.rows import row, rows_of
-
-S = 1_000_000_000
-WALL_NS = 1_700_000_000 * S
-HEALTH = Health("tcp_probe")
+from tests.unit.rows import row
+from tests.unit.snapshots import S, snapshot_at
 
 
 def still() -> float:
     """A processor that takes no time."""
     return 0.0
-
-
-def snapshot_at(clock_ns: int, *connections: dict[str, Any], cells: float = np.nan, **more: Any) -> Snapshot:
-    rows = rows_of(*connections)
-    cells_us = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
-    cells_us[-2:] = cells
-    return Snapshot(WALL_NS + clock_ns, clock_ns, rows, tuple(cells_us), HEALTH, None, **more)
 
 
 def changing(number: int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,7 @@ from tests.unit.test_chart import NOON_S
 GOLDEN = Path(__file__).parent / "golden" / "charts.txt"
 SIZES = ((120, 20), (71, 12), (51, 9), (30, 5))
 
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "localtime", time.gmtime)
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 
 def eventful() -> Series:
