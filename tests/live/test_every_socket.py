@@ -17,9 +17,9 @@ from tcptop_rtt.model.rows import STATES, Holder, Rows
 from tcptop_rtt.view import format as fmt
 from tests.live.conftest import Watch
 from tests.live.link import Link, inside
+from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
 from tests.live.pairs import connected, port_of, repeating
 from tests.live.ss import printed, ss
-from tests.live.test_owners import _FILL_AND_LEAVE, _LEAVE_NO_WHOLE_SOCKETS, _NEVER_ACCEPT, _mptcp
 
 CHURN_PAUSE_S = 0.002
 
@@ -127,7 +127,7 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         for _ in range(3):
             opened.enter_context(connected())
         opened.enter_context(connected("::1", socket.AF_INET6))
-        opened.enter_context(_mptcp())
+        opened.enter_context(mptcp())
         # One that is on its way to another process, which has not taken it.
         here, there = socket.socketpair()
         _, server = opened.enter_context(connected())
@@ -137,7 +137,7 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         server.close()
         # An orphan, in the end.
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-        with _process(_FILL_AND_LEAVE, str(port_of(listener))):
+        with _process(FILL_AND_LEAVE, str(port_of(listener))):
             opened.enter_context(listener.accept()[0])
         # Closed first: one whose peer has not closed waits outside of any whole socket.
         client, _ = opened.enter_context(connected())
@@ -146,8 +146,8 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         backlog = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         for _ in range(3):
             opened.enter_context(socket.create_connection(backlog.getsockname())).sendall(b"request")
-        link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
-        holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
+        link.start(link.a, LEAVE_NO_WHOLE_SOCKETS)
+        holder = link.run(link.b, sys.executable, "-c", NEVER_ACCEPT)
         assert holder.stdout
         holder.stdout.readline()
         places: list[tuple[int, tuple[str, ...]]] = [

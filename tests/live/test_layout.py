@@ -16,6 +16,7 @@ from tcptop_rtt.sources.kernel_types import STRUCTS, Field, kernel_types
 from tcptop_rtt.sources.requirements import BTF_PATH
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import complaint, lines_of, run
+from tests.live.renamed import renamed
 
 _KNOWN = {
     "pid",
@@ -140,17 +141,6 @@ int on_{name}(struct bpf_raw_tracepoint_args *ctx)
     module = compile_program((kernel_types().text + functions).encode(), "-g0")
     compiled = {name: _compiled_offset(module, f"on_{name}") for name in fields}
     assert compiled == {name: types.offset(kind, _path(name, field)) for name, field in fields.items()}
-
-
-def renamed(member: str, directory: Path) -> tuple[str, ...]:
-    """Starts a program that finds a kernel in which this member has another name."""
-    other = member[:-1] + ("x" if member[-1] != "x" else "y")
-    raw = BTF_PATH.read_bytes()
-    assert raw.count(f"\0{member}\0".encode()) == 1
-    changed = directory / "vmlinux"
-    changed.write_bytes(raw.replace(f"\0{member}\0".encode(), f"\0{other}\0".encode()))
-    script = f'mount --make-rprivate /sys && mount --bind {changed} {BTF_PATH} && exec "$@"'
-    return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
 
 
 @pytest.mark.parametrize(

@@ -21,38 +21,10 @@ from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.model.snapshot import Snapshot, Waiting
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
+from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
 from tests.live.pairs import connected, port_of, round_trip
 from tests.live.ss import ss
 from tests.waiting import becomes
-
-_NEVER_ACCEPT = """
-import socket, time
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
-print(listener.getsockname()[1], flush=True)
-time.sleep(30)
-"""
-
-
-_IPPROTO_MPTCP = 262
-_LEAVE_NO_WHOLE_SOCKETS = """
-import socket, time
-listener = socket.create_server(("127.0.0.1", 0))
-for _ in range(3):
-    client = socket.create_connection(listener.getsockname())
-    server, _ = listener.accept()
-    client.close()
-    server.recv(1)
-    server.close()
-listener = socket.create_server(("127.0.0.1", 0))
-# Until there is data, what has been connected to stays in SYN-RECV.
-listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
-waiting = [socket.create_connection(listener.getsockname()) for _ in range(2)]
-print("ready", flush=True)
-time.sleep(600)
-"""
-"""Three connections in TIME-WAIT, two in SYN-RECV."""
-
 
 _IO_URING_SETUP, _IO_URING_REGISTER = 425, 427  # include/uapi/asm-generic/unistd.h
 _IORING_REGISTER_FILES = 2  # include/uapi/linux/io_uring.h
@@ -211,7 +183,7 @@ def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_sa
 
 def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program() -> None:
     with Link(delay_ms=1) as link:
-        holder = link.run(link.b, sys.executable, "-c", _NEVER_ACCEPT)
+        holder = link.run(link.b, sys.executable, "-c", NEVER_ACCEPT)
         assert holder.stdout
         rport = int(holder.stdout.readline())
         with (
@@ -230,24 +202,10 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
         holder.wait()
 
 
-_FILL_AND_LEAVE = """
-import socket, sys
-client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-client.setblocking(False)
-try:
-    while True:
-        client.send(bytes(65536))
-except BlockingIOError:
-    pass
-print(client.getsockname()[1], flush=True)
-sys.stdin.read()
-"""
-
-
 def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(watch: Watch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = port_of(listener)
-        command = [sys.executable, "-c", _FILL_AND_LEAVE, str(port)]
+        command = [sys.executable, "-c", FILL_AND_LEAVE, str(port)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout
         lport = int(process.stdout.readline())
@@ -278,25 +236,11 @@ def _send_q(lport: int, rport: int) -> int:
     return int(line.split()[2])
 
 
-@contextmanager
-def _mptcp() -> Iterator[tuple[socket.socket, socket.socket, socket.socket]]:
-    """Listener, client and server."""
-    kind = (socket.AF_INET, socket.SOCK_STREAM, _IPPROTO_MPTCP)
-    with socket.socket(*kind) as listener, socket.socket(*kind) as client:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        with server:
-            round_trip((client, server))
-            yield listener, client, server
-
-
 @pytest.mark.parametrize("when", ["before it", "after it"])
 def test_the_sockets_below_an_mptcp_one_belong_to_its_process(when: str) -> None:
     with ExitStack() as opened:
         watch = opened.enter_context(closing(Watch())) if when == "after it" else None
-        listener, client, _ = opened.enter_context(_mptcp())
+        listener, client, _ = opened.enter_context(mptcp())
         watch = watch or opened.enter_context(closing(Watch()))
         snapshot = watch.look()
         for ends, direction in (
@@ -411,7 +355,7 @@ def _rows(watch: Watch, lport: int, rport: int) -> NDArray[np.void]:
 
 def test_time_wait_and_syn_recv_are_counted_in_their_namespace(watch: Watch) -> None:
     with Link(delay_ms=1) as link:
-        holder = link.start(link.a, _LEAVE_NO_WHOLE_SOCKETS)
+        holder = link.start(link.a, LEAVE_NO_WHOLE_SOCKETS)
         netns = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
         watch.look()
         assert Waiting(netns, 3, 2) in watch.probe.waiting

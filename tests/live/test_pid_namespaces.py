@@ -16,7 +16,7 @@ import pytest
 from tests.live.conftest import Recording
 from tests.live.pairs import connected, port_of
 from tests.live.program import START_S
-from tests.live.test_layout import renamed
+from tests.live.renamed import renamed
 
 _WITH_ITS_PROC = 'mount --make-private /proc && mount -t proc proc /proc && exec "$@"'
 INSIDE = (

@@ -13,8 +13,8 @@ import pytest
 
 from tests.live.kernel_objects import kernel_objects, remaining
 from tests.live.program import PROGRAM, START_S
+from tests.live.renamed import renamed
 from tests.live.terminal import WIDE, Terminals, talker
-from tests.live.test_layout import renamed
 from tests.waiting import becomes
 
 NARROW = (80, 24)

@@ -11,6 +11,8 @@ from tests.unit.rows import rows_of
 
 S = 1_000_000_000
 WALL_NS = 1_700_000_000 * S
+NOON_S = 1_700_049_600
+"""A full hour, UTC."""
 HEALTH = Health("tcp_probe")
 
 

@@ -9,9 +9,7 @@ from tcptop_rtt.model.snapshot import Changes
 from tcptop_rtt.view import chart
 from tcptop_rtt.view.axes import axis_for, clock_ticks
 from tcptop_rtt.view.chart import Columns, Series
-
-NOON_S = 1_700_049_600
-"""A full hour, UTC."""
+from tests.unit.snapshots import NOON_S
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 

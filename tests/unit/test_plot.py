@@ -11,7 +11,7 @@ from tcptop_rtt.model.snapshot import Changes
 from tcptop_rtt.view import plot
 from tcptop_rtt.view.chart import HOLD_S, Series
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
-from tests.unit.test_chart import NOON_S
+from tests.unit.snapshots import NOON_S
 
 GOLDEN = Path(__file__).parent / "golden" / "charts.txt"
 SIZES = ((120, 20), (71, 12), (51, 9), (30, 5))
