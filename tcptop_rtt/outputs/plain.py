@@ -48,7 +48,9 @@ class PlainTables:
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
         seen = what_is_missed(health) or seen
-        self._out.write(f"{moment}  {health.hook}  {len(ranking)} connections  {seen}{problem}\n")
+        self._out.write(
+            f"{moment}  {fmt.printable(health.hook)}  {len(ranking)} connections  {seen}{problem}\n"
+        )
         columns = with_values(self._columns, rows)
         self._out.write(padded(columns, [column.title for column in columns]))
         for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 MUCH_CPU_PERCENT = 25.0
 """Of one processor: from here on it may disturb what it measures."""
@@ -28,7 +28,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
         Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
         Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
-        *([Told("not seen", health.missed, "bad")] if health.missed else []),
+        *([Told("not seen", fmt.printable(health.missed, glyphs), "bad")] if health.missed else []),
         *_samples(health),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
         Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
@@ -50,9 +50,9 @@ def _samples(health: Health) -> list[Told]:
     ]
 
 
-def what_is_missed(health: Health) -> str:
+def what_is_missed(health: Health, glyphs: Glyphs = UNICODE) -> str:
     """What the header says of what is not seen; empty: all is."""
-    return f"no BPF: {health.missed}" if health.missed else ""
+    return f"no BPF: {fmt.printable(health.missed, glyphs)}" if health.missed else ""
 
 
 def what_matters(health: Health) -> str:

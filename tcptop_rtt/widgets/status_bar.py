@@ -126,7 +126,7 @@ class StatusBar(StyledLines):
             parts += label("  filter", fmt.printable(wanted, self._glyphs), "filter")
         if self.refresh_s:
             parts += label("  every", f"{self.refresh_s:g}s")
-        missed = own_health.what_is_missed(self.health)
+        missed = own_health.what_is_missed(self.health, self._glyphs)
         if missed:
             parts.append((f"  {missed}", "filter"))
         cost = own_health.what_matters(self.health)

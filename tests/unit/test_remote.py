@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +74,18 @@ def test_a_field_that_one_kernel_lacks_is_not_known_and_sockets_that_wait_are_ad
     found = merged_of(Part("a", 1, one, True), Part("b", 2, two, True))
     assert found.health.unknown == {"rto_us"}
     assert found.waiting == (Waiting(4, 6, 7), Waiting(9, 2, 0))
+
+
+def test_all_that_one_host_says_of_itself_is_told_and_what_several_say_once() -> None:
+    kinds: dict[str, Any] = {"str": "words", "int": 3, "float": 2.5, "frozenset[str]": frozenset({"rto_us"})}
+    whole = Health(**{field.name: kinds[str(field.type)] for field in dataclasses.fields(Health)})
+    found = merged_of(Part("a", 1, snapshot_of(row(1), health=whole), True))
+    assert found.health == whole
+    other = dataclasses.replace(whole, missed="short ones", hook_note="none")
+    each = {"a": whole, "b": other, "c": whole}
+    parts = [Part(name, 1, snapshot_of(health=one), True) for name, one in each.items()]
+    health = merged_of(*parts).health
+    assert (health.missed, health.hook_note) == ("words; short ones", "words; none")
 
 
 def test_a_connection_waits_at_the_listener_of_its_own_host() -> None:

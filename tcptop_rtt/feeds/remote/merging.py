@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,18 +108,24 @@ def _waiting(snapshots: Sequence[Snapshot]) -> tuple[Waiting, ...]:
 
 def _health(each: Sequence[Health], problem: str) -> Health:
     """What they do together; a field that one kernel does not tell is not known of any."""
-    problems = [one.problem for one in each if one.problem]
     return Health(
         hook="+".join(sorted({one.hook for one in each if one.hook})),
+        hook_note=_together(one.hook_note for one in each),
         samples_per_s=sum(one.samples_per_s for one in each),
         dropped_records=sum(one.dropped_records for one in each),
         cpu_percent=sum(one.cpu_percent for one in each),
         untracked=sum(one.untracked for one in each),
-        problem="; ".join([*([problem] if problem else []), *problems]),
+        problem=_together([problem, *(one.problem for one in each)]),
         unknown=frozenset().union(*(one.unknown for one in each)),
         records_per_s=sum(one.records_per_s for one in each),
         report_interval_s=max((one.report_interval_s for one in each), default=0.0),
         scan_s=max((one.scan_s for one in each), default=0.0),
         scan_pause_s=max((one.scan_pause_s for one in each), default=0.0),
         rss_bytes=sum(one.rss_bytes for one in each),
+        missed=_together(one.missed for one in each),
     )
+
+
+def _together(words: Iterable[str]) -> str:
+    """What there is of them; what several say once."""
+    return "; ".join(dict.fromkeys(filter(None, words)))

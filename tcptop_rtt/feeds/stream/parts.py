@@ -17,7 +17,7 @@ from tcptop_rtt.view import format as fmt
 
 MOST_TIME_NS = 1 << 62
 _FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
-_T = TypeVar("_T")
+_Facts = TypeVar("_Facts", Health, Origin)
 
 
 def number(line: Mapping[str, Any], name: str) -> int:
@@ -46,8 +46,7 @@ def text(value: object) -> str | None:
 
 def origin(line: Mapping[str, Any]) -> Origin:
     """Who has made the stream."""
-    found = _converted(line, Origin)
-    return Origin(_clean(found.host), _clean(found.kernel), _clean(found.hook), found.boot_time_ns)
+    return _cleaned(_converted(line, Origin))
 
 
 def waiting(line: Mapping[str, Any]) -> Waiting:
@@ -57,22 +56,21 @@ def waiting(line: Mapping[str, Any]) -> Waiting:
 
 def health(value: object) -> Health:
     """How the program was doing."""
-    found = _converted(value, Health)
-    return dataclasses.replace(
-        found,
-        hook=_clean(found.hook),
-        hook_note=_clean(found.hook_note),
-        problem=_clean(found.problem),
-        unknown=found.unknown & _FIELD_NAMES,
-    )
+    found = _cleaned(_converted(value, Health))
+    return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES)
 
 
-def _converted(line: object, type_: type[_T]) -> _T:
+def _converted(line: object, type_: type[_Facts]) -> _Facts:
     try:
         return msgspec.convert(line, type_)
     except msgspec.ValidationError as error:
         raise BadLineError(str(error)) from None
 
 
-def _clean(words: str) -> str:
-    return fmt.printable(name_of(words))
+def _cleaned(found: _Facts) -> _Facts:
+    """All its texts without what a terminal would obey: one that is added later, too."""
+    values = ((field.name, getattr(found, field.name)) for field in dataclasses.fields(found))
+    texts: dict[str, Any] = {
+        name: fmt.printable(name_of(value)) for name, value in values if isinstance(value, str)
+    }
+    return dataclasses.replace(found, **texts)
