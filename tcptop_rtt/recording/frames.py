@@ -23,6 +23,9 @@ _SKIPPABLE = struct.Struct("<II")  # magic, bytes that follow
 _INDEX_END = struct.Struct("<Q8s")  # bytes of the index, and what tells that there is one
 _INDEX_MARK = b"tcptopix"
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What JSON raises that is none, or not what is meant, or nested too deep."""
+
 
 class Kind(StrEnum):
     """How a frame begins."""
@@ -111,7 +114,7 @@ def _indexed(data: Any) -> Contents | None:
         return None
     try:
         index = msgspec.json.decode(data[start : start + length], type=Index)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     frames, after = [], 0
     if len(index.heads) != len(index.places):
@@ -171,7 +174,7 @@ def _frame_at(data: Any, at: int) -> Frame | None:
         return None
     try:
         head = msgspec.json.decode(data[start : start + length], type=Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         raise _DamagedError("the head of a frame cannot be read") from None
     begin = start + length
     end = _end_of(data, begin)

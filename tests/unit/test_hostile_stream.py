@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot
+from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_bytes, index_bytes
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
+from tests.unit.test_recording import _stream
 from tests.unit.test_replay import _run
+from tests.unit.test_stream import World
 
 ESCAPE = "\x1b]0;x\x07"
+DEEP = b"[" * 100_000
+OPEN = {"event": "open", "time_ns": 5, "id": 1, "laddr": "127.0.0.1", "raddr": "127.0.0.1"}
+TWO = {"event": "state", "table": "connections", "field": "id", "values": [1, 2]}
 REFRESH = {"event": "refresh", "time_ns": 5, "clock_ns": 5, "gone": [], "health": {}}
 
 
@@ -54,3 +64,111 @@ def test_the_screen_has_no_character_that_the_terminal_has_not() -> None:
     told = {one.label: one.value for one in everything(health, ASCII)}
     assert told["not seen"] == "??"
     assert what_is_missed(health, ASCII) == "no BPF: ??"
+
+
+def _column(**values: object) -> dict[str, Any]:
+    return {
+        "event": "column",
+        "table": "connections",
+        "field": "srtt_us",
+        "ids": [1],
+        "values": [7],
+        **values,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ([OPEN, {**REFRESH, "gone": [[1]]}], "line 2: no list of ids"),
+        ([OPEN, {**REFRESH, "gone": [1.5]}], "line 2: no list of ids"),
+        ([{**TWO, "values": [[1], [2]]}, REFRESH], "line 1: no list of ids"),
+        ([{**OPEN, "srtt_us": [1, 2]}, REFRESH], "line 2: srtt_us: no such value (up to 1 lines before)"),
+        ([OPEN, _column(values=[[1, 2]]), REFRESH], "line 2: srtt_us: no such value"),
+        ([OPEN, _column(table="cells", second=1, values=[[1, 2]]), REFRESH], "line 2: cells: no such value"),
+        ([OPEN, _column(table="cells", second=1, values=[1e300]), REFRESH], "line 2: cells: no such value"),
+        ([OPEN, _column(table="cells", second=True), REFRESH], "line 2: second: no number"),
+        (
+            [_column(table="listeners", field="age_ns", ids=[], values=[], plus=1), REFRESH],
+            "line 1: age_ns is no field of listeners",
+        ),
+        ([DEEP], "line 1: no line of JSON with an object"),
+        ([b'{"event":' + DEEP], "line 1: no line of JSON with an object"),
+    ],
+)
+def test_a_line_that_is_not_what_the_stream_has_is_left_out_and_told(
+    lines: list[dict[str, Any] | bytes], problem: str
+) -> None:
+    assert read(*lines)[2] == [problem]
+
+
+def test_ids_that_come_twice_leave_no_cell_at_another_row() -> None:
+    cells = {"event": "state", "table": "cells", "second": 0, "ids": [2], "values": [9]}
+    _, (snapshot,), problems = read({**TWO, "values": [2]}, cells, TWO, REFRESH)
+    assert problems == []
+    assert str(snapshot.cells_us[-1].tolist()) == "[nan, 9.0]"
+
+
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1.5,
+    1e300,
+    1 << 64,
+    10**400,
+    "",
+    "id",
+    ESCAPE,
+    [],
+    [[1, 2]],
+    {},
+    [None],
+    [1e300],
+)
+
+
+def _spoilt(line: bytes, chance: random.Random) -> bytes:
+    """With something else in it."""
+    told = json.loads(line)
+    name = chance.choice(list(told))
+    value = told[name]
+    if isinstance(value, list) and value and chance.random() < 0.7:
+        value[chance.randrange(len(value))] = chance.choice(STRANGE)
+    elif isinstance(value, dict) and chance.random() < 0.7:
+        value[chance.choice(list(value))] = chance.choice(STRANGE)
+    elif name == "table":
+        told[name] = chance.choice(["connections", "listeners", "targets", "cells"])
+    else:
+        told[name] = chance.choice(STRANGE)
+    return json.dumps(told).encode()
+
+
+def test_whatever_stands_in_lines_snapshots_stay_whole() -> None:
+    world = World(3)
+    lines, told = _stream([world.step() for _ in range(8)]), 0
+    for seed in range(40):
+        chance = random.Random(seed)  # noqa: S311 - the same ones each time
+        _, snapshots, problems = read(
+            *(_spoilt(line, chance) if chance.random() < 0.02 else line for line in lines)
+        )
+        told += bool(problems)
+        assert len(snapshots) > 1
+        for snapshot in snapshots:
+            assert {len(cells) for cells in snapshot.cells_us} == {len(snapshot.rows)}
+            assert {len(snapshot.rows[name]) for name in ("id", "laddr", "closed")} == {len(snapshot.rows)}
+    assert told > 20
+
+
+def test_heads_and_indices_that_are_nested_too_deep_are_told(tmp_path: Path) -> None:
+    head = head_bytes(Head(Kind.START, 5, 5))
+    magic = HEAD_MAGIC.to_bytes(4, "little")
+    nested = b'{"kind":"start","moments":[{"a":' + DEEP
+    found = contents(magic + len(nested).to_bytes(4, "little") + nested)
+    assert found.problem.startswith("the head of a frame cannot be read at byte 0")
+    end = index_bytes([], ())
+    index = b'[[],[],[{"a":' + DEEP
+    (tmp_path / "it").write_bytes(head + end[:8] + index + len(index).to_bytes(8, "little") + end[-8:])
+    footage = footage_of(str(tmp_path / "it"), lambda: False, lambda _: None)
+    assert footage.problem.startswith("no frame of Zstandard at byte 0")
+    footage.close()

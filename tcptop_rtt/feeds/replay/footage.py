@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
-from tcptop_rtt.recording.frames import Frame, Kind
+from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind
 from tcptop_rtt.recording.reader import RecordingReader
 
 Complain = Callable[[str], None]
@@ -127,7 +127,7 @@ class RecordedFootage:
         for number in reversed(range(max(0, len(self._frames) - 2), len(self._frames))):
             for line in self.lines(number, lambda _: None):
                 if line.startswith(_REFRESH):
-                    with suppress(msgspec.MsgspecError):
+                    with suppress(*UNREADABLE):
                         times_ns.append(msgspec.json.decode(line, type=_Refresh).time_ns)
         return times_ns[0], max(times_ns)
 

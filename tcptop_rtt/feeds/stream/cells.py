@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.feeds.stream.tables import BadLineError
+from tcptop_rtt.feeds.stream import parts
+from tcptop_rtt.feeds.stream.tables import BadLineError, array_of, ids_of, places
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS
 
@@ -37,20 +39,27 @@ class Cells:
             moved[found] = cells[before[found]]
             self._cells[second] = moved
 
-    def put(self, second: int, at: Indices, values: list[Any], rows: int) -> None:
-        """Write one cell of some rows.
+    def take(self, line: Mapping[str, Any], rows: NDArray[np.uint64]) -> None:
+        """Write what a line tells of one second.
 
-        :raises BadLineError: these are no values of it
+        :param rows: their ids
+        :raises BadLineError: it is no such line
         """
+        second, ids, values = parts.number(line, "second"), ids_of(line.get("ids", [])), parts.values(line)
+        if len(values) != len(ids):
+            raise BadLineError("not as many values as ids")
         if second not in self._cells and len(self._cells) > 4 * SPARK_CELLS:
             raise BadLineError("too many cells")
+        at = places(rows, ids)
+        if len(at) and at.min() < 0:
+            raise BadLineError("cells of a connection that has no line")
         try:
-            numbers = np.array(values, np.float32)  # None is nan
+            numbers = array_of(values, np.dtype(np.float32))  # None is nan
         except (TypeError, ValueError, OverflowError):
             raise BadLineError("cells: no such value") from None
         cells = self._cells.get(second)
         if cells is None:
-            cells = _none(rows)
+            cells = _none(len(rows))
         elif not cells.flags.writeable:
             cells = cells.copy()
         cells[at] = numbers

@@ -103,7 +103,7 @@ class StreamDecoder:
             return self._take(text)
         except BadLineError as error:
             self.say(str(error))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             self.say("no line of JSON with an object")
         except UnicodeDecodeError:
             self.say("no UTF-8")
@@ -252,15 +252,12 @@ class StreamDecoder:
             self._put_lines(table, places(table.ids, told), [rows[id_] for id_ in told.tolist()])
 
     def _take_column(self, line: Line) -> None:
-        ids, values = ids_of(line.get("ids", [])), line.get("values", [])
-        if not isinstance(values, list) or len(values) != len(ids):
-            raise BadLineError("not as many values as ids")
         if line.get("table") == "cells":
-            at = places(self._connections.ids, ids)
-            if len(at) and at.min() < 0:
-                raise BadLineError("cells of a connection that has no line")
-            self._cells.put(parts.number(line, "second"), at, values, len(self._connections))
+            self._cells.take(line, self._connections.ids)
             return
+        ids, values = ids_of(line.get("ids", [])), parts.values(line)
+        if len(values) != len(ids):
+            raise BadLineError("not as many values as ids")
         table, name = self._table(line), str(line.get("field"))
         if name in CLOCKS and ("plus" in line or "plus_closed" in line):
             plus, plus_closed = (
@@ -282,7 +279,7 @@ class StreamDecoder:
         return table
 
     def _advance(self, table: StreamTable, name: str, plus: int, plus_closed: int) -> None:
-        column = table.writable(name)
+        column = table.clock(name)
         if max(plus, plus_closed) > np.iinfo(column.dtype).max:
             raise BadLineError(f"{name}: no such value")
         if table is self._connections:
@@ -309,22 +306,17 @@ class StreamDecoder:
         self._waiting, self._refreshes = waiting, refreshes
 
     def _take_state(self, line: Line) -> None:
-        values = line.get("values", [])
-        if not isinstance(values, list):
-            raise BadLineError("no list of values")
         if line.get("table") == "cells":
-            ids = ids_of(line.get("ids", []))
-            at = places(self._connections.ids, ids)
-            if len(at) != len(values) or (len(at) and at.min() < 0):
-                raise BadLineError("cells of a connection that there is not")
-            self._cells.put(parts.number(line, "second"), at, values, len(self._connections))
+            self._cells.take(line, self._connections.ids)
             return
-        table, name = self._table(line), str(line.get("field"))
+        table, name, values = self._table(line), str(line.get("field")), parts.values(line)
         if name in ("id", "listener", "target"):
             ids = ids_of(values)
             if len(ids) > 1 and not (ids[1:] > ids[:-1]).all():
                 raise BadLineError("ids that are not ascending")
-            table.set_ids(ids)
+            before = table.set_ids(ids)
+            if before is not None and table is self._connections:
+                self._cells.move(before)
         elif len(values) != len(table):
             raise BadLineError(f"{name[:64]}: {len(values):,} values of {len(table):,} rows")
         elif name == "closed" and table is self._connections:

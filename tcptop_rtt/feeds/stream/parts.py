@@ -26,7 +26,7 @@ def number(line: Mapping[str, Any], name: str) -> int:
     :raises BadLineError: it has none
     """
     value = line.get(name)
-    if not isinstance(value, int) or not 0 <= value < 1 << 64:
+    if type(value) is not int or not 0 <= value < 1 << 64:
         raise BadLineError(f"{name}: no number")
     return value
 
@@ -37,6 +37,17 @@ def time(line: Mapping[str, Any], name: str) -> int:
     if value > MOST_TIME_NS:
         raise BadLineError(f"{name}: no such time")
     return value
+
+
+def values(line: Mapping[str, Any]) -> list[Any]:
+    """The values of a field that a line has.
+
+    :raises BadLineError: they are no list
+    """
+    found = line.get("values", [])
+    if not isinstance(found, list):
+        raise BadLineError("no list of values")
+    return found
 
 
 def text(value: object) -> str | None:

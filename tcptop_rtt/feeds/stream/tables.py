@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +67,7 @@ class StreamTable:
             raise BadLineError(f"{name[:64]!a} is no field of {self._kind.name}")
         column = self.columns[self._kind.raw[name]]
         try:
-            parsed = _array(field.parse(values), column.dtype)
+            parsed = array_of(field.parse(values), column.dtype)
         except (TypeError, ValueError, OverflowError, AttributeError, UnicodeError):
             raise BadLineError(f"{name}: no such value") from None
         if len(parsed) != len(at):
@@ -85,6 +86,15 @@ class StreamTable:
         if not column.flags.writeable:
             column = self.columns[name] = column.copy()
         return column
+
+    def clock(self, name: str) -> NDArray[Any]:
+        """The same of ages, by the name of their field.
+
+        :raises BadLineError: it is none of this table
+        """
+        if name not in self.columns:
+            raise BadLineError(f"{name} is no field of {self._kind.name}")
+        return self.writable(name)
 
     def copy(self) -> StreamTable:
         """One that changes by itself."""
@@ -115,23 +125,31 @@ def ids_of(values: object) -> NDArray[np.uint64]:
     if not isinstance(values, list) or len(values) > MOST_ROWS:
         raise BadLineError("no list of ids")
     try:
-        return np.array(values, np.uint64)
-    except (TypeError, ValueError, OverflowError):
+        return np.array(msgspec.convert(values, list[int]), np.uint64)
+    except (msgspec.ValidationError, ValueError, OverflowError):
         raise BadLineError("no list of ids") from None
 
 
-def _array(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def array_of(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """As a column has them.
 
-    :raises ValueError: one finds no room there
+    :raises TypeError, ValueError, OverflowError: one is none, or finds no room there
     """
     match dtype.kind:
         case "V":
-            return np.frombuffer(b"".join(values), dtype)
+            found = np.frombuffer(b"".join(values), dtype)
         case "u":
-            numbers = np.array(values, np.uint64)
-            if len(numbers) and int(numbers.max()) > np.iinfo(dtype).max:
+            found = np.array(values, np.uint64)
+            if found.size and int(found.max()) > np.iinfo(dtype).max:
                 raise ValueError("too large")
-            return numbers.astype(dtype)
+            found = found.astype(dtype)
+        case "f":
+            with np.errstate(over="ignore"):
+                found = np.array(values, dtype)
+            if np.isinf(found).any():
+                raise ValueError("too large")
         case _:
-            return np.array(values, dtype)
+            found = np.array(values, dtype)
+    if found.ndim != 1:
+        raise ValueError("lists among values")
+    return found
