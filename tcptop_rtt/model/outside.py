@@ -1,4 +1,4 @@
-"""Text that others have written: of a command line, a path, a name. Never more of it than anybody reads."""
+"""What others have written: of text never more than anybody reads, of numbers none that nothing can be."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ TEXT_BYTES = 4096
 NAME_CHARACTERS = 256
 HOST_NAME_CHARACTERS = 253
 """As long as DNS allows."""
+MOST_NUMBER = 1 << 62
+"""As a time in nanoseconds it is in the year 2116; what is larger is taken from nobody."""
 CUT = "…"
 """Stands at the end for what has been left out."""
 

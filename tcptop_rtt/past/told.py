@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.model.outside import MOST_NUMBER, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.past.moments import Moment
 from tcptop_rtt.view import format as fmt
@@ -19,6 +19,7 @@ _NAMES = frozenset(
 )
 _FIELDS = tuple(field for field in CONNECTIONS.fields if field.name in _NAMES)
 """Of the row what the log of moments shows."""
+_NUMBERS = ("time_ns", "clock_ns", "count")
 
 
 def told(moment: Moment) -> Mapping[str, Any]:
@@ -44,8 +45,16 @@ def moment_of(line: Mapping[str, Any]) -> Moment | None:
             if field.parse is not None:
                 (value,) = field.parse([line.get(field.name)])
                 row[field.name] = np.void(value) if field.name in ("laddr", "raddr") else value
-        time_ns, clock_ns, id_, count = (int(line[name]) for name in ("time_ns", "clock_ns", "id", "count"))
+        time_ns, clock_ns, count = (_number(line[name], MOST_NUMBER) for name in _NUMBERS)
+        id_ = _number(line["id"], (1 << 64) - 1)
         kind, words, table = (fmt.printable(name_of(str(line[name]))) for name in ("kind", "words", "table"))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
     return Moment(time_ns, clock_ns, kind, words, table, id_, Connection(row[0]), count, (kind, id_))
+
+
+def _number(value: object, most: int) -> int:
+    """:raises ValueError: it is none that anything of a moment can be"""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("no such number")
+    return value

@@ -9,9 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+
+from tcptop_rtt.model.outside import MOST_NUMBER
 
 HEAD_MAGIC, INDEX_MAGIC, DATA_MAGIC = 0x184D2A5C, 0x184D2A5D, 0xFD2FB528
 """The first two are of those that everybody may give a meaning of their own."""
@@ -25,6 +27,10 @@ _INDEX_MARK = b"tcptopix"
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What JSON raises that is none, or not what is meant, or nested too deep."""
+
+
+Time = Annotated[int, msgspec.Meta(ge=0, le=MOST_NUMBER)]
+"""In nanoseconds; the file may tell of any."""
 
 
 class Kind(StrEnum):
@@ -42,8 +48,8 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     kind: Kind
-    time_ns: int  # of its first snapshot: wall clock, Unix epoch
-    clock_ns: int  # the same by CLOCK_MONOTONIC
+    time_ns: Time  # of its first snapshot: wall clock, Unix epoch
+    clock_ns: Time  # the same by CLOCK_MONOTONIC
     version: int = VERSION
     moments: tuple[Mapping[str, Any], ...] = ()
 

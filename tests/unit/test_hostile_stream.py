@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot
+from tcptop_rtt.past.moments import MomentFinder
+from tcptop_rtt.past.told import moment_of, told
 from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_bytes, index_bytes
+from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
-from tests.unit.test_recording import _stream
+from tests.unit.test_recording import _record, _stream
 from tests.unit.test_replay import _run
 from tests.unit.test_stream import World
 
@@ -109,6 +114,12 @@ def test_ids_that_come_twice_leave_no_cell_at_another_row() -> None:
     assert str(snapshot.cells_us[-1].tolist()) == "[nan, 9.0]"
 
 
+@pytest.fixture(scope="module")
+def snapshots() -> list[Snapshot]:
+    world = World(5)
+    return [world.step() for _ in range(40)]
+
+
 STRANGE: tuple[Any, ...] = (
     None,
     True,
@@ -172,3 +183,53 @@ def test_heads_and_indices_that_are_nested_too_deep_are_told(tmp_path: Path) -> 
     footage = footage_of(str(tmp_path / "it"), lambda: False, lambda _: None)
     assert footage.problem.startswith("no frame of Zstandard at byte 0")
     footage.close()
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Health)])
+@pytest.mark.parametrize("number", [-1, 1e306, 1 << 80, 1 << 63])
+def test_no_number_of_health_is_one_that_nothing_can_be(name: str, number: float) -> None:
+    _, snapshots, problems = read({**REFRESH, "health": {name: number}})
+    assert snapshots == []
+    assert len(problems) == 1
+
+
+def test_neither_is_any_of_a_header_or_a_rate() -> None:
+    header = {"event": "header", "version": 1, "host": "", "kernel": "", "hook": "", "boot_time_ns": 1 << 63}
+    decoder, _, problems = read(header, OPEN, _column(field="in_bps", values=[1e300]), REFRESH)
+    assert problems == ["line 1: boot_time_ns: no such number", "line 3: in_bps: no such value"]
+    assert decoder.origin is None
+
+
+@pytest.mark.parametrize("time_ns", [-1, (1 << 62) + 1, 10**400], ids=["negative", "late", "huge"])
+@pytest.mark.parametrize("name", ["time_ns", "clock_ns"])
+def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
+    tmp_path: Path, snapshots: list[Snapshot], name: str, time_ns: int
+) -> None:
+    """It is told, also where the index has it, and what else there is can be gone to."""
+    path = tmp_path / "it"
+    _record(path, snapshots).end(0)
+    data = path.read_bytes()
+    reader = RecordingReader(os.open(path, os.O_RDONLY))
+    first, others = reader.frames[0], reader.frames[1:]
+    spoilt = replace(Head(first.head.kind, 5, 5), **{name: time_ns})
+    head, end = head_bytes(spoilt), reader.end
+    moved = [other._replace(at=other.at - first.at + len(head)) for other in others]
+    index = index_bytes([first._replace(head=spoilt, at=len(head)), *moved], ())
+    path.write_bytes(head + data[first.at : end] + index)
+    reader.close()
+    ended = _run("--replay", str(path), "--at", "50%", "--count", "1")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    footage = footage_of(str(path), lambda: False, lambda _: None)
+    assert footage.problem.startswith("the head of a frame cannot be read at byte 0")
+    assert footage.span_ns[0] == others[0].head.time_ns
+    footage.close()
+
+
+@pytest.mark.parametrize("name", ["time_ns", "clock_ns", "count", "id"])
+@pytest.mark.parametrize("number", [-1, 1 << 64, 1 << 80, 1e300, "5", None, True])
+def test_no_moment_has_such_a_number(snapshots: list[Snapshot], name: str, number: object) -> None:
+    finder = MomentFinder()
+    (*_, moment) = [finder.look(snapshot) for snapshot in snapshots][-1]
+    line = dict(told(moment))
+    assert moment_of(line) is not None
+    assert moment_of({**line, name: number}) is None

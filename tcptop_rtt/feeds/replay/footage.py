@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
-from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind
+from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind, Time
 from tcptop_rtt.recording.reader import RecordingReader
 
 Complain = Callable[[str], None]
@@ -19,7 +19,7 @@ _REFRESH = b'{"event":"refresh"'
 
 
 class _Refresh(msgspec.Struct):
-    time_ns: int
+    time_ns: Time
 
 
 class Start(NamedTuple):

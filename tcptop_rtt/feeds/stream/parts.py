@@ -10,12 +10,11 @@ import msgspec
 
 from tcptop_rtt.feeds.stream.tables import BadLineError
 from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.model.outside import MOST_NUMBER, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Health, Origin, Waiting
 from tcptop_rtt.view import format as fmt
 
-MOST_TIME_NS = 1 << 62
 _FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
 _Facts = TypeVar("_Facts", Health, Origin)
 
@@ -34,7 +33,7 @@ def number(line: Mapping[str, Any], name: str) -> int:
 def time(line: Mapping[str, Any], name: str) -> int:
     """A time, likewise, in nanoseconds."""
     value = number(line, name)
-    if value > MOST_TIME_NS:
+    if value > MOST_NUMBER:
         raise BadLineError(f"{name}: no such time")
     return value
 
@@ -57,7 +56,7 @@ def text(value: object) -> str | None:
 
 def origin(line: Mapping[str, Any]) -> Origin:
     """Who has made the stream."""
-    return _cleaned(_converted(line, Origin))
+    return _checked(_converted(line, Origin))
 
 
 def waiting(line: Mapping[str, Any]) -> Waiting:
@@ -67,7 +66,7 @@ def waiting(line: Mapping[str, Any]) -> Waiting:
 
 def health(value: object) -> Health:
     """How the program was doing."""
-    found = _cleaned(_converted(value, Health))
+    found = _checked(_converted(value, Health))
     return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES)
 
 
@@ -78,10 +77,16 @@ def _converted(line: object, type_: type[_Facts]) -> _Facts:
         raise BadLineError(str(error)) from None
 
 
-def _cleaned(found: _Facts) -> _Facts:
-    """All its texts without what a terminal would obey: one that is added later, too."""
-    values = ((field.name, getattr(found, field.name)) for field in dataclasses.fields(found))
-    texts: dict[str, Any] = {
-        name: fmt.printable(name_of(value)) for name, value in values if isinstance(value, str)
-    }
+def _checked(found: _Facts) -> _Facts:
+    """All its texts without what a terminal would obey, and no number that nothing can be: later ones, too.
+
+    :raises BadLineError: there is such a number
+    """
+    texts: dict[str, Any] = {}
+    for field in dataclasses.fields(found):
+        value = getattr(found, field.name)
+        if isinstance(value, str):
+            texts[field.name] = fmt.printable(name_of(value))
+        elif isinstance(value, int | float) and not 0 <= value <= MOST_NUMBER:
+            raise BadLineError(f"{field.name}: no such number")
     return dataclasses.replace(found, **texts)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.outside import MOST_NUMBER
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.view.streamed import Kind
 
@@ -146,7 +147,7 @@ def array_of(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         case "f":
             with np.errstate(over="ignore"):
                 found = np.array(values, dtype)
-            if np.isinf(found).any():
+            if (np.abs(found) > MOST_NUMBER).any():
                 raise ValueError("too large")
         case _:
             found = np.array(values, dtype)
