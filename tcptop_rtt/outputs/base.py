@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -59,16 +60,37 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
 
 
 def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
-    """Write lines as they are, as long as somebody reads.
+    """Write lines of JSON as they are, as long as somebody reads; others may have made them.
 
-    :raises TcptopError: as :func:`write_all`
+    :raises TcptopError: as :func:`write_all`; or some have been left out, as a terminal could obey them
     """
-    for line in lines:
-        writer.write_bytes(line + b"\n")
+    left_out: list[int] = []
+    for number, line in enumerate(lines, 1):
+        harmless = line if _is_plain(line) else _in_ascii(line)
+        if harmless is None:
+            left_out.append(number)
+            continue
+        writer.write_bytes(harmless + b"\n")
         if writer.failure or writer.gone:
             break
     writer.flush()
     complain(writer)
+    if left_out:
+        many = "1 line is" if len(left_out) == 1 else f"{len(left_out):,} lines are"
+        raise TcptopError(f"{many} left out: line {left_out[0]:,} is no line of JSON")
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether no terminal does anything but show it."""
+    return line.isascii() and line.decode().isprintable()
+
+
+def _in_ascii(line: bytes) -> bytes | None:
+    """The same in characters that any terminal has; None: it is no JSON."""
+    try:
+        return json.dumps(json.loads(line), separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        return None
 
 
 def complain(writer: Writer) -> None:

@@ -64,6 +64,26 @@ def test_a_plain_table_of_it_has_none_either(tmp_path: Path) -> None:
     assert b"\x07" not in ended.stdout
 
 
+def test_lines_that_are_written_as_they_are_hold_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    lines = [
+        json.dumps(REFRESH),
+        '{"event":"x","comm":"w\u00e4sche\u202e"}',
+        "hello",
+        f"nothing{ESCAPE}",
+        '{"a":"\x9b"}',
+    ]
+    (tmp_path / "it").write_bytes("\r\n".join(lines).encode() + b"\n\xff\x9b2J\n")
+    ended = _run("--replay", str(tmp_path / "it"), "--json")
+    told = [
+        json.dumps(REFRESH, separators=(",", ":")),
+        r'{"event":"x","comm":"w\u00e4sche\u202e"}',
+        r'{"a":"\u009b"}',
+    ]
+    assert ended.stdout.decode().splitlines() == told
+    assert ended.stderr == b"tcptop-rtt: 3 lines are left out: line 3 is no line of JSON\n"
+    assert ended.returncode == 1
+
+
 def test_the_screen_has_no_character_that_the_terminal_has_not() -> None:
     health = Health(missed="\u65e5\x1b")
     told = {one.label: one.value for one in everything(health, ASCII)}

@@ -64,7 +64,7 @@ class LinesFootage:
             return iter(())
         kept = self._frames[frame]
         data = os.pread(self._kept.fileno(), kept.size, kept.at)
-        return iter(ZstdDecompressor().decompress(data).splitlines())
+        return iter(ZstdDecompressor().decompress(data).split(b"\n"))
 
     def begins_anew(self, frame: int) -> bool:
         return frame == 0
