@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tcptop_rtt.feeds.replay.feed import LATE_NS
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
@@ -89,6 +90,23 @@ def test_any_time_can_be_gone_to(there: Path, snapshots: list[Snapshot], name: s
     feed.stop()
     assert list(come) == []
     feed.close()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_time_to_begin_at_may_be_any_of_a_long_file(
+    there: Path, tmp_path: Path, snapshots: list[Snapshot], name: str
+) -> None:
+    """The file goes on for longer than what was last is taken for that of later."""
+    assert snapshots[-1].time_ns - snapshots[0].time_ns > LATE_NS
+    feed = replayed(there / name, at=_written(snapshots[-2]))
+    feed.open()
+    assert told(next(feed.snapshots())) == told(snapshots[-2])
+    feed.close()
+    with pytest.raises(TcptopError, match=f"nothing of 2001-01-01 00:00 in .*{name}: it goes from 20"):
+        replayed(there / name, at="2001-01-01 00:00").open()
+    (tmp_path / name).write_bytes((there / name).read_bytes()[:12])
+    with pytest.raises(TcptopError, match="can be shown"):
+        replayed(tmp_path / name, at="14:03").open()
 
 
 def test_it_is_played_at_its_own_pace_or_another(there: Path, snapshots: list[Snapshot]) -> None:

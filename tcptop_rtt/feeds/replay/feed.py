@@ -9,10 +9,9 @@ from dataclasses import replace
 from tcptop_rtt.feeds.base import Capability, Feed, Player, Playing
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.replay.cursor import Cursor
-from tcptop_rtt.feeds.replay.footage import Footage
+from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import times
 
 LONGEST_GAP_S = 5.0
@@ -87,21 +86,23 @@ class ReplayFeed(Feed, Player):
         if self._footage.problem:
             self._complain(self._footage.problem)
         self._cursor = Cursor(self._footage, self._complain)
-        self._now = self._cursor.next() if self._at is None else self._cursor.seek(self._wanted_ns(self._at))
+        wanted_ns = None if self._at is None else self._wanted_ns(self._at, whole_span(self._footage))
+        self._now = self._cursor.next() if wanted_ns is None else self._cursor.seek(wanted_ns)
         if self._now is None and not self._stopped:
             why = f": {self.problem}" if self._problems else ""
             raise TcptopError(f"nothing in {self._name} can be shown{why}: --record writes what can")
 
-    def _wanted_ns(self, at: str) -> int:
-        """The time that is wanted.
+    def _wanted_ns(self, at: str, span_ns: tuple[int, int]) -> int | None:
+        """The time that is wanted; None: there is nothing of any time.
 
         :raises TcptopError: there is nothing of then
         """
-        first_ns, last_ns = self._footage.span_ns if self._footage is not None else (0, 0)
+        first_ns, last_ns = span_ns
+        if not last_ns:
+            return None
         wanted_ns = times.time_ns(at, last_ns, first_ns, last_ns)
         if wanted_ns is None or not first_ns <= wanted_ns <= last_ns + LATE_NS:
-            span = " to ".join(fmt.moment(time_ns / 1e9) for time_ns in (first_ns, last_ns))
-            raise TcptopError(f"there is nothing of {at} in {self._name}: it goes from {span}")
+            raise nothing_of(at, self._name, span_ns)
         return wanted_ns
 
     def _complain(self, problem: str) -> None:

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.outside import MOST_NUMBER
 from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind, Time
 from tcptop_rtt.recording.reader import RecordingReader
+from tcptop_rtt.view import format as fmt
 
 Complain = Callable[[str], None]
-
 
 _REFRESH = b'{"event":"refresh"'
 
@@ -68,6 +70,19 @@ class Footage(Protocol):
     def close(self) -> None:
         """Let go of all files."""
         ...
+
+
+def whole_span(footage: Footage) -> tuple[int, int]:
+    """From when to when it is, once all that comes has been read; zeros: there is nothing."""
+    if not footage.has_ended():
+        footage.start_before(MOST_NUMBER, lambda _: None)
+    return footage.span_ns
+
+
+def nothing_of(wanted: str, name: str, span_ns: tuple[int, int]) -> TcptopError:
+    """What to say of a time that is asked for, as a user writes it, of which there is nothing."""
+    span = " to ".join(fmt.moment(time_ns / 1e9) for time_ns in span_ns)
+    return TcptopError(f"there is nothing of {wanted} in {name}: it goes from {span}")
 
 
 class RecordedFootage:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tcptop_rtt.feeds.replay.cursor import Cursor
-from tcptop_rtt.feeds.replay.footage import Footage
+from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import format as fmt
@@ -41,9 +41,7 @@ def side_of(name: str, footage: Footage, wanted: str | None, why: Callable[[], s
     :param why: what of it cannot be read, once it has been tried
     :raises TcptopError: there is nothing of then
     """
-    if footage.span_ns == (0, 0):
-        footage.start_before(1 << 62, lambda _: None)  # reads what has to be read to the end
-    first_ns, last_ns = footage.span_ns
+    first_ns, last_ns = whole_span(footage)
     if not first_ns:
         problem = f": {why()}" if why() else ""
         raise TcptopError(f"nothing in {name} can be compared{problem}: --record writes what can")
@@ -51,8 +49,7 @@ def side_of(name: str, footage: Footage, wanted: str | None, why: Callable[[], s
         return Side(name, footage, first_ns, last_ns)
     found = range_ns(wanted, first_ns, last_ns)
     if found is None or found[0] >= last_ns or found[1] <= first_ns:
-        span = " to ".join(fmt.moment(time_ns / 1e9) for time_ns in (first_ns, last_ns))
-        raise TcptopError(f"there is nothing of {wanted} in {name}: it goes from {span}")
+        raise nothing_of(wanted, name, (first_ns, last_ns))
     if found[0] >= found[1]:
         raise TcptopError(f"{wanted} is empty: it ends before it begins")
     return Side(name, footage, max(found[0], first_ns), min(found[1], last_ns))
