@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -46,6 +46,22 @@ class FleetScreen(MainScreen):
 
     :param question: the first one
     """
+
+    IDLE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            "past",
+            "earlier",
+            "later",
+            "moments",
+            "common",
+            "beside",
+            "names",
+            "copy-remote",
+            "copy-command",
+            "record",
+        ),
+        "single connections are not known here; tcptop-rtt HOST shows those of a host",
+    )
 
     STATUS_BAR: ClassVar[type[StatusBar]] = FleetBar
 

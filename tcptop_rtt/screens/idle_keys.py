@@ -32,6 +32,8 @@ def why_nothing(app: App[None], screen: LiveScreen, event: Key) -> str:
 
 def _reason(screen: LiveScreen, action: str) -> str:
     """Why a key of this screen does nothing now, by the id of its binding; empty: nothing more is known."""
+    if action in screen.IDLE:
+        return screen.IDLE[action]
     if not isinstance(screen, MainScreen):
         return ""
     nothing = "" if screen.table.lines else "there is no line to choose"
@@ -42,8 +44,6 @@ def _reason(screen: LiveScreen, action: str) -> str:
         "copy-command": nothing or "the command of a connection: Enter shows those of the group",
         "slower": "it does not refresh any less often",
         "faster": "it does not refresh any more often",
-        "past": "the whole recording is here: Left and Right step, T goes to a time",
-        "record": "this is a recording already",
         "back-to-groups": "there is no filter to clear, and no group to leave",
     }.get(action, "")
 

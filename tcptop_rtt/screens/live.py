@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -48,6 +49,9 @@ class LiveScreen(Screen[None], inherit_bindings=False):
             id="copy-command",
         ),
     ]
+
+    IDLE: ClassVar[Mapping[str, str]] = {}
+    """Why keys never do anything on this screen, by the ids of their bindings."""
 
     frozen: var[bool] = var(False, init=False)
     problem: var[str] = var("", init=False)

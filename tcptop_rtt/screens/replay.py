@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -64,6 +65,11 @@ class ReplayScreen(MainScreen):
             id="play-slower",
         ),
     ]
+
+    IDLE: ClassVar[Mapping[str, str]] = {
+        "past": "the whole recording is here: Left and Right step, T goes to a time",
+        "record": "this is a recording already",
+    }
 
     player: Player
     """Set before the screen is shown."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tcptop_rtt.model.fleet import nothing_yet
+from tcptop_rtt.model.question import Question
 from tcptop_rtt.screens.details import DetailsScreen
 from tests.tui.conftest import Open
-from tests.tui.feed import Stage
+from tests.tui.feed import HandFeed, Stage, make_app
 from tests.unit.rows import row
 
 NO_LINE = "there is no line to choose"
@@ -52,6 +54,21 @@ async def test_without_a_line_there_is_nothing_to_choose(stage: Open, key: str, 
         await it.show(step=2)
         await it.press("f")
         assert not it.main.follow  # what is on can be turned off
+
+
+class _FleetFeed(HandFeed):
+    question = Question()
+
+
+@pytest.mark.parametrize("key", sorted("hmcdnyYR,."))
+async def test_what_only_connections_have_a_fleet_says_it_has_not(key: str) -> None:
+    feed = _FleetFeed()
+    app = make_app(feed, theme="dark")
+    async with app.run_test(size=(160, 48)) as pilot:
+        it = Stage(pilot, app, feed)
+        feed.step(nothing_yet(feed.question))
+        await it.press(key)
+        assert f"{key}: single connections are not known here" in it.screen_text
 
 
 async def test_keys_that_do_something_say_nothing(stage: Open) -> None:
