@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from tcptop_rtt.model.rows import ROW, Rows, no_rows
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
 from tcptop_rtt.past.change import Change, Columns, applied, taken_back
-from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.past.moments import Log, Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,16 @@ class Past:
     newest: Columns = field(default_factory=dict)
     """Of the last frame."""
     moments: tuple[Moment, ...] = ()
+
+    @property
+    def log(self) -> Log:
+        """The moments as seen from the newest frame."""
+        if not self.frames:
+            return Log()
+        oldest_ns, newest_ns = self.frames[0].clock_ns, self.frames[-1].clock_ns
+        times_ns = [moment.clock_ns for moment in self.moments]
+        ago_ns = tuple(newest_ns - time_ns for time_ns in times_ns)
+        return Log(self.moments, ago_ns, bisect_left(times_ns, oldest_ns))
 
     def before(self, clock_ns: int) -> int | None:
         """The latest frame before a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,18 @@ class Moment:
     count: int  # of connections, or of times: so often it has come within ALIKE_NS
     alike: tuple[str, int]
     """The same for what is the same at one service."""
+
+
+class Log(NamedTuple):
+    """Moments, oldest first, as seen from what is shown.
+
+    :param ago_ns: of each how long ago it was; negative: so much later it will be
+    :param forgotten: so many of the oldest are of a time that is no longer kept
+    """
+
+    moments: tuple[Moment, ...] = ()
+    ago_ns: tuple[int, ...] = ()
+    forgotten: int = 0
 
 
 class MomentFinder:

@@ -8,8 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from tcptop_rtt.past.frames import Past
-from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.past.moments import Log, Moment
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.moment_list import MomentList
 
@@ -21,19 +20,19 @@ class MomentsScreen(ModalScreen[Moment | None]):
         Binding("escape,m,q", "leave", "Close", tooltip="Close the log of moments", id="close-moments"),
     ]
 
-    def __init__(self, past: Past, glyphs: Glyphs) -> None:
+    def __init__(self, log: Log, glyphs: Glyphs) -> None:
         super().__init__(classes="" if glyphs.unicode else "-ascii")
         self.list = MomentList(glyphs)
-        self.list.show(past)
+        self.list.show(log)
 
     def compose(self) -> ComposeResult:
         self.list.border_title = "Moments"
         self.list.border_subtitle = "Enter: to that time  Esc: close"
         yield self.list
 
-    def show(self, past: Past) -> None:
-        """Take what is kept by now."""
-        self.list.show(past)
+    def show(self, log: Log) -> None:
+        """Take those of by now."""
+        self.list.show(log)
 
     def on_moment_list_chosen(self, message: MomentList.Chosen) -> None:
         if self.is_current:

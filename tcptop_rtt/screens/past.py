@@ -82,7 +82,7 @@ class PastScreen(NamedScreen):
         """Take what is kept by now."""
         self._past = past
         if self._moments is not None:
-            self._moments.show(past)
+            self._moments.show(past.log)
 
     def show(self, snapshot: Snapshot) -> None:
         if self.travelling:
@@ -149,7 +149,7 @@ class PastScreen(NamedScreen):
         """Open their log."""
         from tcptop_rtt.screens.moments import MomentsScreen
 
-        self._moments = MomentsScreen(self._past, self._glyphs)
+        self._moments = MomentsScreen(self._past.log, self._glyphs)
         self.app.push_screen(self._moments, self._on_moment)
 
     def _on_moment(self, moment: Moment | None) -> None:

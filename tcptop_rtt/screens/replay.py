@@ -9,8 +9,7 @@ from textual.binding import Binding, BindingType
 
 from tcptop_rtt.feeds.base import Player
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.past.frames import Frame, Past, rest_of
-from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.past.moments import Log, Moment
 from tcptop_rtt.past.told import moment_of
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view import format as fmt
@@ -73,8 +72,8 @@ class ReplayScreen(MainScreen):
 
     player: Player
     """Set before the screen is shown."""
-    _wanted_row: tuple[str, int] | None = None
-    """To be selected in the next snapshot: the name of its table, and its id."""
+    _wanted: Moment | None = None
+    """Its row is to be selected once what is shown is of its time."""
 
     def on_mount(self) -> None:
         self._time_line = TimeLine(self._glyphs)
@@ -88,9 +87,10 @@ class ReplayScreen(MainScreen):
         self.problem = playing.problem
         if self.is_mounted:
             self._time_line.show(playing)
-        if self._wanted_row is not None:
-            wanted, self._wanted_row = self._wanted_row, None
-            self.show_row(*wanted)
+        wanted = self._wanted
+        if wanted is not None and snapshot.time_ns == wanted.time_ns:  # others may still be on their way
+            self._wanted = None
+            self.show_row(wanted.table, wanted.id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "travel":
@@ -144,13 +144,14 @@ class ReplayScreen(MainScreen):
         from tcptop_rtt.screens.moments import MomentsScreen
 
         found = [moment_of(line) for line in self.player.playing.moments]
-        moments = sorted(filter(None, found), key=lambda moment: moment.time_ns)
-        frames = (Frame(rest_of(self._shown), None),)
-        screen: MomentsScreen = MomentsScreen(Past(frames, moments=tuple(moments)), self._glyphs)
+        moments = tuple(sorted(filter(None, found), key=lambda moment: moment.time_ns))
+        # The clock of a snapshot begins anew at each start of the machine; a recording may go on.
+        log = Log(moments, tuple(self._shown.time_ns - moment.time_ns for moment in moments))
+        screen: MomentsScreen = MomentsScreen(log, self._glyphs)
         self.app.push_screen(screen, self._on_moment)
 
     def _on_moment(self, moment: Moment | None) -> None:
         if moment is not None:
-            self._wanted_row = moment.table, moment.id
+            self._wanted = moment
             self.player.step(0)
             self.player.seek(moment.time_ns)

@@ -12,8 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tcptop_rtt.past.frames import Past
-from tcptop_rtt.past.moments import Moment
+from tcptop_rtt.past.moments import Log, Moment
 from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
 from tcptop_rtt.past.signs import STOPS
 from tcptop_rtt.view import format as fmt
@@ -49,30 +48,30 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
-        self._past = Past()
+        self._log = Log()
 
     @property
     def moments(self) -> tuple[Moment, ...]:
         """The newest first."""
-        return self._past.moments[::-1]
+        return self._log.moments[::-1]
 
-    def show(self, past: Past) -> None:
-        """Take what is kept by now."""
+    def show(self, log: Log) -> None:
+        """Take those of by now."""
         selected = self.selected
-        self._past = past
+        self._log = log
         if selected is not None and self._cursor:
             same = [
                 moment.clock_ns == selected.clock_ns and moment.alike == selected.alike
                 for moment in self.moments
             ]
             self._cursor = same.index(True) if True in same else len(same) - 1
-        self.virtual_size = Size(0, len(past.moments) + 1)
+        self.virtual_size = Size(0, len(log.moments) + 1)
         self._reveal()
 
     @property
     def selected(self) -> Moment | None:
         """The moment under the cursor; None: there is none."""
-        return self.moments[self._cursor] if self._past.moments else None
+        return self.moments[self._cursor] if self._log.moments else None
 
     # Moving about
 
@@ -80,7 +79,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
     @property
     def _last(self) -> int:
-        return len(self._past.moments) - 1
+        return len(self._log.moments) - 1
 
     def _move_to(self, index: int) -> None:
         self._cursor = max(0, min(self._last, index))
@@ -96,7 +95,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
     def on_click(self, event: Click) -> None:
         line = event.get_content_offset(self)
-        if line is None or not 0 < line.y <= len(self._past.moments) - self.scroll_offset.y:
+        if line is None or not 0 < line.y <= len(self._log.moments) - self.scroll_offset.y:
             return
         self._move_to(self.scroll_offset.y + line.y - 1)
         if event.chain == 2:
@@ -109,8 +108,8 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
         if y == 0:
             return self._styles.strip([("  ", ""), (self._titles(width - 2), "header")], width)
         at = self.scroll_offset.y + y - 1
-        if at < len(self._past.moments):
-            line = self._line(self.moments[at], width - 2)
+        if at <= self._last:
+            line = self._line(self._last - at, width - 2)
             if at != self._cursor:
                 return self._styles.strip([("  ", ""), *line], width)
             marked = [(f"{self._glyphs.cursor} ", ""), *line]
@@ -123,16 +122,18 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
         titles = fit("WHAT", WORDS), fit("PROCESS", process), "REMOTE"
         return " ".join((fit("TIME", CLOCK), fit("AGO", AGO, right=True), *titles))
 
-    def _line(self, moment: Moment, width: int) -> list[Part]:
-        frames, row, glyphs = self._past.frames, moment.row, self._glyphs
-        is_kept = moment.clock_ns >= frames[0].clock_ns
+    def _line(self, number: int, width: int) -> list[Part]:
+        """Of the moment of this number in the log."""
+        moment, ago_ns, glyphs = self._log.moments[number], self._log.ago_ns[number], self._glyphs
+        row, is_kept = moment.row, number >= self._log.forgotten
+        ago = fmt.since(ago_ns) if ago_ns >= 0 else f"+{fmt.since(-ago_ns)}"
         text = "value" if is_kept else "dim"
         bad = "bad" if moment.kind in (STOPS, CONNECT, OVERFLOW) else "warn"
         process, remote = _widths(width)
         count = f" x{moment.count:,}" if moment.count > 1 else ""
         return [
             (fit(fmt.clock(moment.time_ns / 1e9), CLOCK), text),
-            (" " + fit(fmt.since(frames[-1].clock_ns - moment.clock_ns), AGO, right=True), "dim"),
+            (" " + fit(ago, AGO, right=True), "dim"),
             (" " + fit(moment.words[: WORDS - len(count)] + count, WORDS), bad if is_kept else "dim"),
             (" " + fit(fmt.process(row, glyphs), process), text),
             (" " + fit(fmt.shorten(fmt.remote(row, glyphs), remote, glyphs), remote), text),

@@ -10,6 +10,7 @@ import pytest
 
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.screens.moments import MomentsScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
@@ -42,13 +43,14 @@ def _snapshots() -> list[Snapshot]:
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Replay:
-    path = tmp_path / "recording"
-    record(path, _snapshots()).end(0)
+    made = tmp_path / "recording"
+    record(made, _snapshots()).end(0)
 
     @asynccontextmanager
     async def opened(
-        size: tuple[int, int] = (160, 48), at: int = 0, glyphs: Glyphs = UNICODE
+        size: tuple[int, int] = (160, 48), at: int = 0, glyphs: Glyphs = UNICODE, recorded: Path | None = None
     ) -> AsyncIterator[Stage]:
+        path = recorded or made
         when = fmt.moment(START_NS / 1e9 + at)
         feed = replayed(path, True, at=when)
         feed.open()
@@ -135,6 +137,46 @@ async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Rep
         await it.until_shown(f"{_at(5)} PAUSED")
         assert "STALLED" in it.screen_text
         assert it.table.cursor_id == 3
+
+
+async def test_moments_before_and_after_what_is_shown_can_be_gone_to_alike(replay: Replay) -> None:
+    async with replay(at=8) as it:
+        await it.press("m")
+        words = [
+            line.split()[2:4] for line in it.screen_text.splitlines() if ":443  " in line or ":8001" in line
+        ]
+        assert ["+2s", "queue"] in words
+        assert ["3s", "silent"] in words
+        assert ["7s", "drops"] in words
+        assert isinstance(it.app.screen, MomentsScreen)
+        log = it.app.screen.list
+        assert {log._line(number, 100)[0][1] for number in range(3)} == {"value"}
+
+
+async def test_the_row_of_a_moment_is_selected_once_its_time_is_shown_and_not_before(
+    replay: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "later"
+    later = [row(4, comm=b"later", open_seen=True, **STALLED)]
+    record(path, [snapshot(row(1), *(later if step > 5 else []), step=step) for step in range(STEPS)]).end(0)
+    async with replay(recorded=path) as it:
+        player = it.app._feed.player
+        assert player is not None
+        asked: list[int] = []
+
+        def stand_still(_: int) -> None:
+            it.main.show(it.main._latest)  # it may still be on its way
+
+        seek = player.seek
+        monkeypatch.setattr(player, "seek", asked.append)
+        monkeypatch.setattr(player, "step", stand_still)
+        await it.press("m", "enter")
+        await it.pilot.pause()
+        assert _at(0) in it.screen_text
+        assert it.main.message == ""
+        seek(*asked)
+        await _until(it, _at(6))
+        assert it.table.cursor_id == 4
 
 
 async def test_what_a_recording_has_not_says_so(replay: Replay) -> None:
