@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.outputs.recording import Recording
-from tcptop_rtt.past.moments import Moment, MomentFinder
-from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
-from tcptop_rtt.past.signs import STOPS
+from tcptop_rtt.past.moments import SEVERE, Moment, MomentFinder
 from tcptop_rtt.recording.ring import Ring
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
@@ -17,7 +15,6 @@ BEFORE_NS, AFTER_NS = 120_000_000_000, 60_000_000_000
 """So much around a moment is saved."""
 PAUSE_NS = 600_000_000_000
 """From one moment that is saved to the next."""
-_SAVED = (STOPS, CONNECT, OVERFLOW)
 
 
 class Keeping:
@@ -59,7 +56,7 @@ class Keeping:
 
     def _save_around(self, snapshot: Snapshot, fresh: tuple[Moment, ...]) -> None:
         """Save the minutes around a moment at which something stopped, once those after it are there."""
-        worst = next((moment for moment in fresh if moment.kind in _SAVED), None)
+        worst = next((moment for moment in fresh if moment.kind in SEVERE), None)
         if worst is not None and self._moment is None and snapshot.clock_ns >= self._pause_until_ns:
             self._moment, self._pause_until_ns = worst, snapshot.clock_ns + PAUSE_NS
         moment = self._moment

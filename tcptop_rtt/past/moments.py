@@ -11,11 +11,13 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.rows import Indices, Mask, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.past.side_signs import side_news
-from tcptop_rtt.past.signs import KINDS, Sign, signs
+from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW, side_news
+from tcptop_rtt.past.signs import KINDS, STOPS, Sign, signs
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.grouping import HOSTS, SERVICES, ids_of
 
+SEVERE = (STOPS, CONNECT, OVERFLOW)
+"""Of the kinds those of what stops something, and does not only slow it down."""
 KEPT = 1_000
 HOLD_NS = 10_000_000_000
 """What stops for less than this, and comes again, has not stopped."""

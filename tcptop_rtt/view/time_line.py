@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 
 LEAST_CELLS = 8
+
+
+class Marks(NamedTuple):
+    """When something was of note: arrays (M,)."""
+
+    times_ns: NDArray[np.int64]
+    severe: NDArray[np.bool_]
+
+
+NO_MARKS = Marks(np.zeros(0, np.int64), np.zeros(0, bool))
 
 
 def room(width: int) -> int:
@@ -17,19 +30,22 @@ def room(width: int) -> int:
 
 
 def time_line(
-    first_ns: int, last_ns: int, at_ns: int, marks_ns: Sequence[tuple[int, str]], width: int, glyphs: Glyphs
+    first_ns: int, last_ns: int, at_ns: int, marks: Marks, width: int, glyphs: Glyphs
 ) -> list[tuple[str, str]]:
     """Pieces of text with their styles.
 
-    :param marks_ns: when something was of note, and in which style: of several in one cell the last counts
+    :param marks: of several in one cell a severe one counts
     """
     cells = room(width)
     if not cells:
         return [(fmt.clock(at_ns / 1e9), "value")]
     line = [(glyphs.base, "dim")] * cells
-    for mark_ns, style in marks_ns:
-        if first_ns <= mark_ns <= last_ns:
-            line[_cell(mark_ns, first_ns, last_ns, cells)] = (glyphs.rising, style)
+    within = (marks.times_ns >= first_ns) & (marks.times_ns <= last_ns)
+    share = (marks.times_ns[within] - first_ns) / max(1, last_ns - first_ns)
+    places = np.rint(share * (cells - 1)).astype(np.intp)
+    for styled, style in ((places, "warn"), (places[marks.severe[within]], "bad")):
+        for cell in np.unique(styled):
+            line[cell] = (glyphs.rising, style)
     line[_cell(at_ns, first_ns, last_ns, cells)] = (glyphs.share, "here")
     return [(fmt.clock(first_ns / 1e9) + " ", "dim"), *line, (" " + fmt.clock(last_ns / 1e9), "dim")]
 

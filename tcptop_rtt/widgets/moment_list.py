@@ -12,9 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tcptop_rtt.past.moments import Log, Moment
-from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
-from tcptop_rtt.past.signs import STOPS
+from tcptop_rtt.past.moments import SEVERE, Log, Moment
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.cursor import CursorView
@@ -128,7 +126,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
         row, is_kept = moment.row, number >= self._log.forgotten
         ago = fmt.since(ago_ns) if ago_ns >= 0 else f"+{fmt.since(-ago_ns)}"
         text = "value" if is_kept else "dim"
-        bad = "bad" if moment.kind in (STOPS, CONNECT, OVERFLOW) else "warn"
+        bad = "bad" if moment.kind in SEVERE else "warn"
         process, remote = _widths(width)
         count = f" x{moment.count:,}" if moment.count > 1 else ""
         return [

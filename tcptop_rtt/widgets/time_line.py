@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from textual.events import Click
 from textual.message import Message
 
 from tcptop_rtt.feeds.base import Playing
-from tcptop_rtt.past.side_signs import CONNECT, OVERFLOW
-from tcptop_rtt.past.signs import STOPS
+from tcptop_rtt.model.outside import MOST_NUMBER
+from tcptop_rtt.past.moments import SEVERE
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.time_line import time_at, time_line
+from tcptop_rtt.view.time_line import NO_MARKS, Marks, time_at, time_line
 from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledLines, component_classes
 
 
@@ -31,9 +33,12 @@ class TimeLine(StyledLines):
         super().__init__()
         self._glyphs = glyphs
         self._playing = Playing()
+        self._marks = NO_MARKS
 
     def show(self, playing: Playing) -> None:
         """Go by how it is played."""
+        if playing.moments is not self._playing.moments:  # with each snapshot they are the same
+            self._marks = _marks_of(playing.moments)
         self._playing = playing
         self._draw()
 
@@ -41,19 +46,21 @@ class TimeLine(StyledLines):
         self._draw()
 
     def _draw(self) -> None:
-        playing = self._playing
-        stops = (STOPS, CONNECT, OVERFLOW)
-        marks = [
-            (moment["time_ns"], "bad" if moment.get("kind") in stops else "warn")
-            for moment in playing.moments
-            if isinstance(moment.get("time_ns"), int)
-        ]
-        marks.sort(key=lambda mark: mark[1] == "bad")
-        width = self.size.width - 2
-        line = time_line(playing.first_ns, playing.last_ns, playing.at_ns, marks, width, self._glyphs)
+        playing, width = self._playing, self.size.width - 2
+        line = time_line(playing.first_ns, playing.last_ns, playing.at_ns, self._marks, width, self._glyphs)
         self.set_lines([line])
 
     def on_click(self, event: Click) -> None:
         found = time_at(event.x - 1, self._playing.first_ns, self._playing.last_ns, self.size.width - 2)
         if found is not None:
             self.post_message(self.Wanted(found))
+
+
+def _marks_of(moments: Sequence[Mapping[str, Any]]) -> Marks:
+    """Those of moments in the words of the stream, which anybody may have written."""
+    found = [(moment.get("time_ns"), moment.get("kind") in SEVERE) for moment in moments]
+    found = [
+        (time_ns, severe) for time_ns, severe in found if type(time_ns) is int and 0 <= time_ns <= MOST_NUMBER
+    ]
+    times_ns, severe = zip(*found, strict=True) if found else ((), ())
+    return Marks(np.array(times_ns, np.int64), np.array(severe, bool))
