@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.outputs.recording import Recording
-from tcptop_rtt.past.moments import SEVERE, Moment, MomentFinder
+from tcptop_rtt.past.moments import SEVERE, Moment
 from tcptop_rtt.recording.ring import Ring
 from tcptop_rtt.recording.writer import RecordingWriter
+from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 
 BEFORE_NS, AFTER_NS = 120_000_000_000, 60_000_000_000
@@ -32,20 +33,27 @@ class Keeping:
         self._recording: Recording | None = None
         self._began_ns = 0
         self._dropped_records = 0
-        self._finder = MomentFinder()  # where nobody else has looked
         self._moment: Moment | None = None  # around which the minutes are to be saved
         self._pause_until_ns = 0
         self.failure = ""
         """Why nothing is kept just now; empty: all is well."""
+        self._unsaved = ""  # why the minutes around the latest moment are not; empty: they are
+
+    @property
+    def problem(self) -> str:
+        """What cannot be done, and why, as a sentence; empty: all is well."""
+        return f"cannot keep anything just now: {self.failure}" if self.failure else self._unsaved
 
     def begin(self, origin: Origin) -> None:
         """Take where the snapshots are from."""
         self._origin = origin
 
-    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> None:
-        """Keep a snapshot, in a new recording if it is time for one."""
+    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...]) -> None:
+        """Keep a snapshot, in a new recording if it is time for one.
+
+        :param moments: all so far
+        """
         self._dropped_records = snapshot.health.dropped_records
-        moments = self._finder.look(snapshot) if moments is None else moments
         recording = self._recording
         if recording is None or recording.failure or self._is_full(recording, snapshot):
             recording = self._next(snapshot)
@@ -66,8 +74,10 @@ class Keeping:
                 if self._recording is not None:
                     self._recording.complete_frame()
                 self._ring.save(moment.time_ns - BEFORE_NS, moment.words, moment.time_ns)
+                self._unsaved = ""
             except OSError as error:
-                self.failure = error.strerror or str(error)
+                when = fmt.clock(moment.time_ns / 1e9)
+                self._unsaved = f"cannot save the minutes around {when}: {error.strerror or error}"
 
     def end(self, dropped_records: int) -> None:
         """Write the end."""

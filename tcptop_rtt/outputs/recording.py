@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.outputs.stream import StreamLines
-from tcptop_rtt.past.moments import Moment, MomentFinder
+from tcptop_rtt.past.moments import Moment
 from tcptop_rtt.past.told import told
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
@@ -24,7 +24,6 @@ class Recording:
     ) -> None:
         self._file = file
         self._stream = StreamLines(chosen, cgroup)
-        self._finder = MomentFinder()
         self._first: list[bytes] = []
         self._clock_ns: int | None = None  # of the latest snapshot: moments up to then are told
         self.failure = ""
@@ -39,18 +38,17 @@ class Recording:
         """Take the header."""
         self._first = self._stream.begin(origin)
 
-    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> tuple[Moment, ...]:
+    def show(self, snapshot: Snapshot, moments: tuple[Moment, ...]) -> tuple[Moment, ...]:
         """Write what has changed since the previous snapshot, and what is of note.
 
-        :param moments: all so far; None: nobody has looked for them yet
+        :param moments: all so far
         :return: those since the previous snapshot
         """
         if self.failure:
             return ()
         lines, self._first = [*self._first, *self._stream.of(snapshot)], []
-        found = self._finder.look(snapshot) if moments is None else moments
         last_ns = snapshot.clock_ns - 1 if self._clock_ns is None else self._clock_ns
-        fresh = tuple(moment for moment in found[-64:] if moment.clock_ns > last_ns)
+        fresh = tuple(moment for moment in moments[-64:] if moment.clock_ns > last_ns)
         self._clock_ns = snapshot.clock_ns
         try:
             self._file.add(

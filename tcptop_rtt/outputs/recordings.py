@@ -25,7 +25,7 @@ from tcptop_rtt.view.filter import Filter
 if TYPE_CHECKING:
     from tcptop_rtt.outputs.keeping import Keeping
     from tcptop_rtt.outputs.recording import Recording
-    from tcptop_rtt.past.moments import Moment
+    from tcptop_rtt.past.moments import Moment, MomentFinder
     from tcptop_rtt.recording.writer import RecordingWriter
 
 
@@ -55,6 +55,7 @@ class Recordings:
         self._file: RecordingWriter | None = None
         self._recording: Recording | None = None
         self._dropped_records = 0
+        self._finder: MomentFinder | None = None  # where nobody else looks for moments
 
     @classmethod
     def wanted(cls, options: argparse.Namespace, feed: Feed, chosen: Filter) -> Recordings:
@@ -135,6 +136,9 @@ class Recordings:
         :param moments: all that have been found so far; None: nobody has looked for them
         """
         self._dropped_records = snapshot.health.dropped_records
+        if moments is None and self.are_made:
+            moments = self._look(snapshot)
+        moments = moments or ()
         if self._keeping is not None:
             self._keeping.show(snapshot, moments)
         if self._recording is not None:
@@ -142,8 +146,16 @@ class Recordings:
                 if self._recording is not None:
                     self._recording.show(snapshot, moments)
 
+    def _look(self, snapshot: Snapshot) -> tuple[Moment, ...]:
+        """Find the moments, once for all that is written."""
+        if self._finder is None:
+            from tcptop_rtt.past.moments import MomentFinder
+
+            self._finder = MomentFinder()
+        return self._finder.look(snapshot)
+
     def stop(self) -> str:
-        """End the file; give its path, or why it has ended before. Empty: there is none."""
+        """End the file; say so with its path, or why it has ended before. Empty: there is none."""
         with self._lock:
             recording, file = self._recording, self._file
             self._recording = self._file = None
@@ -153,7 +165,11 @@ class Recordings:
                 file.abandon()
         if file is None:
             return ""
-        return self._lost(file, recording.failure) if recording and recording.failure else file.path
+        return (
+            self._lost(file, recording.failure)
+            if recording and recording.failure
+            else f"recorded: {file.path}"
+        )
 
     def close(self) -> None:
         """End all that is written."""
@@ -166,8 +182,8 @@ class Recordings:
     def status(self) -> str:
         """The file and its size, or why nothing is recorded any more; empty: nothing is, or has been."""
         recording, file = self._recording, self._file
-        if self._keeping is not None and self._keeping.failure:
-            return f"cannot keep anything just now: {self._keeping.failure}"
+        if self._keeping is not None and self._keeping.problem:
+            return self._keeping.problem
         if recording is None or file is None:
             return ""
         name = Path(file.path).name

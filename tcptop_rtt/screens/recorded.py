@@ -40,7 +40,7 @@ class RecordedScreen(LiveScreen):
         if self.recordings is None:
             return
         if self.recordings.are_wanted:
-            self.tell(f"recorded: {self.recordings.stop()}")
+            self.tell(self.recordings.stop())
         else:
             try:
                 path = self.recordings.open()

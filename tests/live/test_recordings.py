@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tcptop_rtt.model.snapshot import Origin
 from tcptop_rtt.outputs.recording import Recording
+from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter
@@ -35,7 +36,7 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
     """With a talk, a peer that does not read, connects that fail, a full queue, and what opens and closes."""
     recording = Recording(RecordingWriter(str(tmp_path / "it")), Filter(), lambda _: None)
     recording.begin(Origin("here", "", "", 0))
-    live = []
+    live, finder = [], MomentFinder()
     with contextlib.ExitStack() as stack:
         pair = stack.enter_context(connected())
         stack.enter_context(talking(pair))
@@ -50,7 +51,7 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
             with contextlib.suppress(ConnectionRefusedError), socket.socket() as refused:
                 refused.connect(("127.0.0.1", 1))
             live.append(watch.look())
-            recording.show(live[-1])
+            recording.show(live[-1], finder.look(live[-1]))
             if short:
                 short[0].close()
     recording.end(0)

@@ -56,6 +56,25 @@ async def test_what_is_seen_from_then_on_is_in_the_file_that_the_header_names(
     assert rtts == [b"2000", b"3000"]
 
 
+async def test_one_that_has_ended_by_itself_says_why_and_not_that_all_is_recorded(
+    stage: Open, there: Path
+) -> None:
+    async with stage((300, 20)) as it:
+        _with_recordings(it, there)
+        await it.show(row(1))
+        await it.press("R")
+        recordings = it.app.main.recordings
+        assert recordings is not None
+        assert recordings._recording is not None
+        assert recordings._file is not None
+        (path,) = there.iterdir()
+        recordings._file.abandon()
+        recordings._recording.failure = "No space left on device"
+        await it.press("R")
+        assert f"cannot record into {path}: No space left on device; what is in it stays" in it.screen_text
+        assert "recorded:" not in it.screen_text
+
+
 async def test_where_no_file_can_be_made_it_says_so_and_goes_on(stage: Open, there: Path) -> None:
     there.chmod(0o777)
     async with stage((300, 20)) as it:  # the path may be long

@@ -13,6 +13,7 @@ from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.recording import Recording
 from tcptop_rtt.outputs.stream import StreamLines
+from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
@@ -23,8 +24,9 @@ def record(path: Path, snapshots: Sequence[Snapshot], limit: int | None = None) 
     """A recording of them, which goes on."""
     recording = Recording(RecordingWriter(str(path), None, limit), Filter(), lambda _: None)
     recording.begin(ORIGIN)
+    finder = MomentFinder()
     for snapshot in snapshots:
-        recording.show(snapshot)
+        recording.show(snapshot, finder.look(snapshot))
     return recording
 
 

@@ -18,11 +18,15 @@ from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.keeping import Keeping
+from tcptop_rtt.outputs.recordings import Recordings
+from tcptop_rtt.past.moments import Moment, MomentFinder
 from tcptop_rtt.recording import ring as rings
+from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.recording.ring import Ring, kept
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.times import duration_ns, time_ns
+from tests.tui.feed import HandFeed
 from tests.tui.feed import snapshot as made
 from tests.unit.rows import row
 from tests.unit.world import ORIGIN, World, told
@@ -60,12 +64,20 @@ def _hours(count: int, minutes: int) -> list[Snapshot]:
     return found
 
 
+class _Feed(HandFeed):
+    """One whose processes are in no control group."""
+
+    def cgroup(self, process: object) -> None:
+        """None."""
+
+
 def _keep(ring: Ring, wall: Wall, snapshots: list[Snapshot], ends: bool = True) -> Keeping:
     keeping = Keeping(ring, Filter(), lambda _: None)
     keeping.begin(ORIGIN)
+    finder = MomentFinder()
     for snapshot in snapshots:
         wall.now_ns = snapshot.time_ns
-        keeping.show(snapshot)
+        keeping.show(snapshot, finder.look(snapshot))
     if ends:
         keeping.end(0)
     return keeping
@@ -154,15 +166,74 @@ def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(
         patched.setattr(os, "write", full)
         for snapshot in snapshots[10:13]:
             wall.now_ns = snapshot.time_ns
-            keeping.show(snapshot)
+            keeping.show(snapshot, ())
         assert keeping.failure == "No space left on device"
+        assert keeping.problem == "cannot keep anything just now: No space left on device"
     for snapshot in snapshots[13:20]:
         wall.now_ns = snapshot.time_ns
-        keeping.show(snapshot)
-    assert keeping.failure == ""
+        keeping.show(snapshot, ())
+    assert keeping.failure == keeping.problem == ""
     keeping.end(0)
     times = [one.time_ns for one in _feed(tmp_path).snapshots()]
     assert times == [one.time_ns for one in (*snapshots[:10], *snapshots[13:20])]
+
+
+def test_what_is_recorded_and_kept_at_once_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Snapshot] = []
+    look = MomentFinder.look
+
+    def counted(self: MomentFinder, snapshot: Snapshot) -> tuple[Moment, ...]:
+        looked.append(snapshot)
+        return look(self, snapshot)
+
+    monkeypatch.setattr(MomentFinder, "look", counted)
+    recordings = Recordings(_Feed(), Filter(), None, str(tmp_path))
+    recordings.open(str(tmp_path / "it"))
+    recordings.keep(str(tmp_path / "ring"), HOUR_NS)
+    recordings.start(ORIGIN)
+    snapshots = [made(row(1, **(STALLED if step == 2 else {})), step=step) for step in range(4)]
+    for snapshot in snapshots:
+        recordings.show(snapshot)
+    assert recordings.stop() == f"recorded: {tmp_path / 'it'}"
+    recordings.close()
+    assert looked == snapshots
+    (one,) = kept(str(tmp_path / "ring"))
+    for path in (one.path, str(tmp_path / "it")):
+        reader = RecordingReader(os.open(path, os.O_RDONLY))
+        assert [moment["words"] for moment in reader.moments] == ["silent 3.0s"]
+        reader.close()
+
+
+def test_that_minutes_could_not_be_saved_is_told_until_others_are(
+    tmp_path: Path,
+    wall: Wall,
+    monkeypatch: pytest.MonkeyPatch,
+    in_utc: None,  # noqa: ARG001
+) -> None:
+    ring, finder = Ring(str(tmp_path), 600_000_000_000), MomentFinder()
+    keeping = _keep(ring, wall, [], ends=False)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    said = {}
+    save = ring.save
+    monkeypatch.setattr(ring, "save", full)
+    for step in range(900):
+        stalls = STALLED if step in (10, 700) else {}
+        one = made(row(1), row(2, comm=b"stalls", **stalls), step=step)
+        wall.now_ns = one.time_ns
+        keeping.show(one, finder.look(one))
+        said[step] = keeping.problem
+        if step == 600:
+            monkeypatch.setattr(ring, "save", save)
+    keeping.end(0)
+    problem = "cannot save the minutes around 22:13:30: No space left on device"
+    assert list(dict.fromkeys(said.values())) == ["", problem]
+    assert (said[69], said[70], said[759], said[760]) == ("", problem, problem, "")
+    assert keeping.failure == ""
 
 
 def test_the_minutes_around_a_moment_are_saved_under_its_name_and_stay(

@@ -41,7 +41,7 @@ def test_the_lines_of_a_recording_are_those_of_the_stream(tmp_path: Path, snapsh
 def test_what_is_written_can_be_read_before_it_has_ended(tmp_path: Path, snapshots: list[Snapshot]) -> None:
     recording = record(tmp_path / "it", [])
     for count, snapshot in enumerate(snapshots[:20], 1):
-        recording.show(snapshot)
+        recording.show(snapshot, ())
         assert read(tmp_path / "it")[0] == lines_of(snapshots[:count])
 
 
@@ -103,7 +103,7 @@ def test_within_its_limit_the_newest_is_kept_and_can_be_read_by_itself(
     recording = record(tmp_path / "it", [], limit)
     sizes = []
     for snapshot in snapshots:
-        recording.show(snapshot)
+        recording.show(snapshot, ())
         sizes.append((tmp_path / "it").stat().st_size)
     recording.end(0)
     assert recording.failure == ""
