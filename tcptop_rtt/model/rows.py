@@ -247,6 +247,27 @@ def fields_of(rows: Rows | NDArray[np.void], indices: Indices) -> Get:
     return lambda name: rows[name] if whole else rows[name][indices]
 
 
+def is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two columns are one stretch of memory: what has not changed is shared by snapshots."""
+    return one is other or (
+        one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
+        and (one.shape, one.strides, one.dtype) == (other.shape, other.strides, other.dtype)
+        and not one.flags.writeable
+    )
+
+
+def word_of(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+    """The type of the unsigned numbers that make up a value of a column, and how many of them do."""
+    size = next(size for size in (8, 4, 2, 1) if dtype.itemsize % size == 0)
+    return np.dtype(f"u{size}"), dtype.itemsize // size
+
+
+def as_words(column: NDArray[Any]) -> NDArray[Any]:
+    """A column as such numbers, of shape (rows, words per value): they are compared faster than text."""
+    word, per_value = word_of(column.dtype)
+    return np.ascontiguousarray(column).view(word).reshape(len(column), per_value)
+
+
 def has_text(column: NDArray[np.bytes_]) -> bool:
     """Whether any row has one. Compared as numbers, which is faster by far."""
     return bool(np.ascontiguousarray(column).view(np.uint64).any())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.listeners import no_listeners
-from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, no_rows
+from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, as_words, is_same, no_rows
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
 from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.view.streamed import (
@@ -106,7 +106,7 @@ def changes(
         name = kind.raw[field.name]
         was, is_ = last.rows[name], now.rows[name]
         differs = turned.of(name)
-        if in_place and _is_same(was, is_) and differs is None and name not in OF_A_LINE:
+        if in_place and is_same(was, is_) and differs is None and name not in OF_A_LINE:
             continue
         if in_place and differs is None and name not in CLOCKS and not _differ(was, is_)[now_at].any():
             continue  # found without gathering what is compared
@@ -175,24 +175,10 @@ def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
 
 
 def _differ(one: NDArray[Any], other: NDArray[Any]) -> Mask:
-    """Where two columns differ; texts and addresses as numbers, which is faster by far."""
-    found: Mask
-    if one.dtype.kind in "SV":
-        words = one.dtype.itemsize // 8
-        pair = (np.ascontiguousarray(each).view(np.uint64).reshape(-1, words) for each in (one, other))
-        found = np.any(np.not_equal(*pair), axis=1)
-    else:
-        found = one != other
+    """Where two columns differ; texts and addresses as numbers."""
+    is_text = one.dtype.kind in "SV"
+    found: Mask = np.any(as_words(one) != as_words(other), axis=1) if is_text else one != other
     return found
-
-
-def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether they are one stretch of memory: what has not changed is shared by snapshots."""
-    return one is other or (
-        one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
-        and one.strides == other.strides
-        and not one.flags.writeable
-    )
 
 
 def state(kind: Kind, part: Part, lacking: frozenset[str]) -> Iterator[Line]:
@@ -222,7 +208,7 @@ def cell_changes(last: Snapshot | None, before: Part, now: Snapshot, part: Part)
     in_place = in_place and bool((before.indices[places] == part.indices).all())
     for second, cells in cells_of(now):
         earlier = old.get(second)
-        if in_place and earlier is not None and _is_same(earlier, cells):
+        if in_place and earlier is not None and is_same(earlier, cells):
             continue
         values = cells[part.indices]
         was = np.full(len(values), np.nan, np.float32)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.model.rows import Indices, as_words, is_same, word_of
 
 Columns = Mapping[str, NDArray[Any]]
 """Read-only arrays by name, all of one length: a row takes the same place in each."""
@@ -49,7 +49,7 @@ def between(before: Columns, after: Columns) -> Change:
     differ = np.zeros(size, bool)
     some, all_ = dict[str, Words](), dict[str, Words]()
     for name, column in after.items():
-        if _is_same(before[name], column):
+        if is_same(before[name], column):
             continue
         difference = _words(column, size) - _words(before[name], size)
         changed = difference.any(axis=1)
@@ -125,30 +125,13 @@ def _frozen(words: Words, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
     return column
 
 
-def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether they are one stretch of memory: what has not changed is shared by snapshots."""
-    return one is other or (
-        one.base is not None
-        and one.base is other.base
-        and one.__array_interface__["data"][0] == other.__array_interface__["data"][0]
-        and (one.shape, one.strides) == (other.shape, other.strides)
-    )
-
-
-def _word_of(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
-    """The type of a column's words, and how many of them make a value."""
-    size = next(size for size in (8, 4, 2, 1) if dtype.itemsize % size == 0)
-    return np.dtype(f"u{size}"), dtype.itemsize // size
-
-
 def _words(column: NDArray[Any], size: int, copied: bool = False) -> Words:
     """The first rows of a column as words; those that it does not have are zeros."""
-    word, per_value = _word_of(column.dtype)
     length = min(len(column), size)
-    words = np.ascontiguousarray(column[:length]).view(word).reshape(length, per_value)
+    words = as_words(column[:length])
     if length == size and not copied:
         return words
-    longer = np.zeros((size, per_value), word)
+    longer = np.zeros((size, words.shape[1]), words.dtype)
     longer[:length] = words
     return longer
 
@@ -186,7 +169,7 @@ def _unpack(change: Change, columns: Columns) -> _Part:
 
     def take(count: int, dtype: np.dtype[Any]) -> Words:
         nonlocal at
-        word, per_value = _word_of(dtype)
+        word, per_value = word_of(dtype)
         part = planes[at : at + count * dtype.itemsize].reshape(dtype.itemsize, count)
         at += part.size
         return np.ascontiguousarray(part.T).view(word).reshape(count, per_value)
