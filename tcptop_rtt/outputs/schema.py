@@ -10,7 +10,7 @@ from typing import Any
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.view import listener_fields, target_fields
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.streamed import FORMAT_VERSION
+from tcptop_rtt.view.streamed import CONNECTION_COLUMNS, FORMAT_VERSION, SIDES
 from tcptop_rtt.view.table import Field
 
 _COUNT = {"type": "integer", "minimum": 0}
@@ -44,7 +44,7 @@ _COLUMN = {
 
 def _columns(event: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Lines of one field of many rows, or of the cells of sparklines."""
-    tables = {"enum": ["connections", "listeners", "targets", "cells"]}
+    tables = {"enum": [CONNECTION_COLUMNS.name, *(kind.name for kind in SIDES), "cells"]}
     line = _line([event], {"time_ns": _TIME, "table": tables, **properties})
     line["properties"] |= {
         "field": {"type": "string"},

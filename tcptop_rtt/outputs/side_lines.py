@@ -22,7 +22,6 @@ class SideLines:
     :param chosen: asks for what such a row has; what else it may ask for no such row has
     """
 
-    event: ClassVar[str]
     kind: ClassVar[Kind]
     news: ClassVar[tuple[str, ...]]
     """One has changed when one of these has."""
@@ -66,14 +65,14 @@ class SideLines:
             field.values(lambda name: part.rows[name][rows], snapshot.health.unknown) for field in fields
         ]
         for row in zip(*values, strict=True):
-            line = {"event": self.event, "time_ns": snapshot.time_ns, "closed": closed}
+            line = {"event": self.kind.id_field, "time_ns": snapshot.time_ns, "closed": closed}
             yield line | {field.name: value for field, value in zip(fields, row, strict=True)}
 
 
 class ListenerLines(SideLines):
     """Of listeners."""
 
-    event, kind, state = "listener", LISTENER_COLUMNS, LISTEN
+    kind, state = LISTENER_COLUMNS, LISTEN
     news = ("pid", "comm", "unit", "queue", "queue_limit", "drops")
 
     def rows(self, snapshot: Snapshot) -> NDArray[np.void]:
@@ -83,7 +82,7 @@ class ListenerLines(SideLines):
 class TargetLines(SideLines):
     """Of failed connects."""
 
-    event, kind, state = "target", TARGET_COLUMNS, CLOSED
+    kind, state = TARGET_COLUMNS, CLOSED
     news = ("pid", "count")
 
     def rows(self, snapshot: Snapshot) -> NDArray[np.void]:

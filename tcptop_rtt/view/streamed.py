@@ -44,6 +44,8 @@ class Kind:
     """Those that are made of one column; what is made of several is in a row's own line only."""
     raw: dict[str, str]
     """By the name of a field that of the column that it is made of."""
+    id_field: str
+    """The name of the id in lines; of listeners and failed connects it is that of their event, too."""
 
     @property
     def changing(self) -> list[Field]:
@@ -54,12 +56,14 @@ class Kind:
 def _kind(name: str, dtype: np.dtype[np.void], fields: tuple[Field, ...], id_: str) -> Kind:
     raw = {field.name: "id" if field.name == id_ else field.name for field in fields}
     kept = tuple(field for field in fields if raw[field.name] in (dtype.names or ()))
-    return Kind(name, dtype, kept, {field.name: raw[field.name] for field in kept})
+    return Kind(name, dtype, kept, {field.name: raw[field.name] for field in kept}, id_)
 
 
 CONNECTION_COLUMNS = _kind("connections", ROW, CONNECTIONS.fields, "id")
 LISTENER_COLUMNS = _kind("listeners", LISTENER, listener_fields.STREAMED, "listener")
 TARGET_COLUMNS = _kind("targets", TARGET, target_fields.STREAMED, "target")
+SIDES = (LISTENER_COLUMNS, TARGET_COLUMNS)
+"""The tables beside that of connections."""
 
 
 def advanced(values: NDArray[Any], closed: Mask, plus: int, plus_closed: int) -> NDArray[Any]:

@@ -13,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from tcptop_rtt.feeds.replay.opening import footage_of
+from tcptop_rtt.feeds.stream import state
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
-from tcptop_rtt.model.snapshot import Health, Origin, Snapshot
+from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
 from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.past.told import moment_of, told
 from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_bytes, index_bytes
@@ -138,6 +139,17 @@ def test_ids_that_come_twice_leave_no_cell_at_another_row() -> None:
 def snapshots() -> list[Snapshot]:
     world = World(5)
     return [world.step() for _ in range(40)]
+
+
+def test_only_so_many_network_namespaces_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MOST_NAMESPACES", 2)
+    waiting = [
+        {"event": "waiting", "time_ns": 5, "netns": netns, "time_wait": number, "syn_recv": 0}
+        for number, netns in enumerate((1, 2, 3, 2))
+    ]
+    _, (snapshot,), problems = read(*waiting, REFRESH)
+    assert snapshot.waiting == (Waiting(1, 0, 0), Waiting(2, 3, 0))
+    assert problems == ["line 3: more than 2 network namespaces"]
 
 
 STRANGE: tuple[Any, ...] = (

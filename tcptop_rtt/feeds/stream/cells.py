@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.stream import parts
-from tcptop_rtt.feeds.stream.tables import BadLineError, array_of, ids_of, places
+from tcptop_rtt.feeds.stream.tables import BadLineError, array_of, ids_of
+from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS
 

@@ -25,7 +25,7 @@ class StreamTable:
     """Not thread-safe. Its columns are handed out read-only: what changes later goes to a copy."""
 
     def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+        self.kind = kind
         self._fields = {field.name: field for field in kind.fields if field.parse}
         names = kind.dtype.names or ()
         self.columns: dict[str, NDArray[Any]] = {name: np.zeros(0, kind.dtype[name]) for name in names}
@@ -47,7 +47,7 @@ class StreamTable:
         if len(ids) == len(own) and (ids == own).all():
             return None
         if len(ids) > MOST_ROWS:
-            raise BadLineError(f"more than {MOST_ROWS:,} {self._kind.name}")
+            raise BadLineError(f"more than {MOST_ROWS:,} {self.kind.name}")
         before = places(own, ids)
         found = before >= 0
         for name, column in self.columns.items():
@@ -65,20 +65,20 @@ class StreamTable:
         """
         field = self._fields.get(name)
         if field is None or field.parse is None:
-            raise BadLineError(f"{name[:64]!a} is no field of {self._kind.name}")
-        column = self.columns[self._kind.raw[name]]
+            raise BadLineError(f"{name[:64]!a} is no field of {self.kind.name}")
+        column = self.columns[self.kind.raw[name]]
         try:
             parsed = array_of(field.parse(values), column.dtype)
         except (TypeError, ValueError, OverflowError, AttributeError, UnicodeError):
             raise BadLineError(f"{name}: no such value") from None
         if len(parsed) != len(at):
             raise BadLineError(f"{name}: {len(parsed):,} values of {len(at):,} rows")
-        self.writable(self._kind.raw[name])[at] = parsed
+        self.writable(self.kind.raw[name])[at] = parsed
 
     def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> None:
         """Write whole lines; fields that they do not have are not known."""
         for name in self._fields:
-            if self._kind.raw[name] != "id":
+            if self.kind.raw[name] != "id":
                 self.put(name, at, [line.get(name) for line in lines])
 
     def writable(self, name: str) -> NDArray[Any]:
@@ -94,18 +94,12 @@ class StreamTable:
         :raises BadLineError: it is none of this table
         """
         if name not in self.columns:
-            raise BadLineError(f"{name} is no field of {self._kind.name}")
+            raise BadLineError(f"{name} is no field of {self.kind.name}")
         return self.writable(name)
-
-    def copy(self) -> StreamTable:
-        """One that changes by itself."""
-        other = StreamTable(self._kind)
-        other.columns = self.freeze()
-        return other
 
     def records(self) -> NDArray[np.void]:
         """The rows as they are now, read-only."""
-        rows = np.zeros(len(self), self._kind.dtype)
+        rows = np.zeros(len(self), self.kind.dtype)
         for name, column in self.columns.items():
             rows[name] = column
         rows.flags.writeable = False

@@ -1,0 +1,204 @@
+"""All that lines of the stream have told so far: the tables of a snapshot, and how each line changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop_rtt.feeds.stream import parts
+from tcptop_rtt.feeds.stream.cells import Cells
+from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
+from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.rows import Indices, Mask, Rows
+from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.view.streamed import (
+    CLOCKS,
+    CONNECTION_COLUMNS,
+    LISTENER_COLUMNS,
+    OF_A_LINE,
+    SIDES,
+    TARGET_COLUMNS,
+    advanced,
+)
+
+Line = Mapping[str, Any]
+
+MOST_NAMESPACES = 1 << 16
+
+
+class State:
+    """Not thread-safe.
+
+    :param say: told what of a line cannot be read
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._connections = StreamTable(CONNECTION_COLUMNS)
+        self._sides = {kind.id_field: StreamTable(kind) for kind in SIDES}
+        self._tables = {table.kind.name: table for table in (self._connections, *self._sides.values())}
+        self._quiet: dict[str, Mask] = {}  # of each table the rows that have no line of their own this time
+        self._cells = Cells()
+        self._cgroups: dict[int, str | None] = {}
+        self._waiting: dict[int, Waiting] = {}
+
+    def copy(self, say: Callable[[str], None]) -> State:
+        """One that goes on from here by itself."""
+        other = State(say)
+        for name, table in self._tables.items():
+            other._tables[name].columns = table.freeze()
+        other._cells = self._cells.copy()
+        other._cgroups, other._waiting = dict(self._cgroups), dict(self._waiting)
+        return other
+
+    def without_rows(self) -> State:
+        """What is left where all rows are about to be told anew."""
+        other = State(self._say)
+        other._waiting = self._waiting
+        return other
+
+    def snapshot(self, time_ns: int, clock_ns: int, health: Health) -> Snapshot:
+        """All of it. It never changes."""
+        return Snapshot(
+            time_ns,
+            clock_ns,
+            Rows(self._connections.freeze()),
+            self._cells.latest(clock_ns, len(self._connections)),
+            health,
+            None,
+            tuple(self._waiting.values()),
+            self._tables[TARGET_COLUMNS.name].records(),
+            self._tables[LISTENER_COLUMNS.name].records(),
+        )
+
+    def closed(self) -> list[int]:
+        """The connections that have ended, by their ids."""
+        ids: list[int] = self._connections.ids[self._connections.columns["closed"]].tolist()
+        return ids
+
+    def cgroup(self, process: ProcessKey) -> str | None:
+        """The control group of a process, as far as lines have told."""
+        mine = (self._connections.columns["pid"] == process.pid) & (
+            self._connections.columns["started_ns"] == process.started_ns
+        )
+        found = self._connections.ids[mine]
+        return self._cgroups.get(int(found[0])) if len(found) else None
+
+    # --- lines, each of which raises BadLineError where it is none -----------------------------------------
+
+    def take_waiting(self, line: Line) -> None:
+        """How many sockets wait in a network namespace."""
+        waiting = parts.waiting(line)
+        if waiting.netns not in self._waiting and len(self._waiting) >= MOST_NAMESPACES:
+            raise BadLineError(f"more than {MOST_NAMESPACES:,} network namespaces")
+        self._waiting[waiting.netns] = waiting
+
+    def take_rows(self, rows: dict[int, Line], gone: NDArray[np.uint64], keeps_samples: bool) -> None:
+        """Bring connections up to date: those that have gone, those that have lines, and the others.
+
+        :param rows: the lines by their ids
+        :param keeps_samples: where a state has just told of samples
+        """
+        table = self._connections
+        for connection in gone.tolist():
+            rows.pop(connection, None)
+            self._cgroups.pop(connection, None)
+        before = table.set_ids(_ids_after(table, rows, gone))
+        if before is not None:
+            self._cells.move(before)
+        for name in () if keeps_samples else OF_A_LINE:
+            if table.columns[name].any():
+                table.writable(name)[:] = 0
+        at, lines = self._put(table, rows)
+        if lines:
+            table.writable("closed")[at] = [line["event"] == "close" for line in lines]
+            self._cgroups.update((int(line["id"]), parts.text(line.get("cgroup"))) for line in lines)
+
+    def take_side(self, event: str, rows: Mapping[int, Line]) -> None:
+        """Bring the rows of a table beside that of connections up to date, likewise."""
+        table = self._sides[event]
+        gone = [id_ for id_, line in rows.items() if line.get("closed") is True]
+        left = {id_: line for id_, line in rows.items() if line.get("closed") is not True}
+        table.set_ids(_ids_after(table, left, np.array(gone, np.uint64)))
+        self._put(table, left)
+
+    def _put(self, table: StreamTable, rows: Mapping[int, Line]) -> tuple[Indices, list[Line]]:
+        """Write lines into their rows; where they are, and the lines in this order."""
+        told = np.array(sorted(rows), np.uint64)
+        at, lines = places(table.ids, told), [rows[id_] for id_ in told.tolist()]
+        self._quiet[table.kind.name] = quiet = np.ones(len(table), bool)
+        quiet[at] = False
+        try:
+            if lines:
+                table.put_lines(at, lines)
+        except BadLineError:
+            for one, line in zip(at, lines, strict=True):  # which of them it is
+                try:
+                    table.put_lines(np.array([one]), [line])
+                except BadLineError as error:
+                    self._say(f"{error} (up to {len(lines):,} lines before)")
+        return at, lines
+
+    def take_column(self, line: Line) -> None:
+        """What has changed in one field of several rows."""
+        if line.get("table") == "cells":
+            self._cells.take(line, self._connections.ids)
+            return
+        ids, values = ids_of(line.get("ids", [])), parts.values(line)
+        if len(values) != len(ids):
+            raise BadLineError("not as many values as ids")
+        table, name = self._table(line), str(line.get("field"))
+        if name in CLOCKS and ("plus" in line or "plus_closed" in line):
+            plus, plus_closed = (
+                parts.number(line, key) if key in line else 0 for key in ("plus", "plus_closed")
+            )
+            self._advance(table, name, plus, plus_closed)
+        if len(ids):
+            at = places(table.ids, ids)
+            if at.min() < 0:
+                raise BadLineError(f"{name[:64]}: a row that has no line")
+            table.put(name, at, values)
+
+    def _advance(self, table: StreamTable, name: str, plus: int, plus_closed: int) -> None:
+        column, quiet = table.clock(name), self._quiet[table.kind.name]
+        if max(plus, plus_closed) > np.iinfo(column.dtype).max:
+            raise BadLineError(f"{name}: no such value")
+        closed = table.columns["closed"][quiet] if table is self._connections else np.zeros(quiet.sum(), bool)
+        column[quiet] = advanced(column[quiet], closed, plus, plus_closed)
+
+    def take_state(self, line: Line) -> None:
+        """All values of a field."""
+        if line.get("table") == "cells":
+            self._cells.take(line, self._connections.ids)
+            return
+        table, name, values = self._table(line), str(line.get("field")), parts.values(line)
+        if name == table.kind.id_field:
+            ids = ids_of(values)
+            if len(ids) > 1 and not (ids[1:] > ids[:-1]).all():
+                raise BadLineError("ids that are not ascending")
+            before = table.set_ids(ids)
+            if before is not None and table is self._connections:
+                self._cells.move(before)
+        elif len(values) != len(table):
+            raise BadLineError(f"{name[:64]}: {len(values):,} values of {len(table):,} rows")
+        elif name == "closed" and table is self._connections:
+            table.writable("closed")[:] = [value is True for value in values]
+        elif name == "cgroup":
+            self._cgroups = dict(zip(table.ids.tolist(), map(parts.text, values), strict=True))
+        else:
+            table.put(name, np.arange(len(table)), values)
+
+    def _table(self, line: Line) -> StreamTable:
+        table = self._tables.get(str(line.get("table")))
+        if table is None:
+            raise BadLineError("a table that is not known to this version")
+        return table
+
+
+def _ids_after(table: StreamTable, rows: Mapping[int, Line], gone: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Those of the rows that stay, and of those that have lines."""
+    left = table.ids[~np.isin(table.ids, gone)] if len(gone) else table.ids
+    return np.union1d(left, np.array(sorted(rows), np.uint64))
