@@ -7,7 +7,7 @@ The index saves walking through a large file. One that ends abruptly has none, a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
@@ -50,7 +50,7 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: Kind
     time_ns: Time  # of its first snapshot: wall clock, Unix epoch
     clock_ns: Time  # the same by CLOCK_MONOTONIC
-    version: int = VERSION
+    version: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)] = VERSION
     moments: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -106,7 +106,11 @@ def contents(data: Any) -> Contents:
 
     :param data: the whole file, as bytes or mapped into memory
     """
-    return _indexed(data) or _walked(data)
+    found = _indexed(data) or _walked(data)
+    newest = max((frame.head.version for frame in found.frames), default=VERSION)
+    if newest > VERSION and not found.problem:
+        return found._replace(problem=f"version {newest} of recordings: what is new in it is not shown")
+    return found
 
 
 def _indexed(data: Any) -> Contents | None:
@@ -209,8 +213,8 @@ def _end_of(data: Any, at: int) -> int:
             return at + (4 if checked else 0)
 
 
-def starts(frames: list[Frame]) -> Iterator[int]:
-    """The numbers of the frames at which reading may begin."""
-    for number, frame in enumerate(frames):
-        if frame.head.kind != Kind.MORE:
-            yield number
+def start_before(frames: Sequence[Frame], time_ns: int) -> int:
+    """The number of the latest frame before a time at which reading may begin, or else of the first."""
+    starts = [number for number, frame in enumerate(frames) if frame.head.kind != Kind.MORE]
+    before = [number for number in starts if frames[number].head.time_ns <= time_ns]
+    return before[-1] if before else starts[0] if starts else 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tcptop_rtt.recording.frames import Contents, Frame, Kind, contents
+from tcptop_rtt.recording.frames import Contents, Frame, contents
 from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
 
 MOST_LINE_BYTES = 1 << 26
@@ -90,18 +90,6 @@ class RecordingReader:
         """
         frame = self.frames[number]
         yield from split(_decompressed(self._fd, frame, complain), complain, whole=frame.whole)
-
-    def told(self) -> Iterator[int]:
-        """The frames that make up the stream: those of states repeat what others tell, but for the first."""
-        for number, frame in enumerate(self.frames):
-            if frame.head.kind != Kind.STATE or number == 0:
-                yield number
-
-    def start_before(self, time_ns: int) -> int:
-        """The latest frame of before a time at which reading may begin, or else the first such one."""
-        starts = [number for number, frame in enumerate(self.frames) if frame.head.kind != Kind.MORE]
-        before = [number for number in starts if self.frames[number].head.time_ns <= time_ns]
-        return before[-1] if before else starts[0] if starts else 0
 
     @property
     def end(self) -> int:

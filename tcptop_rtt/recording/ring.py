@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from tcptop_rtt.recording.frames import start_before
 from tcptop_rtt.recording.place import SUFFIX, Place, copy
 from tcptop_rtt.recording.reader import RecordingReader
 
@@ -95,7 +96,7 @@ class Ring:
             for one in _from(kept(self.directory), from_ns):
                 source = os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 reader = RecordingReader(source)
-                copy(source, target, reader.begin_of(reader.start_before(from_ns)), reader.end)
+                copy(source, target, reader.begin_of(start_before(reader.frames, from_ns)), reader.end)
                 reader.close()
         finally:
             os.close(target)

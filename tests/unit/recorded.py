@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
+from tcptop_rtt.feeds.replay.footage import RecordedFootage
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.recording import Recording
@@ -30,11 +31,20 @@ def record(path: Path, snapshots: Sequence[Snapshot], limit: int | None = None) 
     return recording
 
 
+def told_lines(reader: RecordingReader, complain: Callable[[str], None]) -> Iterator[bytes]:
+    """Those of the stream, without what states repeat."""
+    footage = RecordedFootage([reader])
+    frame: int | None = 0
+    while frame is not None:
+        yield from footage.lines(frame, complain)
+        frame = footage.after(frame)
+
+
 def read(path: Path) -> tuple[list[bytes], list[str], RecordingReader]:
     """The lines in a recording, and what is wrong with it."""
     reader = RecordingReader(os.open(path, os.O_RDONLY))
     problems: list[str] = []
-    lines = [line for number in reader.told() for line in reader.lines(number, problems.append)]
+    lines = list(told_lines(reader, problems.append))
     problems += filter(None, [reader.problem])
     return lines, problems, reader
 

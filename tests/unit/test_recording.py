@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.recording.frames import contents, head_bytes, index_bytes
 from tcptop_rtt.recording.place import Owner, directory_of, new_path
 from tcptop_rtt.recording.writer import RecordingWriter
 from tests.unit.recorded import lines_of, read, record
@@ -197,3 +199,20 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended.returncode == -9
     world = World(11)
     assert read(tmp_path / "it")[0] == lines_of([world.step() for _ in range(9)])
+
+
+def test_one_of_a_later_version_is_read_as_far_as_it_is_known_and_says_so(
+    tmp_path: Path, snapshots: list[Snapshot]
+) -> None:
+    record(tmp_path / "it", snapshots[:5]).end(0)
+    data = (tmp_path / "it").read_bytes()
+    whole = contents(data)
+    assert whole.problem == ""
+    (first,) = whole.frames
+    head = head_bytes(replace(first.head, version=2, moments=()))
+    later = contents(head + data[first.at : first.at + first.size])
+    assert later.problem == "version 2 of recordings: what is new in it is not shown"
+    assert [(frame.size, frame.whole) for frame in later.frames] == [(first.size, True)]
+    index = index_bytes([frame._replace(head=replace(frame.head, version=3)) for frame in later.frames], ())
+    indexed = contents(head + data[first.at : first.at + first.size] + index)
+    assert indexed.problem == "version 3 of recordings: what is new in it is not shown"

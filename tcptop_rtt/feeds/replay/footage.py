@@ -11,7 +11,7 @@ import msgspec
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.outside import MOST_NUMBER
-from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind, Time
+from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind, Time, start_before
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view import format as fmt
 
@@ -106,17 +106,13 @@ class RecordedFootage:
 
         self._span_ns = self._measured()
 
-    def __len__(self) -> int:
-        return len(self._frames)
-
     @property
     def span_ns(self) -> tuple[int, int]:
         return self._span_ns
 
     def start_before(self, time_ns: int, complain: Complain) -> Start:
-        starts = [number for number in range(len(self._frames)) if self._kind(number) != Kind.MORE]
-        before = [number for number in starts if self._frames[number][2].head.time_ns <= time_ns]
-        return Start(before[-1] if before else next(iter(starts), 0), StreamDecoder(complain))
+        number = start_before([frame for _, _, frame in self._frames], time_ns)
+        return Start(number, StreamDecoder(complain))
 
     def lines(self, frame: int, complain: Complain) -> Iterator[bytes]:
         if not self._frames:
