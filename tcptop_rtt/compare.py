@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment
+from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.progress import Progress
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from tcptop_rtt.feeds.replay.sides import Side
     from tcptop_rtt.view.filter import Filter
     from tcptop_rtt.view.preferences import Preferences
-
-MOST_PROBLEMS = 1000
 
 
 def load() -> None:
@@ -86,7 +85,7 @@ class Comparison:
         self._files = files
         self._wanted = at, with_
         self._chosen = chosen
-        self._problems: list[str] = []
+        self._problems = Problems()
 
     def result(self) -> Result:
         """Compare.
@@ -101,7 +100,7 @@ class Comparison:
             footages = [self._opened(name, cleanup) for name in self._files or [""]]
             names = self._files or [environment.state_directory()]
             a, b = (
-                side_of(names[number % len(names)], footages[number % len(names)], wanted, self._problem)
+                side_of(names[number % len(names)], footages[number % len(names)], wanted, self._problems)
                 for number, wanted in enumerate(self._wanted)
             )
             check_order(a, b)
@@ -109,7 +108,7 @@ class Comparison:
         self._say("comparing A and B")
         rows = compare(tally_a, tally_b, same=a.footage is b.footage)
         left_out = max(tally_a.left_out, tally_b.left_out)
-        return Result(told_a, told_b, rows, left_out, self._problem())
+        return Result(told_a, told_b, rows, left_out, self._problems.words)
 
     def _opened(self, name: str, cleanup: ExitStack) -> Footage:
         from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
@@ -117,10 +116,8 @@ class Comparison:
         open_: Callable[..., Footage] = (
             partial(footage_of, name) if name else partial(kept_footage, environment.state_directory())
         )
-        footage = open_(lambda: False, self._complain)
+        footage = open_(lambda: False, self._problems.add)
         cleanup.callback(footage.close)
-        if footage.problem:
-            self._complain(footage.problem)
         return footage
 
     def _counted(self, letter: str, side: Side) -> tuple[Tally, Told]:
@@ -128,7 +125,7 @@ class Comparison:
         from tcptop_rtt.comparing.tally import Tally
         from tcptop_rtt.feeds.replay.sides import Reading
 
-        tally, reading = Tally(self._chosen), Reading(side, self._complain)
+        tally, reading = Tally(self._chosen), Reading(side, self._problems.add)
         for snapshot in reading.snapshots():
             tally.add(snapshot)
             done = (snapshot.time_ns - side.first_ns) / max(1, side.last_ns - side.first_ns)
@@ -136,12 +133,3 @@ class Comparison:
         if not tally.watched_s:
             raise TcptopError(f"nothing in {side.name} can be compared: it takes two updates at least")
         return tally, Told(side.name, reading.host, tally.first_ns, tally.last_ns, side.words)
-
-    def _problem(self) -> str:
-        """The first thing that could not be read, and how much else there is."""
-        first, *others = self._problems or [""]
-        return f"{first} (and {len(others):,} more)" if others else first
-
-    def _complain(self, problem: str) -> None:
-        if len(self._problems) < MOST_PROBLEMS and problem not in self._problems:
-            self._problems.append(problem)

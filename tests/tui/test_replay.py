@@ -175,7 +175,7 @@ async def test_the_row_of_a_moment_is_selected_once_its_time_is_shown_and_not_be
         assert _at(0) in it.screen_text
         assert it.main.message == ""
         seek(*asked)
-        await _until(it, _at(6))
+        await it.until_shown(_at(6))
         assert it.table.cursor_id == 4
 
 

@@ -17,6 +17,7 @@ from tcptop_rtt.feeds.replay.feed import LATE_NS
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.recording.frames import contents
 from tcptop_rtt.recording.zstd import ZstdCompressor
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import ScriptedClock
@@ -230,8 +231,8 @@ def test_lines_that_cannot_be_read_are_left_out_and_named_with_their_place(
     assert [one.time_ns for one in again] == [one.time_ns for one in snapshots[:10]]
     assert feed.problem.startswith("line 3: no line of JSON")
     for at, why in ((6, "event 'weather'"), (12, "no line of JSON")):
-        assert any(problem.startswith(f"line {at}: ") and why in problem for problem in feed._problems)
-    assert any("srtt_us: no such value" in problem for problem in feed._problems)
+        assert any(problem.startswith(f"line {at}: ") and why in problem for problem in feed._problems.found)
+    assert any("srtt_us: no such value" in problem for problem in feed._problems.found)
     feed.close()
 
 
@@ -253,8 +254,8 @@ def test_hostile_lines_neither_end_it_nor_take_more_than_they_may(tmp_path: Path
     feed = replayed(tmp_path / "it")
     assert [one.time_ns for one in feed.snapshots()][-1] == 5
     assert "\x1b" not in feed.origin.host
-    assert any("version 99" in problem for problem in feed._problems)
-    assert len(feed._problems) == 1000
+    assert any("version 99" in problem for problem in feed._problems.found)
+    assert len(feed._problems.found) == 1000
     feed.close()
 
 
@@ -295,3 +296,30 @@ def test_lines_of_before_there_were_refreshes_are_shown(tmp_path: Path, snapshot
     assert shown
     assert all(shown[id_] == (last[id_] or 0) for id_ in shown)
     assert np.isnan(again[0].cells_us[0]).all()
+
+
+def test_what_cannot_be_read_is_counted_once_however_often_one_goes_there(
+    tmp_path: Path, snapshots: list[Snapshot]
+) -> None:
+    _record(tmp_path / "whole", snapshots).end(0)
+    data = bytearray((tmp_path / "whole").read_bytes())
+    frames = contents(bytes(data)).frames
+    damaged = frames[len(frames) // 2]
+    data[damaged.at + damaged.size // 2] ^= 0xFF
+    (tmp_path / "it").write_bytes(data)
+    feed = feed_of(tmp_path / "it", paced=True)
+    feed.open()
+    come = feed.snapshots()
+    next(come)
+    said = set()
+    for _ in range(3):
+        feed.seek(snapshots[-1].time_ns)
+        next(come)
+        feed.seek(damaged.head.time_ns + 1)
+        next(come)
+        feed.step(30)
+        next(come)
+        said.add(feed.problem)
+    assert len(said) == 1
+    assert "is damaged" in said.pop()
+    feed.close()

@@ -10,6 +10,7 @@ from tcptop_rtt.feeds.base import Capability, Feed, Player, Playing
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.replay.cursor import Cursor
 from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
+from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.view import times
@@ -44,7 +45,7 @@ class ReplayFeed(Feed, Player):
         self._footage: Footage | None = None
         self._cursor: Cursor | None = None
         self._now: Snapshot | None = None
-        self._problems: list[str] = []
+        self._problems = Problems()
         self._playing = Playing(on=at is None)
         self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -68,8 +69,7 @@ class ReplayFeed(Feed, Player):
     @property
     def problem(self) -> str:
         """The first thing that cannot be read, and how much else there is; empty: all can."""
-        first, *others = self._problems or [""]
-        return f"{first} (and {len(others):,} more)" if others else first
+        return self._problems.words
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """As it was."""
@@ -82,14 +82,12 @@ class ReplayFeed(Feed, Player):
         """
         if self._cursor is not None:
             return
-        self._footage = self._open(lambda: self._stopped, self._complain)
-        if self._footage.problem:
-            self._complain(self._footage.problem)
-        self._cursor = Cursor(self._footage, self._complain)
+        self._footage = self._open(lambda: self._stopped, self._problems.add)
+        self._cursor = Cursor(self._footage, self._problems.add)
         wanted_ns = None if self._at is None else self._wanted_ns(self._at, whole_span(self._footage))
         self._now = self._cursor.next() if wanted_ns is None else self._cursor.seek(wanted_ns)
         if self._now is None and not self._stopped:
-            why = f": {self.problem}" if self._problems else ""
+            why = self._problems.reason
             raise TcptopError(f"nothing in {self._name} can be shown{why}: --record writes what can")
 
     def _wanted_ns(self, at: str, span_ns: tuple[int, int]) -> int | None:
@@ -104,10 +102,6 @@ class ReplayFeed(Feed, Player):
         if wanted_ns is None or not first_ns <= wanted_ns <= last_ns + LATE_NS:
             raise nothing_of(at, self._name, span_ns)
         return wanted_ns
-
-    def _complain(self, problem: str) -> None:
-        if len(self._problems) < 1000:
-            self._problems.append(problem)
 
     def stop(self) -> None:
         """End at the next turn."""
@@ -143,7 +137,7 @@ class ReplayFeed(Feed, Player):
         self.open()
         frame: int | None = 0
         while frame is not None and self._footage is not None:
-            for line in self._footage.lines(frame, self._complain):
+            for line in self._footage.lines(frame, self._problems.add):
                 if self._stopped:
                     return
                 yield line

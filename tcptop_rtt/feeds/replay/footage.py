@@ -34,9 +34,6 @@ class Start(NamedTuple):
 class Footage(Protocol):
     """Frames of lines, numbered in the order in which they were made. One thread uses it."""
 
-    problem: str
-    """What of it cannot be read at all; empty: all can."""
-
     @property
     def moments(self) -> Sequence[Mapping[str, Any]]:
         """What has been of note, as far as it is told."""
@@ -97,9 +94,10 @@ class RecordedFootage:
         self._frames: list[tuple[RecordingReader, int, Frame]] = [
             (reader, number, frame) for reader in readers for number, frame in enumerate(reader.frames)
         ]
-        self.problem = next(
+        self.problem: str = next(
             (reader.problem for reader in (readers[:-1] if is_written else readers) if reader.problem), ""
         )
+        """What of them cannot be read at all; empty: all can."""
         self.moments: Sequence[Mapping[str, Any]] = [
             moment for reader in readers for moment in reader.moments
         ]

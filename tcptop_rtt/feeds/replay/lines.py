@@ -34,8 +34,6 @@ class LinesFootage:
 
     moments: Sequence[Mapping[str, Any]] = ()
 
-    problem = ""
-
     def __init__(self, lines: Iterator[bytes], complain: Complain) -> None:
         self._complain = complain
         self._ended = False

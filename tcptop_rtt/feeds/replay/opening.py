@@ -59,7 +59,7 @@ def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str],
     if stat.S_ISREG(mode) and os.lseek(fd, 0, os.SEEK_CUR) == 0:
         beginning = os.pread(fd, 8, 0)
         if is_recording(beginning):
-            return RecordedFootage([_reader(fd, path)])
+            return _recorded([_reader(fd, path)], complain)
     chunks = _chunks(fd, stopped)
     first = next(chunks, b"")
     while 0 < len(first) < 8 and (more := next(chunks, b"")):
@@ -69,7 +69,7 @@ def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str],
         for chunk in _again(first, chunks):
             kept.write(chunk)
         kept.flush()
-        return RecordedFootage([_reader(os.dup(kept.fileno()), path)])
+        return _recorded([_reader(os.dup(kept.fileno()), path)], complain)
     return LinesFootage(split(_plain(first, _again(first, chunks), complain), complain), complain)
 
 
@@ -88,7 +88,16 @@ def kept_footage(directory: str, stopped: Callable[[], bool], complain: Callable
         raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
     if not found:
         raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")
-    return RecordedFootage([_reader(fd, directory) for fd in found], is_written=True)
+    return _recorded([_reader(fd, directory) for fd in found], complain, is_written=True)
+
+
+def _recorded(
+    readers: list[RecordingReader], complain: Callable[[str], None], is_written: bool = False
+) -> Footage:
+    footage = RecordedFootage(readers, is_written)
+    if footage.problem:
+        complain(footage.problem)
+    return footage
 
 
 def _reader(fd: int, path: str) -> RecordingReader:

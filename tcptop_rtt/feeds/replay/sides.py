@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tcptop_rtt.feeds.replay.cursor import Cursor
 from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
+from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import format as fmt
@@ -34,17 +35,16 @@ class Side(NamedTuple):
         return f"{fmt.moment(self.first_ns / 1e9)} to {fmt.clock(self.last_ns / 1e9)}"
 
 
-def side_of(name: str, footage: Footage, wanted: str | None, why: Callable[[], str] = str) -> Side:
+def side_of(name: str, footage: Footage, wanted: str | None, problems: Problems) -> Side:
     """The part of a recording that is asked for.
 
     :param wanted: as a user writes it; None: all of it
-    :param why: what of it cannot be read, once it has been tried
+    :param problems: what of it cannot be read
     :raises TcptopError: there is nothing of then
     """
     first_ns, last_ns = whole_span(footage)
     if not first_ns:
-        problem = f": {why()}" if why() else ""
-        raise TcptopError(f"nothing in {name} can be compared{problem}: --record writes what can")
+        raise TcptopError(f"nothing in {name} can be compared{problems.reason}: --record writes what can")
     if wanted is None:
         return Side(name, footage, first_ns, last_ns)
     found = range_ns(wanted, first_ns, last_ns)
