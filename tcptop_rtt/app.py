@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.screens.details import DetailsScreen
     from tcptop_rtt.screens.fleet import FleetScreen
+    from tcptop_rtt.screens.replay import ReplayScreen
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
@@ -262,11 +264,10 @@ class TcptopApp(ProgramApp):
         self.paint()
 
 
-def _screen_of(feed: Feed) -> type[MainScreen]:
+def _screen_of(feed: Feed) -> type[MainScreen] | partial[ReplayScreen]:
     """The first screen: over what is now, or over what has been recorded."""
     if feed.player is None:
         return MainScreen
     from tcptop_rtt.screens.replay import ReplayScreen
 
-    ReplayScreen.player = feed.player
-    return ReplayScreen
+    return partial(ReplayScreen, feed.player)

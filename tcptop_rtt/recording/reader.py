@@ -16,6 +16,7 @@ _CHUNK_BYTES = 1 << 20
 """Decompressed at a time: however much a frame makes of little, no more of it is in memory."""
 
 Complain = Callable[[str], None]
+"""Is told, as a sentence, what cannot be read and where."""
 
 
 class _Bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -70,10 +70,12 @@ class ReplayScreen(MainScreen):
         "record": "this is a recording already",
     }
 
-    player: Player
-    """Set before the screen is shown."""
     _wanted: Moment | None = None
     """Its row is to be selected once what is shown is of its time."""
+
+    def __init__(self, player: Player, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.player = player
 
     def on_mount(self) -> None:
         self._time_line = TimeLine(self._glyphs)

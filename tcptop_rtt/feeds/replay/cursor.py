@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tcptop_rtt.feeds.replay.footage import Complain, Footage
+from tcptop_rtt.feeds.replay.footage import Footage
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
+from tcptop_rtt.recording.reader import Complain
 
 NOWHERE = Origin("", "", "", 0)
 

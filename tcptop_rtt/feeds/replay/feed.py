@@ -13,6 +13,7 @@ from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
+from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view import times
 
 LONGEST_GAP_S = 5.0
@@ -22,7 +23,7 @@ LATE_NS = 60_000_000_000
 WAIT_S = 0.5
 """So often it is looked for more, where more may come."""
 
-Open = Callable[[Callable[[], bool], Callable[[str], None]], Footage]
+Open = Callable[[Callable[[], bool], Complain], Footage]
 
 
 class ReplayFeed(Feed, Player):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -12,10 +12,8 @@ from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.outside import MOST_NUMBER
 from tcptop_rtt.recording.frames import UNREADABLE, Frame, Kind, Time, start_before
-from tcptop_rtt.recording.reader import RecordingReader
+from tcptop_rtt.recording.reader import Complain, RecordingReader
 from tcptop_rtt.view import format as fmt
-
-Complain = Callable[[str], None]
 
 _REFRESH = b'{"event":"refresh"'
 

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tcptop_rtt.feeds.replay.footage import Complain, Start
+from tcptop_rtt.feeds.replay.footage import Start
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
 
 FRAME_BYTES = 1 << 20

@@ -15,7 +15,7 @@ from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
 from tcptop_rtt.feeds.replay.lines import LinesFootage
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.recording.frames import is_recording
-from tcptop_rtt.recording.reader import RecordingReader, split
+from tcptop_rtt.recording.reader import Complain, RecordingReader, split
 from tcptop_rtt.recording.ring import kept
 from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
 
@@ -40,7 +40,7 @@ def replay_feed(path: str | None, at: str | None, kept_in: str, paced: bool) -> 
     return ReplayFeed("what comes" if path == STANDARD_INPUT else path, partial(footage_of, path), paced, at)
 
 
-def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str], None]) -> Footage:
+def footage_of(path: str, stopped: Callable[[], bool], complain: Complain) -> Footage:
     """What is in a file, or comes from standard input.
 
     :param stopped: whether the program has been asked to stop: no pipe is waited for any longer
@@ -73,7 +73,7 @@ def footage_of(path: str, stopped: Callable[[], bool], complain: Callable[[str],
     return LinesFootage(split(_plain(first, _again(first, chunks), complain), complain), complain)
 
 
-def kept_footage(directory: str, stopped: Callable[[], bool], complain: Callable[[str], None]) -> Footage:  # noqa: ARG001
+def kept_footage(directory: str, stopped: Callable[[], bool], complain: Complain) -> Footage:  # noqa: ARG001
     """What is always kept on disk.
 
     :raises TcptopError: nothing is, or it may not be read
@@ -91,9 +91,7 @@ def kept_footage(directory: str, stopped: Callable[[], bool], complain: Callable
     return _recorded([_reader(fd, directory) for fd in found], complain, is_written=True)
 
 
-def _recorded(
-    readers: list[RecordingReader], complain: Callable[[str], None], is_written: bool = False
-) -> Footage:
+def _recorded(readers: list[RecordingReader], complain: Complain, is_written: bool = False) -> Footage:
     footage = RecordedFootage(readers, is_written)
     if footage.problem:
         complain(footage.problem)
@@ -130,7 +128,7 @@ def _chunks(fd: int, stopped: Callable[[], bool]) -> Iterator[bytes]:
     os.close(fd)
 
 
-def _plain(first: bytes, chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+def _plain(first: bytes, chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
     if first.startswith(_GZIP):
         return _unzipped(chunks, complain)
     if first.startswith(_ZSTD):
@@ -138,7 +136,7 @@ def _plain(first: bytes, chunks: Iterator[bytes], complain: Callable[[str], None
     return chunks
 
 
-def _unzipped(chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+def _unzipped(chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
     unzip, read = zlib.decompressobj(_GZIP_WINDOW), 0
     try:
         for chunk in chunks:
@@ -155,7 +153,7 @@ def _unzipped(chunks: Iterator[bytes], complain: Callable[[str], None]) -> Itera
         complain(f"gzip cannot decompress it any further, about at byte {read:,}")
 
 
-def _decompressed(chunks: Iterator[bytes], complain: Callable[[str], None]) -> Iterator[bytes]:
+def _decompressed(chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
     decompressor, read = ZstdDecompressor(), 0
     try:
         for chunk in chunks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tcptop_rtt.feeds.replay.cursor import Cursor
@@ -10,6 +10,7 @@ from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import times
 
@@ -82,7 +83,7 @@ class Reading:
     :param complain: told what cannot be read
     """
 
-    def __init__(self, side: Side, complain: Callable[[str], None]) -> None:
+    def __init__(self, side: Side, complain: Complain) -> None:
         self._side = side
         self._cursor = Cursor(side.footage, complain)
 

@@ -15,7 +15,7 @@ from tcptop_rtt.feeds.stream import parts
 from tcptop_rtt.feeds.stream.state import Line, State
 from tcptop_rtt.feeds.stream.tables import BadLineError, ids_of
 from tcptop_rtt.model.snapshot import CELL_NS, Origin, ProcessKey, Snapshot
-from tcptop_rtt.recording.reader import MOST_LINE_BYTES
+from tcptop_rtt.recording.reader import MOST_LINE_BYTES, Complain
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.streamed import FORMAT_VERSION, SIDES
 
@@ -31,7 +31,7 @@ class StreamDecoder:
     :param complain: told what cannot be read, and where
     """
 
-    def __init__(self, complain: Callable[[str], None]) -> None:
+    def __init__(self, complain: Complain) -> None:
         self._complain = complain
         self.line = 0
         """The number of the latest line, for what is told of it."""
@@ -56,7 +56,7 @@ class StreamDecoder:
         self._columns: list[tuple[int, Line]] = []
         self._states: list[tuple[int, Line]] = []
 
-    def copy(self, complain: Callable[[str], None]) -> StreamDecoder:
+    def copy(self, complain: Complain) -> StreamDecoder:
         """One that goes on from here by itself."""
         other = copy.copy(self)
         other._complain = complain

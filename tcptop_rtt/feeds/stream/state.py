@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Indices, Mask, Rows
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view.streamed import (
     CLOCKS,
     CONNECTION_COLUMNS,
@@ -35,7 +36,7 @@ class State:
     :param say: told what of a line cannot be read
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Complain) -> None:
         self._say = say
         self._connections = StreamTable(CONNECTION_COLUMNS)
         self._sides = {kind.id_field: StreamTable(kind) for kind in SIDES}
@@ -45,7 +46,7 @@ class State:
         self._cgroups: dict[int, str | None] = {}
         self._waiting: dict[int, Waiting] = {}
 
-    def copy(self, say: Callable[[str], None]) -> State:
+    def copy(self, say: Complain) -> State:
         """One that goes on from here by itself."""
         other = State(say)
         for name, table in self._tables.items():
