@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tcptop_rtt.recording.frames import Contents, Frame, contents
-from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
+from tcptop_rtt.recording.zstd import ZstdError, decompressed
 
 MOST_LINE_BYTES = 1 << 26
 """A longer line is none of ours."""
 _READ_BYTES = 1 << 18
-_CHUNK_BYTES = 1 << 20
-"""Decompressed at a time: however much a frame makes of little, no more of it is in memory."""
+_FIND_BYTES = 1 << 20
 
 Complain = Callable[[str], None]
 """Is told, as a sentence, what cannot be read and where."""
@@ -49,7 +48,7 @@ class _Bytes:
     def find(self, wanted: bytes, start: int) -> int:
         """Where some bytes are, from a place on; -1: nowhere."""
         while start < self._size:
-            part = os.pread(self._fd, _CHUNK_BYTES, start)
+            part = os.pread(self._fd, _FIND_BYTES, start)
             if not part:
                 break
             at = part.find(wanted)
@@ -124,16 +123,14 @@ def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> It
 
 
 def _decompressed(fd: int, frame: Frame, complain: Complain) -> Iterator[bytes]:
-    decompressor = ZstdDecompressor()
-    at, end = frame.at, frame.at + frame.size
     try:
-        while not decompressor.eof and (at < end or not decompressor.needs_input):
-            data = b""
-            if decompressor.needs_input:
-                data = os.pread(fd, min(_READ_BYTES, end - at), at)
-                if not data:
-                    break
-                at += len(data)
-            yield decompressor.decompress(data, _CHUNK_BYTES)
+        yield from decompressed(_chunks(fd, frame.at, frame.at + frame.size))
     except ZstdError:
         complain(f"the frame at byte {frame.at:,} is damaged: the rest of it is left out")
+
+
+def _chunks(fd: int, at: int, end: int) -> Iterator[bytes]:
+    """A part of a file."""
+    while at < end and (data := os.pread(fd, min(_READ_BYTES, end - at), at)):
+        at += len(data)
+        yield data

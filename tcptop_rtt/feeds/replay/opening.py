@@ -7,7 +7,7 @@ import select
 import stat
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
@@ -17,12 +17,10 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.reader import Complain, RecordingReader, split
 from tcptop_rtt.recording.ring import kept
-from tcptop_rtt.recording.zstd import ZstdDecompressor, ZstdError
+from tcptop_rtt.recording.zstd import MOST_BYTES, ZstdError, decompressed
 
 STANDARD_INPUT = "-"
 _READ_BYTES = 1 << 18
-_MOST_BYTES = 1 << 20
-"""Decompressed at a time."""
 _WAIT_MS = 100
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
@@ -130,41 +128,48 @@ def _chunks(fd: int, stopped: Callable[[], bool]) -> Iterator[bytes]:
 
 def _plain(first: bytes, chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
     if first.startswith(_GZIP):
-        return _unzipped(chunks, complain)
+        return _unpacked("gzip", _unzipped, chunks, complain)
     if first.startswith(_ZSTD):
-        return _decompressed(chunks, complain)
+        return _unpacked("zstd", decompressed, chunks, complain)
     return chunks
 
 
-def _unzipped(chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
-    unzip, read = zlib.decompressobj(_GZIP_WINDOW), 0
-    try:
+def _unpacked(
+    name: str,
+    unpack: Callable[[Iterator[bytes]], Generator[bytes, None, bool]],
+    chunks: Iterator[bytes],
+    complain: Complain,
+) -> Iterator[bytes]:
+    """What has been compressed, as far as it can be had.
+
+    :param unpack: returns whether it has come to its end
+    """
+    read = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal read
         for chunk in chunks:
             read += len(chunk)
-            rest = chunk
-            while rest:
-                if unzip.eof:
-                    unzip = zlib.decompressobj(_GZIP_WINDOW)
-                yield unzip.decompress(rest, _MOST_BYTES)
-                rest = unzip.unconsumed_tail or unzip.unused_data
-        if not unzip.eof:
-            complain("it ends in the middle of what gzip has compressed")
-    except zlib.error:
-        complain(f"gzip cannot decompress it any further, about at byte {read:,}")
+            yield chunk
 
-
-def _decompressed(chunks: Iterator[bytes], complain: Complain) -> Iterator[bytes]:
-    decompressor, read = ZstdDecompressor(), 0
     try:
-        for chunk in chunks:
-            read += len(chunk)
-            rest = chunk
-            while rest or not (decompressor.needs_input or decompressor.eof):
-                if decompressor.eof:
-                    decompressor = ZstdDecompressor()
-                yield decompressor.decompress(rest, _MOST_BYTES)
-                rest = decompressor.unused_data if decompressor.eof else b""
-        if not decompressor.eof:
-            complain("it ends in the middle of what zstd has compressed")
-    except ZstdError:
-        complain(f"zstd cannot decompress it any further, about at byte {read:,}")
+        if not (yield from unpack(counted())):
+            complain(f"it ends in the middle of what {name} has compressed")
+    except (zlib.error, ZstdError):
+        complain(f"{name} cannot decompress it any further, about at byte {read:,}")
+
+
+def _unzipped(chunks: Iterator[bytes]) -> Generator[bytes, None, bool]:
+    """As :func:`decompressed` does.
+
+    :raises zlib.error: it cannot be decompressed any further
+    """
+    unzip = zlib.decompressobj(_GZIP_WINDOW)
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if unzip.eof:
+                unzip = zlib.decompressobj(_GZIP_WINDOW)
+            yield unzip.decompress(rest, MOST_BYTES)
+            rest = unzip.unconsumed_tail or unzip.unused_data
+    return unzip.eof
