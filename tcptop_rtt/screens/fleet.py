@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -28,8 +29,17 @@ from tcptop_rtt.widgets.status_bar import StatusBar
 if TYPE_CHECKING:
     from tcptop_rtt.widgets.filter_line import FilterLine
 
-_OF_CONNECTIONS = {"travel", "step", "moments", "common", "beside", "switch_names", "copy", "record"}
-"""What only connections of this machine can do."""
+_OF_CONNECTIONS = {
+    "travel": ("past",),
+    "step": ("earlier", "later"),
+    "moments": ("moments",),
+    "common": ("common",),
+    "beside": ("beside",),
+    "switch_names": ("names",),
+    "copy": ("copy-remote", "copy-command"),
+    "record": ("record",),
+}
+"""What only connections of this machine can do: actions, and the keys for them by their ids."""
 
 
 class _Left(NamedTuple):
@@ -48,18 +58,7 @@ class FleetScreen(MainScreen):
     """
 
     IDLE: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        (
-            "past",
-            "earlier",
-            "later",
-            "moments",
-            "common",
-            "beside",
-            "names",
-            "copy-remote",
-            "copy-command",
-            "record",
-        ),
+        chain.from_iterable(_OF_CONNECTIONS.values()),
         "single connections are not known here; tcptop-rtt HOST shows those of a host",
     )
 
