@@ -18,4 +18,9 @@ def encoded(line: dict[str, Any]) -> bytes:
         text = b"\xff"  # the name of a file need be no text
     if not text.isascii():
         text = json.dumps(line, separators=(",", ":")).encode()
-    return text + b"\n"
+    return without_delete(text) + b"\n"
+
+
+def without_delete(text: bytes) -> bytes:
+    """JSON in ASCII without the one character that it may have as it is and that is not printable."""
+    return text.replace(b"\x7f", rb"\u007f")

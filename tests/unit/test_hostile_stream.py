@@ -16,6 +16,7 @@ from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.feeds.stream import state
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
+from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.past.told import moment_of, told
 from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_bytes, index_bytes
@@ -71,16 +72,17 @@ def test_lines_that_are_written_as_they_are_hold_nothing_that_a_terminal_obeys(t
         '{"event":"x","comm":"w\u00e4sche\u202e"}',
         "hello",
         f"nothing{ESCAPE}",
-        '{"a":"\x9b"}',
+        '{"a":"\x9b\x7f"}',
     ]
     (tmp_path / "it").write_bytes("\r\n".join(lines).encode() + b"\n\xff\x9b2J\n")
     ended = _run("--replay", str(tmp_path / "it"), "--json")
     told = [
         json.dumps(REFRESH, separators=(",", ":")),
         r'{"event":"x","comm":"w\u00e4sche\u202e"}',
-        r'{"a":"\u009b"}',
+        r'{"a":"\u009b\u007f"}',
     ]
-    assert ended.stdout.decode().splitlines() == told
+    assert ended.stdout.decode().split("\n") == [*told, ""]
+    assert encoded({"a": "\x7f"}) == rb'{"a":"\u007f"}' + b"\n"
     assert ended.stderr == b"tcptop-rtt: 3 lines are left out: line 3 is no line of JSON\n"
     assert ended.returncode == 1
 
