@@ -23,9 +23,9 @@ from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_b
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
-from tests.unit.test_recording import _record, _stream
+from tests.unit.recorded import lines_of, record
 from tests.unit.test_replay import _run
-from tests.unit.test_stream import World
+from tests.unit.world import World
 
 ESCAPE = "\x1b]0;x\x07"
 DEEP = b"[" * 100_000
@@ -191,7 +191,7 @@ def _spoilt(line: bytes, chance: random.Random) -> bytes:
 
 def test_whatever_stands_in_lines_snapshots_stay_whole() -> None:
     world = World(3)
-    lines, told = _stream([world.step() for _ in range(8)]), 0
+    lines, told = lines_of([world.step() for _ in range(8)]), 0
     for seed in range(40):
         chance = random.Random(seed)  # noqa: S311 - the same ones each time
         _, snapshots, problems = read(
@@ -242,7 +242,7 @@ def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
 ) -> None:
     """It is told, also where the index has it, and what else there is can be gone to."""
     path = tmp_path / "it"
-    _record(path, snapshots).end(0)
+    record(path, snapshots).end(0)
     data = path.read_bytes()
     reader = RecordingReader(os.open(path, os.O_RDONLY))
     first, others = reader.frames[0], reader.frames[1:]

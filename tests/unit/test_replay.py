@@ -301,13 +301,13 @@ def test_lines_of_before_there_were_refreshes_are_shown(tmp_path: Path, snapshot
 def test_what_cannot_be_read_is_counted_once_however_often_one_goes_there(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
-    _record(tmp_path / "whole", snapshots).end(0)
+    record(tmp_path / "whole", snapshots).end(0)
     data = bytearray((tmp_path / "whole").read_bytes())
     frames = contents(bytes(data)).frames
     damaged = frames[len(frames) // 2]
     data[damaged.at + damaged.size // 2] ^= 0xFF
     (tmp_path / "it").write_bytes(data)
-    feed = feed_of(tmp_path / "it", paced=True)
+    feed = replayed(tmp_path / "it", paced=True)
     feed.open()
     come = feed.snapshots()
     next(come)
