@@ -15,7 +15,7 @@ from tcptop_rtt.model.rows import ROW, Get, Indices
 LISTENER = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
-        # Whose it is: of several processes the one with the lowest PID. As in ROW.
+        # Whose it is: of several processes the oldest. As in ROW.
         *((name, ROW[name]) for name in ("host", "pid", "comm", "uid", "started_ns", "unit")),
         # Where it listens.
         *((name, ROW[name]) for name in ("netns", "ifindex", "family", "laddr", "lport")),

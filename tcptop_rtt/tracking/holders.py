@@ -9,7 +9,7 @@ from tcptop_rtt.model.records import Direction, Hold
 from tcptop_rtt.model.rows import Holder, Indices
 from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.tracking.column_store import ColumnStore
-from tcptop_rtt.tracking.listeners import Listeners
+from tcptop_rtt.tracking.listeners import Listeners, oldest_first
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.scan import HOLDER, Scan
@@ -77,8 +77,7 @@ class Holders:
 
     def _set_holders(self, held: NDArray[np.void]) -> None:
         """Show one process for each row: the one that is shown, if it is among them."""
-        # By process, so that the first of a connection is its oldest holder in most cases.
-        held = held[np.lexsort((held["tgid"], held["row"]))]
+        held = held[oldest_first(held, held["row"])]
         store, rows = self._store, held["row"]
         first = np.ones(len(held), bool)
         first[1:] = rows[1:] != rows[:-1]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.snapshot import ProcessKey
-from tcptop_rtt.tracking.listeners import Listeners
+from tcptop_rtt.tracking.listeners import Listeners, oldest_first
 from tcptop_rtt.tracking.side_tables import frozen
 from tcptop_rtt.tracking.smoothing import EVENTS_OVER_S, LEAST_EVENTS_PER_S, newest_share
 
@@ -95,10 +95,10 @@ def _smoothed(
 
 
 def _one_each(listeners: Listeners) -> NDArray[np.void]:
-    """A row per socket, in the order of the sockets, with the process of the lowest PID that has it."""
+    """A row per socket, in the order of the sockets, with the oldest process that has it."""
     entries, processes = listeners.entries, listeners.processes
     nobody = processes["tgid"] == 0
-    order = np.lexsort((processes["tgid"], nobody, entries["sock"]))
+    order = oldest_first(processes, nobody, entries["sock"])
     _, first, number = np.unique(entries["sock"][order], return_index=True, return_inverse=True)
     entries, processes = entries[order], processes[order]
     rows = np.zeros(len(first), _KEPT)

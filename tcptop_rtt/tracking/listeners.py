@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import Endpoints, is_full
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import Get, Indices
+
+
+def oldest_first(processes: NDArray[np.void], *within: NDArray[Any]) -> Indices:
+    """The order of processes by when they began: PIDs begin anew, so that a child may have a lower one.
+
+    :param within: what else to sort by before, the most important last, as in ``np.lexsort``
+    """
+    return np.lexsort((processes["tgid"], processes["started_ns"], *within))
 
 
 class Listeners:
@@ -25,12 +35,12 @@ class Listeners:
         """The place of who listens where each connection is accepted, -1: nobody that is known; and whether
         the queue there is full, of several all.
 
-        Of several processes it is the one of the lowest PID.
+        Of several processes it is the oldest one.
 
         :param get: gives the values of a field of the connections
         """
-        by_pid = np.argsort(self.processes["tgid"], kind="stable")
-        known = by_pid[self.processes["tgid"][by_pid] != 0]
+        by_age = oldest_first(self.processes)
+        known = by_age[self.processes["tgid"][by_age] != 0]
         endpoints = Endpoints(self.entries[known].__getitem__)
         _, first = np.unique(endpoints.of_listeners, return_index=True)
         found = endpoints.find(get)

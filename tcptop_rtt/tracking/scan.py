@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.records import ENTRY, Kind, Records, take_rows
 from tcptop_rtt.model.rows import LISTEN, Indices
-from tcptop_rtt.tracking.listeners import Listeners
+from tcptop_rtt.tracking.listeners import Listeners, oldest_first
 from tcptop_rtt.tracking.located import Located
 
 _FIELDS = ("tgid", "pid", "started_ns", "process_uid", "comm", "hold", "inode")
@@ -103,8 +103,8 @@ def _processes_of(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.voi
 
 
 def _find_by_inode(mptcp: NDArray[np.void], inodes: NDArray[np.uint64]) -> Indices:
-    """The place of an MPTCP socket of each inode, with the process of the lowest PID; -1: there is none."""
-    order = np.lexsort((mptcp["tgid"], mptcp["inode"]))
+    """The place of an MPTCP socket of each inode, with the oldest process that has it; -1: there is none."""
+    order = oldest_first(mptcp, mptcp["inode"])
     at = places(mptcp["inode"][order], inodes)
     found = np.full(len(inodes), -1)
     some = np.flatnonzero((at >= 0) & (inodes != 0))

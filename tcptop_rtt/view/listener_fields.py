@@ -96,8 +96,8 @@ _FIELDS = (
     ),
     integer("lport", "its port", nullable=False),
     side_rows.process(
-        "the name of the process; of several of the one with the lowest PID",
-        "who listens; of several the one with the lowest PID", "nginx",
+        "the name of the process; of several of the oldest",
+        "who listens; of several the oldest", "nginx",
     ),
     number(
         "pid", "its number; null beside a comm: it is in another PID namespace", "pid", "PID", 7, 7,

@@ -50,6 +50,19 @@ def test_one_that_waits_to_be_accepted_has_the_process_that_listens_at_its_addre
     assert (row["holder"], row["pid"]) == (Holder.UNKNOWN, 0)
 
 
+def test_of_several_processes_the_oldest_is_shown_though_pids_have_begun_anew(
+    connections: Connections,
+) -> None:
+    parent: dict[str, int | bytes] = {"tgid": 900, "started_ns": 100}
+    child: dict[str, int | bytes] = {"tgid": 5, "started_ns": 200}
+    assert _scan(connections, child, parent).rows["pid"].tolist() == [900]
+    listens = [{**_listener("192.0.2.1", 0), **one} for one in (child, parent)]
+    above = [{"kind": Kind.MPTCP, "id": 0, "sock": 8, "inode": 77, **one} for one in (child, parent)]
+    waits, subflow = {"id": 2, "sock": 200}, {"id": 3, "sock": 300, "inode": 77}
+    rows = _scan(connections, parent, *listens, *above, waits, subflow).rows
+    assert rows["pid"].tolist() == [900, 900, 900]
+
+
 def test_a_process_that_cannot_be_looked_for_any_more_is_not_shown(connections: Connections) -> None:
     process: dict[str, int | bytes] = {"tgid": 9, "comm": b"it", "started_ns": 7, "process_uid": 33}
     has_file = Hold.SOCKET | Hold.FILE

@@ -84,10 +84,10 @@ def test_another_one_in_the_same_memory_is_another_one(scans: Scans) -> None:
     assert only["id"] == ids[-1]
 
 
-def test_of_several_processes_it_is_the_one_with_the_lowest_pid(scans: Scans) -> None:
-    ours: dict[str, int | bytes] = {"tgid": 5, "comm": b"a"}
-    (row,) = scans.take(1, {"tgid": 9, "comm": b"b"}, ours, {"tgid": 0})
-    assert (row["pid"], row["comm"]) == (5, b"a")
+def test_of_several_processes_it_is_the_oldest(scans: Scans) -> None:
+    ours: dict[str, int | bytes] = {"tgid": 9, "comm": b"a", "started_ns": 100}
+    (row,) = scans.take(1, {"tgid": 5, "comm": b"b", "started_ns": 200}, ours, {"tgid": 0})
+    assert (row["pid"], row["comm"]) == (9, b"a")
     assert len(scans.take(2, ours, ours | {"sock": 2})) == 2  # each has a queue of its own
 
 
