@@ -10,7 +10,7 @@ import numpy as np
 
 from tcptop_rtt.command.account import why
 from tcptop_rtt.model.rows import DIRECTIONS, Get
-from tcptop_rtt.view import causes, values
+from tcptop_rtt.view import addresses, causes, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS as TABLE
 from tcptop_rtt.view.values import Values
@@ -51,7 +51,7 @@ def _but_0(name: str) -> Values:
 
 
 def _remote(row: np.void) -> str:
-    return fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))
+    return addresses.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]))
 
 
 def _is_ours(row: np.void) -> bool:

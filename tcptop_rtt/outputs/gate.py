@@ -8,6 +8,7 @@ from typing import Any
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.conditions import Condition, Measured
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -86,7 +87,7 @@ class Gate:
         if self._json:
             self._out.write_bytes(encoded(_line(condition, measured, since_ns, snapshot)))
         else:
-            names = [f"{fmt.process(row)} {fmt.remote(row)} {fmt.rtt_now(row)}" for row in worst]
+            names = [f"{fmt.process(row)} {addresses.remote(row)} {fmt.rtt_now(row)}" for row in worst]
             worst_ones = f"; worst: {', '.join(names)}" if names else ""
             self._out.write(f"{_sentence(condition, measured, since_ns)}{worst_ones}\n")
         self._out.flush()

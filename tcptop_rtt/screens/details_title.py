@@ -8,6 +8,7 @@ from typing import ClassVar
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import DIRECTIONS
 from tcptop_rtt.screens import details_blocks
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.watched import Watched
@@ -64,12 +65,12 @@ class TitleLines(StyledLines):
         self.set_lines([first, second])
 
     def _endpoints(self, row: Connection) -> list[Part]:
-        local = fmt.local(row, self._glyphs)
-        remote = fmt.remote(row, self._glyphs)
+        local = addresses.local(row, self._glyphs)
+        remote = addresses.remote(row, self._glyphs)
         room = max(2 * MIN_ENDPOINT, self.size.width - TITLE_REST)
         if len(local) + len(remote) > room:
-            local = fmt.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs)
-            remote = fmt.shorten(remote, room - len(local), self._glyphs)
+            local = addresses.shorten(local, max(MIN_ENDPOINT, room - len(remote)), self._glyphs)
+            remote = addresses.shorten(remote, room - len(local), self._glyphs)
         return [
             (local, "value"),
             (f" {self._arrow(row.direction)} ", "dim"),

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Holder
+from tcptop_rtt.view import addresses, naming, waits
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import naming, waits
 from tcptop_rtt.view.causes import Cause
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
@@ -37,7 +37,7 @@ def pid(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
 
 def local(row: Connection, glyphs: Glyphs) -> Cell:
     """Our address and port."""
-    return Cell(fmt.local(row, glyphs), "dim")
+    return Cell(addresses.local(row, glyphs), "dim")
 
 
 def remote(row: Shown, glyphs: Glyphs) -> Cell:

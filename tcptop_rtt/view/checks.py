@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import addresses
 
 
 def by_ss(row: Connection) -> str:
     """The kernel's own numbers of this connection."""
-    local = fmt.endpoint(row.family, row.laddr, row.lport or 0)
-    peer = fmt.endpoint(row.family, row.raddr, row.rport or 0)
+    local = addresses.endpoint(row.family, row.laddr, row.lport or 0)
+    peer = addresses.endpoint(row.family, row.raddr, row.rport or 0)
     return f"ss -tinmo src {local} dst {peer}"
 
 
 def remote(row: Connection) -> str:
     """The peer's address, without its port."""
-    return fmt.address(row.family, row.raddr)
+    return addresses.address(row.family, row.raddr)
 
 
 def by_tcpdump(row: Connection) -> str:

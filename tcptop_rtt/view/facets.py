@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder, Mask
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 
@@ -100,7 +101,7 @@ def _network(side: str, family: int, bits: int) -> Level:
 
     def say(one: One, _: Glyphs) -> Said:
         number = int.from_bytes(one(side).tobytes(), "big") & mask
-        text = fmt.address(family, number.to_bytes(16, "big")) + (f"/{bits}" if bits < whole else "")
+        text = addresses.address(family, number.to_bytes(16, "big")) + (f"/{bits}" if bits < whole else "")
         if side == "raddr":
             return Said(f"go to {text}", "do", f"remote:{text}")
         return Said(f"use our address {text}", "do", f"laddr:{text}")

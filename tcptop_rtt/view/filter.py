@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of, has_text
+from tcptop_rtt.view import addresses, naming, query
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import naming, query
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
 
@@ -145,8 +145,8 @@ def _text(
     parts = (
         fmt.printable(comm.rstrip(b"\0")),
         str(pid) if pid else "",
-        fmt.endpoint(family, laddr, lport, ifindex, interface.rstrip(b"\0")),
-        fmt.endpoint(family, raddr, rport, ifindex, interface.rstrip(b"\0")),
+        addresses.endpoint(family, laddr, lport, ifindex, interface.rstrip(b"\0")),
+        addresses.endpoint(family, raddr, rport, ifindex, interface.rstrip(b"\0")),
     )
     return "\n".join(parts).lower()
 

@@ -1,11 +1,10 @@
-"""Numbers, addresses and foreign text to short strings for a terminal.
+"""Numbers and foreign text to short strings for a terminal.
 
 Nothing from outside (process names, command lines, paths) may reach a terminal without :func:`printable`.
 """
 
 from __future__ import annotations
 
-import socket
 import time
 from functools import lru_cache
 from typing import Literal
@@ -231,50 +230,6 @@ def moment(epoch: float) -> str:
         return UNKNOWN
 
 
-@lru_cache(maxsize=65536)
-def address(family: int, raw: bytes) -> str:
-    """An address from its 16 bytes; family 4 is stored v4-mapped."""
-    if family == 4:
-        return socket.inet_ntop(socket.AF_INET, raw[12:16])
-    return socket.inet_ntop(socket.AF_INET6, raw)
-
-
-@lru_cache(maxsize=65536)
-def endpoint(
-    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
-) -> str:
-    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
-
-    :param ifindex: the interface that it is bound to, 0: none; without it a link-local address is ambiguous
-    """
-    host = address(family, raw)
-    if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
-        host = f"{host}%{printable(interface, glyphs) or ifindex}"
-    return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
-
-
-_LEAST_OF_HOST = 4
-"""Characters of an address: fewer say nothing."""
-
-
-@lru_cache(maxsize=16384)
-def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """An endpoint cut in the middle of its address, so that both its network and its port stay."""
-    if len(text) <= width:
-        return text
-    gap = glyphs.gap
-    host, _, port = text.rpartition(":")
-    tail = f"]:{port}" if host.endswith("]") else f":{port}"
-    host = host.removesuffix("]")
-    keep = width - len(gap) - len(tail)
-    if keep < _LEAST_OF_HOST and width > len(port):
-        return f":{port}"
-    if keep < 1:
-        return (gap + tail)[-width:] if width > 0 else ""
-    right = keep // 2
-    return host[: keep - right] + gap + host[len(host) - right :] + tail
-
-
 def state(number: int, closed: bool, stalled: bool) -> str:
     """What the state column says: what is wrong goes before what the kernel calls it."""
     if closed:
@@ -282,16 +237,6 @@ def state(number: int, closed: bool, stalled: bool) -> str:
     if stalled:
         return "STALLED"
     return STATES[number] if number < len(STATES) else UNKNOWN
-
-
-def local(row: Connection, glyphs: Glyphs = UNICODE) -> str:
-    """Our address and port."""
-    return endpoint(row.family, row.laddr, row.lport or 0, row.ifindex, row.interface, glyphs)
-
-
-def remote(row: Connection, glyphs: Glyphs = UNICODE) -> str:
-    """The peer's address and port."""
-    return endpoint(row.family, row.raddr, row.rport or 0, row.ifindex, row.interface, glyphs)
 
 
 def process(row: Connection, glyphs: Glyphs = UNICODE) -> str:

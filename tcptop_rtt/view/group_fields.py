@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
-from tcptop_rtt.view import causes, cells, sort_keys
+from tcptop_rtt.view import addresses, causes, cells, sort_keys
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import integer
@@ -42,7 +42,7 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NA
     name = fmt.printable(bytes(row["comm"]), glyphs)
     if grouping is HOSTS:
         address = Address(int(row["family"]), row["raddr"].tobytes())
-        return names.host(address) or fmt.address(*address)
+        return names.host(address) or addresses.address(*address)
     if grouping is PROCESSES:
         return f"{name or fmt.UNKNOWN} {row['pid'] or ''}".rstrip()
     if grouping is UNITS:

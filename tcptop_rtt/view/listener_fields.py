@@ -10,7 +10,7 @@ import numpy as np
 from tcptop_rtt.model import known
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view import cells, parsing, side_rows, sort_keys, values
+from tcptop_rtt.view import addresses, cells, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import host, integer
@@ -24,7 +24,7 @@ from tcptop_rtt.view.table import Column, Table
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
     """Where it listens."""
     address = int(row["family"]), row["laddr"].tobytes(), int(row["lport"])
-    return fmt.endpoint(*address, int(row["ifindex"]), glyphs=glyphs)
+    return addresses.endpoint(*address, int(row["ifindex"]), glyphs=glyphs)
 
 
 def _local(listener: SideRow, glyphs: Glyphs) -> Cell:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.names import Address, Names
 from tcptop_rtt.model.rows import ROW, Get, Mask, Rows
-from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.grouping import HOSTS, ids_of, peer_serves
 
@@ -19,8 +19,8 @@ def remote(row: Connection, names: Names, glyphs: Glyphs) -> str:
     """The peer as ``db1.example:postgresql``, each half as a number where it has no name."""
     host, port = names.host(Address(row.family, row.raddr)), service(row, names)
     if not (host or port):
-        return fmt.remote(row, glyphs)
-    address, _, number = fmt.remote(row, glyphs).rpartition(":")
+        return addresses.remote(row, glyphs)
+    address, _, number = addresses.remote(row, glyphs).rpartition(":")
     return f"{host or address}:{port or number}"
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.rows import Get
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 
 _MAPPED_BITS = 96
@@ -34,4 +35,4 @@ def text(family: int, network: bytes, prefixes: Prefixes) -> str:
 
     :param network: one of those that :func:`networks` makes
     """
-    return f"{fmt.address(family, network)}/{prefixes.of(family)}" if family else fmt.UNKNOWN
+    return f"{addresses.address(family, network)}/{prefixes.of(family)}" if family else fmt.UNKNOWN

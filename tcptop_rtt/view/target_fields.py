@@ -9,8 +9,8 @@ import numpy as np
 
 from tcptop_rtt.model.rows import CONNECT_ERRORS, Get
 from tcptop_rtt.model.targets import COUNTS, TARGET
+from tcptop_rtt.view import addresses, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import parsing, side_rows, sort_keys, values
 from tcptop_rtt.view.cause_words import NOT_CONNECTED, way_to_fail
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import host, integer
@@ -22,7 +22,7 @@ from tcptop_rtt.view.table import Table
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
     """Where connects go."""
-    return fmt.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]), glyphs=glyphs)
+    return addresses.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]), glyphs=glyphs)
 
 
 def _remote(target: SideRow, glyphs: Glyphs) -> Cell:

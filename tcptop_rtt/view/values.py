@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import Get, Holder
 from tcptop_rtt.view import causes, numbers
-from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.addresses import address
 
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]
 """One value per row, None where it is not known; of the rows' fields, and of those that this kernel lacks."""
@@ -64,7 +64,7 @@ def texts(name: str) -> Values:
 
 def addresses(name: str) -> Values:
     """An address as ``ss`` writes it."""
-    return lambda get, _: list(map(fmt.address, get("family").tolist(), get(name).tolist()))
+    return lambda get, _: list(map(address, get("family").tolist(), get(name).tolist()))
 
 
 def of_orphans(inner: Values) -> Values:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
-from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
@@ -31,7 +31,7 @@ def cell(placed: SizedColumn, row: Shown, glyphs: Glyphs) -> Cell | None:
     if text == column.usual:
         text = ""
     elif column.cut == "middle":
-        text = fmt.shorten(text, width, glyphs)
+        text = addresses.shorten(text, width, glyphs)
     elif column.cut == "end" and cell_len(text) > width:
         text = set_cell_size(text, width - 1) + glyphs.cut
     return Cell(text, style)

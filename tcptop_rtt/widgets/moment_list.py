@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tcptop_rtt.past.moments import SEVERE, Log, Moment
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.widgets.cursor import CursorView
@@ -134,7 +135,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
             (" " + fit(ago, AGO, right=True), "dim"),
             (" " + fit(moment.words[: WORDS - len(count)] + count, WORDS), bad if is_kept else "dim"),
             (" " + fit(fmt.process(row, glyphs), process), text),
-            (" " + fit(fmt.shorten(fmt.remote(row, glyphs), remote, glyphs), remote), text),
+            (" " + fit(addresses.shorten(addresses.remote(row, glyphs), remote, glyphs), remote), text),
         ]
 
 

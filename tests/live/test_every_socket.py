@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop_rtt.model.rows import STATES, Holder, Rows
-from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view import addresses
 from tests.live.conftest import Watch
 from tests.live.link import Link, inside
 from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
@@ -67,7 +67,7 @@ def _ours(rows: Rows, netns: int) -> dict[Ends, np.void]:
     """The open rows of a network namespace."""
     found = {}
     for row in rows[(rows["netns"] == netns) & ~rows["closed"]]:
-        hosts = (fmt.address(int(row["family"]), row[name].tobytes()) for name in ("laddr", "raddr"))
+        hosts = (addresses.address(int(row["family"]), row[name].tobytes()) for name in ("laddr", "raddr"))
         local, remote = hosts
         found[f"{local}:{row['lport']}", f"{remote}:{row['rport']}"] = row
     return found

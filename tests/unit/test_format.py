@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.view import addresses, sparks
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import sparks
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
 from tcptop_rtt.view.shown import shown
 from tests.unit.rows import row, rows_of
@@ -158,15 +158,15 @@ def test_percent() -> None:
 
 def test_endpoints() -> None:
     mapped = b"\0" * 10 + b"\xff\xff" + bytes([192, 0, 2, 1])
-    assert fmt.endpoint(4, mapped, 443) == "192.0.2.1:443"
-    assert fmt.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443) == "[2001:db8::1]:443"
+    assert addresses.endpoint(4, mapped, 443) == "192.0.2.1:443"
+    assert addresses.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443) == "[2001:db8::1]:443"
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 @pytest.mark.parametrize("width", range(60))
 def test_shortened_endpoints_keep_their_port(width: int, glyphs: Glyphs) -> None:
     text = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1234]:65535"
-    short = fmt.shorten(text, width, glyphs)
+    short = addresses.shorten(text, width, glyphs)
     assert len(short) <= width
     if width >= 11 + len(glyphs.gap):
         assert len(short) == min(width, len(text))
@@ -269,11 +269,11 @@ def test_a_scale_spans_a_decade_and_holds_its_values(high: float) -> None:
 
 def test_a_link_local_address_has_its_interface() -> None:
     raw = socket.inet_pton(socket.AF_INET6, "fe80::1")
-    assert fmt.endpoint(6, raw, 443, 3, b"eth0") == "[fe80::1%eth0]:443"
-    assert fmt.endpoint(6, raw, 443, 3, b"") == "[fe80::1%3]:443"
-    assert fmt.endpoint(6, raw, 443) == "[fe80::1]:443"
-    assert fmt.endpoint(6, raw, 443, 3, b"a\x1bb") == "[fe80::1%a\ufffdb]:443"
+    assert addresses.endpoint(6, raw, 443, 3, b"eth0") == "[fe80::1%eth0]:443"
+    assert addresses.endpoint(6, raw, 443, 3, b"") == "[fe80::1%3]:443"
+    assert addresses.endpoint(6, raw, 443) == "[fe80::1]:443"
+    assert addresses.endpoint(6, raw, 443, 3, b"a\x1bb") == "[fe80::1%a\ufffdb]:443"
     assert (
-        fmt.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443, 3, b"vrf")
+        addresses.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443, 3, b"vrf")
         == "[2001:db8::1]:443"
     )

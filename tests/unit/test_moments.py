@@ -9,6 +9,7 @@ import numpy as np
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.past.moments import ALIKE_NS, HOLD_NS, KEPT, Moment, MomentFinder
 from tcptop_rtt.past.signs import BURST_PER_S
+from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 from tests.unit.rows import listener, listeners_of, row, target, targets_of
 from tests.unit.snapshots import S, snapshot_at
@@ -143,7 +144,7 @@ def test_refused_connects_are_one_moment_per_target_and_counted() -> None:
     (moment,) = log.look(targets=targets_of(target(1, 5070, comm=b"client"), target(2, 0)))
     assert (moment.words, moment.kind, moment.count) == ("refused", "connect", 5000)
     assert (moment.table, moment.id) == ("failed connects", 1)
-    assert fmt.remote(moment.row) == "192.0.2.9:8080"
+    assert addresses.remote(moment.row) == "192.0.2.9:8080"
     assert fmt.process(moment.row) == "client"
     other = target(3, 2, connect_error=CONNECT_ERRORS.index("timed-out"), rport=9090)
     first, second = log.look(targets=targets_of(target(1, 5071), other))
@@ -165,7 +166,7 @@ def test_what_a_listener_drops_is_a_moment() -> None:
     (moment,) = log.look(listeners=listeners_of(listener(1, drops=50), listener(2, drops=12, queue=200)))
     assert (moment.words, moment.kind, moment.count) == ("queue full, drops", "overflow", 3)
     assert (moment.table, moment.id) == ("listeners", 2)
-    assert fmt.remote(moment.row) == "0.0.0.0:8002"
+    assert addresses.remote(moment.row) == "0.0.0.0:8002"
 
 
 def test_many_services_at_once_are_few_moments_that_count_all() -> None:

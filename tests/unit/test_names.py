@@ -15,9 +15,9 @@ from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.outside import host_name_of, service_name_of
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.view import naming
+from tcptop_rtt.view.addresses import shorten
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
-from tcptop_rtt.view.format import shorten
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.known_names import Known
