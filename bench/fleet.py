@@ -24,7 +24,7 @@ from tcptop_rtt.feeds.fleet import queries
 from tcptop_rtt.feeds.fleet.client import Client
 from tcptop_rtt.feeds.fleet.rows import Rows
 from tcptop_rtt.model.question import Question
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
 from tests.live.prometheus import Prometheus
 from tests.ports import free_port
 

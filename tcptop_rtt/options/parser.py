@@ -8,6 +8,7 @@ from tcptop_rtt import __version__
 from tcptop_rtt.feeds.fleet import options as fleet
 from tcptop_rtt.options import values
 from tcptop_rtt.options.common import add_filter, add_source
+from tcptop_rtt.outputs.metrics import options as metrics
 from tcptop_rtt.outputs.prometheus import options as prometheus
 from tcptop_rtt.view.palettes import PALETTES
 
@@ -45,7 +46,8 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
     instead.add_argument(
         "--json", action="store_true", help="write JSON Lines instead of opening the dashboard"
     )
-    prometheus.add_options(parser, instead)
+    prometheus.add_options(instead)
+    metrics.add_options(parser)
     fleet.add_options(parser)
     add(
         "--interval",

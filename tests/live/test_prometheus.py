@@ -18,7 +18,7 @@ import pytest
 
 from tcptop_rtt.feeds.fleet import queries as queries_of
 from tcptop_rtt.model.question import LABELS, Question
-from tcptop_rtt.outputs.prometheus.labels import OF_CONNECTIONS
+from tcptop_rtt.outputs.metrics.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
 
 _LINE = re.compile(r"([a-z_:]+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')

@@ -16,10 +16,11 @@ from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CLOSED, CONNECT_ERRORS, STATES, Holder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
-from tcptop_rtt.outputs.prometheus import exposition, labels, metrics
-from tcptop_rtt.outputs.prometheus.aggregate import Aggregator
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US, BUCKETS, spread
-from tcptop_rtt.outputs.prometheus.label_sets import KEPT_NS
+from tcptop_rtt.outputs.metrics import labels, table
+from tcptop_rtt.outputs.metrics.aggregate import Aggregator
+from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US, BUCKETS, spread
+from tcptop_rtt.outputs.metrics.label_sets import KEPT_NS
+from tcptop_rtt.outputs.prometheus import exposition
 from tcptop_rtt.view.filter import Filter
 from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of
@@ -476,14 +477,14 @@ def _documented() -> Iterator[tuple[str, str, str, str]]:
 
 def test_the_documented_metrics_are_those_that_there_are() -> None:
     own_labels = {
-        metrics.CONNECTION_METRICS: ", ".join(labels.OF_CONNECTIONS),
-        metrics.LISTENER_METRICS: ", ".join(labels.OF_LISTENERS),
-        metrics.PROGRAM_METRICS: "",
-        (metrics.BUILD_INFO,): "version, kernel, hook",
+        table.CONNECTION_METRICS: ", ".join(labels.OF_CONNECTIONS),
+        table.LISTENER_METRICS: ", ".join(labels.OF_LISTENERS),
+        table.PROGRAM_METRICS: "",
+        (table.BUILD_INFO,): "version, kernel, hook",
     }
     there = [
         (one.name, one.kind, ", ".join(filter(None, (own, one.label))), one.meaning)
-        for table, own in own_labels.items()
-        for one in table
+        for part, own in own_labels.items()
+        for one in part
     ]
     assert list(_documented()) == there

@@ -1,1 +1,1 @@
-"""Metrics for Prometheus: totals per process, service, direction and remote network, served over HTTP."""
+"""Metrics for Prometheus: served over HTTP, to be scraped."""

@@ -38,7 +38,7 @@ class Exporter:
 
         :param feed: open
         """
-        from tcptop_rtt.outputs.prometheus.aggregate import Aggregator
+        from tcptop_rtt.outputs.metrics.aggregate import Aggregator
         from tcptop_rtt.outputs.prometheus.exposition import text_of
 
         for number in stop_signals:

@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.outputs.prometheus.aggregate import Aggregate
-from tcptop_rtt.outputs.prometheus.metrics import (
+from tcptop_rtt.outputs.metrics.aggregate import Aggregate
+from tcptop_rtt.outputs.metrics.table import (
     BUILD_INFO,
     CONNECTION_METRICS,
     LISTENER_METRICS,
@@ -21,7 +21,7 @@ from tcptop_rtt.outputs.prometheus.metrics import (
     Metric,
     Sample,
 )
-from tcptop_rtt.outputs.prometheus.totals import Table
+from tcptop_rtt.outputs.metrics.totals import Table
 
 _TEMPLATES = 40
 """More than there are parts of metrics."""

@@ -9,10 +9,10 @@ import numpy as np
 from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.rows import CONNECT_ERRORS, fields_of, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.outputs.prometheus import labels
-from tcptop_rtt.outputs.prometheus.gains import COUNTERS, gains, is_open
-from tcptop_rtt.outputs.prometheus.histogram import BUCKETS, spread
-from tcptop_rtt.outputs.prometheus.totals import Table, Totals
+from tcptop_rtt.outputs.metrics import labels
+from tcptop_rtt.outputs.metrics.gains import COUNTERS, gains, is_open
+from tcptop_rtt.outputs.metrics.histogram import BUCKETS, spread
+from tcptop_rtt.outputs.metrics.totals import Table, Totals
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter, select
 

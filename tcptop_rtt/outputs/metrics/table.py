@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tcptop_rtt.model.rows import CONNECT_ERRORS
-from tcptop_rtt.outputs.prometheus.histogram import BOUNDS_US
+from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
 from tcptop_rtt.view import causes
 
 US_PER_S = 1_000_000

@@ -8,8 +8,8 @@ from tcptop_rtt.model.ids import gained, matched
 from tcptop_rtt.model.listeners import is_full, no_listeners
 from tcptop_rtt.model.rows import LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.outputs.prometheus import labels
-from tcptop_rtt.outputs.prometheus.totals import Table, Totals
+from tcptop_rtt.outputs.metrics import labels
+from tcptop_rtt.outputs.metrics.totals import Table, Totals
 from tcptop_rtt.view.filter import Filter, as_rows, select
 
 _COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"), 1)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from tcptop_rtt import __version__
 from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.snapshot import Origin, Snapshot
-from tcptop_rtt.outputs.prometheus.connection_totals import ConnectionTotals
-from tcptop_rtt.outputs.prometheus.labels import between_braces
-from tcptop_rtt.outputs.prometheus.listener_totals import ListenerTotals
-from tcptop_rtt.outputs.prometheus.totals import Table
+from tcptop_rtt.outputs.metrics.connection_totals import ConnectionTotals
+from tcptop_rtt.outputs.metrics.labels import between_braces
+from tcptop_rtt.outputs.metrics.listener_totals import ListenerTotals
+from tcptop_rtt.outputs.metrics.totals import Table
 from tcptop_rtt.view.filter import Filter
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import Indices
-from tcptop_rtt.outputs.prometheus.label_sets import OTHER_SLOT, LabelSets
-from tcptop_rtt.outputs.prometheus.labels import OTHER, Shared, between_braces
+from tcptop_rtt.outputs.metrics.label_sets import OTHER_SLOT, LabelSets
+from tcptop_rtt.outputs.metrics.labels import OTHER, Shared, between_braces
 
 Texts = Callable[[Shared, int], dict[str, str]]
 """The labels of a row, by name."""

@@ -1,0 +1,1 @@
+"""Metrics: totals per process, service, direction and remote network, whoever they go to."""
