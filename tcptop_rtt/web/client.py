@@ -1,0 +1,135 @@
+"""One question after another to one server."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from email.message import Message
+from typing import NamedTuple
+
+from tcptop_rtt.model.outside import NAME_CHARACTERS
+from tcptop_rtt.view import format as fmt
+from tcptop_rtt.web.address import WebAddress
+
+_CHUNK_BYTES = 1 << 16
+
+
+class WebError(Exception):
+    """A question has no answer; the message is one line that says why."""
+
+
+class RedirectedError(WebError):
+    """The server names another place, which is not asked: it would get what only this one may know."""
+
+
+class Answer(NamedTuple):
+    """What a server says. Whatever it is: it is text of others."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+class WebClient:
+    """One thread asks; any may cancel, and a signal handler, too.
+
+    :param timeout_s: for a whole answer, from connecting to its last byte
+    :param most_bytes: of an answer
+    :param is_of_use: whether what is asked is still wanted; who changes that calls :meth:`cancel`
+    """
+
+    def __init__(
+        self,
+        address: WebAddress,
+        timeout_s: float,
+        most_bytes: int,
+        is_of_use: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
+        self._is_of_use = is_of_use
+        self._lock = threading.RLock()  # a signal handler may cancel while the thread that it stops holds it
+        self._socket: socket.socket | None = None
+
+    def cancel(self) -> None:
+        """Make a question that is under way fail soon."""
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    def post(self, path: str, body: bytes | str, headers: Mapping[str, str]) -> Answer:
+        """Ask, and read the answer; the whole takes no longer than the timeout, however slowly it comes.
+
+        :raises RedirectedError: the answer is somewhere else
+        :raises WebError: there is none, and why
+        """
+        connection = self._connection()
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self.cancel()
+
+        timer = threading.Timer(self._timeout_s, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.connect()
+            with self._lock:
+                self._socket = connection.sock
+                if expired.is_set() or not self._is_of_use():
+                    self.cancel()
+            connection.request("POST", path, body, {**headers, **self.address.credentials})
+            answer = connection.getresponse()
+            if answer.status in (301, 302, 303, 307, 308):
+                where = brief(answer.headers.get("Location"))
+                raise RedirectedError(f"it redirects to {where}: give that address, if you trust it")
+            content = self._read(answer)
+            if expired.is_set() or not self._is_of_use():
+                raise TimeoutError  # we have hung up, which looks like an answer's end
+            return Answer(answer.status, answer.headers, content)
+        except (OSError, http.client.HTTPException) as error:
+            if expired.is_set() or isinstance(error, TimeoutError):
+                raise WebError(f"no answer within {self._timeout_s:g} s") from None
+            raise WebError(_reason(error)) from None
+        finally:
+            timer.cancel()
+            with self._lock:
+                self._socket = None
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.address.is_https else http.client.HTTPConnection
+        return kind(self.address.host, self.address.port, timeout=self._timeout_s)
+
+    def _read(self, answer: http.client.HTTPResponse) -> bytes:
+        body = bytearray()
+        while chunk := answer.read1(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > self._most_bytes:
+                raise WebError(f"its answer is larger than {self._most_bytes >> 20} MiB")
+        if answer.length:
+            raise WebError("its answer has broken off")
+        return bytes(body)
+
+
+def brief(text: object) -> str:
+    """A text of the server as a part of one line."""
+    words = " ".join(str(text)[: 4 * NAME_CHARACTERS].split())
+    return fmt.printable(words[:NAME_CHARACTERS])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "there is no host of that name"
+    why = getattr(error, "verify_message", "") or getattr(error, "reason", "")  # of TLS
+    if isinstance(error, OSError) and (why or error.strerror):
+        return brief(why or error.strerror)
+    if isinstance(error, http.client.RemoteDisconnected | OSError):
+        return "it hangs up without an answer"
+    return f"what it answers is no HTTP: {brief(type(error).__name__)}"
