@@ -18,13 +18,14 @@ from tcptop_rtt.model.rows import CLOSED, CONNECT_ERRORS, STATES, Holder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
 from tcptop_rtt.outputs.metrics import labels, table
 from tcptop_rtt.outputs.metrics.aggregate import Aggregator
-from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US, BUCKETS, spread
+from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US, spread
 from tcptop_rtt.outputs.metrics.label_sets import KEPT_NS
 from tcptop_rtt.outputs.prometheus import exposition
 from tcptop_rtt.view.filter import Filter
 from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of
 
+BUCKETS = len(BOUNDS_US) + 1
 ROOT = Path(__file__).parents[2]
 _ORIGIN = Origin("host", '6.1 "a\\\n"', "fentry", 0)
 _SYN_SENT = STATES.index("SYN-SENT")
@@ -36,7 +37,9 @@ class Exposed:
     def __init__(
         self, chosen: Filter | None = None, prefixes: Prefixes = USUAL_PREFIXES, most: int = 100
     ) -> None:
-        self._aggregator = Aggregator(_ORIGIN, chosen or Filter(), prefixes, most, 5_000_000)
+        self._aggregator = Aggregator(
+            _ORIGIN, chosen or Filter(), prefixes, most, 5_000_000_000, {"buckets": BOUNDS_US}
+        )
         self._clock_ns = 0
         self.text = ""
 
@@ -204,7 +207,9 @@ def _spread(samples: list[list[int]]) -> NDArray[np.int64]:
             for at, us in enumerate(samples, 1)
         )
     )
-    found: NDArray[np.int64] = spread(rows.__getitem__, np.zeros(len(rows), np.intp), 1)[0]
+    found = np.zeros(BUCKETS, np.int64)
+    for buckets, counts in spread(rows.__getitem__, BOUNDS_US):
+        np.add.at(found, buckets, counts)
     return found
 
 

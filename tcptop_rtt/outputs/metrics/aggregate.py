@@ -13,7 +13,7 @@ from tcptop_rtt import __version__
 from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.metrics.connection_totals import ConnectionTotals
-from tcptop_rtt.outputs.metrics.labels import between_braces
+from tcptop_rtt.outputs.metrics.labels import LabelSet
 from tcptop_rtt.outputs.metrics.listener_totals import ListenerTotals
 from tcptop_rtt.outputs.metrics.totals import Table
 from tcptop_rtt.view.filter import Filter
@@ -27,6 +27,7 @@ class Aggregate:
     listeners: Table
     program: Table  # of one set of labels, which is empty; what is not known is not in it
     build: Table
+    time_ns: int  # Unix time
     lacking: frozenset[str]  # fields that this kernel does not tell
 
 
@@ -35,27 +36,36 @@ class Aggregator:
 
     :param chosen: of which connections and listeners
     :param most: sets of labels of connections, and of listeners
-    :param started_us: when the program was, Unix time
+    :param started_ns: when the program was, Unix time
+    :param histograms: of RTT samples: columns by name, with the upper bounds of their buckets in microseconds
     """
 
     def __init__(
-        self, origin: Origin, chosen: Filter, prefixes: Prefixes, most: int, started_us: int
+        self,
+        origin: Origin,
+        chosen: Filter,
+        prefixes: Prefixes,
+        most: int,
+        started_ns: int,
+        histograms: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        self._connections = ConnectionTotals(chosen, prefixes, most)
-        self._listeners = ListenerTotals(chosen, most)
+        self._connections = ConnectionTotals(chosen, prefixes, most, started_ns, histograms)
+        self._listeners = ListenerTotals(chosen, most, started_ns)
         self._has_all = chosen == Filter()
         self._most = most
-        self._started_us = started_us
+        self._started_ns = started_ns
+        self._of_program = (LabelSet({}, started_ns),)
         build = {"version": __version__, "kernel": origin.kernel, "hook": origin.hook}
-        self._build = Table((between_braces(build),), _one_row({"one": 1}))
+        self._build = Table((LabelSet(build, started_ns),), _one_row({"one": 1}))
 
     def take(self, snapshot: Snapshot) -> Aggregate:
         """Count the next snapshot."""
         return Aggregate(
             self._connections.take(snapshot),
             self._listeners.take(snapshot),
-            Table(("",), _one_row(self._program(snapshot))),
+            Table(self._of_program, _one_row(self._program(snapshot))),
             self._build,
+            snapshot.time_ns,
             snapshot.health.unknown,
         )
 
@@ -69,7 +79,7 @@ class Aggregator:
             "label_sets_limit": self._most,
             "time_us": snapshot.time_ns // 1000,
             "cpu_us": time.process_time_ns() // 1000,
-            "started_us": self._started_us,
+            "started_us": self._started_ns // 1000,
         }
         if health.rss_bytes:
             found["rss_bytes"] = health.rss_bytes

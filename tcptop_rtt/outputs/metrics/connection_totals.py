@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.rows import CONNECT_ERRORS, fields_of, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.metrics import labels
 from tcptop_rtt.outputs.metrics.gains import COUNTERS, gains, is_open
-from tcptop_rtt.outputs.metrics.histogram import BUCKETS, spread
+from tcptop_rtt.outputs.metrics.histogram import spread
 from tcptop_rtt.outputs.metrics.totals import Table, Totals
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter, select
@@ -20,7 +22,6 @@ _COLUMNS = {
     **dict.fromkeys(COUNTERS, 1),
     **dict.fromkeys(("open", "stalled", "opened", "closed"), 1),
     **dict.fromkeys(("connects", "connect_us", "samples", "rtt_us"), 1),
-    "buckets": BUCKETS,
     "failures": len(CONNECT_ERRORS),
     "held_up": len(causes.NAMES),
 }
@@ -30,12 +31,23 @@ class ConnectionTotals:
     """Counts each snapshot's connections, and what they have done since the one before.
 
     :param most: sets of labels
+    :param started_ns: when the program was, Unix time
+    :param histograms: of RTT samples: columns by name, with the upper bounds of their buckets in microseconds
     """
 
-    def __init__(self, chosen: Filter, prefixes: Prefixes, most: int) -> None:
+    def __init__(
+        self,
+        chosen: Filter,
+        prefixes: Prefixes,
+        most: int,
+        started_ns: int,
+        histograms: Mapping[str, NDArray[np.float64]],
+    ) -> None:
+        columns = _COLUMNS | {name: len(bounds) + 1 for name, bounds in histograms.items()}
         self._filter = chosen
+        self._histograms = histograms
         self._prefixes = prefixes
-        self._totals = Totals(most, labels.OF_CONNECTIONS, _COLUMNS)
+        self._totals = Totals(most, labels.OF_CONNECTIONS, columns, started_ns)
         self._last = no_rows()
 
     @property
@@ -52,7 +64,7 @@ class ConnectionTotals:
         get = fields_of(rows, chosen)
         shared = labels.of_connections(get, snapshot.listeners, self._prefixes)
         texts = partial(labels.texts_of_connection, prefixes=self._prefixes)
-        slots = totals.locate(shared, texts, snapshot.clock_ns)
+        slots = totals.locate(shared, texts, snapshot.clock_ns, snapshot.time_ns)
 
         for name, gain in gained.counters.items():
             totals.add(name, slots, gain[chosen])
@@ -68,7 +80,9 @@ class ConnectionTotals:
         sampled_rows = fields_of(rows, chosen[sampled])
         totals.add("samples", slots[sampled], sampled_rows("rtt_samples"))
         totals.add("rtt_us", slots[sampled], sampled_rows("rtt_sum_us"))
-        totals.add_counted("buckets", spread(sampled_rows, slots[sampled], totals.length))
+        for name, bounds_us in self._histograms.items():
+            for kinds, samples in spread(sampled_rows, bounds_us):
+                totals.add_kinds(name, slots[sampled], kinds, samples)
 
         is_up = is_open(rows)[chosen]
         totals.set("open", slots, is_up)

@@ -4,6 +4,9 @@ estimated where a connection had more than three between two snapshots.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,17 +18,13 @@ _DECADES_US = (100, 1_000, 10_000, 100_000, 1_000_000)
 
 BOUNDS_US = np.array([40, 63, *(round(step * us) for us in _DECADES_US for step in _PER_DECADE)])
 """The upper end of each bucket but the last, which has none: from loopback to what nobody waits for."""
-BUCKETS = len(BOUNDS_US) + 1
 
 
-def spread(get: Get, slots: NDArray[np.intp], count: int) -> NDArray[np.int64]:
-    """How many samples fall into each bucket, by slot: shape (count, BUCKETS).
+def spread(get: Get, bounds_us: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.int64]]]:
+    """In which buckets the samples of rows are: parts, each with a bucket per row and how many samples.
 
     :param get: gives the values of a field of rows that have samples
-    :param slots: of these rows
+    :param bounds_us: the upper end of each bucket but the last, which has none
     """
-    found = np.zeros(count * BUCKETS, np.int64)
     for us, samples in rtt_parts(get):
-        at = slots * BUCKETS + np.searchsorted(BOUNDS_US, us)
-        found += np.bincount(at, weights=samples, minlength=len(found)).astype(np.int64)
-    return found.reshape(count, BUCKETS)
+        yield np.searchsorted(bounds_us, us), samples

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,24 @@ OTHER = "other"
 
 _EPHEMERAL = 32_768
 """Where Linux begins to choose ports for clients, unless it is set otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """One set of labels. It is equal to itself only: one that comes back is another, and begins at 0."""
+
+    texts: Mapping[str, str]
+    """By name."""
+    started_ns: int
+    """Since when it is counted, Unix time."""
+    is_other: bool = False
+    """It stands for all that have no set of their own."""
+
+    @cached_property
+    def between_braces(self) -> str:
+        """As it stands in a line of Prometheus' text."""
+        return ",".join(f'{name}="{_escaped(text)}"' for name, text in self.texts.items())
+
 
 Shared = dict[str, NDArray[Any]]
 """By name a value per row; rows with the same values have one set of labels."""
@@ -61,11 +81,6 @@ def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
     """The same of a listener."""
     process = fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN
     return dict(zip(OF_LISTENERS, (process, str(shared["port"][at] or fmt.UNKNOWN)), strict=True))
-
-
-def between_braces(texts: Mapping[str, str]) -> str:
-    """Labels as they stand in a line of the exposition."""
-    return ",".join(f'{name}="{_escaped(text)}"' for name, text in texts.items())
 
 
 def _escaped(text: str) -> str:

@@ -20,11 +20,12 @@ class ListenerTotals:
 
     :param chosen: asks for process, address, port and state; what else it may ask for no listener has
     :param most: sets of labels
+    :param started_ns: when the program was, Unix time
     """
 
-    def __init__(self, chosen: Filter, most: int) -> None:
+    def __init__(self, chosen: Filter, most: int, started_ns: int) -> None:
         self._filter = chosen
-        self._totals = Totals(most, labels.OF_LISTENERS, _COLUMNS)
+        self._totals = Totals(most, labels.OF_LISTENERS, _COLUMNS, started_ns)
         self._last = no_listeners()
         self._is_first = True
 
@@ -39,7 +40,7 @@ class ListenerTotals:
         chosen = select(as_rows(now, LISTEN), self._filter, snapshot.health.unknown)
         now, dropped = now[chosen], dropped[chosen]
         shared = labels.of_listeners(now.__getitem__)
-        slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns)
+        slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns, snapshot.time_ns)
         totals.add("drops", slots, np.maximum(dropped, 0))
         totals.set("listeners", slots, np.ones(len(now)))
         totals.set("full", slots, is_full(now.__getitem__))

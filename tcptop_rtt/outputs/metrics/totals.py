@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.outputs.metrics.label_sets import OTHER_SLOT, LabelSets
-from tcptop_rtt.outputs.metrics.labels import OTHER, Shared, between_braces
+from tcptop_rtt.outputs.metrics.labels import OTHER, LabelSet, Shared
 
 Texts = Callable[[Shared, int], dict[str, str]]
 """The labels of a row, by name."""
@@ -22,7 +22,7 @@ Texts = Callable[[Shared, int], dict[str, str]]
 class Table:
     """Numbers of all sets of labels at one moment. It never changes."""
 
-    labels: tuple[str, ...]  # N sets, as they stand between braces
+    labels: tuple[LabelSet, ...]  # N sets
     columns: Mapping[str, NDArray[np.int64]]  # (N,), or (N, kinds)
 
 
@@ -32,35 +32,41 @@ class Totals:
     :param most: sets, beside the one for others
     :param names: of the labels
     :param columns: by name, how many kinds of it are told apart
+    :param started_ns: since when they are counted, Unix time
     """
 
-    def __init__(self, most: int, names: tuple[str, ...], columns: Mapping[str, int]) -> None:
+    def __init__(
+        self, most: int, names: tuple[str, ...], columns: Mapping[str, int], started_ns: int
+    ) -> None:
         self._sets = LabelSets(most)
-        self._labels = [between_braces(dict.fromkeys(names, OTHER))] * (most + 1)
+        self._labels = [LabelSet(dict.fromkeys(names, OTHER), started_ns, is_other=True)] * (most + 1)
+        self._last_ns = started_ns
         self._columns = {
             name: np.zeros((most + 1, kinds) if kinds > 1 else most + 1, np.int64)
             for name, kinds in columns.items()
         }
 
     @property
-    def length(self) -> int:
-        """How many slots there are, in use or not."""
-        return len(self._labels)
-
-    @property
     def in_use(self) -> int:
         """How many sets of labels there are, beside the one for others."""
         return len(self._sets.taken) - 1
 
-    def locate(self, shared: Shared, texts: Texts, now_ns: int) -> Indices:
-        """The slot of each row; sets that have gone lose theirs."""
+    def locate(self, shared: Shared, texts: Texts, clock_ns: int, time_ns: int) -> Indices:
+        """The slot of each row; sets that have gone lose theirs.
+
+        :param clock_ns: now, of a clock that never goes back
+        :param time_ns: now, Unix time
+        """
 
         def begin(slot: int, row: int) -> None:
-            self._labels[slot] = between_braces(texts(shared, row))
+            # What is counted now has happened since the last time.
+            self._labels[slot] = LabelSet(texts(shared, row), self._last_ns)
             for column in self._columns.values():
                 column[slot] = 0
 
-        return self._sets.slots_of(mixed(shared.values()), now_ns, begin)
+        slots = self._sets.slots_of(mixed(shared.values()), clock_ns, begin)
+        self._last_ns = time_ns
+        return slots
 
     def add(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
         """Count values of rows into a column."""
@@ -68,13 +74,15 @@ class Totals:
         if len(some):
             self._columns[name] += self._sums(slots[some], values[some])
 
-    def add_kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> None:
-        """Count rows into a column that tells kinds apart."""
-        self.add_counted(name, self._count(name, slots, kinds))
+    def add_kinds(
+        self, name: str, slots: Indices, kinds: NDArray[Any], counts: NDArray[np.int64] | int = 1
+    ) -> None:
+        """Count rows into a column that tells kinds apart.
 
-    def add_counted(self, name: str, counted: NDArray[np.int64]) -> None:
-        """The same, of what has been counted: shape (length, kinds)."""
-        self._columns[name] += counted
+        :param counts: what each row counts as
+        """
+        column = self._columns[name]
+        np.add.at(column.reshape(-1), slots * column.shape[1] + kinds, counts)
 
     def set(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
         """Replace a column by the sums of rows."""
@@ -82,7 +90,8 @@ class Totals:
 
     def set_kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> None:
         """Replace a column that tells kinds apart by how many rows there are of each."""
-        self._columns[name] = self._count(name, slots, kinds)
+        self._columns[name].fill(0)
+        self.add_kinds(name, slots, kinds)
 
     def freeze(self) -> Table:
         """All sets in use as they are now. Others come first, and only if there ever were some."""
@@ -93,8 +102,4 @@ class Totals:
         return Table(tuple(self._labels[slot] for slot in slots.tolist()), columns)
 
     def _sums(self, slots: Indices, values: NDArray[Any]) -> NDArray[np.int64]:
-        return np.bincount(slots, weights=values, minlength=self.length).astype(np.int64)
-
-    def _count(self, name: str, slots: Indices, kinds: NDArray[Any]) -> NDArray[np.int64]:
-        length, width = self._columns[name].shape
-        return np.bincount(slots * width + kinds, minlength=length * width).reshape(length, width)
+        return np.bincount(slots, weights=values, minlength=len(self._labels)).astype(np.int64)

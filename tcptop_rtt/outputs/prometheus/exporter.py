@@ -29,7 +29,7 @@ class Exporter:
 
     def __init__(self, options: argparse.Namespace, cleanup: ExitStack) -> None:
         self._options = options
-        self._started_us = time.time_ns() // 1000
+        self._started_ns = time.time_ns()
         self._server = MetricsServer(options.prometheus)
         cleanup.callback(self._server.close)
 
@@ -39,13 +39,19 @@ class Exporter:
         :param feed: open
         """
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
+        from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
         from tcptop_rtt.outputs.prometheus.exposition import text_of
 
         for number in stop_signals:
             signal.signal(number, lambda *_: feed.stop())
         options = self._options
         aggregator = Aggregator(
-            feed.origin, chosen, options.prometheus_prefix, options.prometheus_series, self._started_us
+            feed.origin,
+            chosen,
+            options.prometheus_prefix,
+            options.prometheus_series,
+            self._started_ns,
+            {"buckets": BOUNDS_US},
         )
         for count, snapshot in enumerate(feed.snapshots(), 1):
             self._server.show(partial(text_of, aggregator.take(snapshot)))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.metrics.aggregate import Aggregate
+from tcptop_rtt.outputs.metrics.labels import LabelSet
 from tcptop_rtt.outputs.metrics.table import (
     BUILD_INFO,
     CONNECTION_METRICS,
@@ -58,20 +59,23 @@ def _tables(table: Table, metrics: tuple[Metric, ...], lacking: frozenset[str]) 
                 yield "".join(_some_kinds(name, table.labels, part, values))
 
 
-def _some_kinds(name: str, labels: tuple[str, ...], part: Kinds, values: NDArray[np.int64]) -> Iterator[str]:
+def _some_kinds(
+    name: str, labels: tuple[LabelSet, ...], part: Kinds, values: NDArray[np.int64]
+) -> Iterator[str]:
     for at, kind in zip(*np.nonzero(values), strict=True):
         if part.values[kind] is not None:
-            yield f'{name}{{{labels[at]},{part.label}="{part.values[kind]}"}} {values[at, kind]}\n'
+            inside = f'{labels[at].between_braces},{part.label}="{part.values[kind]}"'
+            yield f"{name}{{{inside}}} {values[at, kind]}\n"
 
 
 @lru_cache(maxsize=_TEMPLATES)
 def _template(
-    name: str, labels: tuple[str, ...], label: str = "", kinds: tuple[str | None, ...] = (None,)
+    name: str, labels: tuple[LabelSet, ...], label: str = "", kinds: tuple[str | None, ...] = (None,)
 ) -> str:
     """A line for each set of labels, and each kind, with a place for its number: sets seldom change."""
     ends = [f',{label}="{kind}"' if label else "" for kind in kinds]
     return "".join(
         f"{name}{{{inside.replace('%', '%%')}{end}}} %s\n" if inside else f"{name} %s\n"
-        for inside in labels
+        for inside in (one.between_braces for one in labels)
         for end in ends
     )
