@@ -17,6 +17,7 @@ from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
 from tcptop_rtt.options.run_parser import RUN, make_run_parser
+from tcptop_rtt.outputs.otlp.options import pace
 from tcptop_rtt.view import thresholds
 
 RUN_REFRESH_S = 0.25
@@ -55,6 +56,9 @@ def _add_settings(options: argparse.Namespace, settings: Settings) -> None:
     """What the file of settings says, where no option says otherwise."""
     preferences = settings.preferences
     options.preferences = replace(preferences, theme=options.theme or preferences.theme)
+    options.refreshes_per_update = 1
+    if options.otlp is not None:
+        options.interval, options.refreshes_per_update = pace(options.interval)
     usual_s = settings.interval_s or 1.0 if options.fleet is None else USUAL_INTERVAL_S
     options.interval = options.interval or usual_s
     thresholds.use(settings.thresholds)

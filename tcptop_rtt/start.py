@@ -23,7 +23,7 @@ from tcptop_rtt.sources.opening import source_opener
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
     from tcptop_rtt.feeds.budget import Budget
-    from tcptop_rtt.outputs.prometheus.exporter import Exporter
+    from tcptop_rtt.outputs.exporter import Exporter
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.program_app import ProgramApp
     from tcptop_rtt.sources.base import Source
@@ -48,7 +48,7 @@ def run(
     text = options.json or options.count is not None or options.once or options.fail_if or options.command
     if options.replay == "-" and not text:
         options.replay = standard_streams.kept_from_keys(options.replay)
-    screen = not text and not options.prometheus and standard_streams.are_on_terminal()
+    screen = not text and not _exports(options) and standard_streams.are_on_terminal()
     if screen and options.preferences.keys:
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
@@ -132,7 +132,7 @@ def _live(
     opener: Callable[[], Callable[[str], Source]] | None,
     budget: Budget | None,
 ) -> int:
-    """Show this machine, serve its metrics, or run a command on it."""
+    """Show this machine, hand out its metrics, or run a command on it."""
     if options.command:
         from tcptop_rtt.command.process import hold_signals
 
@@ -191,17 +191,21 @@ def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
 
 
 def _exporter(options: argparse.Namespace, cleanup: ExitStack) -> Exporter | None:
-    """What serves metrics, if that is asked for. It takes its port before anything else begins."""
-    if not options.prometheus:
+    """What hands metrics out, if that is asked for. It takes its port before anything else begins."""
+    if not _exports(options):
         return None
-    from tcptop_rtt.outputs.prometheus.exporter import Exporter
+    from tcptop_rtt.outputs.exporter import Exporter
 
     return Exporter(options, cleanup)
 
 
+def _exports(options: argparse.Namespace) -> bool:
+    return options.prometheus is not None or options.otlp is not None
+
+
 def _opener(options: argparse.Namespace) -> Callable[[str], Source]:
     """What opens the source: without BPF only where nobody relies on that everything is seen."""
-    relied_on = bool(options.command or options.fail_if or options.prometheus)
+    relied_on = bool(options.command or options.fail_if or _exports(options))
     return source_opener(options.source, bool(options.command), relied_on)
 
 

@@ -24,7 +24,7 @@ APART = (
     Apart(
         "fleet",
         (
-            *("source", "pid", "family", "lport", "rport", "prometheus"),
+            *("source", "pid", "family", "lport", "rport", "prometheus", "otlp"),
             *("fail_if", "record", "replay", "keep", "at", "compare"),
         ),
         "argument --fleet: not allowed with {}, which is about one machine",
@@ -36,16 +36,21 @@ APART = (
         ("record", "keep", "replay", "at"),
         "argument --prometheus: not allowed with --record, --keep, --replay and --at",
     ),
+    Apart(
+        "otlp",
+        ("json", "once", "fail_if", "record", "keep", "replay", "at"),
+        "argument --otlp: not allowed with {}",
+    ),
     Apart("replay", ("record", "keep"), _RECORDED),
     Apart("at", ("record", "keep"), _RECORDED),
     Apart(
         "compare",
-        ("replay", "record", "keep", "prometheus", "once", "fail_if", "count"),
+        ("replay", "record", "keep", "prometheus", "otlp", "once", "fail_if", "count"),
         "argument --compare: not allowed with {}",
     ),
     Apart(
         "hosts",
-        ("replay", "at", "prometheus", "compare", "fleet", "source"),
+        ("replay", "at", "prometheus", "otlp", "compare", "fleet", "source"),
         "argument {}: it is not for other hosts",
     ),
     Apart("replay", ("source",), _NO_SOURCE),
@@ -54,7 +59,7 @@ APART = (
 )
 """The first that is found is told. Options are named as the parser keeps them."""
 
-_ABSENT = {"source": "auto", "once": False, "hosts": []}
+_ABSENT = {"source": "auto", "json": False, "once": False, "hosts": []}
 """What is kept of an option that is not given, where that is not None."""
 
 
@@ -90,8 +95,9 @@ def _missing(options: argparse.Namespace) -> str:
 
 def _wrong_together(options: argparse.Namespace) -> str:
     """What is wrong with the values of several."""
-    if options.prometheus and options.source == WITHOUT_BPF:
-        return f"argument --prometheus: not allowed with --source {WITHOUT_BPF}, which sees no RTT samples"
+    for name in ("prometheus", "otlp"):
+        if _is_given(options, name) and options.source == WITHOUT_BPF:
+            return f"argument --{name}: not allowed with --source {WITHOUT_BPF}, which sees no RTT samples"
     longest_ns = max((condition.lasting_ns for condition in options.fail_if or ()), default=0)
     if options.once and longest_ns:
         return "argument --fail-if: with --once there is no time for which it could hold: leave out the for"

@@ -9,6 +9,7 @@ from tcptop_rtt.feeds.fleet import options as fleet
 from tcptop_rtt.options import values
 from tcptop_rtt.options.common import add_filter, add_source
 from tcptop_rtt.outputs.metrics import options as metrics
+from tcptop_rtt.outputs.otlp import options as otlp
 from tcptop_rtt.outputs.prometheus import options as prometheus
 from tcptop_rtt.view.palettes import PALETTES
 
@@ -22,6 +23,7 @@ examples:
   sudo tcptop-rtt --record monday          the dashboard, and a recording of it
   tcptop-rtt --compare monday tuesday      what differs by more than chance
   sudo tcptop-rtt --prometheus 9464        metrics for Prometheus on loopback, port 9464
+  sudo tcptop-rtt --otlp http://127.0.0.1:4318   metrics for an OpenTelemetry Collector
   tcptop-rtt --fleet http://prometheus:9090   all hosts that this server scrapes
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
   tcptop-rtt web1 web2 db1                 the connections of other hosts, by ssh
@@ -47,6 +49,7 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
         "--json", action="store_true", help="write JSON Lines instead of opening the dashboard"
     )
     prometheus.add_options(instead)
+    otlp.add_options(parser)
     metrics.add_options(parser)
     fleet.add_options(parser)
     add(

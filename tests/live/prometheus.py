@@ -6,7 +6,7 @@ import json
 import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -63,41 +63,17 @@ def scraped(port: int) -> str:
     return fetched(f"http://127.0.0.1:{port}/metrics").decode()
 
 
-class Prometheus:
-    """A running server.
+class Server:
+    """A running server that is asked by Prometheus' API, on loopback; :meth:`close` ends it.
 
-    :param targets: the ports that it scrapes
-    :param honor_labels: whether they say themselves which instance they tell of
+    :param command: starts it
+    :param log: a file for what it says
     """
 
-    def __init__(
-        self,
-        place: Path,
-        targets: tuple[int, ...],
-        rules: tuple[Path, ...] = (),
-        scrape_s: int = SCRAPE_S,
-        honor_labels: bool = False,
-    ) -> None:
-        self.port = free_port()
-        config = place / "prometheus.yml"
-        names = json.dumps([str(path) for path in rules])
-        addresses = json.dumps([f"127.0.0.1:{target}" for target in targets])
-        honors = "true" if honor_labels else "false"
-        config.write_text(
-            _CONFIG.format(scrape=scrape_s, rules=names, targets=addresses, honor_labels=honors)
-        )
-        with (place / "prometheus.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    "prometheus",
-                    f"--config.file={config}",
-                    f"--storage.tsdb.path={place / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{self.port}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+    def __init__(self, port: int, command: Sequence[str | Path], log: Path) -> None:
+        self.port = port
+        with log.open("wb") as said:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             assert becomes(self._is_ready, START_S), "it does not begin"
         except BaseException:
@@ -140,6 +116,33 @@ class Prometheus:
         if not becomes(is_there, timeout_s) or values[-1] is None:
             pytest.fail(f"{query} stays {values[-1]}")
         return values[-1]
+
+
+class Prometheus(Server):
+    """The real one.
+
+    :param targets: the ports that it scrapes
+    :param honor_labels: whether they say themselves which instance they tell of
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        targets: tuple[int, ...],
+        rules: tuple[Path, ...] = (),
+        scrape_s: int = SCRAPE_S,
+        honor_labels: bool = False,
+    ) -> None:
+        port, config = free_port(), place / "prometheus.yml"
+        names = json.dumps([str(path) for path in rules])
+        addresses = json.dumps([f"127.0.0.1:{target}" for target in targets])
+        honors = "true" if honor_labels else "false"
+        config.write_text(
+            _CONFIG.format(scrape=scrape_s, rules=names, targets=addresses, honor_labels=honors)
+        )
+        options = (f"--config.file={config}", f"--storage.tsdb.path={place / 'data'}")
+        command = ["prometheus", *options, f"--web.listen-address=127.0.0.1:{port}"]
+        super().__init__(port, command, place / "prometheus.log")
 
 
 @contextmanager

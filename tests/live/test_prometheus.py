@@ -20,6 +20,7 @@ from tcptop_rtt.feeds.fleet import queries as queries_of
 from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.outputs.metrics.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
+from tests.live.known_traffic import BYTES, DELAY_MS, ROUND_TRIPS, start
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
 from tests.live.prometheus import exporting, fetched, prometheus, promtool, scraped
@@ -29,33 +30,6 @@ from tests.unit.exposed import bucket, parsed, total, value
 from tests.waiting import becomes
 
 CONTRIB = Path(__file__).parents[2] / "contrib" / "prometheus"
-DELAY_MS = 25
-"""Each way."""
-ROUND_TRIPS, BYTES = 100, 1000
-
-_ECHO = f"""
-import socket
-listener = socket.create_server(("{ADDRESSES["b"][0]}", {{port}}))
-print("ready", flush=True)
-while True:
-    connection, _ = listener.accept()
-    while data := connection.recv(65536):
-        connection.sendall(data)
-    connection.close()
-"""
-_ASK = f"""
-import socket
-print("ready", flush=True)
-for _ in range({{times}}):
-    with socket.create_connection(("{ADDRESSES["b"][0]}", {{port}})) as connection:
-        for _ in range({ROUND_TRIPS}):
-            connection.sendall(bytes({BYTES}))
-            left = {BYTES}
-            while left:
-                left -= len(connection.recv(left))
-        connection.shutdown(socket.SHUT_WR)
-        connection.recv(1)
-"""
 
 
 def _bucket(seconds: float) -> int:
@@ -72,8 +46,7 @@ def test_prometheus_finds_the_link_the_bytes_and_the_connections_of_known_traffi
         prometheus(tmp_path, target, (rules,)) as server,
     ):
         server.wait_for('up{job="tcptop-rtt"}', lambda up: up == 1)
-        link.start(link.b, _ECHO.format(port=port))
-        link.start(link.a, _ASK.format(port=port, times=times))
+        start(link, port, times)
         # What a connection brought before its process was known is counted without a process.
         group = f'service="{port}",remote_network="10.199.0.0/24"'
         for direction in ("out", "in"):

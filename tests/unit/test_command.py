@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.otlp import OK, Receiving, points, value
+
 WAIT_S = 120.0
 """For what a busy machine does at some time."""
 
@@ -75,6 +77,16 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--prometheus-prefix", "24"], "argument --prometheus-prefix: '24' is not the bits of two networks"),
         (["--prometheus-prefix", "33,48"], "argument --prometheus-prefix: '33,48' is not the bits of two"),
         (["--prometheus-series", "0"], "argument --prometheus-series: '0' is not a whole number from 1 to"),
+        (["--json", "--otlp", "http://a"], "argument --otlp: not allowed with --json"),
+        (["--otlp", "http://a", "--once"], "argument --otlp: not allowed with --once"),
+        (["--otlp", "http://a", "--fail-if=count()>1"], "argument --otlp: not allowed with --fail-if"),
+        (["--otlp", "http://a", "--replay", "x"], "argument --otlp: not allowed with --replay"),
+        (["--otlp", "http://a", "--compare"], "argument --compare: not allowed with --otlp"),
+        (["--otlp", "http://a", "web1"], "argument --otlp: it is not for other hosts"),
+        (
+            ["--otlp", "http://a", "--source", "sock_diag"],
+            "argument --otlp: not allowed with --source sock_diag, which sees no RTT samples",
+        ),
         (["--json", "--prometheus", "9464"], "argument --prometheus: not allowed with argument --json"),
         (["--prometheus", "9464", "--once"], "argument --prometheus: not allowed with --once and --fail-if"),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),
@@ -176,6 +188,64 @@ def test_an_exporter_whose_port_is_taken_begins_nothing() -> None:
         ended = _run("--open=broken", "--prometheus", str(other.getsockname()[1]))
     assert ended.returncode == 1
     assert "the port is in use" in ended.stderr
+
+
+def test_metrics_are_pushed_as_often_as_is_asked_for_and_served_beside_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Receiving(OK) as receiver:
+        ended = _run(
+            *("--otlp", receiver.url, "--prometheus", str(port)),
+            *("--count", "3", "--interval", "0.1", "--prometheus-prefix", "8,8"),
+        )
+    assert (ended.returncode, ended.stderr) == (0, "closed\n")
+    place = f"{receiver.url.removeprefix('http://')}/v1/metrics"
+    assert ended.stdout == f"metrics at http://127.0.0.1:{port}/metrics\nmetrics go to {place}\n"
+    pushes = [points(body) for body in receiver.bodies]
+    assert 1 <= len(pushes) <= 3
+    times = [there[0].raw.time_unix_nano for there in pushes]
+    assert times == sorted({*times})
+    networks = {one.labels.get("tcptop.remote_network") for one in pushes[-1]}
+    assert networks - {None}
+    assert all(str(network).endswith("/8") for network in networks - {None})
+    # Whatever comes last is pushed.
+    assert value(pushes[-1], "tcptop.connection.count") == 3
+
+
+def test_a_receiver_that_is_not_there_is_told_and_ends_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ended = _run("--otlp", f"http://127.0.0.1:{port}", "--count", "2", "--interval", "0.1")
+    assert ended.returncode == 0
+    trouble = f"tcptop-rtt: metrics do not reach 127.0.0.1:{port}/v1/metrics: Connection refused"
+    assert sorted(ended.stderr.splitlines()) == ["closed", trouble]
+
+
+def test_an_address_that_is_none_is_wrong_usage() -> None:
+    ended = _run("--open=broken", "--otlp", "localhost:4318")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "tcptop-rtt: --otlp takes an address such as http://127.0.0.1:4318\n"
+
+
+def test_without_its_extra_the_command_that_installs_it_is_named() -> None:
+    code = (
+        "import runpy, sys; sys.modules['opentelemetry'] = None; "
+        "sys.argv[1:] = ['--open=broken', '--otlp', 'http://127.0.0.1:4318']; "
+        "runpy.run_module('tests.unit.fake_command', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("tcptop-rtt: --otlp needs opentelemetry-proto (")
+    assert line.endswith(f": run sudo {sys.executable} -m pip install 'opentelemetry-proto>=1.30,<2'")
 
 
 def test_where_there_is_no_terminal_tables_are_written() -> None:

@@ -12,67 +12,38 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
+from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.records import Direction
-from tcptop_rtt.model.rows import CLOSED, CONNECT_ERRORS, STATES, Holder
-from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
+from tcptop_rtt.model.rows import CONNECT_ERRORS, STATES, Holder
+from tcptop_rtt.model.snapshot import Health, Waiting
 from tcptop_rtt.outputs.metrics import labels, table
-from tcptop_rtt.outputs.metrics.aggregate import Aggregator
 from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US, spread
 from tcptop_rtt.outputs.metrics.label_sets import KEPT_NS
 from tcptop_rtt.outputs.prometheus import exposition
 from tcptop_rtt.view.filter import Filter
+from tests.unit.counted import Counted, at_end, out
 from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of
 
 BUCKETS = len(BOUNDS_US) + 1
 ROOT = Path(__file__).parents[2]
-_ORIGIN = Origin("host", '6.1 "a\\\n"', "fentry", 0)
 _SYN_SENT = STATES.index("SYN-SENT")
 
 
-class Exposed:
-    """An aggregator, fed with snapshots by hand."""
+class Exposed(Counted):
+    """As text."""
 
-    def __init__(
-        self, chosen: Filter | None = None, prefixes: Prefixes = USUAL_PREFIXES, most: int = 100
-    ) -> None:
-        self._aggregator = Aggregator(
-            _ORIGIN, chosen or Filter(), prefixes, most, 5_000_000_000, {"buckets": BOUNDS_US}
-        )
-        self._clock_ns = 0
-        self.text = ""
+    text = ""
 
-    def show(
-        self,
-        *connections: dict[str, Any],
-        listeners: NDArray[np.void] | None = None,
-        after_ns: int = 1_000_000_000,
-        **others: Any,
-    ) -> str:
+    def show(self, *connections: dict[str, Any], **others: Any) -> str:
         """The exposition after one more snapshot."""
-        self._clock_ns += after_ns
-        health = others.pop("health", Health("fentry"))
-        found = listeners_of() if listeners is None else listeners
-        snapshot = Snapshot(
-            self._clock_ns, self._clock_ns, rows_of(*connections), (), health, None, listeners=found, **others
-        )
-        self.text = exposition.text_of(self._aggregator.take(snapshot))
+        self.text = exposition.text_of(self.take(*connections, **others))
         return self.text
 
 
 @pytest.fixture
 def exposed() -> Exposed:
     return Exposed()
-
-
-def out(id_: int, **fields: Any) -> dict[str, Any]:
-    """A connection that was opened from here while we watch."""
-    return row(id_, **{"direction": Direction.OUT, "open_seen": True, "comm": b"curl", **fields})
-
-
-def _closed(connection: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {**connection, "closed": True, "state": CLOSED, **fields}
 
 
 # What is counted
@@ -82,7 +53,7 @@ def test_what_a_connection_brings_is_counted_once_however_often_it_is_shown(expo
     name, there = "tcptop_sent_bytes_total", out(1, bytes_acked=100)
     assert value(exposed.show(there), name) == 100
     assert value(exposed.show(there), name) == 100
-    ended = _closed(there, bytes_acked=250)
+    ended = at_end(there, bytes_acked=250)
     assert value(exposed.show(ended), name) == 250
     assert value(exposed.show(ended), name) == 250
     text = exposed.show()
@@ -94,7 +65,7 @@ def test_what_a_connection_brings_is_counted_once_however_often_it_is_shown(expo
 
 def test_one_that_opens_and_closes_between_two_snapshots_is_counted(exposed: Exposed) -> None:
     exposed.show()
-    exposed.show(_closed(out(1, bytes_acked=70, bytes_received=9, retrans=2, connect_us=3000)))
+    exposed.show(at_end(out(1, bytes_acked=70, bytes_received=9, retrans=2, connect_us=3000)))
     text = exposed.show()
     assert value(text, "tcptop_sent_bytes_total") == 70
     assert value(text, "tcptop_received_bytes_total") == 9
@@ -163,7 +134,7 @@ def test_one_is_opened_when_it_is_established_and_a_failed_connect_never_is(expo
     text = exposed.show(waits, out(2, state=_SYN_SENT, bytes_acked=0))
     assert value(text, "tcptop_opened_connections_total") == 0
     assert value(text, "tcptop_connections") == 0
-    refused = _closed(out(2), connect_error=CONNECT_ERRORS.index("refused"), bytes_acked=0)
+    refused = at_end(out(2), connect_error=CONNECT_ERRORS.index("refused"), bytes_acked=0)
     text = exposed.show(out(1), refused)
     assert value(text, "tcptop_opened_connections_total") == 1
     assert value(text, "tcptop_connections") == 1
@@ -181,7 +152,7 @@ def test_open_connections_are_those_opened_less_those_closed(exposed: Exposed) -
         there[id_] = out(id_)
         if rng.random() < 0.7:
             ended = int(rng.choice(list(there)))
-            there[ended] = _closed(there[ended])
+            there[ended] = at_end(there[ended])
         text = exposed.show(*there.values())
         opened, closed = (value(text, f"tcptop_{name}_connections_total") for name in ("opened", "closed"))
         assert value(text, "tcptop_connections") == opened - closed
@@ -363,7 +334,7 @@ def test_nothing_is_lost_or_taken_back_while_groups_come_and_go() -> None:
     ids = itertools.count(1)
     for _ in range(50):
         ports = rng.integers(1, 200, 30)
-        text = exposed.show(*(_closed(out(next(ids), rport=int(port), bytes_acked=7)) for port in ports))
+        text = exposed.show(*(at_end(out(next(ids), rport=int(port), bytes_acked=7)) for port in ports))
         total += 7 * len(ports)
         now = {
             tuple(one.labels.values()): one.value
@@ -466,7 +437,7 @@ def test_the_program_tells_how_it_is_doing(exposed: Exposed) -> None:
     assert value(text, "process_start_time_seconds") == 5
     assert value(text, "tcptop_build_info", kernel=r"6.1 \"a\\\n\"", hook="fentry") == 1
     assert value(exposed.show(), "tcptop_problem") == 0
-    assert value(text, "tcptop_refresh_timestamp_seconds") == 1.0
+    assert value(text, "tcptop_refresh_timestamp_seconds") == 6.0
 
 
 # Documents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,13 @@ from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.metrics.connection_totals import ConnectionTotals
 from tcptop_rtt.outputs.metrics.labels import LabelSet
 from tcptop_rtt.outputs.metrics.listener_totals import ListenerTotals
+from tcptop_rtt.outputs.metrics.metric import Metric
+from tcptop_rtt.outputs.metrics.table import (
+    BUILD_INFO,
+    CONNECTION_METRICS,
+    LISTENER_METRICS,
+    PROGRAM_METRICS,
+)
 from tcptop_rtt.outputs.metrics.totals import Table
 from tcptop_rtt.view.filter import Filter
 
@@ -28,7 +35,18 @@ class Aggregate:
     program: Table  # of one set of labels, which is empty; what is not known is not in it
     build: Table
     time_ns: int  # Unix time
+    origin: Origin
     lacking: frozenset[str]  # fields that this kernel does not tell
+
+    def families(self) -> Iterator[tuple[Table, list[Metric]]]:
+        """The metrics that this kernel tells, beside the tables where their numbers are, if there are any."""
+        for table, metrics in (
+            (self.connections, CONNECTION_METRICS),
+            (self.listeners, LISTENER_METRICS),
+            (self.program, PROGRAM_METRICS),
+            (self.build, (BUILD_INFO,)),
+        ):
+            yield table, [metric for metric in metrics if not metric.reads & self.lacking]
 
 
 class Aggregator:
@@ -53,6 +71,7 @@ class Aggregator:
         self._listeners = ListenerTotals(chosen, most, started_ns)
         self._has_all = chosen == Filter()
         self._most = most
+        self._origin = origin
         self._started_ns = started_ns
         self._of_program = (LabelSet({}, started_ns),)
         build = {"version": __version__, "kernel": origin.kernel, "hook": origin.hook}
@@ -66,6 +85,7 @@ class Aggregator:
             Table(self._of_program, _one_row(self._program(snapshot))),
             self._build,
             snapshot.time_ns,
+            self._origin,
             snapshot.health.unknown,
         )
 

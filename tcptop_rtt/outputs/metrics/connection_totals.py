@@ -23,7 +23,7 @@ _COLUMNS = {
     **dict.fromkeys(("open", "stalled", "opened", "closed"), 1),
     **dict.fromkeys(("connects", "connect_us", "samples", "rtt_us"), 1),
     "failures": len(CONNECT_ERRORS),
-    "held_up": len(causes.NAMES),
+    **dict.fromkeys(("held_up", "ever_held_up"), len(causes.NAMES)),
 }
 
 
@@ -87,5 +87,7 @@ class ConnectionTotals:
         is_up = is_open(rows)[chosen]
         totals.set("open", slots, is_up)
         totals.set("stalled", slots, is_up & get("stalled"))
-        totals.set_kinds("held_up", slots, causes.verdicts(get, lacking))
+        verdicts = causes.verdicts(get, lacking)
+        totals.set_kinds("held_up", slots, verdicts)
+        totals.add_kinds("ever_held_up", slots, verdicts)
         return totals.freeze()

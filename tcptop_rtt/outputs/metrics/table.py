@@ -1,84 +1,34 @@
-"""The table of metrics: name, kind, what it means, and where its numbers are.
+"""The table of metrics: name, kind, what it means, where its numbers are, and what OpenTelemetry calls it.
 
-Names end in the unit, and counters in ``_total``, as Prometheus has it.
+Names end in the unit, and counters in ``_total``, as Prometheus has it. Those for OpenTelemetry are of its
+semantic conventions, or of what is proposed for them; where there is none they begin with ``tcptop.``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
+from tcptop_rtt.outputs.metrics.metric import Kinds, Metric, Otel, Sample
 from tcptop_rtt.view import causes
 
 US_PER_S = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One line for each set of labels.
-
-    :param column: where its numbers are
-    :param suffix: of the metric's name
-    :param divisor: leads from these numbers to the metric's unit
-    """
-
-    column: str
-    suffix: str = ""
-    divisor: int = 1
+def _counter(name: str, column: str, otel: Otel, meaning: str, *reads: str) -> Metric:
+    return Metric(f"tcptop_{name}_total", "counter", meaning, (Sample(column),), otel, frozenset(reads))
 
 
-@dataclass(frozen=True, slots=True)
-class Kinds:
-    """Lines for each set of labels, told apart by one label more.
-
-    :param column: where its numbers are, by kind
-    :param label: the name of that label
-    :param values: its value by kind; None: there is no line for it
-    :param suffix: of the metric's name
-    :param cumulative: each kind contains those before it; else kinds of which there is none have no line
-    """
-
-    column: str
-    label: str
-    values: tuple[str | None, ...]
-    suffix: str = ""
-    cumulative: bool = False
+def _gauge(name: str, column: str, otel: Otel, meaning: str, *reads: str) -> Metric:
+    return Metric(f"tcptop_{name}", "gauge", meaning, (Sample(column),), otel, frozenset(reads))
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family of series.
-
-    :param reads: fields that a kernel may not tell: without them there are no such series
-    """
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram", "summary"]
-    meaning: str
-    samples: tuple[Sample | Kinds, ...]
-    reads: frozenset[str] = frozenset()
-
-    @property
-    def label(self) -> str:
-        """The one label that it has beside those of its table; empty: none."""
-        return next((part.label for part in self.samples if isinstance(part, Kinds)), "")
-
-
-def _counter(name: str, column: str, meaning: str, *reads: str) -> Metric:
-    return Metric(f"tcptop_{name}_total", "counter", meaning, (Sample(column),), frozenset(reads))
-
-
-def _gauge(name: str, column: str, meaning: str, *reads: str) -> Metric:
-    return Metric(f"tcptop_{name}", "gauge", meaning, (Sample(column),), frozenset(reads))
-
-
-def _summary(name: str, count: str, sum_us: str, meaning: str, *reads: str) -> Metric:
+def _summary(name: str, count: str, sum_us: str, otel: str, meaning: str, *reads: str) -> Metric:
     parts = Sample(count, "_count"), Sample(sum_us, "_sum", US_PER_S)
-    return Metric(f"tcptop_{name}_seconds", "summary", meaning, parts, frozenset(reads))
+    reads_ = frozenset(reads)
+    return Metric(f"tcptop_{name}_seconds", "summary", meaning, parts, Otel(otel, "s"), reads_)
 
 
+_CONNECTIONS = "{connection}"
 _SCANNED = "As scans of all sockets find it: what comes after a connection's last scan is not in it."
 
 CONNECTION_METRICS = (
@@ -98,33 +48,81 @@ CONNECTION_METRICS = (
             Sample("rtt_us", "_sum", US_PER_S),
             Sample("samples", "_count"),
         ),
+        Otel("system.network.tcp.rtt.duration", "s"),
     ),
-    _gauge("connections", "open", "Established connections that are open."),
-    _gauge("stalled_connections", "stalled", "Of them, those that send again or probe, and get no answer."),
+    _gauge(
+        "connections",
+        "open",
+        Otel("tcptop.connection.count", _CONNECTIONS),
+        "Established connections that are open.",
+    ),
+    _gauge(
+        "stalled_connections",
+        "stalled",
+        Otel("tcptop.connection.stalled", _CONNECTIONS),
+        "Of them, those that send again or probe, and get no answer.",
+    ),
     Metric(
         "tcptop_held_up_connections",
         "gauge",
         "Connections that something holds up, by the worst of it.",
-        (Kinds("held_up", "why", causes.NAMES),),
+        (Kinds("held_up", "why", causes.NAMES, ever="ever_held_up"),),
+        Otel("tcptop.connection.held_up", _CONNECTIONS, attribute="tcptop.why"),
     ),
-    _counter("opened_connections", "opened", "Connections that have been established."),
-    _counter("closed_connections", "closed", "Connections that have ended."),
+    _counter(
+        "opened_connections",
+        "opened",
+        Otel("system.network.tcp.connection.successes", _CONNECTIONS),
+        "Connections that have been established.",
+    ),
+    _counter(
+        "closed_connections",
+        "closed",
+        Otel("tcptop.connection.closed", _CONNECTIONS),
+        "Connections that have ended.",
+    ),
     Metric(
         "tcptop_failed_connects_total",
         "counter",
         "Connects that have failed, by how.",
         (Kinds("failures", "reason", CONNECT_ERRORS),),
+        Otel(
+            "system.network.tcp.connection.failures",
+            _CONNECTIONS,
+            attribute="error.type",
+            values=(None, "refused", "timed_out", "unreachable", "given_up", "_OTHER"),
+        ),
     ),
     _counter(
-        "sent_bytes", "bytes_acked", "Sent and acknowledged; SYN and FIN count one each, as in the kernel."
+        "sent_bytes",
+        "bytes_acked",
+        Otel("tcptop.connection.io", "By", ("network.io.direction", "transmit")),
+        "Sent and acknowledged; SYN and FIN count one each, as in the kernel.",
     ),
-    _counter("received_bytes", "bytes_received", "Received in order; FIN counts one, as in the kernel."),
-    _counter("retransmitted_segments", "retrans", "Segments that have been sent again."),
-    _summary("connect", "connects", "connect_us", "From our SYN until the connection was established."),
+    _counter(
+        "received_bytes",
+        "bytes_received",
+        Otel("tcptop.connection.io", "By", ("network.io.direction", "receive")),
+        "Received in order; FIN counts one, as in the kernel.",
+    ),
+    _counter(
+        "retransmitted_segments",
+        "retrans",
+        Otel("system.network.tcp.retransmits", "{segment}"),
+        "Segments that have been sent again.",
+    ),
+    _summary(
+        "connect",
+        "connects",
+        "connect_us",
+        "system.network.tcp.handshake.duration",
+        "From our SYN until the connection was established.",
+    ),
     _summary(
         "answer",
         "answers",
         "answer_sum_us",
+        "tcptop.answer.duration",
         f"From our last data to the first data of the peer's answer, the path included. {_SCANNED}",
         "answers",
     ),
@@ -132,6 +130,7 @@ CONNECTION_METRICS = (
         "reply",
         "replies",
         "reply_sum_us",
+        "tcptop.reply.duration",
         f"From the peer's last data to the first data of our reply. {_SCANNED}",
         "replies",
     ),
@@ -139,13 +138,33 @@ CONNECTION_METRICS = (
 """By process, service, direction and remote network."""
 
 LISTENER_METRICS = (
-    _gauge("listeners", "listeners", "Sockets that listen."),
-    _gauge("full_listeners", "full", "Of them, those whose accept queue is full.", "queue", "queue_limit"),
-    _gauge("listen_queue_connections", "queue", "Connections that wait to be accepted.", "queue"),
-    _gauge("listen_queue_limit", "queue_limit", "How many connections may wait.", "queue_limit"),
+    _gauge("listeners", "listeners", Otel("tcptop.listener.count", "{listener}"), "Sockets that listen."),
+    _gauge(
+        "full_listeners",
+        "full",
+        Otel("tcptop.listener.full", "{listener}"),
+        "Of them, those whose accept queue is full.",
+        "queue",
+        "queue_limit",
+    ),
+    _gauge(
+        "listen_queue_connections",
+        "queue",
+        Otel("tcptop.listener.queue.usage", _CONNECTIONS),
+        "Connections that wait to be accepted.",
+        "queue",
+    ),
+    _gauge(
+        "listen_queue_limit",
+        "queue_limit",
+        Otel("tcptop.listener.queue.limit", _CONNECTIONS),
+        "How many connections may wait.",
+        "queue_limit",
+    ),
     _counter(
         "listen_drops",
         "drops",
+        Otel("tcptop.listener.drops", "{segment}"),
         "Handshakes and segments that listeners have dropped, most of them as the queue was full.",
         "drops",
     ),
@@ -153,35 +172,79 @@ LISTENER_METRICS = (
 """By process and service."""
 
 PROGRAM_METRICS = (
-    _gauge("time_wait_sockets", "time_wait", "Sockets in TIME-WAIT, in all network namespaces."),
-    _gauge("syn_recv_sockets", "syn_recv", "Sockets in SYN-RECV, in all network namespaces."),
-    _counter("dropped_records", "dropped_records", "Records of the kernel side that found no room."),
-    _counter("untracked_connections", "untracked", "Connections that the kernel side had no memory for."),
-    _gauge("problem", "problem", "1 while something does not work, such as listing the sockets."),
-    _gauge("label_sets", "label_sets", "Sets of labels of connections, beside the one of all others."),
-    _gauge("label_sets_limit", "label_sets_limit", "How many there may be."),
+    _gauge(
+        "time_wait_sockets",
+        "time_wait",
+        Otel("tcptop.socket.time_wait", "{socket}"),
+        "Sockets in TIME-WAIT, in all network namespaces.",
+    ),
+    _gauge(
+        "syn_recv_sockets",
+        "syn_recv",
+        Otel("tcptop.socket.syn_recv", "{socket}"),
+        "Sockets in SYN-RECV, in all network namespaces.",
+    ),
+    _counter(
+        "dropped_records",
+        "dropped_records",
+        Otel("tcptop.record.dropped", "{record}"),
+        "Records of the kernel side that found no room.",
+    ),
+    _counter(
+        "untracked_connections",
+        "untracked",
+        Otel("tcptop.connection.untracked", _CONNECTIONS),
+        "Connections that the kernel side had no memory for.",
+    ),
+    _gauge(
+        "problem",
+        "problem",
+        Otel("tcptop.problem", "{problem}", adds_up=False),
+        "1 while something does not work, such as listing the sockets.",
+    ),
+    _gauge(
+        "label_sets",
+        "label_sets",
+        Otel("tcptop.label_set.count", "{set}"),
+        "Sets of labels of connections, beside the one of all others.",
+    ),
+    _gauge(
+        "label_sets_limit",
+        "label_sets_limit",
+        Otel("tcptop.label_set.limit", "{set}"),
+        "How many there may be.",
+    ),
     Metric(
         "tcptop_refresh_timestamp_seconds",
         "gauge",
         "When these numbers were read, Unix time.",
         (Sample("time_us", divisor=US_PER_S),),
+        None,  # each number has its time
     ),
     Metric(
         "process_cpu_seconds_total",
         "counter",
         "Processor time of this program.",
         (Sample("cpu_us", divisor=US_PER_S),),
+        Otel("tcptop.cpu.time", "s"),
     ),
-    Metric("process_resident_memory_bytes", "gauge", "Memory of this program.", (Sample("rss_bytes"),)),
+    Metric(
+        "process_resident_memory_bytes",
+        "gauge",
+        "Memory of this program.",
+        (Sample("rss_bytes"),),
+        Otel("process.memory.usage", "By"),
+    ),
     Metric(
         "process_start_time_seconds",
         "gauge",
         "When this program was started, Unix time.",
         (Sample("started_us", divisor=US_PER_S),),
+        None,  # totals have the time from which on they count
     ),
 )
 """Of the whole machine, and of the program itself."""
 
 BUILD_INFO = Metric(
-    "tcptop_build_info", "gauge", "Always 1; version, kernel and hook are labels.", (Sample("one"),)
+    "tcptop_build_info", "gauge", "Always 1; version, kernel and hook are labels.", (Sample("one"),), None
 )

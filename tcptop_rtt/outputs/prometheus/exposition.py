@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.outputs.metrics.aggregate import Aggregate
 from tcptop_rtt.outputs.metrics.labels import LabelSet
-from tcptop_rtt.outputs.metrics.table import (
-    BUILD_INFO,
-    CONNECTION_METRICS,
-    LISTENER_METRICS,
-    PROGRAM_METRICS,
-    Kinds,
-    Metric,
-    Sample,
-)
+from tcptop_rtt.outputs.metrics.metric import Kinds, Metric, Sample
 from tcptop_rtt.outputs.metrics.totals import Table
 
 _TEMPLATES = 40
@@ -32,31 +24,26 @@ def text_of(aggregate: Aggregate) -> str:
     """All metrics of which something is known."""
     return "".join(
         part
-        for table, metrics in (
-            (aggregate.connections, CONNECTION_METRICS),
-            (aggregate.listeners, LISTENER_METRICS),
-            (aggregate.program, PROGRAM_METRICS),
-            (aggregate.build, (BUILD_INFO,)),
-        )
-        for part in _tables(table, metrics, aggregate.lacking)
+        for table, metrics in aggregate.families()
+        for metric in metrics
+        for part in _lines(metric, table)
     )
 
 
-def _tables(table: Table, metrics: tuple[Metric, ...], lacking: frozenset[str]) -> Iterator[str]:
-    for metric in metrics:
-        if metric.reads & lacking or any(part.column not in table.columns for part in metric.samples):
-            continue
-        yield f"# HELP {metric.name} {metric.meaning}\n# TYPE {metric.name} {metric.kind}\n"
-        for part in metric.samples:
-            name, values = metric.name + part.suffix, table.columns[part.column]
-            if isinstance(part, Sample):
-                numbers = values if part.divisor == 1 else values / part.divisor
-                yield _template(name, table.labels) % tuple(numbers.tolist())
-            elif part.cumulative:
-                counts = np.cumsum(values, axis=1).ravel().tolist()
-                yield _template(name, table.labels, part.label, part.values) % tuple(counts)
-            else:
-                yield "".join(_some_kinds(name, table.labels, part, values))
+def _lines(metric: Metric, table: Table) -> Iterator[str]:
+    if any(part.column not in table.columns for part in metric.samples):
+        return
+    yield f"# HELP {metric.name} {metric.meaning}\n# TYPE {metric.name} {metric.kind}\n"
+    for part in metric.samples:
+        name, values = metric.name + part.suffix, table.columns[part.column]
+        if isinstance(part, Sample):
+            numbers = values if part.divisor == 1 else values / part.divisor
+            yield _template(name, table.labels) % tuple(numbers.tolist())
+        elif part.cumulative:
+            counts = np.cumsum(values, axis=1).ravel().tolist()
+            yield _template(name, table.labels, part.label, part.values) % tuple(counts)
+        else:
+            yield "".join(_some_kinds(name, table.labels, part, values))
 
 
 def _some_kinds(

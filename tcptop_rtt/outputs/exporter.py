@@ -1,0 +1,104 @@
+"""The program as an exporter of metrics, without a screen; standard output has nothing but where they are."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tcptop_rtt.feeds.base import Feed
+    from tcptop_rtt.outputs.metrics.aggregate import Aggregate
+    from tcptop_rtt.view.filter import Filter
+
+
+class Taker(Protocol):
+    """One way in which metrics leave the program. It works in threads of its own, and holds nobody up."""
+
+    @property
+    def where(self) -> str:
+        """Where metrics are then, for who has started the program."""
+        ...
+
+    def histograms(self) -> Mapping[str, NDArray[np.float64]]:
+        """The buckets that it needs: columns of the aggregate, with their upper bounds in microseconds."""
+        ...
+
+    def show(self, aggregate: Aggregate) -> None:
+        """Take the numbers of the next moment."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all that it has; this takes seconds at most."""
+        ...
+
+
+class Exporter:
+    """Hands the totals of a feed to those who take them.
+
+    :param options: of the command line, ``prometheus``, ``otlp`` or both among them
+    :param cleanup: closes what is open
+    :raises TcptopError: it cannot be done here: why, and what to do
+    """
+
+    def __init__(self, options: argparse.Namespace, cleanup: ExitStack) -> None:
+        self._options = options
+        self._started_ns = time.time_ns()
+        self._takers: list[Taker] = []
+        if options.prometheus is not None:
+            from tcptop_rtt.outputs.prometheus.scraped import Scraped
+
+            self._add(Scraped(options.prometheus), cleanup)
+        if options.otlp is not None:
+            from tcptop_rtt.outputs.otlp.pushed import Pushed
+
+            self._add(Pushed(options), cleanup)
+
+    def _add(self, taker: Taker, cleanup: ExitStack) -> None:
+        self._takers.append(taker)
+        cleanup.callback(taker.close)
+
+    def run(self, feed: Feed, chosen: Filter, stop_signals: Iterable[signal.Signals]) -> int:
+        """Count until a signal comes, or there were as many refreshes as are asked for; the exit code.
+
+        :param feed: open
+        """
+        from tcptop_rtt.outputs.metrics.aggregate import Aggregator
+
+        for number in stop_signals:
+            signal.signal(number, lambda *_: feed.stop())
+        options = self._options
+        histograms: dict[str, Any] = {}
+        for taker in self._takers:
+            histograms |= taker.histograms()
+        aggregator = Aggregator(
+            feed.origin,
+            chosen,
+            options.prometheus_prefix,
+            options.prometheus_series,
+            self._started_ns,
+            histograms,
+        )
+        last = None if options.count is None else 1 + (options.count - 1) * options.refreshes_per_update
+        for count, snapshot in enumerate(feed.snapshots(), 1):
+            aggregate = aggregator.take(snapshot)
+            for taker in self._takers:
+                taker.show(aggregate)
+            if count == 1:
+                self._say_where()
+            if count == last:
+                break
+        return 0
+
+    def _say_where(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.write("".join(f"{taker.where}\n" for taker in self._takers))
+            sys.stdout.flush()

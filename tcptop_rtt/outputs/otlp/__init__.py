@@ -1,0 +1,1 @@
+"""Metrics for OpenTelemetry: pushed by OTLP over HTTP."""

@@ -1,0 +1,130 @@
+"""Hands requests to an OTLP receiver, and understands what it answers, as OTLP/HTTP has it."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import time
+from collections.abc import Iterable
+from email.message import Message
+from email.utils import parsedate_to_datetime
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+
+from tcptop_rtt.web.address import WebAddress
+from tcptop_rtt.web.client import RedirectedError, WebClient, WebError, brief
+
+PATH = "/v1/metrics"
+_TYPE = "application/x-protobuf"
+_MOST_BYTES = 4 << 20
+"""Of an answer: what OTLP recommends."""
+_FASTEST = 1
+_TRANSIENT = (
+    http.client.TOO_MANY_REQUESTS,
+    http.client.BAD_GATEWAY,
+    http.client.SERVICE_UNAVAILABLE,
+    http.client.GATEWAY_TIMEOUT,
+)
+_LONGEST_WAIT_S = 3600.0
+"""Nobody is silenced for longer."""
+_GRPC_PORT = 4317
+
+
+class NotTakenError(Exception):
+    """The receiver has not taken a request; the message is one line that says why.
+
+    :param is_transient: the same may be taken later
+    :param after_s: not before that, as it says; None: it does not say
+    """
+
+    def __init__(self, why: str, is_transient: bool, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.is_transient = is_transient
+        self.after_s = after_s
+
+
+class Receiver:
+    """Where metrics go. One thread pushes; any may cancel.
+
+    :param timeout_s: for each request, to its answer's last byte
+    """
+
+    def __init__(self, address: WebAddress, timeout_s: float) -> None:
+        self._path = address.path if address.path.endswith(PATH) else address.path + PATH
+        self._port = address.port
+        self._is_of_use = True
+        self._client = WebClient(address, timeout_s, _MOST_BYTES, lambda: self._is_of_use)
+        self._headers = {"Content-Type": _TYPE, "Content-Encoding": "gzip", "User-Agent": "tcptop-rtt"}
+        self.name = address.name.removesuffix(PATH) + PATH
+        """For people, without the user's name and password."""
+
+    def cancel(self) -> None:
+        """Push nothing any more, and make a request that is under way fail soon."""
+        self._is_of_use = False
+        self._client.cancel()
+
+    def push(self, bodies: Iterable[bytes]) -> str:
+        """Hand these over, one after another; what the receiver had to say nevertheless.
+
+        :raises NotTakenError: one of them was not taken
+        """
+        said = ""
+        for body in bodies:
+            said = self._push(body) or said
+        return said
+
+    def _push(self, body: bytes) -> str:
+        try:
+            answer = self._client.post(self._path, gzip.compress(body, _FASTEST), self._headers)
+        except RedirectedError as error:
+            raise NotTakenError(str(error), is_transient=False) from None
+        except WebError as error:
+            hint = f" ({_GRPC_PORT} is for gRPC: take 4318)" if self._port == _GRPC_PORT else ""
+            raise NotTakenError(f"{error}{hint}", is_transient=True) from None
+        if answer.status in (200, 202):
+            return _complaint(answer.body)
+        is_transient = answer.status in _TRANSIENT
+        why = f"it answers {answer.status}{_explained(answer.status, answer.headers, answer.body)}"
+        raise NotTakenError(why, is_transient, _retry_after_s(answer.headers) if is_transient else None)
+
+
+def _complaint(body: bytes) -> str:
+    """What a receiver says that has taken a request, all of it or a part; empty: nothing."""
+    try:
+        partial = ExportMetricsServiceResponse.FromString(body).partial_success
+    except DecodeError:
+        raise NotTakenError("what it answers is no OTLP", is_transient=False) from None
+    if partial.rejected_data_points:
+        return f"it has refused {partial.rejected_data_points} numbers: {brief(partial.error_message)}"
+    return f"it says: {brief(partial.error_message)}" if partial.error_message else ""
+
+
+def _explained(status: int, headers: Message, body: bytes) -> str:
+    if status in (401, 403):
+        return ": it asks for credentials: http://NAME:PASSWORD@HOST"
+    if headers.get_content_type() == _TYPE:
+        try:
+            # A Status of google.rpc, which is alike: 1 is a number, and 2 is the message.
+            text = ExportMetricsPartialSuccess.FromString(body).error_message
+        except DecodeError:
+            text = ""
+    else:
+        text = body.decode("utf-8", "replace") if headers.get_content_type() == "text/plain" else ""
+    return f": {brief(text)}" if text.strip() else ""
+
+
+def _retry_after_s(headers: Message) -> float | None:
+    """What the header says: seconds, or a date."""
+    text = str(headers.get("Retry-After", "")).strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:9])
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
