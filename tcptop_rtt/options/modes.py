@@ -84,6 +84,8 @@ def _missing(options: argparse.Namespace) -> str:
     """What an option needs beside it."""
     if options.watched_ns is not None and (options.once or not options.fail_if):
         return "argument --for: only with --fail-if, and not with --once"
+    if options.otlp_headers is not None and options.otlp is None:
+        return "argument --otlp-headers: only with --otlp"
     if options.compare is None:
         return "" if options.with_ is None else "argument --with: only with --compare, as its second time"
     if len(options.compare) < 2 and None in (options.at, options.with_):

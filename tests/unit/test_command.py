@@ -87,6 +87,7 @@ def _shell(script: str) -> tuple[str, ...]:
             ["--otlp", "http://a", "--source", "sock_diag"],
             "argument --otlp: not allowed with --source sock_diag, which sees no RTT samples",
         ),
+        (["--otlp-headers", "x"], "argument --otlp-headers: only with --otlp"),
         (["--json", "--prometheus", "9464"], "argument --prometheus: not allowed with argument --json"),
         (["--prometheus", "9464", "--once"], "argument --prometheus: not allowed with --once and --fail-if"),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import re
 import socket
 import subprocess
@@ -30,10 +31,10 @@ from tests.waiting import ENOUGH_S, becomes
 
 
 @contextmanager
-def pushing(url: str, refreshes: int = 1) -> Iterator[tuple[Pushed, list[str]]]:
+def pushing(url: str, refreshes: int = 1, headers: str | None = None) -> Iterator[tuple[Pushed, list[str]]]:
     """What pushes there, and what it has said so far."""
     said: list[str] = []
-    options = argparse.Namespace(otlp=url, refreshes_per_update=refreshes)
+    options = argparse.Namespace(otlp=url, otlp_headers=headers, refreshes_per_update=refreshes)
     pushes = Pushed(options, said.append)
     try:
         yield pushes, said
@@ -61,6 +62,62 @@ def test_it_is_posted_where_otlp_has_it(monkeypatch: pytest.MonkeyPatch) -> None
             assert headers["Content-Type"] == "application/x-protobuf"
             assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"me:p w"
             assert _sent(taker.bodies[0]) == 7
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """An empty file that only its owner can read."""
+    path = tmp_path / "headers"
+    path.touch(0o600)
+    return path
+
+
+def test_the_headers_of_a_file_go_with_each_push(file: Path) -> None:
+    file.write_text("# a key\n\nApi-Key: s3cret = 1 \nAuthorization:\tBearer x\nUser-Agent: me\n")
+    with Receiving(OK) as taker:
+        with pushing(taker.url, headers=str(file)) as (pushes, _):
+            pushes.show(Counted().take())
+        (headers,) = taker.headers
+    assert headers["Api-Key"] == "s3cret = 1"
+    assert headers["Authorization"] == "Bearer x"
+    assert headers["User-Agent"] == "me"
+    assert headers["Content-Type"] == "application/x-protobuf"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: b\nroot:$6$x:1", "line 2 is not NAME: VALUE"),
+        ("secret", "line 1 is not NAME: VALUE"),
+        ("a:", "line 1 is not NAME: VALUE"),
+        ("a: secret\x1b", "line 1 is not NAME: VALUE"),
+        ("a b: secret", "line 1 is not NAME: VALUE"),
+        ("é: secret", "line 1 is not NAME: VALUE"),
+        ("content-TYPE: secret", "line 1 names a header that is not to be chosen"),
+        ("a: secret\n" * 10_000, "it is larger than 64 KiB"),
+    ],
+    ids=lambda it: it[:10],
+)
+def test_a_file_of_something_else_is_refused_with_nothing_of_it_told(file: Path, text: str, why: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UsageError) as refused, pushing("http://127.0.0.1", headers=str(file)):
+        pass
+    assert str(refused.value) == f"--otlp-headers {file}: {why}"
+
+
+def test_a_file_that_others_can_read_or_that_is_none_is_refused(file: Path) -> None:
+    file.chmod(0o640)
+    missing, fifo = file.with_name("missing"), file.with_name("fifo")
+    os.mkfifo(fifo, 0o600)
+    for path, why in (
+        (file, f"it is for others, too: run chmod go= {file}"),
+        (missing, "No such file or directory"),
+        (fifo, "it is no regular file"),
+        (file.parent, "it is no regular file"),
+    ):
+        with pytest.raises(UsageError) as refused, pushing("http://127.0.0.1", headers=str(path)):
+            pass
+        assert str(refused.value) == f"--otlp-headers {path}: {why}"
 
 
 def test_every_so_many_refreshes_are_pushed_and_the_last_one_is() -> None:
@@ -148,7 +205,7 @@ def _answer(**fields: Any) -> bytes:
         (400, {"Content-Type": "application/x-protobuf"}, b"\xff", "it answers 400"),
         (404, {"Content-Type": "text/html"}, b"<html>", "it answers 404"),
         (500, {}, b"", "it answers 500"),
-        (401, {}, b"", "it answers 401: it asks for credentials"),
+        (401, {}, b"", "401: it asks for credentials: --otlp-headers FILE, or http://NAME:PASSWORD@127."),
         (307, {"Location": "http://127.0.0.1:9/steal"}, b"", "it redirects to http://127.0.0.1:9/steal"),
         (200, {}, b"<html>hello</html>", "what it answers is no OTLP"),
         (200, {}, b"x" * (5 << 20), "its answer is larger than 4 MiB"),
@@ -275,7 +332,7 @@ def test_who_counts_never_waits_for_who_pushes(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=re.escape("--otlp takes an address such as http://127.0.0.1:4318")):
-        Pushed(argparse.Namespace(otlp=url, refreshes_per_update=1))
+        Pushed(argparse.Namespace(otlp=url, otlp_headers=None, refreshes_per_update=1))
 
 
 def test_what_is_asked_for_is_what_the_extra_has() -> None:

@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --otlp --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --remote-command --replay --rport --source --ssh --theme --user --with -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --otlp --otlp-headers --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --remote-command --replay --rport --source --ssh --theme --user --with -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -61,6 +61,7 @@ complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l source -xka "auto fentry tc
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l json -d 'write JSON Lines instead of opening the dashboard'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus -x -d 'serve metrics for Prometheus there instead (address: 127.0.0.1)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l otlp -x -d 'push metrics by OTLP over HTTP to this OpenTelemetry receiver instead, such as http://127.0.0.1:4318, every 10 seconds (--interval); what is told apart is as with --prometheus'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l otlp-headers -x -d 'with --otlp: send the headers in this file, too, such as credentials: lines of NAME: VALUE; nobody else may be able to read it'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-prefix -x -d 'bits of a remote network in its label (default: 24,48)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l prometheus-series -x -d 'most sets of labels; what is beyond is counted as other (default: 1000)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet -x -d 'show all hosts that this Prometheus server scrapes, without root'

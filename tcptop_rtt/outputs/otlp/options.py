@@ -18,6 +18,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"http://127.0.0.1:4318, every {USUAL_PUSH_S:g} seconds (--interval); what is told apart is as with "
         "--prometheus",
     )
+    parser.add_argument(
+        "--otlp-headers",
+        metavar="FILE",
+        help="with --otlp: send the headers in this file, too, such as credentials: lines of NAME: VALUE; "
+        "nobody else may be able to read it",
+    )
 
 
 def pace(push_s: float | None) -> tuple[float, int]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.model.errors import TcptopError, UsageError
+from tcptop_rtt.outputs.otlp.headers import headers_of
 from tcptop_rtt.web.address import web_address
 from tcptop_rtt.web.client import brief
 
@@ -35,7 +36,8 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 class Pushed:
     """Pushes the latest numbers: a ``Taker``. One thread does that, and waits for whoever is slow.
 
-    :param options: ``otlp``: the receiver; ``refreshes_per_update``: how many there are for each push
+    :param options: ``otlp``: the receiver; ``otlp_headers``: a file or None; ``refreshes_per_update``: for
+        each push so many
     :param say: is told, in a line, what does not work
     :raises TcptopError: it cannot be done: why, and what to do
     """
@@ -52,7 +54,8 @@ class Pushed:
                 f"--otlp needs opentelemetry-proto ({error}): "
                 f"run sudo {sys.executable} -m pip install '{REQUIREMENT}'"
             ) from None
-        self._receiver = Receiver(address, TIMEOUT_S)
+        headers = headers_of(options.otlp_headers) if options.otlp_headers is not None else {}
+        self._receiver = Receiver(address, headers, TIMEOUT_S)
         self._say = say or _on_stderr
         self._refreshes_per_push: int = options.refreshes_per_update
         self._shown = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import http.client
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
@@ -16,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from tcptop_rtt.web.address import WebAddress
-from tcptop_rtt.web.client import RedirectedError, WebClient, WebError, brief
+from tcptop_rtt.web.client import Answer, RedirectedError, WebClient, WebError, brief
 
 PATH = "/v1/metrics"
 _TYPE = "application/x-protobuf"
@@ -50,15 +51,17 @@ class NotTakenError(Exception):
 class Receiver:
     """Where metrics go. One thread pushes; any may cancel.
 
+    :param headers: that go with each request, beside those of OTLP
     :param timeout_s: for each request, to its answer's last byte
     """
 
-    def __init__(self, address: WebAddress, timeout_s: float) -> None:
+    def __init__(self, address: WebAddress, headers: Mapping[str, str], timeout_s: float) -> None:
         self._path = address.path if address.path.endswith(PATH) else address.path + PATH
         self._port = address.port
         self._is_of_use = True
         self._client = WebClient(address, timeout_s, _MOST_BYTES, lambda: self._is_of_use)
-        self._headers = {"Content-Type": _TYPE, "Content-Encoding": "gzip", "User-Agent": "tcptop-rtt"}
+        ours = {"Content-Type": _TYPE, "Content-Encoding": "gzip"}
+        self._headers = {"User-Agent": "tcptop-rtt", **headers, **ours}
         self.name = address.name.removesuffix(PATH) + PATH
         """For people, without the user's name and password."""
 
@@ -88,8 +91,21 @@ class Receiver:
         if answer.status in (200, 202):
             return _complaint(answer.body)
         is_transient = answer.status in _TRANSIENT
-        why = f"it answers {answer.status}{_explained(answer.status, answer.headers, answer.body)}"
+        why = f"it answers {answer.status}{self._explained(answer)}"
         raise NotTakenError(why, is_transient, _retry_after_s(answer.headers) if is_transient else None)
+
+    def _explained(self, answer: Answer) -> str:
+        if answer.status in (401, 403):
+            for_user = self._client.address.for_user
+            return f": it asks for credentials: --otlp-headers FILE, or {for_user}"
+        text, kind = "", answer.headers.get_content_type()
+        if kind == "text/plain":
+            text = answer.body.decode("utf-8", "replace")
+        elif kind == _TYPE:
+            with suppress(DecodeError):
+                # A Status of google.rpc, which is alike: 1 is a number, and 2 is the message.
+                text = ExportMetricsPartialSuccess.FromString(answer.body).error_message
+        return f": {brief(text)}" if text.strip() else ""
 
 
 def _complaint(body: bytes) -> str:
@@ -101,20 +117,6 @@ def _complaint(body: bytes) -> str:
     if partial.rejected_data_points:
         return f"it has refused {partial.rejected_data_points} numbers: {brief(partial.error_message)}"
     return f"it says: {brief(partial.error_message)}" if partial.error_message else ""
-
-
-def _explained(status: int, headers: Message, body: bytes) -> str:
-    if status in (401, 403):
-        return ": it asks for credentials: http://NAME:PASSWORD@HOST"
-    if headers.get_content_type() == _TYPE:
-        try:
-            # A Status of google.rpc, which is alike: 1 is a number, and 2 is the message.
-            text = ExportMetricsPartialSuccess.FromString(body).error_message
-        except DecodeError:
-            text = ""
-    else:
-        text = body.decode("utf-8", "replace") if headers.get_content_type() == "text/plain" else ""
-    return f": {brief(text)}" if text.strip() else ""
 
 
 def _retry_after_s(headers: Message) -> float | None:
