@@ -300,6 +300,21 @@ def test_a_hostile_name_of_a_process_stays_a_label(exposed: Exposed) -> None:
         assert all(set(one) == {"process", "service", "direction", "remote_network"} for one in _labels(text))
 
 
+def test_processes_whose_names_look_alike_are_one(exposed: Exposed) -> None:
+    names = (b"\xff", b"\xfe", b"", b"?", b"a\x1b", b"a\x07", b"curl", "über".encode(), b"\xff" * 15)
+    shown = listeners_of(*(listener(at, comm=name, lport=80) for at, name in enumerate(names, 1)))
+    for _ in range(2):
+        text = exposed.show(
+            *(out(at, comm=name, rport=80) for at, name in enumerate(names, 1)), listeners=shown
+        )
+        for metric in ("tcptop_connections", "tcptop_listeners"):
+            found = [one["process"] for one in _labels(text, metric)]
+            assert sorted(found) == sorted(["\ufffd", "?", "a\ufffd", "curl", "über", "\ufffd" * 15])
+            assert value(text, metric, process="\ufffd") == 2
+    text = exposed.show(out(7, comm=b"curl", rport=80, bytes_acked=5001))
+    assert value(text, "tcptop_sent_bytes_total", process="curl") == 5001
+
+
 def test_who_had_an_orphan_and_who_listens_stand_in_for_a_process_that_is_not_known(exposed: Exposed) -> None:
     text = exposed.show(
         row(1, comm=b"", holder=Holder.NOBODY, was_comm=b"sender", direction=Direction.OUT),

@@ -55,7 +55,7 @@ def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) ->
     :param get: gives the values of a field of the connections
     """
     return {
-        "comm": _processes(get, listeners),
+        "process": _as_shown(_processes(get, listeners)),
         "port": _services(get),
         "direction": get("direction"),
         "family": get("family"),
@@ -65,7 +65,7 @@ def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) ->
 
 def of_listeners(get: Get) -> Shared:
     """What listeners are told apart by."""
-    return {"comm": get("comm"), "port": get("lport")}
+    return {"process": _as_shown(get("comm")), "port": get("lport")}
 
 
 def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str, str]:
@@ -79,7 +79,7 @@ def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str
 
 def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
     """The same of a listener."""
-    process = fmt.printable(bytes(shared["comm"][at])) or fmt.UNKNOWN
+    process = bytes(shared["process"][at]).decode()
     return dict(zip(OF_LISTENERS, (process, str(shared["port"][at] or fmt.UNKNOWN)), strict=True))
 
 
@@ -100,6 +100,16 @@ def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:
         found = endpoints.find(lambda name: get(name)[nameless])
         comm[nameless[found >= 0]] = listeners["comm"][first[found[found >= 0]]]
     return comm
+
+
+def _as_shown(comm: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
+    """Names as text: those that look alike are one, as two series of the same labels would be."""
+    names = comm.astype("S48")  # what is not shown of 16 bytes becomes a character of three each
+    raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, comm.dtype.itemsize)
+    odd = np.flatnonzero((((raw < ord(" ")) & (raw > 0)) | (raw > ord("~"))).any(axis=1))
+    names[odd] = [fmt.printable(name).encode() for name in comm[odd].tolist()]
+    names[names == b""] = fmt.UNKNOWN.encode()
+    return names
 
 
 def _services(get: Get) -> NDArray[np.uint16]:
