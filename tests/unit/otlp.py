@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterable
 from email.message import Message
@@ -142,3 +143,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 OK: Answer = (200, {"Content-Type": "application/x-protobuf"}, b"")
 """All is well."""
+
+
+def self_signed(place: Path) -> tuple[Path, Path]:
+    """A certificate of loopback that nobody vouches for, and a file that has its key, too."""
+    key, certificate, both = (place / f"{name}.pem" for name in ("key", "certificate", "both"))
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    both.write_text(key.read_text() + certificate.read_text())
+    return certificate, both

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.otlp import OK, Receiving, points, value
+from tests.unit.otlp import OK, Receiving, points, self_signed, value
 
 WAIT_S = 120.0
 """For what a busy machine does at some time."""
@@ -220,6 +220,24 @@ def test_a_receiver_that_is_not_there_is_told_and_ends_nothing() -> None:
     assert ended.returncode == 0
     trouble = f"tcptop-rtt: metrics do not reach 127.0.0.1:{port}/v1/metrics: Connection refused"
     assert sorted(ended.stderr.splitlines()) == ["closed", trouble]
+
+
+def test_nothing_of_the_environment_decides_what_is_pushed_and_to_whom(tmp_path: Path) -> None:
+    certificate, both = self_signed(tmp_path)
+    nobody = "http://127.0.0.1:9"
+    before = (
+        *("env", f"http_proxy={nobody}", f"ALL_PROXY={nobody}", f"SSL_CERT_FILE={certificate}"),
+        *("OTEL_EXPORTER_OTLP_HEADERS=api-key=x", f"OTEL_EXPORTER_OTLP_ENDPOINT={nobody}"),
+        "OTEL_RESOURCE_ATTRIBUTES=service.name=x",
+    )
+    with Receiving(OK) as receiver, Receiving(OK, certificate=both) as encrypted:
+        ended = _run("--otlp", receiver.url, "--count", "1", before=before)
+        assert (ended.returncode, ended.stderr) == (0, "closed\n")
+        assert "api-key" not in {name.lower() for name in receiver.headers[0]}
+        assert b"tcptop-rtt" in receiver.bodies[0]
+        ended = _run("--otlp", encrypted.url, "--count", "1", before=before)
+        assert encrypted.bodies == []
+    assert "self-signed certificate" in ended.stderr
 
 
 def test_an_address_that_is_none_is_wrong_usage() -> None:

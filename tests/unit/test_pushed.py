@@ -7,7 +7,6 @@ import base64
 import os
 import re
 import socket
-import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
@@ -23,10 +22,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from tcptop_rtt.model.errors import UsageError
-from tcptop_rtt.outputs.otlp import pushed, receiver
+from tcptop_rtt.outputs.otlp import encoding, pushed, receiver
 from tcptop_rtt.outputs.otlp.pushed import Pushed
 from tests.unit.counted import Counted, out
-from tests.unit.otlp import OK, Answer, Receiving, points, value
+from tests.unit.otlp import OK, Answer, Receiving, points, self_signed, value
 from tests.waiting import ENOUGH_S, becomes
 
 
@@ -254,6 +253,20 @@ def test_the_same_trouble_is_told_once() -> None:
     assert len(said) == 1
 
 
+def test_a_fault_of_ours_is_told_and_the_next_push_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, requests = Counted(), encoding.requests
+    with Receiving(OK) as taker:
+        with pushing(taker.url) as (pushes, said):
+            monkeypatch.setattr(encoding, "requests", lambda _: 1 // 0)
+            pushes.show(counted.take())
+            assert becomes(lambda: bool(said))
+            monkeypatch.setattr(encoding, "requests", requests)
+            pushes.show(counted.take(out(1, bytes_acked=3)))
+            assert becomes(lambda: bool(taker.bodies))
+        assert _sent(taker.bodies[-1]) == 3
+    assert "unexpected ZeroDivisionError: integer division or modulo by zero: please report" in said[0]
+
+
 def test_nobody_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -281,13 +294,7 @@ def test_who_speaks_grpc_is_known_by_the_port(monkeypatch: pytest.MonkeyPatch) -
 def test_a_receiver_that_cannot_prove_who_it_is_gets_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, certificate, both = (tmp_path / f"{name}.pem" for name in ("key", "certificate", "both"))
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", *files], check=True, capture_output=True
-    )
-    both.write_text(key.read_text() + certificate.read_text())
+    certificate, both = self_signed(tmp_path)
     for trusted in (False, True):
         if trusted:
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
