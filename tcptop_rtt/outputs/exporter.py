@@ -72,6 +72,7 @@ class Exporter:
         :param feed: open
         """
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
+        from tcptop_rtt.outputs.metrics.choice import Choice
 
         for number in stop_signals:
             signal.signal(number, lambda *_: feed.stop())
@@ -79,14 +80,9 @@ class Exporter:
         histograms: dict[str, Any] = {}
         for taker in self._takers:
             histograms |= taker.histograms()
-        aggregator = Aggregator(
-            feed.origin,
-            chosen,
-            options.prometheus_prefix,
-            options.prometheus_series,
-            self._started_ns,
-            histograms,
-        )
+        prefixes, most = options.prometheus_prefix, options.prometheus_series
+        choice = Choice(chosen, prefixes, most, self._started_ns, histograms)
+        aggregator = Aggregator(feed.origin, choice)
         last = None if options.count is None else 1 + (options.count - 1) * options.refreshes_per_update
         for count, snapshot in enumerate(feed.snapshots(), 1):
             aggregate = aggregator.take(snapshot)

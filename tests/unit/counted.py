@@ -12,6 +12,7 @@ from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CLOSED
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot
 from tcptop_rtt.outputs.metrics.aggregate import Aggregate, Aggregator
+from tcptop_rtt.outputs.metrics.choice import Choice
 from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
 from tcptop_rtt.outputs.otlp import exponential
 from tcptop_rtt.view.filter import Filter
@@ -28,7 +29,8 @@ class Counted:
         self, chosen: Filter | None = None, prefixes: Prefixes = USUAL_PREFIXES, most: int = 100
     ) -> None:
         histograms = {"buckets": BOUNDS_US, exponential.COLUMN: exponential.BOUNDS_US}
-        self._aggregator = Aggregator(ORIGIN, chosen or Filter(), prefixes, most, STARTED_NS, histograms)
+        choice = Choice(chosen or Filter(), prefixes, most, STARTED_NS, histograms)
+        self._aggregator = Aggregator(ORIGIN, choice)
         self._clock_ns = 0
 
     def take(

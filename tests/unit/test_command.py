@@ -247,20 +247,12 @@ def test_an_address_that_is_none_is_wrong_usage() -> None:
 
 
 def test_without_its_extra_the_command_that_installs_it_is_named() -> None:
-    code = (
-        "import runpy, sys; sys.modules['opentelemetry'] = None; "
-        "sys.argv[1:] = ['--open=broken', '--otlp', 'http://127.0.0.1:4318']; "
-        "runpy.run_module('tests.unit.fake_command', run_name='__main__')"
+    without = (
+        "import runpy, sys; sys.modules['opentelemetry'] = None; del sys.argv[:4]; "
+        "runpy.run_module(sys.argv[0], run_name='__main__')"
     )
-    ended = subprocess.run(
-        [sys.executable, "-B", "-c", code],
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
+    options = ("--open=broken", "--otlp", "http://127.0.0.1:4318")
+    ended = _run(*options, before=(sys.executable, "-B", "-c", without))
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("tcptop-rtt: --otlp needs opentelemetry-proto (")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt import __version__
-from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.metrics.choice import Choice
 from tcptop_rtt.outputs.metrics.connection_totals import ConnectionTotals
 from tcptop_rtt.outputs.metrics.labels import LabelSet
 from tcptop_rtt.outputs.metrics.listener_totals import ListenerTotals
@@ -50,32 +50,16 @@ class Aggregate:
 
 
 class Aggregator:
-    """Makes an aggregate of each snapshot and those before it. One thread owns it.
+    """Makes an aggregate of each snapshot and those before it. One thread owns it."""
 
-    :param chosen: of which connections and listeners
-    :param most: sets of labels of connections, and of listeners
-    :param started_ns: when the program was, Unix time
-    :param histograms: of RTT samples: columns by name, with the upper bounds of their buckets in microseconds
-    """
-
-    def __init__(
-        self,
-        origin: Origin,
-        chosen: Filter,
-        prefixes: Prefixes,
-        most: int,
-        started_ns: int,
-        histograms: Mapping[str, NDArray[np.float64]],
-    ) -> None:
-        self._connections = ConnectionTotals(chosen, prefixes, most, started_ns, histograms)
-        self._listeners = ListenerTotals(chosen, most, started_ns)
-        self._has_all = chosen == Filter()
-        self._most = most
+    def __init__(self, origin: Origin, choice: Choice) -> None:
+        self._connections = ConnectionTotals(choice)
+        self._listeners = ListenerTotals(choice)
+        self._choice = choice
         self._origin = origin
-        self._started_ns = started_ns
-        self._of_program = (LabelSet({}, started_ns),)
+        self._of_program = (LabelSet({}, choice.started_ns),)
         build = {"version": __version__, "kernel": origin.kernel, "hook": origin.hook}
-        self._build = Table((LabelSet(build, started_ns),), _one_row({"one": 1}))
+        self._build = Table((LabelSet(build, choice.started_ns),), _one_row({"one": 1}))
 
     def take(self, snapshot: Snapshot) -> Aggregate:
         """Count the next snapshot."""
@@ -96,14 +80,14 @@ class Aggregator:
             "untracked": health.untracked,
             "problem": int(bool(health.problem)),
             "label_sets": self._connections.label_sets,
-            "label_sets_limit": self._most,
+            "label_sets_limit": self._choice.most,
             "time_us": snapshot.time_ns // 1000,
             "cpu_us": time.process_time_ns() // 1000,
-            "started_us": self._started_ns // 1000,
+            "started_us": self._choice.started_ns // 1000,
         }
         if health.rss_bytes:
             found["rss_bytes"] = health.rss_bytes
-        if self._has_all and snapshot.waiting:
+        if self._choice.filter == Filter() and snapshot.waiting:
             found["time_wait"] = sum(waiting.time_wait for waiting in snapshot.waiting)
             found["syn_recv"] = sum(waiting.syn_recv for waiting in snapshot.waiting)
         return found

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tcptop_rtt.model.prefixes import Prefixes
 from tcptop_rtt.model.rows import CONNECT_ERRORS, fields_of, no_rows
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.metrics import labels
+from tcptop_rtt.outputs.metrics.choice import Choice
 from tcptop_rtt.outputs.metrics.gains import COUNTERS, gains, is_open
 from tcptop_rtt.outputs.metrics.histogram import spread
 from tcptop_rtt.outputs.metrics.totals import Table, Totals
 from tcptop_rtt.view import causes
-from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.filter import select
 
 _COLUMNS = {
     **dict.fromkeys(COUNTERS, 1),
@@ -28,26 +26,12 @@ _COLUMNS = {
 
 
 class ConnectionTotals:
-    """Counts each snapshot's connections, and what they have done since the one before.
+    """Counts each snapshot's connections, and what they have done since the one before."""
 
-    :param most: sets of labels
-    :param started_ns: when the program was, Unix time
-    :param histograms: of RTT samples: columns by name, with the upper bounds of their buckets in microseconds
-    """
-
-    def __init__(
-        self,
-        chosen: Filter,
-        prefixes: Prefixes,
-        most: int,
-        started_ns: int,
-        histograms: Mapping[str, NDArray[np.float64]],
-    ) -> None:
-        columns = _COLUMNS | {name: len(bounds) + 1 for name, bounds in histograms.items()}
-        self._filter = chosen
-        self._histograms = histograms
-        self._prefixes = prefixes
-        self._totals = Totals(most, labels.OF_CONNECTIONS, columns, started_ns)
+    def __init__(self, choice: Choice) -> None:
+        columns = _COLUMNS | {name: len(bounds) + 1 for name, bounds in choice.histograms.items()}
+        self._choice = choice
+        self._totals = Totals(choice.most, labels.OF_CONNECTIONS, columns, choice.started_ns)
         self._last = no_rows()
 
     @property
@@ -60,10 +44,10 @@ class ConnectionTotals:
         rows, lacking, totals = snapshot.rows, snapshot.health.unknown, self._totals
         # Of all connections, as those that a filter chooses may be others each time.
         gained, self._last = gains(self._last, rows), rows
-        chosen = select(rows, self._filter, lacking)
+        chosen = select(rows, self._choice.filter, lacking)
         get = fields_of(rows, chosen)
-        shared = labels.of_connections(get, snapshot.listeners, self._prefixes)
-        texts = partial(labels.texts_of_connection, prefixes=self._prefixes)
+        shared = labels.of_connections(get, snapshot.listeners, self._choice.prefixes)
+        texts = partial(labels.texts_of_connection, prefixes=self._choice.prefixes)
         slots = totals.locate(shared, texts, snapshot.clock_ns, snapshot.time_ns)
 
         for name, gain in gained.counters.items():
@@ -80,7 +64,7 @@ class ConnectionTotals:
         sampled_rows = fields_of(rows, chosen[sampled])
         totals.add("samples", slots[sampled], sampled_rows("rtt_samples"))
         totals.add("rtt_us", slots[sampled], sampled_rows("rtt_sum_us"))
-        for name, bounds_us in self._histograms.items():
+        for name, bounds_us in self._choice.histograms.items():
             for kinds, samples in spread(sampled_rows, bounds_us):
                 totals.add_kinds(name, slots[sampled], kinds, samples)
 

@@ -9,23 +9,19 @@ from tcptop_rtt.model.listeners import is_full, no_listeners
 from tcptop_rtt.model.rows import LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.metrics import labels
+from tcptop_rtt.outputs.metrics.choice import Choice
 from tcptop_rtt.outputs.metrics.totals import Table, Totals
-from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.filter import as_rows, select
 
 _COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"), 1)
 
 
 class ListenerTotals:
-    """Counts each snapshot's listeners, and what they have dropped since the one before.
+    """Counts each snapshot's listeners, and what they have dropped since the one before."""
 
-    :param chosen: asks for process, address, port and state; what else it may ask for no listener has
-    :param most: sets of labels
-    :param started_ns: when the program was, Unix time
-    """
-
-    def __init__(self, chosen: Filter, most: int, started_ns: int) -> None:
-        self._filter = chosen
-        self._totals = Totals(most, labels.OF_LISTENERS, _COLUMNS, started_ns)
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self._totals = Totals(choice.most, labels.OF_LISTENERS, _COLUMNS, choice.started_ns)
         self._last = no_listeners()
         self._is_first = True
 
@@ -37,7 +33,7 @@ class ListenerTotals:
             dropped[:] = 0  # what those have dropped that were there before us is no news
         self._last, self._is_first = now, False
 
-        chosen = select(as_rows(now, LISTEN), self._filter, snapshot.health.unknown)
+        chosen = select(as_rows(now, LISTEN), self._choice.filter, snapshot.health.unknown)
         now, dropped = now[chosen], dropped[chosen]
         shared = labels.of_listeners(now.__getitem__)
         slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns, snapshot.time_ns)
