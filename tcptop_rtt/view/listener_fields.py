@@ -146,7 +146,10 @@ _FIELDS = (
 )  # fmt: skip
 
 _IN_THE_STREAM: dict[str, dict[str, Any]] = {
-    "id": {"name": "listener"},  # there an id is a connection's
+    # There an id, an address and a port are a connection's: who asks for port 443 is not to find these.
+    "id": {"name": "listener"},
+    "laddr": {"name": "listen_address"},
+    "lport": {"name": "listen_port"},
     "drops_per_s": {"type": "number", "values": values.reals("drops_per_s"), "parse": parsing.reals},
 }
 

@@ -53,8 +53,19 @@ class Kind:
         return [field for field in self.fields if self.raw[field.name] != "id"]
 
 
+_RAW = {
+    "listener": "id",
+    "listen_address": "laddr",
+    "listen_port": "lport",
+    "target": "id",
+    "target_address": "raddr",
+    "target_port": "rport",
+}
+"""Columns that fields of the stream have another name for."""
+
+
 def _kind(name: str, dtype: np.dtype[np.void], fields: tuple[Field, ...], id_: str) -> Kind:
-    raw = {field.name: "id" if field.name == id_ else field.name for field in fields}
+    raw = {field.name: _RAW.get(field.name, field.name) for field in fields}
     kept = tuple(field for field in fields if raw[field.name] in (dtype.names or ()))
     return Kind(name, dtype, kept, {field.name: raw[field.name] for field in kept}, id_)
 

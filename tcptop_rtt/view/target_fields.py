@@ -76,7 +76,10 @@ _FIELDS = (
 )  # fmt: skip
 
 _IN_THE_STREAM: dict[str, dict[str, Any]] = {
-    "id": {"name": "target"},  # there an id is a connection's
+    # There an id, an address and a port are a connection's.
+    "id": {"name": "target"},
+    "raddr": {"name": "target_address"},
+    "rport": {"name": "target_port"},
     "per_s": {"type": "number", "values": values.reals("per_s"), "parse": parsing.reals},
     "connect_error": {
         "type": "string",

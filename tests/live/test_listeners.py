@@ -136,7 +136,7 @@ def test_the_stream_tells_of_a_listener_when_its_queue_changes(record: Callable[
             )
 
         line = wait_for(0)
-        assert (line["lport"], line["laddr"], line["pid"]) == (port, "127.0.0.1", os.getpid())
+        assert (line["listen_port"], line["listen_address"], line["pid"]) == (port, "127.0.0.1", os.getpid())
         assert (line["queue_limit"], line["drops"]) == (5, 0)
         for _ in range(2):
             opened.enter_context(socket.create_connection(listener.getsockname()))
@@ -145,4 +145,4 @@ def test_the_stream_tells_of_a_listener_when_its_queue_changes(record: Callable[
         assert wait_for(1)["listener"] == line["listener"]
         listener.close()
         assert wait_for(1, closed=True)["listener"] == line["listener"]
-    assert {one["lport"] for one in recording.stop() if one["event"] == "listener"} == {port}
+    assert {one["listen_port"] for one in recording.stop() if one["event"] == "listener"} == {port}

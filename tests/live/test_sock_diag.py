@@ -140,7 +140,8 @@ def test_listeners_are_as_ss_has_them(user: str) -> None:
     with resting(before) as there:
         lines = refreshed("--source", "sock_diag", before=before)
         (told,) = ss("-tlnpH", f"sport = {there.port}", before=before)
-    (listener,) = (line for line in lines if line["event"] == "listener" and line["lport"] == there.port)
+    listeners = [line for line in lines if line["event"] == "listener"]
+    (listener,) = (line for line in listeners if line["listen_port"] == there.port)
     _, recv_q, send_q, *_ = told.split()
     assert (listener["queue"], listener["queue_limit"], listener["drops"]) == (int(recv_q), int(send_q), 0)
     assert f"pid={listener['pid']}," in told
@@ -435,7 +436,7 @@ def test_root_sees_other_network_namespaces_with_their_processes(record: Callabl
         there = Resting(process)
         netns = os.stat(f"/proc/{process.pid}/ns/net").st_ino
         recording = record("--source", "sock_diag", "--filter", f"port:{there.port}")
-        recording.wait_for(lambda line: line["event"] == "listener" and line["lport"] == there.port)
+        recording.wait_for(lambda line: line["event"] == "listener" and line["listen_port"] == there.port)
         rows = [line for line in recording.stop() if line["event"] == "open"]
         process.kill()
     assert len(rows) == 2 * PAIRS
