@@ -154,9 +154,10 @@ def _live(
         from tcptop_rtt.command.run import run_command
 
         return run_command(feed, options, _chosen(options))
+    recordings = _recordings(options, feed, cleanup)
     if exporter:
-        return exporter.run(feed, _chosen(options), stop_signals())
-    code = _show(feed, options, screen, note, _recordings(options, feed, cleanup))
+        return exporter.run(feed, _chosen(options), stop_signals(), recordings)
+    code = _show(feed, options, screen, note, recordings)
     if not source.done():
         # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
         os._exit(code)

@@ -33,12 +33,12 @@ APART = (
     Apart("prometheus", ("once", "fail_if"), "argument --prometheus: not allowed with --once and --fail-if"),
     Apart(
         "prometheus",
-        ("record", "keep", "replay", "at"),
-        "argument --prometheus: not allowed with --record, --keep, --replay and --at",
+        ("replay", "at"),
+        "argument --prometheus: not allowed with --replay and --at",
     ),
     Apart(
         "otlp",
-        ("json", "once", "fail_if", "record", "keep", "replay", "at"),
+        ("json", "once", "fail_if", "replay", "at"),
         "argument --otlp: not allowed with {}",
     ),
     Apart("replay", ("record", "keep"), _RECORDED),

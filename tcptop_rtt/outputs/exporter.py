@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tcptop_rtt.feeds.base import Feed
     from tcptop_rtt.outputs.metrics.aggregate import Aggregate
+    from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.view.filter import Filter
 
 
@@ -53,6 +54,7 @@ class Exporter:
         self._options = options
         self._started_ns = time.time_ns()
         self._takers: list[Taker] = []
+        self._problem = ""
         if options.prometheus is not None:
             from tcptop_rtt.outputs.prometheus.scraped import Scraped
 
@@ -66,10 +68,13 @@ class Exporter:
         self._takers.append(taker)
         cleanup.callback(taker.close)
 
-    def run(self, feed: Feed, chosen: Filter, stop_signals: Iterable[signal.Signals]) -> int:
+    def run(
+        self, feed: Feed, chosen: Filter, stop_signals: Iterable[signal.Signals], recordings: Recordings
+    ) -> int:
         """Count until a signal comes, or there were as many refreshes as are asked for; the exit code.
 
         :param feed: open
+        :param recordings: of the same snapshots
         """
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
         from tcptop_rtt.outputs.metrics.choice import Choice
@@ -83,8 +88,11 @@ class Exporter:
         prefixes, most = options.prometheus_prefix, options.prometheus_series
         choice = Choice(chosen, prefixes, most, self._started_ns, histograms)
         aggregator = Aggregator(feed.origin, choice)
+        recordings.start()
         last = None if options.count is None else 1 + (options.count - 1) * options.refreshes_per_update
         for count, snapshot in enumerate(feed.snapshots(), 1):
+            recordings.show(snapshot)
+            self._tell(recordings.problem)
             aggregate = aggregator.take(snapshot)
             for taker in self._takers:
                 taker.show(aggregate)
@@ -93,6 +101,14 @@ class Exporter:
             if count == last:
                 break
         return 0
+
+    def _tell(self, problem: str) -> None:
+        """Say once what cannot be recorded; metrics go on."""
+        if problem and problem != self._problem and sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"tcptop-rtt: {problem}\n")
+                sys.stderr.flush()
+        self._problem = problem
 
     def _say_where(self) -> None:
         with contextlib.suppress(OSError):

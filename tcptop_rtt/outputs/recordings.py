@@ -181,17 +181,19 @@ class Recordings:
     @property
     def status(self) -> str:
         """The file and its size, or why nothing is recorded any more; empty: nothing is, or has been."""
-        recording, file = self._recording, self._file
-        if self._keeping is not None and self._keeping.problem:
-            return self._keeping.problem
-        if recording is None or file is None:
-            return ""
-        name = Path(file.path).name
-        return self._lost(file, recording.failure) if recording.failure else f"{name} {fmt.size(file.size)}"
+        recording, file, problem = self._recording, self._file, self.problem
+        if problem or recording is None or file is None:
+            return problem
+        return f"{Path(file.path).name} {fmt.size(file.size)}"
+
+    @property
+    def problem(self) -> str:
+        """Why something is not recorded or kept; empty: all is well."""
+        return (self._keeping.problem if self._keeping is not None else "") or self.failure
 
     @property
     def failure(self) -> str:
-        """Why nothing is recorded any more; empty: all is well."""
+        """Why the file grows no more; empty: all is well."""
         recording, file = self._recording, self._file
         return self._lost(file, recording.failure) if recording and file and recording.failure else ""
 

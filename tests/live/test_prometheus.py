@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import shlex
 import signal
@@ -22,7 +23,8 @@ from tcptop_rtt.outputs.metrics.labels import OF_CONNECTIONS
 from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.known_traffic import BYTES, DELAY_MS, ROUND_TRIPS, start
 from tests.live.link import ADDRESSES, Link, inside
-from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, run
+from tests.live.pairs import connected, port_of
+from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, lines_of, run
 from tests.live.prometheus import exporting, fetched, prometheus, promtool, scraped
 from tests.live.ss import ss
 from tests.ports import free_port
@@ -301,3 +303,48 @@ def test_the_unit_starts_it_with_rights_that_are_enough() -> None:
     assert {one.labels["process"] for one in parsed(text) if one.labels.get("service") == str(port)} == {
         "tcptop-rtt"
     }
+
+
+def _wait_for_a_refresh(port: int) -> None:
+    name = "tcptop_refresh_timestamp_seconds"
+    last = value(scraped(port), name)
+    assert becomes(lambda: value(scraped(port), name) > last, START_S)
+
+
+def test_what_is_counted_is_recorded_too(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    with connected() as (client, _), exporting("--interval", "0.3", "--record", str(path)) as port:
+        client.sendall(b"some")
+        _wait_for_a_refresh(port)
+        lport = port_of(client)
+    lines = lines_of(run("--replay", str(path), "--json"))
+    assert [line["pid"] for line in lines if line.get("lport") == lport and line["event"] == "open"] == [
+        os.getpid()
+    ]
+    assert lines[-1]["event"] == "end"
+
+
+def test_where_nothing_more_can_be_recorded_that_is_told_once_and_metrics_go_on(tmp_path: Path) -> None:
+    path, port = tmp_path / "it", free_port()
+    options = ("--prometheus", str(port), "--interval", "0.2", "--record", str(path))
+    process = subprocess.Popen(
+        ["prlimit", "--fsize=12000", PROGRAM, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline()
+            assert process.stderr
+            told = process.stderr.readline()
+            for _ in range(2):
+                _wait_for_a_refresh(port)
+            process.terminate()
+            _, more = process.communicate(timeout=END_S)
+        finally:
+            process.kill()
+    assert told == f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+    assert (process.returncode, more) == (0, "")
+    assert lines_of(run("--replay", str(path), "--json"))
