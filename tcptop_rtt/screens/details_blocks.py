@@ -115,8 +115,9 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
     p50_us, p95_us, p99_us = quantiles(trace.rtt_us[recent], trace.weight[recent], 0.5, 0.95, 0.99)
     smoothed = " smoothed ones" if "rtt_samples" in row.lacking else ""
     facts += [
-        _level("p50 1m", p50_us),
-        _level("p95 1m", p95_us),
+        # Until ACKs have come since the details were opened, what is known of before.
+        _level("p50 1m", p50_us if p50_us > 0 else row.rtt_p50_us or 0),
+        _level("p95 1m", p95_us if p95_us > 0 else row.rtt_p95_us or 0),
         _level("p99 1m", p99_us),
         _level("lowest", trace.lowest_us),
         _level("highest", trace.highest_us),

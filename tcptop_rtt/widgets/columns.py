@@ -50,9 +50,15 @@ GUTTER = 1
 GAP = 1
 
 
-def _wishes(columns: tuple[Column, ...]) -> Iterator[tuple[int, str, int]]:
+_SORTED_PRIORITY = 3
+"""Of the column that the table is sorted by, which would say nothing if it were not seen."""
+
+
+def _wishes(columns: tuple[Column, ...], sorted_by: str) -> Iterator[tuple[int, str, int]]:
     """Priority, column and width of all that columns would like to have."""
     for column in columns:
+        if column.key == sorted_by:
+            yield _SORTED_PRIORITY, column.key, column.least[0] if column.least else column.width
         if column.least:
             width, priority = column.least
             yield priority, column.key, width
@@ -71,17 +77,20 @@ def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple
 
 
 @lru_cache(maxsize=64)
-def fit_columns(columns: tuple[Column, ...], width: int, long_addresses: bool) -> tuple[SizedColumn, ...]:
+def fit_columns(
+    columns: tuple[Column, ...], width: int, long_addresses: bool, sorted_by: str = ""
+) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
     :param long_addresses: there are IPv6 addresses or names, so wider address columns are of use.
+    :param sorted_by: the column that is to be seen because the table is sorted by it
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
-    for _, key, width in sorted(_wishes(columns)):
-        needs = width - widths[key] if key in widths else width + (GAP if widths else 0)
+    for _, key, width in sorted(_wishes(columns, sorted_by)):
+        needs = max(0, width - widths[key]) if key in widths else width + (GAP if widths else 0)
         if needs <= room or not widths:
-            widths[key] = width if needs <= room else max(1, room)
+            widths[key] = max(width, widths.get(key, 0)) if needs <= room else max(1, room)
             room -= needs
     for key, most in _growth(columns, long_addresses):
         if key in widths and room > 0:

@@ -304,6 +304,18 @@ async def test_double_click_opens_the_details(stage: Open) -> None:
         assert it.feed.traced == [1]
 
 
+async def test_until_an_ack_comes_the_quantiles_are_those_of_before(stage: Open) -> None:
+    known = {"rtt_p50_us": 5000, "rtt_p95_us": 70_000}
+    async with stage() as it:
+        await it.show(row(1, **known))
+        await it.press("enter")
+        await it.show(row(1, **known), step=1, trace=trace_of(1))
+        assert re.search(r"p50 1m +5\.00ms", facts(it))
+        assert re.search(r"p95 1m +70\.0ms", facts(it))
+        await it.show(row(1, **known), step=2, trace=trace_of(1, 2000))
+        assert re.search(r"p95 1m +2\.00ms", facts(it))
+
+
 async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, cwnd=55))

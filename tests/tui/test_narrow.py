@@ -35,6 +35,21 @@ async def test_the_table_tells_rows_apart_and_says_what_is_wrong(stage: Open) ->
         assert "Help" in lines[-1]
 
 
+async def test_what_the_table_is_sorted_by_is_in_sight(stage: Open) -> None:
+    known = {"rtt_p95_us": 8000, "min_rtt_us": 900, "age_ns": 7_000_000_000, "in_bps": 900_000.0}
+    async with stage(SIZE) as it:
+        await it.show(row(1, **known), row(2, **known | {"rtt_p95_us": 70_000}))
+        for title, letter in (("P95", "9"), ("MIN", "n"), ("AGE", "g"), ("IN", "I"), ("PID", "i")):
+            assert title not in it.screen_text.splitlines()[2]
+            await it.press("o", letter)
+            lines = it.screen_text.splitlines()
+            assert title in lines[2]
+            assert {cell_len(line) for line in lines} == {60}
+            assert all(part in lines[2] for part in ("PROCESS", "REMOTE", "RTT"))
+        await it.press("o", "9")
+        assert ["70.0ms" in line for line in it.screen_text.splitlines()[3:5]] == [True, False]
+
+
 async def test_the_details_have_title_verdict_chart_and_facts(stage: Open) -> None:
     async with stage(SIZE) as it:
         await it.show(row(1))
