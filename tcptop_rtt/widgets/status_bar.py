@@ -129,7 +129,7 @@ class StatusBar(StyledLines):
         missed = own_health.what_is_missed(self.health, self._glyphs)
         if missed:
             parts.append((f"  {missed}", "filter"))
-        else:
+        elif self.health.hook:
             parts += value(fmt.per_second(self.health.samples_per_s), "samples/s")
         cost = own_health.what_matters(self.health)
         return [*parts, (f"  {cost}", "bad")] if cost else parts

@@ -74,6 +74,7 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
         ours, other = (f"127.0.0.1:{exporter}" for exporter in exporters)
         terminal.wait_for(ours, "ms", timeout_s=START_S)
         terminal.wait_for(ours, "▁")
+        assert not terminal.line_with("samples/s")  # a server does not tell how many there are
         terminal.filter(ours)
         terminal.expect(lambda: not terminal.line_with(other), "the other host gone")
         terminal.press("Enter")
