@@ -331,9 +331,10 @@ def test_what_is_counted_is_recorded_too(tmp_path: Path) -> None:
 
 def test_where_nothing_more_can_be_recorded_that_is_told_once_and_metrics_go_on(tmp_path: Path) -> None:
     path, port = tmp_path / "it", free_port()
-    options = ("--prometheus", str(port), "--interval", "0.2", "--record", str(path))
+    # Without any connection a recording grows slowly, so that the limit comes long after its beginning.
+    options = ("--prometheus", str(port), "--interval", "0.2", "--record", str(path), "--lport", "1")
     process = subprocess.Popen(
-        ["prlimit", "--fsize=12000", PROGRAM, *options],
+        ["prlimit", "--fsize=5000", PROGRAM, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
