@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from tests.live.link import ADDRESSES, Link, inside
@@ -13,6 +15,15 @@ from tests.waiting import becomes
 
 SSHD = "/usr/sbin/sshd"
 PORT = 2222
+
+
+def _descendants(pid: int) -> list[int]:
+    """Those that a process has started, and those that these have started."""
+    found: list[int] = []
+    with suppress(OSError):  # it has ended
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
 
 
 class Hosts:
@@ -94,11 +105,13 @@ class Hosts:
     def stop(self, host: str) -> None:
         """Cut it off, with all who are logged in."""
         server = self._servers[host]
-        sessions = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        # Of a session's processes the last one may have the connection, as since OpenSSH 9.8.
+        sessions = _descendants(server.pid)
         server.kill()
         server.wait()
         for session in sessions:
-            os.kill(int(session), 9)
+            with suppress(ProcessLookupError):
+                os.kill(session, signal.SIGKILL)
         (self._directory / f"{host}.log").unlink()
 
     def close(self) -> None:
