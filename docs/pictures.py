@@ -9,6 +9,7 @@ It takes tmux, and a machine without much other traffic.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,16 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from tests.live.link import ADDRESSES, Link
-from tests.live.program import PROGRAM
+from tests.live.link import ADDRESSES, Link, sending, taking
+from tests.live.program import PROGRAM, START_S
 from tests.live.prometheus import exporting, prometheus
 from tests.live.sshd import Hosts
+from tests.live.terminal import Terminal
 
 PICTURES = Path(__file__).with_name("pictures")
 SIZE = 150, 26
+DASHBOARD = f"{PROGRAM} --no-config --theme dark"
+_ANSWER_S = 1.0
 TALK_S = 26
 """Until sparklines are full."""
 MORE_LOSS_EACH, LESS_LOSS_EACH = 15, 60
@@ -63,20 +67,6 @@ for _ in range({times}):
     threading.Thread(target=talk).start()
 print("ready", flush=True)
 """
-_PUSH = """
-connection = socket.create_connection(("{host}", {port}))
-print("ready", flush=True)
-while True:
-    connection.sendall(bytes({size}))
-    time.sleep(0.1)
-"""
-_TAKE = """
-listener = socket.create_server(("{host}", {port}))
-print("ready", flush=True)
-connection, _ = listener.accept()
-while connection.recv(65536):
-    pass
-"""
 _KNOCK = """
 print("ready", flush=True)
 while True:
@@ -92,83 +82,60 @@ def _start_traffic(link: Link) -> None:
         (link.b, "postgres", _SERVE, {"host": _FAR, "port": 5432, "takes_s": 0.002}),
         (link.b, "reports", _SERVE, {"host": _FAR, "port": 8080, "takes_s": 0.18}),
         (link.b, "archive", _STAND_STILL, {"host": _FAR, "port": 9000}),
-        (link.b, "rsync", _TAKE, {"host": _FAR, "port": 873}),
+        (link.b, "rsync", taking(873), {}),
         (link.a, "redis-server", _SERVE, {"host": _HERE, "port": 6379, "takes_s": 0}),
         (link.a, "api", _TALK, {"host": _FAR, "port": 5432, "pause_s": 0.2, "times": 3}),
         (link.a, "api", _TALK, {"host": _HERE, "port": 6379, "pause_s": 0.1, "times": 2}),
         (link.a, "worker", _TALK, {"host": _FAR, "port": 8080, "pause_s": 0.1, "times": 1}),
-        (link.a, "backup", _PUSH, {"host": _FAR, "port": 9000, "size": 65536}),
-        (link.a, "rsync", _PUSH, {"host": _FAR, "port": 873, "size": 20000}),
+        (link.a, "backup", sending(9000, 65_536, 0.1), {}),
+        (link.a, "rsync", sending(873, 20_000, 0.1), {}),
         (link.a, "cron", _KNOCK, {"host": _FAR, "port": 9100}),
     ):
         link.start(end, _NAMED.format(name=name) + code.format(**values))
 
 
-class Terminal:
-    """A terminal of tmux in which one command runs."""
-
-    def __init__(self, directory: Path, command: str) -> None:
-        self._tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        width, height = map(str, SIZE)
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "COLORTERM": "truecolor"}
-        self._run("new-session", "-d", "-x", width, "-y", height, command, environment=environment)
-
-    def _run(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
-        command = [*self._tmux, *arguments]
-        ended = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-        return ended.stdout
-
-    def wait_for(self, text: str, timeout_s: float = 120) -> None:
-        """Until it shows a text."""
-        deadline = time.monotonic() + timeout_s
-        while text not in self._run("capture-pane", "-p"):
-            if time.monotonic() > deadline:
-                sys.exit(f"no {text!r} in\n{self._run('capture-pane', '-p')}")
-            time.sleep(0.2)
-
-    def press(self, *keys: str) -> None:
-        """Press keys, by tmux's names."""
-        for key in keys:
-            self._run("send-keys", key)
-            time.sleep(1)
-
-    def save(self, name: str, title: str) -> None:
-        """Write what it shows as a picture."""
-        shown = Text.from_ansi(self._run("capture-pane", "-e", "-p"), no_wrap=True)
-        with open(os.devnull, "w") as nowhere:
-            console = Console(
-                record=True, width=SIZE[0], file=nowhere, color_system="truecolor", force_terminal=True
-            )
-            console.print(shown)
-        (PICTURES / f"{name}.svg").write_text(console.export_svg(title=title, theme=MONOKAI))
-
-    def close(self) -> None:
-        """End it, and what runs in it."""
-        self._run("kill-server")
+def _save(terminal: Terminal, name: str, title: str) -> None:
+    """Write what a terminal shows as a picture."""
+    shown = Text.from_ansi(terminal.text_with_escapes, no_wrap=True)
+    with open(os.devnull, "w") as nowhere:
+        console = Console(
+            record=True, width=SIZE[0], file=nowhere, color_system="truecolor", force_terminal=True
+        )
+        console.print(shown)
+    (PICTURES / f"{name}.svg").write_text(console.export_svg(title=title, theme=MONOKAI))
 
 
 @contextmanager
-def _terminal(command: str) -> Iterator[Terminal]:
+def _showing(command: str, text: str) -> Iterator[Terminal]:
+    """A terminal in which this runs, once it shows a text."""
     with tempfile.TemporaryDirectory() as directory:
-        terminal = Terminal(Path(directory), command)
+        terminal = Terminal(Path(directory), SIZE, {"COLORTERM": "truecolor"})
         try:
+            terminal.run(command)
+            terminal.wait_for(text, timeout_s=START_S)
             yield terminal
         finally:
             terminal.close()
 
 
+def _press(terminal: Terminal, *keys: str) -> None:
+    """Press keys, and let each be answered."""
+    for key in keys:
+        terminal.press(key)
+        time.sleep(_ANSWER_S)
+
+
 def _dashboard() -> None:
     with Link(25, LESS_LOSS_EACH) as link:
         _start_traffic(link)
-        with _terminal(f"{PROGRAM} --no-config --theme dark") as terminal:
-            terminal.wait_for("worker")
+        with _showing(DASHBOARD, "worker") as terminal:
             time.sleep(TALK_S)
-            terminal.press("w", "Home")
-            terminal.save("dashboard", "sudo tcptop-rtt")
-            terminal.press("/")
-            terminal.press(*"worker", "Enter", "Enter")
+            _press(terminal, "w", "Home")
+            _save(terminal, "dashboard", "sudo tcptop-rtt")
+            _press(terminal, "/")
+            _press(terminal, *"worker", "Enter", "Enter")
             time.sleep(TALK_S)
-            terminal.save("details", "sudo tcptop-rtt, w, Enter")
+            _save(terminal, "details", "sudo tcptop-rtt, w, Enter")
 
 
 def _record(path: Path, delay_ms: float, lose_each: int) -> None:
@@ -183,16 +150,14 @@ def _recordings() -> None:
         monday, tuesday = Path(directory, "monday.zst"), Path(directory, "tuesday.zst")
         _record(monday, 25, LESS_LOSS_EACH)
         _record(tuesday, 40, MORE_LOSS_EACH)
-        with _terminal(f"{PROGRAM} --no-config --theme dark --replay {monday}") as terminal:
-            terminal.wait_for("worker")
+        with _showing(f"{DASHBOARD} --replay {monday}", "worker") as terminal:
             time.sleep(TALK_S)
-            terminal.press("Space", "w", "Home")
-            terminal.save("replay", "tcptop-rtt --replay monday.zst")
-        command = f"cd {directory}; {PROGRAM} --no-config --theme dark --compare monday.zst tuesday.zst"
-        with _terminal(command) as terminal:
-            terminal.wait_for(":5432")
+            _press(terminal, "Space", "w", "Home")
+            _save(terminal, "replay", "tcptop-rtt --replay monday.zst")
+        command = f"cd {directory}; {DASHBOARD} --compare monday.zst tuesday.zst"
+        with _showing(command, ":5432") as terminal:
             time.sleep(2)
-            terminal.save("compare", "tcptop-rtt --compare monday.zst tuesday.zst")
+            _save(terminal, "compare", "tcptop-rtt --compare monday.zst tuesday.zst")
 
 
 def _hosts() -> None:
@@ -200,13 +165,12 @@ def _hosts() -> None:
         hosts = Hosts(link, Path(directory))
         try:
             _start_traffic(link)
-            inside = " ".join(hosts.inside())
+            inside = shlex.join(hosts.inside())
             how = f"--ssh '{hosts.ssh()}' --remote-command {hosts.command}"
-            with _terminal(f"{inside} {PROGRAM} --no-config --theme dark {how} web1 db1") as terminal:
-                terminal.wait_for("worker")
+            with _showing(f"{inside} {DASHBOARD} {how} web1 db1", "worker") as terminal:
                 time.sleep(TALK_S)
-                terminal.press("w", "Home")
-                terminal.save("hosts", "tcptop-rtt web1 db1")
+                _press(terminal, "w", "Home")
+                _save(terminal, "hosts", "tcptop-rtt web1 db1")
         finally:
             hosts.close()
 
@@ -223,10 +187,9 @@ def _fleet() -> None:
         time.sleep(90)
         url = f"http://127.0.0.1:{server.port}"
         options = "--fleet-range 1m --fleet-by services"
-        with _terminal(f"{PROGRAM} --no-config --theme dark --fleet {url} {options}") as terminal:
-            terminal.wait_for("5432")
+        with _showing(f"{DASHBOARD} --fleet {url} {options}", "5432") as terminal:
             time.sleep(2)
-            terminal.save("fleet", "tcptop-rtt --fleet http://prometheus:9090 --fleet-by services")
+            _save(terminal, "fleet", "tcptop-rtt --fleet http://prometheus:9090 --fleet-by services")
 
 
 _MAKERS: dict[str, Callable[[], None]] = {
