@@ -36,13 +36,9 @@ time.sleep(600)
 """Three connections in TIME-WAIT, two in SYN-RECV."""
 FILL_AND_LEAVE = """
 import socket, sys
+from tests.live.pairs import fill
 client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-client.setblocking(False)
-try:
-    while True:
-        client.send(bytes(65536))
-except BlockingIOError:
-    pass
+fill(client)
 print(client.getsockname()[1], flush=True)
 sys.stdin.read()
 """

@@ -173,16 +173,12 @@ def test_the_last_line_of_each_short_connection_has_all_its_bytes(record: Callab
 _LEAVE_ORPHANS = """
 import socket
 from pathlib import Path
+from tests.live.pairs import fill
 Path("/proc/sys/net/ipv4/tcp_orphan_retries").write_text("1")
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 server, _ = listener.accept()
-client.setblocking(False)
-try:
-    while True:
-        client.send(bytes(65536))
-except BlockingIOError:
-    pass
+fill(client)
 print(client.getsockname()[1], flush=True)
 input()
 client.close()
