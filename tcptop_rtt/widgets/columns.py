@@ -57,11 +57,10 @@ _SORTED_PRIORITY = 3
 def _wishes(columns: tuple[Column, ...], sorted_by: str) -> Iterator[tuple[int, str, int]]:
     """Priority, column and width of all that columns would like to have."""
     for column in columns:
+        width, priority = column.least or (column.width, column.priority)
         if column.key == sorted_by:
-            yield _SORTED_PRIORITY, column.key, column.least[0] if column.least else column.width
-        if column.least:
-            width, priority = column.least
-            yield priority, column.key, width
+            priority = min(priority, _SORTED_PRIORITY)
+        yield priority, column.key, width
         yield column.priority, column.key, column.width
 
 
@@ -78,7 +77,7 @@ def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple
 
 @lru_cache(maxsize=64)
 def fit_columns(
-    columns: tuple[Column, ...], width: int, long_addresses: bool, sorted_by: str = ""
+    columns: tuple[Column, ...], width: int, long_addresses: bool, sorted_by: str
 ) -> tuple[SizedColumn, ...]:
     """The columns that fit into ``width`` cells; the most important one always does.
 
@@ -88,9 +87,9 @@ def fit_columns(
     room = width - GUTTER
     widths: dict[str, int] = {}
     for _, key, width in sorted(_wishes(columns, sorted_by)):
-        needs = max(0, width - widths[key]) if key in widths else width + (GAP if widths else 0)
+        needs = width - widths[key] if key in widths else width + (GAP if widths else 0)
         if needs <= room or not widths:
-            widths[key] = max(width, widths.get(key, 0)) if needs <= room else max(1, room)
+            widths[key] = width if needs <= room else max(1, room)
             room -= needs
     for key, most in _growth(columns, long_addresses):
         if key in widths and room > 0:
