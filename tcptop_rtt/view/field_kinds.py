@@ -97,11 +97,11 @@ def endpoint(
     )
 
 
-def rtt(name: str, meaning: str, key: str, title: str, priority: int) -> Field:
-    """A time as the RTT is written."""
+def rtt(name: str, meaning: str, key: str, title: str, priority: int, words: tuple[str, ...] = ()) -> Field:
+    """A time as the RTT is written; what the stream says of it stands in the help, too."""
     cell, sort = cells.microseconds(name), sort_keys.by_number(name)
     column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
-    return integer(name, meaning, column, words=(title.lower(),))
+    return integer(name, meaning, column, words=words)
 
 
 def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]) -> Field:

@@ -118,31 +118,13 @@ _FIELDS = (
         "their sum",
         ("mean", "MEAN", 18, "mean of the RTT samples since the last refresh"),
     ),
-    integer(
-        "rtt_p50_us",
-        "median of the RTT samples of the last 30 to 60 seconds, estimated",
-        Column(
-            "p50",
-            "P50 1m",
-            fmt.RTT_WIDTH,
-            22,
-            "median of the RTT samples of the last minute",
-            cells.microseconds("rtt_p50_us"),
-            sort_keys.by_number("rtt_p50_us"),
-        ),
-    ),
-    integer(
+    rtt("rtt_p50_us", "median of the RTT samples of the last 30 to 60 s, estimated", "p50", "P50 1m", 22),
+    rtt(
         "rtt_p95_us",
-        "their 95th percentile",
-        Column(
-            "p95",
-            "P95 1m",
-            fmt.RTT_WIDTH,
-            15,
-            "95th percentile of the RTT samples of the last minute",
-            cells.microseconds("rtt_p95_us"),
-            sort_keys.by_number("rtt_p95_us"),
-        ),
+        "95th percentile of the RTT samples of the last 30 to 60 s, estimated",
+        "p95",
+        "P95 1m",
+        15,
     ),
     integer(
         "peak_rtt_us",
@@ -160,7 +142,7 @@ _FIELDS = (
     integer("peak_age_ms", "since it was taken"),
     integer("peak_time_s", "when it was taken, seconds since the Unix epoch"),
     rtt("rttvar_us", "mean deviation of the RTT (rttvar)", "jitter", "JITTER", 16),
-    rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 17),
+    rtt("min_rtt_us", "lowest RTT of the last minutes (min_rtt)", "min_rtt", "MIN", 17, ("min",)),
     integer(
         "retrans",
         "segments sent again, in all",
