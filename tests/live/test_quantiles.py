@@ -8,28 +8,11 @@ import numpy as np
 
 from tcptop_rtt.tracking.quantiles import STEPS_PER_OCTAVE
 from tests.live.conftest import Recording
-from tests.live.link import ADDRESSES, Link
-from tests.live.program import Line
+from tests.live.link import Link, sending, taking
+from tests.live.program import START_S, Line
+from tests.waiting import becomes
 
-PORT, MESSAGES = 8083, 40
-
-_TAKE = f"""
-import socket
-listener = socket.create_server(("{ADDRESSES["b"][0]}", {PORT}))
-print("ready", flush=True)
-connection, _ = listener.accept()
-for _ in range({MESSAGES}):
-    connection.recv(65536)
-"""
-_SEND = f"""
-import socket, time
-connection = socket.create_connection(("{ADDRESSES["b"][0]}", {PORT}))
-connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-print("ready", flush=True)
-for _ in range({MESSAGES}):
-    connection.sendall(bytes(100))
-    time.sleep(0.2)
-"""
+PORT, SAMPLES = 8083, 40
 
 
 def _samples(line: Line) -> list[int]:
@@ -43,9 +26,11 @@ def _samples(line: Line) -> list[int]:
 def test_they_are_within_a_step_of_those_of_single_samples(record: Callable[..., Recording]) -> None:
     with Link(10) as link:
         recording = record("--interval", "0.1", "--rport", str(PORT))
-        link.start(link.b, _TAKE)
-        sender = link.start(link.a, _SEND)
-        assert sender.wait(60) == 0
+        link.start(link.b, taking(PORT))
+        sender = link.start(link.a, sending(PORT, 100, 0.2))
+        told = recording.lines
+        assert becomes(lambda: sum(line.get("rtt_samples") or 0 for line in list(told)) >= SAMPLES, START_S)
+        sender.kill()
         recording.wait_for(lambda line: line["event"] == "close" and line["netns"] in link.namespaces)
         lines = [line for line in recording.stop() if line.get("netns") in link.namespaces]
     last, step = lines[-1], 2 ** (1 / STEPS_PER_OCTAVE)
@@ -58,7 +43,7 @@ def test_they_are_within_a_step_of_those_of_single_samples(record: Callable[...,
         ]
         for seconds in (30, 60)
     ]
-    assert len(newest[1]) >= MESSAGES // 2
+    assert len(newest[1]) >= SAMPLES // 2
     for name, percent in (("rtt_p50_us", 50), ("rtt_p95_us", 95)):
         exact = [np.percentile(samples, percent, method="inverted_cdf") for samples in newest]
         assert min(exact) / step <= last[name] <= max(exact) * step, newest
