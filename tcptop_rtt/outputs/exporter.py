@@ -100,6 +100,7 @@ class Exporter:
                 self._say_where()
             if count == last:
                 break
+        self._tell(recordings.finish()[1])
         return 0
 
     def _tell(self, problem: str) -> None:

@@ -156,6 +156,11 @@ class Recordings:
 
     def stop(self) -> str:
         """End the file; say so with its path, or why it has ended before. Empty: there is none."""
+        path, failure = self.finish()
+        return failure or (f"recorded: {path}" if path else "")
+
+    def finish(self) -> tuple[str, str]:
+        """End the file; its path, and why not all is in it. Empty: there is none; all is well."""
         with self._lock:
             recording, file = self._recording, self._file
             self._recording = self._file = None
@@ -163,13 +168,7 @@ class Recordings:
                 recording.end(self._dropped_records)
             elif file is not None:
                 file.abandon()
-        if file is None:
-            return ""
-        return (
-            self._lost(file, recording.failure)
-            if recording and recording.failure
-            else f"recorded: {file.path}"
-        )
+        return file.path if file is not None else "", self._lost(file, recording)
 
     def close(self) -> None:
         """End all that is written."""
@@ -194,12 +193,13 @@ class Recordings:
     @property
     def failure(self) -> str:
         """Why the file grows no more; empty: all is well."""
-        recording, file = self._recording, self._file
-        return self._lost(file, recording.failure) if recording and file and recording.failure else ""
+        return self._lost(self._file, self._recording)
 
     @staticmethod
-    def _lost(file: RecordingWriter, failure: str) -> str:
-        return f"cannot record into {file.path}: {failure}; what is in it stays"
+    def _lost(file: RecordingWriter | None, recording: Recording | None) -> str:
+        if file is None or recording is None or not recording.failure:
+            return ""
+        return f"cannot record into {file.path}: {recording.failure}; what is in it stays"
 
 
 class AlsoRecorded:
@@ -225,7 +225,6 @@ class AlsoRecorded:
         :raises TcptopError: not all is recorded
         """
         self._output.end(dropped_records)
-        failure = self._recordings.failure
-        self._recordings.stop()
+        _, failure = self._recordings.finish()
         if failure:
             raise TcptopError(failure)

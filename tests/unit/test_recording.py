@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -13,12 +15,17 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.outputs.plain import PlainTables
+from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
+from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.recording.frames import contents, head_bytes, index_bytes
 from tcptop_rtt.recording.place import Owner, directory_of, new_path
 from tcptop_rtt.recording.writer import RecordingWriter
-from tests.unit.recorded import lines_of, read, record
-from tests.unit.world import World
+from tcptop_rtt.view.filter import Filter
+from tests.unit.recorded import lines_of, read, record, replayed
+from tests.unit.world import ORIGIN, World
 
 STEPS = 60
 
@@ -161,15 +168,28 @@ def test_where_others_can_write_it_goes_home(tmp_path: Path, monkeypatch: pytest
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A directory with room for little: as with a quota, a file may grow up to a size and no further."""
-    import resource
-    import signal
-
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     yield tmp_path
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Snapshot]) -> None:
+    record(full_disk / "other", snapshots[:1]).end(0)
+    recordings = Recordings(replayed(full_disk / "other"), Filter(), None, "")
+    path = Path(recordings.open(str(full_disk / "it")))
+    with open(os.devnull, "wb") as nowhere:
+        writer = Writer(nowhere.fileno(), lambda: True)
+        output = AlsoRecorded(PlainTables(writer, Filter(), str), recordings)
+        output.begin(ORIGIN)
+        output.show(snapshots[0])
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
+        with pytest.raises(TcptopError, match=r"cannot record into .*it: File too large; what is in it stays"):
+            output.end(0)
+    assert read(path)[0] == lines_of(snapshots[:1])
 
 
 def test_a_full_disk_ends_it_and_what_is_in_it_can_be_read(
