@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def are_on_terminal() -> bool:
@@ -35,3 +36,11 @@ def terminal_of_our_own() -> list[int]:
         return [os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)]
     except OSError:
         return []
+
+
+def complain(line: str) -> None:
+    """Say it on standard error, beside what goes on, if anybody can be told there."""
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"tcptop-rtt: {line}\n")
+            sys.stderr.flush()

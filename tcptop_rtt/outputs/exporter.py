@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tcptop_rtt.standard_streams import complain
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -105,10 +107,8 @@ class Exporter:
 
     def _tell(self, problem: str) -> None:
         """Say once what cannot be recorded; metrics go on."""
-        if problem and problem != self._problem and sys.stderr is not None:
-            with contextlib.suppress(OSError):
-                sys.stderr.write(f"tcptop-rtt: {problem}\n")
-                sys.stderr.flush()
+        if problem and problem != self._problem:
+            complain(problem)
         self._problem = problem
 
     def _say_where(self) -> None:

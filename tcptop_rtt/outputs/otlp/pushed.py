@@ -10,11 +10,11 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.model.errors import TcptopError, UsageError
 from tcptop_rtt.outputs.otlp.headers import headers_of
+from tcptop_rtt.standard_streams import complain
 from tcptop_rtt.web.address import web_address
 from tcptop_rtt.web.client import brief
 
@@ -56,7 +56,7 @@ class Pushed:
             ) from None
         headers = headers_of(options.otlp_headers) if options.otlp_headers is not None else {}
         self._receiver = Receiver(address, headers, TIMEOUT_S)
-        self._say = say or _on_stderr
+        self._say = say or complain
         self._refreshes_per_push: int = options.refreshes_per_update
         self._shown = 0
         self._latest: Aggregate | None = None
@@ -146,10 +146,3 @@ def _backoff_s(failures: int) -> float:
     """Longer after each failure, and never at the same moment as others whose receiver is gone."""
     longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(failures - 1, 30))
     return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - nothing secret
-
-
-def _on_stderr(line: str) -> None:
-    with suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            sys.stderr.write(f"tcptop-rtt: {line}\n")
-            sys.stderr.flush()
