@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -12,6 +13,12 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def stop_signals() -> list[signal.Signals]:
     """Those that end the program in order; nohup, or a shell's ``&``, has some of them ignored."""
     return [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def on_stop(handle: Callable[[int, FrameType | None], object]) -> None:
+    """Have this called when a signal is to end the program."""
+    for number in stop_signals():
+        signal.signal(number, handle)
 
 
 @contextmanager

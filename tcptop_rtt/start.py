@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment, standard_streams
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.signals import deferred_signals, stop_signals
+from tcptop_rtt.signals import deferred_signals, on_stop
 from tcptop_rtt.sources.opening import source_opener
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _live(
         return run_command(feed, options, _chosen(options))
     recordings = _recordings(options, feed, cleanup)
     if exporter:
-        return exporter.run(feed, _chosen(options), stop_signals(), recordings)
+        return exporter.run(feed, _chosen(options), recordings)
     code = _show(feed, options, screen, note, recordings)
     if not source.done():
         # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
@@ -289,8 +289,7 @@ def _run_app(app: ProgramApp) -> None:
         signal.alarm(_LEAVE_S)
         app.leave()
 
-    for number in stop_signals():
-        signal.signal(number, leave)
+    on_stop(leave)
     app.run()
     if app.problem is not None:
         raise app.problem

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tcptop_rtt.signals import on_stop
 from tcptop_rtt.standard_streams import complain
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class Exporter:
         self._takers.append(taker)
         cleanup.callback(taker.close)
 
-    def run(
-        self, feed: Feed, chosen: Filter, stop_signals: Iterable[signal.Signals], recordings: Recordings
-    ) -> int:
+    def run(self, feed: Feed, chosen: Filter, recordings: Recordings) -> int:
         """Count until a signal comes, or there were as many refreshes as are asked for; the exit code.
 
         :param feed: open
@@ -81,8 +79,7 @@ class Exporter:
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
         from tcptop_rtt.outputs.metrics.choice import Choice
 
-        for number in stop_signals:
-            signal.signal(number, lambda *_: feed.stop())
+        on_stop(lambda *_: feed.stop())
         options = self._options
         histograms: dict[str, Any] = {}
         for taker in self._takers:

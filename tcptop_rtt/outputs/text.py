@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.outputs.base import Output, write_all, write_lines
 from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.outputs.writer import Writer, hung_up
-from tcptop_rtt.signals import stop_signals
+from tcptop_rtt.signals import on_stop
 from tcptop_rtt.standard_streams import terminal_of_our_own
 from tcptop_rtt.view.filter import Filter
 
@@ -39,8 +38,7 @@ def run_text(
     """
     recorded = recordings if recordings is not None and recordings.are_made else None
     stop = _Stop(feed)
-    for number in stop_signals():
-        signal.signal(number, stop)
+    on_stop(stop)
     writer = Writer(sys.stdout.fileno(), lambda: stop.asked, sys.stdout.encoding)
     if not options.fail_if:  # its exit code counts, whoever reads
         threading.Thread(target=stop.without_reader, daemon=True).start()
