@@ -1,6 +1,6 @@
 """Make the pictures in docs/pictures: the program itself, by its keys, over real traffic on this machine.
 
-    sudo .venv/bin/python -m docs.pictures [NAME...]
+    sudo .venv/bin/python -m tools.pictures [NAME...]
 
 The traffic crosses loopback and a link of its own, 25 ms long each way, which loses a segment now and then.
 It takes tmux, and a machine without much other traffic.
@@ -28,7 +28,7 @@ from tests.live.prometheus import exporting, prometheus
 from tests.live.sshd import Hosts
 from tests.live.terminal import Terminal
 
-PICTURES = Path(__file__).with_name("pictures")
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIZE = 150, 26
 DASHBOARD = f"{PROGRAM} --no-config --theme dark"
 _ANSWER_S = 1.0
