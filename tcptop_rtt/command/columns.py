@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tcptop_rtt.command.account import why
+from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import DIRECTIONS, Get
 from tcptop_rtt.view import addresses, causes, values
 from tcptop_rtt.view import format as fmt
@@ -55,7 +56,7 @@ def _remote(row: np.void) -> str:
 
 
 def _is_ours(row: np.void) -> bool:
-    return DIRECTIONS[int(row["direction"])] == "in"
+    return bool(row["direction"] == Direction.IN)
 
 
 def _service(row: np.void) -> str:
@@ -65,7 +66,7 @@ def _service(row: np.void) -> str:
 def _servers(get: Get, lacking: frozenset[str]) -> list[Any]:
     """The addresses of servers other than us."""
     found = zip(values.addresses("raddr")(get, lacking), get("direction").tolist(), strict=True)
-    return [None if DIRECTIONS[direction] == "in" else address for address, direction in found]
+    return [None if direction == Direction.IN else address for address, direction in found]
 
 
 def _state(row: np.void) -> str:

@@ -76,8 +76,7 @@ def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
     writer.flush()
     complain(writer)
     if left_out:
-        many = "1 line is" if len(left_out) == 1 else f"{len(left_out):,} lines are"
-        raise TcptopError(f"{many} left out: line {left_out[0]:,} is no line of JSON")
+        raise TcptopError(f"{_lines_are(len(left_out))} left out: line {left_out[0]:,} is no line of JSON")
 
 
 def _is_plain(line: bytes) -> bool:
@@ -101,5 +100,9 @@ def complain(writer: Writer) -> None:
     :raises TcptopError: standard output takes no more
     """
     if writer.failure:
-        lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
+        lines = _lines_are(writer.unwritten)
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")
+
+
+def _lines_are(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count:,} lines are"
