@@ -83,6 +83,17 @@ def test_the_headers_of_a_file_go_with_each_push(file: Path) -> None:
     assert headers["Content-Type"] == "application/x-protobuf"
 
 
+def test_names_of_headers_have_no_case_so_that_each_goes_once(file: Path) -> None:
+    file.write_text("user-agent: me\napi-key: 1\nAPI-KEY: 2\n")
+    with Receiving(OK) as taker:
+        with pushing(taker.url, headers=str(file)) as (pushes, _):
+            pushes.show(Counted().take())
+        (headers,) = taker.headers
+    names = [name.lower() for name in headers]
+    assert (names.count("user-agent"), names.count("api-key")) == (1, 1)
+    assert (headers["User-Agent"], headers["Api-Key"]) == ("me", "2")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

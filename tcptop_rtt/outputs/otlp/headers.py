@@ -46,5 +46,5 @@ def headers_of(path: str) -> dict[str, str]:
             raise UsageError(f"--otlp-headers {path}: line {number} is not NAME: VALUE")
         if match[1].lower() in _OURS:
             raise UsageError(f"--otlp-headers {path}: line {number} names a header that is not to be chosen")
-        headers[match[1]] = match[2]
+        headers[match[1].title()] = match[2]  # names have no case: each is sent once
     return headers
