@@ -46,7 +46,7 @@ class WebClient:
         address: WebAddress,
         timeout_s: float,
         most_bytes: int,
-        is_of_use: Callable[[], bool] = lambda: True,
+        is_of_use: Callable[[], bool],
     ) -> None:
         self.address = address
         self._timeout_s = timeout_s

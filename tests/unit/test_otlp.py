@@ -25,7 +25,6 @@ from tests.unit.otlp import Point, chosen, plain, points, value
 from tests.unit.rows import listener, listeners_of, row
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 30.0
 RTT, IO = "system.network.tcp.rtt.duration", "tcptop.connection.io"
 S_NS = 1_000_000_000
 
