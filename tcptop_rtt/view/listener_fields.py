@@ -13,10 +13,10 @@ from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import addresses, cells, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.field_kinds import host, integer
+from tcptop_rtt.view.field_kinds import host, integer, text
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.listening import LISTENING, TROUBLES
-from tcptop_rtt.view.side_rows import SideRow, count, number, text
+from tcptop_rtt.view.side_rows import SideRow, count, number
 from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Column, Table
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view import matches, parsing, sort_keys, values
+from tcptop_rtt.view import sort_keys
 from tcptop_rtt.view.cells import Cell, MakeCell
-from tcptop_rtt.view.field_kinds import integer
+from tcptop_rtt.view.field_kinds import address, integer, text
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.table import Column, Field
@@ -82,12 +82,6 @@ def number(
     return integer(name, meaning, column)
 
 
-def text(name: str, meaning: str, example: str, column: Column | None = None) -> Field:
-    """Text of others."""
-    match, parse = matches.names(name, example), parsing.texts
-    return Field(name, "string", meaning, values.texts(name), match, column=column, parse=parse)
-
-
 def process(meaning: str, column_meaning: str, example: str) -> Field:
     """The name of its process."""
     column = Column(
@@ -109,8 +103,7 @@ def endpoint(side: str, key: str, title: str, meaning: str, column_meaning: str,
     """An address with its port; ``l`` or ``r``."""
     name, sort = f"{side}addr", sort_keys.by_endpoint(side)
     column = Column(key, title, 21, 0, column_meaning, cell, sort, wide=47, numeric=False, cut="middle")
-    address = values.addresses(name), matches.addresses(name)
-    return Field(name, "string", meaning, *address, nullable=False, column=column, parse=parsing.addresses)
+    return address(name, meaning, column)
 
 
 def verdict(name: str, meaning: str, width: int, priority: int, cell: MakeCell, sort: SortKeys) -> Field:
