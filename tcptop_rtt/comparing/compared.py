@@ -35,7 +35,6 @@ _AMOUNTS = {"in_bps": "in_bits", "out_bps": "out_bits", "connections": "open_s"}
 COMPARED = np.dtype(
     [
         *((name, KEY[name]) for name in KEY.names or ()),
-        ("pid", "u4"),  # none: what filters look for in other rows
         ("samples_a", "u8"),
         ("samples_b", "u8"),
         # nan: not known.
@@ -155,13 +154,14 @@ class _Steps:
 
 def _percentiles(row: np.void, pair: _Pair, same: bool) -> None:
     counts = [_Steps(side.by_bundle.of(at), False) if at >= 0 else None for side, at in pair.sides]
-    timed = [_Steps(side.by_slice.of(at), True) if at >= 0 else None for side, at in pair.sides]
+    least = min(row["samples_a"], row["samples_b"])
+    asked = [name for name in _SHARES if None not in counts and least >= LEAST_SAMPLES[name]]
+    timed = [_Steps(side.by_slice.of(at), True) for side, at in pair.sides] if asked else []
     for name, share in _SHARES.items():
         for side, each in zip("ab", counts, strict=True):
             row[f"{name}_{side}"] = percentile_us(each.whole, 0, share) if each is not None else np.nan
         row[f"{name}_chance"] = np.nan
-        enough = min(row["samples_a"], row["samples_b"]) >= LEAST_SAMPLES[name]
-        if enough and None not in counts:
+        if name in asked:
             by_bundle, by_slice = ([each.sample(share) for each in of if each] for of in (counts, timed))
             row[f"{name}_chance"] = _chance(by_bundle, by_slice, same, _STEP_VARIANCE)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.ids import matched, places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
@@ -42,8 +42,8 @@ KEY = np.dtype(
 )
 """What the connections of a group have in common; zeros where they differ."""
 
-AMOUNTS = ("retrans", "data_segs_out", "in_bits", "out_bits", "open_s", "seen", "samples")
-"""What is added up: segments, bits, how long connections were open, how many there were, RTT samples."""
+AMOUNTS = ("retrans", "data_segs_out", "in_bits", "out_bits", "open_s", "samples")
+"""What is added up: segments, bits, how long connections were open, RTT samples."""
 _COUNTERS = ("data_segs_out", "retrans", "bytes_received", "bytes_acked")
 _TWICE = 2
 
@@ -58,8 +58,6 @@ class Tally:
         self._chosen = chosen
         self.keys = np.zeros(0, KEY)
         """Of all groups, in the order in which they came."""
-        self._ids = np.zeros(0, np.uint64)  # ascending
-        self._places = np.zeros(0, np.intp)  # of the groups of these ids
         self.left_out = 0
         """How many groups there was no room for, at least."""
         self.by_bundle = StepCounts(BUNDLES)
@@ -72,7 +70,6 @@ class Tally:
         self.first_ns = self.last_ns = 0
         self._begun = False
         self._clock_ns = 0
-        self._counted = False  # those of the snapshot before have been
         self._numbers = np.zeros(0, np.uint64)  # of the connections in the latest snapshot, ascending
         self._before = {name: np.zeros(0, np.int64) for name in _COUNTERS}
 
@@ -114,8 +111,7 @@ class Tally:
             self.watched_s += elapsed_s
             while self.watched_s > SLICES * self.slice_s:
                 self._merge_slices()
-            self._count(get, numbers, found & self._counted, gained, elapsed_s)
-            self._counted = True
+            self._count(get, numbers, gained, elapsed_s)
         else:
             self.first_ns = self.last_ns = snapshot.time_ns
         self._begun, self._clock_ns = True, snapshot.clock_ns
@@ -149,7 +145,6 @@ class Tally:
         self,
         get: Get,
         numbers: NDArray[np.uint64],
-        counted: NDArray[np.bool_],
         gained: dict[str, NDArray[np.float64]],
         elapsed_s: float,
     ) -> None:
@@ -168,7 +163,6 @@ class Tally:
             8 * gained["bytes_received"],
             8 * gained["bytes_acked"],
             elapsed_s * ~get("closed"),
-            (~counted).astype(np.float64),
             samples,
         )
         of_rows = np.stack(amounts)[:, rows]
@@ -192,25 +186,22 @@ class Tally:
         """The group of each row, its service's first, then its network's; -1: there is no room for it."""
         keys = np.zeros(_TWICE * len(get("id")), KEY)
         services, networks = np.split(keys, _TWICE)
-        for name, values in SERVICES.shared(get).items():
+        shared = SERVICES.shared(get)
+        for name, values in shared.items():
             services[name] = values
-        services["id"] = mixed(SERVICES.shared(get).values())
+        services["id"] = mixed(shared.values())
         networks["kind"] = KINDS.index("network")
         networks["family"] = get("family")
         networks["raddr"] = networks_of(get, USUAL_PREFIXES)
         networks["id"] = mixed([networks[name] for name in ("kind", "family", "raddr")])
-        ids, first = np.unique(keys["id"], return_index=True)
-        fresh = ~np.isin(ids, self._ids)
+        ids, first, which = np.unique(keys["id"], return_index=True, return_inverse=True)
+        fresh = matched(self.keys["id"], ids) < 0
         if fresh.any():
             room = MOST_GROUPS - len(self.keys)
             taken = first[fresh][:room]
             self.left_out = max(self.left_out, int(fresh.sum()) - len(taken))
             self.keys = np.concatenate([self.keys, keys[taken]])
-            order = np.argsort(self.keys["id"])
-            self._ids, self._places = self.keys["id"][order], order
-        at = places(self._ids, keys["id"])
-        found = np.full(len(keys), -1)
-        found[at >= 0] = self._places[at[at >= 0]]
+        found: Indices = matched(self.keys["id"], ids)[which]
         return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.rows import Indices
 
 OTHER_SLOT = 0
@@ -68,10 +68,9 @@ class LabelSets:
         self._taken[OTHER_SLOT] = True
 
     def _find(self, keys: NDArray[np.uint64]) -> Indices:
-        """The slot of each key; -1: it has none."""
+        """The slot of each key, of which none comes twice; -1: it has none."""
         own = self.taken[1:]
-        own = own[np.argsort(self._keys[own])]
-        at = places(self._keys[own], keys)
+        at = matched(self._keys[own], keys)
         found = np.full(len(keys), -1)
         found[at >= 0] = own[at[at >= 0]]
         return found
