@@ -86,10 +86,10 @@ def _is_plain(line: bytes) -> bool:
 
 def _in_ascii(line: bytes) -> bytes | None:
     """The same in characters that any terminal has; None: it is no JSON."""
-    from tcptop_rtt.outputs.json_line import without_delete  # few need it
+    from tcptop_rtt.outputs.json_line import in_ascii  # few need it
 
     try:
-        return without_delete(json.dumps(json.loads(line), separators=(",", ":")).encode())
+        return in_ascii(json.loads(line))
     except (ValueError, RecursionError):
         return None
 

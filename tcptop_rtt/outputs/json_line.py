@@ -14,13 +14,11 @@ def encoded(line: dict[str, Any]) -> bytes:
     """The line with its end, in ASCII, as it may go to any terminal."""
     try:
         text = _encode(line)
-    except UnicodeEncodeError:
-        text = b"\xff"  # the name of a file need be no text
-    if not text.isascii():
-        text = json.dumps(line, separators=(",", ":")).encode()
-    return without_delete(text) + b"\n"
+    except UnicodeEncodeError:  # the name of a file need be no text
+        return in_ascii(line) + b"\n"
+    return (text if text.isascii() and b"\x7f" not in text else in_ascii(line)) + b"\n"
 
 
-def without_delete(text: bytes) -> bytes:
-    """JSON in ASCII without the one character that it may have as it is and that is not printable."""
-    return text.replace(b"\x7f", rb"\u007f")
+def in_ascii(value: object) -> bytes:
+    """JSON in ASCII without the one character in it that is not printable."""
+    return json.dumps(value, separators=(",", ":")).encode().replace(b"\x7f", rb"\u007f")
