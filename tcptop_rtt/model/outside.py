@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import TypeGuard
 
 TEXT_BYTES = 4096
 """As long as the longest path."""
@@ -12,8 +13,14 @@ HOST_NAME_CHARACTERS = 253
 """As long as DNS allows."""
 MOST_NUMBER = 1 << 62
 """As a time in nanoseconds it is in the year 2116; what is larger is taken from nobody."""
+MOST_ID = (1 << 64) - 1
 CUT = "…"
 """Stands at the end for what has been left out."""
+
+
+def is_whole(value: object, most: int = MOST_NUMBER) -> TypeGuard[int]:
+    """Whether it is a whole number that something can be; true and false are none."""
+    return type(value) is int and 0 <= value <= most
 
 
 def read_bytes(path: str, most: int) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.outside import MOST_NUMBER, name_of
+from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_whole, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.past.moments import Moment
 from tcptop_rtt.view import format as fmt
@@ -46,7 +46,7 @@ def moment_of(line: Mapping[str, Any]) -> Moment | None:
                 (value,) = field.parse([line.get(field.name)])
                 row[field.name] = np.void(value) if field.name in ("laddr", "raddr") else value
         time_ns, clock_ns, count = (_number(line[name], MOST_NUMBER) for name in _NUMBERS)
-        id_ = _number(line["id"], (1 << 64) - 1)
+        id_ = _number(line["id"], MOST_ID)
         kind, words, table = (fmt.printable(name_of(str(line[name]))) for name in ("kind", "words", "table"))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
@@ -55,6 +55,6 @@ def moment_of(line: Mapping[str, Any]) -> Moment | None:
 
 def _number(value: object, most: int) -> int:
     """:raises ValueError: it is none that anything of a moment can be"""
-    if type(value) is not int or not 0 <= value <= most:
+    if not is_whole(value, most):
         raise ValueError("no such number")
     return value

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tcptop_rtt.feeds.base import Capability, Feed, Player, Playing
 from tcptop_rtt.feeds.clock import Clock
-from tcptop_rtt.feeds.replay.cursor import Cursor
+from tcptop_rtt.feeds.replay.cursor import NOWHERE, Cursor
 from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
@@ -65,7 +65,7 @@ class ReplayFeed(Feed, Player):
     @property
     def origin(self) -> Origin:
         """Where it was recorded."""
-        return self._cursor.origin if self._cursor is not None else Origin("", "", "", 0)
+        return self._cursor.origin if self._cursor is not None else NOWHERE
 
     @property
     def problem(self) -> str:

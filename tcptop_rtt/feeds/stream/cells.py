@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.stream import parts
-from tcptop_rtt.feeds.stream.tables import BadLineError, array_of, ids_of
+from tcptop_rtt.feeds.stream.tables import BadLineError, array_of
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS
@@ -46,9 +46,8 @@ class Cells:
         :param rows: their ids
         :raises BadLineError: it is no such line
         """
-        second, ids, values = parts.number(line, "second"), ids_of(line.get("ids", [])), parts.values(line)
-        if len(values) != len(ids):
-            raise BadLineError("not as many values as ids")
+        second = parts.number(line, "second")
+        ids, values = parts.by_ids(line)
         if second not in self._cells and len(self._cells) > 4 * SPARK_CELLS:
             raise BadLineError("too many cells")
         at = places(rows, ids)

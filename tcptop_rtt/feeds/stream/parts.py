@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from tcptop_rtt.feeds.stream.tables import BadLineError
+from tcptop_rtt.feeds.stream.tables import BadLineError, ids_of
 from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.outside import MOST_NUMBER, name_of
+from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_whole, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Health, Origin, Waiting
 from tcptop_rtt.view import format as fmt
@@ -25,7 +27,7 @@ def number(line: Mapping[str, Any], name: str) -> int:
     :raises BadLineError: it has none
     """
     value = line.get(name)
-    if type(value) is not int or not 0 <= value < 1 << 64:
+    if not is_whole(value, MOST_ID):
         raise BadLineError(f"{name}: no number")
     return value
 
@@ -47,6 +49,17 @@ def values(line: Mapping[str, Any]) -> list[Any]:
     if not isinstance(found, list):
         raise BadLineError("no list of values")
     return found
+
+
+def by_ids(line: Mapping[str, Any]) -> tuple[NDArray[np.uint64], list[Any]]:
+    """The ids that a line has, and a value for each.
+
+    :raises BadLineError: it has not
+    """
+    ids, found = ids_of(line.get("ids", [])), values(line)
+    if len(found) != len(ids):
+        raise BadLineError("not as many values as ids")
+    return ids, found
 
 
 def text(value: object) -> str | None:

@@ -148,9 +148,7 @@ class State:
         if line.get("table") == "cells":
             self._cells.take(line, self._connections.ids)
             return
-        ids, values = ids_of(line.get("ids", [])), parts.values(line)
-        if len(values) != len(ids):
-            raise BadLineError("not as many values as ids")
+        ids, values = parts.by_ids(line)
         table, name = self._table(line), str(line.get("field"))
         if name in CLOCKS and ("plus" in line or "plus_closed" in line):
             plus, plus_closed = (
