@@ -9,20 +9,25 @@ import signal
 import stat
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.outputs.exporter import Exporter
 from tcptop_rtt.outputs.plain import PlainTables
 from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.recording.frames import contents, head_bytes, index_bytes
 from tcptop_rtt.recording.place import Owner, directory_of, new_path
 from tcptop_rtt.recording.writer import RecordingWriter
+from tcptop_rtt.signals import stop_signals
 from tcptop_rtt.view.filter import Filter
 from tests.unit.recorded import lines_of, read, record, replayed
 from tests.unit.world import ORIGIN, World
@@ -176,6 +181,12 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
+def _leave_no_room(path: Path) -> None:
+    """Let no file grow beyond this one."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
+
+
 def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Snapshot]) -> None:
     record(full_disk / "other", snapshots[:1]).end(0)
     recordings = Recordings(replayed(full_disk / "other"), Filter(), None, "")
@@ -185,11 +196,38 @@ def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Sna
         output = AlsoRecorded(PlainTables(writer, Filter(), str), recordings)
         output.begin(ORIGIN)
         output.show(snapshots[0])
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
+        _leave_no_room(path)
         with pytest.raises(TcptopError, match=r"cannot record into .*it: File too large; what is in"):
             output.end(0)
     assert read(path)[0] == lines_of(snapshots[:1])
+
+
+def test_that_its_end_finds_no_room_is_told_where_metrics_are_counted(
+    full_disk: Path, snapshots: list[Snapshot], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(full_disk / "other", snapshots[:3]).end(0)
+    feed = replayed(full_disk / "other")
+    feed.open()
+    recordings = Recordings(feed, Filter(), None, "")
+    path = Path(recordings.open(str(full_disk / "it")))
+    counted = feed.snapshots
+
+    def last() -> Iterator[Snapshot]:
+        yield from counted()
+        _leave_no_room(path)
+
+    feed.snapshots = last  # type: ignore[method-assign]
+    options = Namespace(
+        prometheus=None, otlp=None, count=None, prometheus_prefix=USUAL_PREFIXES, prometheus_series=9
+    )
+    before = [signal.getsignal(number) for number in stop_signals()]
+    with ExitStack() as cleanup:
+        assert Exporter(options, cleanup).run(feed, Filter(), recordings) == 0
+    for number, handler in zip(stop_signals(), before, strict=True):
+        signal.signal(number, handler)
+    assert capsys.readouterr().err == (
+        f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+    )
 
 
 def test_a_full_disk_ends_it_and_what_is_in_it_can_be_read(
