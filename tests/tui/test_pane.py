@@ -159,13 +159,18 @@ async def test_enter_still_opens_the_screen_and_the_trace_goes_on_behind(stage: 
 
 
 async def test_before_it_rests_the_screen_that_is_opened_keeps_its_trace(stage: Open) -> None:
-    async with stage(WIDE) as it:
-        await it.show(row(1), row(2))
-        await it.press("down", "enter")
-        await asyncio.sleep(SHOW_REST_S + TRACE_REST_S + 0.5)
-        assert it.feed.traced == [1]
-        await it.press("escape")
-        assert it.feed.traced == [1, 1]
+    for _ in range(20):
+        async with stage(WIDE) as it:
+            await it.show(row(1), row(2))
+            await it.press("down", "enter")
+            if it.feed.traced != [1]:
+                continue  # on a busy machine it has rested before the screen was there
+            await asyncio.sleep(SHOW_REST_S + TRACE_REST_S + 0.5)
+            assert it.feed.traced == [1]
+            await it.press("escape")
+            assert it.feed.traced == [1, 1]
+            return
+    pytest.fail("the screen never opens before the selection has rested")
 
 
 async def test_frozen_it_stays_and_still_follows(stage: Open) -> None:
