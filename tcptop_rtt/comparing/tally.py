@@ -195,13 +195,15 @@ class Tally:
         networks["raddr"] = networks_of(get, USUAL_PREFIXES)
         networks["id"] = mixed([networks[name] for name in ("kind", "family", "raddr")])
         ids, first, which = np.unique(keys["id"], return_index=True, return_inverse=True)
-        fresh = matched(self.keys["id"], ids) < 0
+        group = matched(self.keys["id"], ids)
+        fresh = group < 0
         if fresh.any():
             room = MOST_GROUPS - len(self.keys)
             taken = first[fresh][:room]
             self.left_out = max(self.left_out, int(fresh.sum()) - len(taken))
             self.keys = np.concatenate([self.keys, keys[taken]])
-        found: Indices = matched(self.keys["id"], ids)[which]
+            group = matched(self.keys["id"], ids)
+        found: Indices = group[which]
         return found
 
 

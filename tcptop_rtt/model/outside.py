@@ -18,7 +18,7 @@ CUT = "…"
 """Stands at the end for what has been left out."""
 
 
-def is_whole(value: object, most: int = MOST_NUMBER) -> TypeGuard[int]:
+def is_natural(value: object, most: int = MOST_NUMBER) -> TypeGuard[int]:
     """Whether it is a whole number that something can be; true and false are none."""
     return type(value) is int and 0 <= value <= most
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_whole, name_of
+from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_natural, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.past.moments import Moment
 from tcptop_rtt.view import format as fmt
@@ -55,6 +55,6 @@ def moment_of(line: Mapping[str, Any]) -> Moment | None:
 
 def _number(value: object, most: int) -> int:
     """:raises ValueError: it is none that anything of a moment can be"""
-    if not is_whole(value, most):
+    if not is_natural(value, most):
         raise ValueError("no such number")
     return value

@@ -11,7 +11,7 @@ from textual.events import Click
 from textual.message import Message
 
 from tcptop_rtt.feeds.base import Playing
-from tcptop_rtt.model.outside import is_whole
+from tcptop_rtt.model.outside import is_natural
 from tcptop_rtt.past.moments import SEVERE
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.time_line import NO_MARKS, Marks, time_at, time_line
@@ -59,6 +59,6 @@ class TimeLine(StyledLines):
 def _marks_of(moments: Sequence[Mapping[str, Any]]) -> Marks:
     """Those of moments in the words of the stream, which anybody may have written."""
     found = [(moment.get("time_ns"), moment.get("kind") in SEVERE) for moment in moments]
-    found = [(time_ns, severe) for time_ns, severe in found if is_whole(time_ns)]
+    found = [(time_ns, severe) for time_ns, severe in found if is_natural(time_ns)]
     times_ns, severe = zip(*found, strict=True) if found else ((), ())
     return Marks(np.array(times_ns, np.int64), np.array(severe, bool))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.stream.tables import BadLineError, ids_of
 from tcptop_rtt.model.listeners import LISTENER
-from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_whole, name_of
+from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_natural, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Health, Origin, Waiting
 from tcptop_rtt.view import format as fmt
@@ -27,7 +27,7 @@ def number(line: Mapping[str, Any], name: str) -> int:
     :raises BadLineError: it has none
     """
     value = line.get(name)
-    if not is_whole(value, MOST_ID):
+    if not is_natural(value, MOST_ID):
         raise BadLineError(f"{name}: no number")
     return value
 
