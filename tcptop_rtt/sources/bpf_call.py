@@ -1,0 +1,149 @@
+"""The system call bpf(2), as far as it is used, without a library: libbpf comes with a compiler of 60 MiB.
+
+Attributes are laid out as ``union bpf_attr`` of include/uapi/linux/bpf.h is. All functions raise OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from typing import NamedTuple
+
+_NUMBERS = {"x86_64": 321, "aarch64": 280}
+"""Of the system call: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
+
+_MAP_CREATE, _MAP_LOOKUP_ELEM, _PROG_LOAD = 0, 1, 5  # enum bpf_cmd
+_PROG_GET_FD_BY_ID, _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 13, 15, 17
+_LINK_CREATE, _ENABLE_STATS, _ITER_CREATE = 28, 32, 33
+
+_TRACING = 26  # BPF_PROG_TYPE_TRACING in enum bpf_prog_type
+TRACE_RAW_TP, TRACE_FENTRY, TRACE_ITER = 23, 24, 28  # enum bpf_attach_type
+_RUN_TIME = 0  # BPF_STATS_RUN_TIME in enum bpf_stats_type
+
+_ATTEMPTS = 5
+"""A signal may break the kernel's check of a program off, with EAGAIN: as often libbpf tries it."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class MapInfo(NamedTuple):
+    """What a map is like."""
+
+    type: int
+    key_bytes: int
+    value_bytes: int
+    max_entries: int
+    flags: int
+
+
+class RunTime(NamedTuple):
+    """What a program has cost while the kernel counted that."""
+
+    time_ns: int
+    runs: int
+
+
+def create_map(name: str, info: MapInfo) -> int:
+    """The descriptor of a new map."""
+    return _call(_MAP_CREATE, struct.pack("=5I2I16s", *info, 0, 0, _named(name)))
+
+
+def map_info(map_fd: int) -> MapInfo:
+    """What a map is like."""
+    kind, _, *rest = struct.unpack("=6I", _info(map_fd, 24))  # struct bpf_map_info
+    return MapInfo(kind, *rest)
+
+
+def look_up(map_fd: int, key: bytes, value_bytes: int) -> bytes | None:
+    """The value at a key; None: there is none.
+
+    :param value_bytes: as many as the map's values have
+    """
+    key_buffer, value = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value_bytes)
+    addresses = ctypes.addressof(key_buffer), ctypes.addressof(value)
+    try:
+        _call(_MAP_LOOKUP_ELEM, struct.pack("=IIQQQ", map_fd, 0, *addresses, 0))
+    except FileNotFoundError:
+        return None
+    return value.raw
+
+
+def load_program(name: str, code: bytes, attach_type: int, target_type: int) -> int:
+    """The descriptor of a program that the kernel has checked.
+
+    :param code: its instructions, with descriptors of its maps
+    :param target_type: the number that what it will be attached to has in the kernel's BTF
+    """
+    instructions, licence = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
+    addresses = ctypes.addressof(instructions), ctypes.addressof(licence)
+    no_log, no_types = bytes(16), bytes(36)
+    attributes = (
+        struct.pack("=IIQQ", _TRACING, len(code) // 8, *addresses)
+        + no_log
+        + struct.pack("=II16sII", 0, 0, _named(name), 0, attach_type)
+        + no_types
+        + struct.pack("=I", target_type)
+    )
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _call(_PROG_LOAD, attributes)
+        except BlockingIOError:
+            continue
+    return _call(_PROG_LOAD, attributes)
+
+
+def program_of(link_fd: int) -> int:
+    """A descriptor of the program that a link attaches."""
+    _, _, number = struct.unpack("=3I", _info(link_fd, 12))  # struct bpf_link_info
+    return _call(_PROG_GET_FD_BY_ID, struct.pack("=3I", number, 0, 0))
+
+
+def attach_tracing(program_fd: int) -> int:
+    """The descriptor of the link that attaches a program to its tracepoint or function."""
+    return _call(_RAW_TRACEPOINT_OPEN, struct.pack("=QI", 0, program_fd))
+
+
+def attach_iterator(program_fd: int) -> int:
+    """The descriptor of an iterator's link."""
+    return _call(_LINK_CREATE, struct.pack("=4I", program_fd, 0, TRACE_ITER, 0))
+
+
+def create_iterator(link_fd: int) -> int:
+    """A descriptor that reads as what the iterator writes."""
+    return _call(_ITER_CREATE, struct.pack("=2I", link_fd, 0))
+
+
+def count_run_time() -> int:
+    """A descriptor: until it is closed, the kernel counts what each program of the machine costs."""
+    return _call(_ENABLE_STATS, struct.pack("=I", _RUN_TIME))
+
+
+def run_time(program_fd: int) -> RunTime:
+    """What a program has cost so far, while that was counted."""
+    return RunTime(*struct.unpack_from("=QQ", _info(program_fd, 208), 192))  # struct bpf_prog_info
+
+
+def _named(name: str) -> bytes:
+    return name.encode()[:15]  # BPF_OBJ_NAME_LEN, with a byte of zero
+
+
+def _info(fd: int, size: int) -> bytes:
+    """The beginning of what the kernel tells of an object."""
+    buffer = ctypes.create_string_buffer(size)
+    _call(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, size, ctypes.addressof(buffer)))
+    return buffer.raw
+
+
+def _call(command: int, attributes: bytes) -> int:
+    number = _NUMBERS.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, f"no number of bpf(2) is known for {os.uname().machine}")
+    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    result: int = _LIBC.syscall(
+        ctypes.c_long(number), ctypes.c_int(command), buffer, ctypes.c_uint(len(attributes))
+    )
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
