@@ -52,7 +52,7 @@ def _empty_attached() -> Iterator[None]:
 def _empty_program() -> int:
     from bcc import BPF
 
-    from tcptop_rtt.sources.compiler import compile_program
+    from tcptop_rtt.sources.loader.compiler import compile_program
 
     return int(compile_program(_EMPTY).load_func(b"empty", BPF.RAW_TRACEPOINT).fd)
 
@@ -94,7 +94,7 @@ def speed_ratio(traffic: PingPong, connections: int, beyond_empty: bool) -> Resu
 
 def time_ratio(traffic: PingPong, accepts_per_s: int = 0) -> Result:
     """Time of all programs per segment, as a multiple of an empty program's."""
-    from tcptop_rtt.sources.compiler import compile_program
+    from tcptop_rtt.sources.loader.compiler import compile_program
 
     others = programs().keys()
     module = compile_program(_EMPTY)

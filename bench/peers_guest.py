@@ -145,7 +145,7 @@ def measure(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[s
 
 def measure_empty(name: str, traffic: PingPong, seconds: float, rounds: int) -> dict[str, Any]:
     """The row of a program that does nothing: what its way of attaching costs by itself."""
-    from tcptop_rtt.sources.compiler import compile_program
+    from tcptop_rtt.sources.loader.compiler import compile_program
 
     others = programs()
     without = _trip_ns(traffic, seconds, rounds)

@@ -11,7 +11,7 @@ import tcptop_rtt
 from bench.results import Result
 from tcptop_rtt.model.records import RECORD, Kind
 from tcptop_rtt.model.snapshot import Health
-from tcptop_rtt.sources.compiler import compile_program
+from tcptop_rtt.sources.loader.compiler import compile_program
 from tcptop_rtt.sources.ringbuf import RingBuffer
 from tcptop_rtt.tracking.connections import Connections
 

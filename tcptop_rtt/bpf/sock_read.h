@@ -2,7 +2,7 @@
 /*
  * Reads the kernel's sockets and tasks. No map is used here.
  *
- * sources/kernel_types.py lists the fields that are read. It makes their
+ * sources/loader/kernel_types.py lists the fields that are read. It makes their
  * definitions from the running kernel's BTF, and they stand before this text.
  * bcc turns a plain "p->field" into a checked read in the function that
  * received p, so only helpers read fields of the kernel's structures.

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from bcc import BPF, libbcc
 
 from tcptop_rtt.model.errors import REMEDIES, TcptopError
-from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
 from tcptop_rtt.sources.limits import LAST_BYTES, Limits
+from tcptop_rtt.sources.loader.compiler import compile_program
+from tcptop_rtt.sources.loader.kernel_types import KERNEL_FUNCTION, KernelTypes, kernel_types
 from tcptop_rtt.sources.memory import release_compiler_memory
 from tcptop_rtt.sources.requirements import require_bpf
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bcc import BPF
 
-from tcptop_rtt.sources.compiler import compile_program
-from tcptop_rtt.sources.kernel_types import STRUCTS, Field, kernel_types
+from tcptop_rtt.sources.loader.compiler import compile_program
+from tcptop_rtt.sources.loader.kernel_types import STRUCTS, Field, kernel_types
 from tcptop_rtt.sources.requirements import BTF_PATH
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import complaint, lines_of, run

@@ -15,7 +15,7 @@ from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.sources.kernel_types import kernel_types
+from tcptop_rtt.sources.loader.kernel_types import kernel_types
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import READS, Program
 from tcptop_rtt.view.chart import quantiles

@@ -11,7 +11,7 @@ import pytest
 
 import tcptop_rtt
 from tcptop_rtt.model.records import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
-from tcptop_rtt.sources.compiler import compile_program
+from tcptop_rtt.sources.loader.compiler import compile_program
 
 _ABI = (Path(tcptop_rtt.__file__).parent / "bpf/abi.h").read_text()
 _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/bpf.h

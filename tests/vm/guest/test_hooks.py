@@ -14,7 +14,7 @@ import pytest
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import INTERVAL_S
-from tcptop_rtt.sources.compiler import compile_program
+from tcptop_rtt.sources.loader.compiler import compile_program
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.pairs import connected, port_of, round_trip

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.sources.btf import Btf, Member
+from tcptop_rtt.sources.loader.btf import Btf, Member
 
 KERNEL_FUNCTION = 1 << 30
 """Added to the number of a kernel function that is called; numbers without it are helpers'."""

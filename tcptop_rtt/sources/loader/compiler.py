@@ -15,7 +15,7 @@ from bcc import BPF, libbcc
 
 from tcptop_rtt.model.errors import REMEDIES, TcptopError
 
-_HEADERS = Path(__file__).resolve().parent.parent / "bpf" / "stand_ins"
+_HEADERS = Path(__file__).resolve().parents[2] / "bpf" / "stand_ins"
 
 _DESCRIPTORS = 8
 """Free ones that compiling takes at once, and a few more."""

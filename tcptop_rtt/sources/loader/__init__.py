@@ -1,0 +1,1 @@
+"""What compiles, loads and attaches the BPF program."""
