@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tcptop_rtt.sources.program import checked
+from tcptop_rtt.sources import bpf_call
 
 _STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 _LIBBPF = ctypes.CDLL("libbcc.so.0", use_errno=True)  # libbpf comes with it
@@ -61,23 +61,14 @@ def programs() -> dict[int, Account]:
     return found
 
 
-class _LinkInfo(ctypes.Structure):
-    """The beginning of ``struct bpf_link_info``, of include/uapi/linux/bpf.h."""
-
-    _fields_ = (("type", ctypes.c_uint32), ("number", ctypes.c_uint32), ("program", ctypes.c_uint32))
-
-
-def program_of(link_fd: int) -> int:
-    """A descriptor of the program that a link attaches."""
-    info = _LinkInfo()
-    length = ctypes.c_uint32(ctypes.sizeof(info))
-    checked(_LIBBPF.bpf_obj_get_info_by_fd(link_fd, ctypes.byref(info), ctypes.byref(length)))
-    return checked(_LIBBPF.bpf_prog_get_fd_by_id(info.program))
-
-
 def attached_again(program_fd: int, tracepoint: bytes | None = None) -> int:
     """A new link of a program that was attached before, to the same place.
 
     :param tracepoint: where that is; None: the program knows it from its loading
     """
-    return checked(_LIBBPF.bpf_raw_tracepoint_open(tracepoint, program_fd))
+    if tracepoint is None:
+        return bpf_call.attach_tracing(program_fd)
+    link: int = _LIBBPF.bpf_raw_tracepoint_open(tracepoint, program_fd)
+    if link < 0:
+        raise OSError(-link, os.strerror(-link))
+    return link

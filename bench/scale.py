@@ -8,7 +8,6 @@ import os
 import resource
 import select
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -32,21 +31,6 @@ ROUNDS = 12
 KEYS = ("r", "p", "s", "S", "\x1b[B", "\x1b[6~", "G", "g", "/", "4", "7", "\r")
 """As a terminal sends them: sort, move, filter by text."""
 _QUIET_S = 0.15
-
-_COMPILING = """
-import os
-import numpy
-from bench.traffic import resident_mib
-told = [resident_mib(os.getpid())]
-from tcptop_rtt.sources import memory, program
-program.release_compiler_memory = lambda: None
-loaded = program.Program()
-told.append(resident_mib(os.getpid()))
-memory.release_compiler_memory()
-told.append(resident_mib(os.getpid()))
-loaded.close()
-print(*told)
-"""
 
 
 class Synthetic:
@@ -206,16 +190,6 @@ def _memory() -> list[Result]:
     ]
 
 
-def _libraries() -> list[Result]:
-    """What bcc's libraries take, and what of it is left once the program is loaded."""
-    told = subprocess.run([sys.executable, "-c", _COMPILING], check=True, capture_output=True, text=True)
-    before_mib, taken_mib, left_mib = map(float, told.stdout.split())
-    return [
-        Result("memory of bcc's libraries, once compiled", taken_mib - before_mib, "MiB"),
-        Result("after handing back", left_mib - before_mib, "MiB", detail=f"numpy before: {before_mib:.0f}"),
-    ]
-
-
 def _live(pairs: int) -> Result:
     """The whole program on live sockets, a tenth of them changing in each refresh."""
     with talking(pairs, REFRESH_S), dashboard("--interval", str(REFRESH_S)) as pid:
@@ -227,7 +201,7 @@ def _live(pairs: int) -> Result:
 
 def measure() -> list[Result]:
     """Memory first, while nothing has been freed yet that could be used again."""
-    return [*_memory(), *_libraries(), *_at(10_000, 10, 30), *_at(100_000, 15, 50), _live(5_000)]
+    return [*_memory(), *_at(10_000, 10, 30), *_at(100_000, 15, 50), _live(5_000)]
 
 
 if __name__ == "__main__":

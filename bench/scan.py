@@ -32,7 +32,7 @@ def measure() -> list[Result]:
         for _ in range(PAIRS):
             opened.enter_context(socket.create_connection(listener.getsockname()))
             opened.enter_context(listener.accept()[0])
-        probe = Probe(Program())
+        probe = Probe(Program.loaded())
         try:
             found = sum(map(len, probe.scan()))
             scan_s, ss_s = [], []

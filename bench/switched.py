@@ -6,6 +6,7 @@ speed of a machine changes by more than what is looked for.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import signal
@@ -17,8 +18,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.bpf import attached_again, program_of
+from bench.bpf import attached_again
 from bench.traffic import SETTLE_S, unseen
+from tcptop_rtt.sources import bpf_call
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.base import Source
@@ -36,7 +38,7 @@ class Switched:
 
     def __init__(self, pid: int, link_fd: int) -> None:
         self._pid = pid
-        self._program_fd = program_of(link_fd)
+        self._program_fd = bpf_call.program_of(link_fd)
         os.close(link_fd)
         os.kill(pid, signal.SIGSTOP)
 
@@ -84,6 +86,8 @@ def _run() -> None:
     """The command line's program, but its hook's link belongs to who has started it."""
     from tcptop_rtt import cli, start
     from tcptop_rtt.feeds.budget import Budget
+    from tcptop_rtt.sources.loader.request import Request
+    from tcptop_rtt.sources.opening import Opener
     from tcptop_rtt.sources.program import Program
     from tcptop_rtt.terminal.driver import TerminalDriver
 
@@ -93,11 +97,14 @@ def _run() -> None:
     def open_source(hook: str) -> Source:
         from tcptop_rtt.sources.probe import Probe
 
-        program = Program(hook)
+        program = Program.loaded(Request(hook))
         link_fd = program.hand_over_hook()
         socket.send_fds(channel, [b"\0"], [link_fd])
         os.close(link_fd)
         return Probe(program)
+
+    def opener(options: argparse.Namespace) -> Opener:
+        return Opener(partial(open_source, options.source))
 
     usual = Budget()
     budget = dataclasses.replace(
@@ -112,7 +119,7 @@ def _run() -> None:
     )
     # It would set up the terminal once more, each time.
     TerminalDriver._on_continue = lambda *_: None  # type: ignore
-    sys.exit(cli.main(partial(start.run, opener=lambda: open_source, budget=budget)))
+    sys.exit(cli.main(partial(start.run, opener=opener, budget=budget)))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from tcptop_rtt.screens.fleet import FleetScreen
     from tcptop_rtt.screens.replay import ReplayScreen
 
+STAGE_S = 0.1
+"""Between two looks at what the start waits for."""
+
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
 
@@ -137,6 +140,12 @@ class TcptopApp(ProgramApp):
 
     def on_mount(self) -> None:
         self._worker.start()
+        self._opening = self.set_interval(STAGE_S, self._show_stage)
+        self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Say what the start waits for."""
+        self.main.waiting_for = self._feed.stage
 
     def end_work(self) -> None:
         self._feed.stop()
@@ -175,6 +184,7 @@ class TcptopApp(ProgramApp):
         self.post_message(SnapshotReady(snapshot, past))
 
     def on_opened(self) -> None:
+        self._opening.stop()
         self.main.host = self._feed.origin.host
         self.main.waiting_for = "waiting for the first scan of the sockets"
 

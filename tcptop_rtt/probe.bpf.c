@@ -4,7 +4,7 @@
  *
  * This is bcc's dialect of BPF C. These are the programs; bpf/abi.h,
  * bpf/sock_read.h, bpf/conn.h and bpf/entries.h have what they call. bcc rewrites the use of
- * maps in its main text only, so there is no #include: sources/program.py puts
+ * maps in its main text only, so there is no #include: sources/loader/files.py puts
  * those files before this one.
  */
 

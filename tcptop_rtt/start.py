@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from tcptop_rtt import environment, standard_streams
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.signals import deferred_signals, on_stop
-from tcptop_rtt.sources.opening import source_opener
+from tcptop_rtt.sources.opening import Opener, source_opener
 
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
@@ -35,12 +34,12 @@ _LEAVE_S = 10
 
 def run(
     options: argparse.Namespace,
-    opener: Callable[[], Callable[[str], Source]] | None = None,
+    opener: Callable[[argparse.Namespace], Opener] | None = None,
     budget: Budget | None = None,
 ) -> int:
     """Run what the options ask for; return the exit code.
 
-    :param opener: imports what a source needs, and returns what opens it; None: that of the option
+    :param opener: the way to a source; None: to the one that is asked for
     :param budget: None: as much as is measured to do no harm
     """
     if sys.stdout is None:
@@ -129,7 +128,7 @@ def _live(
     options: argparse.Namespace,
     screen: bool,
     cleanup: ExitStack,
-    opener: Callable[[], Callable[[str], Source]] | None,
+    opener: Callable[[argparse.Namespace], Opener] | None,
     budget: Budget | None,
 ) -> int:
     """Show this machine, hand out its metrics, or run a command on it."""
@@ -140,16 +139,16 @@ def _live(
     exporter = _exporter(options, cleanup)
     note = _watched(options.pid, cleanup)
     with deferred_signals(), _no_collections():
-        # The compiler does not hold the interpreter's lock, so the other imports go on beside it.
-        open_source = opener() if opener else _opener(options)
-        source = _in_background(open_source, options.source)
-        cleanup.callback(_close, source)
+        # What takes long goes on beside the other imports.
+        way = (opener or _opener)(options)
+        source = _in_background(way.open)
+        cleanup.callback(_close, source, way)
         from tcptop_rtt.feeds.live import LiveFeed
 
         _import_front_end(screen)
-        feed = LiveFeed(source, options.interval, budget)
-        if not screen or source.done():
-            feed.open()
+        feed = LiveFeed(source, options.interval, budget, stage=way.stage)
+    if not screen or source.done():
+        feed.open()
     if options.command:
         from tcptop_rtt.command.run import run_command
 
@@ -157,11 +156,7 @@ def _live(
     recordings = _recordings(options, feed, cleanup)
     if exporter:
         return exporter.run(feed, _chosen(options), recordings)
-    code = _show(feed, options, screen, note, recordings)
-    if not source.done():
-        # The compiler cannot be stopped, and would be torn apart in an ordinary exit.
-        os._exit(code)
-    return code
+    return _show(feed, options, screen, note, recordings)
 
 
 def _chosen(options: argparse.Namespace) -> Filter:
@@ -204,28 +199,29 @@ def _exports(options: argparse.Namespace) -> bool:
     return options.prometheus is not None or options.otlp is not None
 
 
-def _opener(options: argparse.Namespace) -> Callable[[str], Source]:
-    """What opens the source: without BPF only where nobody relies on that everything is seen."""
+def _opener(options: argparse.Namespace) -> Opener:
+    """The way to the source: without BPF only where nobody relies on that everything is seen."""
     relied_on = bool(options.command or options.fail_if or _exports(options))
     return source_opener(options.source, bool(options.command), relied_on)
 
 
-def _in_background(function: Callable[[str], Source], hook: str) -> Future[Source]:
+def _in_background(function: Callable[[], Source]) -> Future[Source]:
     """Call it in a thread that does not hold up the end of the program."""
     future: Future[Source] = Future()
 
     def call() -> None:
         try:
-            future.set_result(function(hook))
+            future.set_result(function())
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=call, name="compiler", daemon=True).start()
+    threading.Thread(target=call, name="opener", daemon=True).start()
     return future
 
 
-def _close(source: Future[Source]) -> None:
-    """Close it; waits for one that is still being opened."""
+def _close(source: Future[Source], way: Opener) -> None:
+    """Close it, or end its opening."""
+    way.cancel()
     if source.exception() is None:
         source.result().close()
 

@@ -23,22 +23,26 @@ struct rtt_window {
 };
 _Static_assert(offsetof(struct rtt_window, waits) == 64, "one cache line for every segment");
 
-/* A connection, from its first to its last event. */
+/*
+ * A connection, from its first to its last event. User space looks at what comes
+ * before the window; mirrored by CONNECTION in model/records.py.
+ */
 struct connection {
 	u64		id;
 	u64		opened_ns;
+	u32		tgid;		/* 0: not known yet */
+	u8		direction;
+	u8		open_seen;
+	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
+	u8		followed;	/* as in struct record */
 	struct rtt_window window;	/* in use as long as the socket has no slot */
 	u64		retrans_reported; /* the jiffy of the latest KIND_RETRANS */
 	u32		resent_fast;	/* see count_resent() */
 	u32		resent_timeout;
 	u32		resent_probe;
-	u32		tgid;		/* 0: not known yet */
 	u32		scan;		/* the latest one that wrote an entry for a descriptor */
-	u8		direction;
-	u8		open_seen;
-	u8		closed;		/* KIND_CLOSE was reported; its process is not known yet */
-	u8		followed;	/* as in struct record */
 };
+_Static_assert(offsetof(struct connection, window) == 24, "keep CONNECTION in model/records.py in step");
 _Static_assert(sizeof(struct connection) == 176, "padding is explicit");
 
 BPF_RINGBUF_OUTPUT(records, RING_PAGES);

@@ -102,6 +102,11 @@ class Feed(Protocol):
         """What it asks a server of many hosts; its snapshots are answers. None: it asks none."""
         return None
 
+    @property
+    def stage(self) -> str:
+        """What :meth:`open` waits for at this moment; empty: for nothing that takes long."""
+        return ""
+
     def open(self) -> None:
         """Wait until it can begin, or is stopped.
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from tcptop_rtt.feeds.base import Capability, Feed
@@ -36,6 +36,7 @@ class LiveFeed(Feed):
     :param processes: where facts on processes are from
     :param users: where names of users are from
     :param use: says which threads are blocked on a socket
+    :param stage: says what takes long as long as the source is opening
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class LiveFeed(Feed):
         processes: Processes | None = None,
         users: UserNames | None = None,
         use: UseWatch | None = None,
+        stage: Callable[[], str] = str,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -56,6 +58,7 @@ class LiveFeed(Feed):
         self._units = Units(self._processes.cgroup)
         self._users = users or UserNames()
         self._use = use or UseWatch()
+        self._stage = stage
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
@@ -93,6 +96,11 @@ class LiveFeed(Feed):
         if self._reader is None:
             return Health()
         return self._reader.health
+
+    @property
+    def stage(self) -> str:
+        """What takes long at the start."""
+        return self._stage()
 
     @property
     def origin(self) -> Origin:

@@ -158,6 +158,19 @@ CONTROL = np.dtype(
 )
 """Memory shared with the kernel side."""
 
+CONNECTION = np.dtype(
+    [
+        ("id", "u8"),
+        ("opened_ns", "u8"),
+        ("tgid", "u4"),
+        ("direction", "u1"),
+        ("open_seen", "u1"),
+        ("closed", "u1"),
+        ("followed", "u1"),
+    ]
+)
+"""The beginning of what the kernel side has of each connection: ``struct connection`` in bpf/conn.h."""
+
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 48):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 

@@ -54,7 +54,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
     host: var[str] = var("")
     """Where the connections are; empty: not known yet."""
-    waiting_for: var[str] = var("compiling the BPF program")
+    waiting_for: var[str] = var("")
     """What there is no first snapshot for yet; empty if there is one."""
 
     def __init__(

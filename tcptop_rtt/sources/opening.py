@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.sources.bcc_package import bcc_required
-from tcptop_rtt.sources.requirements import require_bpf
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.base import Source
+    from tcptop_rtt.sources.loader.process import Loading
 
 WITHOUT_BPF = "sock_diag"
 SOURCES = ("auto", "fentry", "tcp_probe", WITHOUT_BPF)
 """What can be asked for: ``auto`` takes the best that there is."""
 
 
-def source_opener(source: str, follow: bool = False, needs_bpf: bool = False) -> Callable[[str], Source]:
-    """Import what a source needs first, and return what opens it: in a thread, as it may take long.
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Opener:
+    """The way to a source that may take long to open."""
+
+    open: Callable[[], Source]
+    """To be called once, in a thread of its own.
+
+    :raises TcptopError: it cannot be had here, and why
+    """
+    stage: Callable[[], str] = str
+    """What takes long at this moment; nothing: it is not known."""
+    cancel: Callable[[], None] = _nothing
+    """Makes ``open`` end soon; any thread may call it."""
+
+
+def source_opener(source: str, follow: bool = False, needs_bpf: bool = False) -> Opener:
+    """Begin with what takes long, and return the way to the source.
 
     :param source: one of :data:`SOURCES`
     :param follow: whether it tells the connections of what descends from this process
@@ -26,27 +45,42 @@ def source_opener(source: str, follow: bool = False, needs_bpf: bool = False) ->
     :raises TcptopError: the source that is asked for cannot be had here, and why
     """
     if source == WITHOUT_BPF:
-        return lambda _: _sock_diag()
+        return Opener(_sock_diag)
     yields = source == "auto" and not needs_bpf
+    from tcptop_rtt.sources.loader.process import Loading
+    from tcptop_rtt.sources.loader.request import Request
+
     try:
-        require_bpf()
-        open_bpf = _bpf(follow)
+        loading = Loading(Request(source, follow))
     except TcptopError as error:
         if not yields:
             raise
         reason = str(error)
-        return lambda _: _sock_diag(reason)
-    return (lambda hook: _best(open_bpf, hook)) if yields else open_bpf
+        return Opener(lambda: _sock_diag(reason))
+    way = _best if yields else _probe
+    return Opener(lambda: way(loading), lambda: loading.stage, loading.cancel)
 
 
-def _best(open_bpf: Callable[[str], Source], hook: str) -> Source:
+def _best(loading: Loading) -> Source:
     try:
-        return open_bpf(hook)
+        return _probe(loading)
     except TcptopError as error:
-        from tcptop_rtt.sources.memory import release_compiler_memory
-
-        release_compiler_memory()
         return _sock_diag(str(error))
+
+
+def _probe(loading: Loading) -> Source:
+    """The BPF program as a source."""
+    made = loading.wait()
+    # Not before: they need numpy, which is imported meanwhile.
+    from tcptop_rtt.sources.probe import Probe
+    from tcptop_rtt.sources.program import Program
+
+    program = Program(made, loading.request.limits.ring_bytes)
+    try:
+        return Probe(program)
+    except BaseException:
+        program.close()
+        raise
 
 
 def _sock_diag(no_bpf: str = "") -> Source:
@@ -61,22 +95,3 @@ def _sock_diag(no_bpf: str = "") -> Source:
         # What the best source needs comes first: with it there is no need of this one.
         both = f"{no_bpf}; without BPF: {error}"
         raise TcptopError(both if no_bpf not in ("", str(error)) else str(error)) from error
-
-
-def _bpf(follow: bool) -> Callable[[str], Source]:
-    """What opens the BPF program as a source."""
-    with bcc_required():
-        from tcptop_rtt.sources.program import Program
-
-    def open_source(hook: str) -> Source:
-        program = Program(hook, follow=follow)
-        # Not before: it needs numpy, which is imported while the program is compiled.
-        from tcptop_rtt.sources.probe import Probe
-
-        try:
-            return Probe(program)
-        except BaseException:
-            program.close()
-            raise
-
-    return open_source

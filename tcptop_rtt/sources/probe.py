@@ -6,7 +6,6 @@ import math
 import mmap
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,11 @@ from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Records
 from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.base import NO_ENTRIES, Batch, Source
 from tcptop_rtt.sources.interfaces import Interfaces
+from tcptop_rtt.sources.jiffy import jiffy_s
 from tcptop_rtt.sources.limits import LAST_BYTES
 from tcptop_rtt.sources.netns import Namespaces
+from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.ringbuf import RingBuffer
-
-if TYPE_CHECKING:
-    from tcptop_rtt.sources.program import Program
 
 PART_ENTRIES = 8192
 """Of a scan, about: so many are in memory at once."""
@@ -42,7 +40,7 @@ class Probe(Source):
         self._namespaces = Namespaces()
         self._interfaces = Interfaces(self._namespaces)
         self._dropped_records = 0
-        self._jiffy_s = program.jiffy_s
+        self._jiffy_s = jiffy_s()
         self.set_report_interval(INTERVAL_S)
 
     @property

@@ -123,7 +123,7 @@ class Watch:
     """
 
     def __init__(self, program: Program | None = None) -> None:
-        self.probe = Probe(program or Program())
+        self.probe = Probe(program or Program.loaded())
         self.connections = Connections()
 
     def look(self) -> Snapshot:

@@ -34,6 +34,17 @@ def as_nobody(*capabilities: str) -> tuple[str, ...]:
     )
 
 
+def mounted(*places: tuple[str | Path, str | Path]) -> tuple[str, ...]:
+    """Starts a command with mounts of its own: no compiled code is kept, and directories are at other places.
+
+    :param places: each a directory, and where it is found instead of what is there
+    """
+    # Only those above what is mounted are made private, as / is no mount in a chroot.
+    binds = "".join(f" && mount --bind {directory} {place}" for directory, place in places)
+    script = f'mount --make-rprivate / 2>&-; mount -t tmpfs none /var/cache{binds} && exec "$@"'
+    return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
+
+
 def run(
     *arguments: str, before: tuple[str, ...] = (), given: str = "", **how: Any
 ) -> subprocess.CompletedProcess[str]:

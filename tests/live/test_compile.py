@@ -8,6 +8,7 @@ import pytest
 
 import tcptop_rtt
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.program import Program
 
 
@@ -24,4 +25,4 @@ def test_a_mistake_is_reported_with_its_file_and_line(part: str, name: str) -> N
     lines = (Path(tcptop_rtt.__file__).parent / part).read_text().splitlines()
     line = next(number for number, line in enumerate(lines, 1) if name in line)
     with pytest.raises(TcptopError, match=rf": {part}:{line}:\d+: error: "):
-        Program(reads=[[f"-D{name}=1"]])  # its definition is none any more
+        Program.loaded(Request(reads=((f"-D{name}=1",),)))  # its definition is none any more

@@ -18,6 +18,7 @@ from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.sources.limits import Limits
+from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
@@ -27,6 +28,7 @@ from tests.live.ss import ss
 from tests.waiting import becomes
 
 INTERVAL_S = 0.1
+_LIMITS = Limits()
 
 
 def _nothing() -> None:
@@ -52,8 +54,8 @@ class _Probe(Probe):
 
 
 @contextmanager
-def _watching(limits: Limits | None = None) -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
-    with closing(_Probe(Program(limits=limits))) as probe:
+def _watching(limits: Limits = _LIMITS) -> Iterator[tuple[_Probe, Iterator[Snapshot]]]:
+    with closing(_Probe(Program.loaded(Request(limits=limits)))) as probe:
         yield probe, LiveFeed(ready(probe), INTERVAL_S).snapshots()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.program import PROGRAM
+from tests.live.program import PROGRAM, mounted
 
 LIMIT_S = 60.0
 _USED = "#error of another user\n"
@@ -48,7 +48,7 @@ def _looked_for(directory: Path, **environment: str) -> tuple[set[str], str]:
     """The headers that are looked for anywhere, and all that the kernel was asked for."""
     trace = directory.parent / f"{directory.name}.strace"
     calls = "trace=openat,open,stat,newfstatat,statx,access,faccessat,faccessat2,readlink"
-    _check(_table(directory, "strace", "-f", "-o", str(trace), "-e", calls, **environment))
+    _check(_table(directory, *mounted(), "strace", "-f", "-o", str(trace), "-e", calls, **environment))
     text = trace.read_text(errors="replace")
     return set(re.findall(r'"([^"]+\.h)"', text)), text
 

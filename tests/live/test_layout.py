@@ -6,13 +6,19 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from bcc import BPF
 
-from tcptop_rtt.sources.loader.compiler import compile_program
+from tcptop_rtt.model.records import CONNECTION
+from tcptop_rtt.sources.loader.btf import Btf
+from tcptop_rtt.sources.loader.compiler import compile_program, instructions_of
+from tcptop_rtt.sources.loader.compiling import compiler_flags
+from tcptop_rtt.sources.loader.files import program_text
 from tcptop_rtt.sources.loader.kernel_types import STRUCTS, Field, kernel_types
+from tcptop_rtt.sources.loader.request import READS, Request
 from tcptop_rtt.sources.requirements import BTF_PATH
 from tests.live.pairs import connected, port_of, talking
 from tests.live.program import complaint, lines_of, run
@@ -138,7 +144,9 @@ int on_{name}(struct bpf_raw_tracepoint_args *ctx)
 }}"""
         for name in fields
     )
-    module = compile_program((kernel_types().text + functions).encode(), "-g0")
+    with closing(Btf()) as btf:
+        text = kernel_types(btf).text
+    module = compile_program((text + functions).encode(), "-g0")
     compiled = {name: _compiled_offset(module, f"on_{name}") for name in fields}
     assert compiled == {name: types.offset(kind, _path(name, field)) for name, field in fields.items()}
 
@@ -175,3 +183,25 @@ def test_a_field_that_it_cannot_do_without_is_named_with_the_kernel(member: str,
     assert re.match(
         rf"tcptop-rtt: Linux {re.escape(os.uname().release)} has no '\w+\.(\w+\.)*{member}'", line
     )
+
+
+def test_what_user_space_looks_at_of_a_connection_is_where_the_compiler_puts_it() -> None:
+    structure = "struct connection"
+    functions = "".join(
+        f"int {what}_of_{name}(void *ctx) {{ return {expression}; }}\n"
+        for name in CONNECTION.names or ()
+        for what, expression in (
+            ("place", f"offsetof({structure}, {name})"),
+            ("size", f"sizeof((({structure} *)0)->{name})"),
+        )
+    )
+    with closing(Btf()) as btf:
+        text = kernel_types(btf).text.encode() + program_text()
+    module = compile_program(text + functions.encode(), *compiler_flags(Request(), READS[0]))
+
+    def number(function: str) -> int:
+        *_, returned = struct.unpack("=BBhi", instructions_of(module, function)[:8])
+        return int(returned)
+
+    fields = {name: (place[1], place[0].itemsize) for name, place in (CONNECTION.fields or {}).items()}
+    assert fields == {name: (number(f"place_of_{name}"), number(f"size_of_{name}")) for name in fields}

@@ -14,6 +14,7 @@ import pytest
 
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records, take_rows
 from tcptop_rtt.sources.limits import Limits
+from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
@@ -32,6 +33,10 @@ def _many_files(count: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _watch(limits: Limits) -> Watch:
+    return Watch(Program.loaded(Request(limits=limits)))
 
 
 def _open_and_close(listener: socket.socket) -> int:
@@ -54,7 +59,7 @@ def _of_port(records: Records, port: int) -> Records:
 
 def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted() -> None:
     # The kernel's events that reports do not depend on: both probes are offered the same.
-    large, tiny = Watch(Program(limits=Limits(ring_bytes=1 << 25))), Watch(Program(limits=_TINY))
+    large, tiny = _watch(Limits(ring_bytes=1 << 25)), _watch(_TINY)
     try:
         lost_before = tiny.probe.read().dropped_records
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
@@ -85,7 +90,7 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
 
 
 def test_samples_that_find_no_room_are_told_of_later() -> None:
-    with closing(Watch(Program(limits=_TINY))) as watch:
+    with closing(_watch(_TINY)) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
             for _ in range(30):
@@ -119,7 +124,7 @@ def test_samples_that_find_no_room_are_told_of_later() -> None:
 
 def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> None:
     interval_s = 2.0
-    with closing(Watch(Program(limits=_TINY))) as watch:
+    with closing(_watch(_TINY)) as watch:
         with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             watch.look()
             watch.probe.set_report_interval(interval_s)
@@ -149,7 +154,7 @@ def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> 
 
 
 def test_the_end_of_a_connection_that_found_no_room_is_found_out() -> None:
-    with closing(Watch(Program(limits=_TINY))) as watch:
+    with closing(_watch(_TINY)) as watch:
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as opened:
             for _ in range(100):
                 opened.enter_context(socket.create_connection(listener.getsockname()))
@@ -176,13 +181,13 @@ def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(w
     ):
         watch = None
         if when == "before them":
-            watch = opened.enter_context(closing(Watch(Program(limits=limits))))
+            watch = opened.enter_context(closing(_watch(limits)))
             watch.look()
         for _ in range(pairs):
             opened.enter_context(socket.create_connection(listener.getsockname()))
             opened.enter_context(listener.accept()[0])
         port = listener.getsockname()[1]
-        watch = watch or opened.enter_context(closing(Watch(Program(limits=limits))))
+        watch = watch or opened.enter_context(closing(_watch(limits)))
         watch.look()
         rows = watch.look().rows
         ours = rows[(rows["lport"] == port) | (rows["rport"] == port)]

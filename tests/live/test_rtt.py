@@ -6,13 +6,14 @@ import itertools
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tcptop_rtt.sources.program import READS, Program
+from tcptop_rtt.sources.loader.request import READS, Request
+from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, fill, port_of, row_of
@@ -211,14 +212,14 @@ _PRINTED = (
 
 
 @pytest.mark.parametrize("reads", [READS, READS[-1:]], ids=["as the kernel allows", "checked reads"])
-def test_all_that_a_scan_tells_equals_what_ss_prints(reads: Sequence[tuple[str, ...]]) -> None:
+def test_all_that_a_scan_tells_equals_what_ss_prints(reads: tuple[tuple[str, ...], ...]) -> None:
     with ExitStack() as opened:
         pairs = [opened.enter_context(connected()) for _ in range(4)]
         for pair in pairs[1:]:
             _bulk(pair)
         pairs[2][1].sendall(b"not read yet")
         time.sleep(1)
-        with closing(Watch(Program(reads=reads))) as watch:
+        with closing(Watch(Program.loaded(Request(reads=reads)))) as watch:
             rows = watch.look().rows
         for ends in pairs:
             for one, other in (ends, ends[::-1]):

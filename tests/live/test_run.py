@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tcptop_rtt.sources.program import READS, Program
+from tcptop_rtt.sources.loader.request import READS, Request
+from tcptop_rtt.sources.program import Program
 from tests.live.held import Open
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.program import PROGRAM, START_S, Line, run
@@ -367,5 +368,5 @@ def test_a_filter_chooses_connections() -> None:
 
 def test_the_kernel_takes_the_program_that_follows_either_way() -> None:
     for flags in READS:
-        with closing(Program(reads=(flags,), follow=True)):
+        with closing(Program.loaded(Request(reads=(flags,), follow=True))):
             pass

@@ -15,9 +15,9 @@ from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.sources.loader.kernel_types import kernel_types
+from tcptop_rtt.sources.loader.request import READS, Request
 from tcptop_rtt.sources.probe import Probe
-from tcptop_rtt.sources.program import READS, Program
+from tcptop_rtt.sources.program import Program
 from tcptop_rtt.view.chart import quantiles
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
@@ -98,7 +98,7 @@ def test_a_busy_socket_sends_one_record_per_interval_and_loses_no_sample(watch: 
 def test_where_plain_loads_are_refused_checked_reads_bring_the_same() -> None:
     refused = ("-include", "a_header_that_is_not_there.h")
     # The other one takes what this kernel allows: plain loads, since Linux 5.11.
-    checked, other = Watch(Program(reads=(refused, *READS[1:]))), Watch()
+    checked, other = Watch(Program.loaded(Request(reads=(refused, *READS[1:])))), Watch()
     try:
         with connected() as pair, connected("::1", socket.AF_INET6) as six:
             for one in (pair, six):
@@ -121,7 +121,7 @@ def test_where_plain_loads_are_refused_checked_reads_bring_the_same() -> None:
 
 
 def test_where_there_is_no_iterator_of_sockets_those_of_processes_are_all_there() -> None:
-    program = Program(types=kernel_types(optional={}))
+    program = Program.loaded(Request(lists_sockets=False))
     with connected() as (client, _), closing(Watch(program)) as watch:
         row_of(watch.look().rows, client)
 
@@ -189,7 +189,7 @@ def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
                 round_trip(pair)
             time.sleep(2 * INTERVAL_S)
 
-    with connected() as pair, closing(_TrafficDuringScan(Program())) as probe:
+    with connected() as pair, closing(_TrafficDuringScan(Program.loaded())) as probe:
         probe.traffic = talk
         feed = LiveFeed(ready(probe), 0.2)
         snapshots = feed.snapshots()

@@ -34,7 +34,7 @@ class _Costly(Probe):
 
 
 def test_costly_scans_are_rare_but_the_answer_to_a_close_look_is_one() -> None:
-    with closing(_Costly(Program())) as probe, connected() as (client, _):
+    with closing(_Costly(Program.loaded())) as probe, connected() as (client, _):
         feed = LiveFeed(ready(probe), 0.1)
         snapshots = feed.snapshots()
         before_s: list[float] = []

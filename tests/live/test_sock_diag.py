@@ -386,12 +386,12 @@ def test_a_kernel_that_lists_no_sockets_is_told_as_such(
 
     monkeypatch.setattr(Netlink, "dump", refused)
     with pytest.raises(TcptopError, match=words) as told:
-        source_opener("sock_diag")("sock_diag")
+        source_opener("sock_diag").open()
     assert "\n" not in str(told.value)
 
 
 def test_that_it_was_asked_for_is_why_there_is_nothing_better() -> None:
-    with closing(source_opener("sock_diag")("sock_diag")) as source:
+    with closing(source_opener("sock_diag").open()) as source:
         assert (source.hook, source.hook_note) == ("sock_diag", "asked for by --source")
 
 

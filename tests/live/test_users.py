@@ -69,7 +69,7 @@ def test_a_process_that_becomes_another_user_is_told_as_that(record: Callable[..
 
 
 def test_name_and_number_of_the_user_are_of_one_moment() -> None:
-    with _dropper() as dropper, closing(Probe(Program())) as probe:
+    with _dropper() as dropper, closing(Probe(Program.loaded())) as probe:
         feed = LiveFeed(ready(probe), 0.1)
         for snapshot in feed.snapshots():
             (row,) = snapshot.rows[snapshot.rows["lport"] == dropper.port]

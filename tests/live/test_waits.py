@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tcptop_rtt.sources.program import READS, Program
+from tcptop_rtt.sources.loader.request import READS, Request
+from tcptop_rtt.sources.program import Program
 from tcptop_rtt.view.cause_columns import Columns
 from tests.live.conftest import Watch
 from tests.live.link import Link, echoing
@@ -193,4 +194,4 @@ def test_requests_that_do_not_wait_for_each_other_are_told_as_such(watch: Watch)
 
 def test_the_kernel_takes_the_program_with_plain_loads() -> None:
     # A checked read costs forty times as much, and nothing else would tell of it. Linux 5.10 needs them.
-    Program(reads=READS[:1]).close()
+    Program.loaded(Request(reads=READS[:1])).close()

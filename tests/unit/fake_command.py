@@ -14,6 +14,7 @@ from functools import partial
 from tcptop_rtt import cli, start
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.base import Source
+from tcptop_rtt.sources.opening import Opener
 from tests.unit.fake import FakeSource, connection
 
 
@@ -44,4 +45,4 @@ if __name__ == "__main__":
     how = ""
     if len(sys.argv) > 1 and sys.argv[1].startswith("--open="):
         how = sys.argv.pop(1).partition("=")[2]
-    sys.exit(cli.main(partial(start.run, opener=lambda: partial(_open, how))))
+    sys.exit(cli.main(partial(start.run, opener=lambda options: Opener(partial(_open, how, options.source)))))

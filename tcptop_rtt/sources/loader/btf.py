@@ -14,10 +14,11 @@ from typing import NamedTuple
 from bcc import libbcc
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.sources.bpf_call import TRACE_ITER, TRACE_RAW_TP
 from tcptop_rtt.sources.requirements import BTF_PATH
 
-_INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC, _ENUM64 = 1, 2, 3, 4, 5, 6, 12, 19
-_ALIASES = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
+_INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC, _ENUM64 = 1, 2, 3, 4, 5, 6, 8, 12, 19
+_ALIASES = (_TYPEDEF, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
 _DEEPEST = 32
 
 
@@ -85,8 +86,14 @@ class Btf:
         return self._find(name, _STRUCT)
 
     def function(self, name: str) -> int | None:
-        """The number of a function that BPF programs may call."""
+        """The number of a function of the kernel."""
         return self._find(name, _FUNC)
+
+    def attach_target(self, attach_type: int, name: str) -> int | None:
+        """The number of what a program of this type is attached to, as libbpf finds it."""
+        if attach_type == TRACE_RAW_TP:
+            return self._find(f"btf_trace_{name}", _TYPEDEF)
+        return self.function(f"bpf_iter_{name}" if attach_type == TRACE_ITER else name)
 
     def size(self, number: int) -> int:
         """Of a type, in bytes."""

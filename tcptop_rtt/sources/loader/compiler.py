@@ -1,7 +1,6 @@
 """Compiling BPF programs by bcc, out of nothing but our own text and headers, and without a temporary file.
 
-bcc includes a handful of kernel headers by itself. Those in ``bpf/stand_ins`` stand in for them: no kernel
-headers are needed, and none are taken.
+Our own headers stand in for those of the kernel that bcc includes: none are needed, and none are taken.
 """
 
 from __future__ import annotations
@@ -9,18 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from ctypes import c_char_p, c_size_t, c_void_p
 
 from bcc import BPF, libbcc
 
 from tcptop_rtt.model.errors import REMEDIES, TcptopError
-
-_HEADERS = Path(__file__).resolve().parents[2] / "bpf" / "stand_ins"
+from tcptop_rtt.sources.loader.files import STAND_INS
 
 _DESCRIPTORS = 8
 """Free ones that compiling takes at once, and a few more."""
 
 libbcc.lib.libbpf_set_print(None)  # what it has to say would go to the terminal
+# bcc itself asks for no table's name.
+libbcc.lib.bpf_table_name.restype, libbcc.lib.bpf_table_name.argtypes = c_char_p, [c_void_p, c_size_t]
 
 
 def compile_program(text: bytes, *flags: str) -> BPF:
@@ -40,12 +40,26 @@ def compile_program(text: bytes, *flags: str) -> BPF:
             raise TcptopError(f"cannot compile for Linux {os.uname().release}: {reason}") from error
 
 
+def map_descriptors(module: BPF) -> dict[str, int]:
+    """Of a module's maps, by their names."""
+    count = libbcc.lib.bpf_num_tables(module.module)
+    names = [libbcc.lib.bpf_table_name(module.module, place) for place in range(count)]
+    return {name.decode(): libbcc.lib.bpf_table_fd(module.module, name) for name in names}
+
+
+def instructions_of(module: BPF, function: str) -> bytes:
+    """A function's instructions, with descriptors of the module's maps; nothing: it has none of this name."""
+    if not libbcc.lib.bpf_function_start(module.module, function.encode()):
+        return b""
+    return bytes(module.dump_func(function.encode()))
+
+
 def _require_descriptors() -> None:
     """bcc goes on when clang cannot open a header, and crashes on the types that are missing then."""
     spare: list[int] = []
     try:
         while len(spare) < _DESCRIPTORS:
-            spare.append(os.open(_HEADERS, os.O_PATH))
+            spare.append(os.open(STAND_INS, os.O_PATH))
     except OSError as error:
         remedy = REMEDIES.get(error.errno or 0, "")
         raise TcptopError(f"cannot compile: {error.strerror}{remedy}") from error
@@ -58,9 +72,9 @@ def _require_descriptors() -> None:
 def _only_our_headers() -> Iterator[None]:
     """bcc looks for headers in the working directory first, which anybody may have written to."""
     before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long for a name, or gone
-    os.environ["BCC_KERNEL_SOURCE"] = str(_HEADERS)
+    os.environ["BCC_KERNEL_SOURCE"] = str(STAND_INS)
     try:
-        os.chdir(_HEADERS / "include")
+        os.chdir(STAND_INS / "include")
         yield
     finally:
         os.fchdir(before)
@@ -70,7 +84,7 @@ def _only_our_headers() -> Iterator[None]:
 
 @contextmanager
 def _messages() -> Iterator[int]:
-    """Keep what the compiler writes to descriptor 2 off the terminal: a descriptor to read it from."""
+    """What the compiler writes to descriptor 2: a descriptor to read it from."""
     messages = os.memfd_create("compiler-messages")
     saved = os.dup(2)
     try:

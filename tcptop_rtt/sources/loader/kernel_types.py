@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.loader.btf import Btf, Member
-
-KERNEL_FUNCTION = 1 << 30
-"""Added to the number of a kernel function that is called; numbers without it are helpers'."""
+from tcptop_rtt.sources.loader.code import KERNEL_FUNCTION
 
 
 class Field(NamedTuple):
@@ -158,20 +156,12 @@ class KernelTypes(NamedTuple):
     """The fields of a row that this kernel does not tell."""
 
 
-def kernel_types(optional: Mapping[str, dict[str, Field]] = OPTIONAL) -> KernelTypes:
+def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) -> KernelTypes:
     """The running kernel's.
 
     :param optional: what is used besides :data:`STRUCTS` where the kernel has it
     :raises TcptopError: an essential member is missing; says which
     """
-    btf = Btf()
-    try:
-        return _kernel_types(btf, optional)
-    finally:
-        btf.close()
-
-
-def _kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]]) -> KernelTypes:
     structs = STRUCTS | {name: fields for name, fields in optional.items() if btf.struct(name)}
     lines = [*(f"struct {name};" for name in structs), "struct seq_file;", "struct missing { };"]
     unknown: set[str] = set()

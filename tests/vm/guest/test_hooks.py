@@ -15,6 +15,7 @@ import pytest
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import INTERVAL_S
 from tcptop_rtt.sources.loader.compiler import compile_program
+from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.pairs import connected, port_of, round_trip
@@ -131,7 +132,7 @@ def test_where_a_policy_refuses_fentry_tcp_probe_takes_over_and_says_so() -> Non
             assert "EPERM" in watch.probe.hook_note
             _assert_samples_come(watch)
         with pytest.raises(TcptopError, match=r"fentry is refused: .*; use --source tcp_probe"):
-            Program("fentry")
+            Program.loaded(Request("fentry"))
 
 
 def test_where_ftrace_is_off_tcp_probe_takes_over() -> None:

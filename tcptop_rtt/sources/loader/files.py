@@ -1,0 +1,21 @@
+"""What is compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/waits.h", "bpf/conn.h", "bpf/entries.h", "probe.bpf.c")
+"""The files of the program, in the order in which the compiler reads them."""
+
+STAND_INS = _PACKAGE / "bpf/stand_ins"
+"""bcc includes a handful of kernel headers by itself; these stand in for them."""
+
+
+def program_text() -> bytes:
+    """All parts as one text, as bcc rewrites the use of maps in no file that its text includes.
+
+    The compiler's messages name the part.
+    """
+    parts = (f'#line 1 "{part}"\n'.encode() + (_PACKAGE / part).read_bytes() for part in _PARTS)
+    return b"".join(parts)

@@ -1,0 +1,90 @@
+"""What the loader tells the process that has started it: messages, of which the last brings descriptors.
+
+The socket is of type SOCK_SEQPACKET, so that each message arrives whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+_MOST_BYTES, _MOST_DESCRIPTORS = 1 << 16, 32
+_HANDED_OVER = ("records", "last_entries", "controls", "connections")
+"""Those maps that are read outside the kernel."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What takes long at this moment."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why there is no program; one line."""
+
+    problem: str
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What runs in the kernel as long as these descriptors are open."""
+
+    hook: str
+    hook_note: str
+    unknown: frozenset[str]
+    """The fields of a row that this kernel does not have."""
+    maps: dict[str, int]
+    links: dict[str, int]
+    """By the names of programs."""
+
+
+def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
+    """Send a message; of a hand-over also the descriptors."""
+    if not isinstance(message, Handover):
+        channel.send(json.dumps({type(message).__name__: vars(message)}).encode())
+        return
+    maps = {name: descriptor for name, descriptor in message.maps.items() if name in _HANDED_OVER}
+    fields = {
+        "hook": message.hook,
+        "hook_note": message.hook_note,
+        "unknown": sorted(message.unknown),
+        "maps": list(maps),
+        "links": list(message.links),
+    }
+    text = json.dumps({"Handover": fields}).encode()
+    socket.send_fds(channel, [text], [*maps.values(), *message.links.values()])
+
+
+def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
+    """The next message; None: the loader has ended.
+
+    :raises OSError: no descriptor is free for those that it brings
+    """
+    text, descriptors, flags, _ = socket.recv_fds(channel, _MOST_BYTES, _MOST_DESCRIPTORS)
+    if not text:
+        return None
+    if flags & socket.MSG_CTRUNC:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    ((kind, fields),) = json.loads(text).items()
+    if kind == "Handover":
+        return _handed_over(fields, descriptors)
+    return Refused(**fields) if kind == "Refused" else Stage(**fields)
+
+
+def _handed_over(fields: dict[str, Any], descriptors: list[int]) -> Handover:
+    maps, links = fields.pop("maps"), fields.pop("links")
+    unknown = frozenset(fields.pop("unknown"))
+    return Handover(
+        maps=dict(zip(maps, descriptors, strict=False)),
+        links=dict(zip(links, descriptors[len(maps) :], strict=True)),
+        unknown=unknown,
+        **fields,
+    )

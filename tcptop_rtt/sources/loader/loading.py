@@ -1,0 +1,134 @@
+"""From code to what runs in the kernel: maps, programs, and the links that attach these."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from tcptop_rtt.model.errors import REMEDIES, TcptopError
+from tcptop_rtt.sources import bpf_call
+from tcptop_rtt.sources.loader.code import Code, with_descriptors
+from tcptop_rtt.sources.loader.places import ALWAYS, HOOKS, SOCKETS, Place
+
+_FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
+
+
+class Loaded(NamedTuple):
+    """What runs in the kernel, as long as these descriptors are open."""
+
+    hook: str
+    hook_note: str
+    """Why the first choice is refused."""
+    maps: dict[str, int]
+    links: dict[str, int]
+    """By the names of programs."""
+
+
+def load(code: Code, hook: str) -> Loaded:
+    """Load and attach it.
+
+    :param hook: ``auto``, or the one to force
+    :raises TcptopError: the kernel refuses it, and why
+    """
+    _allow_locked_memory()
+    # Another program may be tried after this one, so nothing stays of one that is refused.
+    with ExitStack() as opened:
+        maps: dict[str, int] = {}
+        links: dict[str, int] = {}
+        opened.callback(_close_all, maps)
+        opened.callback(_close_all, links)
+        for name, info in code.maps.items():
+            try:
+                maps[name] = bpf_call.create_map(name, info)
+            except OSError as error:
+                raise TcptopError(f"BPF is refused: {_cause(error)}") from error
+        attaching = _Attaching(code, list(maps.values()))
+        hook, note = attaching.attach_hook(hook, links)
+        for place in ALWAYS:
+            attaching.attach(place, links)
+        if SOCKETS.program in code.programs:
+            attaching.attach(SOCKETS, links)
+        opened.pop_all()
+    return Loaded(hook, note, maps, links)
+
+
+class _Attaching:
+    """Programs that are attached one after the other.
+
+    :param maps: their maps' descriptors, in order
+    """
+
+    def __init__(self, code: Code, maps: list[int]) -> None:
+        self._code = code
+        self._maps = maps
+
+    def attach_hook(self, wanted: str, links: dict[str, int]) -> tuple[str, str]:
+        """Attach to the first hook that takes it, whatever the version: which, and why none before."""
+        note = ""
+        for hook, place in HOOKS.items():
+            if wanted in ("auto", hook):
+                try:
+                    links[place.program] = self._link(place)
+                except OSError as error:
+                    note = f"{hook} is refused: {_cause(error)}"
+                else:
+                    return hook, note
+        raise TcptopError(note + ("; use --source tcp_probe" if wanted == "fentry" else ""))
+
+    def attach(self, place: Place, links: dict[str, int]) -> None:
+        """Attach to a place that is not gone without."""
+        try:
+            links[place.program] = self._link(place)
+        except OSError as error:
+            raise TcptopError(f"{place.name} is refused: {_cause(error)}") from error
+
+    def _link(self, place: Place) -> int:
+        if place.attach_type == bpf_call.TRACE_FENTRY:
+            _require_ftrace()
+        target = self._code.targets.get(place.name)
+        if target is None:
+            raise OSError(errno.ESRCH, f"{place.target} is not in this kernel")
+        code = with_descriptors(self._code.programs[place.program], self._maps)
+        program = bpf_call.load_program(place.program, code, place.attach_type, target)
+        try:
+            if place.attach_type == bpf_call.TRACE_ITER:
+                return bpf_call.attach_iterator(program)
+            return bpf_call.attach_tracing(program)
+        finally:
+            os.close(program)
+
+
+def _close_all(descriptors: dict[str, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)
+
+
+def _require_ftrace() -> None:
+    """Without it a program would be attached, and never run."""
+    if _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
+        raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
+
+
+def _allow_locked_memory() -> None:
+    """Before Linux 5.11 maps count as locked memory, of which there is little by default."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def _cause(error: OSError) -> str:
+    """Why the kernel refused, as far as is known, and the way out."""
+    try:
+        lockdown = Path("/sys/kernel/security/lockdown").read_text()
+    except OSError:
+        lockdown = ""
+    if "[confidentiality]" in lockdown:
+        return "the kernel is locked down; boot it with lockdown=integrity"
+    if error.errno == errno.EMFILE:
+        return f"no file descriptor is free{REMEDIES[errno.EMFILE]}"
+    if error.errno == errno.EPERM:
+        return "not permitted on this machine (EPERM)"
+    return error.strerror or str(error)
