@@ -41,7 +41,7 @@ def mounted(*places: tuple[str | Path, str | Path]) -> tuple[str, ...]:
     """
     # Only those above what is mounted are made private, as / is no mount in a chroot.
     binds = "".join(f" && mount --bind {directory} {place}" for directory, place in places)
-    script = f'mount --make-rprivate / 2>&-; mount -t tmpfs none /var/cache{binds} && exec "$@"'
+    script = f'mount --make-rprivate / 2>&-; mount -t tmpfs -o mode=755 none /var/cache{binds} && exec "$@"'
     return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
 
 
