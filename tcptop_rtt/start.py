@@ -143,10 +143,15 @@ def _live(
         way = (opener or _opener)(options)
         source = _in_background(way.open)
         cleanup.callback(_close, source, way)
+        from tcptop_rtt.outputs.progress import Progress
+
+        progress = Progress(sys.stderr if screen else None)
+        progress.say(way.stage())
         from tcptop_rtt.feeds.live import LiveFeed
 
         _import_front_end(screen)
         feed = LiveFeed(source, options.interval, budget, stage=way.stage)
+        progress.say("")
     if not screen or source.done():
         feed.open()
     if options.command:

@@ -18,27 +18,9 @@ from tcptop_rtt.sources.loader.code import Code
 from tcptop_rtt.sources.requirements import BTF_PATH
 from tests.live.held import Open
 from tests.live.kernel_objects import kernel_objects, remaining
+from tests.live.loaders import stopped_loader
 from tests.live.program import END_S, NOBODY, PROGRAM, START_S, lines_of, mounted, run
 from tests.waiting import becomes
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _loader_of(pid: int) -> int:
-    """Its loader, which has been stopped while the compiler is still at work."""
-    assert becomes(lambda: any(map(_compiles, _children(pid))), START_S)
-    (loader,) = _children(pid)
-    os.kill(loader, signal.SIGSTOP)
-    return loader
-
-
-def _compiles(pid: int) -> bool:
-    return "libbcc" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def _is_gone(pid: int) -> bool:
@@ -55,18 +37,19 @@ def _started(*options: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_loader_that_stands_still_does_not_hold_up_an_end(number: int) -> None:
     with _started("--json") as process:
-        loader = _loader_of(process.pid)
+        loader = stopped_loader(process.pid)
         process.send_signal(number)
         assert process.wait(END_S) == 128 + signal.SIGINT
         assert process.communicate() == ("", "")
     assert _is_gone(loader)
 
 
-def test_nor_does_it_hold_up_the_screen(terminal: Open) -> None:
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+def test_nor_does_it_hold_up_the_screen(terminal: Open, key: bytes) -> None:
     it = terminal(*mounted(), PROGRAM)
-    loader = _loader_of(it.pid)
-    it.wait_for(b"the BPF program")
-    it.type(b"q")
+    loader = stopped_loader(it.pid)
+    it.wait_for(b"Quit")
+    it.type(key)
     assert it.ended() == 0
     it.check_restored()
     assert _is_gone(loader)
@@ -74,7 +57,7 @@ def test_nor_does_it_hold_up_the_screen(terminal: Open) -> None:
 
 def test_a_loader_that_is_killed_is_told_in_one_line() -> None:
     with _started("--json", "--source", "tcp_probe") as process:
-        os.kill(_loader_of(process.pid), signal.SIGKILL)
+        os.kill(stopped_loader(process.pid), signal.SIGKILL)
         assert process.communicate(timeout=END_S) == (
             "",
             "tcptop-rtt: what loads the BPF program was ended by SIGKILL: start tcptop-rtt again\n",
@@ -84,7 +67,7 @@ def test_a_loader_that_is_killed_is_told_in_one_line() -> None:
 
 def test_without_it_the_best_that_there_is_is_shown() -> None:
     with _started("--json", "--count", "1") as process:
-        os.kill(_loader_of(process.pid), signal.SIGKILL)
+        os.kill(stopped_loader(process.pid), signal.SIGKILL)
         out, err = process.communicate(timeout=END_S)
     lines = lines_of(subprocess.CompletedProcess([], process.returncode, out, err))
     assert lines[0]["hook"] == "sock_diag"
@@ -92,7 +75,7 @@ def test_without_it_the_best_that_there_is_is_shown() -> None:
 
 def test_the_loader_ends_with_whoever_it_loads_for() -> None:
     with _started("--json") as process:
-        loader = _loader_of(process.pid)
+        loader = stopped_loader(process.pid)
         objects = kernel_objects(loader)
         process.kill()
         process.wait()

@@ -16,8 +16,9 @@ import pytest
 
 from tests.live.held import LEFT, Open, Pty
 from tests.live.kernel_objects import kernel_objects, remaining
+from tests.live.loaders import stopped_loader
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, PROGRAM, START_S, mounted
 from tests.waiting import becomes
 
 
@@ -256,40 +257,19 @@ def test_a_terminal_without_escape_sequences_gets_tables(terminal: Open, term: s
     assert b"\x1b" not in it.output
 
 
-_SLOW = """
-import sys, time
-seconds = float(sys.argv.pop(1))
-from tcptop_rtt import cli
-from tcptop_rtt.sources import program
-class Slow(program.Program):
-    def __init__(self, *arguments, **more):
-        time.sleep(seconds)
-        super().__init__(*arguments, **more)
-program.Program = Slow
-sys.exit(cli.main())
-"""
-
-
-_DEGRADED = _SLOW.replace("        super()", "        os.seteuid(65534)\n        super()", 1).replace(
-    "import sys", "import os, sys", 1
-)
-"""Whose user is no longer root once it comes to loading."""
-
-
-def slow(seconds: float) -> list[str]:
-    """The program, on a machine whose compiler takes longer by so many seconds."""
-    return [sys.executable, "-c", _SLOW, str(seconds)]
-
-
 def test_it_says_what_it_waits_for_before_the_first_rows(terminal: Open) -> None:
-    it = terminal(*slow(3)).started()
-    output = re.sub(rb"\x1b\[[0-9;?<>=]*[A-Za-z]", b"", bytes(it.output))
-    assert output.index(b"compiling the BPF program") < output.index(b"PROCESS")
-    assert output.index(b"Quit") < output.index(b"PROCESS")  # with all the frame
+    it = terminal(*mounted(), PROGRAM)
+    loader = stopped_loader(it.pid)
+    it.wait_for(b"compiling the BPF program")
+    it.wait_for(b"Quit")  # with all the frame
+    assert b"PROCESS" not in it.output
+    os.kill(loader, signal.SIGCONT)
+    it.started()
 
 
 def test_the_terminals_background_decides_on_the_theme_and_its_answer_is_no_key(terminal: Open) -> None:
-    it = terminal(*slow(2))
+    it = terminal(*mounted(), PROGRAM)
+    loader = stopped_loader(it.pid)
     it.wait_for(b"\x1b]11;?\x1b\\")
     it.wait_for(b"Quit")  # nothing has waited for the answer
     assert not re.search(rb"48;(5;231|2;251;251;251)m", it.output)
@@ -297,6 +277,7 @@ def test_the_terminals_background_decides_on_the_theme_and_its_answer_is_no_key(
         it.type(part)
         time.sleep(0.2)  # longer than a sequence may pause
     it.expect(lambda: re.search(rb"48;(5;231|2;251;251;251)m", it.output) is not None, "a light theme")
+    os.kill(loader, signal.SIGCONT)
     it.started()
     assert b"does nothing here" not in it.output
     it.check_keys()
@@ -312,23 +293,16 @@ def test_a_theme_that_is_named_asks_the_terminal_nothing(terminal: Open) -> None
     assert b"\x1b]11;" not in it.output
 
 
-@pytest.mark.parametrize("key", [b"q", b"\x03"])
-def test_it_can_be_left_while_it_compiles(terminal: Open, key: bytes) -> None:
-    it = terminal(*slow(3600))
-    it.wait_for(b"Quit")
-    it.type(key)
-    assert it.ended() == 0
-    it.check_restored()
-
-
 def test_what_fails_once_the_screen_is_open_is_told_in_one_line(terminal: Open) -> None:
-    it = terminal(sys.executable, "-c", _DEGRADED, "3", "--source", "fentry")
+    it = terminal(*mounted(), PROGRAM, "--source", "fentry")
+    loader = stopped_loader(it.pid)
     it.wait_for(b"Quit")
+    os.kill(loader, signal.SIGKILL)
     assert it.ended() == 1
     it.check_restored()
     _, _, after = bytes(it.output).rpartition(LEFT)
     (line,) = re.findall(rb"tcptop-rtt: .*", after)
-    assert b"CAP_BPF and CAP_PERFMON missing" in line
+    assert b"was ended by SIGKILL" in line
 
 
 _BROKEN = """
