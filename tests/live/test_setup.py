@@ -1,16 +1,20 @@
-"""What ``./setup`` takes away, and what it leaves alone: a copy of it that works on places of its own."""
+"""What ``./setup`` installs as root, takes away and leaves alone: a copy of it in places of its own."""
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import shutil
+import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SETUP = Path(__file__).parents[2] / "setup"
-LIMIT_S = 120.0
+LIMIT_S = 600.0
 
 
 class Machine:
@@ -34,10 +38,34 @@ class Machine:
             text = text.replace(there, here)
         (self.checkout / "setup").write_text(text)
 
-    def setup(self, command: str) -> tuple[int, list[str]]:
-        """The exit code, and the lines that it says."""
+    def check_out(self) -> None:
+        """The project, as far as it is installed."""
+        for name in (
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+            "LICENSE-GPL",
+            "requirements",
+            "tcptop_rtt",
+            "share",
+        ):
+            source = SETUP.parent / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, self.checkout / name, ignore=ignored, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, self.checkout)
+
+    def setup(self, command: str, *before: str, umask: int = -1, **environment: str) -> tuple[int, list[str]]:
+        """The exit code, and the lines that it says.
+
+        :param before: a command that starts it
+        :param environment: more variables
+        """
         ended = subprocess.run(
-            ["sh", self.checkout / "setup", command],
+            [*before, "sh", self.checkout / "setup", command],
+            env=os.environ | environment,
+            umask=umask,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -99,3 +127,80 @@ def test_a_symbolic_link_in_its_place_is_not_followed(machine: Machine, command:
     assert machine.setup(command) == (1, [f"setup: {machine.opt} is a symbolic link: not touched"])
     assert [place.name for place in machine.bin.iterdir()] == ["other"]
     assert machine.opt.is_symlink()
+
+
+# What others can change is not trusted
+
+
+def test_the_environment_decides_nothing_of_an_installation(machine: Machine, tmp_path: Path) -> None:
+    machine.check_out()
+    theirs, ran = tmp_path / "theirs", tmp_path / "ran"
+    python = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    for site in (theirs, theirs / python, theirs / ".local" / python):
+        site.mkdir(parents=True, exist_ok=True)
+        mark = f"open({str(ran)!r}, 'a').write(__name__)\n"
+        for module in ("sitecustomize", "usercustomize", "hatchling", "pip", "json", "venv"):
+            (site / f"{module}.py").write_text(mark)
+        (site / "any.pth").write_text(f"import sys; {mark}")
+    interpreter = theirs / "python"
+    interpreter.write_text(f"#!/bin/sh\necho ran >{ran}\n")
+    interpreter.chmod(0o755)
+    settings = {"log": ran, "cache-dir": theirs / "cache", "find-links": theirs, "no-binary": ":all:"}
+    lines = [f"{name} = {value}\n" for name, value in settings.items()]
+    for place in ("pip.conf", ".config/pip/pip.conf", ".pip/pip.conf"):
+        (theirs / place).parent.mkdir(parents=True, exist_ok=True)
+        (theirs / place).write_text(f"[global]\n{''.join(lines)}[install]\ntarget = {theirs}/target\n")
+    before = set(theirs.rglob("*"))
+    code, said = machine.setup(
+        "install",
+        umask=0,
+        **{name: str(theirs) for name in ("HOME", "XDG_CONFIG_HOME", "PYTHONPATH", "PYTHONUSERBASE")},
+        **{f"PIP_{name}": str(theirs / name.lower()) for name in ("TARGET", "PREFIX", "ROOT", "LOG", "SRC")},
+        PIP_CONFIG_FILE=str(theirs / "pip.conf"),
+        PIP_PYTHON=str(interpreter),
+        PIP_NO_BINARY=":all:",
+        PYTHONHOME=str(theirs),
+        TMPDIR=str(theirs),
+    )
+    assert (code, said) == (0, [f"setup: making {machine.opt / 'venv'}"])
+    assert not ran.exists()
+    assert set(theirs.rglob("*")) == before
+    made = [machine.opt, *machine.opt.rglob("*")]
+    assert len(made) > 1000
+    for one in made:
+        status = one.lstat()
+        assert status.st_uid == 0, one
+        assert stat.S_ISLNK(status.st_mode) or not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH), one
+    ended = subprocess.run([machine.link, "--version"], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("tcptop-rtt ")
+    # What it is built with is not there to stay.
+    assert not list(machine.opt.rglob("hatchling"))
+    assert machine.setup("install") == (0, [])  # and a second time it has nothing to do
+
+
+# What is installed is what is locked
+
+
+def test_a_file_of_another_hash_is_not_installed(machine: Machine) -> None:
+    machine.check_out()
+    for lock in (machine.checkout / "requirements").iterdir():
+        text = lock.read_text()
+        start = text.index("\nhatchling==") if "\nhatchling==" in text else 0
+        lock.write_text(text[:start] + re.sub(r"sha256:[0-9a-f]{8}", f"sha256:{'0' * 8}", text[start:]))
+    code, lines = machine.setup("install")
+    assert code == 1
+    assert "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in "\n".join(lines)
+    assert (
+        lines[-1]
+        == "setup: could not install what requirements/build.txt names: pip says above what is wrong"
+    )
+    assert not machine.link.is_symlink()
+
+
+def test_a_machine_without_wheels_is_named_before_anything_is_made(machine: Machine) -> None:
+    machine.check_out()
+    other, its = {"x86_64": ("i686", "i686"), "aarch64": ("armv7l", "armv[78]l")}[platform.machine()]
+    code, (line,) = machine.setup("install", "setarch", other)
+    assert code == 1
+    assert re.match(f"setup: not all that requirements/ names has wheels for {its}: install bcc's", line)
+    assert not machine.opt.exists()
