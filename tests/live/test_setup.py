@@ -9,9 +9,12 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.live.program import NOBODY
 
 SETUP = Path(__file__).parents[2] / "setup"
 LIMIT_S = 600.0
@@ -130,6 +133,40 @@ def test_a_symbolic_link_in_its_place_is_not_followed(machine: Machine, command:
 
 
 # What others can change is not trusted
+
+
+def _owned(place: Path) -> None:
+    os.chown(place, NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+@pytest.mark.parametrize("part", ["", "venv/bin/python3", "packages"])
+@pytest.mark.parametrize(
+    "give", [_owned, lambda it: it.chmod(0o775), lambda it: it.chmod(0o757)], ids=["owner", "group", "all"]
+)
+def test_a_place_that_others_can_change_is_not_touched(
+    machine: Machine, give: Callable[[Path], None], part: str, command: str
+) -> None:
+    (machine.opt / "venv/bin").mkdir(parents=True)
+    for name in ("venv/bin/python3", "packages"):
+        (machine.opt / name).write_text("tmux\n")
+    give(machine.opt / part)
+    refused = (
+        f"setup: others than root can change {machine.opt}, or something in it: not touched; "
+        f"to begin anew, run 'sudo rm -rf {machine.opt}'"
+    )
+    assert machine.setup(command) == (1, [refused])
+    assert (machine.opt / "packages").read_text() == "tmux\n"
+    assert not machine.link.is_symlink()
+
+
+@pytest.mark.parametrize("command", ["install", "packages"])
+def test_a_place_below_one_that_others_can_change_is_not_made(machine: Machine, command: str) -> None:
+    parent = machine.opt.parent
+    parent.chmod(0o777)
+    remedy = f"run 'sudo chown root {parent} && sudo chmod go-w {parent}'"
+    assert machine.setup(command) == (1, [f"setup: others than root can change {parent}: {remedy}"])
+    assert not machine.opt.exists()
 
 
 def test_the_environment_decides_nothing_of_an_installation(machine: Machine, tmp_path: Path) -> None:
