@@ -20,6 +20,7 @@ _KEPT = (
     *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
 )
 _KEPT_PREFIX = "LC_"
+_ZONES = ("/usr/share/zoneinfo/", "/etc/localtime")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -81,10 +82,18 @@ def clean() -> dict[str, str]:
     :return: the environment as it was, which is good for nobody but a command that is run
     """
     before = dict(os.environ)
-    for name in os.environ.keys() - set(_KEPT):
-        if not name.startswith(_KEPT_PREFIX):
+    for name, value in before.items():
+        if not ((name in _KEPT or name.startswith(_KEPT_PREFIX)) and _names_no_file(name, value)):
             del os.environ[name]
     os.environ["PATH"] = _PATH
     # A name server that does not answer holds a thread up for seconds, not for half a minute: resolv.conf(5).
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"
     return before
+
+
+def _names_no_file(name: str, value: str) -> bool:
+    """Whether a value leads nowhere but to the translations and time zones of the system."""
+    if name != "TZ":
+        return "/" not in value
+    zone = value.removeprefix(":")
+    return ".." not in zone and (not zone.startswith("/") or zone.startswith(_ZONES))

@@ -109,6 +109,22 @@ def test_no_python_of_the_invoker_runs(variable: str, tmp_path: Path) -> None:
     assert not ran.exists()
 
 
+def test_no_file_that_a_variable_names_is_looked_for(tmp_path: Path) -> None:
+    place = str(tmp_path / "named")
+    there = os.path.relpath(place, "/usr/share/locale")
+    named = dict.fromkeys(
+        (
+            *("TZ", "TZDIR", "LANGUAGE", "LC_MESSAGES", "NLSPATH", "HOSTALIASES", "TERM", "TERMINFO"),
+            *("OPENSSL_CONF", "OPENSSL_MODULES", "SSL_CERT_FILE", "SSL_CERT_DIR", "BCC_KERNEL_SOURCE"),
+        ),
+        place,
+    )
+    for variables in (named, {"LANGUAGE": there, "LANG": "de_DE.UTF-8", "TZ": f":{place}"}):
+        _, asked = _looked_for(tmp_path, **variables)
+        after_start = asked[asked.index("tcptop_rtt/environment.py") :]
+        assert "/named" not in after_start
+
+
 def test_no_file_of_the_environments_choice_is_written(tmp_path: Path) -> None:
     environment = {name: str(tmp_path / name) for name in ("TEXTUAL_LOG", "TEXTUAL_SCREENSHOT_LOCATION")}
     for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PYTHONPYCACHEPREFIX"):
