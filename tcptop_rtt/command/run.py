@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from tcptop_rtt import environment
 from tcptop_rtt.command.account import Account
 from tcptop_rtt.command.process import Command, NotStartedError
 from tcptop_rtt.command.report import Ended, write_json, write_tables
@@ -79,12 +80,17 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
 def open_output(path: str, invoker: int) -> int:
     """A descriptor of a new or emptied regular file, which only its owner can read.
 
-    :param invoker: the user who has started us, whose file it may be as well as ours
+    :param invoker: the user who has started us, whose a new file is; one that is there may be ours as well
     :raises TcptopError: it cannot be, or is something else, such as a link
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        fd = os.open(path, flags, 0o600)
+        try:
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            if owner := environment.owner_of_files(invoker):
+                os.fchown(fd, *owner)
+        except FileExistsError:
+            fd = os.open(path, flags)
         if wrong := _not_to_be_written(os.fstat(fd), invoker):
             os.close(fd)
             raise TcptopError(f"cannot write to {path}: {wrong}: choose another --output")

@@ -325,6 +325,11 @@ def test_the_report_goes_to_a_file_of_its_own_and_through_no_link(tmp_path: Path
     assert (ended.returncode, ended.stderr) == (0, "done\n")
     assert "exit status 0 after" in report.read_text()
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    theirs = tmp_path / "theirs"
+    ended = _run("--output", str(theirs), "--", "true", env=os.environ | {"SUDO_UID": "65534"})
+    assert (ended.returncode, ended.stderr) == (0, "")
+    status = theirs.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (65534, 65534, 0o600)
     other.write_text("precious")
     link.symlink_to(other)
     (tmp_path / "same").hardlink_to(other)

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from tcptop_rtt.environment import Invoker
 from tcptop_rtt.model.errors import UsageError
 from tcptop_rtt.outputs.otlp import encoding, pushed, receiver
 from tcptop_rtt.outputs.otlp.pushed import Pushed
@@ -33,7 +34,9 @@ from tests.waiting import ENOUGH_S, becomes
 def pushing(url: str, refreshes: int = 1, headers: str | None = None) -> Iterator[tuple[Pushed, list[str]]]:
     """What pushes there, and what it has said so far."""
     said: list[str] = []
-    options = argparse.Namespace(otlp=url, otlp_headers=headers, refreshes_per_update=refreshes)
+    options = argparse.Namespace(
+        otlp=url, otlp_headers=headers, refreshes_per_update=refreshes, invoker=Invoker(os.getuid(), "")
+    )
     pushes = Pushed(options, said.append)
     try:
         yield pushes, said
@@ -128,6 +131,14 @@ def test_a_file_that_others_can_read_or_that_is_none_is_refused(file: Path) -> N
         with pytest.raises(UsageError) as refused, pushing("http://127.0.0.1", headers=str(path)):
             pass
         assert str(refused.value) == f"--otlp-headers {path}: {why}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of others to give")
+def test_a_file_of_somebody_else_is_refused(file: Path) -> None:
+    os.chown(file, 65534, 65534)
+    with pytest.raises(UsageError) as refused, pushing("http://127.0.0.1", headers=str(file)):
+        pass
+    assert str(refused.value) == f"--otlp-headers {file}: it belongs to UID 65534: run chown 0 {file}"
 
 
 def test_every_so_many_refreshes_are_pushed_and_the_last_one_is() -> None:

@@ -13,12 +13,13 @@ _LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]+([!-~](?:[ -~]*[!-~])?)
 _OURS = {"content-type", "content-encoding", "content-length", "host", "connection", "transfer-encoding"}
 
 
-def headers_of(path: str) -> dict[str, str]:
+def headers_of(path: str, invoker: int) -> dict[str, str]:
     """What the file says: a header on each line, ``NAME: VALUE``; lines that begin with # are left out.
 
     Complaints show nothing of it: it may be secret, or another file than was meant.
 
-    :raises UsageError: it cannot be read, can be by others, or says something else
+    :param invoker: the user who has started us, whose it is, or ours, or root's
+    :raises UsageError: it cannot be read, is another one's, can be read by others, or says something else
     """
     try:
         # Nothing that would hold up whoever opens it.
@@ -30,6 +31,9 @@ def headers_of(path: str) -> dict[str, str]:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"--otlp-headers {path}: it is no regular file")
+        if found.st_uid not in (0, os.geteuid(), invoker):
+            whose = f"it belongs to UID {found.st_uid}: run chown {invoker} {path}"
+            raise UsageError(f"--otlp-headers {path}: {whose}")
         if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise UsageError(f"--otlp-headers {path}: it is for others, too: run chmod go= {path}")
         raw = os.read(fd, _MOST_BYTES + 1)

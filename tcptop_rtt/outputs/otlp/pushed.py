@@ -54,7 +54,8 @@ class Pushed:
                 f"--otlp needs opentelemetry-proto ({error}): "
                 f"run sudo {sys.executable} -m pip install '{REQUIREMENT}'"
             ) from None
-        headers = headers_of(options.otlp_headers) if options.otlp_headers is not None else {}
+        file = options.otlp_headers
+        headers = headers_of(file, options.invoker.uid) if file is not None else {}
         self._receiver = Receiver(address, headers, TIMEOUT_S)
         self._say = say or complain
         self._refreshes_per_push: int = options.refreshes_per_update
