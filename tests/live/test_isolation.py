@@ -193,3 +193,11 @@ def test_it_starts_in_a_directory_whose_path_is_too_long(tmp_path: Path) -> None
     ended = _table(tmp_path, "bash", "-c", deeper, "d" * 250)
     _check(ended)
     shutil.rmtree(tmp_path / ("d" * 250))
+
+
+def test_no_socket_of_a_network_is_opened(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    _check(_table(tmp_path, "strace", "-f", "-o", str(trace), "-e", "trace=socket,clone,clone3"))
+    text = trace.read_text()
+    assert "clone" in text  # all of its threads and processes are looked at
+    assert set(re.findall(r"socket\((\w+)", text)) <= {"AF_UNIX", "AF_NETLINK"}

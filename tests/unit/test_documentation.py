@@ -42,3 +42,19 @@ def test_every_page_of_docs_is_reached_from_the_readme() -> None:
         names = re.findall(r"\]\(([^)\s#]+\.md)(?:#[^)]*)?\)", page.read_text())
         left += [(page.parent / name).resolve() for name in names]
     assert {page for page in PAGES if page.parent == ROOT / "docs"} <= seen
+
+
+def test_every_test_behind_a_promise_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) > 50
+    for path, name in named:
+        text = (ROOT / path).read_text()
+        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), f"{path}::{name}"
+
+
+def test_every_promise_has_a_test_or_says_that_it_has_none() -> None:
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    promises = [(promise, test) for promise, test in rows if promise != "promised"]
+    assert len(promises) > 30
+    for promise, test in promises:
+        assert "`tests/" in test or test.endswith("; no test"), promise
