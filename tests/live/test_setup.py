@@ -24,8 +24,8 @@ class Machine:
     """An empty place for the program, one for its link, and a checkout with what uninstalling looks at."""
 
     def __init__(self, place: Path) -> None:
-        self.opt, self.bin, self.checkout, self.share = (
-            place / name for name in ("opt", "bin", "checkout", "share")
+        self.opt, self.bin, self.checkout, self.share, self.cache = (
+            place / name for name in ("opt", "bin", "checkout", "share", "cache")
         )
         folders = ("tcptop_rtt", "tests", "bench", "tools")
         for directory in (self.bin, *(self.checkout / name for name in folders)):
@@ -36,6 +36,7 @@ class Machine:
             ("\nopt=/opt/tcptop-rtt\n", f"\nopt={self.opt}\n"),
             ("/usr/local/bin/tcptop-rtt /usr/bin/tcptop-rtt", f"{self.link} {place}/sbin/tcptop-rtt"),
             ("\nshare=/usr/local/share ", f"\nshare={self.share} "),
+            ("\ncache=/var/cache/tcptop-rtt ", f"\ncache={self.cache} "),
         ):
             assert text.count(there) == 1
             text = text.replace(there, here)
@@ -88,6 +89,7 @@ def test_uninstall_removes_what_is_its_own_and_names_the_packages(machine: Machi
     (machine.opt / "packages").write_text("tmux\nno-such-package\nstrace\ntmux\n")
     machine.link.symlink_to(machine.opt / "venv/bin/tcptop-rtt")
     (machine.bin / "other").touch()
+    machine.cache.mkdir()
     page, other = machine.share / "man/man1/tcptop-rtt.1", machine.share / "man/man1/tcptop-rtt-run.1"
     page.parent.mkdir(parents=True)
     page.symlink_to(machine.opt / "venv/share/man/man1/tcptop-rtt.1")
@@ -98,7 +100,9 @@ def test_uninstall_removes_what_is_its_own_and_names_the_packages(machine: Machi
     (machine.checkout / package).touch()
     code, (removed, named) = machine.setup("uninstall")
     assert code == 0
-    assert removed == f"setup: removed: {machine.link} {page} {machine.opt} .venv .mypy_cache {package}"
+    places = f"{machine.link} {page} {machine.opt} {machine.cache} .venv .mypy_cache {package}"
+    assert removed == f"setup: removed: {places}"
+    assert not machine.cache.exists()
     assert list(page.parent.iterdir()) == [other]
     remove = "(apt-get purge --autoremove|dnf remove)"
     assert re.fullmatch(f"setup: packages .* stay; to remove them: sudo {remove} strace tmux", named)
