@@ -67,6 +67,8 @@ def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
     :raises OSError: no descriptor is free for those that it brings
     """
     text, descriptors, flags, _ = socket.recv_fds(channel, _MOST_BYTES, _MOST_DESCRIPTORS)
+    for descriptor in descriptors:  # recv_fds() of Python 3.11 leaves MSG_CMSG_CLOEXEC out
+        os.set_inheritable(descriptor, False)
     if not text:
         return None
     if flags & socket.MSG_CTRUNC:
