@@ -16,7 +16,7 @@ from textual.screen import Screen
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.names import Names
-from tcptop_rtt.model.snapshot import Health, Snapshot, empty
+from tcptop_rtt.model.snapshot import Health, OwnCost, Snapshot, empty
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
 from tcptop_rtt.program_app import ProgramApp
@@ -248,6 +248,14 @@ class TcptopApp(ProgramApp):
     @property
     def health(self) -> Health:
         return self._latest.health if self._latest is not None else self._feed.health
+
+    @property
+    def cost(self) -> OwnCost | None:
+        return self._latest.cost if self._latest is not None else None
+
+    @property
+    def measure_cost(self) -> Callable[[], None] | None:
+        return self._feed.measure_cost if Capability.MEASURE in self._feed.capabilities else None
 
     def action_own_health(self) -> None:
         if self._feed.question is None:

@@ -18,6 +18,8 @@ class Capability(Enum):
     """To report every ACK of one connection."""
     REFRESH = auto()
     """To take another time between two snapshots."""
+    MEASURE = auto()
+    """To measure what the program costs."""
     PLAY = auto()
     """To stop, to go on, and to go to any time: it has a player."""
 
@@ -137,6 +139,12 @@ class Feed(Protocol):
         single ACK in it, if there is a trace at all, but what the feed knows of the process.
         """
         ...
+
+    def measure_cost(self) -> None:
+        """Measure what the program costs for about a second; the answer is a snapshot, with a newer
+        ``Snapshot.cost``. Without MEASURE: nothing.
+        """
+        return
 
     def ask(self, question: Question, /) -> None:  # noqa: ARG002
         """Ask the server something else; the answer is a snapshot. Without a question: nothing."""

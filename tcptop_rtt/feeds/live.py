@@ -62,7 +62,7 @@ class LiveFeed(Feed):
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
-        self._asked = False
+        self._asked = self._cost_wanted = False
         self._stopped = False
         # A signal handler may wake this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -79,6 +79,11 @@ class LiveFeed(Feed):
         self._wanted_trace = connection
         self._wake.put(None)
 
+    def measure_cost(self) -> None:
+        """What the program costs in the second that begins now."""
+        self._cost_wanted = True
+        self._wake.put(None)
+
     def stop(self) -> None:
         """End :meth:`open`, or the iteration of :meth:`snapshots` at its next turn."""
         self._stopped = True
@@ -88,7 +93,8 @@ class LiveFeed(Feed):
     def capabilities(self) -> frozenset[Capability]:
         """All but to be played, as it is now; and but for ACKs where the source sees none."""
         polls = self._reader is not None and self._reader.polls
-        return frozenset({Capability.REFRESH} if polls else {Capability.TRACE, Capability.REFRESH})
+        always = frozenset({Capability.REFRESH, Capability.MEASURE})
+        return always if polls else always | {Capability.TRACE}
 
     @property
     def health(self) -> Health:
@@ -138,6 +144,7 @@ class LiveFeed(Feed):
         while True:
             now, last = clock.monotonic_s(), self._stopped
             due = self._take_requests(reader) or last or now >= next_snapshot - shortest_read_s / 2
+            due = self._has_measured(reader) or due
             if due or now >= next_read:
                 reader.look(now, may_scan=due)
                 due = due or reader.snapshot_is_urgent
@@ -150,7 +157,8 @@ class LiveFeed(Feed):
                 return
             next_snapshot = min(next_snapshot, now + self._refresh_s)
             next_read = min(next_read, now + self._read_period_s())
-            clock.wait(self._wake, max(0.0, next_read - clock.monotonic_s()))
+            wake_s = min(next_read, reader.meter.over_s)
+            clock.wait(self._wake, max(0.0, wake_s - clock.monotonic_s()))
 
     def _read_period_s(self) -> float:
         """Seldom, as each wake-up takes a processor from the traffic; but a trace's chart has to move."""
@@ -159,12 +167,21 @@ class LiveFeed(Feed):
         reads = math.ceil(self._refresh_s / self._budget.longest_read_s)
         return max(self._budget.shortest_read_s, self._refresh_s / reads)
 
+    def _has_measured(self, reader: Reader) -> bool:
+        """Whether somebody waits for what has just been measured."""
+        if not reader.meter.look() or not self._cost_wanted:
+            return False
+        self._cost_wanted = False
+        return True
+
     def _take_requests(self, reader: Reader) -> bool:
         """Whether a setter was called: its answer is a snapshot at once."""
         if self._wanted_trace != self._traced:
             self._traced = self._wanted_trace
             reader.trace(self._traced)
             self._asked = True
+        if self._cost_wanted:
+            reader.meter.begin()
         asked, self._asked = self._asked, False
         return asked
 

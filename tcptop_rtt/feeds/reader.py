@@ -11,6 +11,7 @@ import numpy as np
 
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.clock import Clock
+from tcptop_rtt.feeds.cost_meter import CostMeter
 from tcptop_rtt.feeds.pacing import Pace
 from tcptop_rtt.model.outside import TEXT_BYTES, read_bytes
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot
@@ -33,6 +34,8 @@ class Reader:
         self._clock = clock
         self._connections = Connections(clock.monotonic_ns, clock.wall_ns)
         self._pace = Pace(clock.monotonic_s(), budget)
+        self.meter = CostMeter(source, clock)
+        """What it costs at this moment is measured by this."""
         self._cpu = clock.monotonic_s(), clock.process_s()
         self._dropped_records = self._untracked = 0
         self._problem = ""
@@ -84,7 +87,7 @@ class Reader:
         self._connections.name_interfaces(self._source.interface_names(bound))
         self._connections.name_units(self._unit_of)
         snapshot = self._connections.snapshot(self._measure_health())
-        return dataclasses.replace(snapshot, waiting=self._source.waiting)
+        return dataclasses.replace(snapshot, waiting=self._source.waiting, cost=self.meter.latest)
 
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""

@@ -36,6 +36,27 @@ class Health:
     missed: str = ""  # what may happen and is not seen, as there is no BPF; empty: nothing
 
 
+class ProgramCost(NamedTuple):
+    """What a program in the kernel costs."""
+
+    name: str
+    runs_per_s: float
+    ns_per_run: float
+    ours: bool  # it runs when this process asks, on its processor time; else on that of the traffic
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCost:
+    """What the program costs, measured for about a second."""
+
+    time_ns: int  # wall clock, at its end
+    lasted_s: float
+    cpu_percent: float  # of one core, this process
+    kernel_percent: float | None  # of one core, on the traffic's time; None: the kernel does not count it
+    programs: tuple[ProgramCost, ...] = ()  # those that have run
+    note: str = ""  # why the kernel does not count; empty: it does
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where and when snapshots are from."""
@@ -149,6 +170,7 @@ class Snapshot:
     waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
     targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
     listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
+    cost: OwnCost | None = None  # as measured last; None: never
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The cells of some rows: shape (SPARK_CELLS, number of rows)."""

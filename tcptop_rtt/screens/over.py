@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Key
 from textual.screen import ModalScreen
 
-from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.view import own_health
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.table import Column
@@ -83,32 +83,67 @@ class SortScreen(ModalScreen[str | None]):
 
 
 class HealthScreen(ModalScreen[None]):
-    """How the program itself is doing, live."""
+    """How the program itself is doing, live.
+
+    :param cost: as measured last; None: never
+    :param measure: called to have that measured; None: it cannot be
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "m",
+            "measure",
+            "Measure",
+            False,
+            tooltip="Measure for a second what this program and each of its programs in the kernel cost",
+            id="measure-cost",
+        ),
         Binding("escape,i,q,enter", "leave", "Close", False, tooltip="Back to the table", id="close-health"),
     ]
 
-    def __init__(self, health: Health, glyphs: Glyphs) -> None:
+    def __init__(
+        self, health: Health, cost: OwnCost | None, glyphs: Glyphs, measure: Callable[[], None] | None
+    ) -> None:
         super().__init__()
-        self._health = health
+        self._told = health, cost
         self._glyphs = glyphs
+        self._measure = measure
+        self._measuring = False
         self._lines = OverLines()
 
     def compose(self) -> ComposeResult:
         yield self._lines
 
     def on_mount(self) -> None:
-        self.show(self._health)
+        self._write()
 
-    def show(self, health: Health) -> None:
+    def show(self, health: Health, cost: OwnCost | None) -> None:
         """Tell the newest."""
+        if cost is not self._told[1]:
+            self._measuring = False
+        self._told = health, cost
+        self._write()
+
+    def _write(self) -> None:
+        health, cost = self._told
         lines: list[list[Part]] = [[("WHAT THIS PROGRAM COSTS", "title"), ("  Esc: back", "dim")]]
-        lines += [
-            [(f"{told.label:{_LABEL}}", "dim"), (told.value, told.style)]
-            for told in own_health.everything(health, self._glyphs)
-        ]
+        if self._measure is not None:
+            lines[0].append(("  measuring for a second" if self._measuring else ", m: measure it", "dim"))
+        told = own_health.everything(health, self._glyphs)
+        told += own_health.measured(cost, self._glyphs) if cost else []
+        lines += [[(f"{one.label:{_LABEL}}", "dim"), (one.value, one.style)] for one in told]
         self._lines.set_lines(lines)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what the feed can do."""
+        return self._measure is not None if action == "measure" else super().check_action(action, parameters)
+
+    def action_measure(self) -> None:
+        """Measure; the answer comes with a snapshot."""
+        if self._measure is not None:
+            self._measuring = True
+            self._measure()
+            self._write()
 
     def action_leave(self) -> None:
         if self.is_current:

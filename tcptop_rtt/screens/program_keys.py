@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Key
 
-from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.glyphs import Glyphs
@@ -67,15 +68,25 @@ class ProgramKeys(App[None]):
         """Take the mouse from the terminal, or leave it there."""
         raise NotImplementedError
 
+    @property
+    def cost(self) -> OwnCost | None:
+        """What it costs, as measured last; None: never."""
+        return None
+
+    @property
+    def measure_cost(self) -> Callable[[], None] | None:
+        """Has that measured; None: it cannot be."""
+        return None
+
     def show_health(self) -> None:
         """Tell the newest, where it is looked at."""
         if self._own_health is not None and self.screen is self._own_health:
-            self._own_health.show(self.health)
+            self._own_health.show(self.health, self.cost)
 
     def action_own_health(self) -> None:
         from tcptop_rtt.screens.over import HealthScreen
 
-        self._own_health = HealthScreen(self.health, self.glyphs)
+        self._own_health = HealthScreen(self.health, self.cost, self.glyphs, self.measure_cost)
         self.push_screen(self._own_health)
 
     def action_toggle_mouse(self) -> None:

@@ -28,6 +28,16 @@ class Batch(NamedTuple):
     records of these ends are among ``records``, or have come before."""
 
 
+class ProgramRuns(NamedTuple):
+    """How often a program in the kernel has run, and for how long in all."""
+
+    name: str
+    runs: int
+    time_ns: int
+    ours: bool
+    """It runs when this process asks, which its processor time counts as well; else the traffic's time."""
+
+
 class Source(Protocol):
     """Where records come from.
 
@@ -113,6 +123,20 @@ class Source(Protocol):
         with a record that found no room.
         """
         ...
+
+    def begin_counting(self) -> None:
+        """Have the kernel count what our programs cost, which costs something by itself.
+
+        :raises OSError: it does not, and nothing is counted
+        """
+        return
+
+    def end_counting(self) -> tuple[ProgramRuns, ...]:
+        """Count no longer: what each of our programs in the kernel has cost since; empty: there is none.
+
+        :raises OSError: it cannot be told; it is counted no longer, either
+        """
+        return ()
 
     def close(self) -> None:
         """Detach everything from the kernel."""

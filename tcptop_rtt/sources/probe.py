@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Records
 from tcptop_rtt.model.snapshot import Waiting
-from tcptop_rtt.sources.base import NO_ENTRIES, Batch, Source
+from tcptop_rtt.sources.base import NO_ENTRIES, Batch, ProgramRuns, Source
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.jiffy import jiffy_s
 from tcptop_rtt.sources.limits import LAST_BYTES
 from tcptop_rtt.sources.netns import Namespaces
+from tcptop_rtt.sources.own_cost import RunTimes
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
@@ -39,6 +40,7 @@ class Probe(Source):
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()
         self._interfaces = Interfaces(self._namespaces)
+        self._run_times = RunTimes(program.links)
         self._dropped_records = 0
         self._jiffy_s = jiffy_s()
         self.set_report_interval(INTERVAL_S)
@@ -129,8 +131,17 @@ class Probe(Source):
         """Report every ACK of this socket from now on; 0: of none."""
         self._control["traced_sock"] = sock
 
+    def begin_counting(self) -> None:
+        """Have the kernel count what our programs cost."""
+        self._run_times.begin()
+
+    def end_counting(self) -> tuple[ProgramRuns, ...]:
+        """What each of them has cost since."""
+        return self._run_times.end()
+
     def close(self) -> None:
         """Detach everything."""
+        self._run_times.close()
         self._ring.close()
         if self._last:
             self._last.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.model.snapshot import Health, OwnCost, ProgramCost
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
@@ -48,6 +48,30 @@ def _samples(health: Health) -> list[Told]:
         Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
         Told("", f"at most one per connection in {spacing}"),
     ]
+
+
+def measured(cost: OwnCost, glyphs: Glyphs) -> list[Told]:
+    """What it has cost while that was measured."""
+    if cost.kernel_percent is None:
+        kernel = fmt.printable(cost.note, glyphs)
+    else:
+        kernel = f"{_percent(cost.kernel_percent)} at the hooks, on the traffic's time"
+    return [
+        Told("measured", f"for {fmt.span(cost.lasted_s * 1e3)} until {fmt.clock(cost.time_ns / 1e9)}:"),
+        Told("  here", _percent(cost.cpu_percent)),
+        Told("  kernel", kernel, _style(cost.kernel_percent is None)),
+        *(Told(f"  {fmt.printable(one.name, glyphs)}", _runs(one)) for one in cost.programs),
+    ]
+
+
+def _runs(one: ProgramCost) -> str:
+    share = _percent(one.runs_per_s * one.ns_per_run / 1e7)
+    where = ", part of here" if one.ours else ""
+    return f"{share}{where}: {fmt.bits(one.runs_per_s)} runs per second, {fmt.bits(one.ns_per_run)} ns each"
+
+
+def _percent(percent: float) -> str:
+    return f"{percent:.2g}%" if percent < 99.5 else f"{percent:.0f}%"
 
 
 def what_is_missed(health: Health, glyphs: Glyphs = UNICODE) -> str:

@@ -400,7 +400,7 @@ def test_the_feed_says_that_it_sees_no_ack() -> None:
     with closing(source):
         feed = LiveFeed(ready(source), 0.1)
         feed.open()
-        assert feed.capabilities == frozenset({Capability.REFRESH})
+        assert feed.capabilities == frozenset({Capability.REFRESH, Capability.MEASURE})
         for snapshot in feed.snapshots():
             assert snapshot.health.missed.startswith("short connections")
             assert snapshot.health.hook_note == "why not"

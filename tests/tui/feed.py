@@ -23,6 +23,7 @@ from tcptop_rtt.model.snapshot import (
     Changes,
     Health,
     Origin,
+    OwnCost,
     Owner,
     Process,
     ProcessKey,
@@ -51,6 +52,7 @@ def snapshot(
     clock_set_s: int = 0,
     listeners: NDArray[np.void] | None = None,
     targets: NDArray[np.void] | None = None,
+    cost: OwnCost | None = None,
 ) -> Snapshot:
     """``step`` seconds after the first one, since when the wall clock has been set forward so far."""
     rows = rows_of(*connections)
@@ -60,7 +62,7 @@ def snapshot(
     listening = no_listeners() if listeners is None else listeners
     return Snapshot(
         time_ns, step * 1_000_000_000, rows, tuple(spark), health, trace,
-        targets=no_targets() if targets is None else targets, listeners=listening,
+        targets=no_targets() if targets is None else targets, listeners=listening, cost=cost,
     )  # fmt: skip
 
 
@@ -101,6 +103,8 @@ class HandFeed(Feed):
         self._capabilities = capabilities
         self.traced: list[int | None] = []
         self.refreshes: list[float] = []
+        self.measured = 0
+        """How often it was asked to measure what it costs."""
         self.finished = threading.Event()
         self._failure = failure
         self.refusal: Exception | None = None
@@ -136,6 +140,9 @@ class HandFeed(Feed):
 
     def set_refresh(self, seconds: float) -> None:
         self.refreshes.append(seconds)
+
+    def measure_cost(self) -> None:
+        self.measured += 1
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """Nobody asks."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
-from tcptop_rtt.model.snapshot import Health
+from tcptop_rtt.feeds.base import Capability
+from tcptop_rtt.model.snapshot import Health, OwnCost, ProgramCost
 from tcptop_rtt.screens.over import HealthScreen, OverLines, SortScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.glyphs import ASCII
@@ -141,3 +142,66 @@ async def test_it_closes_and_the_table_goes_on(stage: Open, key: str) -> None:
         assert it.app.screen is it.main
         assert it.table.ids == [2, 1]
         assert not it.app._exit
+
+
+COST = OwnCost(
+    1_700_000_000_000_000_000,
+    1.002,
+    0.62,
+    0.21,
+    (
+        ProgramCost("on_segment", 19_800.0, 92.4, False),
+        ProgramCost("on_set_state", 30.0, 1200.0, False),
+        ProgramCost("on_[destroy]\x1b", 10.0, 700.0, False),
+        ProgramCost("on_retransmit", 0.5, 900.0, False),
+        ProgramCost("bpf_iter__task_file", 2000.0, 180.0, True),
+        ProgramCost("bpf_iter__tcp", 40.0, 250.0, True),
+    ),
+)
+
+
+async def test_m_measures_what_it_costs_and_tells_it_when_it_comes(stage: Open) -> None:
+    async with stage((80, 24), glyphs=ASCII) as it:
+        await it.show(row(1))
+        await it.press("i")
+        assert "m: measure it" in it.screen_text
+        assert it.feed.measured == 0
+        await it.press("m")
+        assert it.feed.measured == 1
+        assert "measuring for a second" in it.screen_text
+        await it.show(row(1), step=1)  # not there yet
+        assert "measuring for a second" in it.screen_text
+        await it.show(row(1), step=2, health=BAD, cost=COST)
+        assert "measuring" not in it.screen_text
+        assert "m: measure it" in it.screen_text
+        for part in (
+            "WHAT THIS PROGRAM COSTS",
+            "for 1.0s until ",
+            "0.62%",
+            "0.21% at the hooks, on the traffic's time",
+            "0.18%: 20k runs per second, 92 ns each",
+            "on_[destroy]?",
+            "0.036%, part of here: 2.0k runs per second, 180 ns each",
+        ):
+            assert part in it.screen_text
+        assert it.screen_text.isascii()
+        await it.press("i", "i")  # it stays
+        assert "92 ns each" in it.screen_text
+
+
+async def test_where_the_kernel_counts_nothing_it_says_why(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        refused = OwnCost(1, 1.0, 0.62, None, note="the kernel counts nothing: Operation not permitted")
+        await it.show(row(1), cost=refused)
+        await it.press("i")
+        assert "0.62%" in it.screen_text
+        assert "the kernel counts nothing: Operation not permitted" in it.screen_text
+
+
+async def test_what_cannot_be_measured_is_not_offered(stage: Open) -> None:
+    async with stage((80, 24), capabilities=frozenset({Capability.PLAY})) as it:
+        await it.show(row(1))
+        await it.press("i", "m")
+        assert "measure it" not in it.screen_text
+        assert it.feed.measured == 0
+        assert isinstance(it.app.screen, HealthScreen)

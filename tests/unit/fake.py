@@ -12,7 +12,7 @@ import numpy as np
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.model.records import ENTRY, INTERVAL_S, RECORD, Kind, Records
 from tcptop_rtt.model.snapshot import Waiting
-from tcptop_rtt.sources.base import Batch, Source
+from tcptop_rtt.sources.base import Batch, ProgramRuns, Source
 from tests.unit.rows import filled
 
 START_NS = 1_000_000_000_000
@@ -85,6 +85,11 @@ class FakeSource(Source):
         self.asked: list[dict[int, int]] = []
         self.traced: list[int] = []
         self.report_interval_s = INTERVAL_S
+        self.runs_per_s = self.ns_per_run = 0.0
+        """Of its program in the kernel."""
+        self.count_failure: OSError | None = None
+        self.counts_s: list[float] = []
+        """When each count of that began."""
         self.closed = False
 
     def set_report_interval(self, seconds: float) -> None:
@@ -117,6 +122,16 @@ class FakeSource(Source):
         self.asked.append(dict(connections))
         self.records += self.last_words
         return [connection for connection in connections.values() if connection in self.has_ended]
+
+    def begin_counting(self) -> None:
+        self.counts_s.append(self._clock.monotonic_s())
+        if self.count_failure:
+            raise self.count_failure
+
+    def end_counting(self) -> tuple[ProgramRuns, ...]:
+        runs = round(self.runs_per_s * (self._clock.monotonic_s() - self.counts_s[-1]))
+        hook = ProgramRuns("on_segment", runs, round(runs * self.ns_per_run), ours=False)
+        return hook, ProgramRuns("iterator", 2, 5_000_000, ours=True), ProgramRuns("never", 0, 0, ours=False)
 
     def close(self) -> None:
         self.closed = True

@@ -345,7 +345,7 @@ def test_a_source_that_polls_has_no_samples_and_says_what_it_misses() -> None:
     scene.source.entries = [connection(1, single_rtt_us=50)]
     health = scene.next().health
     assert (health.missed, health.samples_per_s) == ("spikes", 0)
-    assert scene.feed.capabilities == {Capability.REFRESH}
+    assert scene.feed.capabilities == {Capability.REFRESH, Capability.MEASURE}
     assert scene.feed.health.missed == "spikes"
 
 
