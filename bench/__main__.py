@@ -18,6 +18,7 @@ BENCHMARKS = (
     "exporter",
     "fleet",
     "tools",
+    "budget",
 )
 
 

@@ -147,9 +147,12 @@ def _live(
 
         progress = Progress(sys.stderr if screen else None)
         progress.say(way.stage())
+        from tcptop_rtt.feeds.budget import Budget
         from tcptop_rtt.feeds.live import LiveFeed
 
         _import_front_end(screen)
+        if budget is None and options.budget is not None:
+            budget = Budget(most_share=options.budget)
         feed = LiveFeed(source, options.interval, budget, stage=way.stage)
         progress.say("")
     if not screen or source.done():

@@ -149,23 +149,24 @@ class LiveFeed(Feed):
                 reader.look(now, may_scan=due)
                 due = due or reader.snapshot_is_urgent
             if now >= next_read:
-                next_read = max(next_read, now - shortest_read_s) + self._read_period_s()
+                next_read = max(next_read, now - shortest_read_s) + self._read_period_s(reader)
             if due:
-                next_snapshot = max(next_snapshot, now) + self._refresh_s
-                yield self._described(reader.snapshot(), reader)
+                snapshot = reader.snapshot(self._refresh_s)
+                next_snapshot = max(next_snapshot, now) + reader.spaced_refresh_s(self._refresh_s)
+                yield self._described(snapshot, reader)
             if last:
                 return
-            next_snapshot = min(next_snapshot, now + self._refresh_s)
-            next_read = min(next_read, now + self._read_period_s())
+            next_snapshot = min(next_snapshot, now + reader.spaced_refresh_s(self._refresh_s))
+            next_read = min(next_read, now + self._read_period_s(reader), next_snapshot)
             wake_s = min(next_read, reader.meter.over_s)
             clock.wait(self._wake, max(0.0, wake_s - clock.monotonic_s()))
 
-    def _read_period_s(self) -> float:
+    def _read_period_s(self, reader: Reader) -> float:
         """Seldom, as each wake-up takes a processor from the traffic; but a trace's chart has to move."""
         if self._traced is not None and Capability.TRACE in self.capabilities:
-            return self._budget.shortest_read_s
+            return reader.spaced_read_s(self._budget.shortest_read_s)
         reads = math.ceil(self._refresh_s / self._budget.longest_read_s)
-        return max(self._budget.shortest_read_s, self._refresh_s / reads)
+        return reader.spaced_read_s(max(self._budget.shortest_read_s, self._refresh_s / reads))
 
     def _has_measured(self, reader: Reader) -> bool:
         """Whether somebody waits for what has just been measured."""

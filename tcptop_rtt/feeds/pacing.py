@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop_rtt.feeds.budget import Budget
+from tcptop_rtt.feeds.budget import Budget, stretched_s
 from tcptop_rtt.model.records import INTERVAL_S
 
 
@@ -13,24 +13,32 @@ class Pace:
     """
 
     def __init__(self, now: float, budget: Budget) -> None:
-        self.report_interval_s = INTERVAL_S
+        self.spacing = 1.0
+        """So many times as long as the number of active ones asks for."""
+        self.unspaced_s = INTERVAL_S
+        """The interval that this number asks for."""
         self._budget = budget
         self._since = now
         self._records = 0
 
+    @property
+    def report_interval_s(self) -> float:
+        """The interval: without spacing what it is, else no longer than the budget has it."""
+        return stretched_s(self.unspaced_s, self.spacing, self._budget.longest_report_s)
+
     def take(self, records: int, now: float) -> None:
         """So many records have come since the call before: an active socket sends one per interval."""
         self._records += records
-        elapsed = now - self._since
-        if elapsed >= self.report_interval_s:
-            active = self._records / elapsed * self.report_interval_s
-            self.report_interval_s = self._report_interval_for(active)
+        elapsed, interval_s = now - self._since, self.report_interval_s
+        if elapsed >= interval_s:
+            active = self._records / elapsed * interval_s
+            self.unspaced_s = self._interval_for(active)
             self._since, self._records = now, 0
         else:
             # So many are active at least.
-            self.report_interval_s = max(self.report_interval_s, self._report_interval_for(self._records))
+            self.unspaced_s = max(self.unspaced_s, self._interval_for(self._records))
 
-    def _report_interval_for(self, active: float) -> float:
+    def _interval_for(self, active: float) -> float:
         budget = self._budget
         target_s = min(active / budget.target_records_per_s, budget.fresh_interval_s)
         return max(INTERVAL_S, target_s, active / budget.max_records_per_s)

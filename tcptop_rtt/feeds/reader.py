@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import resource
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from tcptop_rtt.feeds.budget import Budget
+from tcptop_rtt.feeds.budget import Budget, stretched_s
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.cost_meter import CostMeter
 from tcptop_rtt.feeds.pacing import Pace
+from tcptop_rtt.feeds.thrift import Spacing, Spent, Thrift
 from tcptop_rtt.model.outside import TEXT_BYTES, read_bytes
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
@@ -36,13 +38,20 @@ class Reader:
         self._pace = Pace(clock.monotonic_s(), budget)
         self.meter = CostMeter(source, clock)
         """What it costs at this moment is measured by this."""
+        self._thrift = Thrift(budget, self.meter)
         self._cpu = clock.monotonic_s(), clock.process_s()
         self._dropped_records = self._untracked = 0
         self._problem = ""
-        self._next_scan = 0.0
-        self._scan_s = self._scan_pause_s = 0.0
+        self._last_scan = -math.inf
+        self._scan_s = 0.0
+        self._refresh_s = 0.0
+        """What was wanted between the latest two snapshots."""
         self._records = 0
-        """Since the latest snapshot."""
+        """Since the latest snapshot, like the processor time of reading and of scans:"""
+        self._reading_s = self._scanning_s = 0.0
+        self._incoming_per_s = 0.0
+        """Records that came between the latest two reads, and those that found no room."""
+        self._read_at = clock.monotonic_s()
         self._tracing = False
 
     @property
@@ -68,26 +77,48 @@ class Reader:
         """Have every ACK of one connection reported, or of none. The next look scans."""
         self._tracing = connection is not None
         self._source.trace(self._connections.set_trace(connection))
-        self._next_scan = 0.0
+        self._last_scan = -math.inf
 
     def look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due."""
         began_s = self._clock.thread_s()  # not by the clock: others may have had the processor
-        if not (may_scan and now >= self._next_scan and self._scan()):
+        if not (may_scan and now >= self._last_scan + self._scan_pause_s and self._scan()):
             self._read()
+            self._reading_s += self._clock.thread_s() - began_s
             return
         self._close_ended()
         self._scan_s = self._clock.thread_s() - began_s
-        self._scan_pause_s = self._pause_s(self._scan_s)
-        self._next_scan = now + self._scan_pause_s
+        self._scanning_s += self._scan_s
+        self._last_scan = now
 
-    def snapshot(self) -> Snapshot:
-        """All connections as they are now; begins a new period."""
+    def snapshot(self, refresh_s: float) -> Snapshot:
+        """All connections as they are now; begins a new period.
+
+        :param refresh_s: what is wanted between two of them
+        """
         bound = self._connections.bound_namespaces()
         self._connections.name_interfaces(self._source.interface_names(bound))
         self._connections.name_units(self._unit_of)
+        self._refresh_s = refresh_s
         snapshot = self._connections.snapshot(self._measure_health())
         return dataclasses.replace(snapshot, waiting=self._source.waiting, cost=self.meter.latest)
+
+    def spaced_refresh_s(self, refresh_s: float) -> float:
+        """The time between two snapshots that the budget allows.
+
+        :param refresh_s: what is wanted
+        """
+        return stretched_s(refresh_s, self._thrift.spacing.refreshes, self._budget.longest_refresh_s)
+
+    def spaced_read_s(self, read_s: float) -> float:
+        """The time between two reads that it allows.
+
+        :param read_s: what is wanted
+        """
+        budget = self._budget
+        room_s = budget.most_between_reads / self._incoming_per_s if self._incoming_per_s else math.inf
+        longest_s = min(budget.longest_spaced_read_s, room_s)
+        return stretched_s(read_s, self._thrift.spacing.records, longest_s)
 
     def _scan(self) -> bool:
         """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
@@ -104,9 +135,18 @@ class Reader:
         self._problem = ""
         return True
 
-    def _pause_s(self, cost_s: float) -> float:
+    @property
+    def _scan_pause_s(self) -> float:
         """From one scan, with the question for what has ended, to the next."""
-        budget = self._budget
+        times, longest_s = self._thrift.spacing.scans, self._budget.longest_scan_s
+        return self._usual_pause_s() if times == 1 else stretched_s(self._usual_scan_s(), times, longest_s)
+
+    def _usual_scan_s(self) -> float:
+        """From one scan to the next without a budget: scans come with snapshots only."""
+        return max(self._usual_pause_s(), self._refresh_s)
+
+    def _usual_pause_s(self) -> float:
+        budget, cost_s = self._budget, self._scan_s
         if self._source.polls:
             return cost_s / budget.max_poll_share
         target_s = 0.0 if self._tracing else min(cost_s / budget.target_scan_share, budget.fresh_scan_s)
@@ -120,8 +160,12 @@ class Reader:
         self._connections.close_missing(ended)
 
     def _read(self) -> None:
-        batch = self._source.read()
-        self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), self._clock.monotonic_s())
+        batch, now = self._source.read(), self._clock.monotonic_s()
+        came = len(batch.records) + batch.dropped_records - self._dropped_records
+        self._incoming_per_s = came / max(1e-3, now - self._read_at)
+        self._read_at = now
+        self._pace.spacing = self._thrift.spacing.records
+        self._pace.take(int(np.count_nonzero(batch.records["rtt_samples"])), now)
         self._source.set_report_interval(self._pace.report_interval_s)
         self._dropped_records, self._untracked = batch.dropped_records, batch.untracked
         self._records += len(batch.records)
@@ -132,12 +176,19 @@ class Reader:
         then, cpu_then = self._cpu
         self._cpu = now, cpu = self._clock.monotonic_s(), self._clock.process_s()
         passed_s = max(1e-3, now - then)
-        records, self._records = self._records, 0
+        samples_per_s = 0.0 if self._source.polls else self._connections.samples_per_s()
+        budget, thrift = self._budget, self._thrift
+        reading_s, scanning_s, records = self._reading_s, self._scanning_s, self._records
+        self._reading_s = self._scanning_s = self._records = 0
+        rest_s = max(0.0, cpu - cpu_then - reading_s - scanning_s)
+        samples = round(samples_per_s * passed_s)
+        scan_share = self._scan_s / max(self._usual_scan_s(), 1e-3)
+        thrift.take(Spent(passed_s, reading_s, scan_share, rest_s, records, samples), self._most())
         return Health(
             self._source.hook,
             self._source.hook_note,
             missed=self._source.missed,
-            samples_per_s=0.0 if self._source.polls else self._connections.samples_per_s(),
+            samples_per_s=samples_per_s,
             dropped_records=self._dropped_records,
             cpu_percent=100 * (cpu - cpu_then) / passed_s,
             untracked=self._untracked,
@@ -148,7 +199,27 @@ class Reader:
             scan_s=self._scan_s,
             scan_pause_s=self._scan_pause_s,
             rss_bytes=_rss_bytes(),
+            refresh_s=self.spaced_refresh_s(self._refresh_s),
+            budget_percent=0.0 if budget.most_share == math.inf else 100 * budget.most_share,
+            cost_percent=_percent(thrift.share),
+            kernel_percent=_percent(thrift.kernel_share),
+            kernel_note=self.meter.latest.note if self.meter.latest else "",
+            spaced=frozenset(name for name, times in thrift.spacing._asdict().items() if times > 1),
         )
+
+    def _most(self) -> Spacing:
+        """How far each may be spaced, from what it is without a budget."""
+        budget = self._budget
+        longest = (
+            (budget.longest_report_s, self._pace.unspaced_s),
+            (budget.longest_scan_s, self._usual_scan_s()),
+            (budget.longest_refresh_s, self._refresh_s),
+        )
+        return Spacing(*(max(1.0, most_s / usual_s) if usual_s else 1.0 for most_s, usual_s in longest))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _rss_bytes() -> int:

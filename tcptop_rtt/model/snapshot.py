@@ -34,6 +34,18 @@ class Health:
     scan_pause_s: float = 0.0  # from that one to the next
     rss_bytes: int = 0  # memory of this process, what it shares with others included; 0: not known
     missed: str = ""  # what may happen and is not seen, as there is no BPF; empty: nothing
+    refresh_s: float = 0.0  # between two snapshots; 0: not known
+    budget_percent: float = 0.0  # of one core, that all it costs is to stay below; 0: there is no budget
+    cost_percent: float | None = (
+        None  # what all of it has cost lately; None: not known, or there is no budget
+    )
+    kernel_percent: float | None = None  # of one core, at the hooks: as measured now and then; None: never
+    kernel_note: str = ""  # why that cannot be measured, and is an estimate; empty: it can
+    spaced: frozenset[str] = frozenset()  # of SPACED, what comes less often than without the budget
+
+
+RECORDS, SCANS, REFRESHES = SPACED = ("records", "scans", "refreshes")
+"""What a budget spaces, in the order in which it is told."""
 
 
 class ProgramCost(NamedTuple):

@@ -18,13 +18,14 @@ class Apart(NamedTuple):
 
 
 _RECORDED = "argument --record, --keep: what is replayed has been recorded already"
+_NO_COST = "argument --budget: what has been recorded costs nothing to measure"
 _NO_SOURCE = "argument --source: what has been recorded is not read from a kernel"
 
 APART = (
     Apart(
         "fleet",
         (
-            *("source", "pid", "family", "lport", "rport", "prometheus", "otlp"),
+            *("source", "budget", "pid", "family", "lport", "rport", "prometheus", "otlp"),
             *("fail_if", "record", "replay", "keep", "at", "compare"),
         ),
         "argument --fleet: not allowed with {}, which is about one machine",
@@ -50,12 +51,15 @@ APART = (
     ),
     Apart(
         "hosts",
-        ("replay", "at", "prometheus", "otlp", "compare", "fleet", "source"),
+        ("replay", "at", "prometheus", "otlp", "compare", "fleet", "source", "budget"),
         "argument {}: it is not for other hosts",
     ),
     Apart("replay", ("source",), _NO_SOURCE),
     Apart("at", ("source",), _NO_SOURCE),
     Apart("compare", ("source",), _NO_SOURCE),
+    Apart("replay", ("budget",), _NO_COST),
+    Apart("at", ("budget",), _NO_COST),
+    Apart("compare", ("budget",), _NO_COST),
 )
 """The first that is found is told. Options are named as the parser keeps them."""
 

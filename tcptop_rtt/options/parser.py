@@ -59,6 +59,13 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="time between updates (default: 1)",
     )
+    add(
+        "--budget",
+        type=values.share,
+        metavar="SHARE",
+        help="cost no more than this share of one processor, such as 0.5%%, here and in the kernel together: "
+        "records, scans and at last updates come less often, and what is given up is told",
+    )
     add("--count", "-n", type=values.positive, metavar="N", help="end after N tables or JSON updates")
     add(
         "--once",

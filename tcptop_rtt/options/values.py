@@ -11,13 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
-from tcptop_rtt.view.quantities import MOST_PORT, SIZES, number, whole
+from tcptop_rtt.view.quantities import MOST_PORT, SHARES, SIZES, number, whole
 from tcptop_rtt.view.times import HINT, duration_ns, time_ns
 
 if TYPE_CHECKING:
     from tcptop_rtt.view.conditions import Condition
 
 LEAST_RECORDING_BYTES, MOST_RECORDING_BYTES = 10**6, 1 << 62
+LEAST_SHARE = 0.0001
 
 
 def user(name: str) -> pwd.struct_passwd:
@@ -63,6 +64,15 @@ def size(text: str) -> int:
     if size is None or not LEAST_RECORDING_BYTES <= size <= MOST_RECORDING_BYTES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size from 1MB on, such as 500MB or 1GB")
     return int(size)
+
+
+def share(text: str) -> float:
+    share = number(text.replace(" ", "", 1), SHARES)
+    if share is None or not LEAST_SHARE <= share <= 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a share of one processor from 0.01% to 100%, such as 0.5%"
+        )
+    return share
 
 
 def time(text: str) -> str:

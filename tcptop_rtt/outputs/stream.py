@@ -165,7 +165,8 @@ def _header(origin: Origin) -> Line:
 
 
 def _refresh(snapshot: Snapshot, gone: list[int]) -> Line:
-    health = dataclasses.asdict(snapshot.health) | {"unknown": sorted(snapshot.health.unknown)}
+    health = dataclasses.asdict(snapshot.health)
+    health |= {name: sorted(value) for name, value in health.items() if isinstance(value, frozenset)}
     line = {"event": "refresh", "time_ns": snapshot.time_ns, "clock_ns": snapshot.clock_ns}
     return {**line, "gone": gone, "health": health}
 

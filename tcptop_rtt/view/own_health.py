@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tcptop_rtt.model.snapshot import Health, OwnCost, ProgramCost
+from tcptop_rtt.model.snapshot import RECORDS, REFRESHES, SCANS, Health, OwnCost, ProgramCost
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
@@ -34,6 +34,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
         Told("scans", scans if health.scan_s else "there was none yet"),
         Told("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
+        *_budget(health, glyphs),
         Told("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
         Told("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
     ]
@@ -48,6 +49,19 @@ def _samples(health: Health) -> list[Told]:
         Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
         Told("", f"at most one per connection in {spacing}"),
     ]
+
+
+def _budget(health: Health, glyphs: Glyphs) -> list[Told]:
+    if not health.budget_percent:
+        return []
+    given_up = _given_up(health) or "nothing is given up"
+    told = [Told("budget", f"{_percent(health.budget_percent)} of a processor: {given_up}")]
+    if health.cost_percent is not None and health.kernel_percent is not None:
+        of_it = f"{_percent(health.kernel_percent)} of it at the hook"
+        note = f" (estimated: {fmt.printable(health.kernel_note, glyphs)})" if health.kernel_note else ""
+        spent = f"{_percent(health.cost_percent)} lately, {of_it}{note}"
+        told.append(Told("spent", spent, _style(_is_over(health))))
+    return told
 
 
 def measured(cost: OwnCost, glyphs: Glyphs) -> list[Told]:
@@ -68,6 +82,40 @@ def _runs(one: ProgramCost) -> str:
     share = _percent(one.runs_per_s * one.ns_per_run / 1e7)
     where = ", part of here" if one.ours else ""
     return f"{share}{where}: {fmt.bits(one.runs_per_s)} runs per second, {fmt.bits(one.ns_per_run)} ns each"
+
+
+def what_the_budget_does(health: Health) -> str:
+    """What it has given up for it; empty: there is no budget."""
+    if not health.budget_percent:
+        return ""
+    budget, given_up = _percent(health.budget_percent), _given_up(health)
+    return f"budget {budget}: {given_up}" if given_up else f"budget {budget}"
+
+
+def what_is_over(health: Health) -> str:
+    """What it costs beyond its budget; empty: it keeps to it, as far as is known."""
+    if not _is_over(health):
+        return ""
+    budget, kernel = health.budget_percent, health.kernel_percent or 0.0
+    what, cost = ("hook alone costs", kernel) if kernel > budget else ("costs", health.cost_percent or 0.0)
+    return f"{what} {_percent(cost)}: over the budget of {_percent(budget)}"
+
+
+def _given_up(health: Health) -> str:
+    periods_s = {
+        RECORDS: health.report_interval_s,
+        SCANS: health.scan_pause_s,
+        REFRESHES: health.refresh_s,
+    }
+    return ", ".join(
+        f"{name} every {fmt.span(period_s * 1e3)}"
+        for name, period_s in periods_s.items()
+        if name in health.spaced
+    )
+
+
+def _is_over(health: Health) -> bool:
+    return health.cost_percent is not None and health.cost_percent > health.budget_percent > 0
 
 
 def _percent(percent: float) -> str:

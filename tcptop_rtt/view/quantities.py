@@ -20,8 +20,9 @@ TIMES_NS = {
 PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 SIZES = {prefix + end: size for prefix, size in PREFIXES.items() for end in ("", "b")}
 """In bytes."""
+SHARES = {"%": 0.01}
 MOST_PORT = 65535
-_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-z/]*)", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-z/%]*)", re.ASCII | re.IGNORECASE)
 _MOST_DIGITS = 18  # as many find room in 64 bits; more would take long, too
 
 

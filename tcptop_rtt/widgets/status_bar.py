@@ -131,7 +131,10 @@ class StatusBar(StyledLines):
             parts.append((f"  {missed}", "filter"))
         elif self.health.hook:
             parts += value(fmt.per_second(self.health.samples_per_s), "samples/s")
-        cost = own_health.what_matters(self.health)
+        budget = own_health.what_the_budget_does(self.health)
+        if budget:
+            parts.append((f"  {budget}", "filter"))
+        cost = own_health.what_is_over(self.health) or own_health.what_matters(self.health)
         return [*parts, (f"  {cost}", "bad")] if cost else parts
 
 

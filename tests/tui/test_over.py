@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -205,3 +206,41 @@ async def test_what_cannot_be_measured_is_not_offered(stage: Open) -> None:
         assert "measure it" not in it.screen_text
         assert it.feed.measured == 0
         assert isinstance(it.app.screen, HealthScreen)
+
+
+SPARED = Health(
+    "tcp_probe",
+    report_interval_s=4.0,
+    scan_pause_s=60.0,
+    refresh_s=2.5,
+    budget_percent=0.5,
+    cost_percent=0.4,
+    kernel_percent=0.08,
+    spaced=frozenset({"records", "scans"}),
+)
+
+
+async def test_all_of_it_finds_room_on_a_small_terminal(stage: Open) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1), health=SPARED, cost=COST)
+        await it.press("i")
+        lines = it.screen_text.splitlines()
+        assert "WHAT THIS PROGRAM COSTS" in lines[0]
+        assert "bpf_iter__tcp" in lines[-1]
+
+
+async def test_the_header_says_what_a_budget_has_given_up(stage: Open) -> None:
+    async with stage((160, 24)) as it:
+        await it.show(row(1), health=SPARED)
+        assert "budget 0.5%: records every 4.0s, scans every 1m" in it.screen_text.splitlines()[1]
+        await it.press("i")
+        assert "0.5% of a processor: records every 4.0s, scans every 1m" in it.screen_text
+        assert "0.4% lately, 0.08% of it at the hook" in it.screen_text
+        await it.press("i")
+        over = replace(SPARED, cost_percent=0.9, kernel_percent=0.8, spaced=frozenset({"refreshes"}))
+        await it.show(row(1), health=over, step=1)
+        header = it.screen_text.splitlines()[1]
+        assert "budget 0.5%: refreshes every 2.5s" in header
+        assert "hook alone costs 0.8%: over the budget of 0.5%" in header
+        await it.show(row(1), health=Health("tcp_probe"), step=2)
+        assert "budget" not in it.screen_text

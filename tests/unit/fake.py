@@ -70,7 +70,7 @@ class FakeSource(Source):
         """And of followed connections that have ended."""
         self.dropped_records = self.untracked = 0
         self.names: dict[tuple[int, int], bytes] = {}
-        self.scan_cost_s = 0.0
+        self.scan_cost_s = self.read_cost_s = 0.0
         self.scan_failure: OSError | None = None
         """Raised once the first two entries are listed."""
         self.scans_s: list[float] = []
@@ -97,6 +97,8 @@ class FakeSource(Source):
 
     def read(self) -> Batch:
         self.reads_s.append(self._clock.monotonic_s())
+        if isinstance(self._clock, ScriptedClock):
+            self._clock.work(self.read_cost_s)
         fresh, self.records = self.records, []
         ended, self.last = self._made(ENTRY, Kind.ENTRY, self.last), []
         records = self._made(RECORD, Kind.SEGMENT, fresh)

@@ -90,6 +90,20 @@ def _shell(script: str) -> tuple[str, ...]:
         (["--otlp-headers", "x"], "argument --otlp-headers: only with --otlp"),
         (["--json", "--prometheus", "9464"], "argument --prometheus: not allowed with argument --json"),
         (["--prometheus", "9464", "--once"], "argument --prometheus: not allowed with --once and --fail-if"),
+        (
+            ["--budget", "0.5"],
+            "argument --budget: '0.5' is not a share of one processor from 0.01% to 100%, such",
+        ),
+        (["--budget=0%"], "argument --budget: '0%' is not a share of one processor"),
+        (["--budget", "101%"], "argument --budget: '101%' is not a share of one processor"),
+        (["--budget", "1%", "web1"], "argument --budget: it is not for other hosts"),
+        (["--budget", "1%", "--replay", "x"], "argument --budget: what has been recorded costs nothing"),
+        (["--budget", "1%", "--at", "14:03"], "argument --budget: what has been recorded costs nothing"),
+        (
+            ["--budget", "1%", "--compare", "a", "b"],
+            "argument --budget: what has been recorded costs nothing",
+        ),
+        (["--budget", "1%", "--fleet", "http://a"], "argument --fleet: not allowed with --budget, which is"),
         (["-4", "-6"], "argument -6: not allowed with argument -4"),
         (
             ["--fail-if", "p99(rprt:1)>1ms"],

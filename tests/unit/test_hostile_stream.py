@@ -57,6 +57,16 @@ def test_no_text_of_health_or_origin_has_a_control_character() -> None:
             assert getattr(found, name) == "\ufffd]0;x\ufffd", name
 
 
+def test_what_is_spaced_for_a_budget_has_names_that_there_are() -> None:
+    health = {"spaced": ["scans", ESCAPE, "x" * 1000], "budget_percent": 0.5, "kernel_percent": 0.25}
+    _, (snapshot,), problems = read({**REFRESH, "health": health})
+    assert problems == []
+    assert snapshot.health == Health(spaced=frozenset({"scans"}), budget_percent=0.5, kernel_percent=0.25)
+    assert read({**REFRESH, "health": {"kernel_percent": 1e300}})[2] == [
+        "line 1: kernel_percent: no such number"
+    ]
+
+
 def test_a_plain_table_of_it_has_none_either(tmp_path: Path) -> None:
     (tmp_path / "it").write_text(json.dumps({**REFRESH, "health": {"missed": ESCAPE}}) + "\n")
     ended = _run("--replay", str(tmp_path / "it"), "--count", "1")

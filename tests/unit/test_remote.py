@@ -77,7 +77,8 @@ def test_a_field_that_one_kernel_lacks_is_not_known_and_sockets_that_wait_are_ad
 
 
 def test_all_that_one_host_says_of_itself_is_told_and_what_several_say_once() -> None:
-    kinds: dict[str, Any] = {"str": "words", "int": 3, "float": 2.5, "frozenset[str]": frozenset({"rto_us"})}
+    kinds: dict[str, Any] = {"str": "words", "int": 3, "float": 2.5, "float | None": 0.5}
+    kinds["frozenset[str]"] = frozenset({"rto_us"})
     whole = Health(**{field.name: kinds[str(field.type)] for field in dataclasses.fields(Health)})
     found = merged_of(Part("a", 1, snapshot_of(row(1), health=whole), True))
     assert found.health == whole

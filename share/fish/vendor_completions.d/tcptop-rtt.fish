@@ -51,7 +51,7 @@ function _shtab_tcptop_rtt_using
 end
 
 set -g _shtab_tcptop_rtt_commands run
-set -g _shtab_tcptop_rtt_opts_with_value --at --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --otlp --otlp-headers --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --remote-command --replay --rport --source --ssh --theme --user --with -i -n -o -p -u
+set -g _shtab_tcptop_rtt_opts_with_value --at --budget --compare --count --fail-if --filter --fleet --fleet-by --fleet-range --for --interval --keep --lport --otlp --otlp-headers --output --pid --prometheus --prometheus-prefix --prometheus-series --record --record-limit --remote-command --replay --rport --source --ssh --theme --user --with -i -n -o -p -u
 
 complete -c tcptop-rtt -e
 complete -c tcptop-rtt -f
@@ -68,6 +68,7 @@ complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet -x -d 'show all hosts
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet-range -x -d 'with --fleet: rates, RTTs and sparklines of the last so long, such as 15m (default: 5m)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fleet-by -xka "hosts processes services networks" -d 'with --fleet: the table to begin with (default: hosts)'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l interval -s i -x -d 'time between updates (default: 1)'
+complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l budget -x -d 'cost no more than this share of one processor, such as 0.5%, here and in the kernel together: records, scans and at last updates come less often, and what is given up is told'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l count -s n -x -d 'end after N tables or JSON updates'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l once -d 'one table or JSON update with rates, after one interval; then end'
 complete -c tcptop-rtt -n _shtab_tcptop_rtt_using -l fail-if -x -d 'write nothing, but end with exit code 3 and one line once CONDITION holds, such as '"'"'p99(rport:5432)>20ms for 30s'"'"': AGGREGATE(FILTER)>VALUE, where AGGREGATE is p50, p95, p99, max or mean, of the smoothed RTTs of now; count; retr, segments sent again per second; or rate, bits per second. May be repeated'

@@ -123,7 +123,19 @@ def _health(each: Sequence[Health], problem: str) -> Health:
         scan_pause_s=max((one.scan_pause_s for one in each), default=0.0),
         rss_bytes=sum(one.rss_bytes for one in each),
         missed=_together(one.missed for one in each),
+        refresh_s=max((one.refresh_s for one in each), default=0.0),
+        budget_percent=sum(one.budget_percent for one in each),
+        cost_percent=_sum(one.cost_percent for one in each),
+        kernel_percent=_sum(one.kernel_percent for one in each),
+        kernel_note=_together(one.kernel_note for one in each),
+        spaced=frozenset().union(*(one.spaced for one in each)),
     )
+
+
+def _sum(numbers: Iterable[float | None]) -> float | None:
+    """Of those that are known; None: none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def _together(words: Iterable[str]) -> str:

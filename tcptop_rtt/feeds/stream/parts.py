@@ -14,7 +14,7 @@ from tcptop_rtt.feeds.stream.tables import BadLineError, ids_of
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_natural, name_of
 from tcptop_rtt.model.rows import ROW
-from tcptop_rtt.model.snapshot import Health, Origin, Waiting
+from tcptop_rtt.model.snapshot import SPACED, Health, Origin, Waiting
 from tcptop_rtt.view import format as fmt
 
 _FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
@@ -80,7 +80,7 @@ def waiting(line: Mapping[str, Any]) -> Waiting:
 def health(value: object) -> Health:
     """How the program was doing."""
     found = _checked(_converted(value, Health))
-    return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES)
+    return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES, spaced=found.spaced & {*SPACED})
 
 
 def _converted(line: object, type_: type[_Facts]) -> _Facts:
