@@ -6,13 +6,15 @@ import contextlib
 import queue
 import time
 
+from tcptop_rtt.model import kernel_time
+
 
 class Clock:
     """This machine's clocks. A test sets its own, and then no time passes but that which it tells."""
 
     def monotonic_ns(self) -> int:
         """CLOCK_MONOTONIC, which records have too."""
-        return time.monotonic_ns()
+        return kernel_time.monotonic_ns()
 
     def monotonic_s(self) -> float:
         """The same, in seconds."""
@@ -24,7 +26,7 @@ class Clock:
 
     def since_boot_ns(self) -> int:
         """CLOCK_BOOTTIME, which process start times have too."""
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        return kernel_time.since_boot_ns()
 
     def thread_s(self) -> float:
         """Processor time of the calling thread."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from tcptop_rtt.model.kernel_time import BOOT_NS
+
 STAT_BYTES = 4096
 """As much as there can be of it."""
 NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -17,7 +19,7 @@ class ProcStat(NamedTuple):
     comm: bytes
     parent: int
     started_ns: int
-    """Since the machine has started, in whole ticks."""
+    """Since the machine has started, in whole ticks of this time namespace."""
 
 
 def stat_of(raw: bytes) -> ProcStat:
@@ -30,4 +32,4 @@ def stat_of(raw: bytes) -> ProcStat:
     fields = after.split()
     if len(fields) < 20:
         raise ProcessLookupError
-    return ProcStat(before.partition(b"(")[2], int(fields[1]), int(fields[19]) * NS_PER_TICK)
+    return ProcStat(before.partition(b"(")[2], int(fields[1]), int(fields[19]) * NS_PER_TICK - BOOT_NS)

@@ -6,7 +6,6 @@ It sees what is there when it asks: no connection that comes and goes in between
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.kernel_time import monotonic_ns
 from tcptop_rtt.model.outside import read_bytes
 from tcptop_rtt.model.records import RECORD, Records
 from tcptop_rtt.model.rows import UNKNOWN_U32
@@ -126,13 +126,13 @@ class SockDiag(Source):
         syn_recv = 0
         for request in LISTENERS:
             for messages in netlink.dump(request):
-                entries = listeners(messages, time.monotonic_ns())
+                entries = listeners(messages, monotonic_ns())
                 entries["netns"] = netns
                 # Without a process, too: so it is known that those that are not met are gone.
                 yield np.concatenate([self._descriptors.add_holders(entries), entries])
         for request in CONNECTIONS:
             for messages in netlink.dump(request):
-                found = connections(messages, time.monotonic_ns())
+                found = connections(messages, monotonic_ns())
                 syn_recv += found.syn_recv
                 self._untold |= found.untold
                 found.entries["netns"] = netns
@@ -164,7 +164,7 @@ class _Met:
     """The connections that a scan has met."""
 
     def __init__(self) -> None:
-        self.began_ns = time.monotonic_ns()
+        self.began_ns = monotonic_ns()
         self._parts: list[NDArray[np.uint64]] = []
 
     def add(self, ids: NDArray[np.uint64]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.kernel_time import monotonic_ns
 from tcptop_rtt.model.records import RECORD, Direction, Kind, Records
 from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
@@ -44,7 +45,7 @@ class Connections:
     """
 
     def __init__(
-        self, clock_ns: Callable[[], int] = time.monotonic_ns, wall_ns: Callable[[], int] = time.time_ns
+        self, clock_ns: Callable[[], int] = monotonic_ns, wall_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._clock_ns = clock_ns
         self._wall_ns = wall_ns
