@@ -206,6 +206,31 @@ def test_a_signal_restores_the_terminal(terminals: Terminals, number: signal.Sig
     assert becomes(lambda: not remaining(objects))
 
 
+def test_suspended_it_gives_the_shell_back_and_goes_on_in_the_foreground(terminals: Terminals) -> None:
+    terminal = terminals()
+    with talker(b"talker") as it:
+        terminal.type(f"{PROGRAM}\n")
+        terminal.wait_for("PROCESS", timeout_s=START_S)
+        pid = terminal.child
+        for _ in range(2):
+            terminal.row(it.server)
+            terminal.press("C-z")
+            terminal.expect(lambda: terminal.state("alternate_on") == ["0"], "the shell's screen")
+            terminal.type("echo still $((6 * 7))\n")
+            terminal.wait_for("still 42")
+            # Of a job that is stopped the kernel side counts on, and its records wait.
+            assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+            assert kernel_objects(pid)
+            terminal.type("fg\n")
+            terminal.wait_for("PROCESS")
+        terminal.row(it.server)
+    terminal.press("q")
+    terminal.expect(lambda: terminal.state("alternate_on") == ["0"], "the end")
+    assert becomes(lambda: not Path(f"/proc/{pid}").exists())
+    terminal.type("echo still $((6 * 7))\n")
+    terminal.wait_for("still 42")
+
+
 @pytest.mark.parametrize(
     "arguments", ["", "--json --lport 1", "--count 999 --lport 1"], ids=["dashboard", "json", "plain"]
 )
