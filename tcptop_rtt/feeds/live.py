@@ -151,7 +151,7 @@ class LiveFeed(Feed):
             if now >= next_read:
                 next_read = max(next_read, now - shortest_read_s) + self._read_period_s(reader)
             if due:
-                snapshot = reader.snapshot(self._refresh_s)
+                snapshot = reader.snapshot(self._refresh_s, late_s=max(0.0, now - next_snapshot))
                 next_snapshot = max(next_snapshot, now) + reader.spaced_refresh_s(self._refresh_s)
                 yield self._described(snapshot, reader)
             if last:

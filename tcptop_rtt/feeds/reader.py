@@ -43,6 +43,8 @@ class Reader:
         self._dropped_records = self._untracked = 0
         self._problem = ""
         self._last_scan = -math.inf
+        self._scanned = clock.monotonic_s()
+        """When the latest scan that could be done has begun."""
         self._scan_s = 0.0
         self._refresh_s = 0.0
         """What was wanted between the latest two snapshots."""
@@ -89,18 +91,19 @@ class Reader:
         self._close_ended()
         self._scan_s = self._clock.thread_s() - began_s
         self._scanning_s += self._scan_s
-        self._last_scan = now
+        self._last_scan = self._scanned = now
 
-    def snapshot(self, refresh_s: float) -> Snapshot:
+    def snapshot(self, refresh_s: float, late_s: float) -> Snapshot:
         """All connections as they are now; begins a new period.
 
         :param refresh_s: what is wanted between two of them
+        :param late_s: how much later than it was due this one is
         """
         bound = self._connections.bound_namespaces()
         self._connections.name_interfaces(self._source.interface_names(bound))
         self._connections.name_units(self._unit_of)
         self._refresh_s = refresh_s
-        snapshot = self._connections.snapshot(self._measure_health())
+        snapshot = self._connections.snapshot(self._measure_health(late_s))
         return dataclasses.replace(snapshot, waiting=self._source.waiting, cost=self.meter.latest)
 
     def spaced_refresh_s(self, refresh_s: float) -> float:
@@ -172,7 +175,12 @@ class Reader:
         self._connections.ingest(batch.records)
         self._connections.ingest_last(batch.last)
 
-    def _measure_health(self) -> Health:
+    def _behind_s(self, late_s: float) -> float:
+        """How old what scans, samples or all of it tell may be, where that is more than is meant."""
+        age_s = max(self._clock.monotonic_s() - self._scanned, self._pace.report_interval_s, late_s)
+        return age_s if age_s > self._budget.fresh_scan_s + self._refresh_s else 0.0
+
+    def _measure_health(self, late_s: float) -> Health:
         then, cpu_then = self._cpu
         self._cpu = now, cpu = self._clock.monotonic_s(), self._clock.process_s()
         passed_s = max(1e-3, now - then)
@@ -205,6 +213,7 @@ class Reader:
             kernel_percent=_percent(thrift.kernel_share),
             kernel_note=self.meter.latest.note if self.meter.latest else "",
             spaced=frozenset(name for name, times in thrift.spacing._asdict().items() if times > 1),
+            behind_s=self._behind_s(late_s),
         )
 
     def _most(self) -> Spacing:

@@ -42,6 +42,7 @@ class Health:
     kernel_percent: float | None = None  # of one core, at the hooks: as measured now and then; None: never
     kernel_note: str = ""  # why that cannot be measured, and is an estimate; empty: it can
     spaced: frozenset[str] = frozenset()  # of SPACED, what comes less often than without the budget
+    behind_s: float = 0.0  # how old what is shown may be, as reads or scans are late; 0: as fresh as is meant
 
 
 RECORDS, SCANS, REFRESHES = SPACED = ("records", "scans", "refreshes")

@@ -11,7 +11,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import UNICODE
-from tcptop_rtt.view.own_health import what_is_missed, what_is_over, what_the_budget_does
+from tcptop_rtt.view.own_health import how_late, what_is_missed, what_is_over, what_the_budget_does
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column, with_values
 
@@ -48,7 +48,8 @@ class PlainTables:
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
         seen = what_is_missed(health) or seen
-        seen = "  ".join(filter(None, (seen, what_the_budget_does(health), what_is_over(health))))
+        told = (seen, how_late(health.behind_s), what_the_budget_does(health), what_is_over(health))
+        seen = "  ".join(filter(None, told))
         self._out.write(
             f"{moment}  {fmt.printable(health.hook)}  {len(ranking)} connections  {seen}{problem}\n"
         )

@@ -117,6 +117,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     def show(self, snapshot: Snapshot) -> None:
         """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
         self.waiting_for = ""
+        self._status.heard()
         super().show(snapshot)
         self._status.summary = summarize(self.told.rows)
         self._count()

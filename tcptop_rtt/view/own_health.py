@@ -31,6 +31,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         *([Told("not seen", fmt.printable(health.missed, glyphs), "bad")] if health.missed else []),
         *_samples(health),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
+        Told("how fresh", how_late(health.behind_s) or "as it is meant to be", _style(health.behind_s > 0)),
         Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
         Told("scans", scans if health.scan_s else "there was none yet"),
         Told("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
@@ -125,6 +126,11 @@ def _percent(percent: float) -> str:
 def what_is_missed(health: Health, glyphs: Glyphs = UNICODE) -> str:
     """What the header says of what is not seen; empty: all is."""
     return f"no BPF: {fmt.printable(health.missed, glyphs)}" if health.missed else ""
+
+
+def how_late(behind_s: float) -> str:
+    """What is said of numbers that come late; empty: none does."""
+    return f"behind by {fmt.span(behind_s * 1e3)}" if behind_s else ""
 
 
 def what_matters(health: Health) -> str:

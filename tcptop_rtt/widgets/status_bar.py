@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar, NamedTuple
 
 from textual.reactive import var
@@ -15,6 +16,9 @@ from tcptop_rtt.view.summary import Summary
 from tcptop_rtt.widgets.columns import arrow
 from tcptop_rtt.widgets.order import Page
 from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
+
+SILENT_S = 10.0
+"""How much later than it is due a snapshot may come before that is told."""
 
 
 class Counts(NamedTuple):
@@ -55,15 +59,30 @@ class StatusBar(StyledLines):
     summary: var[Summary] = var(Summary())
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
+    silent_s: var[float] = var(0.0)
+    """For how long there was no snapshot, where there should have been one; 0: there was."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
+        self._heard_s = time.monotonic()
+
+    def heard(self) -> None:
+        """There is a new snapshot."""
+        self._heard_s = time.monotonic()
+        self.silent_s = 0.0
+
+    def _listen(self) -> None:
+        silent_s = time.monotonic() - self._heard_s
+        expected = self.refresh_s and not self.problem  # what is played comes when its user wants it
+        meant_s = max(self.refresh_s, self.health.refresh_s) + SILENT_S  # a budget may space them
+        self.silent_s = silent_s if expected and silent_s > meant_s else 0.0
 
     def on_mount(self) -> None:
         for name, attribute in vars(StatusBar).items():
             if isinstance(attribute, var):
                 self.watch(self, name, self._write)
+        self.set_interval(1.0, self._listen)
 
     def _write(self) -> None:
         self.set_lines([self._first_line(), self._second_line()])
@@ -79,6 +98,11 @@ class StatusBar(StyledLines):
             name,
             *self._time(time_ns),
             *value(count, "connection" if total == 1 else "connections"),
+            *(
+                [("  " + late, "bad")]
+                if (late := own_health.how_late(max(health.behind_s, self.silent_s)))
+                else []
+            ),
             *(value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
             *(value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
             *(value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),

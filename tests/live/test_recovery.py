@@ -90,7 +90,7 @@ def test_rows_are_as_ss_has_them_within_two_scans_after(
         assert ours["closed"].all()
         with repeating(lambda: round_trip(before), 0.05):
             compared.check(it.rows_after_two_scans, compared.namespace_of(os.getpid()), at_least=6)
-        assert it.latest.health.problem == ""
+        assert (it.latest.health.problem, it.latest.health.behind_s) == ("", 0)
         it.stop()
 
 
@@ -113,4 +113,6 @@ def test_a_reader_that_stalls_for_a_minute_gets_what_is_true_then_and_memory_sta
         assert grown < 60 << 20, f"{grown >> 20} MiB more"
         compared.check(it.rows_after_two_scans, compared.namespace_of(os.getpid()), at_least=6)
         assert it.latest.health.dropped_records > 0
+        assert max(snapshot.health.behind_s for snapshot in it.snapshots) > STALL_S / 2
+        assert it.latest.health.behind_s == 0
         it.stop()

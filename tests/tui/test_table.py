@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import re
@@ -18,6 +19,7 @@ from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII
+from tcptop_rtt.widgets import status_bar
 from tcptop_rtt.widgets.key_line import KeyLine
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, HandFeed, make_app, snapshot
@@ -407,6 +409,24 @@ async def test_the_header_line_tells_of_the_program_only_what_matters(stage: Ope
             "15k samples/s",
         ):
             assert part in it.screen_text
+
+
+async def test_the_header_says_how_far_it_is_behind(stage: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_bar, "SILENT_S", 60.0)
+    async with stage() as it:
+        await it.show(row(1))
+        assert "behind" not in it.screen_text
+        await it.show(row(1), health=Health("tcp_probe", behind_s=12.4), step=1)
+        assert "1 connection  behind by 12s" in it.screen_text.splitlines()[0]
+        await it.show(row(1), step=2)
+        assert "behind" not in it.screen_text
+        # Nothing comes any more, and nothing says why.
+        monkeypatch.setattr(status_bar, "SILENT_S", 0.5)
+        while "behind by" not in it.screen_text:
+            await asyncio.sleep(0.1)
+            await it.pilot.pause()
+        await it.show(row(1), step=3)
+        assert "behind" not in it.screen_text
 
 
 async def test_the_header_says_in_few_words_what_is_missed(stage: Open) -> None:

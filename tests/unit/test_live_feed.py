@@ -181,6 +181,44 @@ def test_a_scan_that_cannot_be_done_is_told_and_tried_again() -> None:
     assert column(mended, "closed") == {40001: True, 40002: True, 40003: False}
 
 
+def test_that_scans_cannot_be_done_is_told_by_how_old_it_all_is() -> None:
+    scene = Scene()
+    scene.source.entries = [connection(1)]
+    scene.next()
+    scene.source.scan_failure = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    behind_s = [scene.next().health.behind_s for _ in range(6)]
+    assert behind_s == pytest.approx([0, 0, 0, 4, 5, 6], abs=0.01)  # three seconds are within what is meant
+    scene.source.scan_failure = None
+    assert scene.next().health.behind_s == 0
+
+
+@pytest.mark.parametrize(("cost_s", "is_behind"), [(0.02, False), (0.5, True)])
+def test_scans_that_are_rare_as_they_cost_much_are_told_likewise(cost_s: float, is_behind: bool) -> None:
+    scene = Scene()
+    scene.source.entries = [connection(1)]
+    scene.next()
+    scene.source.scan_cost_s = cost_s
+    behind_s = [scene.next().health.behind_s for _ in range(40)]
+    assert (max(behind_s) > 20) == is_behind
+    assert (max(behind_s) > 0) == is_behind
+    assert 0 in behind_s  # each scan makes good for it
+
+
+@pytest.mark.parametrize("refresh_s", [1.0, 10.0])
+def test_a_snapshot_that_comes_late_says_by_how_much_and_the_next_one_nothing(refresh_s: float) -> None:
+    scene = Scene(refresh_s)
+    scene.next(), scene.next()
+    scene.clock.work(60)  # whoever reads it has stood still
+    assert scene.next().health.behind_s == pytest.approx(60 - refresh_s, abs=0.2)
+    assert scene.next().health.behind_s == 0
+
+
+def test_samples_that_come_rarely_are_told_by_how_much() -> None:
+    scene = Scene(budget=Budget(target_records_per_s=10, fresh_interval_s=0.5, max_records_per_s=2))
+    scene.source.records = [sample(number, 50) for number in range(1, 9)]
+    assert scene.next().health.behind_s == 4
+
+
 def test_a_scan_is_told_where_connections_without_a_descriptor_are() -> None:
     scene = Scene()
     held, unheld = connection(1, netns=7), connection(2, netns=8, tgid=0, comm=b"", started_ns=0)

@@ -129,6 +129,7 @@ def _health(each: Sequence[Health], problem: str) -> Health:
         kernel_percent=_sum(one.kernel_percent for one in each),
         kernel_note=_together(one.kernel_note for one in each),
         spaced=frozenset().union(*(one.spaced for one in each)),
+        behind_s=max((one.behind_s for one in each), default=0.0),
     )
 
 
