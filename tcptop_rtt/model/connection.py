@@ -90,6 +90,7 @@ class Connection:
     closed = _Flag()
     stalled = _Flag()
     open_seen = _Flag()
+    end_seen = _Flag()
     age_ns = _Count()
     srtt_us = _Number()
     rttvar_us = _Number()

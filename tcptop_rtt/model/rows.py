@@ -107,6 +107,7 @@ ROW = np.dtype(
         ("closed", "?"),  # gone from the kernel; stays for a few seconds
         ("stalled", "?"),  # retransmitting or probing a zero window with no answer; never if closed
         ("open_seen", "?"),  # the opening was seen: age_ns is the connection's own age
+        ("end_seen", "?"),  # closed, and the end was seen: its counters are final, not of the latest reading
         (
             "connect_us",
             "u4",

@@ -244,5 +244,10 @@ def _times(row: Connection) -> Block:
                 of=("connect_us",),
             ),
             Fact("opened", f"{opened}, {age} ago" if row.open_seen else f"{opened}, seen for {age}"),
+            *(
+                [Fact("its end", "was missed: all this is older", "warn")]
+                if row.closed and not row.end_seen
+                else []
+            ),
         ),
     )

@@ -128,6 +128,7 @@ class Connections:
         closed = batch.where(batch.kinds == Kind.CLOSE)
         store.close(closed.rows)
         store.set("ended_ns", closed.rows, closed["time_ns"])
+        store.set("end_seen", closed.rows, True)
         self._targets.count(batch)
         if self._trace:
             traced = batch.records[store["id"][rows] == self._trace.id]

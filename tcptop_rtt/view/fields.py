@@ -309,6 +309,7 @@ _FIELDS = (
     ),
     flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
     flag("open_seen", "its opening was seen"),
+    flag("end_seen", "its end was seen: what its close line tells is final, not of the latest reading"),
     flag("scanned", "a scan has read it, without which many fields are null"),
     integer("last_rtt_us", "the latest sample"),
     integer("rtt_age_ms", "since the latest sample; null: none since the handshake"),

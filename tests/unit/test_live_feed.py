@@ -258,6 +258,7 @@ def test_a_connection_that_a_scan_misses_is_closed_if_the_source_knows_of_its_en
     scene.source.has_ended = {2}
     assert column(scene.next(), "closed") == {40001: False, 40002: True, 40003: False}
     assert scene.source.asked[-1] == {0x2000: 2, 0x3000: 3}
+    assert column(scene.next(), "end_seen") == dict.fromkeys((40001, 40002, 40003), False)
 
 
 def test_the_last_record_of_a_connection_that_ends_meanwhile_counts() -> None:
@@ -268,7 +269,7 @@ def test_the_last_record_of_a_connection_that_ends_meanwhile_counts() -> None:
     scene.source.last_words = [connection(1, kind=Kind.CLOSE, state=7, bytes_acked=12_345)]
     closed = scene.next()
     assert column(closed, "bytes_acked") == {40001: 12_345}
-    assert column(closed, "closed") == {40001: True}
+    assert column(closed, "closed") == column(closed, "end_seen") == {40001: True}
     assert STATES[column(closed, "state")[40001]] == "CLOSED"
 
 
