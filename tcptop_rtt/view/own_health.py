@@ -32,7 +32,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         *_samples(health),
         Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
         Told("how fresh", how_late(health.behind_s) or "as it is meant to be", _style(health.behind_s > 0)),
-        Told("no memory for", f"{missed:,} connections in the kernel", _style(missed > 0)),
+        *([Told("no memory for", f"{missed:,} connections in the kernel", "bad")] if missed else []),
         Told("scans", scans if health.scan_s else "there was none yet"),
         Told("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
         *_budget(health, glyphs),
