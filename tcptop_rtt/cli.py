@@ -18,6 +18,7 @@ from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
 from tcptop_rtt.options.run_parser import RUN, make_run_parser
 from tcptop_rtt.outputs.otlp.options import pace
+from tcptop_rtt.standard_streams import complain
 from tcptop_rtt.view import thresholds
 
 RUN_REFRESH_S = 0.25
@@ -47,8 +48,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
         problem = (
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
         )
-    if sys.stderr is not None:
-        print(f"tcptop-rtt: {problem}", file=sys.stderr)
+    complain(problem)
     return code
 
 

@@ -6,6 +6,11 @@ import os
 import sys
 from contextlib import suppress
 
+from tcptop_rtt.model.outside import TEXT_BYTES, cut, harmless
+
+MOST_COMPLAINT = 4 * TEXT_BYTES
+"""In characters: room for some paths, and for what is said of them."""
+
 
 def are_on_terminal() -> bool:
     """Whether there is a terminal to read keys from and to draw on."""
@@ -38,9 +43,14 @@ def terminal_of_our_own() -> list[int]:
         return []
 
 
-def complain(line: str) -> None:
+def complaint(problem: object) -> str:
+    """A problem as a line for standard error: names of files, arguments and answers may be in it."""
+    return f"tcptop-rtt: {harmless(cut(str(problem), MOST_COMPLAINT))}\n"
+
+
+def complain(line: object) -> None:
     """Say it on standard error, beside what goes on, if anybody can be told there."""
     with suppress(OSError, ValueError):
         if sys.stderr is not None:
-            sys.stderr.write(f"tcptop-rtt: {line}\n")
+            sys.stderr.write(complaint(line))
             sys.stderr.flush()

@@ -15,6 +15,7 @@ from tcptop_rtt.command.process import Command, NotStartedError
 from tcptop_rtt.command.report import Ended, write_json, write_tables
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.standard_streams import complain
 
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
@@ -57,8 +58,8 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
                     break
             ended = command.status is not None  # the next snapshot is certainly of a later time
     except NotStartedError as error:
-        if str(error) and sys.stderr is not None:
-            sys.stderr.write(f"tcptop-rtt: {error}\n")
+        if str(error):
+            complain(error)
         return error.status
     if command.status is None:
         raise TcptopError("measuring has ended before the command")

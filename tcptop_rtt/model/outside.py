@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from functools import lru_cache
 from typing import TypeGuard
 
 TEXT_BYTES = 4096
@@ -43,7 +45,48 @@ def text_of(raw: bytes, most_bytes: int = TEXT_BYTES) -> str:
 
 def name_of(text: str) -> str:
     """A name, or the beginning of it if it is too long."""
-    return text if len(text) <= NAME_CHARACTERS else text[:NAME_CHARACTERS] + CUT
+    return cut(text, NAME_CHARACTERS)
+
+
+def cut(text: str, most: int) -> str:
+    """A text, or the beginning of it if it has more than so many characters."""
+    return text if len(text) <= most else text[:most] + CUT
+
+
+_LEANING = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")
+"""Vowels and final consonants of Hangul, halves of flags, colours of skin: each joins what is before it."""
+_BLANK = re.compile("[\u115f\u3164\uffa0]")
+"""What stands for a letter of Hangul that is not there."""
+_REPLACED = "\ufffd"
+
+
+def harmless(text: str) -> str:
+    """One line in which each character is seen, and takes what it takes by itself wherever it stands.
+
+    No control, escape, bidi or format character, selector or undecodable byte is left. A mark stays where it
+    and the character before it are one of Unicode's, such as an accent on a letter; terminals differ in how
+    wide others make what they belong to.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    found: list[str] = []
+    for char in text:
+        # Two at a time: the time that normalizing takes grows with the square of how many marks there are.
+        if _stands_alone(char):
+            found.append(char)
+        elif found and _stands_alone(both := unicodedata.normalize("NFC", found[-1] + char)):
+            found[-1] = both
+        else:
+            found.append(_REPLACED)
+    return "".join(found)
+
+
+@lru_cache(maxsize=4096)
+def _stands_alone(text: str) -> bool:
+    """Whether it is one character, which takes columns of its own, always as many."""
+    if len(text) != 1 or not text.isprintable() or unicodedata.category(text).startswith("M"):
+        return False
+    return not (_LEANING.match(text) or _BLANK.match(text))
 
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
+from tcptop_rtt.model.outside import harmless
 from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose complaints may have arguments in them as they are."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(harmless(message))
 
 
 def add_source(parser: argparse.ArgumentParser, choices: tuple[str, ...] = SOURCES) -> None:

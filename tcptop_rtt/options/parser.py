@@ -7,7 +7,7 @@ import argparse
 from tcptop_rtt import __version__
 from tcptop_rtt.feeds.fleet import options as fleet
 from tcptop_rtt.options import values
-from tcptop_rtt.options.common import add_filter, add_source
+from tcptop_rtt.options.common import Parser, add_filter, add_source
 from tcptop_rtt.outputs.metrics import options as metrics
 from tcptop_rtt.outputs.otlp import options as otlp
 from tcptop_rtt.outputs.prometheus import options as prometheus
@@ -34,7 +34,7 @@ tcptop-rtt run --help tells more of running a command.
 
 def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
     """What ``tcptop-rtt`` takes."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tcptop-rtt",
         description="Every TCP connection of this machine with its live round-trip time.",
         epilog=_EXAMPLES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tcptop_rtt.options import values
-from tcptop_rtt.options.common import add_filter, add_source
+from tcptop_rtt.options.common import Parser, add_filter, add_source
 from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
 
 RUN = "run"
@@ -25,7 +25,7 @@ examples:
 
 def make_run_parser() -> argparse.ArgumentParser:
     """What ``tcptop-rtt run`` takes."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"tcptop-rtt {RUN}",
         usage="%(prog)s [options] -- COMMAND [ARGUMENTS]",
         description="Run a command, and tell on standard error what its TCP connections, and those of all\n"

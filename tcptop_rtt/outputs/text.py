@@ -14,7 +14,7 @@ from tcptop_rtt.outputs.base import Output, write_all, write_lines
 from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.outputs.writer import Writer, hung_up
 from tcptop_rtt.signals import on_stop
-from tcptop_rtt.standard_streams import terminal_of_our_own
+from tcptop_rtt.standard_streams import complaint, terminal_of_our_own
 from tcptop_rtt.view.filter import Filter
 
 _COMPLAINT_S = 0.3
@@ -117,6 +117,6 @@ def _output(
 def _complain(error: TcptopError) -> None:
     """Say it on standard error, which may be the terminal that takes nothing."""
     if sys.stderr is not None:
-        complaint = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
-        complaint.write(f"tcptop-rtt: {error}\n")
-        complaint.flush()
+        writer = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
+        writer.write(complaint(error))
+        writer.flush()

@@ -11,9 +11,10 @@ from functools import partial
 
 from textual import constants
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.message import Message
 
+from tcptop_rtt.model.outside import harmless
 from tcptop_rtt.terminal.background import Answers, BackgroundTold
 
 MAX_PASTE_CHARACTERS = 4096
@@ -126,7 +127,7 @@ class Keyboard:
 
     def _end_paste(self) -> None:
         if self._paste:
-            self._take(Paste(self._paste.replace("\x00", "")))
+            self._take(Paste("\n".join(map(harmless, self._paste.splitlines()))))
         self._paste = None
 
     def _silence(self) -> None:
@@ -153,6 +154,8 @@ class Keyboard:
     def _hand_over(self, messages: Callable[[], Iterable[Message]]) -> None:
         try:
             for message in messages():
+                if isinstance(message, Key) and message.is_printable:
+                    message.character = harmless(message.character or "")  # a line shows what is typed
                 self._take(message)
         except Exception:  # whatever it stumbles over, the next key is a new one
             self._parser = XTermParser()

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import FRESH_MS, RttBasis
+from tcptop_rtt.model.outside import harmless
 from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.thresholds import limits
@@ -29,7 +30,7 @@ Level = Literal["unknown", "good", "warn", "bad"]
 
 
 def printable(raw: bytes | str, glyphs: Glyphs = UNICODE) -> str:
-    """One line of harmless text: no control, escape, bidi, format or undecodable character survives."""
+    """One line of :func:`~tcptop_rtt.model.outside.harmless` text, in ASCII where there is nothing else."""
     # Long ones are few, and would take megabytes.
     return _printable(raw, glyphs) if len(raw) <= 64 else _printable.__wrapped__(raw, glyphs)
 
@@ -39,16 +40,7 @@ def _printable(raw: bytes | str, glyphs: Glyphs) -> str:
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     if not glyphs.unicode:
         return "".join(char if " " <= char <= "~" else "?" for char in text)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_safe_char(char) for char in text)
-
-
-def _safe_char(char: str) -> str:
-    # Variation selectors are printable to Python, but change the width of the character before them.
-    if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
-        return "\ufffd"
-    return char if char.isprintable() else "\ufffd"
+    return harmless(text)
 
 
 def rtt(us: float | None) -> str:

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
+from tcptop_rtt.model.outside import harmless
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import parse
 from tcptop_rtt.view.query import QueryError
@@ -75,7 +76,7 @@ class FilterLine(Horizontal):
 
     def fill(self, text: str) -> None:
         """Take a text that was not typed here."""
-        self._input.value = text
+        self._input.value = harmless(text)
 
     def close(self, clear: bool = False) -> None:
         self.display = False
@@ -145,7 +146,7 @@ class FilterInput(Input):
 
     def __init__(self, text: str, words: Words) -> None:
         super().__init__(
-            value=text,
+            value=harmless(text),
             placeholder=words.example,
             compact=True,
             select_on_focus=False,

@@ -36,7 +36,7 @@ class Pty:
         paused: bool = False,
     ) -> None:
         self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        self.resize(40, 140)
         self.attributes = termios.tcgetattr(self.theirs)
         self.output = bytearray()
 
@@ -62,6 +62,9 @@ class Pty:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def resize(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def read(self) -> None:
         """Take what the program writes, from now on."""

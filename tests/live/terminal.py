@@ -49,12 +49,18 @@ class Talker(NamedTuple):
 
 
 @contextlib.contextmanager
-def talker(name: bytes, pace: str = "fast") -> Iterator[Talker]:
-    """One of this name, ``fast`` or ``slow``."""
+def talker(name: bytes, pace: str = "fast", *more: str) -> Iterator[Talker]:
+    """One of this name, ``fast`` or ``slow``, with these arguments, too."""
     with subprocess.Popen(
-        [sys.executable, "-c", _TALK, name.hex(), pace], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-", name.hex(), pace, *more],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
+        assert process.stdin
         assert process.stdout
+        process.stdin.write(_TALK)
+        process.stdin.close()
         client, server = (f"127.0.0.1:{port}" for port in process.stdout.readline().split())
         try:
             yield Talker(process.pid, client, server)
