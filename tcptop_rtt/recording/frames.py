@@ -19,6 +19,8 @@ HEAD_MAGIC, INDEX_MAGIC, DATA_MAGIC = 0x184D2A5C, 0x184D2A5D, 0xFD2FB528
 """The first two are of those that everybody may give a meaning of their own."""
 VERSION = 1
 MOST_HEAD_BYTES = 1 << 20
+MOST_DAMAGES = 64
+"""After so many places that cannot be read, a file is left: each may cost as much as a large head."""
 MOST_INDEX_BYTES = 1 << 28
 
 _SKIPPABLE = struct.Struct("<II")  # magic, bytes that follow
@@ -143,12 +145,13 @@ def _walked(data: Any) -> Contents:
     frames: list[Frame] = []
     moments: list[Mapping[str, Any]] = []
     at, size, problem = 0, len(data), ""
-    end = 0
-    while at < size:
+    end = damages = 0
+    while at < size and damages < MOST_DAMAGES:
         try:
             found = _frame_at(data, at)
         except _DamagedError as damage:
             problem = problem or f"{damage} at byte {at:,} of {size:,}"
+            damages += 1
             at = data.find(_SKIPPABLE.pack(HEAD_MAGIC, 0)[:4], at + 1)
             if at < 0:
                 break
@@ -160,6 +163,8 @@ def _walked(data: Any) -> Contents:
         at = end = found.at + found.size
         if not found.whole:
             problem = problem or f"it ends in the middle of a frame, at byte {size:,}"
+    if damages == MOST_DAMAGES:
+        problem += f", and in {MOST_DAMAGES - 1} other places: it is read no further"
     return Contents(frames, tuple(moments), end, problem)
 
 

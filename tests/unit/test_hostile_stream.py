@@ -19,7 +19,15 @@ from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
 from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.past.told import moment_of, told
-from tcptop_rtt.recording.frames import HEAD_MAGIC, Head, Kind, contents, head_bytes, index_bytes
+from tcptop_rtt.recording.frames import (
+    HEAD_MAGIC,
+    MOST_DAMAGES,
+    Head,
+    Kind,
+    contents,
+    head_bytes,
+    index_bytes,
+)
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
@@ -228,6 +236,27 @@ def test_heads_and_indices_that_are_nested_too_deep_are_told(tmp_path: Path) -> 
     footage = footage_of(str(tmp_path / "it"), lambda: False, problems.append)
     assert problems[0].startswith("no frame of Zstandard at byte 0")
     footage.close()
+
+
+class _Counted(bytes):
+    """A file, and how much of it has been asked for."""
+
+    read = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        self.read += len(found) if isinstance(found, bytes) else 1
+        return found
+
+
+def test_a_file_of_nothing_but_heads_that_are_none_is_soon_left() -> None:
+    """Each might have a megabyte, and there would be as many megabytes to read as there are heads."""
+    none = HEAD_MAGIC.to_bytes(4, "little") + (1 << 20).to_bytes(4, "little") + b"{"
+    data = _Counted(none * 250_000)
+    found = contents(data)
+    assert found.frames == []
+    assert found.problem.endswith(f"and in {MOST_DAMAGES - 1} other places: it is read no further")
+    assert data.read < (MOST_DAMAGES + 1) * (1 << 20)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Health)])
