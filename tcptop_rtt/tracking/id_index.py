@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.outside import MOST_ID
 from tcptop_rtt.model.rows import Indices
 
 Ids = NDArray[np.uint64]
 
-_FREE, _REMOVED = np.uint64(0), np.uint64(1)
+_FREE, _REMOVED = np.uint64(0), np.uint64(MOST_ID)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio: Fibonacci hashing
 _FEWEST_BITS = 10
 
@@ -17,7 +18,7 @@ _FEWEST_BITS = 10
 class IdIndex:
     """A hash table with open addressing.
 
-    Ids are greater than 1, row numbers below 2**31. No id comes twice in one call of :meth:`set` or
+    Ids are neither 0 nor MOST_ID, row numbers below 2**31. No id comes twice in one call of :meth:`set` or
     :meth:`remove`.
     """
 
@@ -80,7 +81,7 @@ class IdIndex:
         return result
 
     def _grow(self, more: int) -> None:
-        live = self._ids > _REMOVED
+        live = (self._ids != _FREE) & (self._ids != _REMOVED)
         ids, rows = self._ids[live], self._rows[live].astype(np.intp)
         bits = _FEWEST_BITS
         while 1 << bits < 2 * (len(ids) + more):

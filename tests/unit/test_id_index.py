@@ -11,6 +11,15 @@ def _u64(ids: list[int]) -> np.typing.NDArray[np.uint64]:
     return np.array(ids, np.uint64)
 
 
+def test_the_first_number_of_all_is_one_like_any_other() -> None:
+    """The kernel's cookies of sockets begin with 1."""
+    index = IdIndex()
+    index.set(np.array([1, 7], np.uint64), np.array([10, 11]))
+    index.remove(np.array([7], np.uint64))
+    index.set(np.arange(100, 2100, dtype=np.uint64), np.arange(2000))  # it grows
+    assert index.find(np.array([1, 7, 100], np.uint64)).tolist() == [10, -1, 0]
+
+
 def test_an_id_that_was_not_set_has_no_row() -> None:
     index = IdIndex()
     assert index.find(_u64([])).tolist() == []
