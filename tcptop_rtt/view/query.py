@@ -56,12 +56,12 @@ def parse(text: str, matches: Mapping[str, Match], find: Callable[[str], Ask]) -
 
 def both(text: str, more: str) -> str:
     """A filter that selects what two filters select, either of which may be empty."""
-    have, add = ([token.text.lower() for token in _tokens(one)] for one in (text, more))
-    if "or" in have:
-        text = f"({text})"
-    elif "!" not in have and set(add) <= set(have):
+    have, add = ([(token.text.lower(), token.quoted) for token in _tokens(one)] for one in (text, more))
+    others = {("or", False), ("!", False)}
+    if others.isdisjoint((*have, *add)) and set(add) <= set(have):
         return text
-    return f"{text} {more}".strip()
+    parts = (f"({one})" if ("or", False) in words else one for one, words in ((text, have), (more, add)))
+    return " ".join(parts).strip()
 
 
 def _tokens(text: str) -> list[_Token]:

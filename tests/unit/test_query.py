@@ -216,6 +216,9 @@ def test_no_word_stands_for_two_fields() -> None:
         ("nginx or rport:443", "rport:443", "(nginx or rport:443) rport:443"),
         ("!rport:443", "rport:443", "!rport:443 rport:443"),
         ('"a or b"', "rport:443", '"a or b" rport:443'),
+        ("nginx", "redis or rport:443", "nginx (redis or rport:443)"),
+        ('"rport:443"', "rport:443", '"rport:443" rport:443'),
+        ('"or" nginx', "rport:443", '"or" nginx rport:443'),
     ],
 )
 def test_two_filters_are_one_that_selects_what_both_select(text: str, more: str, expected: str) -> None:
