@@ -170,7 +170,7 @@ def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
     grown = is_ - was
     middle = int(np.partition(grown, len(grown) // 2)[len(grown) // 2])
     least = min(1 << 52, np.iinfo(grown.dtype).max // 2)
-    candidates = [number for number in (elapsed, 0, middle) if number < least]
+    candidates = [number for number in (elapsed, 0, middle) if 0 <= number < least]  # a clock may go back
     return max(candidates, key=lambda number: int(np.count_nonzero(grown == number)))
 
 

@@ -13,6 +13,8 @@ from tcptop_rtt.model.snapshot import ProcessKey, Snapshot
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.view.filter import Filter
+from tests.unit.rows import listener, listeners_of
+from tests.unit.snapshots import snapshot_at
 from tests.unit.world import ORIGIN, World, told
 
 
@@ -59,6 +61,20 @@ def test_reading_may_begin_at_any_state() -> None:
             assert not pid or decoder.cgroup(ProcessKey(pid, started_ns)) == "/web"
         assert decoder.cgroup(ProcessKey(1 << 31, 1)) is None
     assert decoder.origin == ORIGIN
+
+
+def test_a_clock_that_goes_back_is_told_by_values() -> None:
+    """As from one recording to the next, where the machine was started again in between."""
+    snapshots = [
+        snapshot_at(clock_ms * 1_000_000, listeners=listeners_of(listener(1, read_ms=read_ms)))
+        for clock_ms, read_ms in ((20_000, 1_095), (18_906, 1))
+    ]
+    stream = StreamLines(Filter(), lambda _: None)
+    lines = stream.begin(ORIGIN)
+    for snapshot in snapshots:
+        lines += stream.of(snapshot)
+    for one, other in zip(decoded(lines, StreamDecoder(complain)), snapshots, strict=True):
+        assert told(one) == told(other)
 
 
 def test_all_lines_keep_to_the_schema() -> None:
