@@ -19,6 +19,7 @@ _REQUEST, _DUMP_INTERRUPTED, _DUMP = 0x1, 0x10, 0x300
 
 HEADER = struct.Struct("=IHHII")
 _NUMBER = struct.Struct("=i")
+_MOST_ERRNO = 4095  # include/linux/err.h
 
 BUFFER_BYTES = 1 << 16
 """The kernel fills 32 KiB at a time, if there is room for it."""
@@ -128,4 +129,5 @@ def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, boo
 
 def _check(result: int) -> None:
     if result < 0:
-        raise OSError(-result, os.strerror(-result))
+        number = -result if result >= -_MOST_ERRNO else errno.EBADMSG
+        raise OSError(number, os.strerror(number))

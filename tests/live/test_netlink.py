@@ -157,6 +157,12 @@ def test_done_ends_a_dump_also_where_it_tells_of_an_error() -> None:
     assert parse_datagram(_message(_ERROR, _number(0) + bytes(16)), 7) == ([], True, False)
 
 
+@pytest.mark.parametrize("number", [-4096, -(1 << 31)])
+def test_a_number_of_no_error_is_a_bad_message(number: int) -> None:
+    with pytest.raises(OSError, match="Bad message"):
+        parse_datagram(_message(_ERROR, _number(number)), 7)
+
+
 def test_messages_of_a_dump_that_was_given_up_count_for_nothing() -> None:
     old, new = _message(20, bytes(72), sequence=6), _message(20, bytes(72))
     done = _message(_DONE, _number(0), sequence=6)

@@ -292,6 +292,16 @@ def test_no_pid_and_no_clients_port_is_in_any_label(exposed: Exposed) -> None:
     assert not told & {str(number) for number in (*pids, *ports)}
 
 
+def test_a_nul_within_a_name_is_not_its_end_and_reaches_no_line(exposed: Exposed) -> None:
+    text = exposed.show(out(1, comm=b"a\0b"), out(2, comm=b"\0c"), out(3, comm=b"d\0"))
+    assert "\0" not in text
+    assert {one.labels["process"] for one in parsed(text) if "process" in one.labels} >= {
+        "a\ufffdb",
+        "\ufffdc",
+        "d",
+    }
+
+
 def test_a_hostile_name_of_a_process_stays_a_label(exposed: Exposed) -> None:
     for name in (b'a"} 1\nx{y="', b"\\", b"\x1b[2J", b"\xff\xfe", b"a\\\nb"):
         text = exposed.show(out(1, comm=name))

@@ -106,7 +106,10 @@ def _as_shown(comm: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
     """Names as text: those that look alike are one, as two series of the same labels would be."""
     names = comm.astype("S48")  # what is not shown of 16 bytes becomes a character of three each
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, comm.dtype.itemsize)
-    odd = np.flatnonzero((((raw < ord(" ")) & (raw > 0)) | (raw > ord("~"))).any(axis=1))
+    is_plain = (raw >= ord(" ")) & (raw <= ord("~"))
+    odd = np.flatnonzero(
+        is_plain.sum(axis=1) != np.char.str_len(comm)
+    )  # a NUL counts where more comes behind it
     names[odd] = [fmt.printable(name).encode() for name in comm[odd].tolist()]
     names[names == b""] = fmt.UNKNOWN.encode()
     return names
