@@ -1,7 +1,7 @@
 # Shorthand for ./setup, which does the work and needs no make. ARGS="..." hands arguments on.
 ARGS ?=
 
-.PHONY: help run install test test-vm check bench bench-peers uninstall
+.PHONY: help run install test test-vm fuzz check bench bench-peers uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
@@ -14,6 +14,9 @@ install: ## only install: afterwards `sudo tcptop-rtt` works from any directory
 
 test: ## all the tests, on this machine's kernel (ARGS go to pytest)
 	./setup test $(ARGS)
+
+fuzz: ## feed what reads data of others with data made to break it (ARGS: seconds, targets)
+	./setup fuzz $(ARGS)
 
 test-vm: ## the tests under stock kernels, in virtual machines (ARGS go to pytest)
 	./setup test-vm $(ARGS)

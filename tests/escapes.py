@@ -53,6 +53,12 @@ def _checked(output: bytes, start: int, end: int) -> str:
     return text
 
 
+def check_text(*texts: object) -> None:
+    """:raises AssertionError: one of them, as it is written, has what :func:`foreign` finds"""
+    for text in map(str, texts):
+        assert foreign(text) == "", f"{foreign(text)} in {text!r}"
+
+
 def foreign(text: str) -> str:
     """The first character that is not seen, or is not as wide wherever it stands; empty: there is none."""
     return next((f"U+{ord(char):04X}" for char in text if not _is_seen(char)), "")
