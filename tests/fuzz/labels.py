@@ -13,7 +13,7 @@ from tests.unit.exposed import parsed
 
 WORDS: tuple[str, ...] = ()
 _NAME_BYTES = 16
-MOST_NAMES = 40
+MOST_NAMES = 8
 
 
 def seeds() -> Iterable[bytes]:
