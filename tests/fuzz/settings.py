@@ -16,6 +16,7 @@ def seeds() -> Iterable[bytes]:
     """Of each kind of entry one."""
     yield b'theme = "dark"\ninterval = 2\ncolumns = ["process", "remote", "rtt"]\n'
     yield b'[keys]\nrecord = "F2"\n[thresholds]\nrtt_yellow_ms = 1.5\nloss_percent = 2\n'
+    yield b'[keys]\n"\\u202e" = 1\n'
     yield b'a = [[[1]], {b = "\\u0000"}]\n[[x]]\nd = 1979-05-27T07:32:00Z\n'
 
 
