@@ -23,6 +23,7 @@ from tcptop_rtt.program_app import ProgramApp
 from tcptop_rtt.screens.beside import TableAndDetails
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.view.ends import joined
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
@@ -176,12 +177,12 @@ class TcptopApp(ProgramApp):
 
     def _publish(self, snapshot: Snapshot) -> None:
         if self._feed.player is not None or self._feed.question is not None:  # it has its own past
-            self.post_message(SnapshotReady(snapshot, Past()))
+            self.post_message(SnapshotReady(joined(snapshot), Past()))
             return
         past = self._recorder.add(snapshot)
         if self._recordings is not None:
             self._recordings.show(snapshot, past.moments)
-        self.post_message(SnapshotReady(snapshot, past))
+        self.post_message(SnapshotReady(joined(snapshot), past))
 
     def on_opened(self) -> None:
         self._opening.stop()

@@ -76,6 +76,7 @@ class Connection:
     was_comm = _Bytes()
     unit = _Bytes()
     followed = _Flag()
+    both_why = _Count()
     netns = _Number()
     ifindex = _Count()
     interface = _Bytes()

@@ -91,6 +91,7 @@ ROW = np.dtype(
         ("was_comm", "S16"),
         ("unit", f"S{UNIT_BYTES}"),  # what runs the process, as UTF-8; empty: nothing, or it is not known
         ("followed", "?"),  # a process of the command that is run has held it
+        ("both_why", "u1"),  # what holds either end up, as view/ends.py says; 0: one end alone is told of
         ("netns", "u4"),  # inode number of the network namespace
         ("ifindex", "u4"),  # the interface that it is bound to, as link-local addresses are; 0: none
         ("interface", "S16"),  # its name in that namespace; empty: there is none, or it is not known

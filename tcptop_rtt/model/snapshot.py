@@ -166,12 +166,21 @@ class Trace:
     use: SocketUse | None = None  # of the process; None: not known
 
 
+class Ends(NamedTuple):
+    """Which rows are the two ends of one connection, on two hosts. Arrays are (N,), by a row's number."""
+
+    line: Indices  # the row that shows both: that of the end that has called; all others show themselves
+    other: Indices  # the other end's row; -1: it is not seen
+    rows: Rows  # each end as its host tells it
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything to be shown at one moment. Arrays are read-only.
 
     ``cells_us`` are SPARK_CELLS columns, oldest first: per second the highest RTT sample of each row;
-    nan where no segment brought a sample.
+    nan where no segment brought a sample. With ``ends`` a row that shows both is made of both; None: there
+    is no such row, or nobody has looked for any.
     """
 
     time_ns: int  # wall clock, Unix epoch; it may be set, back too
@@ -184,6 +193,12 @@ class Snapshot:
     targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
     listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
     cost: OwnCost | None = None  # as measured last; None: never
+    ends: Ends | None = None
+
+    @property
+    def each_end(self) -> Rows:
+        """The rows as each host tells them."""
+        return self.rows if self.ends is None else self.ends.rows
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The cells of some rows: shape (SPARK_CELLS, number of rows)."""

@@ -8,9 +8,11 @@ from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.plain_line import padded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.ends import joined
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter, listed
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.view.listing import ConnectionList
 from tcptop_rtt.view.own_health import how_late, what_is_missed, what_is_over, what_the_budget_does
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.table import Column, with_values
@@ -40,10 +42,9 @@ class PlainTables:
 
     def show(self, snapshot: Snapshot) -> None:
         """One table."""
-        rows, health = snapshot.rows, snapshot.health
-        ranking = Ranking(
-            rows, listed(rows, self._filter, health.unknown), CONNECTIONS.sorts["rtt"], True, health.unknown
-        )
+        health, listing = snapshot.health, ConnectionList(joined(snapshot), self._filter)
+        by_rtt = listing.table.sorts["rtt"]
+        ranking = Ranking(listing.rows, listing.indices, by_rtt, True, health.unknown)
         moment = fmt.clock(snapshot.time_ns / 1e9)
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
@@ -53,9 +54,9 @@ class PlainTables:
         self._out.write(
             f"{moment}  {fmt.printable(health.hook)}  {len(ranking)} connections  {seen}{problem}\n"
         )
-        columns = with_values(self._columns, rows)
+        columns = with_values(self._columns, listing.rows)
         self._out.write(padded(columns, [column.title for column in columns]))
-        for row in CONNECTIONS.views(rows[ranking.window(0, len(ranking))], health.unknown):
+        for row in listing.views(ranking.window(0, len(ranking))):
             cells = [column.cell(row, UNICODE).text for column in columns if column.cell]
             self._out.write(padded(columns, cells))
         note = "" if len(ranking) else self._note()

@@ -37,7 +37,7 @@ def blocks(
     all_blocks = (
         _why(row, verdict, glyphs),
         _rtt(row, trace),
-        _wait(row, glyphs),
+        _wait(row, glyphs, other),
         *([other_end(row, other, glyphs)] if other is not None else []),
         whose(row, trace, glyphs),
         _congestion(row, glyphs),
@@ -76,13 +76,15 @@ def _why(row: Connection, verdict: Verdict, glyphs: Glyphs) -> Block:
     )
 
 
-def _wait(row: Shown, glyphs: Glyphs) -> Block:
-    """A request's wait in parts."""
+def _wait(row: Shown, glyphs: Glyphs, other: Shown | None) -> Block:
+    """A request's wait in parts; those of hosts have their names where both are seen."""
+    hosts = {"peer": other.host, "ours": row.host} if other is not None and other.host else {}
     parts_us = row.wait.parts_us or (0.0,) * len(waits.PARTS)
     said = "several requests at once: no telling" if row.wait.several else fmt.UNKNOWN
     facts = [Fact("", waits.bar(parts_us, 2 * cells.WAIT_CELLS, glyphs) or said)]
     for name, glyph, us in zip(waits.PARTS, glyphs.waits, parts_us, strict=True):
-        facts.append(Fact(f"{glyph} {name}", fmt.rtt(us) if row.wait.parts_us else fmt.UNKNOWN))
+        label = fmt.printable(hosts[name], glyphs) if name in hosts else name
+        facts.append(Fact(f"{glyph} {label}", fmt.rtt(us) if row.wait.parts_us else fmt.UNKNOWN))
     facts.append(Fact("peer answers", _mean(row.answer_us, row.answers_1m), of=("answers",)))
     facts.append(Fact("we answer", _mean(row.reply_us, row.replies_1m), of=("replies",)))
     return Block("WHAT A REQUEST WAITS FOR", tuple(facts))

@@ -119,7 +119,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.waiting_for = ""
         self._status.heard()
         super().show(snapshot)
-        self._status.summary = summarize(self.told.rows)
+        self._status.summary = summarize(self.told)
         self._count()
 
     def show_row(self, table: str, row: int) -> None:
@@ -127,7 +127,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         if self.page.kind is not kind or self.page.scope:
             self._turn_to(kind)
         self.table.select(row)
-        if self.table.cursor_id != row:
+        if not self.table.shows(row):
             self.tell("the filter hides it")
 
     def paint(self, snapshot: Snapshot) -> None:

@@ -13,6 +13,7 @@ from tcptop_rtt.past.frames import Past, Visit
 from tcptop_rtt.past.moments import Moment
 from tcptop_rtt.screens.named import NamedScreen
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.ends import joined
 from tcptop_rtt.view.glyphs import Glyphs
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class PastScreen(NamedScreen):
         if number is None:
             return False
         self._visit = self._past.visit(number, self._visit)
-        self._shown = self._visit.snapshot
+        self._shown = joined(self._visit.snapshot)
         self.travelling = True
         self.frozen = False  # this has come in its place
         self.paint(self._shown)

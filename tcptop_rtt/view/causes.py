@@ -275,7 +275,17 @@ def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint
             numbers[holds] = number
     # Of what is over nothing is held up any more, unless it never became a connection.
     numbers[get("closed") & (get("connect_error") == 0)] = 0
+    of_both = get("both_why")
+    told = of_both > 0
+    numbers[told] = of_both[told] - np.uint8(1)
     return numbers
+
+
+def worse(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The more severe one of two verdicts, row by row."""
+    # None is 0: it wraps around to the highest number.
+    found: NDArray[np.uint8] = np.minimum(one - np.uint8(1), other - np.uint8(1)) + np.uint8(1)
+    return found
 
 
 def one(row: Connection) -> list[Cause]:

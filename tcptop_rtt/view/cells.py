@@ -115,9 +115,21 @@ def age(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
     return Cell(fmt.age_of(row), "dim")
 
 
-def why(row: Shown, glyphs: Glyphs) -> Cell:  # noqa: ARG001
+def why(row: Shown, glyphs: Glyphs) -> Cell:
     """What holds it up; nothing where all is well, or too little is known."""
-    return cause(row.cause, row.cause.words(row).brief if row.cause else "")
+    return cause(row.cause, _of_host(row, row.cause, glyphs) if row.cause else "")
+
+
+def _of_host(row: Shown, found: Cause, glyphs: Glyphs) -> str:
+    """A cause in words; where both ends are shown, with the host that it is at."""
+    if row.ends is None:
+        return found.words(row).brief
+    here, there = row.ends if row.ends[0].cause is found else row.ends[::-1]
+    brief = found.words(here).brief
+    if found.who == "network":
+        return brief
+    host = here.host if found.who == "us" else there.host
+    return f"{fmt.printable(host, glyphs)}: {brief.removeprefix('peer ')}"
 
 
 def cause(of: Cause | None, text: str) -> Cell:

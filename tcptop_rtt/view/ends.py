@@ -2,29 +2,128 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import DIRECTIONS, Rows
+from tcptop_rtt.model.known import RttBasis
+from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.rows import DIRECTIONS, HOST_BYTES, ROW, Get, Indices, Rows, fields_of, has_text
+from tcptop_rtt.model.snapshot import Ends, Snapshot
+from tcptop_rtt.view import causes
 from tcptop_rtt.view.cause_columns import is_local
+from tcptop_rtt.view.grouping import peer_serves
+from tcptop_rtt.view.shown import Shown, shown
+from tcptop_rtt.view.waits import Wait
 
-_SAME_PLACE = ("host", "netns")
+_NAMES = ROW.names or ()
+_OF_RTT = (*_NAMES[_NAMES.index("srtt_us") : _NAMES.index("peak_time_s") + 1], "bytes_acked")
+"""What the samples of one end make, and what says whether they are of data: these stay together."""
+_ADDED = ("retrans", "lost", "retrans_1m", "resent_fast", "resent_timeout", "resent_probe")
+"""Each end counts what it has sent."""
+TO = b" > "
+"""Between the names of two hosts: from here to there."""
+
+
+def pairs(rows: Rows) -> Indices:
+    """The row of each one's other end, (N,); -1: it is not seen, or there are several that may be it.
+
+    Private addresses are not unique: where two rows have all four numbers in common, neither has another end.
+    """
+    there_are = np.flatnonzero(rows["connect_error"] == 0)
+    get = fields_of(rows, there_are)
+    local = is_local(get)
+    # Each host has a 127.0.0.1, and so has each of its namespaces.
+    place = np.where(local, get("host"), b""), np.where(local, get("netns"), 0)
+    here, there = (get("laddr"), get("lport")), (get("raddr"), get("rport"))
+    own = mixed([*place, get("family"), *here, *there])
+    mirrored = mixed([*place, get("family"), *there, *here])
+    order = np.argsort(own)
+    in_order = own[order]
+
+    def found(keys: NDArray[np.uint64]) -> tuple[Indices, Indices]:
+        first = np.searchsorted(in_order, keys)
+        return first, np.searchsorted(in_order, keys, side="right") - first
+
+    first, count = found(mirrored)
+    _, alike = found(own)
+    is_pair = (count == 1) & (alike == 1) & (own != mirrored)
+    others = np.full(len(rows), -1)
+    others[there_are[is_pair]] = there_are[order[first[is_pair]]]
+    return others
 
 
 def other_end(rows: Rows, at: int) -> int | None:
-    """The row of the other end; None: it is not seen, or there are several that may be it."""
-    mirrored = (rows["lport"] == rows["rport"][at]) & (rows["rport"] == rows["lport"][at])
-    found = np.flatnonzero(mirrored)
-    here, there = rows[np.array([at])], rows[found]
-    fits = (there["laddr"] == here["raddr"]) & (there["raddr"] == here["laddr"])
-    fits &= (there["family"] == here["family"]) & (there["id"] != here["id"])
-    if is_local(here.__getitem__)[0]:
-        for name in _SAME_PLACE:  # each host has a 127.0.0.1
-            fits &= there[name] == here[name]
-    fits &= there["closed"] == here["closed"]
-    return int(found[fits][0]) if np.count_nonzero(fits) == 1 else None
+    """That of one row; None: it is not seen, or there are several that may be it."""
+    ports = {int(rows[name][at]) for name in ("lport", "rport")}
+    near = np.flatnonzero(np.isin(rows["lport"], list(ports)) & np.isin(rows["rport"], list(ports)))
+    other = pairs(rows.take(near))[np.searchsorted(near, at)]
+    return None if other < 0 else int(near[other])
+
+
+def joined(snapshot: Snapshot) -> Snapshot:
+    """The same, where one row shows both ends of a connection between two of its hosts.
+
+    That is the row of the end that has called, with the names of both hosts, what both have sent again and
+    what holds either of them up. Its RTT is the other end's where only that has one of now.
+    """
+    rows, lacking = snapshot.rows, snapshot.health.unknown
+    hosts = rows["host"]
+    if not has_text(hosts):
+        return snapshot
+    other = pairs(rows)
+    serves = peer_serves(rows["direction"], rows["lport"], rows["rport"])
+    calls = (other >= 0) & serves & ~serves[other]
+    calls &= (hosts != hosts[other]) & (hosts != b"") & (hosts[other] != b"")
+    here = np.flatnonzero(calls)
+    if not len(here):
+        return snapshot
+    there = other[here]
+    both = np.concatenate([here, there])
+    others = np.full(len(rows), -1)
+    others[both] = np.concatenate([there, here])
+    line = np.arange(len(rows))
+    line[there] = here
+
+    (near_basis, _), (far_basis, _) = (known.rtts(_of(rows, at)) for at in (here, there))
+    by_far = (near_basis != RttBasis.FRESH) & (far_basis == RttBasis.FRESH)
+    source = np.arange(len(rows))
+    source[here[by_far]] = there[by_far]
+    columns = {name: rows[name] for name in _NAMES}
+    columns |= {name: rows[name][source] for name in _OF_RTT}
+    for name in ("host", "stalled", "both_why", *_ADDED):
+        columns[name] = columns[name].copy()
+    for name in _ADDED:
+        columns[name][here] += rows[name][there]
+    columns["host"][both] = np.tile(_names(hosts[here], hosts[there]), 2)
+    columns["stalled"][here] |= rows["stalled"][there]
+    worse = causes.worse(*(causes.verdicts(_of(rows, at), lacking) for at in (here, there)))
+    columns["both_why"][both] = np.tile(worse + np.uint8(1), 2)
+    for column in columns.values():
+        column.flags.writeable = False
+    cells = tuple(cell[source] for cell in snapshot.cells_us)
+    return replace(snapshot, rows=Rows(columns), cells_us=cells, ends=Ends(line, others, rows))
+
+
+def _of(rows: Rows, indices: Indices) -> Get:
+    """Their fields, in that order."""
+    return lambda name: rows[name][indices]
+
+
+def _names(here: NDArray[np.bytes_], there: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
+    """The names of both hosts, for as many pairs; long ones are cut, so that there is something of each."""
+    room = HOST_BYTES - len(TO)
+    names: dict[tuple[bytes, bytes], bytes] = {}
+    for one, other in zip(here.tolist(), there.tolist(), strict=True):
+        if (one, other) not in names:
+            most = max(room // 2, room - len(other)), max(room // 2, room - len(one))
+            names[one, other] = one[: most[0]] + TO + other[: most[1]]
+    pairs = zip(here.tolist(), there.tolist(), strict=True)
+    return np.array([names[pair] for pair in pairs], ROW["host"])
 
 
 class Answer(NamedTuple):
@@ -52,3 +151,30 @@ def answer_of(one: Connection, other: Connection) -> Answer | None:
     asks, answers = (other, one) if called else (one, other)
     total_us, there_us = asks.answer_us, answers.reply_us
     return None if total_us is None or there_us is None else Answer(asks, answers, total_us, there_us)
+
+
+def parted(wait: Wait, answer: Answer | None) -> Wait:
+    """The same wait, where the end that answers tells its part; what else an answer takes is the path.
+
+    :param wait: of the end that asks
+    """
+    if wait.parts_us is None or answer is None:
+        return wait
+    path_us, _, _, ours_us, to_send_us = wait.parts_us
+    path_us = min(path_us, answer.path_us)
+    parts_us = (path_us, answer.path_us - path_us, answer.there_us, ours_us, to_send_us)
+    return wait._replace(parts_us=parts_us)
+
+
+def show_both(views: list[Shown], indices: Indices, ends: Ends, lacking: frozenset[str]) -> None:
+    """Let the views of some rows have those of both ends, where they show both.
+
+    :param lacking: the fields that this kernel does not have
+    """
+    others = ends.other[indices]
+    seen = np.flatnonzero(others >= 0)
+    each = (shown(ends.rows[at[seen]], lacking) for at in (indices, others))
+    for place, here, there in zip(seen.tolist(), *each, strict=True):
+        view = views[place]
+        view.ends = here, there
+        view.wait = parted(view.wait, answer_of(here, there))

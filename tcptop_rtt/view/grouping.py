@@ -45,6 +45,8 @@ class Grouping:
 
     name: str
     shared: Callable[[Get], Shared]
+    by_end: bool = False
+    """Each end of a connection has its own: one whose ends are both seen counts at either."""
 
 
 def _host(get: Get) -> Shared:
@@ -81,8 +83,8 @@ def _unit(get: Get) -> Shared:
 
 HOSTS = Grouping("hosts", _host)
 SERVICES = Grouping("services", _service)
-PROCESSES = Grouping("processes", _process)
-UNITS = Grouping("units", _unit)
+PROCESSES = Grouping("processes", _process, by_end=True)
+UNITS = Grouping("units", _unit, by_end=True)
 
 
 def ids_of(grouping: Grouping, get: Get) -> NDArray[np.uint64]:

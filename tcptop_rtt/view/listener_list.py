@@ -24,7 +24,7 @@ class ListenerList(Listing):
 
     def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
         lacking = self._lacking = snapshot.health.unknown
-        self.rows = listening(snapshot.listeners, snapshot.rows, lacking)
+        self.rows = listening(snapshot.listeners, snapshot.each_end, lacking)
         self.indices = select(as_rows(snapshot.listeners, LISTEN), filter, lacking, names)
         self.total = self.shown = count(snapshot)
 
@@ -37,7 +37,7 @@ class ListenerList(Listing):
 
 
 def _inside(snapshot: Snapshot, indices: Indices, listener: int) -> Mask:
-    return waits_at(snapshot.listeners, listener, fields_of(snapshot.rows, indices))
+    return waits_at(snapshot.listeners, listener, fields_of(snapshot.each_end, indices))
 
 
 LISTENERS = Kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view import causes, naming
+from tcptop_rtt.view import causes, ends, naming
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.glyphs import Glyphs
@@ -41,6 +41,11 @@ class Listing(Protocol):
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """The sparklines of some rows: shape (SPARK_CELLS, number of rows)."""
         ...
+
+    def row_of(self, id: int) -> int | None:  # noqa: A002
+        """The row that shows what has this id; None: there is no such row."""
+        found = np.flatnonzero(self.rows["id"] == np.uint64(id))
+        return int(found[0]) if len(found) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +87,7 @@ class Scope(NamedTuple):
 
 
 class ConnectionList(Listing):
-    """Connections that match a filter, one by one."""
+    """Connections that match a filter, one by one: of a snapshot that shows both ends in one row, in one."""
 
     table = CONNECTIONS
 
@@ -100,10 +105,18 @@ class ConnectionList(Listing):
         self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
-        return _named_views(self.table, self.rows[indices], self._snapshot.health.unknown, self._names)
+        lacking, both = self._snapshot.health.unknown, self._snapshot.ends
+        found = _named_views(self.table, self.rows[indices], lacking, self._names)
+        if both is not None:
+            ends.show_both(found, indices, both, lacking)
+        return found
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         return self._snapshot.spark_us(indices)
+
+    def row_of(self, id: int) -> int | None:  # noqa: A002
+        found, both = super().row_of(id), self._snapshot.ends
+        return found if found is None or both is None else int(both.line[found])
 
 
 class GroupList(Listing):
@@ -119,12 +132,13 @@ class GroupList(Listing):
         self._snapshot = snapshot
         self._names = names
         self.table = TABLES[grouping]
-        self._connections = connections = matching(snapshot, filter, None, names)
-        get = fields_of(snapshot.rows, connections)
+        counted = replace(snapshot, rows=snapshot.each_end, ends=None) if grouping.by_end else snapshot
+        self._connections = connections = matching(counted, filter, None, names)
+        get = fields_of(counted.rows, connections)
         self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
         self.rows = self._groups.rows
         self.indices = np.arange(len(self.rows))
-        self.total, self.shown = count(snapshot), len(connections)
+        self.total, self.shown = count(snapshot), len(_lines(snapshot, connections))
 
     def views(self, indices: Indices) -> list[Any]:
         return _named_views(self.table, self.rows[indices], frozenset(), self._names)
@@ -145,7 +159,8 @@ def _named_views(table: Table, rows: NDArray[np.void], lacking: frozenset[str], 
 
 def count(snapshot: Snapshot) -> int:
     """How many connections there are."""
-    return len(snapshot.rows) - int(np.count_nonzero(snapshot.rows["connect_error"]))
+    number = len(snapshot.rows) - int(np.count_nonzero(snapshot.rows["connect_error"]))
+    return number if snapshot.ends is None else number - int(np.count_nonzero(snapshot.ends.other >= 0)) // 2
 
 
 def matching(
@@ -154,16 +169,23 @@ def matching(
     scope: Scope | None,
     names: Names = NO_NAMES,
 ) -> Indices:
-    """Which connections match a filter and are in the group, ascending."""
+    """Which connections match a filter and are in the group, ascending; a row that shows both ends is found
+    by either.
+    """
     indices = listed(snapshot.rows, filter, snapshot.health.unknown, names)
-    if scope is None:
-        return indices
-    inside: Indices = indices[scope.kind.inside(snapshot, indices, scope.id)]
-    return inside
+    if scope is not None:
+        indices = indices[scope.kind.inside(snapshot, indices, scope.id)]
+    return _lines(snapshot, indices)
+
+
+def _lines(snapshot: Snapshot, indices: Indices) -> Indices:
+    """The rows that show these, ascending."""
+    return indices if snapshot.ends is None else np.unique(snapshot.ends.line[indices])
 
 
 def _in_group(grouping: Grouping, snapshot: Snapshot, indices: Indices, group: int) -> Mask:
-    found: Mask = ids_of(grouping, fields_of(snapshot.rows, indices)) == np.uint64(group)
+    rows = snapshot.each_end if grouping.by_end else snapshot.rows
+    found: Mask = ids_of(grouping, fields_of(rows, indices)) == np.uint64(group)
     return found
 
 

@@ -36,6 +36,8 @@ class Shown(Connection):
         self.cause = cause
         self.wait = wait
         self.names = names
+        self.ends: tuple[Shown, Shown] | None = None
+        """This end and the other one, each as its host tells it, where the row shows both."""
 
 
 def shown(

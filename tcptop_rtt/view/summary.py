@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.model.rows import fields_of
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import numbers
 from tcptop_rtt.view.thresholds import limits
 
@@ -24,19 +25,21 @@ class Summary(NamedTuple):
     """Of the RTTs of now; 0: there is none."""
 
 
-def summarize(rows: Rows) -> Summary:
-    """The summary of all rows. What has just been closed counts in what is measured: with connections of a
-    moment there is nothing else.
+def summarize(snapshot: Snapshot) -> Summary:
+    """The summary of all connections, each once. What has just been closed counts in what is measured: with
+    connections of a moment there is nothing else.
     """
-    get, is_open = rows.__getitem__, ~rows["closed"]
+    rows = snapshot.rows
+    get = fields_of(rows, np.arange(len(rows)) if snapshot.ends is None else np.unique(snapshot.ends.line))
+    is_open = ~get("closed")
     rtt_us, is_old = numbers.rtts(get)
     rates, unknown = numbers.retransmit_rates(get)
     fresh_us = rtt_us[~is_old]
     return Summary(
-        stalled=int(np.count_nonzero(rows["stalled"] & is_open)),
+        stalled=int(np.count_nonzero(get("stalled") & is_open)),
         slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= limits().red_us)),
         retrans_per_s=float(rates[is_open & ~unknown].sum()),
-        in_bps=float(rows["in_bps"].sum()),
-        out_bps=float(rows["out_bps"].sum()),
+        in_bps=float(get("in_bps").sum()),
+        out_bps=float(get("out_bps").sum()),
         p95_us=float(np.percentile(fresh_us, 95, method="inverted_cdf")) if len(fresh_us) else 0.0,
     )

@@ -13,7 +13,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.axes import Floats
 from tcptop_rtt.view.chart import Series
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
-from tcptop_rtt.view.ends import other_end
+from tcptop_rtt.view.ends import answer_of, other_end, parted
 from tcptop_rtt.view.shown import Shown, shown
 
 SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
@@ -50,8 +50,10 @@ class Watched:
         if at is not None:
             self.row = self._shown(snapshot, at)
             self.verdict = diagnose(self.row)
-            other = other_end(snapshot.rows, at)
+            other = other_end(snapshot.each_end, at)
             self.other = None if other is None else self._shown(snapshot, other)
+            if self.other is not None and self.row.host:
+                self.row.wait = parted(self.row.wait, answer_of(self.row, self.other))
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace
         if trace is not None and trace.id == self.id:
@@ -60,7 +62,7 @@ class Watched:
         self._shown_ns, self._shown_wall_ns = snapshot.clock_ns, snapshot.time_ns
 
     def _shown(self, snapshot: Snapshot, at: int) -> Shown:
-        return shown(snapshot.rows[np.array([at])], snapshot.health.unknown, self._names)[0]
+        return shown(snapshot.each_end[np.array([at])], snapshot.health.unknown, self._names)[0]
 
     def series(self, recent_s: float) -> Series:
         """The samples of the last seconds, or of the whole trace, and what was known of the time before.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
 from textual.geometry import Size
 from textual.reactive import var
 
@@ -75,6 +74,11 @@ class ListedView(CursorView):
         """The selected connection or group; None if there is none."""
         ids = self._ids(self._cursor, self._cursor + 1)
         return ids[0] if ids else None
+
+    def shows(self, id: int) -> bool:  # noqa: A002
+        """Whether there is a line of it, or one that shows it beside its other end."""
+        found = self._listing.row_of(id)
+        return found is not None and self._ranking.rank(found) is not None
 
     @property
     def ids(self) -> list[int]:
@@ -165,14 +169,15 @@ class ListedView(CursorView):
         self._cursor = min(self._cursor, max(0, self.lines - 1))
         if self.pinned is None:
             return
-        found = np.flatnonzero(self._listing.rows["id"] == np.uint64(self.pinned))
-        if not len(found):
+        found = self._listing.row_of(self.pinned)
+        if found is None:
             if not self.travelling:
                 self.pinned = self.cursor_id  # it is gone: select its neighbour
             return
-        rank = self._ranking.rank(int(found[0]))
+        rank = self._ranking.rank(found)
         if rank is not None:  # one that the filter hides may come back
             self._cursor = rank
+            self.pinned = self.cursor_id  # it may be shown by the row of its other end from now on
 
     # Moving about
 

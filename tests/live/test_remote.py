@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tcptop_rtt.feeds.remote.ssh import remote_command
+from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.view.waits import PARTS
 from tests.live.conftest import Recording
 from tests.live.link import ADDRESSES, Link, asking, echoing
 from tests.live.program import PROGRAM, START_S, Line, complaint, lines_of, run
@@ -98,7 +100,8 @@ def test_tables_have_a_column_of_hosts_only_if_there_are_several(hosts: Hosts) -
     assert (both.returncode, both.stderr) == (0, "")
     _, titles, *rows = both.stdout.strip().splitlines()
     assert titles.split()[:3] == ["HOST", "PROCESS", "PID"]
-    assert {row.split()[0] for row in rows} == {"web1", "db1"}
+    assert rows
+    assert {row.partition(" python")[0].strip() for row in rows} == {"web1 > db1"}  # one row for both ends
     one = asked(hosts, hosts.ssh(), "--count", "1", "web1")
     assert (one.returncode, one.stderr) == (0, "")
     assert one.stdout.splitlines()[1].split()[:2] == ["PROCESS", "PID"]
@@ -111,21 +114,27 @@ def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that
     command = shlex.join([*hosts.inside(), PROGRAM, "--ssh", hosts.ssh(), "--remote-command", hosts.command])
     terminal.run(f"{command} --filter port:{PORT} web1 db1")
     terminal.wait_for("HOST", "PROCESS", timeout_s=START_S)
-    for host in ("web1", "db1"):
-        terminal.wait_for(f"{host} ", f":{PORT}", "python")
+    terminal.wait_for("web1 > db1", f":{PORT}", "python")
+    of_both = [line for line in terminal.text.splitlines() if f":{PORT}" in line and "filter" not in line]
+    assert len(of_both) == 1
+    assert "1 of " in terminal.text
     terminal.press("Enter")
     terminal.wait_for("THE OTHER END")
 
-    def path_ms() -> float:
-        found = re.search(r"  path +(\d+\.\d+)ms", terminal.text.partition("THE OTHER END")[2])
+    def part_ms(name: str) -> float:
+        found = re.search(rf" {name} +(\d+\.\d+)ms", terminal.text)
         return float(found[1]) if found else 0.0
 
-    terminal.expect(lambda: path_ms() >= 2 * DELAY_MS, "the path's part of an answer")
+    terminal.expect(lambda: part_ms(" path") >= 2 * DELAY_MS, "the path's part of an answer")
     terminal.wait_for("process", "db1")
+    answers = UNICODE.waits[PARTS.index("peer")]
+    terminal.expect(
+        lambda: ANSWER_MS <= part_ms(f"{answers} db1") < 2 * DELAY_MS, "the part of db1 in a wait"
+    )
     terminal.press("Escape")
     hosts.stop("db1")
     terminal.wait_for("! db1: ", timeout_s=START_S)
-    terminal.expect(lambda: not terminal.line_with("db1 ", f":{PORT}"), "the rows of db1 gone")
+    terminal.expect(lambda: not terminal.line_with("> db1 ", f":{PORT}"), "db1 gone from the rows")
     assert terminal.line_with("web1 ", f":{PORT}")
     terminal.press("q")
     terminal.check_restored()

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.other_block import other_end as block_of
-from tcptop_rtt.view.ends import answer_of, other_end
+from tcptop_rtt.view.ends import answer_of, joined, other_end
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.view.grouping import HOSTS, PROCESSES, SERVICES
+from tcptop_rtt.view.listing import ConnectionList, GroupList, Scope
+from tcptop_rtt.view.listing import groups as groups_of
 from tcptop_rtt.view.shown import shown
+from tcptop_rtt.view.summary import summarize
 from tests.unit.rows import row, rows_of
+from tests.unit.snapshots import snapshot_at
 
 CALLS: dict[str, Any] = {"laddr": "10.0.0.1", "lport": 4000, "raddr": "10.0.0.2", "rport": 80, "direction": 1}
 CALLED: dict[str, Any] = {
@@ -31,9 +40,12 @@ LOCAL = {"laddr": "127.0.0.1", "raddr": "127.0.0.1"}
         ([CALLED | {"host": b"web1"}], 1),
         ([CALLED | {"host": b"db1", "raddr": "10.0.0.9"}], None),
         ([CALLED | {"host": b"db1", "lport": 81}], None),
-        ([CALLED | {"host": b"db1", "closed": True}], None),
+        ([CALLED | {"host": b"db1", "closed": True}], 1),
+        ([CALLED | {"host": b"db1", "closed": True, "connect_error": 1}], None),
         ([CALLED | {"host": b"db1"}, CALLED | {"host": b"db2"}], None),  # private addresses are not unique
-        ([CALLS | {"host": b"db1"}, CALLED | {"host": b"db1"}], 2),
+        ([CALLS | {"host": b"db1"}, CALLED | {"host": b"db1"}], None),
+        ([CALLED | {"host": b"db1"}, CALLED | {"host": b"db1", "netns": 7}], None),
+        ([{"host": b"db1"}, CALLED | {"host": b"db1"}], 2),
     ],
 )
 def test_the_other_end_is_the_only_row_with_the_same_addresses_the_other_way_round(
@@ -41,6 +53,11 @@ def test_the_other_end_is_the_only_row_with_the_same_addresses_the_other_way_rou
 ) -> None:
     each = [row(1, **CALLS, host=b"web1"), *(row(2 + n, **other) for n, other in enumerate(others))]
     assert other_end(rows_of(*each), 0) == at
+
+
+def test_a_socket_that_has_called_itself_has_no_other_end() -> None:
+    itself = CALLS | LOCAL | {"rport": 4000}
+    assert other_end(rows_of(row(1, **itself), row(2)), 0) is None
 
 
 def test_within_a_machine_it_is_on_the_same_one() -> None:
@@ -87,3 +104,137 @@ def test_the_details_say_what_the_other_end_sees() -> None:
     for value in ("post\ufffdgres 7", "51.0ms", "70.0ms, at web1", "50.0ms", "20.0ms, db1", "db1"):
         assert value in values
     assert "100ms until web1 asks again" in values
+
+
+def both(*others: dict[str, Any], calls: dict[str, Any] | None = None, **called: Any) -> Snapshot:
+    """A connection from web1 to db1, in one row, and others after it."""
+    ends = CALLS | TIMES[0] | (calls or {}), CALLED | TIMES[1] | called
+    each = [row(1, **ends[0]), row(2, **ends[1]), *(row(3 + n, **other) for n, other in enumerate(others))]
+    return joined(snapshot_at(0, *each, cells=1000.0))
+
+
+def test_one_row_shows_both_ends() -> None:
+    found = both(row(3, host=b"web1"), retrans=3)
+    listing = ConnectionList(found, Filter())
+    assert (listing.indices.tolist(), listing.total, listing.shown) == ([0, 2], 2, 2)
+    assert found.rows["host"][listing.indices].tolist() == [b"web1 > db1", b"web1"]
+    assert found.rows["retrans"][0] == 3
+    assert found.each_end["host"].tolist() == [b"web1", b"db1", b"web1"]
+    (shown_one,) = listing.views(np.array([0]))
+    assert shown_one.ends is not None
+    assert [end.host for end in shown_one.ends] == [b"web1", b"db1"]
+    assert (listing.row_of(1), listing.row_of(2), listing.row_of(3), listing.row_of(4)) == (0, 0, 2, None)
+
+
+def test_its_wait_is_the_path_by_the_rtt_and_what_each_host_tells_of_itself() -> None:
+    calls = {"min_rtt_us": 40_000, "srtt_us": 45_000, "rtt_age_ms": 0}
+    plain = {**calls, "host": b"", "rport": 81}
+    seen = ConnectionList(both(CALLS | TIMES[0] | plain, calls=calls), Filter()).views(np.array([0, 2]))
+    assert seen[0].wait.parts_us == (40_000, 10_000, 20_000, 0, 0)
+    assert seen[1].wait.parts_us == (40_000, 5_000, 25_000, 0, 0)  # what one end alone can tell
+    assert sum(seen[0].wait.parts_us) == sum(seen[1].wait.parts_us)
+
+
+@pytest.mark.parametrize(
+    ("calls", "called"),
+    [
+        ({"host": b"db1"}, {}),  # the same host: each end is a row, as on this machine
+        ({"host": b""}, {}),
+        ({"raddr": "10.0.0.9"}, {}),  # translated on the way
+        ({"direction": 0}, {"direction": 1}),
+        ({}, {"direction": 1}),
+        ({"connect_error": 1}, {}),
+    ],
+)
+def test_what_is_no_pair_of_two_hosts_stays_two_rows(calls: dict[str, Any], called: dict[str, Any]) -> None:
+    found = both(calls=calls, **called)
+    assert found.ends is None
+    assert len(ConnectionList(found, Filter()).indices) == 2 - bool(calls.get("connect_error"))
+
+
+def test_of_several_namespaces_with_the_same_addresses_none_is_taken_for_the_other_end() -> None:
+    found = both(CALLED | {"host": b"db1", "netns": 9}, CALLS | {"host": b"web2"}, netns=8)
+    assert found.ends is None
+    found = both(CALLED | {"host": b"db1", "netns": 9, "rport": 4001}, netns=8)
+    assert ConnectionList(found, Filter()).indices.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_who_has_called_is_told_by_the_ports_where_nobody_has_seen_it(swapped: bool) -> None:
+    ends = [CALLS | TIMES[0] | {"direction": 0}, CALLED | TIMES[1] | {"direction": 0}]
+    each = [row(n, **end) for n, end in enumerate(reversed(ends) if swapped else ends, 1)]
+    listing = ConnectionList(joined(snapshot_at(0, *each)), Filter())
+    assert listing.indices.tolist() == [int(swapped)]
+    assert listing.rows["host"][listing.indices].tolist() == [b"web1 > db1"]
+
+
+def test_its_rtt_is_that_of_the_end_that_has_one_of_now() -> None:
+    old, fresh = {"rtt_age_ms": 60_000, "srtt_us": 700}, {"rtt_age_ms": 0, "srtt_us": 51_000}
+    found = both(calls=old, **fresh)
+    assert found.rows["srtt_us"].tolist() == [51_000, 51_000]
+    assert found.each_end["srtt_us"].tolist() == [700, 51_000]
+    assert both(calls=fresh, **(fresh | {"srtt_us": 52_000})).rows["srtt_us"].tolist() == [51_000, 52_000]
+
+
+@pytest.mark.parametrize(
+    ("calls", "called", "why", "words"),
+    [
+        ({}, {"recv_q_bytes": 2 << 20}, "not-reading", "db1: not read 2.1MB"),
+        ({"recv_q_bytes": 2 << 20}, {}, "not-reading", "web1: not read 2.1MB"),
+        ({}, {"stalled": True, "retransmits": 2, "last_ack_ms": 9000}, "silent", "web1: silent 9.0s"),
+        ({"snd_wnd_bytes": 0, "notsent_bytes": 9}, {}, "peer-not-reading", "db1: not reading"),
+        ({}, {"retrans_1m": 50, "data_segs_out_1m": 100, "retrans": 50}, "loss", "loss 50%"),
+    ],
+)
+def test_what_holds_either_end_up_is_said_with_the_host_that_it_is_at(
+    calls: dict[str, Any], called: dict[str, Any], why: str, words: str
+) -> None:
+    found = both(row(3, host=b"web1"), calls=calls, **called)
+    by_why = ConnectionList(found, Filter(f"why:{why}"))
+    assert by_why.indices.tolist() == [0]
+    assert CONNECTIONS.column["why"].cell is not None
+    (view,) = by_why.views(by_why.indices)
+    assert CONNECTIONS.column["why"].cell(view, UNICODE).text == words
+    assert bool(found.rows["stalled"][0]) == (why == "silent")
+    keys = CONNECTIONS.sorts["why"](found.rows.__getitem__, frozenset())
+    assert not keys.unknown[0]
+    assert keys.unknown[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("host:db1", [0]),
+        ("host:web1", [0, 2]),
+        ("!host:db1", [2]),
+        ("proc:postgres", [0]),
+        ("postgres", [0]),
+        ("lport:80", [0]),
+        ("dir:out", [0]),
+        ("!proc:postgres !proc:python", [2]),
+        ("proc:nginx", []),
+    ],
+)
+def test_a_filter_finds_it_by_either_end(text: str, lines: list[int]) -> None:
+    found = both(row(3, host=b"web1"), calls={"comm": b"python"}, comm=b"postgres")
+    assert ConnectionList(found, Filter(text)).indices.tolist() == lines
+
+
+def test_groups_count_it_once_but_for_the_processes_which_each_end_has() -> None:
+    found = both(row(3, host=b"web1", direction=1), calls={"comm": b"python"}, comm=b"postgres")
+    for grouping, counts in ((HOSTS, [1, 1]), (SERVICES, [1, 1]), (PROCESSES, [1, 1, 1])):
+        groups = GroupList(grouping, found, Filter())
+        assert groups.rows["count"].tolist() == counts
+        assert (groups.total, groups.shown) == (2, 2)
+    processes = GroupList(PROCESSES, found, Filter("host:db1"))
+    assert processes.rows["comm"].tolist() == [b"postgres"]
+    scope = Scope(groups_of(PROCESSES), int(processes.rows["id"][0]), "postgres")
+    assert ConnectionList(found, Filter(), scope).indices.tolist() == [0]
+    assert summarize(found).in_bps == found.rows["in_bps"][[0, 2]].sum()
+
+
+def test_long_names_of_hosts_are_cut_so_that_there_is_something_of_each() -> None:
+    names = b"a" * 48, b"b" * 48
+    found = both(calls={"host": names[0]}, host=names[1]).rows["host"][0]
+    assert found == b"a" * 22 + b" > " + b"b" * 22
+    assert both(calls={"host": names[0]}).rows["host"][0] == b"a" * 42 + b" > db1"
