@@ -56,7 +56,6 @@ class Exporter:
         self._options = options
         self._started_ns = time.time_ns()
         self._takers: list[Taker] = []
-        self._problem = ""
         if options.prometheus is not None:
             from tcptop_rtt.outputs.prometheus.scraped import Scraped
 
@@ -78,6 +77,7 @@ class Exporter:
         """
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
         from tcptop_rtt.outputs.metrics.choice import Choice
+        from tcptop_rtt.outputs.recordings import Complaints
 
         on_stop(lambda *_: feed.stop())
         options = self._options
@@ -87,11 +87,12 @@ class Exporter:
         prefixes, most = options.prometheus_prefix, options.prometheus_series
         choice = Choice(chosen, prefixes, most, self._started_ns, histograms)
         aggregator = Aggregator(feed.origin, choice)
+        complaints = Complaints(complain)
         recordings.start()
         last = None if options.count is None else 1 + (options.count - 1) * options.refreshes_per_update
         for count, snapshot in enumerate(feed.snapshots(), 1):
             recordings.show(snapshot)
-            self._tell(recordings.problem)
+            complaints.take(recordings.problem)
             aggregate = aggregator.take(snapshot)
             for taker in self._takers:
                 taker.show(aggregate)
@@ -99,14 +100,8 @@ class Exporter:
                 self._say_where()
             if count == last:
                 break
-        self._tell(recordings.finish()[1])
+        complaints.take(recordings.finish()[1])
         return 0
-
-    def _tell(self, problem: str) -> None:
-        """Say once what cannot be recorded; metrics go on."""
-        if problem and problem != self._problem:
-            complain(problem)
-        self._problem = problem
 
     def _say_where(self) -> None:
         with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ import argparse
 import os
 import threading
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,12 +203,38 @@ class Recordings:
         return f"cannot record into {file.path}: {recording.failure}; what is in it stays"
 
 
-class AlsoRecorded:
-    """An output whose snapshots are recorded, too."""
+class Complaints:
+    """Says what cannot be recorded, once for as long as that is so. What else is done goes on.
 
-    def __init__(self, output: Output, recordings: Recordings) -> None:
+    :param say: takes one line
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said = ""
+
+    def take(self, problem: str) -> None:
+        """Say it, if it is news.
+
+        :param problem: empty: all is well
+        """
+        if problem and problem != self._said:
+            self._say(problem)
+        self._said = problem
+
+
+class AlsoRecorded:
+    """An output whose snapshots are recorded, too.
+
+    :param say: takes one line of what cannot be recorded
+    """
+
+    def __init__(self, output: Output, recordings: Recordings, say: Callable[[str], None]) -> None:
         self._output = output
         self._recordings = recordings
+        self._complaints = Complaints(say)
+        self.is_whole = True
+        """Whether all is in the file, once it has ended."""
 
     def begin(self, origin: Origin) -> None:
         """In both."""
@@ -218,13 +245,11 @@ class AlsoRecorded:
         """In both."""
         self._recordings.show(snapshot)
         self._output.show(snapshot)
+        self._complaints.take(self._recordings.problem)
 
     def end(self, dropped_records: int) -> None:
-        """In both.
-
-        :raises TcptopError: not all is recorded
-        """
+        """In both."""
         self._output.end(dropped_records)
         _, failure = self._recordings.finish()
-        if failure:
-            raise TcptopError(failure)
+        self.is_whole = not failure
+        self._complaints.take(failure)

@@ -49,13 +49,13 @@ def run_text(
             from tcptop_rtt.outputs.gate import Gate
 
             gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
-            _write(feed, options, gate, recorded, writer)
-            return gate.exit_code or (stop.came and BY_SIGNAL + stop.came)
+            is_recorded = _write(feed, options, gate, recorded, writer)
+            return gate.exit_code or (stop.came and BY_SIGNAL + stop.came) or int(not is_recorded)
         else:
             output = _output(feed, options, chosen, note, recorded, writer)
-            _write(feed, options, output, recorded, writer)
+            return int(not _write(feed, options, output, recorded, writer))
     except TcptopError as error:
-        _complain(error)
+        _complain(str(error))
         return 1
     return 0
 
@@ -85,12 +85,17 @@ def _write(
     output: Output,
     recordings: Recordings | None,
     writer: Writer,
-) -> None:
-    if recordings is not None:
-        output = AlsoRecorded(output, recordings)
+) -> bool:
+    """Write until there is enough; whether all is recorded that was to be."""
     # The first snapshot has no rates: what is told once, or decided by, comes after it.
     skipped = int(options.once or bool(options.fail_if))
-    write_all(feed, output, writer, 1 if options.once else options.count, skipped)
+    count = 1 if options.once else options.count
+    if recordings is None:
+        write_all(feed, output, writer, count, skipped)
+        return True
+    recorded = AlsoRecorded(output, recordings, _complain)
+    write_all(feed, recorded, writer, count, skipped)
+    return recorded.is_whole
 
 
 def _output(
@@ -114,9 +119,9 @@ def _output(
     return PlainTables(writer, chosen, note, options.preferences.columns)
 
 
-def _complain(error: TcptopError) -> None:
+def _complain(line: str) -> None:
     """Say it on standard error, which may be the terminal that takes nothing."""
     if sys.stderr is not None:
         writer = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
-        writer.write(complaint(error))
+        writer.write(complaint(line))
         writer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -66,6 +67,8 @@ class RecordingWriter:
         self._raw_since_state += self._raw_of(lines)
         if clock_ns >= self._head.clock_ns + FRAME_NS or self._raw >= FRAME_BYTES:
             self._end()
+            if not os.fstat(self._fd).st_nlink:
+                raise OSError(errno.ENOENT, "it has been removed")  # to write on would fill a disk unseen
             self._keep_within_limit()
             if self._state_is_due(clock_ns):
                 self._begin(Kind.STATE, time_ns, clock_ns)

@@ -23,7 +23,7 @@ from tcptop_rtt.view import causes
 from tcptop_rtt.view.filter import Filter
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
-from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody
+from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody, run
 from tests.live.terminal import Terminals, talker
 from tests.unit.recorded import replayed
 from tests.unit.world import told
@@ -157,3 +157,14 @@ def test_a_signal_ends_a_recording_in_order(tmp_path: Path) -> None:
     feed = replayed(path)
     assert list(feed.snapshots())
     assert feed.problem == ""
+
+
+def test_where_nothing_more_can_be_recorded_that_is_told_once_and_the_stream_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    # Without any connection a recording grows slowly, so that the limit comes long after its beginning.
+    options = ("--json", "--interval", "0.2", "--count", "60", "--record", str(path), "--lport", "1")
+    ended = run(*options, before=("prlimit", "--fsize=5000"))
+    assert ended.stderr == f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+    assert ended.returncode == 1
+    assert sum('"event":"refresh"' in line for line in ended.stdout.splitlines()) == 60
+    assert ended.stdout.splitlines()[-1].startswith('{"event":"end"')

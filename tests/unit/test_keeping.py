@@ -16,9 +16,9 @@ import pytest
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.keeping import Keeping
-from tcptop_rtt.outputs.recordings import Recordings
+from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.past.moments import Moment, MomentFinder
 from tcptop_rtt.recording import ring as rings
 from tcptop_rtt.recording.reader import RecordingReader
@@ -323,3 +323,45 @@ def test_the_clock_of_the_machine_names_the_files(tmp_path: Path) -> None:
     name = Path(ring.next_path()).name
     assert before <= int(name.removeprefix("kept_").partition(".")[0]) <= time.time_ns()
     ring.close()
+
+
+class _Nowhere:
+    """An output that writes nothing."""
+
+    def begin(self, origin: Origin) -> None:
+        """Nothing."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def end(self, dropped_records: int) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("gone", "problem"), [("directory", "No such file or directory"), ("file", "it has been removed")]
+)
+def test_what_cannot_be_kept_is_told_once_while_the_output_goes_on(
+    tmp_path: Path, wall: Wall, gone: str, problem: str
+) -> None:
+    directory, told = tmp_path / "ring", list[str]()
+    recordings = Recordings(_Feed(), Filter(), None, str(tmp_path))
+    recordings.keep(str(directory), 24 * HOUR_NS)
+    output = AlsoRecorded(_Nowhere(), recordings, told.append)
+    output.begin(ORIGIN)
+    for number, snapshot in enumerate(_hours(1, 1)):
+        wall.now_ns = snapshot.time_ns
+        if number == 20:
+            for one in directory.iterdir():
+                one.unlink()
+            if gone == "directory":
+                directory.rmdir()
+        output.show(snapshot)
+    output.end(0)
+    recordings.close()
+    expected = [f"cannot keep anything just now: {problem}"]
+    assert told[-1:] == expected
+    assert len(told) == 1 + (gone == "directory")  # the file is gone first
+    assert output.is_whole  # it is of the file that was asked for
+    if gone == "file":
+        assert len(kept(str(directory))) == 1

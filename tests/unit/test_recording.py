@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.exporter import Exporter
@@ -190,15 +189,17 @@ def _leave_no_room(path: Path) -> None:
 def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Snapshot]) -> None:
     record(full_disk / "other", snapshots[:1]).end(0)
     recordings = Recordings(replayed(full_disk / "other"), Filter(), None, "")
-    path = Path(recordings.open(str(full_disk / "it")))
+    path, told = Path(recordings.open(str(full_disk / "it"))), list[str]()
     with open(os.devnull, "wb") as nowhere:
         writer = Writer(nowhere.fileno(), lambda: True)
-        output = AlsoRecorded(PlainTables(writer, Filter(), str), recordings)
+        output = AlsoRecorded(PlainTables(writer, Filter(), str), recordings, told.append)
         output.begin(ORIGIN)
         output.show(snapshots[0])
         _leave_no_room(path)
-        with pytest.raises(TcptopError, match=r"cannot record into .*it: File too large; what is in"):
-            output.end(0)
+        assert output.is_whole
+        output.end(0)
+    assert not output.is_whole
+    assert told == [f"cannot record into {path}: File too large; what is in it stays"]
     assert read(path)[0] == lines_of(snapshots[:1])
 
 
