@@ -34,6 +34,11 @@ def as_nobody(*capabilities: str) -> tuple[str, ...]:
     )
 
 
+def bounded(capabilities: str) -> tuple[str, ...]:
+    """Starts a command as root that has these capabilities alone, as ``,+name,+name``."""
+    return ("setpriv", f"--bounding-set=-all{capabilities}", "--no-new-privs")
+
+
 def mounted(*places: tuple[str | Path, str | Path]) -> tuple[str, ...]:
     """Starts a command with mounts of its own: no compiled code is kept, and directories are at other places.
 

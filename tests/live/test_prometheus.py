@@ -24,7 +24,7 @@ from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.known_traffic import DELAY_MS, check_bytes, check_times, start
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.pairs import connected, port_of
-from tests.live.program import END_S, PROGRAM, START_S, as_nobody, complaint, lines_of, run
+from tests.live.program import END_S, PROGRAM, START_S, bounded, complaint, lines_of, mounted, run
 from tests.live.prometheus import Prometheus, exporting, fetched, prometheus, promtool, scraped
 from tests.live.ss import ss
 from tests.ports import free_port
@@ -275,25 +275,35 @@ def test_between_two_refreshes_the_same_numbers_are_served_and_their_time_is_tol
         assert abs(time.time() - first) < START_S
 
 
-def test_the_unit_starts_it_with_rights_that_are_enough() -> None:
+def test_the_unit_starts_it_with_rights_that_are_enough_and_what_it_keeps_is_found(tmp_path: Path) -> None:
     unit = (CONTRIB / "tcptop-rtt.service").read_text()
     (command,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
-    (rights,) = re.findall(r"^AmbientCapabilities=(.*)$", unit, re.MULTILINE)
-    (most,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
-    assert rights == most
+    (rights,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    (kept,) = re.findall(r"^StateDirectory=(.*)$", unit, re.MULTILINE)
+    assert re.findall(r"^User=(.*)$", unit, re.MULTILINE) == ["root"]
     options = shlex.split(command)
     place = options.index("--prometheus") + 1
     assert options[place] == "127.0.0.1:9464"
     assert options[place] in (CONTRIB / "scrape.yml").read_text()
     del options[place - 1 : place + 1]
-    before = as_nobody(*(name.removeprefix("CAP_").lower() for name in rights.split()))
-    with exporting(*options, before=before) as port:
+    # Where the state of services is, another directory: this machine's own may be in use.
+    state = mounted((tmp_path, "/var/lib"))
+    (tmp_path / kept).mkdir(mode=0o700)
+    # The checkout may be in a directory that only its owner reads.
+    names = "".join(
+        f",+{name.removeprefix('CAP_').lower()}" for name in (*rights.split(), "CAP_DAC_READ_SEARCH")
+    )
+    with exporting(*options, before=(*state, *bounded(names))) as port:
         text = scraped(port)
+        _wait_for_a_refresh(port)
     # It sees other users' processes.
     assert value(text, "tcptop_listeners", service=str(port)) == 1
     assert {one.labels["process"] for one in parsed(text) if one.labels.get("service") == str(port)} == {
         "tcptop-rtt"
     }
+    lines = lines_of(run("--at", "1s", "--json", before=state))
+    assert lines[0]["event"] == "header"
+    assert any(line["event"] == "refresh" for line in lines)
 
 
 def _wait_for_a_refresh(port: int) -> None:
