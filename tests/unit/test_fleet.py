@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import queue
+import re
 import socket
 import threading
 import time
@@ -187,6 +188,25 @@ def test_what_rules_have_recorded_is_asked_for_where_it_has_the_labels_and_the_r
         assert asked_for == {used or "rate(tcptop_rtt_seconds_bucket"}
         assert ("service:tcptop_sent_bytes:rate5m" in query) == bool(used)
         assert ("rate(tcptop_sent_bytes_total" in query) != bool(used)
+
+
+def test_means_are_made_of_what_is_recorded_unless_the_rules_are_older() -> None:
+    older = {queries.HOST_P99, queries.SERVICE_BUCKETS}
+    raw, recorded = "rate(tcptop_rtt_seconds_sum[300s])", "service:tcptop_rtt_seconds_sum:rate5m"
+    for rules, question, asked_for in (
+        (older, Question("hosts"), raw),
+        ({*older, queries.SERVICE_ANSWERS}, Question("hosts"), recorded),
+        ({*older, queries.SERVICE_ANSWERS}, Question("networks"), raw),
+        ({queries.SERVICE_ANSWERS}, Question("hosts"), raw),
+    ):
+        query = queries.table(question, rules)
+        assert [text for text in (raw, recorded) if text in query] == [asked_for]
+        assert query.count("rate(tcptop_answer_seconds") == 2 * (asked_for == raw)
+    # Each that a table may ask for is recorded there, by all labels of services.
+    rules_text = (Path(__file__).parents[2] / "contrib/prometheus/rules.yml").read_text()
+    query = queries.table(Question("hosts"), {*older, queries.SERVICE_ANSWERS})
+    for name in set(re.findall(r"(?:service|instance):\w+:\w+", query)):
+        assert f"- record: {name}\n" in rules_text
 
 
 def test_rows_are_made_of_what_each_column_has() -> None:

@@ -16,6 +16,8 @@ _OF_LISTENERS = {"instance", "process", "service"}
 HOST_P99 = "instance:tcptop_rtt_seconds:p99_5m"
 SERVICE_BUCKETS = "service:tcptop_rtt_seconds_bucket:rate5m"
 """Recorded by contrib/prometheus/rules.yml: else the server adds up all buckets of all hosts."""
+SERVICE_ANSWERS = "service:tcptop_answer_seconds_count:rate5m"
+"""With it all that means are made of; earlier versions of the rules have none of it."""
 _RULES_S = 300
 _OF_SERVICES = {"instance", "process", "service", "direction"}
 """The labels of what the rules record of services."""
@@ -26,6 +28,8 @@ _RECORDED_RATES = {
     "tcptop_received_bytes_total",
     "tcptop_sent_bytes_total",
 }
+_RECORDED_PARTS = {f"tcptop_{of}_seconds_{part}" for of in ("rtt", "answer") for part in ("sum", "count")}
+"""Of means."""
 
 
 PRESENCE_S = 300
@@ -37,7 +41,8 @@ def presence() -> str:
     scrapes = _named(f"topk(1, count_over_time(tcptop_build_info[{PRESENCE_S}s]))", "scrapes")
     hosts = _named(f"group({HOST_P99})", HOST_P99)
     services = _named(f'group({SERVICE_BUCKETS}{{le="+Inf"}})', SERVICE_BUCKETS)
-    return f"{scrapes} or {hosts} or {services}"
+    answers = _named(f"group({SERVICE_ANSWERS})", SERVICE_ANSWERS)
+    return f"{scrapes} or {hosts} or {services} or {answers}"
 
 
 def table(question: Question, recorded: Container[str] = ()) -> str:
@@ -54,8 +59,12 @@ def table(question: Question, recorded: Container[str] = ()) -> str:
     labels = {*by, *(name for name, _ in question.within)}
     has_rules = SERVICE_BUCKETS in recorded and question.range_s == _RULES_S and labels <= _OF_SERVICES
 
+    recorded_rates = _RECORDED_RATES if has_rules else set[str]()
+    if has_rules and SERVICE_ANSWERS in recorded:
+        recorded_rates = recorded_rates | _RECORDED_PARTS
+
     def rate(metric: str, *more: str) -> str:
-        if has_rules and metric in _RECORDED_RATES:
+        if metric in recorded_rates:
             return total(f"service:{metric.removesuffix('_total')}:rate5m", *more)
         return f"sum by ({', '.join((*by, *more))}) (rate({metric}{chosen}{span}))"
 
