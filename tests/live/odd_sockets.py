@@ -15,7 +15,7 @@ import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 print(listener.getsockname()[1], flush=True)
-time.sleep(30)
+time.sleep(600)
 """
 LEAVE_NO_WHOLE_SOCKETS = """
 import socket, time

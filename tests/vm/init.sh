@@ -32,6 +32,7 @@ must mount -t overlay -o "lowerdir=${layers#:},upperdir=/written/upper,workdir=/
 cd /new || exit
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs var/cache # old kernels have no files without a name on an overlay
 share exchange run/lab cache=none
 cp /bin/busybox run/busybox
 for tool in modprobe lsmod insmod rmmod; do
