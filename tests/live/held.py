@@ -34,9 +34,10 @@ class Pty:
         controlling: bool = True,
         term: str | None = "xterm-256color",
         paused: bool = False,
+        lines: int = 40,
     ) -> None:
         self.ours, self.theirs = pty.openpty()
-        self.resize(40, 140)
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 140, 0, 0))
         self.attributes = termios.tcgetattr(self.theirs)
         self.output = bytearray()
 
@@ -62,9 +63,6 @@ class Pty:
     @property
     def pid(self) -> int:
         return self.process.pid
-
-    def resize(self, lines: int, columns: int) -> None:
-        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def read(self) -> None:
         """Take what the program writes, from now on."""

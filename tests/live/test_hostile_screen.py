@@ -232,8 +232,7 @@ def test_a_process_with_a_hostile_name_group_and_command_line_of_120_kb_stops_no
         talker("\x1b[31m[red]\u202e".encode(), "fast", command) as it_talks,
         _in_cgroup(text, it_talks.pid),
     ):
-        it = terminal(PROGRAM, "--pid", str(it_talks.pid)).started()
-        it.resize(300, 160)  # so that all that is told finds room
+        it = terminal(PROGRAM, "--pid", str(it_talks.pid), lines=300).started()  # all that is told finds room
         it.wait_for(b"[31m[red")
         it.type(b"\x1b[B\r")
         it.wait_for(b"]0;group")
