@@ -100,8 +100,7 @@ class Keyboard:
         except OSError:
             return False
         text = self._decoder.decode(data)
-        # Within a paste only one that is typed by itself counts.
-        if text == _CTRL_C or (self._paste is None and (_CTRL_C in text or _CTRL_C_KITTY in text)):
+        if text == _CTRL_C:  # also within a paste
             self._leave()
         else:
             self._split(self._answers.take(text))
@@ -144,6 +143,9 @@ class Keyboard:
         self._hand_over(self._parser.tick)
 
     def _parse(self, text: str) -> None:
+        if _CTRL_C in text or _CTRL_C_KITTY in text:
+            self._leave()
+            return
         for start in range(0, len(text), _PARSED_CHARACTERS):
             if not self._has_room():
                 self._parser = XTermParser()  # what it has begun with may have lost its end

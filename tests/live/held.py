@@ -100,7 +100,9 @@ class Pty:
         since = len(self.output)
         self.type(b"?")
         self.wait_for(b"slowest first", since)
+        since = len(self.output)
         self.type(b"?")
+        self.expect(lambda: len(self.output) > since, "the help closed")
 
     def ended(self) -> int:
         return self.process.wait(END_S)
