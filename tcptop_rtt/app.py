@@ -212,6 +212,8 @@ class TcptopApp(ProgramApp):
         self.push_screen(screen, self._on_details_left)
 
     async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:
+        if self.screen is self.main:
+            return  # the key that leaves the details was faster
         connection = self.main.table.step(message.step)
         if connection is not None and self._latest is not None:
             await self.pop_screen()

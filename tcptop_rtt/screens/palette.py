@@ -29,6 +29,10 @@ class Palette(CommandPalette):
         with suppress(KeyError):
             super()._action_command_list(action)
 
+    def _action_escape(self) -> None:
+        if self.is_current:  # a second Escape was already on its way
+            super()._action_escape()
+
     def on_mount(self) -> None:
         self.query_one(SearchIcon).icon = ">"  # Textual's is an emoji, which not every terminal has
 

@@ -75,6 +75,20 @@ async def test_the_neighbours_chart_shows_as_much(stage: Open) -> None:
         assert clock(-200) not in it.screen_text
 
 
+async def test_a_key_for_the_neighbour_that_comes_behind_the_one_that_leaves_does_nothing(
+    stage: Open,
+) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2))
+        await it.press("enter")
+        screen = it.app.screen
+        assert isinstance(screen, DetailsScreen)
+        screen.action_leave()
+        it.app.post_message(DetailsScreen.NeighbourWanted(1, False))
+        await it.pilot.pause()
+        assert it.app.screen is it.main
+
+
 @pytest.mark.parametrize("clock_set_s", [3600, -3600, 30 * 365 * 86400])
 async def test_the_chart_does_not_notice_that_the_wall_clock_is_set(stage: Open, clock_set_s: int) -> None:
     times = re.compile(r" *\d\d:\d\d:\d\d *")

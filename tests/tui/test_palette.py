@@ -166,3 +166,15 @@ async def test_nothing_writes_a_file(stage: Open, tmp_path: Path, monkeypatch: p
             await run(it, name)
             await it.press("escape")
     assert list(tmp_path.rglob("*")) == []
+
+
+async def test_a_second_escape_that_is_already_on_its_way_leaves_nothing_but_the_palette(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1))
+        await it.press("ctrl+p")
+        palette = it.app.screen
+        assert isinstance(palette, Palette)
+        palette._action_escape()
+        palette._action_escape()
+        await it.pilot.pause()
+        assert it.app.screen is it.main
