@@ -12,7 +12,7 @@ from tcptop_rtt import environment, start
 from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import Settings
 from tcptop_rtt.feeds.fleet.options import USUAL_INTERVAL_S
-from tcptop_rtt.model.errors import REMEDIES, TcptopError, UsageError
+from tcptop_rtt.model.errors import TcptopError, UsageError, remedy
 from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
@@ -43,7 +43,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     except TcptopError as error:
         problem = str(error)
     except OSError as error:
-        problem = f"{error}{REMEDIES.get(error.errno or 0, '')}"
+        problem = f"{error}{remedy(error)}"
     except Exception as error:  # a fault of ours: one line, as for all else, is what its user can report
         problem = (
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 
-REMEDIES = {
+_REMEDIES = {
     errno.EMFILE: ": run ulimit -n 1024 first",
     errno.ENFILE: ": the whole machine has no file left, see sysctl fs.file-max",
     errno.ENOMEM: ": free some memory first",
 }
-"""What to do about errors of the system, to be put behind what they say."""
+
+
+def remedy(error: OSError) -> str:
+    """What to do about an error of the system, to be put behind what it says; empty: it says enough."""
+    return _REMEDIES.get(error.errno or 0, "")
 
 
 class TcptopError(Exception):

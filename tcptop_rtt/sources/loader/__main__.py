@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from tcptop_rtt.model.errors import REMEDIES, TcptopError
+from tcptop_rtt.model.errors import TcptopError, remedy
 from tcptop_rtt.sources.loader import cache
 from tcptop_rtt.sources.loader.code import Code
 from tcptop_rtt.sources.loader.compiling import compiled, compiler_flags
@@ -31,8 +31,10 @@ def main() -> None:
     _end_with(request.parent)
     try:
         send(channel, made(request, lambda stage: send(channel, Stage(stage))))
-    except (TcptopError, OSError) as error:
-        send(channel, Refused(_complaint(error)))
+    except TcptopError as error:
+        send(channel, Refused(str(error)))
+    except OSError as error:
+        send(channel, Refused(f"{error}{remedy(error)}"))
 
 
 def made(request: Request, tell: Callable[[str], None]) -> Handover:
@@ -44,12 +46,10 @@ def made(request: Request, tell: Callable[[str], None]) -> Handover:
     for reads in request.reads:
         try:
             code = _code(request, reads, tell)
-            loaded = load(code, request.hook)
+            return load(code, request.hook)
         except TcptopError:
             if reads is request.reads[-1]:
                 raise
-        else:
-            return Handover(loaded.hook, loaded.hook_note, code.unknown, loaded.maps, loaded.links)
     raise TcptopError("there is no way to read")
 
 
@@ -69,11 +69,6 @@ def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it had ended before
         sys.exit(1)
-
-
-def _complaint(error: Exception) -> str:
-    remedy = REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
-    return f"{error}{remedy}"
 
 
 if __name__ == "__main__":

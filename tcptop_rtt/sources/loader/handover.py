@@ -37,11 +37,13 @@ class Handover:
 
     hook: str
     hook_note: str
+    """Why the first choice is refused."""
     unknown: frozenset[str]
     """The fields of a row that this kernel does not have."""
     maps: dict[str, int]
+    """By their names; only those that are read outside the kernel are handed over."""
     links: dict[str, int]
-    """By the names of programs."""
+    """By the names of the programs that they attach."""
 
 
 def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:

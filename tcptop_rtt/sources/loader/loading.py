@@ -7,28 +7,17 @@ import os
 import resource
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
 
-from tcptop_rtt.model.errors import REMEDIES, TcptopError
+from tcptop_rtt.model.errors import TcptopError, remedy
 from tcptop_rtt.sources import bpf_call
 from tcptop_rtt.sources.loader.code import Code, with_descriptors
+from tcptop_rtt.sources.loader.handover import Handover
 from tcptop_rtt.sources.loader.places import ALWAYS, HOOKS, SOCKETS, Place
 
 _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 
 
-class Loaded(NamedTuple):
-    """What runs in the kernel, as long as these descriptors are open."""
-
-    hook: str
-    hook_note: str
-    """Why the first choice is refused."""
-    maps: dict[str, int]
-    links: dict[str, int]
-    """By the names of programs."""
-
-
-def load(code: Code, hook: str) -> Loaded:
+def load(code: Code, hook: str) -> Handover:
     """Load and attach it.
 
     :param hook: ``auto``, or the one to force
@@ -53,7 +42,7 @@ def load(code: Code, hook: str) -> Loaded:
         if SOCKETS.program in code.programs:
             attaching.attach(SOCKETS, links)
         opened.pop_all()
-    return Loaded(hook, note, maps, links)
+    return Handover(hook, note, code.unknown, maps, links)
 
 
 class _Attaching:
@@ -128,7 +117,7 @@ def _cause(error: OSError) -> str:
     if "[confidentiality]" in lockdown:
         return "the kernel is locked down; boot it with lockdown=integrity"
     if error.errno == errno.EMFILE:
-        return f"no file descriptor is free{REMEDIES[errno.EMFILE]}"
+        return f"no file descriptor is free{remedy(error)}"
     if error.errno == errno.EPERM:
         return "not permitted on this machine (EPERM)"
     return error.strerror or str(error)

@@ -31,7 +31,6 @@ class Loading:
 
     def __init__(self, request: Request) -> None:
         require_bpf()
-        self.request = request
         self.stage = "loading the BPF program"
         """What takes long at this moment."""
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
