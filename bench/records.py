@@ -85,7 +85,7 @@ def measure() -> list[Result]:
         called += 1
 
     table.open_ring_buffer(callback)
-    ring = RingBuffer(table.map_fd, RING_BYTES, RECORD)
+    ring = RingBuffer(table.map_fd, RECORD)
     connections = Connections()
     ours_s = bcc_s = 0.0
     read = 0

@@ -75,7 +75,7 @@ def _probe(loading: Loading) -> Source:
     from tcptop_rtt.sources.probe import Probe
     from tcptop_rtt.sources.program import Program
 
-    program = Program(made, loading.request.limits.ring_bytes)
+    program = Program(made)
     try:
         return Probe(program)
     except BaseException:

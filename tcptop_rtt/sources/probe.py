@@ -15,7 +15,6 @@ from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.base import NO_ENTRIES, Batch, ProgramRuns, Source
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.jiffy import jiffy_s
-from tcptop_rtt.sources.limits import LAST_BYTES
 from tcptop_rtt.sources.netns import Namespaces
 from tcptop_rtt.sources.own_cost import RunTimes
 from tcptop_rtt.sources.program import Program
@@ -34,8 +33,8 @@ class Probe(Source):
     def __init__(self, program: Program) -> None:
         self._program = program
         self._waiting: dict[int, Waiting] = {}
-        self._ring = RingBuffer(program.ring_fd, program.ring_bytes, RECORD)
-        self._last = RingBuffer(program.last_fd, LAST_BYTES, ENTRY) if program.last_fd is not None else None
+        self._ring = RingBuffer(program.ring_fd, RECORD)
+        self._last = RingBuffer(program.last_fd, ENTRY) if program.last_fd is not None else None
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces()

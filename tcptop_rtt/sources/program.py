@@ -22,16 +22,14 @@ class Program:
     """What runs in the kernel until this is closed.
 
     :param made: what the loader has handed over
-    :param ring_bytes: the size of the ring buffer of records
     """
 
-    def __init__(self, made: Handover, ring_bytes: int) -> None:
+    def __init__(self, made: Handover) -> None:
         self.hook = made.hook
         self.hook_note = made.hook_note
         """Why the first choice is refused."""
         self.unknown = made.unknown
         """The fields of a row that this kernel does not have."""
-        self.ring_bytes = ring_bytes
         self.ring_fd = made.maps["records"]
         self.last_fd = made.maps.get("last_entries")
         self.control_fd = made.maps["controls"]
@@ -47,8 +45,7 @@ class Program:
 
         :raises TcptopError: it cannot run here, and why
         """
-        request = request or Request()
-        return cls(Loading(request).wait(), request.limits.ring_bytes)
+        return cls(Loading(request or Request()).wait())
 
     def connection_at(self, sock: int) -> int | None:
         """The id of the live connection that the kernel side has for a socket."""

@@ -13,6 +13,8 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.sources.bpf_call import map_info
+
 _BUSY = np.uint32(1 << 31)  # BPF_RINGBUF_BUSY_BIT: reserved, not yet submitted
 _DISCARDED = np.uint32(1 << 30)  # BPF_RINGBUF_DISCARD_BIT
 
@@ -21,12 +23,11 @@ class RingBuffer:
     """The consuming end of a ring buffer whose records all have one size.
 
     :param map_fd: the map, of type BPF_MAP_TYPE_RINGBUF; only needed until this returns
-    :param size: bytes of data, a power of two of pages
     :param dtype: of one record; its size must be a multiple of 8
     """
 
-    def __init__(self, map_fd: int, size: int, dtype: np.dtype[np.void]) -> None:
-        self._size = size
+    def __init__(self, map_fd: int, dtype: np.dtype[np.void]) -> None:
+        self._size = size = map_info(map_fd).max_entries  # of such a map in bytes
         self._dtype = dtype
         self._slot = np.dtype([("length", "<u4"), ("page", "<u4"), ("record", f"V{dtype.itemsize}")])
         page = mmap.PAGESIZE
