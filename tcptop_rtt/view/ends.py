@@ -116,14 +116,15 @@ def _of(rows: Rows, indices: Indices) -> Get:
 
 def _names(here: NDArray[np.bytes_], there: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
     """The names of both hosts, for as many pairs; long ones are cut, so that there is something of each."""
+    both = list(zip(here.tolist(), there.tolist(), strict=True))
+    names = {pair: _name(*pair) for pair in set(both)}  # there are few
+    return np.array([names[pair] for pair in both], ROW["host"])
+
+
+def _name(one: bytes, other: bytes) -> bytes:
     room = HOST_BYTES - len(TO)
-    names: dict[tuple[bytes, bytes], bytes] = {}
-    for one, other in zip(here.tolist(), there.tolist(), strict=True):
-        if (one, other) not in names:
-            most = max(room // 2, room - len(other)), max(room // 2, room - len(one))
-            names[one, other] = one[: most[0]] + TO + other[: most[1]]
-    pairs = zip(here.tolist(), there.tolist(), strict=True)
-    return np.array([names[pair] for pair in pairs], ROW["host"])
+    half = room // 2
+    return one[: max(half, room - len(other))] + TO + other[: max(half, room - len(one))]
 
 
 class Answer(NamedTuple):
