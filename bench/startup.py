@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.results import Result
-from bench.traffic import SETTLE_S, talking, terminal, unseen
+from bench.traffic import SETTLE_S, resident_mib, talking, terminal, unseen
+from tests.live.program import mounted
 
 ROUNDS = 9
 _IMPORTS = "import numpy, textual.app"
@@ -59,12 +60,6 @@ finally:
     with open(path, "w") as file:
         json.dump({what: when - begin for what, when in marks.items()}, file)
 """
-_UNCOMPILED = (
-    *["unshare", "--mount", "sh", "-c"],
-    'mount -t tmpfs -o mode=755 none /var/cache && exec "$@"',
-    "sh",
-)
-"""Starts a program that finds no compiled code."""
 
 
 def import_s() -> float:
@@ -93,9 +88,7 @@ def memory_mib(*command: str) -> tuple[float, float]:
     """Of a process that has settled: what is resident, and the most that ever was."""
     with unseen(*command) as pid:
         time.sleep(SETTLE_S)
-        status = Path(f"/proc/{pid}/status").read_text()
-    resident, most = (int(status.partition(name)[2].split()[0]) / 1024 for name in ("VmRSS:", "VmHWM:"))
-    return resident, most
+        return resident_mib(pid), resident_mib(pid, "VmHWM")
 
 
 def breakdown_s(port: int) -> dict[str, float]:
@@ -116,9 +109,9 @@ def measure() -> list[Result]:
             for _ in range(ROUNDS):
                 imports.append(import_s())
                 rows.append(first_rows_s(port))
-                words.append(painted_s(b"the BPF program", before=_UNCOMPILED))
-                frames.append(painted_s(b"compiling the BPF program", before=_UNCOMPILED))
-                cold.append(first_rows_s(port, before=_UNCOMPILED))
+                words.append(painted_s(b"the BPF program", before=mounted()))
+                frames.append(painted_s(b"compiling the BPF program", before=mounted()))
+                cold.append(first_rows_s(port, before=mounted()))
                 marks.append(breakdown_s(port))
     imported_s = statistics.median(imports)
     spread = " ".join(f"{value:.2f}" for value in sorted(rows))
@@ -149,7 +142,7 @@ def _memory() -> list[Result]:
         imported_mib, _ = memory_mib(sys.executable, "-c", imports)
         results = [Result("memory: imports alone", imported_mib, "MiB")]
         for what, options in ("dashboard", ()), ("--json", ("--json",)):
-            resident_mib, most_mib = memory_mib(sys.executable, "-m", "tcptop_rtt", *options)
+            settled_mib, most_mib = memory_mib(sys.executable, "-m", "tcptop_rtt", *options)
             detail = f"at most {most_mib:.0f} at any time"
-            results.append(Result(f"memory: {what}", resident_mib, "MiB", at_most=35, detail=detail))
+            results.append(Result(f"memory: {what}", settled_mib, "MiB", at_most=35, detail=detail))
     return results

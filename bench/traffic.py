@@ -253,7 +253,10 @@ def ask_ss() -> None:
     subprocess.run(["ss", "-tinp"], stdout=subprocess.DEVNULL, check=True)
 
 
-def resident_mib(pid: int) -> float:
-    """Memory of a process that is in use."""
-    fields = Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()
+def resident_mib(pid: int, field: str = "VmRSS") -> float:
+    """Memory of a process that is in use.
+
+    :param field: VmHWM: the most that ever was
+    """
+    fields = Path(f"/proc/{pid}/status").read_text().partition(f"{field}:")[2].split()
     return int(fields[0]) / 1024
