@@ -6,23 +6,16 @@ import os
 import signal
 from pathlib import Path
 
-from tests.live.program import START_S
+from tests.live.program import START_S, children
 from tests.waiting import becomes
 
 
 def stopped_loader(pid: int) -> int:
     """That of a program which finds no compiled code: stopped while the compiler is at work."""
-    assert becomes(lambda: any(map(_compiles, _children(pid))), START_S)
-    (loader,) = _children(pid)
+    assert becomes(lambda: any(map(_compiles, children(pid))), START_S)
+    (loader,) = children(pid)
     os.kill(loader, signal.SIGSTOP)
     return loader
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def _compiles(pid: int) -> bool:

@@ -38,6 +38,16 @@ def connected(
             yield client, server
 
 
+def send_and_close(listener: socket.socket, source: str, count: int) -> None:
+    """A connection from this address, over which so many bytes come; both ends of it are closed."""
+    with socket.create_connection(listener.getsockname(), source_address=(source, 0)) as client:
+        server, _ = listener.accept()
+        client.sendall(bytes(count))
+    with server:
+        while server.recv(65536):
+            pass
+
+
 def port_of(end: socket.socket) -> int:
     """Its own port."""
     port: int = end.getsockname()[1]

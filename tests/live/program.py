@@ -50,6 +50,14 @@ def mounted(*places: tuple[str | Path, str | Path]) -> tuple[str, ...]:
     return ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh")
 
 
+def children(pid: int) -> list[int]:
+    """The processes that the first thread of one has started; none, once it has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def run(
     *arguments: str, before: tuple[str, ...] = (), given: str = "", **how: Any
 ) -> subprocess.CompletedProcess[str]:

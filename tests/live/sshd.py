@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.live.link import ADDRESSES, Link, inside
-from tests.live.program import PROGRAM
+from tests.live.program import PROGRAM, children
 from tests.waiting import becomes
 
 SSHD = "/usr/sbin/sshd"
@@ -20,9 +20,8 @@ PORT = 2222
 def _descendants(pid: int) -> list[int]:
     """Those that a process has started, and those that these have started."""
     found: list[int] = []
-    with suppress(OSError):  # it has ended
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            found += [int(child), *_descendants(int(child))]
+    for child in children(pid):
+        found += [child, *_descendants(child)]
     return found
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, PROGRAM, START_S, children
 from tests.waiting import becomes
 
 WIDE = (160, 48)
@@ -161,8 +161,8 @@ class Terminal:
     def child(self) -> int:
         """The PID of what the shell runs."""
         (shell,) = self.state("pane_pid")
-        (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
-        return int(child)
+        (child,) = children(int(shell))
+        return child
 
     def row(self, remote: str) -> str:
         """The row of the connection to this endpoint."""

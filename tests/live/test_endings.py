@@ -22,7 +22,7 @@ from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
-from tests.live.pairs import Pair, connected, port_of
+from tests.live.pairs import Pair, connected, port_of, send_and_close
 from tests.live.program import START_S, Line
 from tests.live.ss import ss
 from tests.waiting import becomes
@@ -156,12 +156,7 @@ def test_the_last_line_of_each_short_connection_has_all_its_bytes(record: Callab
             for number in range(1, BLOCK + 1):
                 # Ports are used again within a second; of loopback addresses there are enough.
                 source, size = f"127.2.{block}.{number}", 1 + number * 7919 % 20_000
-                with socket.create_connection(listener.getsockname(), source_address=(source, 0)) as client:
-                    server, _ = listener.accept()
-                    client.sendall(bytes(size))
-                with server:
-                    while server.recv(65536):
-                        pass
+                send_and_close(listener, source, size)
                 sent[source] = size
             # More at once than it can write down would be lost.
             assert becomes(lambda: closed("laddr", "rport").keys() == sent.keys())

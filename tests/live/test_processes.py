@@ -18,6 +18,7 @@ from tcptop_rtt.feeds.namespaces import OURS, namespace_name
 from tcptop_rtt.feeds.processes import MOST_PARENTS, Processes, UserNames
 from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
+from tests.live.program import children
 from tests.waiting import becomes
 
 
@@ -98,7 +99,7 @@ _IN_A_SHELL = "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'a) (b', 0, 0, 0
 def test_the_parents_of_a_process_go_up_to_the_first_one() -> None:
     script = f'{sys.executable} -c "$0"; true'
     with _running(["sh", "-c", script, _IN_A_SHELL]) as shell:
-        (pid,) = map(int, Path(f"/proc/{shell}/task/{shell}/children").read_text().split())
+        (pid,) = children(shell)
         assert Path(f"/proc/{pid}/comm").read_text() == "a) (b\n"
         parents = Processes().parents(_key(pid))
         found = Path(f"/proc/{os.getpid()}/comm").read_bytes().rstrip()

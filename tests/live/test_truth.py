@@ -107,6 +107,7 @@ print("ready", flush=True)
 
 _CHURN = """
 import socket, sys, time
+from tests.live.pairs import send_and_close
 listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 print(listener.getsockname()[1], flush=True)
 sys.stdin.readline()
@@ -114,12 +115,7 @@ size, end_s = 0, time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end_s:
     size = size % 5000 + 1
     source = f"127.77.{size // 250}.{size % 250 + 1}"  # which says how much it sends
-    with socket.create_connection(listener.getsockname(), source_address=(source, 0)) as client:
-        server, _ = listener.accept()
-        client.sendall(bytes(size))
-    with server:
-        while server.recv(65536):
-            pass
+    send_and_close(listener, source, size)
 """
 
 Process = subprocess.Popen[str]
