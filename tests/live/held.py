@@ -13,11 +13,13 @@ import termios
 import threading
 from collections.abc import Callable
 
+import pyte
 import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S
 from tests.waiting import becomes
 
+COLUMNS = 140
 LEFT = b"\x1b[?1049l"
 MODES = [b"1049", b"1000", b"1003", b"1006", b"1015", b"2004", b"1004"]
 
@@ -37,16 +39,22 @@ class Pty:
         lines: int = 40,
     ) -> None:
         self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 140, 0, 0))
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, COLUMNS, 0, 0))
         self.attributes = termios.tcgetattr(self.theirs)
         self.output = bytearray()
+        self._screen = pyte.Screen(COLUMNS, lines)
+        self._emulated = pyte.ByteStream(self._screen)
+        self._drawn = 0
+        """So many bytes of the output are on that screen."""
 
         def begin() -> None:
             os.setsid()
             if controlling:
                 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        environment = {name: value for name, value in os.environ.items() if name != "TERM"}
+        # Tests that run side by side have a size in theirs, which would count more than the terminal's.
+        others = {"TERM", "COLUMNS", "LINES"}
+        environment = {name: value for name, value in os.environ.items() if name not in others}
         self.process = subprocess.Popen(
             command or [PROGRAM],
             stdin=self.theirs,
@@ -90,6 +98,16 @@ class Pty:
 
     def wait_for(self, text: bytes, since: int = 0) -> None:
         self.expect(lambda: text in self.output[since:], f"{text!r} on the screen")
+
+    @property
+    def shown(self) -> str:
+        """What stands on the screen. Of a text in place of another one only what differs is written."""
+        drawn, self._drawn = self._drawn, len(self.output)
+        self._emulated.feed(bytes(self.output[drawn : self._drawn]))
+        return "\n".join(self._screen.display)
+
+    def wait_for_shown(self, text: str) -> None:
+        self.expect(lambda: text in self.shown, f"{text!r} on the screen")
 
     def started(self) -> Pty:
         self.wait_for(b"PROCESS")

@@ -206,7 +206,7 @@ def test_the_screen_says_that_the_disk_is_full_and_goes_on_and_what_is_recorded_
             opened.enter_context(connected())
         path = tmp_path / "it"
         it = terminal(PROGRAM, "--interval", "0.1", "--record", str(path)).started()
-        it.wait_for(b"No space left on device")
+        it.wait_for_shown("No space left on device")
         it.check_keys()
         it.type(b"q")
         assert it.ended() in (0, 1)
