@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 
 def pytest_configure() -> None:
@@ -18,7 +17,6 @@ def pytest_configure() -> None:
     """
     os.environ["SUDO_UID"] = "4000000000"  # who has no home directory
     os.environ["XDG_CONFIG_HOME"] = os.devnull
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.devnull  # it keeps what it has computed in no checkout
     for number, usual in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGQUIT, signal.SIG_DFL),
@@ -26,9 +24,6 @@ def pytest_configure() -> None:
     ):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)
-    # The same examples each time, however long one takes, and nothing of them left in the checkout.
-    settings.register_profile("suite", derandomize=True, deadline=None, database=None)
-    settings.load_profile("suite")
 
 
 @pytest.fixture
