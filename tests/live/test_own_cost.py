@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 
 import numpy as np
+import pytest
 
 from bench.bpf import bpf_stats, programs
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.sources.base import ProgramRuns
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
+from tests.live.kernel_objects import kernel_objects
 from tests.live.pairs import Pair, connected, round_trip, talking
 
 
@@ -42,9 +45,9 @@ def _counted(probe: Probe, pair: Pair, ids: set[int]) -> None:
 
 
 def test_the_time_of_each_program_is_what_the_kernel_accounts_meanwhile() -> None:
-    others = programs().keys()
     with closing(Probe(Program.loaded())) as probe, connected() as pair, bpf_stats():
-        ids = set(programs().keys() - others)
+        # Others may have programs of the same names.
+        ids = {number for kind, number in kernel_objects(os.getpid()) if kind == "prog"}
         for _ in range(2):
             _counted(probe, pair, ids)
 
@@ -75,5 +78,7 @@ def test_what_it_costs_is_measured_beside_its_work_on_request() -> None:
         assert cost.note == ""
         assert cost.kernel_percent is not None
         hook = next(one for one in cost.programs if one.name == "on_segment")
-        assert cost.kernel_percent >= hook.runs_per_s * hook.ns_per_run / 1e7 > 0
+        of_hook = hook.runs_per_s * hook.ns_per_run / 1e7
+        assert of_hook > 0
+        assert cost.kernel_percent > of_hook or cost.kernel_percent == pytest.approx(of_hook)
         assert cost.lasted_s >= 1
