@@ -18,7 +18,9 @@ _PACKAGES = (
     *("base-files", "dash", "coreutils", "util-linux", "busybox-static", "iproute2", "python3-bpfcc"),
     *(f"python3-{module}" for module in _COMPILED),
 )
-_LEFT_OUT = (".*_cache", ".git", "__pycache__", "pip", *(f"{module}*" for module in _COMPILED))
+# Pytest would load the compiled part of the last two.
+_UNUSED = ("pip", "hypothesis", "_hypothesis")
+_LEFT_OUT = (".*_cache", ".git", "__pycache__", *(f"{module}*" for module in (*_COMPILED, *_UNUSED)))
 
 
 def layers(architecture: str, work: Path) -> list[Path]:
