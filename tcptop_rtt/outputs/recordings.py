@@ -122,11 +122,11 @@ class Recordings:
 
         :param origin: None: what the feed says
         """
-        from tcptop_rtt.outputs.recording import Recording
-
         if self._keeping is not None:
             self._keeping.begin(origin or self._feed.origin)
         if self._file is not None:
+            from tcptop_rtt.outputs.recording import Recording
+
             recording = Recording(self._file, self._filter, self.cgroup)
             recording.begin(origin or self._feed.origin)
             self._recording = recording
