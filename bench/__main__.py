@@ -10,6 +10,7 @@ from bench.results import Result, write
 BENCHMARKS = (
     "kernel_cost",
     "startup",
+    "words",
     "records",
     "scan",
     "sock_diag",
