@@ -15,6 +15,7 @@ BENCHMARKS = (
     "scan",
     "sock_diag",
     "scale",
+    "recordings",
     "churn",
     "exporter",
     "fleet",

@@ -1,4 +1,4 @@
-"""From a trouble of a connection to its right word, for each kind of trouble, as the program starts by default.
+"""From a trouble of a connection to its right word, for each kind of it, as the program starts by default.
 
 A refresh comes each second: a word can be that much older than the line that tells it.
 """
