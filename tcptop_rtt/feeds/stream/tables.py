@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -77,9 +78,9 @@ class StreamTable:
 
     def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> None:
         """Write whole lines; fields that they do not have are not known."""
-        for name in self._fields:
-            if self.kind.raw[name] != "id":
-                self.put(name, at, [line.get(name) for line in lines])
+        names = [name for name in self._fields if self.kind.raw[name] != "id"]
+        for name, values in zip(names, _by_field(lines, names), strict=True):
+            self.put(name, at, values)
 
     def writable(self, name: str) -> NDArray[Any]:
         """A column, to change in place."""
@@ -110,6 +111,16 @@ class StreamTable:
         for column in self.columns.values():
             column.flags.writeable = False
         return dict(self.columns)
+
+
+def _by_field(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[Sequence[Any]]:
+    """The values of several fields, in each line; None where a line does not have one."""
+    if not lines:
+        return ([] for _ in names)
+    try:
+        return zip(*map(itemgetter(*names), lines), strict=True)
+    except KeyError:  # of another version
+        return ([line.get(name) for line in lines] for name in names)
 
 
 def ids_of(values: object) -> NDArray[np.uint64]:
