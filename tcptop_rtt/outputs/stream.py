@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs import columns
-from tcptop_rtt.outputs.columns import NOTHING, Line, Part, part_of
-from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.columns import NOTHING, Part, part_of
+from tcptop_rtt.outputs.json_line import Line, encoded
 from tcptop_rtt.outputs.side_lines import ListenerLines, TargetLines
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -36,6 +38,10 @@ _NEWS = (
     "retransmits",
 )
 """A connection has news when one of these has changed, or what holds it up, or it has new RTT samples."""
+
+_ConnectionLine = msgspec.defstruct(
+    "_ConnectionLine", ("event", "time_ns", "cgroup", *CONNECTIONS.names), gc=False
+)
 
 
 class StreamLines:
@@ -126,10 +132,9 @@ class StreamLines:
     def _lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> Iterator[Line]:
         """A line for each row."""
         fields = [field.values(rows.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
-        names = ("event", "time_ns", "cgroup", *CONNECTIONS.names)
         times = [snapshot.time_ns] * len(rows)
-        for values in zip(events.tolist(), times, self._cgroup_paths(rows), *fields, strict=True):
-            yield dict(zip(names, values, strict=True))
+        values = zip(events.tolist(), times, self._cgroup_paths(rows), *fields, strict=True)
+        return starmap(_ConnectionLine, values)
 
     def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
         """Asked once per connection and owner, while the process is likely to be there."""
