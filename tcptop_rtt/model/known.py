@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +58,14 @@ _NEEDS = {
     "answer_sum_us_1m": "answers_1m",
     "reply_sum_us_1m": "replies_1m",
 }
-"""Where this other field is 0, the field says nothing."""
+"""Where this other field is 0, or says nothing itself, the field says nothing."""
+
+
+@cache
+def _needed(name: str) -> tuple[str, ...]:
+    """The fields that a field needs, and those that these need."""
+    needed = _NEEDS.get(name)
+    return (needed, *_needed(needed)) if needed else ()
 
 
 MAY_SAY_NOTHING = SCANNED | _NOTHING.keys() | _NEEDS.keys()
@@ -66,8 +74,7 @@ MAY_SAY_NOTHING = SCANNED | _NOTHING.keys() | _NEEDS.keys()
 
 def told_by(name: str) -> tuple[str, ...]:
     """The other fields that say whether this one is known."""
-    by_scans = ("scanned",) if name in SCANNED else ()
-    return (*by_scans, _NEEDS[name]) if name in _NEEDS else by_scans
+    return (*(("scanned",) if name in SCANNED else ()), *_needed(name))
 
 
 def nothing(name: str) -> int:
@@ -87,8 +94,8 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
     mask = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     if name in SCANNED:
         mask = mask | ~get("scanned")
-    if name in _NEEDS:
-        mask = mask | (get(_NEEDS[name]) == 0)
+    for needed in _needed(name):
+        mask = mask | (get(needed) == 0)
     for nothing in _NOTHING.get(name, ()):
         mask = mask | (values == nothing)
     return mask
@@ -108,7 +115,7 @@ def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int
     # The same rules as is_unknown() has, without numpy's price for single values.
     if name.removesuffix("_1m") in lacking or (name in SCANNED and not row["scanned"]):
         return None
-    if name in _NEEDS and not row[_NEEDS[name]]:
+    if not all(row[needed] for needed in _needed(name)):
         return None
     number = int(row[name])
     return None if number in _NOTHING.get(name, ()) else number

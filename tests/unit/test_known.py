@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
@@ -10,21 +11,33 @@ from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
 from tests.unit.rows import columns_of, row, rows_of
 
 LACKING = frozenset({"cwnd", "data_segs_out"})
+NUMBERS = [name for name in ROW.names or () if ROW[name].kind in "iu"]
 
 
 def test_single_values_and_columns_have_the_same_rules() -> None:
-    rng = np.random.default_rng(5)
-    rows = np.zeros(200, ROW)
-    numbers = [name for name in ROW.names or () if ROW[name].kind in "iu"]
-    for name in numbers:
-        edges = np.array([0, 0, 1, UNKNOWN_U32, INFINITE_SSTHRESH], np.uint64)
-        rows[name] = rng.choice(edges, len(rows)).astype(ROW[name])
-    rows["scanned"] = rng.random(len(rows)) < 0.5
-    for name in numbers:
+    rows = _at_edges()
+    for name in NUMBERS:
         masks = known.is_unknown(columns_of(rows).__getitem__, name, LACKING)
         values = [known.value(one, name, LACKING) for one in rows]
         assert [value is None for value in values] == masks.tolist(), name
         assert [value for value in values if value is not None] == rows[name][~masks].tolist()
+
+
+def test_what_rests_on_something_unknown_is_unknown() -> None:
+    get = columns_of(_at_edges()).__getitem__
+    for name in NUMBERS:
+        for needed in set(known.told_by(name)) & set(NUMBERS):
+            assert known.is_unknown(get, name)[known.is_unknown(get, needed)].all(), (name, needed)
+
+
+def _at_edges() -> NDArray[np.void]:
+    rng = np.random.default_rng(5)
+    rows = np.zeros(200, ROW)
+    for name in NUMBERS:
+        edges = np.array([0, 0, 1, UNKNOWN_U32, INFINITE_SSTHRESH], np.uint64)
+        rows[name] = rng.choice(edges, len(rows)).astype(ROW[name])
+    rows["scanned"] = rng.random(len(rows)) < 0.5
+    return rows
 
 
 def test_the_rtt_of_one_row_and_of_all_rests_on_the_same() -> None:
