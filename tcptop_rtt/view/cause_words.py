@@ -18,6 +18,12 @@ class Words(NamedTuple):
     reason: str
 
 
+REST_MS = 10_000
+"""After a longer rest firewalls and the like may have forgotten a connection."""
+
+RTO_LEAST_US, RTO_MOST_US = 200_000, 120_000_000
+"""Between these the kernel keeps its timeout: TCP_RTO_MIN, which is added to the RTT, and TCP_RTO_MAX."""
+
 NOT_CONNECTED = (
     "nothing listens there, or a firewall rejects it",
     "no answer",
@@ -70,12 +76,27 @@ def silent(row: Connection) -> Words:
     """Nothing is acknowledged any more."""
     timeouts = row.retransmits
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
-    since = "" if row.last_ack_ms is None else f" {fmt.span(row.last_ack_ms)}"
-    return Words(
-        f"silent{since}",
-        f"silent: {what}, {_quiet(row)}",
-        "gone, or the path drops everything; from here the two look alike",
-    )
+    waits_ms = _unanswered_ms(row)
+    since = "" if waits_ms is None else f" {fmt.span(waits_ms)}"
+    reason = "gone, or the path drops everything; from here the two look alike"
+    if waits_ms is not None and row.last_ack_ms is not None and row.last_ack_ms - waits_ms >= REST_MS:
+        rest = fmt.span(row.last_ack_ms - waits_ms)
+        reason = f"it had rested for {rest}: a firewall or NAT may have forgotten it, or the peer is gone"
+    return Words(f"silent{since}", f"silent: {what}, no ACK{since and ' for'}{since}", reason)
+
+
+def _unanswered_ms(row: Connection) -> int | None:
+    """For how long what was sent has had no answer; of a connection that had rested, the rest is not in it.
+
+    With each timeout the next one comes after twice the time (tcp_retransmit_timer()).
+    """
+    if row.last_ack_ms is None or row.last_sent_ms is None or row.rto_us is None:
+        return row.last_ack_ms
+    first_us = row.rto_us / 2**row.retransmits
+    if row.rto_us >= RTO_MOST_US:
+        first_us = (row.srtt_us or 0) + max(RTO_LEAST_US, 4 * (row.rttvar_us or 0))
+    timeouts_us = sum(min(first_us * 2**number, RTO_MOST_US) for number in range(row.retransmits))
+    return min(row.last_ack_ms, row.last_sent_ms + int(timeouts_us / 1000))
 
 
 def peer_not_reading(row: Connection) -> Words:

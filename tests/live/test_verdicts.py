@@ -13,13 +13,14 @@ import numpy as np
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.view.cause_words import REST_MS, silent
 from tcptop_rtt.view.diagnosis import Verdict, diagnose
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.ranking import Ranking
 from tcptop_rtt.view.shares import loss
 from tcptop_rtt.view.thresholds import DEFAULTS
 from tests.live.conftest import Watch
-from tests.live.link import Link, sending, taking
+from tests.live.link import Link, echoing, sending, taking
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, serving
 from tests.live.ss import printed, ss
 
@@ -165,6 +166,42 @@ def test_one_bad_sample_of_the_handshake_is_neither_on_top_nor_a_verdict(watch: 
         ranking = Ranking(rows, np.arange(len(rows)), CONNECTIONS.sorts["rtt"], descending=True)
         place = {int(rows["id"][index]): at for at, index in enumerate(ranking.window(0, len(rows)).tolist())}
         assert place[int(found["id"])] > place[int(row_of(rows, pair[0])["id"])]
+
+
+_REST = """
+import socket, sys, time
+connection = socket.create_connection(("10.199.0.2", 8082))
+print("ready", flush=True)
+while True:
+    connection.sendall(b"x")
+    connection.recv(1)
+    sys.stdin.readline()
+"""
+
+
+def test_what_had_rested_before_it_was_silent_is_told_with_both_times(watch: Watch) -> None:
+    with Link(delay_ms=5) as link:
+        link.start(link.b, echoing(8082))
+        client = link.start(link.a, _REST)
+        assert client.stdin
+        answered_s = time.monotonic()
+        time.sleep(1.2 * REST_MS / 1000)
+        link.cut()
+        client.stdin.write("go\n")
+        client.stdin.flush()
+        sent_s, deadline = time.monotonic(), time.monotonic() + 60
+        row = _row(watch, pid=client.pid, rport=8082)
+        while row["retransmits"] < 4 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            row = _row(watch, pid=client.pid, rport=8082)
+        waits_s, told_s = time.monotonic() - sent_s, row["last_ack_ms"] / 1000
+    assert row["retransmits"] >= 4
+    (reason, *_), brief = diagnose(Connection(row)).reasons, silent(Connection(row)).brief
+    assert "it had rested for " in reason
+    # A look takes a moment, and a tail loss probe comes before the first timeout.
+    said_s = float(brief.removeprefix("silent ").removesuffix("s"))
+    assert 0.5 * waits_s <= said_s <= 1.1 * waits_s
+    assert told_s >= sent_s - answered_s
 
 
 def test_what_a_window_of_small_messages_takes_to_fill_is_no_rtt(watch: Watch) -> None:

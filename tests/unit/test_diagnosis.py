@@ -163,6 +163,35 @@ def test_verdicts(fields: dict[str, Any], who: str, words: str) -> None:
     assert verdict.reasons
 
 
+SILENT = {"stalled": True, "retransmits": 3, "last_sent_ms": 2000, "rto_us": 8_000_000}
+
+
+@pytest.mark.parametrize(
+    ("fields", "waits", "rest"),
+    [
+        ({"last_ack_ms": 9100}, "9.0s", None),  # 1, 2 and 4 s passed until the third timeout
+        ({"last_ack_ms": 18_999}, "9.0s", None),
+        ({"last_ack_ms": 19_000}, "9.0s", "10s"),
+        ({"last_ack_ms": 7_209_000}, "9.0s", "2h"),
+        ({"last_ack_ms": 8000}, "8.0s", None),  # the last ACK came after it was sent first
+        ({"last_ack_ms": 20_000, "retransmits": 0}, "2.0s", "18s"),
+        # Beyond its longest the timeout grows no more: 4 + 8 + 16 + 32 + 64 + 120 s until now.
+        (
+            {"last_ack_ms": 400_000, "retransmits": 6, "rto_us": 120_000_000, "srtt_us": 3_800_000},
+            "4m",
+            "2m",
+        ),
+    ],
+)
+def test_what_rested_before_it_was_silent_may_have_been_forgotten(
+    fields: dict[str, Any], waits: str, rest: str | None
+) -> None:
+    verdict = diagnose(one(**SILENT | fields))
+    assert verdict.summary.endswith(f"no ACK for {waits}")
+    rested = re.match(r"it had rested for (\S+): a firewall or NAT may have", verdict.reasons[0])
+    assert (rested and rested[1]) == rest
+
+
 @pytest.mark.parametrize(
     "fields",
     [
