@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual.reactive import var
 
 from tcptop_rtt.model.snapshot import Health
@@ -37,7 +38,7 @@ class Counts(NamedTuple):
 
 
 class StatusBar(StyledLines):
-    """Two lines; what matters most comes first, since a narrow terminal cuts them."""
+    """Two lines; what matters most comes first, as a narrow terminal has no room for the rest."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "status-bar", "name", "dim", "value", "bad", "flag", "filter"
@@ -85,36 +86,37 @@ class StatusBar(StyledLines):
         self.set_interval(1.0, self._listen)
 
     def _write(self) -> None:
-        self.set_lines([self._first_line(), self._second_line()])
+        self.set_lines([_fitting(self._facts(), self.size.width), self._second_line()])
 
-    def _first_line(self) -> list[Part]:
+    def on_resize(self) -> None:
+        self._write()
+
+    def _facts(self) -> list[list[Part]]:
+        """The first line; a fact may be empty."""
         name: Part = (fmt.printable(self.host, self._glyphs) or "tcptop-rtt", "name")
         if self.waiting_for:
-            return [name, ("  " + self.waiting_for, "value")]
+            return [[name, ("  " + self.waiting_for, "value")]]
         health, summary = self.health, self.summary
         total, shown, time_wait, syn_recv, full, failed_per_s, time_ns = self.counts
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+        late = own_health.how_late(max(health.behind_s, self.silent_s))
         return [
-            name,
-            *self._time(time_ns),
-            *value(count, "connection" if total == 1 else "connections"),
-            *(
-                [("  " + late, "bad")]
-                if (late := own_health.how_late(max(health.behind_s, self.silent_s)))
-                else []
-            ),
-            *(value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else []),
-            *(value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else []),
-            *(value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else []),
-            *(value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else []),
-            *(value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else []),
-            *(value(f"{summary.slow:,}", "slow", "bad") if summary.slow else []),
-            *(value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else []),
-            *value(fmt.per_second(summary.retrans_per_s), "retr/s"),
-            *value(fmt.bits(summary.in_bps), "in b/s"),
-            *value(fmt.bits(summary.out_bps), "out b/s"),
-            *(value(f"{time_wait:,}", "TIME-WAIT") if time_wait else []),
-            *(value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else []),
+            [name],
+            self._time(time_ns),
+            value(count, "connection" if total == 1 else "connections"),
+            [("  " + late, "bad")] if late else [],
+            value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else [],
+            value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else [],
+            value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else [],
+            value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else [],
+            value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else [],
+            value(f"{summary.slow:,}", "slow", "bad") if summary.slow else [],
+            value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else [],
+            value(fmt.per_second(summary.retrans_per_s), "retr/s"),
+            value(fmt.bits(summary.in_bps), "in b/s"),
+            value(fmt.bits(summary.out_bps), "out b/s"),
+            value(f"{time_wait:,}", "TIME-WAIT") if time_wait else [],
+            value(f"{syn_recv:,}", "SYN-RECV") if syn_recv else [],
         ]
 
     def _place(self) -> str:
@@ -160,6 +162,17 @@ class StatusBar(StyledLines):
             parts.append((f"  {budget}", "filter"))
         cost = own_health.what_is_over(self.health) or own_health.what_matters(self.health)
         return [*parts, (f"  {cost}", "bad")] if cost else parts
+
+
+def _fitting(facts: list[list[Part]], width: int) -> list[Part]:
+    """The first one, and then as many as have room whole: half of one would say something else."""
+    first, *others = facts
+    line = list(first)
+    for fact in others:
+        if width and sum(cell_len(text) for text, _ in (*line, *fact)) > width:
+            break
+        line += fact
+    return line
 
 
 def value(value: str, label: str, style: str = "value") -> list[Part]:
