@@ -96,10 +96,12 @@ struct entry {
 	u64	delivery_rate;		/* bytes per second */
 	u64	inode;			/* of a subflow: its MPTCP socket's; 0: none */
 	u32	hold;			/* enum hold */
-	u32	queue;			/* of a listener, in what follows: connections to be accepted, */
-	u32	queue_limit;		/* how many there may be, */
+	/* Of a listener. */
+	u32	queue;			/* connections to be accepted */
+	u32	queue_limit;		/* how many there may be */
 	u32	drops;			/* handshakes and segments that it has dropped */
-	u32	first_byte_us;		/* user space keeps the rest as it is */
+	/* From here on user space keeps each field as it is. */
+	u32	first_byte_us;
 	u32	dsack_dups;
 	u64	busy_us;
 	u64	rwnd_limited_us;

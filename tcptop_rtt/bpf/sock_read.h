@@ -267,7 +267,7 @@ static __always_inline void read_retransmits(struct record *r, struct sock *sk)
 	READ(r->probes, icsk->icsk_probes_out);
 }
 
-/* The latest RTT sample, as tcp_sock keeps it. */
+/* The latest RTT sample, as tcp_sock keeps it: its members rack.mstamp and so on have flat names here. */
 struct rack {
 	u64	mstamp;
 	u32	rtt_us;

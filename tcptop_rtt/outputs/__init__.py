@@ -1,0 +1,1 @@
+"""Snapshots as text: plain tables, the stream of JSON Lines, recordings, metrics."""

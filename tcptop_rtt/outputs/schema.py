@@ -74,7 +74,10 @@ def schema() -> dict[str, Any]:
                     "version": {"const": FORMAT_VERSION},
                     "host": {"type": "string"},
                     "kernel": {"type": "string"},
-                    "hook": {"type": "string", "description": "where segments are met: fentry or tcp_probe"},
+                    "hook": {
+                        "type": "string",
+                        "description": "where segments are met; sock_diag: they are not",
+                    },
                     "boot_time_ns": {**_TIME, "description": "when the machine was started, likewise"},
                 },
             ),

@@ -1,0 +1,1 @@
+"""The last ten minutes of the dashboard, second by second, and the moments of note in them."""

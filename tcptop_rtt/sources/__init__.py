@@ -1,0 +1,1 @@
+"""What reads the kernel, by BPF or by its list of sockets. Records and entries come out."""

@@ -44,9 +44,9 @@ class Source(Protocol):
     One thread makes all calls, but for ``close``: a scan may take that thread into other network namespaces,
     and bring it back. No call waits for something to happen.
 
-    ``time_ns`` of a record or entry is CLOCK_MONOTONIC; the names of other fields end in their units. A field
-    that a record does not tell is 0, but a ``min_rtt_us`` without any sample, and a ``last_*_ms`` of what has
-    never happened, are UNKNOWN_U32.
+    ``time_ns`` of a record or entry is CLOCK_MONOTONIC; the names of other fields end in their units, but for
+    the rates of an entry, which are bytes per second. A field that a record does not tell is 0, but a
+    ``min_rtt_us`` without any sample, and a ``last_*_ms`` of what has never happened, are UNKNOWN_U32.
 
     ``id`` and ``sock`` name a connection: the id is unique in one run, and a socket has one connection at a
     time. A connection ends by a record of kind CLOSE, or by :meth:`ended`. An entry of a scan is of kind

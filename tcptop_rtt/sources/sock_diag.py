@@ -57,7 +57,7 @@ class SockDiag(Source):
 
     @property
     def hook(self) -> str:
-        """There is none."""
+        """The name of this source, which has none."""
         return "sock_diag"
 
     @property

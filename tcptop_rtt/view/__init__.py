@@ -1,0 +1,1 @@
+"""What is shown of a snapshot: fields and columns, order, filters, groups, what holds a connection up."""

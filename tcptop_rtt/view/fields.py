@@ -1,4 +1,4 @@
-"""The one table of fields: of each its name, meaning and value in the stream, and, if it has one, its column.
+"""The one table of fields of connections: of each its name, meaning and value in the stream, and its column.
 
 The stream, its schema, the screen's table, plain tables, sorting and help are all made from it. What is not
 known is None: :mod:`tcptop_rtt.model.known` says when that is so.

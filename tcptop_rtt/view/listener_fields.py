@@ -140,7 +140,7 @@ _FIELDS = (
     integer("family", "4 or 6", nullable=False),
     integer("ifindex", "of the interface that it is bound to; 0: none", nullable=False),
     side_rows.verdict(
-        "trouble", "queue full: it takes no more; drops: it drops some; backlog: one has waited for a second",
+        "trouble", "queue full: it takes no more; drops: it drops some; backlog: one has waited for too long",
         16, 4, _why, _by_trouble,
     ),
 )  # fmt: skip

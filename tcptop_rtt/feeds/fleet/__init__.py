@@ -1,0 +1,1 @@
+"""The feed of what a Prometheus server knows of many hosts."""
