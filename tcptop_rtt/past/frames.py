@@ -1,4 +1,4 @@
-"""The past as it is kept: one whole set of columns, of now, and the changes that lead back from it.
+"""The past as it is kept: one whole set of tables, of now, and the changes that lead back from it.
 
 All of it is frozen: the worker makes a newer one, and the screen walks in the one that it has.
 """
@@ -6,12 +6,12 @@ All of it is frozen: the worker makes a newer one, and the screen walks in the o
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from tcptop_rtt.model.rows import ROW, Rows, no_rows
-from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
-from tcptop_rtt.past.change import Change, Columns, applied, taken_back
+from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.past.change import Change, applied, taken_back
 from tcptop_rtt.past.moments import Log, Moment
+from tcptop_rtt.past.tables import Tables, snapshot_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +19,32 @@ class Frame:
     """One snapshot that is kept."""
 
     rest: Snapshot
-    """Without its rows and cells."""
-    change: Change | None
-    """What leads to these from those of the frame before; None: there is none."""
+    """Without its tables."""
+    changes: tuple[Change, ...]
+    """Of each table what leads to it from that of the frame before; empty: there is none."""
 
     @property
     def clock_ns(self) -> int:
         """CLOCK_MONOTONIC, as in the snapshot."""
         return self.rest.clock_ns
 
+    @property
+    def nbytes(self) -> int:
+        """About as much memory as its changes take."""
+        return sum(change.nbytes for change in self.changes)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """A frame with its columns."""
+    """A frame with its tables."""
 
     frame: Frame
-    columns: Columns
+    tables: Tables
 
     @property
     def snapshot(self) -> Snapshot:
         """As it went in, but for the trace."""
-        rows = Rows({name: self.columns[name] for name in ROW.names or ()})
-        cells_us = tuple(self.columns[name] for name in _cell_names(self.frame.clock_ns))
-        return replace(self.frame.rest, rows=rows, cells_us=cells_us)
+        return snapshot_of(self.frame.rest, self.tables)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +52,7 @@ class Past:
     """What is kept, oldest first, and what was of note; times are by CLOCK_MONOTONIC, in ns."""
 
     frames: tuple[Frame, ...] = ()
-    newest: Columns = field(default_factory=dict)
+    newest: Tables = ()
     """Of the last frame."""
     moments: tuple[Moment, ...] = ()
 
@@ -80,35 +83,20 @@ class Past:
         return found if there else None
 
     def visit(self, to: int, near: Visit | None = None) -> Visit:
-        """A frame with its columns.
+        """A frame with its tables.
 
         :param near: one that is known already: neighbours of it are reached at once
         """
-        frames, start, columns = self.frames, len(self.frames) - 1, self.newest
+        frames, start, tables = self.frames, len(self.frames) - 1, self.newest
         known = self.index(near.frame.clock_ns) if near else None
         if near and known is not None and abs(to - known) <= abs(to - start):
-            start, columns = known, near.columns
-        steps = [frame.change for frame in frames[min(start, to) + 1 : max(start, to) + 1] if frame.change]
-        walked = taken_back(columns, reversed(steps)) if to < start else applied(columns, steps)
-        return Visit(frames[to], walked)
-
-
-def rest_of(snapshot: Snapshot) -> Snapshot:
-    """What a frame keeps as it is."""
-    return replace(snapshot, rows=no_rows(), cells_us=(), trace=None)
-
-
-def columns_of(snapshot: Snapshot) -> Columns:
-    """All columns of a snapshot: the fields of its rows, and the cells of its sparklines."""
-    columns = {name: snapshot.rows[name] for name in ROW.names or ()}
-    columns.update(zip(_cell_names(snapshot.clock_ns), snapshot.cells_us, strict=True))
-    return columns
-
-
-def _cell_names(clock_ns: int) -> list[str]:
-    """A second's cell keeps its name as long as it is there: so it does not change from second to second."""
-    now = clock_ns // CELL_NS
-    return [f"cell {second % SPARK_CELLS}" for second in range(now - SPARK_CELLS + 1, now + 1)]
+            start, tables = known, near.tables
+        passed = frames[min(start, to) + 1 : max(start, to) + 1]
+        walked = []
+        for number, columns in enumerate(tables):
+            steps = [frame.changes[number] for frame in passed]
+            walked.append(taken_back(columns, reversed(steps)) if to < start else applied(columns, steps))
+        return Visit(frames[to], tuple(walked))
 
 
 def _clock_ns(frame: Frame) -> int:

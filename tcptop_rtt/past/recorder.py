@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.past.change import Columns, added, between
-from tcptop_rtt.past.frames import Frame, Past, columns_of, rest_of
+from tcptop_rtt.past.change import added, between
+from tcptop_rtt.past.frames import Frame, Past
 from tcptop_rtt.past.moments import MomentFinder
+from tcptop_rtt.past.tables import Tables, rest_of, tables_of
 
 PAST_NS = 600_000_000_000
 STEP_NS = 900_000_000
@@ -44,17 +45,16 @@ class Recorder:
         if past.frames and snapshot.clock_ns < self._next_ns:
             return past
         began_s = self._cpu_s()
-        columns = columns_of(snapshot)
-        change = between(past.newest, columns) if past.frames else None
-        frame = Frame(rest_of(snapshot), change)
-        self._bytes += change.nbytes if change else 0
-        frames = self._bounded([*past.frames, frame], columns)
-        self.past = Past(tuple(frames), columns, self._finder.look(snapshot))
+        tables = tables_of(snapshot, past.newest)
+        frame = Frame(rest_of(snapshot), tuple(map(between, past.newest, tables)))
+        self._bytes += frame.nbytes
+        frames = self._bounded([*past.frames, frame], tables)
+        self.past = Past(tuple(frames), tables, self._finder.look(snapshot))
         pause_ns = round(1e9 * (self._cpu_s() - began_s) / CPU_SHARE)
         self._next_ns = snapshot.clock_ns + max(STEP_NS, pause_ns)
         return self.past
 
-    def _bounded(self, frames: list[Frame], columns: Columns) -> list[Frame]:
+    def _bounded(self, frames: list[Frame], tables: Tables) -> list[Frame]:
         """Leave out what is too old, and as many others as take too much memory."""
         newest_ns = frames[-1].clock_ns
         while frames[0].clock_ns < newest_ns - PAST_NS:
@@ -63,22 +63,20 @@ class Recorder:
             if len(frames) == 2:
                 self._drop_oldest(frames)
             else:
-                self._drop(frames, _most_dispensable(frames), columns)
+                self._drop(frames, _most_dispensable(frames), tables)
         return frames
 
     def _drop_oldest(self, frames: list[Frame]) -> None:
         del frames[0]
-        change = frames[0].change
-        self._bytes -= change.nbytes if change else 0
-        frames[0] = replace(frames[0], change=None)
+        self._bytes -= frames[0].nbytes
+        frames[0] = replace(frames[0], changes=())
 
-    def _drop(self, frames: list[Frame], at: int, columns: Columns) -> None:
+    def _drop(self, frames: list[Frame], at: int, tables: Tables) -> None:
         """Drop a frame between two others: what it has changed goes to the next one."""
-        first, second = frames[at].change, frames[at + 1].change
-        if first and second:  # only the oldest frame has none
-            both = added(first, second, columns)
-            self._bytes += both.nbytes - first.nbytes - second.nbytes
-            frames[at : at + 2] = [replace(frames[at + 1], change=both)]
+        first, second = frames[at], frames[at + 1]
+        both = replace(second, changes=tuple(map(added, first.changes, second.changes, tables)))
+        self._bytes += both.nbytes - first.nbytes - second.nbytes
+        frames[at : at + 2] = [both]
 
 
 def _most_dispensable(frames: list[Frame]) -> int:

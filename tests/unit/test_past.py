@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import ROW, UNKNOWN_U32
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Snapshot, Waiting
+from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.past import change
 from tcptop_rtt.past.change import Change, Columns
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import PAST_NS, Recorder
-from tests.unit.rows import row
+from tests.unit.rows import listener, listeners_of, row, target, targets_of
 from tests.unit.snapshots import S, snapshot_at
 
 
@@ -45,7 +47,9 @@ def equal(one: Snapshot, other: Snapshot) -> bool:
     cells = all(
         here.tobytes() == there.tobytes() for here, there in zip(one.cells_us, other.cells_us, strict=True)
     )
-    return rows and cells and bare(one) == bare(other)
+    beside = one.listeners.tobytes() == other.listeners.tobytes()
+    beside &= one.targets.tobytes() == other.targets.tobytes()
+    return rows and cells and beside and bare(one) == bare(other)
 
 
 def bare(snapshot: Snapshot) -> tuple[object, ...]:
@@ -65,6 +69,46 @@ def test_what_comes_out_equals_what_went_in_whichever_way_one_comes() -> None:
     for number in (19, 18, 25, 39, 0, 1, 38):
         at = past.visit(number, at)
         assert equal(at.snapshot, given[number]), number
+
+
+def test_listeners_and_failed_connects_come_out_in_the_order_in_which_they_went_in() -> None:
+    rng = np.random.default_rng(1)
+    given = []
+    for second in range(60):
+        ids = rng.permutation(np.arange(1 + second // 2, 20 + 2 * second - second // 5 * 3)).tolist()
+        given.append(
+            snapshot_at(
+                second * S,
+                row(1),
+                listeners=listeners_of(*(listener(id_, queue=second % 7, read_ms=id_) for id_ in ids[::3])),
+                targets=targets_of(
+                    *(target(id_, count=id_ * second, per_s=1 / (id_ + second)) for id_ in ids)
+                ),
+            )
+        )
+    given[30:33] = [replace(one, targets=no_targets(), listeners=no_listeners()) for one in given[30:33]]
+    past = recorded(given)
+    for number in (*range(59, -1, -1), 0, 32, 59):
+        assert equal(past.visit(number).snapshot, given[number]), number
+
+
+def test_failed_connects_that_are_kept_count_and_take_little_where_they_only_grow_older() -> None:
+    """As Targets has them: thousands, in the order of ids that are chance, and a few new ones a second."""
+    ids = np.random.default_rng(1).permutation(np.arange(1, 10_001)).tolist()
+    fixed = [target(id_, count=2, comm=b"curl") for id_ in ids]
+    tables = []
+    for second in range(30):
+        known = targets_of(*fixed[: 4_000 + 3 * second])
+        known["latest_ms"] = 1000 * second + np.arange(len(known))
+        tables.append(known[np.argsort(known["id"])])
+    past = recorded([snapshot_at(second * S, row(1), targets=one) for second, one in enumerate(tables)])
+    for number, one in enumerate(tables):
+        assert past.visit(number).snapshot.targets.tobytes() == one.tobytes()
+    first, *others = (frame.nbytes for frame in past.frames)
+    assert first == 0
+    assert max(others) < tables[0].nbytes // 100
+    for frame in past.frames:  # what a frame has of its own, nobody would count
+        assert len(frame.rest.rows) == len(frame.rest.listeners) == len(frame.rest.targets) == 0
 
 
 def test_a_visit_leads_on_while_more_is_kept() -> None:
@@ -90,9 +134,9 @@ def test_from_a_visit_to_its_neighbour_is_one_step(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(change, "_unpack", counted)
     past.visit(6, at)
-    assert len(steps) == 1
+    assert len(steps) == 3  # one of each table
     past.visit(28, at)
-    assert len(steps) == 2  # from now it is nearer
+    assert len(steps) == 6  # from now it is nearer
 
 
 def test_sparklines_that_move_on_take_no_room() -> None:
@@ -103,7 +147,7 @@ def test_sparklines_that_move_on_take_no_room() -> None:
     ]
     past = recorded(given)
     assert all(equal(past.visit(number).snapshot, snapshot) for number, snapshot in enumerate(given))
-    assert [len(frame.change.all) for frame in past.frames if frame.change] == [1, 1]
+    assert [[len(change.all) for change in frame.changes] for frame in past.frames] == [[], *[[1, 0, 0]] * 2]
 
 
 def test_unknown_stays_unknown() -> None:
@@ -147,9 +191,9 @@ def test_memory_is_bounded_and_the_newest_seconds_stay() -> None:
         for number, values in enumerate(numbers)
     ]
     whole = recorded(given)
-    size = sum(frame.change.nbytes for frame in whole.frames if frame.change)
+    size = sum(frame.nbytes for frame in whole.frames)
     past = recorded(given, kept_bytes=size // 4)
-    assert sum(frame.change.nbytes for frame in past.frames if frame.change) <= size // 4
+    assert sum(frame.nbytes for frame in past.frames) <= size // 4
     assert 20 < len(past.frames) < len(given) // 2
     ages_s = np.array([299 - frame.clock_ns // S for frame in past.frames])
     assert ages_s[-5:].tolist() == [4, 3, 2, 1, 0]
