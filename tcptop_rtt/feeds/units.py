@@ -9,7 +9,7 @@ from functools import lru_cache
 from tcptop_rtt.model.rows import UNIT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
 
-_KEPT = 16_384
+_KEPT = 4_096
 """So many processes are remembered."""
 
 _ID = re.compile(r"[0-9a-f]{64}")

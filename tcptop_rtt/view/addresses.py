@@ -9,8 +9,11 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.format import printable
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
+_KEPT = 8_192
+"""So many texts are remembered, 2 MiB of them: where all addresses differ, more would hardly be of use."""
 
-@lru_cache(maxsize=65536)
+
+@lru_cache(maxsize=_KEPT)
 def address(family: int, raw: bytes) -> str:
     """An address from its 16 bytes; family 4 is stored v4-mapped."""
     if family == 4:
@@ -18,7 +21,6 @@ def address(family: int, raw: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, raw)
 
 
-@lru_cache(maxsize=65536)
 def endpoint(
     family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
 ) -> str:
@@ -36,7 +38,6 @@ _LEAST_OF_HOST = 4
 """Characters of an address: fewer say nothing."""
 
 
-@lru_cache(maxsize=16384)
 def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
     """An endpoint cut in the middle of its address, so that both its network and its port stay."""
     if len(text) <= width:

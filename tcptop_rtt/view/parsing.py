@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from tcptop_rtt.model import known
@@ -49,7 +48,6 @@ def texts(values: Sequence[Any]) -> list[Any]:
     return [_bytes(value) if value else b"" for value in values]
 
 
-@lru_cache(maxsize=65536)
 def _bytes(text: str) -> bytes:
     # A byte that was no UTF-8 takes one byte again, and not three: so it finds room.
     return text.encode().replace(_REPLACED.encode(), _NO_UTF8)
@@ -60,7 +58,6 @@ def addresses(values: Sequence[Any]) -> list[Any]:
     return list(map(_address, values))
 
 
-@lru_cache(maxsize=65536)
 def _address(text: str) -> bytes:
     try:
         if ":" in text:
