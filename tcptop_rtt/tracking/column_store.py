@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.tracking.room import resized
 
 Where = Indices | NDArray[np.bool_] | slice
 
@@ -64,12 +65,10 @@ class ColumnStore:
         for name, column in self._columns.items():
             self.set(name, to, column[rows])
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all."""
         for name, column in self._columns.items():
-            longer = np.zeros(length, column.dtype)
-            longer[: self._length] = column
-            self._columns[name] = longer
+            self._columns[name] = resized(column, length)
         self._length = length
 
     def freeze(self, names: Sequence[str], count: int) -> dict[str, NDArray[Any]]:

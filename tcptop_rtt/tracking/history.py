@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.model.snapshot import CELL_NS
+from tcptop_rtt.tracking.room import resized
 
 CELLS = 60
 OLD_CELLS = 59  # all fits into ten minutes
@@ -25,9 +26,9 @@ class History:
         self._now = now_ns // CELL_NS
         self._frozen: dict[int, NDArray[np.float32]] = {}
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
-        self._cells, self._old = _wider(self._cells, length), _wider(self._old, length)
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all."""
+        self._cells, self._old = (resized(cells, length, np.nan) for cells in (self._cells, self._old))
 
     def advance(self, now_ns: int) -> None:
         """Begin the cells that are due."""
@@ -90,8 +91,3 @@ class History:
         rtt_us = np.concatenate([self._old[old % OLD_CELLS, row], self._cells[minute % CELLS, row]])
         sampled = ~np.isnan(rtt_us)
         return begun[sampled] * CELL_NS, rtt_us[sampled]
-
-
-def _wider(cells: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    times, before = cells.shape
-    return np.concatenate([cells, np.full((times, length - before), np.nan, np.float32)], axis=1)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.tracking.column_store import ColumnStore, Where
 from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 STEP_NS = 10_000_000_000
@@ -52,11 +53,9 @@ class Minute:
         for number, values in enumerate(self._counters(rows)):
             self._past[:, number, rows] = values
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
-        steps, counters, before = self._past.shape
-        more = np.zeros((steps, counters, length - before), np.uint32)
-        self._past = np.concatenate([self._past, more], axis=2)
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all."""
+        self._past = resized(self._past, length)
 
     def clear(self, rows: slice) -> None:
         """Begin with new connections, at the time that they were opened."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 CELL_MS = 60_000
@@ -28,11 +29,9 @@ class Peaks:
         self._highest = np.zeros(0, np.uint64)  # of all cells
         self._now = _cell_of(now_ns)
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
-        more = np.zeros((CELLS, length - len(self._highest)), np.uint64)
-        self._cells = np.concatenate([self._cells, more], axis=1)
-        self._highest = np.concatenate([self._highest, more[0]])
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all."""
+        self._cells, self._highest = resized(self._cells, length), resized(self._highest, length)
 
     def clear(self, rows: slice) -> None:
         """Forget the peaks of rows that new connections take."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.model.rtt_parts import Part
+from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 HALF_NS = 30_000_000_000
@@ -44,9 +45,22 @@ class Quantiles:
 
     # --- rows come and go -----------------------------------------------------------------------------
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
-        self._slot = np.concatenate([self._slot, np.full(length - len(self._slot), -1, np.int32)])
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all. With less of it, slots that are free go, too."""
+        is_less = length < len(self._slot)
+        self._slot = resized(self._slot, length, -1)
+        if is_less:
+            self._drop_free_slots()
+
+    def _drop_free_slots(self) -> None:
+        used = np.flatnonzero(self._slot >= 0)
+        slots = self._slot[used]
+        self._counts, self._lowest, self._highest = (
+            part[:, slots] for part in (self._counts, self._lowest, self._highest)
+        )
+        self._row, self._due = used, self._due[slots]
+        self._slot[used] = np.arange(len(used))
+        self._free = np.zeros(0, np.int32)
 
     def clear(self, rows: slice) -> None:
         """Forget the samples of rows that new connections take."""
@@ -87,12 +101,9 @@ class Quantiles:
     def _make_room(self, slots: int) -> None:
         before = len(self._row)
         more = max(slots, 256, before // 8)
-        self._row = np.concatenate([self._row, np.zeros(more, np.intp)])
-        self._due = np.concatenate([self._due, np.zeros(more, bool)])
         self._counts = np.concatenate([self._counts, np.zeros((2, more, STEPS), np.uint32)], axis=1)
-        self._lowest, self._highest = (
-            np.concatenate([ends, np.zeros((2, more), np.uint32)], axis=1)
-            for ends in (self._lowest, self._highest)
+        self._row, self._due, self._lowest, self._highest = (
+            resized(part, before + more) for part in (self._row, self._due, self._lowest, self._highest)
         )
         self._forget_ends(slice(before, None))
         self._free = np.concatenate([self._free, np.arange(before, before + more, dtype=np.int32)])

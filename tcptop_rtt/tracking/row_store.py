@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Records, take_rows
 from tcptop_rtt.model.rows import CLOSED, ROW, Holder, Indices, Rows
+from tcptop_rtt.tracking import room
 from tcptop_rtt.tracking.column_store import ColumnStore, Where
 from tcptop_rtt.tracking.id_index import IdIndex
 from tcptop_rtt.tracking.located import Located
@@ -38,8 +39,8 @@ _INTERNAL = np.dtype(
 class PerRow(Protocol):
     """Something that has a place for every row, and follows the rows when they come and move."""
 
-    def grow(self, length: int) -> None:
-        """Make room for as many rows in all."""
+    def resize(self, length: int) -> None:
+        """Have room for as many rows in all: more than before, or less. Those in use find room."""
 
     def clear(self, rows: slice) -> None:
         """Forget what was in these rows: new connections take them."""
@@ -168,7 +169,7 @@ class RowStore:
         start, self.count = self.count, self.count + len(records)
         rows = np.arange(start, self.count)
         if self.count > self.capacity:
-            self._grow()
+            self._resize(room.grown(self.count, self.capacity))
         self._clear(slice(start, self.count), records)
         self._row_of_id.set(records["id"], rows)
         # Of two connections with one socket the later one has it: the record of the other's end was lost.
@@ -190,10 +191,9 @@ class RowStore:
         for part in self._parts:
             part.clear(rows)
 
-    def _grow(self) -> None:
-        length = max(1024, self.count, self.capacity + self.capacity // 8)
+    def _resize(self, length: int) -> None:
         for part in (self._columns, *self._parts):
-            part.grow(length)
+            part.resize(length)
 
     def close(self, rows: Indices) -> None:
         """Mark connections as ended. Their rows stay until they are dropped."""
@@ -243,6 +243,9 @@ class RowStore:
         stays[dropped[dropped >= left] - left] = False
         self._move(left + np.flatnonzero(stays), dropped[dropped < left])
         self.count = left
+        enough = room.shrunk(self.count, self.capacity)
+        if enough < self.capacity:
+            self._resize(enough)
 
     def _move(self, rows: Indices, to: Indices) -> None:
         for part in (self._columns, *self._parts):

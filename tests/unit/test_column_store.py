@@ -12,7 +12,7 @@ _TWO = np.dtype([("number", "u4"), ("name", "V2")])
 
 def _columns(*numbers: int) -> ColumnStore:
     columns = ColumnStore(_TWO)
-    columns.grow(len(numbers))
+    columns.resize(len(numbers))
     columns.set("number", slice(None), numbers)
     return columns
 
@@ -22,7 +22,7 @@ def test_a_frozen_column_stays_as_it_was() -> None:
     frozen = columns.freeze(("number", "name"), 2)
     columns.set("number", np.array([0]), 9)
     columns.move(np.array([2]), np.array([1]))
-    columns.grow(5)
+    columns.resize(5)
     columns.writable("number")[0] += 1
     columns.clear(slice(2, 3))
     assert frozen["number"].tolist() == [1, 2]

@@ -8,6 +8,7 @@ import pytest
 from tcptop_rtt.model.records import RECORD, Kind
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS
+from tcptop_rtt.tracking.room import LEAST
 from tests.unit.harness import SECOND_NS, Harness, entries, records
 
 
@@ -367,12 +368,13 @@ def test_thousands_of_connections_come_and_go_without_growing(harness: Harness) 
         ids = [{"id": generation * 3000 + n + 1, "sock": 100 + n} for n in range(3000)]
         harness.connections.ingest(records(*ids))
         assert (~harness.rows()["closed"]).sum() == 3000
+        assert harness.connections._store.capacity == 3000
         harness.connections.ingest(records(*({"kind": Kind.CLOSE, **one} for one in ids)))
         harness.snapshot()
         harness.wait(6)
         harness.snapshot()
         assert len(harness.rows()) == 0
-    assert harness.connections._store.capacity == 3000
+        assert harness.connections._store.capacity == LEAST
 
 
 def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: Harness) -> None:

@@ -18,7 +18,7 @@ def _add(history: History, rtt_us: int, time_ns: int, row: int) -> None:
 def _history_of(seconds: int) -> History:
     """One sample a second, of as many microseconds as seconds have passed."""
     history = History(START)
-    history.grow(2)
+    history.resize(2)
     for second in range(seconds):
         history.advance(START + second * SECOND)
         _add(history, second + 1, START + second * SECOND, 1)
@@ -62,7 +62,7 @@ def test_after_a_long_pause_nothing_old_is_taken_for_new() -> None:
 
 def test_a_sample_that_comes_late_belongs_to_the_second_before_and_to_its_ten() -> None:
     history = History(START)
-    history.grow(1)
+    history.resize(1)
     for second in range(1, 120):
         history.advance(START + second * SECOND)
         history.latest(4, 1)
@@ -76,7 +76,7 @@ def test_a_sample_that_comes_late_belongs_to_the_second_before_and_to_its_ten() 
 
 def test_frozen_cells_stay_and_those_frozen_next_are_up_to_date() -> None:
     history = History(START)
-    history.grow(3)
+    history.resize(3)
     frozen = []
     for half in range(8):  # each cell is frozen twice, and a sample after each of them
         history.advance(START + half * CELL_NS // 2)
