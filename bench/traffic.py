@@ -146,7 +146,7 @@ while (elapsed := time.monotonic() - start) < seconds:
 names, values = (line.split() for line in open("/proc/net/snmp") if line.startswith("Tcp:"))
 print(values[names.index("ActiveOpens")], values[names.index("PassiveOpens")], flush=True)
 """
-_IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+IN_NAMESPACE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 
 
 class Churn:
@@ -173,7 +173,7 @@ def churning(per_s: int, seconds: int, ports: Sequence[int] = (0,), networks: in
     :param networks: so many /24 connect in turn; 0: the kernel chooses the address
     """
     numbers = map(str, (per_s, seconds, networks, *ports))
-    command = [*_IN_NAMESPACE, sys.executable, "-c", _CHURN, *numbers]
+    command = [*IN_NAMESPACE, sys.executable, "-c", _CHURN, *numbers]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield Churn(process.stdout)
