@@ -124,9 +124,11 @@ class RecordingWriter:
 
     def _put(self, lines: Lines) -> None:
         if self._compressor is not None:
-            data = b"".join(lines)
-            self._raw += len(data)
-            self._write(self._compressor.compress(data, ZstdCompressor.FLUSH_BLOCK))
+            self._raw += self._raw_of(lines)
+            # One by one: all lines as one text would be some KiB more for each row.
+            blocks = [self._compressor.compress(line) for line in lines]
+            blocks.append(self._compressor.flush(ZstdCompressor.FLUSH_BLOCK))
+            self._write(b"".join(blocks))
 
     def _end(self) -> None:
         if self._compressor is not None:

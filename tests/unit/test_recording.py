@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tracemalloc
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,6 +30,8 @@ from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.signals import stop_signals
 from tcptop_rtt.view.filter import Filter
 from tests.unit.recorded import lines_of, read, record, replayed
+from tests.unit.rows import row
+from tests.unit.snapshots import S, snapshot_at
 from tests.unit.world import ORIGIN, World
 
 STEPS = 60
@@ -49,6 +52,20 @@ def test_the_lines_of_a_recording_are_those_of_the_stream(tmp_path: Path, snapsh
     assert (kinds[0], kinds.count("start")) == ("start", 1)
     assert kinds.count("state") >= 2
     assert reader.moments
+
+
+def test_however_many_connections_there_are_little_more_than_their_lines_is_in_memory(
+    tmp_path: Path,
+) -> None:
+    crowd = snapshot_at(S, *(row(number, lport=number) for number in range(1, 6001)))
+    lines_bytes = sum(map(len, lines_of([crowd])))
+    tracemalloc.start()
+    try:
+        record(tmp_path / "it", [crowd])
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 2 * lines_bytes
 
 
 def test_what_is_written_can_be_read_before_it_has_ended(tmp_path: Path, snapshots: list[Snapshot]) -> None:
