@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from tcptop_rtt.sources.base import Batch
 from tests.unit.fake import FakeSource, ScriptedClock, connection
 from tests.unit.rows import filled
 
-_OF_PROCESS = 20
+_OF_PROCESS = 5
 """So many connections has each process."""
 _AT_LISTENER = 100
-_FAILED = 50
+_FAILED = 10
 """One in so many has never been a connection."""
 _TALKING = 10
 
@@ -59,6 +59,11 @@ class ChurningSource(FakeSource):
         entries["opened_ns"] = self._clock.monotonic_ns()
         return entries
 
+    @property
+    def ids(self) -> set[int]:
+        """Of those that are open."""
+        return set(self._entries["id"].tolist())
+
     def read(self) -> Batch:
         now_ns = self._clock.monotonic_ns()
         self._due += self.per_s * (now_ns - self._read_ns) / 1e9
@@ -96,3 +101,7 @@ class ChurningSource(FakeSource):
             entries["kind"], entries["time_ns"] = Kind.ENTRY, self._clock.monotonic_ns()
             yield entries
         self.unheld = unheld()
+
+    def ended(self, connections: Mapping[int, int]) -> list[int]:
+        self.asked.clear()  # hours of them would be much
+        return super().ended(connections)
