@@ -60,7 +60,7 @@ TOUR = (
     View("a moment", ["m", "Down", "Enter"], "PAST", ["h"], True),
     View("in common", ["c"], "in common", ["Tab", "Tab", "Escape"]),
     View("own cost", ["i"], "WHAT THIS PROGRAM COSTS", ["Escape"]),
-    View("help", ["?"], "Help", ["PageDown", "Escape"]),
+    View("help", ["?"], "close the help", ["PageDown", "Escape"]),
     View("commands", ["C-p", *"sort"], "sort", ["Escape"]),
     View("frozen", ["Space"], "FROZEN", ["Space"]),
     View("copied", ["y", "Y"], "PROCESS"),
