@@ -24,6 +24,7 @@ def _seconds(action: Callable[[], object]) -> float:
 
 def measure() -> list[Result]:
     """Medians of both."""
+    from tcptop_rtt.reach.direct import Direct
     from tcptop_rtt.sources.probe import Probe
     from tcptop_rtt.sources.program import Program
 
@@ -32,7 +33,7 @@ def measure() -> list[Result]:
         for _ in range(PAIRS):
             opened.enter_context(socket.create_connection(listener.getsockname()))
             opened.enter_context(listener.accept()[0])
-        probe = Probe(Program.loaded())
+        probe = Probe(Program.loaded(), Direct())
         try:
             found = sum(map(len, probe.scan()))
             scan_s, ss_s = [], []

@@ -95,13 +95,14 @@ def _run() -> None:
     sys.argv[1:] = ["--interval", str(1 / share)]
 
     def open_source(hook: str) -> Source:
+        from tcptop_rtt.reach.direct import Direct
         from tcptop_rtt.sources.probe import Probe
 
         program = Program.loaded(Request(hook))
         link_fd = program.hand_over_hook()
         socket.send_fds(channel, [b"\0"], [link_fd])
         os.close(link_fd)
-        return Probe(program)
+        return Probe(program, Direct())
 
     def opener(options: argparse.Namespace) -> Opener:
         return Opener(partial(open_source, options.source))

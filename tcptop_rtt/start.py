@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment, standard_streams
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.signals import deferred_signals, on_stop
 from tcptop_rtt.sources.opening import Opener, source_opener
 
@@ -149,11 +150,13 @@ def _live(
         progress.say(way.stage())
         from tcptop_rtt.feeds.budget import Budget
         from tcptop_rtt.feeds.live import LiveFeed
+        from tcptop_rtt.feeds.socket_use import UseWatch
 
         _import_front_end(screen)
         if budget is None and options.budget is not None:
             budget = Budget(most_share=options.budget)
-        feed = LiveFeed(source, options.interval, budget, stage=way.stage)
+        use = UseWatch(way.reach.use_of) if way.reach is not None else None
+        feed = LiveFeed(source, options.interval, budget, use=use, stage=way.stage)
         progress.say("")
     if not screen or source.done():
         feed.open()
@@ -210,7 +213,7 @@ def _exports(options: argparse.Namespace) -> bool:
 def _opener(options: argparse.Namespace) -> Opener:
     """The way to the source: without BPF only where nobody relies on that everything is seen."""
     relied_on = bool(options.command or options.fail_if or _exports(options))
-    return source_opener(options.source, bool(options.command), relied_on)
+    return source_opener(options.source, Direct(), bool(options.command), relied_on)
 
 
 def _in_background(function: Callable[[], Source]) -> Future[Source]:

@@ -35,7 +35,7 @@ class LiveFeed(Feed):
     :param refresh_s: time between two snapshots
     :param processes: where facts on processes are from
     :param users: where names of users are from
-    :param use: says which threads are blocked on a socket
+    :param use: says which threads are blocked on a socket; None: nobody does
     :param stage: says what takes long as long as the source is opening
     """
 
@@ -57,7 +57,7 @@ class LiveFeed(Feed):
         self._processes = processes or Processes()
         self._units = Units(self._processes.cgroup)
         self._users = users or UserNames()
-        self._use = use or UseWatch()
+        self._use = use or UseWatch(lambda _pid, _inode: None)
         self._stage = stage
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import no_listeners
+from tcptop_rtt.model.reach import SocketUse
 from tcptop_rtt.model.rows import Indices, Rows, no_rows
 from tcptop_rtt.model.targets import no_targets
 
@@ -123,21 +124,6 @@ class Changes(NamedTuple):
     time_s: NDArray[np.float64]  # seconds before the snapshot, ascending, all <= 0
     retrans: NDArray[np.uint32]  # segments sent again up to then, in total
     stalled: NDArray[np.bool_]  # whether it is stalled from then on
-
-
-class BlockedThread(NamedTuple):
-    """A thread that is blocked on the socket."""
-
-    tid: int
-    comm: bytes
-    call: str  # the system call
-
-
-class SocketUse(NamedTuple):
-    """How the process uses the socket, as far as that can be told for certain."""
-
-    descriptors: tuple[int, ...]  # of the socket, at least one
-    blocked: tuple[BlockedThread, ...]
 
 
 @dataclass(frozen=True, slots=True)

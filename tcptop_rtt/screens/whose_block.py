@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tcptop_rtt.model.names import NO_NAMES, Address
-from tcptop_rtt.model.snapshot import Owner, SocketUse, Trace
+from tcptop_rtt.model.reach import SocketUse
+from tcptop_rtt.model.snapshot import Owner, Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import naming
 from tcptop_rtt.view.glyphs import Glyphs

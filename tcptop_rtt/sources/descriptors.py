@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.proc_stat import STAT_BYTES, stat_of
+from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import ENTRY, Hold, Records, take_rows
 
 HOLDER = np.dtype(
@@ -25,18 +23,18 @@ FRESH_S = 5.0
 MOST_SHARE, REFRESH_SHARE = 0.05, 0.02
 """Of one core, that listing them may take: where something new has come, and where nothing has."""
 
-_STATUS_BYTES = 1 << 16
-_LINK = "socket:["
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 class Descriptors:
     """Remembers what the latest look into /proc has found; looks again where that is of use.
 
+    :param reach: looks into processes
     :param clock_s: for the time between two looks
     """
 
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, reach: Reach, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._reach = reach
         self._clock_s = clock_s
         self._held = np.zeros(0, HOLDER)
         self._in_vain: NDArray[np.uint64] = np.zeros(0, np.uint64)
@@ -114,67 +112,14 @@ class Descriptors:
         return joined
 
     def _look(self) -> None:
-        began_s = time.thread_time()
-        found: list[tuple[object, ...]] = []
-        self._denied = not os.path.exists("/proc/1")  # where /proc is mounted with hidepid
-        for pid in _pids():
-            try:
-                found += _sockets_of(pid)
-            except PermissionError:
-                self._denied = True
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    raise
-                continue  # it has ended meanwhile
-        held = np.array(found, HOLDER)
+        holders = self._reach.holders()
+        self._denied = holders.is_partial
+        held = np.array([(h.inode, h.pid, h.pid, *h[2:]) for h in holders.found], HOLDER)
         self._held = held[np.argsort(held["inode"], kind="stable")]
-        cost_s = time.thread_time() - began_s
-        self._next_look = self._clock_s() + cost_s / MOST_SHARE
-        self._next_refresh = self._clock_s() + max(cost_s / REFRESH_SHARE, FRESH_S)
+        self._next_look = self._clock_s() + holders.cost_s / MOST_SHARE
+        self._next_refresh = self._clock_s() + max(holders.cost_s / REFRESH_SHARE, FRESH_S)
 
 
 def _pids() -> Iterator[str]:
     with os.scandir("/proc") as entries:
         yield from (entry.name for entry in entries if entry.name.isdecimal())
-
-
-def _sockets_of(pid: str) -> list[tuple[object, ...]]:
-    """The sockets that a process has descriptors of, each once, as fields of HOLDER.
-
-    :raises OSError: it is no process any more, or another user's
-    """
-    # By this descriptor there is no other process, though one may get the PID meanwhile.
-    with _opened(f"/proc/{pid}", None) as process:
-        with _opened("fd", process) as directory:
-            inodes = set()
-            for name in os.listdir(directory):
-                with suppress(FileNotFoundError):  # closed meanwhile
-                    link = os.readlink(name, dir_fd=directory)
-                    if link.startswith(_LINK):
-                        inodes.add(int(link[len(_LINK) : -1]))
-        if not inodes:
-            return []
-        stat = stat_of(_read("stat", process, STAT_BYTES))
-        facts = (int(pid), int(pid), stat.started_ns, _euid(process), stat.comm)
-        return [(inode, *facts) for inode in inodes]
-
-
-@contextmanager
-def _opened(path: str, directory: int | None) -> Iterator[int]:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _euid(process: int) -> int:
-    return int(_read("status", process, _STATUS_BYTES).partition(b"\nUid:")[2].split(maxsplit=2)[1])
-
-
-def _read(name: str, process: int, most: int) -> bytes:
-    fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
-    try:
-        return os.read(fd, most)
-    finally:
-        os.close(fd)

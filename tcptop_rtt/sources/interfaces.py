@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from tcptop_rtt.sources.netns import Namespaces
+from tcptop_rtt.model.reach import Reach
 
 FRESH_S = 10.0
 """So long a namespace is not asked again; names may change."""
@@ -16,9 +14,9 @@ FRESH_S = 10.0
 class Interfaces:
     """What interfaces are called; of those namespaces only that were asked for last."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
-        self._namespaces = namespaces
-        self._known: dict[int, tuple[float, dict[int, bytes]]] = {}
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._known: dict[int, tuple[float, Mapping[int, bytes]]] = {}
 
     def names(self, wanted: Collection[int]) -> dict[tuple[int, int], bytes]:
         """By network namespace and index, of all interfaces in these namespaces that can be looked into."""
@@ -33,9 +31,8 @@ class Interfaces:
             (netns, index): name for netns in self._known for index, name in self._known[netns][1].items()
         }
 
-    def _ask(self, netns: int) -> dict[int, bytes]:
+    def _ask(self, netns: int) -> Mapping[int, bytes]:
         try:
-            with self._namespaces.inside(netns):
-                return {index: os.fsencode(name) for index, name in socket.if_nameindex()}
+            return self._reach.interface_names(netns)
         except OSError:
             return {}  # it is gone, or CAP_SYS_ADMIN is missing

@@ -36,23 +36,33 @@ class Messages(NamedTuple):
     """Where in it the header of each one is."""
 
 
+def connected_socket() -> socket.socket:
+    """A socket for sock_diag(7) in the network namespace of this thread.
+
+    :raises OSError: the kernel has no such sockets, or there is no free descriptor
+    """
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+    try:
+        made.bind((0, 0))
+        made.connect((0, 0))  # nobody but the kernel answers
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 class Netlink:
     """A socket of the network namespace that it was opened in. It sees that one from wherever it is used.
 
+    :param connected: one that :func:`connected_socket` has made, which belongs to this; None: a new one
     :param buffer_bytes: a longer datagram makes the buffer grow
     :raises OSError: the kernel has no such sockets, or there is no free descriptor
     """
 
-    def __init__(self, buffer_bytes: int = BUFFER_BYTES) -> None:
+    def __init__(self, connected: socket.socket | None = None, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._buffer = bytearray(buffer_bytes)
         self._sequence = 0
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
-        try:
-            self._socket.bind((0, 0))
-            self._socket.connect((0, 0))  # nobody but the kernel answers
-        except BaseException:
-            self._socket.close()
-            raise
+        self._socket = connected or connected_socket()
 
     def close(self) -> None:
         """Close the socket."""

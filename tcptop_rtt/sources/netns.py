@@ -1,32 +1,28 @@
-"""The network namespaces of this machine, and doing something inside one."""
+"""The network namespaces of this machine, searched for now and then."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+
+from tcptop_rtt.model.reach import Reach
 
 EVERYWHERE_S = 10.0
 """Between two searches."""
-_CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
-_OURS = "/proc/thread-self/ns/net"
 
 
 class Namespaces:
-    """Ways into the namespaces that have a process or, as those of ``ip netns``, a name.
+    """Those that there is a way into.
 
-    None is held open: that would keep it alive.
+    :param reach: finds them
     """
 
-    def __init__(self) -> None:
-        self.ours = os.stat(_OURS).st_ino
-        self._ways: dict[int, str] = {}
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self.ours = reach.netns
         self._search_at_s = -math.inf
-        self.found: tuple[int, ...] = ()
+        self.found: Sequence[int] = ()
         """The inode numbers of all of them, ours first, as of the latest search."""
 
     def search(self, anew: bool = False) -> bool:
@@ -34,67 +30,5 @@ class Namespaces:
         if not anew and time.monotonic() < self._search_at_s:
             return False
         self._search_at_s = time.monotonic() + EVERYWHERE_S
-        self._find_ways()
-        self.found = tuple(self._ways)
+        self.found = self._reach.namespaces()
         return True
-
-    def _find_ways(self) -> None:
-        self._ways = {self.ours: _OURS}
-        for way in _possible_ways():
-            with contextlib.suppress(OSError):
-                self._ways.setdefault(os.stat(way).st_ino, way)
-
-    @contextmanager
-    def inside(self, netns: int) -> Iterator[None]:
-        """While this lasts, the calling thread, and no other, is in that namespace.
-
-        :raises OSError: there is no way there any more, or CAP_SYS_ADMIN is missing
-        """
-        if netns == self.ours:
-            yield
-            return
-        if not self._leads_there(netns):
-            self._find_ways()
-        if netns not in self._ways:
-            raise FileNotFoundError(f"no process is in the network namespace {netns}")
-        with network_namespace_at(self._ways[netns]):
-            yield
-
-    def _leads_there(self, netns: int) -> bool:
-        """Whether the known way still does: a process ends, and another may get its PID."""
-        with contextlib.suppress(OSError):
-            return netns in self._ways and os.stat(self._ways[netns]).st_ino == netns
-        return False
-
-
-def _possible_ways() -> Iterator[str]:
-    with os.scandir("/proc") as entries:
-        for entry in entries:
-            if entry.name.isdecimal():
-                yield f"/proc/{entry.name}/ns/net"
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        for line in mounts:
-            before, _, after = line.partition(" - ")
-            if after.startswith("nsfs "):
-                yield before.split()[4].encode(errors="surrogateescape").decode("unicode_escape")
-
-
-@contextmanager
-def network_namespace_at(path: str) -> Iterator[None]:
-    """While this lasts, the calling thread, and no other, is in the namespace that a file stands for.
-
-    :raises OSError: there is no such file, or CAP_SYS_ADMIN is missing
-    """
-    with open(_OURS, "rb") as ours, open(path, "rb") as theirs:
-        _enter(theirs.fileno())
-        try:
-            yield
-        finally:
-            _enter(ours.fileno())
-
-
-def _enter(namespace_fd: int) -> None:
-    # os.setns() is there only from Python 3.12 on.
-    if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, _CLONE_NEWNET):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.reach import Reach
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.base import Source
@@ -34,18 +35,21 @@ class Opener:
     """What takes long at this moment; nothing: it is not known."""
     cancel: Callable[[], None] = _nothing
     """Makes ``open`` end soon; any thread may call it."""
+    reach: Reach | None = None
+    """Looks into processes and network namespaces; None: nobody does."""
 
 
-def source_opener(source: str, follow: bool = False, needs_bpf: bool = False) -> Opener:
+def source_opener(source: str, reach: Reach, follow: bool = False, needs_bpf: bool = False) -> Opener:
     """Begin with what takes long, and return the way to the source.
 
     :param source: one of :data:`SOURCES`
+    :param reach: looks into processes and network namespaces for it
     :param follow: whether it tells the connections of what descends from this process
     :param needs_bpf: whether ``auto`` is content with nothing less
     :raises TcptopError: the source that is asked for cannot be had here, and why
     """
     if source == WITHOUT_BPF:
-        return Opener(_sock_diag)
+        return Opener(lambda: _sock_diag(reach), reach=reach)
     yields = source == "auto" and not needs_bpf
     from tcptop_rtt.sources.loader.process import Loading
     from tcptop_rtt.sources.loader.request import Request
@@ -56,19 +60,19 @@ def source_opener(source: str, follow: bool = False, needs_bpf: bool = False) ->
         if not yields:
             raise
         reason = str(error)
-        return Opener(lambda: _sock_diag(reason))
+        return Opener(lambda: _sock_diag(reach, reason), reach=reach)
     way = _best if yields else _probe
-    return Opener(lambda: way(loading), lambda: loading.stage, loading.cancel)
+    return Opener(lambda: way(loading, reach), lambda: loading.stage, loading.cancel, reach)
 
 
-def _best(loading: Loading) -> Source:
+def _best(loading: Loading, reach: Reach) -> Source:
     try:
-        return _probe(loading)
+        return _probe(loading, reach)
     except TcptopError as error:
-        return _sock_diag(str(error))
+        return _sock_diag(reach, str(error))
 
 
-def _probe(loading: Loading) -> Source:
+def _probe(loading: Loading, reach: Reach) -> Source:
     """The BPF program as a source."""
     made = loading.wait()
     # Not before: they need numpy, which is imported meanwhile.
@@ -77,20 +81,20 @@ def _probe(loading: Loading) -> Source:
 
     program = Program(made)
     try:
-        return Probe(program)
+        return Probe(program, reach)
     except BaseException:
         program.close()
         raise
 
 
-def _sock_diag(no_bpf: str = "") -> Source:
+def _sock_diag(reach: Reach, no_bpf: str = "") -> Source:
     """
     :param no_bpf: why there can be none; empty: it is not wanted
     """
     from tcptop_rtt.sources.sock_diag import SockDiag
 
     try:
-        return SockDiag(no_bpf or "asked for by --source")
+        return SockDiag(reach, no_bpf or "asked for by --source")
     except TcptopError as error:
         # What the best source needs comes first: with it there is no need of this one.
         both = f"{no_bpf}; without BPF: {error}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import CONTROL, ENTRY, INTERVAL_S, RECORD, Records
 from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.base import NO_ENTRIES, Batch, ProgramRuns, Source
@@ -28,17 +29,19 @@ class Probe(Source):
     """Every TCP socket of the machine, as the BPF program tells of it.
 
     :param program: attached; closed together with this
+    :param reach: finds network namespaces, and makes iterators there
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, reach: Reach) -> None:
         self._program = program
+        self._reach = reach
         self._waiting: dict[int, Waiting] = {}
         self._ring = RingBuffer(program.ring_fd, RECORD)
         self._last = RingBuffer(program.last_fd, ENTRY) if program.last_fd is not None else None
         self._control_page = mmap.mmap(program.control_fd, mmap.PAGESIZE)
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
-        self._namespaces = Namespaces()
-        self._interfaces = Interfaces(self._namespaces)
+        self._namespaces = Namespaces(reach)
+        self._interfaces = Interfaces(reach)
         self._run_times = RunTimes(program.links)
         self._dropped_records = 0
         self._jiffy_s = jiffy_s()
@@ -86,21 +89,22 @@ class Probe(Source):
         """
         self._control["scan"] += 1
         yield from _parts(self._program.open_files())
-        for netns in self._where(unheld()):
+        where, link = self._where(unheld()), self._program.sockets_link
+        if link is None:
+            return
+        for netns in where:
             try:
-                with self._namespaces.inside(netns):
-                    fd = self._program.open_sockets()
+                fd = self._reach.iterator_in(netns, link)
             except OSError:
                 # It is gone, or CAP_SYS_ADMIN is missing: it is done without.
                 self._waiting.pop(netns, None)
                 if netns == self._namespaces.ours:
                     raise
                 continue
-            if fd is not None:
-                self._control["time_wait"] = self._control["syn_recv"] = 0
-                yield from _parts(fd)
-                time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
-                self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
+            self._control["time_wait"] = self._control["syn_recv"] = 0
+            yield from _parts(fd)
+            time_wait, syn_recv = (int(self._control[name][0]) for name in ("time_wait", "syn_recv"))
+            self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
     def _where(self, unheld: Collection[int]) -> Collection[int]:
         """At times everywhere, else only where a known connection is without a descriptor.

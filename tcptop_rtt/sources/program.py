@@ -59,12 +59,12 @@ class Program:
         """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP or MPTCP socket."""
         return bpf_call.create_iterator(self.links[FILES.program])
 
-    def open_sockets(self) -> int | None:
-        """A file descriptor that reads as one ``ENTRY`` per socket of the thread's own network namespace
-        that the latest scan of descriptors has not met. None before Linux 5.9.
+    @property
+    def sockets_link(self) -> int | None:
+        """The link of an iterator that reads as one ``ENTRY`` per socket of the network namespace in which it
+        is created that the latest scan of descriptors has not met. None before Linux 5.9.
         """
-        link = self.links.get(SOCKETS.program)
-        return None if link is None else bpf_call.create_iterator(link)
+        return self.links.get(SOCKETS.program)
 
     def hand_over_hook(self) -> int:
         """The descriptor of the hook's link, which the caller closes: the hook stays attached until then."""

@@ -6,6 +6,7 @@ It sees what is there when it asks: no connection that comes and goes in between
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.kernel_time import monotonic_ns
-from tcptop_rtt.model.outside import read_bytes
+from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import RECORD, Records
 from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.model.snapshot import Waiting
@@ -27,28 +28,28 @@ from tcptop_rtt.sources.netns import Namespaces
 
 _FRESH_US = 1_000_000
 """An RTT that is no older counts as of now, when a connection is met for the first time."""
-_SOCKSTAT = "/proc/thread-self/net/sockstat"
-_SOCKSTAT_BYTES = 4096
 
 
 class SockDiag(Source):
     """Every TCP socket of the network namespaces that this user may enter, with the processes that this user
     may look into.
 
+    :param reach: what this user may look into
     :param hook_note: why there is nothing better
     :raises TcptopError: the kernel does not list its sockets
     """
 
-    def __init__(self, hook_note: str = "") -> None:
+    def __init__(self, reach: Reach, hook_note: str = "") -> None:
+        self._reach = reach
         self._hook_note = hook_note
         self._untold: frozenset[str] = frozenset()
         self._waiting: dict[int, Waiting] = {}
         self._met: dict[int, _Met] = {}
         self._missing: set[int] = set()
-        self._descriptors = Descriptors()
+        self._descriptors = Descriptors(reach)
+        self._interfaces = Interfaces(reach)
         try:
-            self._namespaces = Namespaces()
-            self._interfaces = Interfaces(self._namespaces)
+            self._namespaces = Namespaces(reach)
             with closing(Netlink()) as netlink:
                 for _ in netlink.dump(LISTENERS[0]):
                     pass
@@ -107,14 +108,13 @@ class SockDiag(Source):
                 self._forget(gone)
         for netns in self._namespaces.found:
             try:
-                with self._namespaces.inside(netns):
-                    netlink, time_wait = Netlink(), _time_wait()
+                fd, time_wait = self._reach.netlink_in(netns)
             except OSError as error:
                 self._forget(netns)
                 if netns == self._namespaces.ours or error.errno in (errno.EMFILE, errno.ENFILE):
                     raise
                 continue  # it is gone, or this user may not enter it
-            with closing(netlink):
+            with closing(Netlink(socket.socket(fileno=fd))) as netlink:
                 yield from self._scan_one(netns, netlink, time_wait)
 
     def _forget(self, netns: int) -> None:
@@ -197,15 +197,6 @@ def _ages_ns(entries: Records, which: NDArray[np.intp]) -> NDArray[np.uint64]:
     known_ms = [np.where(age == UNKNOWN_U32, 0, age) for age in ages_ms]
     ages_ns: NDArray[np.uint64] = np.maximum.reduce(known_ms).astype(np.uint64) * np.uint64(1_000_000)
     return ages_ns
-
-
-def _time_wait() -> int | None:
-    """The sockets in TIME-WAIT of the network namespace that this thread is in; None: that is not told."""
-    try:
-        words = read_bytes(_SOCKSTAT, _SOCKSTAT_BYTES).partition(b"TCP:")[2].split()
-    except OSError:
-        return None
-    return int(words[words.index(b"tw") + 1]) if b"tw" in words else None
 
 
 def _refusal(error: OSError) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tcptop_rtt.model.snapshot import Health, Snapshot
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.tracking.connections import Connections
@@ -123,7 +124,7 @@ class Watch:
     """
 
     def __init__(self, program: Program | None = None) -> None:
-        self.probe = Probe(program or Program.loaded())
+        self.probe = Probe(program or Program.loaded(), Direct())
         self.connections = Connections()
 
     def look(self) -> Snapshot:

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tcptop_rtt.sources.netns import network_namespace_at
+from tcptop_rtt.reach.netns import network_namespace_at
 
 _TUNSETIFF = 0x400454CA  # include/uapi/linux/if_tun.h
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000

@@ -12,6 +12,7 @@ from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Kind, Records, take_rows
 from tcptop_rtt.model.snapshot import SPACED
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.base import Batch
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -27,7 +28,7 @@ class _Noting(Probe):
     """Notes when scans begin, and the records of one socket."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program)
+        super().__init__(program, Direct())
         self.noted = 0
         """The local port of the socket."""
         self.records_ns: list[int] = []

@@ -182,8 +182,9 @@ def test_root_without_capabilities_is_told_which_are_missing(dropped: list[str],
 
 
 _NOTE = """
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.opening import source_opener
-source = source_opener("auto").open()
+source = source_opener("auto", Direct()).open()
 print(source.hook, source.hook_note)
 """
 

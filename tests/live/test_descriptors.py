@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tcptop_rtt.model.records import ENTRY, Hold, Records
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.descriptors import FRESH_S, Descriptors
 from tests.live.pairs import Pair, connected
 
@@ -31,7 +32,7 @@ class Counting(Descriptors):
         self.now_s = 0.0
         self.looks = 0
         self._sees_ends = sees_ends
-        super().__init__(lambda: self.now_s)
+        super().__init__(Direct(), lambda: self.now_s)
 
     def _look(self) -> None:
         self.looks += 1

@@ -17,6 +17,7 @@ from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import STATES
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.probe import Probe
@@ -39,7 +40,7 @@ class _Probe(Probe):
     """Counts its scans, and lets something happen after one and before it is asked what has ended."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program)
+        super().__init__(program, Direct())
         self.scans = 0
         self.after_scan = self.before_question = _nothing
 

@@ -10,6 +10,7 @@ import pytest
 
 from bench.bpf import bpf_stats, programs
 from tcptop_rtt.feeds.live import LiveFeed, ready
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.base import ProgramRuns
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -45,7 +46,7 @@ def _counted(probe: Probe, pair: Pair, ids: set[int]) -> None:
 
 
 def test_the_time_of_each_program_is_what_the_kernel_accounts_meanwhile() -> None:
-    with closing(Probe(Program.loaded())) as probe, connected() as pair, bpf_stats():
+    with closing(Probe(Program.loaded(), Direct())) as probe, connected() as pair, bpf_stats():
         # Others may have programs of the same names.
         ids = {number for kind, number in kernel_objects(os.getpid()) if kind == "prog"}
         for _ in range(2):
@@ -53,7 +54,7 @@ def test_the_time_of_each_program_is_what_the_kernel_accounts_meanwhile() -> Non
 
 
 def test_a_scan_is_ours_and_nothing_is_counted_unless_that_is_asked_for() -> None:
-    with closing(Probe(Program.loaded())) as probe, connected() as pair:
+    with closing(Probe(Program.loaded(), Direct())) as probe, connected() as pair:
         probe.begin_counting()
         for _ in probe.scan():
             pass
@@ -68,7 +69,7 @@ def test_a_scan_is_ours_and_nothing_is_counted_unless_that_is_asked_for() -> Non
 
 
 def test_what_it_costs_is_measured_beside_its_work_on_request() -> None:
-    with closing(Probe(Program.loaded())) as probe, connected() as pair, talking(pair):
+    with closing(Probe(Program.loaded(), Direct())) as probe, connected() as pair, talking(pair):
         feed = LiveFeed(ready(probe), 3600)
         snapshots = feed.snapshots()
         assert next(snapshots).cost is None

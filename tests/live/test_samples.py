@@ -15,6 +15,7 @@ from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import INTERVAL_S, Kind, Records
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.loader.request import READS, Request
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
@@ -189,7 +190,7 @@ def test_samples_that_come_while_a_scan_goes_on_are_told_of_once() -> None:
                 round_trip(pair)
             time.sleep(2 * INTERVAL_S)
 
-    with connected() as pair, closing(_TrafficDuringScan(Program.loaded())) as probe:
+    with connected() as pair, closing(_TrafficDuringScan(Program.loaded(), Direct())) as probe:
         probe.traffic = talk
         feed = LiveFeed(ready(probe), 0.2)
         snapshots = feed.snapshots()

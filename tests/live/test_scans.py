@@ -9,6 +9,7 @@ from contextlib import closing
 from tcptop_rtt.feeds.budget import Budget
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Records
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.pairs import connected, row_of
@@ -21,7 +22,7 @@ class _Costly(Probe):
     """Scans as of a machine with thousands of sockets."""
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program)
+        super().__init__(program, Direct())
         self.scans: list[float] = []
         """When each began."""
 

@@ -21,6 +21,7 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.records import ENTRY, Hold
 from tcptop_rtt.model.rows import UNKNOWN_U32, Holder, Rows
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.netlink import Messages, Netlink
 from tcptop_rtt.sources.opening import source_opener
 from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
@@ -177,7 +178,7 @@ class Polls:
     """The source and the connections, stepped by hand."""
 
     def __init__(self) -> None:
-        self.source = SockDiag()
+        self.source = SockDiag(Direct())
         self.connections = Connections()
 
     def look(self) -> Snapshot:
@@ -386,17 +387,17 @@ def test_a_kernel_that_lists_no_sockets_is_told_as_such(
 
     monkeypatch.setattr(Netlink, "dump", refused)
     with pytest.raises(TcptopError, match=words) as told:
-        source_opener("sock_diag").open()
+        source_opener("sock_diag", Direct()).open()
     assert "\n" not in str(told.value)
 
 
 def test_that_it_was_asked_for_is_why_there_is_nothing_better() -> None:
-    with closing(source_opener("sock_diag").open()) as source:
+    with closing(source_opener("sock_diag", Direct()).open()) as source:
         assert (source.hook, source.hook_note) == ("sock_diag", "asked for by --source")
 
 
 def test_the_feed_says_that_it_sees_no_ack() -> None:
-    source = SockDiag("why not")
+    source = SockDiag(Direct(), "why not")
     with closing(source):
         feed = LiveFeed(ready(source), 0.1)
         feed.open()

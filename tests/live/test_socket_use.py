@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tcptop_rtt.feeds.socket_use import Socket, UseWatch, inode_of, use_of
-from tcptop_rtt.model.snapshot import BlockedThread, SocketUse
+from tcptop_rtt.feeds.socket_use import Socket, UseWatch, inode_of
+from tcptop_rtt.model.reach import BlockedThread, SocketUse
+from tcptop_rtt.reach.use import use_of
 from tests.unit.rows import address
 from tests.waiting import becomes
 
@@ -115,7 +116,7 @@ def test_the_thread_that_waits_is_named_with_its_system_call(host: str, how: str
 
 
 def test_the_watch_tells_what_it_has_found_and_of_another_socket_nothing() -> None:
-    watch = UseWatch()
+    watch = UseWatch(use_of)
     with _held("127.0.0.1", "recv") as (held, tid, descriptors):
         assert becomes(lambda: bool((use := watch.of(held)) and use.blocked), 30)
         use = watch.of(held)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.rows import Rows
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.limits import Limits
 from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.probe import Probe
@@ -193,7 +194,8 @@ def test_of_those_that_are_over_each_whose_end_was_seen_has_all_its_bytes_and_ot
     """In a ring buffer that has room for very few records."""
     tiny = Limits(ring_bytes=4 * os.sysconf("SC_PAGE_SIZE"))
     seen: dict[int, bool] = {}
-    with closing(Probe(Program.loaded(Request(limits=tiny)))) as probe, _process(_CHURN, LOAD_S) as churner:
+    program = Program.loaded(Request(limits=tiny))
+    with closing(Probe(program, Direct())) as probe, _process(_CHURN, LOAD_S) as churner:
         snapshots = LiveFeed(ready(probe), 0.5).snapshots()
         next(snapshots)
         port = _begin(churner)

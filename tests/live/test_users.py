@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tcptop_rtt.feeds.live import LiveFeed, ready
+from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording
@@ -69,7 +70,7 @@ def test_a_process_that_becomes_another_user_is_told_as_that(record: Callable[..
 
 
 def test_name_and_number_of_the_user_are_of_one_moment() -> None:
-    with _dropper() as dropper, closing(Probe(Program.loaded())) as probe:
+    with _dropper() as dropper, closing(Probe(Program.loaded(), Direct())) as probe:
         feed = LiveFeed(ready(probe), 0.1)
         for snapshot in feed.snapshots():
             (row,) = snapshot.rows[snapshot.rows["lport"] == dropper.port]

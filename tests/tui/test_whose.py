@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tcptop_rtt.model.snapshot import BlockedThread, Owner, SocketUse
+from tcptop_rtt.model.reach import BlockedThread, SocketUse
+from tcptop_rtt.model.snapshot import Owner
 from tcptop_rtt.screens.whose_block import BLOCKED
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, trace_of
