@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from bench.bpf import attached_again
 from bench.traffic import SETTLE_S, unseen
-from tcptop_rtt.sources import bpf_call
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.base import Source
@@ -33,13 +32,12 @@ class Switched:
     """A running dashboard: paused, its hook detached, unless :meth:`working`.
 
     :param pid: of its process
-    :param link_fd: the only descriptor of its hook's link
+    :param program_fd: of what is attached to its hook; closed together with this
     """
 
-    def __init__(self, pid: int, link_fd: int) -> None:
+    def __init__(self, pid: int, program_fd: int) -> None:
         self._pid = pid
-        self._program_fd = bpf_call.program_of(link_fd)
-        os.close(link_fd)
+        self._program_fd = program_fd
         os.kill(pid, signal.SIGSTOP)
 
     @contextmanager
@@ -73,9 +71,9 @@ def switched(phase_s: float) -> Iterator[Switched]:
     theirs.set_inheritable(True)
     command = sys.executable, "-m", "bench.switched", str(theirs.fileno()), str(share)
     with ours, theirs, unseen(*command) as pid:
-        _, (link_fd,), _, _ = socket.recv_fds(ours, 1, 1)
+        _, (program_fd,), _, _ = socket.recv_fds(ours, 1, 1)
         time.sleep(SETTLE_S)
-        program = Switched(pid, link_fd)
+        program = Switched(pid, program_fd)
         try:
             yield program
         finally:
@@ -83,7 +81,7 @@ def switched(phase_s: float) -> Iterator[Switched]:
 
 
 def _run() -> None:
-    """The command line's program, but its hook's link belongs to who has started it."""
+    """The command line's program, but who has started it attaches its hook."""
     from tcptop_rtt import cli, start
     from tcptop_rtt.feeds.budget import Budget
     from tcptop_rtt.sources.loader.request import Request
@@ -99,9 +97,7 @@ def _run() -> None:
         from tcptop_rtt.sources.probe import Probe
 
         program = Program.loaded(Request(hook))
-        link_fd = program.hand_over_hook()
-        socket.send_fds(channel, [b"\0"], [link_fd])
-        os.close(link_fd)
+        socket.send_fds(channel, [b"\0"], [program.detach_hook()])
         return Probe(program, Direct())
 
     def opener(options: argparse.Namespace) -> Opener:

@@ -76,6 +76,10 @@ class Reach(Protocol):
         """The names of the interfaces there, by their indices."""
         ...
 
+    def count_run_time(self) -> int:
+        """A descriptor: until it is closed, the kernel counts what each BPF program of the machine costs."""
+        ...
+
     def holders(self) -> Holders:
         """Which processes have a descriptor of which socket."""
         ...

@@ -43,6 +43,9 @@ class Direct(Reach):
         with self._ways.inside(netns):
             return {index: os.fsencode(name) for index, name in socket.if_nameindex()}
 
+    def count_run_time(self) -> int:
+        return bpf_call.count_run_time()
+
     def holders(self) -> Holders:
         return holders()
 

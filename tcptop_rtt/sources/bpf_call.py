@@ -15,7 +15,7 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280}
 """Of the system call: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
 
 _MAP_CREATE, _MAP_LOOKUP_ELEM, _PROG_LOAD = 0, 1, 5  # enum bpf_cmd
-_PROG_GET_FD_BY_ID, _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 13, 15, 17
+_OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 15, 17
 _LINK_CREATE, _ENABLE_STATS, _ITER_CREATE = 28, 32, 33
 
 _TRACING = 26  # BPF_PROG_TYPE_TRACING in enum bpf_prog_type
@@ -92,12 +92,6 @@ def load_program(name: str, code: bytes, attach_type: int, target_type: int) -> 
         except BlockingIOError:
             continue
     return _call(_PROG_LOAD, attributes)
-
-
-def program_of(link_fd: int) -> int:
-    """A descriptor of the program that a link attaches."""
-    _, _, number = struct.unpack("=3I", _info(link_fd, 12))  # struct bpf_link_info
-    return _call(_PROG_GET_FD_BY_ID, struct.pack("=3I", number, 0, 0))
 
 
 def attach_tracing(program_fd: int) -> int:

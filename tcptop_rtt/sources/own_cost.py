@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tcptop_rtt.sources.base import ProgramRuns
-from tcptop_rtt.sources.bpf_call import RunTime, count_run_time, program_of, run_time
+from tcptop_rtt.sources.bpf_call import RunTime, run_time
 from tcptop_rtt.sources.loader.places import FILES, SOCKETS
 
 _OURS = {FILES.program, SOCKETS.program}
@@ -18,11 +18,13 @@ class RunTimes:
 
     The counting itself reads two clocks per run, of every BPF program of the machine: nobody leaves it on.
 
-    :param links: by the name of each program the descriptor of the link that attaches it
+    :param programs: their descriptors, by their names
+    :param count: has the kernel count until the descriptor that it returns is closed
     """
 
-    def __init__(self, links: Mapping[str, int]) -> None:
-        self._links = links
+    def __init__(self, programs: Mapping[str, int], count: Callable[[], int]) -> None:
+        self._programs = programs
+        self._count = count
         self._counting: int | None = None
         self._before: dict[str, RunTime] = {}
 
@@ -30,7 +32,7 @@ class RunTimes:
         """
         :raises OSError: the kernel does not count, as without CAP_SYS_ADMIN
         """
-        self._counting = count_run_time()
+        self._counting = self._count()
         try:
             self._before = self._read()
         except OSError:
@@ -40,7 +42,7 @@ class RunTimes:
     def end(self) -> tuple[ProgramRuns, ...]:
         """What has run since.
 
-        :raises OSError: it cannot be read, as without a free descriptor
+        :raises OSError: it cannot be read
         """
         try:
             found = self._read()
@@ -60,11 +62,4 @@ class RunTimes:
             self._counting = None
 
     def _read(self) -> dict[str, RunTime]:
-        found = {}
-        for name, link_fd in self._links.items():
-            program_fd = program_of(link_fd)
-            try:
-                found[name] = run_time(program_fd)
-            finally:
-                os.close(program_fd)
-        return found
+        return {name: run_time(descriptor) for name, descriptor in self._programs.items()}

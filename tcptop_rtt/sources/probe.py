@@ -42,7 +42,7 @@ class Probe(Source):
         self._control: NDArray[np.void] = np.frombuffer(self._control_page, CONTROL, 1)
         self._namespaces = Namespaces(reach)
         self._interfaces = Interfaces(reach)
-        self._run_times = RunTimes(program.links)
+        self._run_times = RunTimes(program.programs, reach.count_run_time)
         self._dropped_records = 0
         self._jiffy_s = jiffy_s()
         self.set_report_interval(INTERVAL_S)

@@ -38,6 +38,8 @@ class Program:
         self._maps = made.maps
         self.links = made.links
         """Their descriptors, by the names of the programs that they attach."""
+        self.programs = made.programs
+        """Their descriptors, by their names."""
 
     @classmethod
     def loaded(cls, request: Request | None = None) -> Program:
@@ -66,11 +68,13 @@ class Program:
         """
         return self.links.get(SOCKETS.program)
 
-    def hand_over_hook(self) -> int:
-        """The descriptor of the hook's link, which the caller closes: the hook stays attached until then."""
-        return self.links.pop(HOOKS[self.hook].program)
+    def detach_hook(self) -> int:
+        """Meet no segment any more; the descriptor of the program that did, which stays open here."""
+        name = HOOKS[self.hook].program
+        os.close(self.links.pop(name))
+        return self.programs[name]
 
     def close(self) -> None:
         """Detach everything; the kernel keeps nothing of ours."""
-        for fd in (*self.links.values(), *self._maps.values()):
+        for fd in (*self.links.values(), *self.programs.values(), *self._maps.values()):
             os.close(fd)

@@ -44,6 +44,8 @@ class Handover:
     """By their names; only those that are read outside the kernel are handed over."""
     links: dict[str, int]
     """By the names of the programs that they attach."""
+    programs: dict[str, int]
+    """By their names."""
 
 
 def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
@@ -58,9 +60,10 @@ def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
         "unknown": sorted(message.unknown),
         "maps": list(maps),
         "links": list(message.links),
+        "programs": list(message.programs),
     }
     text = json.dumps({"Handover": fields}).encode()
-    socket.send_fds(channel, [text], [*maps.values(), *message.links.values()])
+    socket.send_fds(channel, [text], [*maps.values(), *message.links.values(), *message.programs.values()])
 
 
 def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
@@ -84,11 +87,9 @@ def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
 
 
 def _handed_over(fields: dict[str, Any], descriptors: list[int]) -> Handover:
-    maps, links = fields.pop("maps"), fields.pop("links")
     unknown = frozenset(fields.pop("unknown"))
-    return Handover(
-        maps=dict(zip(maps, descriptors, strict=False)),
-        links=dict(zip(links, descriptors[len(maps) :], strict=True)),
-        unknown=unknown,
-        **fields,
-    )
+    rest = iter(descriptors)
+    kinds: Any = {
+        kind: dict(zip(fields.pop(kind), rest, strict=False)) for kind in ("maps", "links", "programs")
+    }
+    return Handover(unknown=unknown, **kinds, **fields)

@@ -28,54 +28,60 @@ def load(code: Code, hook: str) -> Handover:
     with ExitStack() as opened:
         maps: dict[str, int] = {}
         links: dict[str, int] = {}
+        programs: dict[str, int] = {}
         opened.callback(_close_all, maps)
         opened.callback(_close_all, links)
+        opened.callback(_close_all, programs)
         for name, info in code.maps.items():
             try:
                 maps[name] = bpf_call.create_map(name, info)
             except OSError as error:
                 raise TcptopError(f"BPF is refused: {_cause(error)}") from error
-        attaching = _Attaching(code, list(maps.values()))
-        hook, note = attaching.attach_hook(hook, links)
+        attaching = _Attaching(code, list(maps.values()), links, programs)
+        hook, note = attaching.attach_hook(hook)
         for place in ALWAYS:
-            attaching.attach(place, links)
+            attaching.attach(place)
         if SOCKETS.program in code.programs:
-            attaching.attach(SOCKETS, links)
+            attaching.attach(SOCKETS)
         opened.pop_all()
-    return Handover(hook, note, code.unknown, maps, links)
+    return Handover(hook, note, code.unknown, maps, links, programs)
 
 
 class _Attaching:
     """Programs that are attached one after the other.
 
     :param maps: their maps' descriptors, in order
+    :param links: takes the descriptors of what attaches them
+    :param programs: takes theirs
     """
 
-    def __init__(self, code: Code, maps: list[int]) -> None:
+    def __init__(self, code: Code, maps: list[int], links: dict[str, int], programs: dict[str, int]) -> None:
         self._code = code
         self._maps = maps
+        self._links = links
+        self._programs = programs
 
-    def attach_hook(self, wanted: str, links: dict[str, int]) -> tuple[str, str]:
+    def attach_hook(self, wanted: str) -> tuple[str, str]:
         """Attach to the first hook that takes it, whatever the version: which, and why none before."""
         note = ""
         for hook, place in HOOKS.items():
             if wanted in ("auto", hook):
                 try:
-                    links[place.program] = self._link(place)
+                    self._link(place)
                 except OSError as error:
                     note = f"{hook} is refused: {_cause(error)}"
                 else:
                     return hook, note
         raise TcptopError(note + ("; use --source tcp_probe" if wanted == "fentry" else ""))
 
-    def attach(self, place: Place, links: dict[str, int]) -> None:
+    def attach(self, place: Place) -> None:
         """Attach to a place that is not gone without."""
         try:
-            links[place.program] = self._link(place)
+            self._link(place)
         except OSError as error:
             raise TcptopError(f"{place.name} is refused: {_cause(error)}") from error
 
-    def _link(self, place: Place) -> int:
+    def _link(self, place: Place) -> None:
         if place.attach_type == bpf_call.TRACE_FENTRY:
             _require_ftrace()
         target = self._code.targets.get(place.name)
@@ -84,11 +90,13 @@ class _Attaching:
         code = with_descriptors(self._code.programs[place.program], self._maps)
         program = bpf_call.load_program(place.program, code, place.attach_type, target)
         try:
-            if place.attach_type == bpf_call.TRACE_ITER:
-                return bpf_call.attach_iterator(program)
-            return bpf_call.attach_tracing(program)
-        finally:
+            is_iterator = place.attach_type == bpf_call.TRACE_ITER
+            attach = bpf_call.attach_iterator if is_iterator else bpf_call.attach_tracing
+            self._links[place.program] = attach(program)
+        except OSError:
             os.close(program)
+            raise
+        self._programs[place.program] = program
 
 
 def _close_all(descriptors: dict[str, int]) -> None:
