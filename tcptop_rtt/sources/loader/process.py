@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
+from tcptop_rtt.helper import Helper
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.sources.loader.handover import Handover, Refused, receive
 from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.requirements import require_bpf
-
-_MAIN = """
-import sys
-sys.path.insert(0, sys.argv.pop(1))
-from tcptop_rtt.sources.loader.__main__ import main
-main()
-"""
-_ROOT = str(Path(__file__).resolve().parents[3])
 
 
 class Loading:
@@ -33,16 +21,7 @@ class Loading:
         require_bpf()
         self.stage = "loading the BPF program"
         """What takes long at this moment."""
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-IB", "-c", _MAIN, _ROOT, str(theirs.fileno()), request.to_text()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-                pass_fds=[theirs.fileno()],
-            )
+        self._helper = Helper("tcptop_rtt.sources.loader.work", request.to_text())
 
     def wait(self) -> Handover:
         """What it hands over, once that runs in the kernel.
@@ -52,7 +31,7 @@ class Loading:
         """
         try:
             while True:
-                message = receive(self._channel)
+                message = receive(self._helper.channel)
                 if isinstance(message, Handover):
                     return message
                 if isinstance(message, Refused):
@@ -61,15 +40,16 @@ class Loading:
                     raise TcptopError(self._ending())
                 self.stage = message.text
         finally:
-            self._channel.close()
-            self._process.wait()
+            self._helper.channel.close()
+            self._helper.end()
+            self._helper.process.wait()
 
     def cancel(self) -> None:
         """End it, and with it :meth:`wait`. Any thread may call this, at any time."""
-        self._process.kill()
+        self._helper.end()
 
     def _ending(self) -> str:
         """What there is to say of a loader that has ended without a word."""
-        code = self._process.wait()
+        code = self._helper.process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         return f"what loads the BPF program was ended {how}: start tcptop-rtt again"

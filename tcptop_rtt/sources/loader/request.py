@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,8 +26,6 @@ class Request:
     """Compiler flags to try in turn, until the kernel takes the program."""
     lists_sockets: bool = True
     """Whether the kernel's sockets are listed besides descriptors, where the kernel can do that."""
-    parent: int = field(default_factory=os.getpid)
-    """The process that it is made for: the loader ends with it."""
 
     def to_text(self) -> str:
         """As an argument of a command."""

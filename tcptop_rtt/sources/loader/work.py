@@ -1,12 +1,8 @@
-"""The loader: ``python -m tcptop_rtt.sources.loader DESCRIPTOR REQUEST``, which hands over to that socket."""
+"""What the loader does, in a process of its own."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
 import socket
-import sys
 from collections.abc import Callable
 
 from tcptop_rtt.model.errors import TcptopError, remedy
@@ -18,17 +14,10 @@ from tcptop_rtt.sources.loader.handover import Handover, Refused, Stage, send
 from tcptop_rtt.sources.loader.loading import load
 from tcptop_rtt.sources.loader.request import Request
 
-_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 
-
-def main() -> None:
+def main(channel: socket.socket, text: str) -> None:
     """Load what is asked for, hand it over, and end."""
-    # Whoever interrupts the terminal means the process that waits for this one, and ends it.
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
-    descriptor, text = sys.argv[1:]
-    channel, request = socket.socket(fileno=int(descriptor)), Request.from_text(text)
-    _end_with(request.parent)
+    request = Request.from_text(text)
     try:
         send(channel, made(request, lambda stage: send(channel, Stage(stage))))
     except TcptopError as error:
@@ -62,14 +51,3 @@ def _code(request: Request, reads: tuple[str, ...], tell: Callable[[str], None])
         code = compiled(flags, request.lists_sockets)
         cache.keep(key, code)
     return code
-
-
-def _end_with(parent: int) -> None:
-    """Let the kernel end this process as soon as the other one has ended."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it had ended before
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

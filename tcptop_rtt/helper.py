@@ -1,0 +1,88 @@
+"""Processes of ours beside this one: each gets nothing of this one but a socket, and ends with it."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+_MAIN = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from tcptop_rtt.helper import begin
+begin()
+"""
+_ROOT = str(Path(__file__).resolve().parents[1])
+_SETSIG = 10  # F_SETSIG in include/uapi/asm-generic/fcntl.h, which Python's fcntl lacks
+
+
+class Helper:
+    """A process of its own, in a session of its own: no key of the terminal means it.
+
+    :param module: its ``main(channel, *arguments)`` is what it does
+    """
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """Each message arrives whole."""
+        leash, self._leash = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-IB",
+                    "-c",
+                    _MAIN,
+                    _ROOT,
+                    module,
+                    str(theirs.fileno()),
+                    str(leash),
+                    *arguments,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                pass_fds=[theirs.fileno(), leash],
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._leash)
+            self.channel.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(leash)
+
+    def end(self) -> None:
+        """End it, wherever it is. Any thread may call this, at any time."""
+        leash, self._leash = self._leash, -1
+        if leash >= 0:
+            os.close(leash)
+
+
+def begin() -> None:
+    """What the process does."""
+    module, channel, leash, *arguments = sys.argv[1:]
+    _end_with(int(leash))
+    importlib.import_module(module).main(socket.socket(fileno=int(channel)), *arguments)
+
+
+def _end_with(leash: int) -> None:
+    """Have the kernel kill this process once nobody holds the other end of a pipe.
+
+    Whoever has started it may have no right to kill it by then, and cannot tell before it is killed itself.
+    """
+    fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(leash, _SETSIG, signal.SIGKILL)
+    fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(leash, 0)
+    if poll.poll(0):  # it had ended before
+        sys.exit(1)
