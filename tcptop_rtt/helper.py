@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib
 import os
@@ -65,6 +66,21 @@ class Helper:
         leash, self._leash = self._leash, -1
         if leash >= 0:
             os.close(leash)
+
+
+def received(channel: socket.socket, most_bytes: int, most_descriptors: int) -> tuple[bytes, list[int]]:
+    """The next message, and the descriptors that come with it; an empty one: there will be none.
+
+    :raises OSError: no descriptor is free for those that it brings
+    """
+    data, descriptors, flags, _ = socket.recv_fds(channel, most_bytes, most_descriptors)
+    for descriptor in descriptors:  # recv_fds() of Python 3.11 leaves MSG_CMSG_CLOEXEC out
+        os.set_inheritable(descriptor, False)
+    if flags & socket.MSG_CTRUNC:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return data, descriptors
 
 
 def begin() -> None:

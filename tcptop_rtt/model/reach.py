@@ -53,6 +53,15 @@ class Reach(Protocol):
     """
 
     @property
+    def problem(self) -> str:
+        """Why it does not reach as far as at the beginning; empty: it does."""
+        return ""
+
+    def close(self) -> None:
+        """Look no further."""
+        return
+
+    @property
     def netns(self) -> int:
         """The network namespace of this process."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-_CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
+CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 _OURS = "/proc/thread-self/ns/net"
 
 
@@ -89,6 +89,6 @@ def network_namespace_at(path: str) -> Iterator[None]:
 
 def _enter(namespace_fd: int) -> None:
     # os.setns() is there only from Python 3.12 on.
-    if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, _CLONE_NEWNET):
+    if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, CLONE_NEWNET):
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

@@ -5,12 +5,12 @@ The socket is of type SOCK_SEQPACKET, so that each message arrives whole.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import socket
 from dataclasses import dataclass
 from typing import Any
+
+from tcptop_rtt.helper import received
 
 _MOST_BYTES, _MOST_DESCRIPTORS = 1 << 16, 32
 _HANDED_OVER = ("records", "last_entries", "controls", "connections")
@@ -71,15 +71,9 @@ def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
 
     :raises OSError: no descriptor is free for those that it brings
     """
-    text, descriptors, flags, _ = socket.recv_fds(channel, _MOST_BYTES, _MOST_DESCRIPTORS)
-    for descriptor in descriptors:  # recv_fds() of Python 3.11 leaves MSG_CMSG_CLOEXEC out
-        os.set_inheritable(descriptor, False)
+    text, descriptors = received(channel, _MOST_BYTES, _MOST_DESCRIPTORS)
     if not text:
         return None
-    if flags & socket.MSG_CTRUNC:
-        for descriptor in descriptors:
-            os.close(descriptor)
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     ((kind, fields),) = json.loads(text).items()
     if kind == "Handover":
         return _handed_over(fields, descriptors)

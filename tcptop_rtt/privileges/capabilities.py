@@ -1,0 +1,85 @@
+"""Capabilities of this thread: capabilities(7)."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Collection
+
+from tcptop_rtt.privileges.kernel import LIBC, checked, prctl
+
+DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN, BPF = 2, 19, 21, 39  # include/uapi/linux/capability.h
+_NAMES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK",
+    "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN",
+    "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE",
+    "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND",
+    "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+)  # fmt: skip
+
+_VERSION_3 = 0x20080522
+_HEADER, _DATA = struct.Struct("=Ii"), struct.Struct("=6I")
+_CAPBSET_READ, _CAPBSET_DROP, _SET_SECUREBITS, _CAP_AMBIENT = 23, 24, 28, 47  # include/uapi/linux/prctl.h
+_AMBIENT_CLEAR_ALL = 4
+_SECURE = 0xEF
+"""No right comes by being root, by becoming another user, or as ambient one; locked for good, and so is that
+none stays by KEEP_CAPS (include/uapi/linux/securebits.h)."""
+
+
+def names_of(mask: int) -> list[str]:
+    """The names of capabilities; of those that are newer than this program their numbers."""
+    bits = (bit for bit in range(mask.bit_length()) if mask >> bit & 1)
+    return [f"CAP_{_NAMES[bit]}" if bit < len(_NAMES) else f"CAP_{bit}" for bit in bits]
+
+
+def permitted() -> set[int]:
+    """What this thread may do."""
+    _, low, _, _, high, _ = _get()
+    mask = low | high << 32
+    return {bit for bit in range(64) if mask >> bit & 1}
+
+
+def use(effective: Collection[int]) -> None:
+    """Use these of the permitted ones, for now."""
+    _set(_mask(effective), _mask(permitted()))
+
+
+def bound(kept: Collection[int]) -> None:
+    """Let this thread, and what it starts, never have others than these again, whoever it becomes.
+
+    :raises OSError: CAP_SETPCAP is missing
+    """
+    bit = 0
+    while True:
+        try:
+            is_in = prctl(_CAPBSET_READ, bit)
+        except OSError:  # there is no such capability
+            break
+        if is_in and bit not in kept:
+            prctl(_CAPBSET_DROP, bit)
+        bit += 1
+    prctl(_SET_SECUREBITS, _SECURE)
+
+
+def drop(kept: Collection[int]) -> None:
+    """Have none but these, and hand none on."""
+    prctl(_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
+    mask = _mask(set(kept) & permitted())
+    _set(mask, mask)
+
+
+def _mask(bits: Collection[int]) -> int:
+    return sum(1 << bit for bit in bits)
+
+
+def _get() -> tuple[int, ...]:
+    buffer = ctypes.create_string_buffer(_DATA.size)
+    checked(LIBC.capget(_HEADER.pack(_VERSION_3, 0), buffer))
+    return _DATA.unpack(buffer.raw)
+
+
+def _set(effective: int, permitted: int) -> None:
+    low = 0xFFFFFFFF
+    data = _DATA.pack(effective & low, permitted & low, 0, effective >> 32, permitted >> 32, 0)
+    checked(LIBC.capset(_HEADER.pack(_VERSION_3, 0), data))
