@@ -26,6 +26,7 @@ from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.ends import joined
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.own_health import Held
 from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
@@ -255,6 +256,10 @@ class TcptopApp(ProgramApp):
     @property
     def cost(self) -> OwnCost | None:
         return self._latest.cost if self._latest is not None else None
+
+    @property
+    def held(self) -> Held:
+        return self._latest.held if self._latest is not None else ()
 
     @property
     def measure_cost(self) -> Callable[[], None] | None:

@@ -86,6 +86,8 @@ def clean() -> dict[str, str]:
         if not ((name in _KEPT or name.startswith(_KEPT_PREFIX)) and _names_no_file(name, value)):
             del os.environ[name]
     os.environ["PATH"] = _PATH
+    # Of a thread are the rights that are given up, and nothing is computed here that several would do sooner.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # A name server that does not answer holds a thread up for seconds, not for half a minute: resolv.conf(5).
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"
     return before

@@ -11,11 +11,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment, standard_streams
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.needs import needs_of
+from tcptop_rtt.outputs.writer import keep_from_waiting
+from tcptop_rtt.privileges.held import Held
+from tcptop_rtt.privileges.main_process import give_up, has_rights
+from tcptop_rtt.reach.brokered import Brokered
 from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.signals import deferred_signals, on_stop
 from tcptop_rtt.sources.opening import Opener, source_opener
@@ -141,7 +147,7 @@ def _live(
     note = _watched(options.pid, cleanup)
     with deferred_signals(), _no_collections():
         # What takes long goes on beside the other imports.
-        way = (opener or _opener)(options)
+        way = opener(options) if opener else _opener(options, screen)
         source = _in_background(way.open)
         cleanup.callback(_close, source, way)
         from tcptop_rtt.outputs.progress import Progress
@@ -149,14 +155,17 @@ def _live(
         progress = Progress(sys.stderr if screen else None)
         progress.say(way.stage())
         from tcptop_rtt.feeds.budget import Budget
+        from tcptop_rtt.feeds.clock import Clock
         from tcptop_rtt.feeds.live import LiveFeed
         from tcptop_rtt.feeds.socket_use import UseWatch
 
         _import_front_end(screen)
         if budget is None and options.budget is not None:
             budget = Budget(most_share=options.budget)
-        use = UseWatch(way.reach.use_of) if way.reach is not None else None
-        feed = LiveFeed(source, options.interval, budget, use=use, stage=way.stage)
+        clock = use = None
+        if way.reach is not None:
+            clock, use = Clock(way.reach.cpu_s), UseWatch(way.reach.use_of)
+        feed = LiveFeed(source, options.interval, budget, clock, use=use, stage=way.stage, held=way.held)
         progress.say("")
     if not screen or source.done():
         feed.open()
@@ -210,10 +219,22 @@ def _exports(options: argparse.Namespace) -> bool:
     return options.prometheus is not None or options.otlp is not None
 
 
-def _opener(options: argparse.Namespace) -> Opener:
-    """The way to the source: without BPF only where nobody relies on that everything is seen."""
+def _opener(options: argparse.Namespace, screen: bool) -> Opener:
+    """The way to the source: without BPF only where nobody relies on that everything is seen.
+
+    Once it is begun, this process has no rights any more, unless it runs a command: those are the command's.
+    """
     relied_on = bool(options.command or options.fail_if or _exports(options))
-    return source_opener(options.source, Direct(), bool(options.command), relied_on)
+    if options.command or not has_rights():
+        way = source_opener(options.source, Direct(), bool(options.command), relied_on)
+        return replace(way, held=Held().told)
+    needs = needs_of(options, screen)
+    reach = Brokered(needs.user)
+    way = source_opener(options.source, reach, needs_bpf=relied_on)
+    if not screen:
+        keep_from_waiting(1, 2)
+    given_up = give_up(needs)
+    return replace(way, held=Held(reach.pid, *given_up).told)
 
 
 def _in_background(function: Callable[[], Source]) -> Future[Source]:
@@ -235,6 +256,8 @@ def _close(source: Future[Source], way: Opener) -> None:
     way.cancel()
     if source.exception() is None:
         source.result().close()
+    if way.reach is not None:
+        way.reach.close()
 
 
 @contextmanager

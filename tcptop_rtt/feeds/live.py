@@ -37,6 +37,7 @@ class LiveFeed(Feed):
     :param users: where names of users are from
     :param use: says which threads are blocked on a socket; None: nobody does
     :param stage: says what takes long as long as the source is opening
+    :param held: says whose rights there are, and which
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class LiveFeed(Feed):
         users: UserNames | None = None,
         use: UseWatch | None = None,
         stage: Callable[[], str] = str,
+        held: Callable[[], tuple[tuple[str, str], ...]] = tuple,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -59,6 +61,7 @@ class LiveFeed(Feed):
         self._users = users or UserNames()
         self._use = use or UseWatch(lambda _pid, _inode: None)
         self._stage = stage
+        self._held = held
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
@@ -127,7 +130,9 @@ class LiveFeed(Feed):
         while not (self._stopped or self._source.done()):
             self._wake.get()
         if self._reader is None and not self._stopped:
-            self._reader = Reader(self._source.result(), self._budget, self._clock, self._units.of)
+            self._reader = Reader(
+                self._source.result(), self._budget, self._clock, self._units.of, self._held
+            )
 
     def snapshots(self) -> Iterator[Snapshot]:
         """A first snapshot at once, then one per interval until stopped, and a last one.

@@ -25,12 +25,19 @@ class Reader:
     """Owns the connections. One thread owns it.
 
     :param unit_of: what runs a process; empty: nothing, or it is not known
+    :param held: whose rights there are, and which
     """
 
     def __init__(
-        self, source: Source, budget: Budget, clock: Clock, unit_of: Callable[[ProcessKey], bytes]
+        self,
+        source: Source,
+        budget: Budget,
+        clock: Clock,
+        unit_of: Callable[[ProcessKey], bytes],
+        held: Callable[[], tuple[tuple[str, str], ...]] = tuple,
     ) -> None:
         self._unit_of = unit_of
+        self._held = held
         self._source = source
         self._budget = budget
         self._clock = clock
@@ -104,7 +111,8 @@ class Reader:
         self._connections.name_units(self._unit_of)
         self._refresh_s = refresh_s
         snapshot = self._connections.snapshot(self._measure_health(late_s))
-        return dataclasses.replace(snapshot, waiting=self._source.waiting, cost=self.meter.latest)
+        waiting, cost, held = self._source.waiting, self.meter.latest, self._held()
+        return dataclasses.replace(snapshot, waiting=waiting, cost=cost, held=held)
 
     def spaced_refresh_s(self, refresh_s: float) -> float:
         """The time between two snapshots that the budget allows.
@@ -201,7 +209,7 @@ class Reader:
             cpu_percent=100 * (cpu - cpu_then) / passed_s,
             untracked=self._untracked,
             unknown=self._source.unknown,
-            problem=self._problem,
+            problem=self._problem or self._source.problem,
             records_per_s=records / passed_s,
             report_interval_s=self._pace.report_interval_s,
             scan_s=self._scan_s,

@@ -57,6 +57,10 @@ class Reach(Protocol):
         """Why it does not reach as far as at the beginning; empty: it does."""
         return ""
 
+    def cpu_s(self) -> float:
+        """Processor time that it takes in other processes, so far."""
+        return 0.0
+
     def close(self) -> None:
         """Look no further."""
         return

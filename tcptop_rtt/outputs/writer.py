@@ -9,6 +9,7 @@ import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 PATIENCE_S = 1.0
 """How long a reader that takes nothing is waited for, once the program has been asked to stop."""
@@ -107,15 +108,33 @@ def _without_waiting(fd: int) -> Callable[[bytes | bytearray], int]:
     if stat.S_ISSOCK(status.st_mode):
         connection = socket.socket(fileno=os.dup(fd))
         return lambda data: connection.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-    is_terminal = os.isatty(fd) and status.st_rdev != _PTMX
-    if not (is_terminal or stat.S_ISFIFO(status.st_mode)):
+    if not _may_stall(fd):
         return lambda data: os.write(fd, data)
     try:
-        # Opened once more it has a mode of its own.
-        own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        own = _opened_again(fd)
     except OSError:
         return lambda data: _write_a_little(fd, data)
     return lambda data: os.write(own, data)
+
+
+def keep_from_waiting(*fds: int) -> None:
+    """Let no write to them wait, while they may be opened once more: another user may not do that."""
+    for fd in fds:
+        with suppress(OSError):
+            if _may_stall(fd):
+                own = _opened_again(fd)
+                os.dup2(own, fd, inheritable=False)
+                os.close(own)
+
+
+def _may_stall(fd: int) -> bool:
+    status = os.fstat(fd)
+    return stat.S_ISFIFO(status.st_mode) or (os.isatty(fd) and status.st_rdev != _PTMX)
+
+
+def _opened_again(fd: int) -> int:
+    """Another descriptor of the same, with a mode of its own: no write to it waits."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def _write_a_little(fd: int, data: bytes | bytearray) -> int:

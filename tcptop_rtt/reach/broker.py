@@ -49,7 +49,8 @@ def _give_up(user: tuple[int, int] | None) -> None:
     if user is not None:
         with suppress(OSError):
             become(*user)
-    capabilities.drop(CAPABILITIES)
+    with suppress(OSError):
+        capabilities.drop(CAPABILITIES)
     with suppress(OSError):
         allow_few_calls()
 

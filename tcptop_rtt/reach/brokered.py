@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ from tcptop_rtt.reach.wire import Answer, Question, ask
 
 PATIENCE_S = 60.0
 """A helper that has not answered by then never will: it is done without."""
+_SCHED = 2
+"""CPUCLOCK_SCHED in include/linux/posix-timers_types.h: the clock of a process, beside its number."""
 _GONE = "what looks into other processes and network namespaces has ended: start tcptop-rtt again"
 
 
@@ -34,6 +37,7 @@ class Brokered(Reach):
         self._own = Direct()
         self._lock = threading.Lock()
         self._problem = ""
+        self._cpu_s = 0.0
         # It is ready as soon as somebody asks: whoever has begun it does not wait.
         self._helper = Helper("tcptop_rtt.reach.broker", *map(str, user or ()))
         self._helper.channel.settimeout(PATIENCE_S)
@@ -48,6 +52,11 @@ class Brokered(Reach):
         if not self._problem and self._helper.process.poll() is not None:
             self._problem = _GONE
         return self._problem
+
+    def cpu_s(self) -> float:
+        with suppress(OSError):  # it has ended
+            self._cpu_s = time.clock_gettime(~self.pid << 3 | _SCHED)
+        return self._cpu_s
 
     @property
     def netns(self) -> int:

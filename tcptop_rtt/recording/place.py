@@ -9,8 +9,11 @@ import os
 import re
 import stat
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
+
+from tcptop_rtt.privileges.identity import files_of
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
 _CHUNK_BYTES = 1 << 20
@@ -18,7 +21,7 @@ SUFFIX = ".jsonl.zst"
 
 
 class Owner(NamedTuple):
-    """Whose the file will be."""
+    """Whose the file will be, and by whose rights it is made."""
 
     uid: int
     gid: int
@@ -53,7 +56,8 @@ class Place:
         self.path = path
         self._name = Path(path).name
         self._owner = owner
-        self._directory = os.open(str(Path(path).parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with self._rights():
+            self._directory = os.open(str(Path(path).parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def create(self) -> int:
         """A new file to append to.
@@ -72,7 +76,8 @@ class Place:
 
     def remove(self) -> None:
         """Remove the file, in which there is nothing."""
-        os.unlink(self._name, dir_fd=self._directory)
+        with self._rights():
+            os.unlink(self._name, dir_fd=self._directory)
 
     def replace(self, fd: int, start: int, end: int) -> int:
         """Put a part of a file in its place.
@@ -84,18 +89,21 @@ class Place:
         new = self._new(name)
         try:
             copy(fd, new, start, end)
-            os.rename(name, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            with self._rights():
+                os.rename(name, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         except OSError:
             os.close(new)
-            os.unlink(name, dir_fd=self._directory)
+            with self._rights():
+                os.unlink(name, dir_fd=self._directory)
             raise
         return new
 
     def _new(self, name: str) -> int:
-        fd = os.open(name, _NEW, 0o600, dir_fd=self._directory)
-        if self._owner is not None:
-            os.fchown(fd, *self._owner)
-        return fd
+        with self._rights():
+            return os.open(name, _NEW, 0o600, dir_fd=self._directory)
+
+    def _rights(self) -> AbstractContextManager[None]:
+        return files_of(*self._owner) if self._owner is not None else nullcontext()
 
 
 def copy(source: int, target: int, start: int, end: int) -> None:

@@ -86,6 +86,7 @@ class HealthScreen(ModalScreen[None]):
     """How the program itself is doing, live.
 
     :param cost: as measured last; None: never
+    :param held: whose rights there are, and which
     :param measure: called to have that measured; None: it cannot be
     """
 
@@ -102,10 +103,15 @@ class HealthScreen(ModalScreen[None]):
     ]
 
     def __init__(
-        self, health: Health, cost: OwnCost | None, glyphs: Glyphs, measure: Callable[[], None] | None
+        self,
+        health: Health,
+        cost: OwnCost | None,
+        held: own_health.Held,
+        glyphs: Glyphs,
+        measure: Callable[[], None] | None,
     ) -> None:
         super().__init__()
-        self._told = health, cost
+        self._told = health, cost, held
         self._glyphs = glyphs
         self._measure = measure
         self._measuring = False
@@ -117,19 +123,19 @@ class HealthScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._write()
 
-    def show(self, health: Health, cost: OwnCost | None) -> None:
+    def show(self, health: Health, cost: OwnCost | None, held: own_health.Held) -> None:
         """Tell the newest."""
         if cost is not self._told[1]:
             self._measuring = False
-        self._told = health, cost
+        self._told = health, cost, held
         self._write()
 
     def _write(self) -> None:
-        health, cost = self._told
+        health, cost, held = self._told
         lines: list[list[Part]] = [[("WHAT THIS PROGRAM COSTS", "title"), ("  Esc: back", "dim")]]
         if self._measure is not None:
             lines[0].append(("  measuring for a second" if self._measuring else ", m: measure it", "dim"))
-        told = own_health.everything(health, self._glyphs)
+        told = own_health.everything(health, self._glyphs) + own_health.rights(held, self._glyphs)
         told += own_health.measured(cost, self._glyphs) if cost else []
         lines += [[(f"{one.label:{_LABEL}}", "dim"), (one.value, one.style)] for one in told]
         self._lines.set_lines(lines)

@@ -13,6 +13,7 @@ from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.own_health import Held
 from tcptop_rtt.widgets import themes
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class ProgramKeys(App[None]):
             "own_health",
             "Own cost",
             False,
-            tooltip="What this program costs: records, scans, processor, memory; what it has lost",
+            tooltip="What this program costs: records, scans, processor, memory, rights; what it has lost",
             id="own-health",
         ),
         Binding(
@@ -74,6 +75,11 @@ class ProgramKeys(App[None]):
         return None
 
     @property
+    def held(self) -> Held:
+        """Whose rights there are, and which; empty: none of this machine."""
+        return ()
+
+    @property
     def measure_cost(self) -> Callable[[], None] | None:
         """Has that measured; None: it cannot be."""
         return None
@@ -81,12 +87,12 @@ class ProgramKeys(App[None]):
     def show_health(self) -> None:
         """Tell the newest, where it is looked at."""
         if self._own_health is not None and self.screen is self._own_health:
-            self._own_health.show(self.health, self.cost)
+            self._own_health.show(self.health, self.cost, self.held)
 
     def action_own_health(self) -> None:
         from tcptop_rtt.screens.over import HealthScreen
 
-        self._own_health = HealthScreen(self.health, self.cost, self.glyphs, self.measure_cost)
+        self._own_health = HealthScreen(self.health, self.cost, self.held, self.glyphs, self.measure_cost)
         self.push_screen(self._own_health)
 
     def action_toggle_mouse(self) -> None:

@@ -86,6 +86,11 @@ class Source(Protocol):
         return ""
 
     @property
+    def problem(self) -> str:
+        """What it cannot do any more, and what to do about that; empty: it can all that it could."""
+        return ""
+
+    @property
     def waiting(self) -> tuple[Waiting, ...]:
         """What the latest scan of each network namespace has counted."""
         ...

@@ -37,6 +37,8 @@ class Opener:
     """Makes ``open`` end soon; any thread may call it."""
     reach: Reach | None = None
     """Looks into processes and network namespaces; None: nobody does."""
+    held: Callable[[], tuple[tuple[str, str], ...]] = tuple
+    """Whose rights there are, and which."""
 
 
 def source_opener(source: str, reach: Reach, follow: bool = False, needs_bpf: bool = False) -> Opener:

@@ -63,6 +63,11 @@ class Probe(Source):
         return self._program.unknown
 
     @property
+    def problem(self) -> str:
+        """That it does not see others any more."""
+        return self._reach.problem
+
+    @property
     def waiting(self) -> tuple[Waiting, ...]:
         """What the latest scan of each network namespace has counted."""
         return tuple(self._waiting.values())

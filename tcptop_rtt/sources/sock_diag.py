@@ -83,6 +83,11 @@ class SockDiag(Source):
         return f"short connections and spikes between polls are missed{others}"
 
     @property
+    def problem(self) -> str:
+        """That it does not see others any more."""
+        return self._reach.problem
+
+    @property
     def waiting(self) -> tuple[Waiting, ...]:
         """What the latest scan of each network namespace has counted."""
         return tuple(self._waiting.values())

@@ -12,6 +12,10 @@ MUCH_CPU_PERCENT = 25.0
 """Of one processor: from here on it may disturb what it measures."""
 
 
+Held = tuple[tuple[str, str], ...]
+"""Whose rights there are, and which."""
+
+
 class Told(NamedTuple):
     """One thing; ``style`` is that of its value."""
 
@@ -39,6 +43,11 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
         Told("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
         Told("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
     ]
+
+
+def rights(held: Held, glyphs: Glyphs) -> list[Told]:
+    """What the program may still do."""
+    return [Told(whose, fmt.printable(which, glyphs)) for whose, which in held]
 
 
 def _samples(health: Health) -> list[Told]:

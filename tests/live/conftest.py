@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from tcptop_rtt.sources.probe import Probe
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.held import Open, Pty
-from tests.live.program import PROGRAM, START_S, Line
+from tests.live.program import NOBODY, PROGRAM, START_S, Line
 from tests.live.terminal import Terminals
 
 
@@ -138,6 +140,14 @@ class Watch:
     def close(self) -> None:
         """Detach the probe."""
         self.probe.close()
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A directory of nobody's; those of ``tmp_path`` are for root alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, NOBODY, NOBODY)
+        yield Path(directory)
 
 
 @pytest.fixture

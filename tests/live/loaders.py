@@ -13,7 +13,7 @@ from tests.waiting import becomes
 def stopped_loader(pid: int) -> int:
     """That of a program which finds no compiled code: stopped while the compiler is at work."""
     assert becomes(lambda: any(map(_compiles, children(pid))), START_S)
-    (loader,) = children(pid)
+    (loader,) = filter(_compiles, children(pid))
     os.kill(loader, signal.SIGSTOP)
     return loader
 

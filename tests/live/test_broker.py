@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -24,17 +24,10 @@ from tcptop_rtt.sources import bpf_call
 from tcptop_rtt.sources.loader.places import SOCKETS
 from tcptop_rtt.sources.netlink import Netlink
 from tcptop_rtt.sources.program import Program
+from tests.live.others import is_gone, others, status
 from tests.live.pairs import connected
 from tests.live.program import NOBODY
 from tests.waiting import becomes
-
-_OTHERS = """
-import os, socket, sys
-a, b = socket.socketpair()
-listener = socket.create_server(("127.0.0.1", 0))
-print(os.stat("/proc/self/ns/net").st_ino, os.fstat(a.fileno()).st_ino, a.fileno(), flush=True)
-a.recv(1)
-"""
 
 
 @pytest.fixture
@@ -43,41 +36,20 @@ def reach() -> Iterator[Brokered]:
         yield brokered
 
 
-@contextmanager
-def _others() -> Iterator[tuple[int, int, int, int]]:
-    """A process of another user in a network namespace of its own: PID, namespace, inode, descriptor."""
-    command = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    command += ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "/usr/bin/python3", "-c", _OTHERS]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        netns, inode, descriptor = map(int, process.stdout.readline().split())
-        yield process.pid, netns, inode, descriptor
-        process.kill()
-
-
-def _status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
-def _is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists() or _status(pid)["State"].startswith("Z")
-
-
 def test_it_has_the_rights_that_it_needs_and_no_others(reach: Brokered) -> None:
     reach.namespaces()
-    status = _status(reach.pid)
+    found = status(reach.pid)
     for name in ("CapPrm", "CapEff", "CapBnd"):
-        assert names_of(int(status[name], 16)) == ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
-    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
-    assert status["Uid"].split() == status["Gid"].split() == [str(NOBODY)] * 4
-    assert (status["Groups"], status["NoNewPrivs"], status["Seccomp"]) == ("", "1", "2")
+        assert names_of(int(found[name], 16)) == ["CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
+    assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
+    assert found["Uid"].split() == found["Gid"].split() == [str(NOBODY)] * 4
+    assert (found["Groups"], found["NoNewPrivs"], found["Seccomp"]) == ("", "1", "2")
     assert os.getsid(reach.pid) == reach.pid
 
 
 def test_its_answers_are_those_of_who_has_all_rights(reach: Brokered) -> None:
     direct = Direct()
-    with _others() as (pid, netns, inode, descriptor):
+    with others() as (pid, netns, inode, descriptor, _):
         assert netns in reach.namespaces()
         assert reach.netns == direct.netns != netns
         assert reach.interface_names(netns) == direct.interface_names(netns) == {1: b"lo"}
@@ -111,7 +83,7 @@ def test_a_large_answer_comes_in_parts_and_whole(reach: Brokered) -> None:
 
 def test_an_iterator_that_it_makes_lists_another_namespace(reach: Brokered) -> None:
     program = Program.loaded()
-    with closing(program), _others() as (_, netns, _, _), connected():
+    with closing(program), others() as (_, netns, _, _, _), connected():
         link = program.links[SOCKETS.program]
         before = sorted(os.listdir("/proc/self/fd"))
         for _ in range(3):
@@ -169,11 +141,11 @@ def test_it_ends_with_who_has_begun_it(stands_still: bool) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         pid = int(process.stdout.readline())
-        assert becomes(lambda: _status(pid)["Seccomp"] == "2")
+        assert becomes(lambda: status(pid)["Seccomp"] == "2")
         if stands_still:
             os.kill(pid, signal.SIGSTOP)
         process.kill()
-    assert becomes(lambda: _is_gone(pid))
+    assert becomes(lambda: is_gone(pid))
 
 
 def test_no_signal_but_sigkill_ends_it_and_then_that_is_told(reach: Brokered) -> None:
@@ -203,7 +175,7 @@ def test_who_waits_for_an_answer_waits_no_longer_once_it_is_closed() -> None:
     reach.close()
     asking.join(10)
     assert not asking.is_alive()
-    assert becomes(lambda: _is_gone(reach.pid))
+    assert becomes(lambda: is_gone(reach.pid))
 
 
 _TRIES = """

@@ -27,8 +27,8 @@ def _kept(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_recording_is_of_who_has_called_sudo_and_for_nobody_else(tmp_path: Path) -> None:
-    file = tmp_path / "it"
+def test_a_recording_is_of_who_has_called_sudo_and_for_nobody_else(nobodys: Path) -> None:
+    file = nobodys / "it"
     command = ("--count", "1", "--lport", "1", "--record", str(file))
     ended = run(*command, env=os.environ | _SUDO, umask=0)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -37,8 +37,8 @@ def test_a_recording_is_of_who_has_called_sudo_and_for_nobody_else(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling", "pipe"])
-def test_a_recording_goes_into_nothing_that_is_there(kind: str, tmp_path: Path) -> None:
-    file, other = tmp_path / "it", tmp_path / "other"
+def test_a_recording_goes_into_nothing_that_is_there(kind: str, nobodys: Path) -> None:
+    file, other = nobodys / "it", nobodys / "other"
     if kind == "file":
         file.write_text("precious")
     elif kind == "pipe":

@@ -1,0 +1,189 @@
+"""What the program itself gives up, once what needs rights goes on in other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import ENOSYS
+from pathlib import Path
+from typing import NamedTuple
+
+from tcptop_rtt.privileges import capabilities, landlock, seccomp
+from tcptop_rtt.privileges.kernel import no_new_privileges
+
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+_SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys/devices/system/cpu", "/var/lib/sss", "/var/cache/nscd")
+_OF_NAMES = ("/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf", "/run/nscd")
+_TERMINALS = ("/dev/tty", "/dev/pts", "/dev/null", "/dev/urandom")
+_OF_ETC = (
+    *("hosts", "host.conf", "resolv.conf", "nsswitch.conf", "gai.conf", "services", "protocols"),
+    *("passwd", "group", "localtime", "timezone", "locale.alias", "ld.so.cache", "terminfo"),
+    *("ssl", "pki", "ca-certificates"),
+)
+"""Of /etc for root, who has secrets there, and can read these without any right."""
+
+_NEW_NAMESPACES = (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
+"""CLONE_NEW*: include/uapi/linux/sched.h."""
+_REFUSED = (
+    # other programs, and other processes
+    *("execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp"),
+    *("pidfd_getfd", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill"),
+    # the kernel
+    *("init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "acct"),
+    *("perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register"),
+    *("add_key", "request_key", "keyctl", "iopl", "ioperm", "syslog", "lookup_dcookie"),
+    # mounts and namespaces
+    *("mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount"),
+    *("fspick", "mount_setattr", "unshare", "setns", "swapon", "swapoff", "quotactl", "quotactl_fd"),
+    *("name_to_handle_at", "open_by_handle_at", "fanotify_init"),
+    # the machine's settings
+    *("sethostname", "setdomainname", "settimeofday", "clock_settime", "adjtimex", "clock_adjtime"),
+    # who it is
+    *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset"),
+)
+_BPF_COMMANDS = {1, 15, 33}
+"""To look a key up, to tell of an object, to make an iterator of a link (enum bpf_cmd in linux/bpf.h)."""
+_MOST_BPF_COMMANDS = _MOST_FAMILIES = 64
+_MOST_SIGNALS = 64
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What has to be possible still."""
+
+    user: tuple[int, int] | None = None
+    """User and group to become; None: to stay who it is."""
+    as_root: bool = False
+    """To stay root besides, without a right of root's, as who owns files of root's."""
+    written: tuple[str, ...] = ()
+    """Directories in which files are made."""
+    ports: frozenset[int] | None = None
+    """TCP ports, of others, to connect to; None: nothing of a network is needed."""
+    tests: Mapping[int, Callable[[], bool]] | None = None
+    """Capabilities that stay unless this can be done without any."""
+
+
+def has_rights() -> bool:
+    """Whether there is anything to give up."""
+    return os.geteuid() == 0 or bool(capabilities.permitted())
+
+
+class GivenUp(NamedTuple):
+    """How it went."""
+
+    landlock: int
+    """The version that limits this process; 0: none."""
+    left: tuple[str, ...]
+    """What could not be given up, and why."""
+
+
+def give_up(needs: Needs) -> GivenUp:
+    """Give up all else, for good.
+
+    There is no other thread yet.
+    """
+    left: list[str] = []
+
+    @contextmanager
+    def attempt(what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            left.append(f"{what}: {error.strerror or error}")
+
+    no_new_privileges()
+    with attempt("the bounding set of capabilities"):
+        capabilities.bound(())
+    if needs.user is not None:
+        with attempt(f"to be UID {os.geteuid()}"):
+            _become(*needs.user, needs.as_root)
+    with attempt("capabilities"):
+        capabilities.drop(_kept(needs.tests or {}))
+    limited = 0
+    with attempt("Landlock"):
+        limited = _limit_files(needs)
+    with attempt("seccomp"):
+        _limit_calls(needs)
+    return GivenUp(limited, tuple(left))
+
+
+def _become(uid: int, gid: int, as_root: bool) -> None:
+    """Become a user who can read this program; capabilities stay as they are."""
+    uids, gids = os.getresuid(), os.getresgid()
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, 0)
+    used = capabilities.permitted()
+    capabilities.use(())
+    can_read = _can_read_program()
+    capabilities.use(used)
+    if not can_read:
+        os.setresuid(*uids)
+        os.setresgid(*gids)
+        raise OSError(f"UID {uid} cannot read {_PACKAGE}, or Python")
+    os.setresuid(uid, *((0, 0) if as_root else (uid, uid)))
+
+
+def _kept(tests: Mapping[int, Callable[[], bool]]) -> set[int]:
+    """The capabilities without which something that is needed cannot be done."""
+    capabilities.use(())
+    kept = {capability for capability, can_do in tests.items() if not can_do()}
+    return kept if _can_read_program() else kept | {capabilities.DAC_READ_SEARCH}
+
+
+def _can_read_program() -> bool:
+    """Whether what is imported late can be."""
+    return all(os.access(path, os.R_OK | os.X_OK) for path in _places() if Path(path).is_dir())
+
+
+def _places() -> set[str]:
+    """Where this program and its Python are."""
+    return {_PACKAGE, sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
+
+
+def _limit_files(needs: Needs) -> int:
+    rules = landlock.Rules()
+    etc = [f"/etc/{name}" for name in _OF_ETC] if os.geteuid() == 0 else ["/etc"]
+    for path in (*_SYSTEM, *_OF_NAMES, *etc, *_places()):
+        rules.allow(path, landlock.READ)
+    rules.allow("/run", landlock.LIST)  # the names of network namespaces
+    for path in _TERMINALS:
+        rules.allow(path, landlock.USE)
+    for path in needs.written:
+        rules.allow(path, landlock.WRITE)
+    for port in needs.ports or ():
+        rules.allow_connecting(port)
+    rules.enforce()
+    return landlock.version()
+
+
+def _limit_calls(needs: Needs) -> None:
+    filter_ = seccomp.Filter(allows=True)
+    for call in _REFUSED:
+        filter_.refuse(call)
+    # Who cannot look into its structure makes threads in the older way.
+    filter_.refuse("clone3", error=ENOSYS)
+    for flag in _NEW_NAMESPACES:
+        filter_.refuse("clone", seccomp.equals(0, flag, flag))
+    for command in set(range(_MOST_BPF_COMMANDS)) - _BPF_COMMANDS:
+        filter_.refuse("bpf", seccomp.equals(0, command))
+    for family in set(range(_MOST_FAMILIES)) - _families(needs):
+        filter_.refuse("socket", seccomp.equals(0, family))
+    # Signals of its own, and the one that stops a job with all that belongs to it.
+    filter_.refuse("tgkill", seccomp.differs(0, os.getpid()))
+    for number in set(range(1, _MOST_SIGNALS + 1)) - {signal.SIGTSTP}:
+        filter_.refuse("kill", seccomp.equals(1, number))
+    filter_.load()
+
+
+def _families(needs: Needs) -> set[int]:
+    """Of sockets that it may open: root could ask other services of root's by AF_UNIX."""
+    families = {int(socket.AF_NETLINK)}
+    if os.geteuid() != 0:
+        families.add(socket.AF_UNIX)
+    return families if needs.ports is None else families | {int(socket.AF_INET), int(socket.AF_INET6)}

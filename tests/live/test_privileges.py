@@ -1,0 +1,240 @@
+"""What the program has no right to any more once it has begun, and that it shows all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.held import Open
+from tests.live.others import is_gone, others, status
+from tests.live.pairs import port_of
+from tests.live.program import (
+    NOBODY,
+    PROGRAM,
+    START_S,
+    children,
+    complaint,
+    lines_of,
+    mounted,
+    run,
+)
+from tests.waiting import becomes
+
+_BY_SUDO = ("env", f"SUDO_UID={NOBODY}", f"SUDO_GID={NOBODY}")
+
+
+def _helper_of(pid: int) -> int:
+    """The process that is left once the loader has ended."""
+    assert becomes(lambda: len(children(pid)) == 1)
+    return children(pid)[0]
+
+
+def _check_given_up(pid: int, uid: int) -> None:
+    threads = list(Path(f"/proc/{pid}/task").iterdir())
+    assert len(threads) > 3
+    for thread in threads:
+        found = status(int(thread.name))
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(found[name], 16) == 0, (name, found["Name"])
+        assert found["Uid"].split() == [str(uid)] * 4
+        assert found["Gid"].split() == [str(uid)] * 4
+        assert (found["Groups"], found["NoNewPrivs"], found["Seccomp"]) == ("", "1", "2")
+
+
+@pytest.mark.parametrize(("before", "uid"), [(_BY_SUDO, NOBODY), (("env", "-u", "SUDO_UID"), 0)])
+def test_no_thread_of_the_dashboard_has_any_right(before: tuple[str, ...], uid: int, terminal: Open) -> None:
+    it = terminal(*before, PROGRAM).started()
+    helper = _helper_of(it.pid)
+    if uid:
+        _check_given_up(it.pid, uid)
+    found = status(it.pid)
+    assert int(found["CapPrm"], 16) == int(found["CapBnd"], 16) == 0
+    assert status(helper)["Seccomp"] == "2"
+    it.type(b"i")
+    it.wait_for_shown(f"UID {uid}, GID {uid}, no capabilities, no new privileges, seccomp, Landlock ")
+    it.wait_for_shown("CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SYS_ADMIN, no new privileges, seccomp")
+    assert "not given up" not in it.shown
+    it.type(b"iq")
+    assert it.ended() == 0
+    it.check_restored()
+    assert is_gone(helper)
+
+
+@pytest.mark.parametrize("source", ["tcp_probe", "sock_diag"])
+def test_others_are_seen_as_before(source: str) -> None:
+    """A process of a third user in another network namespace, with a connection there."""
+    with others() as (pid, netns, _, _, port):
+        ended = run("--json", "--count", "2", "--source", source, before=_BY_SUDO)
+    opened = [line for line in lines_of(ended) if line["event"] == "open" and line["netns"] == netns]
+    assert [(line["pid"], line["comm"], line["uid"]) for line in opened if line["lport"] == port] == [
+        (pid, "python3", 1)
+    ]
+
+
+def test_the_helper_ends_with_the_program(terminal: Open) -> None:
+    it = terminal(*_BY_SUDO, PROGRAM).started()
+    helper = _helper_of(it.pid)
+    os.kill(it.pid, signal.SIGKILL)
+    assert becomes(lambda: is_gone(helper))
+
+
+def test_a_helper_that_is_killed_is_told_and_what_needs_none_goes_on(terminal: Open) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        it = terminal(*_BY_SUDO, PROGRAM, "--interval", "0.2", "--rport", str(address[1])).started()
+        os.kill(_helper_of(it.pid), signal.SIGKILL)
+        it.wait_for_shown("has ended: start tcptop-rtt again")
+        with socket.create_connection(address):
+            it.wait_for_shown(f"127.0.0.1:{address[1]}")
+    it.type(b"i")
+    it.wait_for_shown("nothing: it has ended")
+    it.type(b"i")
+    it.check_keys()
+    it.type(b"q")
+    assert it.ended() == 0
+
+
+def test_a_recording_is_made_with_the_rights_of_who_has_called_sudo(nobodys: Path, tmp_path: Path) -> None:
+    refused = complaint(run("--json", "--count", "1", "--record", str(tmp_path / "it"), before=_BY_SUDO))
+    assert refused.endswith(f"cannot record into {tmp_path / 'it'}: Permission denied")
+    lines_of(run("--json", "--count", "2", "--record", str(nobodys / "it"), before=_BY_SUDO))
+    found = (nobodys / "it").stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (NOBODY, NOBODY, 0o600)
+    assert found.st_size > 0
+
+
+def test_so_is_one_beside_what_is_kept_and_that_is_roots(nobodys: Path) -> None:
+    script = 'mount -t tmpfs none /var/lib; "$@"; find /var/lib -printf "%U %m %f\\n" >&2'
+    before = (*_BY_SUDO, "unshare", "--mount", "sh", "-c", script, "sh")
+    ended = run("--json", "--count", "2", "--keep", "1h", "--record", str(nobodys / "it"), before=before)
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"^0 600 kept_", ended.stderr, re.MULTILINE)
+    assert (nobodys / "it").stat().st_uid == NOBODY
+
+
+def test_without_libseccomp_it_runs_and_says_so(terminal: Open) -> None:
+    (library,) = Path("/usr/lib").glob("*-linux-gnu/libseccomp.so.2")
+    it = terminal(*mounted(("/dev/null", library)), *_BY_SUDO, PROGRAM).started()
+    it.type(b"i")
+    it.wait_for_shown("not given up   seccomp: ")
+    assert "no capabilities, no new privileges, Landlock" in it.shown
+
+
+_TRIES = """
+import ctypes, json, os, signal, socket, sys, threading
+root, place, port, other = sys.argv[1:]
+sys.path.insert(0, root)
+from tcptop_rtt.privileges.kernel import call
+from tcptop_rtt.privileges.main_process import Needs, give_up
+libc = ctypes.CDLL(None, use_errno=True)
+def checked(result):
+    if result < 0: raise OSError(ctypes.get_errno(), "")
+def bpf(command):
+    number = 321 if os.uname().machine == "x86_64" else 280
+    return call(number, command, ctypes.create_string_buffer(128), 128)
+def connect(port): socket.create_connection(("127.0.0.1", int(port)), 5).close()
+def bind():
+    with socket.socket() as it: it.bind(("127.0.0.1", 0))
+def abstract():
+    with socket.socket(socket.AF_UNIX) as it: it.connect("\\0tcptop-rtt-test")
+def written(path):
+    with open(path, "x") as file: file.write("x")
+tries = {
+    "write /etc": lambda: written("/etc/tcptop-rtt-test"),
+    "write beside": lambda: written(place + "-not"),
+    "overwrite": lambda: open("/etc/hostname", "r+"),
+    "secret": lambda: open("/etc/shadow"),
+    "home": lambda: os.listdir("/root"),
+    "environment": lambda: open(f"/proc/{other}/environ").read(),
+    "descriptors": lambda: os.readlink(f"/proc/{other}/fd/0"),
+    "execve": lambda: os.execv("/bin/true", ["true"]),
+    "ptrace": lambda: checked(libc.ptrace(16, int(other), None, None)),
+    "memory": lambda: checked(libc.process_vm_readv(int(other), None, 0, None, 0, 0)),
+    "kill": lambda: os.kill(int(other), signal.SIGTERM),
+    "thread kill": lambda: checked(libc.tgkill(int(other), int(other), signal.SIGTERM)),
+    "by descriptor": lambda: signal.pidfd_send_signal(os.pidfd_open(int(other)), signal.SIGTERM),
+    "load": lambda: bpf(5),
+    "map": lambda: bpf(0),
+    "mount": lambda: checked(libc.mount(b"none", b"/mnt", b"tmpfs", 0, None)),
+    "unshare": lambda: checked(libc.unshare(0x10000000)),
+    "perf": lambda: call(298 if os.uname().machine == "x86_64" else 241, None, 0, -1, -1, 0),
+    "packet": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+    "connect": lambda: connect(port),
+    "bind": bind,
+    "abstract": abstract,
+    "root": lambda: os.setuid(0),
+    # what is needed
+    "allowed to write": lambda: written(os.path.join(place, "new")),
+    "allowed to read": lambda: open("/etc/hosts").read(),
+    "allowed to look": lambda: open(f"/proc/{other}/cmdline").read(),
+    "allowed to stop": lambda: os.kill(int(other), signal.SIGTSTP) if os.geteuid() == 0 else None,
+    "allowed to thread": lambda: threading.Thread(target=int).start(),
+    "allowed to connect": lambda: connect(sys.stdin.readline()),
+    "allowed to raise": lambda: signal.raise_signal(signal.SIGCHLD),
+}
+user = tuple(map(int, os.environ["USER_AND_GROUP"].split())) if "USER_AND_GROUP" in os.environ else None
+allowed = sys.stdin.readline()
+sys.stdin = __import__("io").StringIO(allowed)
+ports = frozenset({int(allowed)}) if allowed.strip() != "none" else None
+given_up = give_up(Needs(user, False, (place,), ports))
+results = {}
+for name, action in tries.items():
+    try:
+        action()
+        results[name] = 0
+    except OSError as error:
+        results[name] = error.errno
+    except ValueError:
+        results[name] = -1
+print(json.dumps([given_up, results]))
+"""
+
+
+@pytest.mark.parametrize("user", [NOBODY, None])
+@pytest.mark.parametrize("network", [True, False])
+def test_what_is_not_needed_is_refused(user: int | None, network: bool, nobodys: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    place, beside = nobodys / "place", nobodys / "place-not"
+    place.mkdir()
+    os.chown(place, user or 0, user or 0)
+    nobodys.chmod(0o711)
+    environment = {"USER_AND_GROUP": f"{user} {user}"} if user is not None else {}
+    with (
+        subprocess.Popen(["sleep", "1000"]) as other,
+        socket.create_server(("127.0.0.1", 0)) as closed,
+        socket.create_server(("127.0.0.1", 0)) as opened,
+        socket.socket(socket.AF_UNIX) as abstract,
+    ):
+        abstract.bind("\0tcptop-rtt-test")
+        abstract.listen()
+        ended = subprocess.run(
+            [sys.executable, "-c", _TRIES, root, str(place), str(port_of(closed)), str(other.pid)],
+            input=f"{port_of(opened) if network else 'none'}\n",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        assert other.poll() is None
+        other.kill()
+    assert ended.returncode == 0, ended.stderr
+    (landlock, left), results = json.loads(ended.stdout)
+    assert landlock >= 6
+    assert left == []
+    needed = {name: results.pop(name) for name in list(results) if name.startswith("allowed")}
+    if not network:
+        assert needed.pop("allowed to connect") == -1
+    assert set(needed.values()) == {0}, needed
+    assert len(results) == 23
+    assert {name: number for name, number in results.items() if number not in (1, 13)} == {}  # EPERM, EACCES
+    assert not Path("/etc/tcptop-rtt-test").exists()
+    assert not beside.exists()
