@@ -103,7 +103,7 @@ def test_an_iterator_that_it_makes_lists_another_namespace(reach: Brokered) -> N
         ["use", 1],
         ["use", -1, 5],
         ["use", True, 5],
-        ["use", "/etc", 5],
+        ["use", "self", 5],
         ["use", 1.5, 5],
         ["use", 1 << 64, 5],
         ["netlink"],
@@ -134,10 +134,14 @@ def test_a_descriptor_that_does_not_belong_to_a_question_is_refused_and_closed(r
 
 @pytest.mark.parametrize("stands_still", [False, True])
 def test_it_ends_with_who_has_begun_it(stands_still: bool) -> None:
-    script = (
-        "from tcptop_rtt.reach.brokered import Brokered; import time; print(Brokered().pid, flush=True)\n"
-    )
-    command = [sys.executable, "-c", script + "time.sleep(1000)"]
+    script = """
+import time
+from tcptop_rtt.reach.brokered import Brokered
+it = Brokered()
+print(it.pid, flush=True)
+time.sleep(1000)
+"""
+    command = [sys.executable, "-c", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         pid = int(process.stdout.readline())
