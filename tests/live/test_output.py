@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, NOBODY, PROGRAM, START_S
 from tests.waiting import becomes
 
 _F_SETPIPE_SZ = 1031
@@ -32,9 +32,15 @@ _OUTPUTS = pytest.mark.parametrize("options", [["--json"], ["--count", "1000000"
 
 
 @contextmanager
-def _started(stdout: int, *options: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    stdout: int, *options: str, stderr: int = subprocess.PIPE, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [PROGRAM, "--interval", "0.1", *options], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        [PROGRAM, "--interval", "0.1", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=os.environ | (environment or {}),
     )
     with process:
         try:
@@ -78,15 +84,16 @@ def _talking(stack: ExitStack, pairs: int = 20) -> int:
     return port_of(pair[0])
 
 
+@pytest.mark.parametrize("user", [{}, {"SUDO_UID": str(NOBODY)}], ids=["root", "sudo"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
 @_OUTPUTS
 def test_a_signal_ends_it_while_its_reader_stalls_and_what_is_not_written_is_told(
-    options: list[str], number: signal.Signals
+    options: list[str], number: signal.Signals, user: dict[str, str]
 ) -> None:
     with ExitStack() as stack:
         _talking(stack)
         reader, writer = stack.enter_context(_pipe())
-        process = stack.enter_context(_started(writer, *options))
+        process = stack.enter_context(_started(writer, *options, environment=user))
         _wait_until_full(reader)
         process.send_signal(number)
         _, complaint = process.communicate(timeout=END_S)
@@ -94,6 +101,21 @@ def test_a_signal_ends_it_while_its_reader_stalls_and_what_is_not_written_is_tol
     told = re.fullmatch(_LINES_NOT_WRITTEN, complaint.decode())
     assert told, complaint
     assert int(told[1].replace(",", "")) > 0
+
+
+def test_so_does_one_where_its_terminal_takes_nothing_and_is_another_users() -> None:
+    ours, theirs = pty.openpty()
+    with ExitStack() as stack:
+        for fd in (ours, theirs):
+            stack.callback(os.close, fd)
+        _talking(stack)
+        process = stack.enter_context(
+            _started(theirs, "--count", "1000000", environment={"SUDO_UID": str(NOBODY)})
+        )
+        _wait_until_full(ours)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=END_S)
+    assert re.fullmatch(_LINES_NOT_WRITTEN, complaint.decode())
 
 
 def test_a_reader_that_goes_on_reading_gets_all_lines_to_the_end_after_a_signal() -> None:
