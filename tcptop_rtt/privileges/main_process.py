@@ -96,23 +96,24 @@ def give_up(needs: Needs) -> GivenUp:
         except OSError as error:
             left.append(f"{what}: {error.strerror or error}")
 
+    places = _places()
     no_new_privileges()
     with attempt("the bounding set of capabilities"):
         capabilities.bound(())
     if needs.user is not None:
         with attempt(f"to be UID {os.geteuid()}"):
-            _become(*needs.user, needs.as_root)
+            _become(*needs.user, needs.as_root, places)
     with attempt("capabilities"):
-        capabilities.drop(_kept(needs.tests or {}))
+        capabilities.drop(_kept(needs.tests or {}, places))
     limited = 0
     with attempt("Landlock"):
-        limited = _limit_files(needs)
+        limited = _limit_files(needs, places)
     with attempt("seccomp"):
         _limit_calls(needs)
     return GivenUp(limited, tuple(left))
 
 
-def _become(uid: int, gid: int, as_root: bool) -> None:
+def _become(uid: int, gid: int, as_root: bool, places: set[str]) -> None:
     """Become a user who can read this program; capabilities stay as they are."""
     uids, gids = os.getresuid(), os.getresgid()
     os.setgroups([])
@@ -120,7 +121,7 @@ def _become(uid: int, gid: int, as_root: bool) -> None:
     os.setresuid(uid, uid, 0)
     used = capabilities.permitted()
     capabilities.use(())
-    can_read = _can_read_program()
+    can_read = _can_read(places)
     capabilities.use(used)
     if not can_read:
         os.setresuid(*uids)
@@ -129,27 +130,27 @@ def _become(uid: int, gid: int, as_root: bool) -> None:
     os.setresuid(uid, *((0, 0) if as_root else (uid, uid)))
 
 
-def _kept(tests: Mapping[int, Callable[[], bool]]) -> set[int]:
+def _kept(tests: Mapping[int, Callable[[], bool]], places: set[str]) -> set[int]:
     """The capabilities without which something that is needed cannot be done."""
     capabilities.use(())
     kept = {capability for capability, can_do in tests.items() if not can_do()}
-    return kept if _can_read_program() else kept | {capabilities.DAC_READ_SEARCH}
+    return kept if _can_read(places) else kept | {capabilities.DAC_READ_SEARCH}
 
 
-def _can_read_program() -> bool:
+def _can_read(places: set[str]) -> bool:
     """Whether what is imported late can be."""
-    return all(os.access(path, os.R_OK | os.X_OK) for path in _places() if Path(path).is_dir())
+    return all(os.access(path, os.R_OK | os.X_OK) for path in places)
 
 
 def _places() -> set[str]:
-    """Where this program and its Python are."""
-    return {_PACKAGE, sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
+    """The directories of this program and its Python."""
+    return {path for path in (_PACKAGE, sys.prefix, sys.base_prefix, *sys.path) if os.path.isdir(path)}
 
 
-def _limit_files(needs: Needs) -> int:
+def _limit_files(needs: Needs, places: set[str]) -> int:
     rules = landlock.Rules()
     etc = [f"/etc/{name}" for name in _OF_ETC] if os.geteuid() == 0 else ["/etc"]
-    for path in (*_SYSTEM, *_OF_NAMES, *etc, *_places()):
+    for path in (*_SYSTEM, *_OF_NAMES, *etc, *places):
         rules.allow(path, landlock.READ)
     rules.allow("/run", landlock.LIST)  # the names of network namespaces
     for path in _TERMINALS:

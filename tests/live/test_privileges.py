@@ -120,6 +120,20 @@ def test_so_is_one_beside_what_is_kept_and_that_is_roots(nobodys: Path) -> None:
     assert (nobodys / "it").stat().st_uid == NOBODY
 
 
+def test_where_who_has_called_sudo_cannot_read_the_program_it_stays_root_and_says_so(
+    terminal: Open, nobodys: Path
+) -> None:
+    checkout = Path(__file__).parents[2]
+    script = (
+        f"mount --bind {checkout} {nobodys} && mount -t tmpfs -o mode=700 none {checkout.parent}"
+        f' && mkdir {checkout} && mount --bind {nobodys} {checkout} && umount {nobodys} && exec "$@"'
+    )
+    it = terminal("unshare", "--mount", "sh", "-c", script, "sh", *_BY_SUDO, PROGRAM).started()
+    it.type(b"i")
+    it.wait_for_shown(f"not given up   to be UID 0: UID {NOBODY} cannot read ")
+    assert "UID 0, GID 0, no capabilities, no new privileges, seccomp, Landlock" in it.shown
+
+
 def test_without_libseccomp_it_runs_and_says_so(terminal: Open) -> None:
     (library,) = Path("/usr/lib").glob("*-linux-gnu/libseccomp.so.2")
     it = terminal(*mounted(("/dev/null", library)), *_BY_SUDO, PROGRAM).started()
