@@ -137,7 +137,8 @@ class HealthScreen(ModalScreen[None]):
             lines[0].append(("  measuring for a second" if self._measuring else ", m: measure it", "dim"))
         told = own_health.everything(health, self._glyphs) + own_health.rights(held, self._glyphs)
         told += own_health.measured(cost, self._glyphs) if cost else []
-        lines += [[(f"{one.label:{_LABEL}}", "dim"), (one.value, one.style)] for one in told]
+        labels = max(_LABEL, *(len(one.label) + 1 for one in told))  # programs in the kernel have long names
+        lines += [[(f"{one.label:{labels}}", "dim"), (one.value, one.style)] for one in told]
         self._lines.set_lines(lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
