@@ -16,7 +16,7 @@ from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.summary import Summary
 from tcptop_rtt.widgets.columns import arrow
 from tcptop_rtt.widgets.order import Page
-from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
+from tcptop_rtt.widgets.styled import INDENT, Part, StyledLines, component_classes
 
 SILENT_S = 10.0
 """How much later than it is due a snapshot may come before that is told."""
@@ -86,7 +86,8 @@ class StatusBar(StyledLines):
         self.set_interval(1.0, self._listen)
 
     def _write(self) -> None:
-        self.set_lines([_fitting(self._facts(), self.size.width), self._second_line()])
+        room = self.size.width - INDENT
+        self.set_lines([_fitting(self._facts(), room), self._second_line()])
 
     def on_resize(self) -> None:
         self._write()
@@ -164,12 +165,15 @@ class StatusBar(StyledLines):
         return [*parts, (f"  {cost}", "bad")] if cost else parts
 
 
-def _fitting(facts: list[list[Part]], width: int) -> list[Part]:
-    """The first one, and then as many as have room whole: half of one would say something else."""
+def _fitting(facts: list[list[Part]], room: int) -> list[Part]:
+    """The first one, and then as many as have room whole: half of one would say something else.
+
+    :param room: cells; none: it is not known yet
+    """
     first, *others = facts
     line = list(first)
     for fact in others:
-        if width and sum(cell_len(text) for text, _ in (*line, *fact)) > width:
+        if sum(cell_len(text) for text, _ in (*line, *fact)) > room > 0:
             break
         line += fact
     return line

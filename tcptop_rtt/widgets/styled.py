@@ -136,6 +136,10 @@ class StyledWidget(Widget):
         """Drop what has been drawn in colours that are no longer valid."""
 
 
+INDENT = 1
+"""Of lines of text, cells."""
+
+
 class StyledLines(StyledWidget):
     """A few lines of coloured text; they are only drawn again when they change, and never laid out again."""
 
@@ -166,5 +170,5 @@ class StyledLines(StyledWidget):
         if self._drawn != self.size:
             self._drawn = self.size
             lines = [self._lines[y] if y < len(self._lines) else [] for y in range(height)]
-            self._strips = [self._styles.strip(parts, width, indent=1) for parts in lines]
+            self._strips = [self._styles.strip(parts, width, indent=INDENT) for parts in lines]
         return crop_strips(self._strips[slice(*crop.line_span)], width, crop)
