@@ -7,6 +7,8 @@ import traceback
 from pathlib import Path
 from typing import ClassVar
 
+from textual._styles_cache import StylesCache
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 
 from tcptop_rtt.model.errors import TcptopError
@@ -87,6 +89,12 @@ class ProgramApp(ProgramKeys):
             self._exception_event.set()  # Textual's pilot raises it again
             self.problem = TcptopError(_describe(error))
         self._close_messages_no_wait()
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the topmost screen, and let go of what it has drawn: Textual keeps that of 1,024 widgets."""
+        closed = super().pop_screen()
+        StylesCache.get_inner_outer.cache_clear()
+        return closed
 
     def end_work(self) -> None:
         """End what goes on beside the screen."""
