@@ -100,9 +100,8 @@ async def _day(hours: float, per_s: float, live: int) -> tuple[list[_Sample], Co
                 await pilot.pause()
             missed[view.name] += view.shows not in text_of(app)
             await pilot.press(*map(_name, view.back))
-            if view.leads_away:
-                while app.main.page.kind or app.main.page.scope:
-                    await pilot.press("escape", "tab")
+            while app.main.page.kind or app.main.page.scope:  # a moment may lead to another table
+                await pilot.press("escape", "tab")
             passed_h = (feed.clock_ns - START_NS) / _HOUR_NS
             if view is _TOUR[-1]:
                 samples.append(_sample(passed_h, STAY * (visits + 1)))

@@ -28,8 +28,6 @@ class View(NamedTuple):
     keys: Sequence[str]
     shows: str
     back: Sequence[str] = ()
-    leads_away: bool = False
-    """It may end up in another table."""
 
 
 TOUR = (
@@ -57,7 +55,7 @@ TOUR = (
     View("failed connects", ["Tab"] * 6, " failed connects  sort", ["Tab"]),
     View("past", ["h", "Left", "Left", "Left", "Right"], "PAST", ["h"]),
     View("moments", ["m"], "Moments", ["Down", "Escape"]),
-    View("a moment", ["m", "Down", "Enter"], "PAST", ["h"], True),
+    View("a moment", ["m", "Down", "Enter"], "PAST", ["h"]),
     View("in common", ["c"], "in common", ["Tab", "Tab", "Escape"]),
     View("own cost", ["i"], "WHAT THIS PROGRAM COSTS", ["Escape"]),
     View("help", ["?"], "close the help", ["PageDown", "Escape"]),
@@ -96,8 +94,7 @@ class Dashboard:
             print(f"soak: {view.name} without {view.shows!r}:", *self._head, sep="\n", flush=True)
         time.sleep(_STAY_S)
         self._press(view.back)
-        if not seen or view.leads_away:
-            self._go_home()
+        self._go_home()
 
     @property
     def _head(self) -> list[str]:
@@ -124,12 +121,17 @@ class Dashboard:
 
     def begin_recording(self) -> None:
         self._terminal.press("R")
+        self._terminal.expect(lambda: bool(self._recordings), "a recording")
+
+    @property
+    def _recordings(self) -> list[Path]:
+        return list(self._directory.glob("*.jsonl.zst"))
 
     def end_recording(self) -> list[Snapshot]:
         """What it has recorded since."""
         self._terminal.press("R")
         time.sleep(_STAY_S)
-        (path,) = self._directory.glob("*.jsonl.zst")
+        (path,) = self._recordings
         recorded = list(replayed(path).snapshots())
         path.unlink()
         return recorded
