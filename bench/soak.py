@@ -152,11 +152,17 @@ class _Compared:
         before = traffic.known_to_ss()
         dashboard.begin_recording()
         time.sleep(_RECORDED_S)
+        asked_ns = time.time_ns()
         between = traffic.known_to_ss()
+        answered_ns = time.time_ns()
         time.sleep(_RECORDED_S)
         recorded = dashboard.end_recording()
         after = traffic.known_to_ss()
-        first, middle, last = (traffic.rows_of(recorded[at]) for at in (0, len(recorded) // 2, -1))
+        earlier = [snapshot for snapshot in recorded if snapshot.time_ns < asked_ns]
+        later = [snapshot for snapshot in recorded if snapshot.time_ns > answered_ns]
+        if not earlier or not later:
+            return  # the machine was too busy: what began in between would count as unknown
+        first, middle, last = (traffic.rows_of(one) for one in (earlier[0], earlier[-1], later[-1]))
         self.times += 1
         self.rows = len(recorded[-1].rows)
         self.unknown += ((first & last) - between).total()
@@ -204,13 +210,14 @@ def measure(minutes: float = 60, per_s: float = 500, live: int = 2000) -> list[R
         stack.callback(traffic.process.kill)
         dashboard = Dashboard(stack.enter_context(_terminal(directory)), directory, world.inside)
         samples = stack.enter_context(_Samples(dashboard.pid)).taken
-        compared, visits = _Compared(), 0
+        compared, visits, minute = _Compared(), 0, 0
         began_s, before = time.monotonic(), traffic.made()["opened"]
         for view in itertools.cycle(TOUR):
             dashboard.visit(view)
             visits += 1
             passed_s = time.monotonic() - began_s
-            if passed_s >= COMPARE_S * (compared.times + 1):
+            if passed_s >= COMPARE_S * (minute + 1):
+                minute += 1
                 compared.look(traffic, dashboard)
                 made = traffic.made()
                 opened_per_s = (made["opened"] - before) / (time.monotonic() - began_s)
