@@ -93,7 +93,8 @@ class ProgramApp(ProgramKeys):
     def pop_screen(self) -> AwaitComplete:
         """Close the topmost screen, and let go of what it has drawn: Textual keeps that of 1,024 widgets."""
         closed = super().pop_screen()
-        StylesCache.get_inner_outer.cache_clear()
+        if clear := getattr(getattr(StylesCache, "get_inner_outer", None), "cache_clear", None):
+            clear()  # private to Textual: another version may have it no more
         return closed
 
     def end_work(self) -> None:
