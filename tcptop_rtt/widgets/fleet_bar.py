@@ -26,29 +26,29 @@ class FleetBar(StatusBar):
         self._answer, self._age_s = answer, age_s
         self._write()
 
-    def _first_line(self) -> list[Part]:
+    def _facts(self) -> list[list[Part]]:
         name: Part = (fmt.printable(self.host, self._glyphs) or "tcptop-rtt", "name")
         answer = self._answer
         if answer is None or not answer.answered_ns:
-            return [name, ("  asking the server", "value")]
+            return [[name, ("  asking the server", "value")]]
         groups = answer.groups
         stalled = float(np.nansum(groups["stalled"]))
         failed = float(np.nansum(groups["failed_per_s"]))
         table = answer.question.table
         # A row has the most of something: of those that are left out there is no sum.
         return [
-            name,
-            ("  " + fmt.clock(answer.time_ns / 1e9), "dim"),
-            *([(f"  {fmt.age(self._age_s * 10**9)} old", "bad")] if self._age_s >= OLD_S else []),
-            *([] if answer.hosts is None or table == "hosts" else _count(answer.hosts, "hosts")),
-            *_count(len(groups), table, "+" * answer.is_cut),
-            *value(fmt.bits(np.nansum(groups["connections"])), "connections"),
-            *(value(f"{stalled:,.0f}", "stalled", "bad") if stalled else []),
-            *(value(fmt.per_second(failed), "failed connects/s", "bad") if failed else []),
-            *value(fmt.per_second(np.nansum(groups["retrans_per_s"])), "retr/s"),
-            *value(fmt.bits(np.nansum(groups["in_bps"])), "in b/s"),
-            *value(fmt.bits(np.nansum(groups["out_bps"])), "out b/s"),
-            *value(fmt.rtt(answer.took_s * 1e6), "to answer"),
+            [name],
+            [("  " + fmt.clock(answer.time_ns / 1e9), "dim")],
+            [(f"  {fmt.age(self._age_s * 10**9)} old", "bad")] if self._age_s >= OLD_S else [],
+            [] if answer.hosts is None or table == "hosts" else _count(answer.hosts, "hosts"),
+            _count(len(groups), table, "+" * answer.is_cut),
+            value(fmt.bits(np.nansum(groups["connections"])), "connections"),
+            value(f"{stalled:,.0f}", "stalled", "bad") if stalled else [],
+            value(fmt.per_second(failed), "failed connects/s", "bad") if failed else [],
+            value(fmt.per_second(np.nansum(groups["retrans_per_s"])), "retr/s"),
+            value(fmt.bits(np.nansum(groups["in_bps"])), "in b/s"),
+            value(fmt.bits(np.nansum(groups["out_bps"])), "out b/s"),
+            value(fmt.rtt(answer.took_s * 1e6), "to answer"),
         ]
 
     def _place(self) -> str:
