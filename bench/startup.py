@@ -44,11 +44,11 @@ def mark(owner, name, what):
         return result
     setattr(owner, name, marked)
 opener, shown = opening.source_opener, start._run_screen
-def begin_to_load(*arguments):
+def begin_to_load(*arguments, **named):
     from tcptop_rtt.sources.loader.process import Loading
     marks["interpreter and command line"] = time.monotonic()
     mark(Loading, "wait", "loaded and attached")
-    return opener(*arguments)
+    return opener(*arguments, **named)
 def run_screen(*arguments):
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.live import LiveFeed
@@ -59,11 +59,11 @@ def run_screen(*arguments):
     mark(ConnectionTable, "show", "rows arranged")
     return shown(*arguments)
 start.source_opener, start._run_screen = begin_to_load, run_screen
-begin, path = float(sys.argv.pop(1)), sys.argv.pop(1)
+begin, file = float(sys.argv.pop(1)), open(sys.argv.pop(1), "w")  # later it may open none
 try:
     cli.main()
 finally:
-    with open(path, "w") as file:
+    with file:
         json.dump({what: when - begin for what, when in marks.items()}, file)
 """
 
