@@ -5,7 +5,6 @@ Terminal, standard input and output are its own; so is the terminal's Ctrl-C, wh
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pwd
 import signal
@@ -18,6 +17,7 @@ from contextlib import suppress
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.exit_status import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.system_call import prctl
 from tcptop_rtt.view import format as fmt
 
 _PASSED_ON = (
@@ -150,6 +150,7 @@ class Command:
 
 def _adopt_orphans() -> None:
     """Be the parent of all that has lost its own below us, so that it stays below us."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise TcptopError(f"cannot follow the command's children: {os.strerror(ctypes.get_errno())}")
+    try:
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    except OSError as error:
+        raise TcptopError(f"cannot follow the command's children: {error.strerror}") from error

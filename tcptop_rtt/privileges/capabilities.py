@@ -6,7 +6,7 @@ import ctypes
 import struct
 from collections.abc import Collection
 
-from tcptop_rtt.privileges.kernel import LIBC, checked, prctl
+from tcptop_rtt.system_call import LIBC, checked, prctl
 
 DAC_READ_SEARCH, SYS_PTRACE, SYS_ADMIN, BPF = 2, 19, 21, 39  # include/uapi/linux/capability.h
 _NAMES = (
@@ -21,6 +21,7 @@ _NAMES = (
 _VERSION_3 = 0x20080522
 _HEADER, _DATA = struct.Struct("=Ii"), struct.Struct("=6I")
 _CAPBSET_READ, _CAPBSET_DROP, _SET_SECUREBITS, _CAP_AMBIENT = 23, 24, 28, 47  # include/uapi/linux/prctl.h
+_NO_NEW_PRIVS = 38  # there, too
 _AMBIENT_CLEAR_ALL = 4
 _SECURE = 0xEF
 """No right comes by being root, by becoming another user, or as ambient one; locked for good, and so is that
@@ -60,6 +61,11 @@ def bound(kept: Collection[int]) -> None:
             prctl(_CAPBSET_DROP, bit)
         bit += 1
     prctl(_SET_SECUREBITS, _SECURE)
+
+
+def no_new_privileges() -> None:
+    """Let no program that is executed have more rights than this process."""
+    prctl(_NO_NEW_PRIVS, 1)
 
 
 def drop(kept: Collection[int]) -> None:

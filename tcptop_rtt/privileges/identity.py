@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tcptop_rtt.privileges.kernel import LIBC
+from tcptop_rtt.system_call import LIBC
 
 
 def become(uid: int, gid: int) -> None:

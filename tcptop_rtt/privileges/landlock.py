@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 
-from tcptop_rtt.privileges.kernel import call
+from tcptop_rtt.system_call import call
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1

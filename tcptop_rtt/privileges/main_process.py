@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tcptop_rtt.privileges import capabilities, landlock, seccomp
-from tcptop_rtt.privileges.kernel import no_new_privileges
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys/devices/system/cpu", "/var/lib/sss", "/var/cache/nscd")
@@ -97,7 +96,7 @@ def give_up(needs: Needs) -> GivenUp:
             left.append(f"{what}: {error.strerror or error}")
 
     places = _places()
-    no_new_privileges()
+    capabilities.no_new_privileges()
     with attempt("the bounding set of capabilities"):
         capabilities.bound(())
     if needs.user is not None:

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.privileges import capabilities
 from tcptop_rtt.privileges.identity import become
-from tcptop_rtt.privileges.kernel import no_new_privileges
 from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.reach.few_calls import allow_few_calls
 from tcptop_rtt.reach.wire import Answer, Question, answer, question_from
@@ -43,7 +42,7 @@ def main(channel: socket.socket, uid: str = "", gid: str = "") -> None:
 
 def _give_up(user: tuple[int, int] | None) -> None:
     """Give up as much as the kernel has ways for: what is left is told by ``/proc``."""
-    no_new_privileges()
+    capabilities.no_new_privileges()
     with suppress(OSError):
         capabilities.bound(CAPABILITIES)
     if user is not None:

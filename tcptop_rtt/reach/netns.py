@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+
+from tcptop_rtt.system_call import LIBC, checked
 
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 _OURS = "/proc/thread-self/ns/net"
@@ -89,6 +90,4 @@ def network_namespace_at(path: str) -> Iterator[None]:
 
 def _enter(namespace_fd: int) -> None:
     # os.setns() is there only from Python 3.12 on.
-    if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, CLONE_NEWNET):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    checked(LIBC.setns(namespace_fd, CLONE_NEWNET))

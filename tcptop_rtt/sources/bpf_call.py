@@ -11,6 +11,8 @@ import os
 import struct
 from typing import NamedTuple
 
+from tcptop_rtt.system_call import call
+
 _NUMBERS = {"x86_64": 321, "aarch64": 280}
 """Of the system call: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
 
@@ -24,8 +26,6 @@ _RUN_TIME = 0  # BPF_STATS_RUN_TIME in enum bpf_stats_type
 
 _ATTEMPTS = 5
 """A signal may break the kernel's check of a program off, with EAGAIN: as often libbpf tries it."""
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class MapInfo(NamedTuple):
@@ -149,9 +149,4 @@ def _call(command: int, attributes: bytes) -> int:
     if number is None:
         raise OSError(errno.ENOSYS, f"no number of bpf(2) is known for {os.uname().machine}")
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    result: int = _LIBC.syscall(
-        ctypes.c_long(number), ctypes.c_int(command), buffer, ctypes.c_uint(len(attributes))
-    )
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
+    return call(number, command, buffer, len(attributes))

@@ -186,7 +186,8 @@ _TRIES = """
 import ctypes, errno, json, mmap, os, socket, sys
 sys.path.insert(0, sys.argv[1])
 import array
-from tcptop_rtt.privileges.kernel import no_new_privileges, call
+from tcptop_rtt.privileges.capabilities import no_new_privileges
+from tcptop_rtt.system_call import call
 from tcptop_rtt.reach.few_calls import allow_few_calls
 def bpf(command):
     number = 321 if os.uname().machine == "x86_64" else 280

@@ -146,7 +146,7 @@ _TRIES = """
 import ctypes, json, os, signal, socket, sys, threading
 root, place, port, other = sys.argv[1:]
 sys.path.insert(0, root)
-from tcptop_rtt.privileges.kernel import call
+from tcptop_rtt.system_call import call
 from tcptop_rtt.privileges.main_process import Needs, give_up
 libc = ctypes.CDLL(None, use_errno=True)
 def checked(result):

@@ -7,8 +7,6 @@ import os
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-_NO_NEW_PRIVS = 38  # PR_SET_NO_NEW_PRIVS in include/uapi/linux/prctl.h
-
 
 def call(number: int, *arguments: int | ctypes.Array[ctypes.c_char] | None) -> int:
     """A system call by its number."""
@@ -19,11 +17,6 @@ def prctl(option: int, *arguments: int) -> int:
     """prctl(2)."""
     padded = (*arguments, 0, 0, 0, 0)[:4]
     return checked(LIBC.prctl(ctypes.c_int(option), *map(ctypes.c_ulong, padded)))
-
-
-def no_new_privileges() -> None:
-    """Let no program that is executed have more rights than this process."""
-    prctl(_NO_NEW_PRIVS, 1)
 
 
 def checked(result: int) -> int:
