@@ -32,6 +32,7 @@ def needs_of(options: argparse.Namespace, screen: bool) -> Needs:
         options.keep is not None,
         tuple(_written(options, screen)),
         frozenset(ports) if ports else None,
+        bpf_call.WITHOUT_RIGHTS,
         {BPF: bpf_call.is_allowed},
     )
 

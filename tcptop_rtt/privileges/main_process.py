@@ -45,8 +45,6 @@ _REFUSED = (
     # who it is
     *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset"),
 )
-_BPF_COMMANDS = {1, 15, 33}
-"""To look a key up, to tell of an object, to make an iterator of a link (enum bpf_cmd in linux/bpf.h)."""
 _MOST_BPF_COMMANDS = _MOST_FAMILIES = 64
 _MOST_SIGNALS = 64
 
@@ -63,6 +61,8 @@ class Needs:
     """Directories in which files are made."""
     ports: frozenset[int] | None = None
     """TCP ports, of others, to connect to; None: nothing of a network is needed."""
+    bpf_commands: frozenset[int] = frozenset()
+    """Of bpf(2)."""
     tests: Mapping[int, Callable[[], bool]] | None = None
     """Capabilities that stay unless this can be done without any."""
 
@@ -170,7 +170,7 @@ def _limit_calls(needs: Needs) -> None:
     filter_.refuse("clone3", error=ENOSYS)
     for flag in _NEW_NAMESPACES:
         filter_.refuse("clone", seccomp.equals(0, flag, flag))
-    for command in set(range(_MOST_BPF_COMMANDS)) - _BPF_COMMANDS:
+    for command in set(range(_MOST_BPF_COMMANDS)) - needs.bpf_commands:
         filter_.refuse("bpf", seccomp.equals(0, command))
     for family in set(range(_MOST_FAMILIES)) - _families(needs):
         filter_.refuse("socket", seccomp.equals(0, family))

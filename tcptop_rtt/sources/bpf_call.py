@@ -20,6 +20,9 @@ _MAP_CREATE, _MAP_LOOKUP_ELEM, _PROG_LOAD = 0, 1, 5  # enum bpf_cmd
 _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 15, 17
 _LINK_CREATE, ENABLE_STATS, ITER_CREATE = 28, 32, 33
 
+WITHOUT_RIGHTS = frozenset({_MAP_LOOKUP_ELEM, _OBJ_GET_INFO_BY_FD, ITER_CREATE})
+"""What a program that runs is read by: these take no right, where :func:`is_allowed`."""
+
 _TRACING = 26  # BPF_PROG_TYPE_TRACING in enum bpf_prog_type
 TRACE_RAW_TP, TRACE_FENTRY, TRACE_ITER = 23, 24, 28  # enum bpf_attach_type
 _RUN_TIME = 0  # BPF_STATS_RUN_TIME in enum bpf_stats_type
