@@ -16,6 +16,7 @@ from textual.screen import Screen
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.names import Names
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, OwnCost, Snapshot, empty
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
@@ -26,7 +27,6 @@ from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.ends import joined
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.own_health import Held
 from tcptop_rtt.view.preferences import NO_PREFERENCES, Preferences
 from tcptop_rtt.widgets.connection_table import ConnectionTable
 
@@ -258,8 +258,8 @@ class TcptopApp(ProgramApp):
         return self._latest.cost if self._latest is not None else None
 
     @property
-    def held(self) -> Held:
-        return self._latest.held if self._latest is not None else ()
+    def rights(self) -> Rights:
+        return self._feed.rights
 
     @property
     def measure_cost(self) -> Callable[[], None] | None:

@@ -17,6 +17,7 @@ from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
 from tcptop_rtt.feeds.socket_use import ENDS, Socket, UseWatch
 from tcptop_rtt.feeds.units import Units
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
 
@@ -50,7 +51,7 @@ class LiveFeed(Feed):
         users: UserNames | None = None,
         use: UseWatch | None = None,
         stage: Callable[[], str] = str,
-        held: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        held: Callable[[], Rights] = tuple,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -112,6 +113,10 @@ class LiveFeed(Feed):
         return self._stage()
 
     @property
+    def rights(self) -> Rights:
+        return self._held()
+
+    @property
     def origin(self) -> Origin:
         """This machine, and the hook once it is known."""
         machine = os.uname()
@@ -130,9 +135,7 @@ class LiveFeed(Feed):
         while not (self._stopped or self._source.done()):
             self._wake.get()
         if self._reader is None and not self._stopped:
-            self._reader = Reader(
-                self._source.result(), self._budget, self._clock, self._units.of, self._held
-            )
+            self._reader = Reader(self._source.result(), self._budget, self._clock, self._units.of)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """A first snapshot at once, then one per interval until stopped, and a last one.

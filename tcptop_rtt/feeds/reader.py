@@ -25,19 +25,12 @@ class Reader:
     """Owns the connections. One thread owns it.
 
     :param unit_of: what runs a process; empty: nothing, or it is not known
-    :param held: whose rights there are, and which
     """
 
     def __init__(
-        self,
-        source: Source,
-        budget: Budget,
-        clock: Clock,
-        unit_of: Callable[[ProcessKey], bytes],
-        held: Callable[[], tuple[tuple[str, str], ...]] = tuple,
+        self, source: Source, budget: Budget, clock: Clock, unit_of: Callable[[ProcessKey], bytes]
     ) -> None:
         self._unit_of = unit_of
-        self._held = held
         self._source = source
         self._budget = budget
         self._clock = clock
@@ -111,8 +104,7 @@ class Reader:
         self._connections.name_units(self._unit_of)
         self._refresh_s = refresh_s
         snapshot = self._connections.snapshot(self._measure_health(late_s))
-        waiting, cost, held = self._source.waiting, self.meter.latest, self._held()
-        return dataclasses.replace(snapshot, waiting=waiting, cost=cost, held=held)
+        return dataclasses.replace(snapshot, waiting=self._source.waiting, cost=self.meter.latest)
 
     def spaced_refresh_s(self, refresh_s: float) -> float:
         """The time between two snapshots that the budget allows.

@@ -46,6 +46,10 @@ class Netlink(NamedTuple):
     time_wait: int | None  # how many sockets are in TIME-WAIT there; None: that is not told
 
 
+Rights = tuple[tuple[str, str], ...]
+"""Whose rights there are, and which, in words."""
+
+
 class Reach(Protocol):
     """Looks into processes and network namespaces, as far as the rights go. Any thread may call.
 

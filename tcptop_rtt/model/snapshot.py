@@ -179,7 +179,6 @@ class Snapshot:
     targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
     listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
     cost: OwnCost | None = None  # as measured last; None: never
-    held: tuple[tuple[str, str], ...] = ()  # whose rights there are on this machine, and which
     ends: Ends | None = None
 
     @property

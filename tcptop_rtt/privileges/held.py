@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.privileges.capabilities import names_of
 
 _STATUS_BYTES = 1 << 16
 _MOST = 4
 """More capabilities are counted."""
-FRESH_S = 5.0
-"""So long nobody looks again."""
 
 
 class Held:
@@ -27,19 +25,13 @@ class Held:
         self._helper = helper
         self._landlock = landlock
         self._left = left
-        self._looked_s = -FRESH_S
-        self._told: tuple[tuple[str, str], ...] = ()
 
-    def told(self) -> tuple[tuple[str, str], ...]:
-        """Whose rights, and which; empty: it cannot be known now."""
-        now_s = time.monotonic()
-        if now_s >= self._looked_s + FRESH_S:
-            self._looked_s = now_s
-            try:
-                self._told = tuple(self._look())
-            except OSError:
-                self._told = ()
-        return self._told
+    def told(self) -> Rights:
+        """Whose rights, and which, at this moment; empty: it cannot be known."""
+        try:
+            return tuple(self._look())
+        except OSError:
+            return ()
 
     def _look(self) -> Iterator[tuple[str, str]]:
         landlock = f", Landlock {self._landlock}" if self._landlock else ""

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Key
 from textual.screen import ModalScreen
 
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.view import own_health
 from tcptop_rtt.view.glyphs import Glyphs
@@ -86,7 +87,7 @@ class HealthScreen(ModalScreen[None]):
     """How the program itself is doing, live.
 
     :param cost: as measured last; None: never
-    :param held: whose rights there are, and which
+    :param rights: at this moment
     :param measure: called to have that measured; None: it cannot be
     """
 
@@ -106,12 +107,12 @@ class HealthScreen(ModalScreen[None]):
         self,
         health: Health,
         cost: OwnCost | None,
-        held: own_health.Held,
+        rights: Rights,
         glyphs: Glyphs,
         measure: Callable[[], None] | None,
     ) -> None:
         super().__init__()
-        self._told = health, cost, held
+        self._told = health, cost, rights
         self._glyphs = glyphs
         self._measure = measure
         self._measuring = False
@@ -123,19 +124,19 @@ class HealthScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._write()
 
-    def show(self, health: Health, cost: OwnCost | None, held: own_health.Held) -> None:
+    def show(self, health: Health, cost: OwnCost | None, rights: Rights) -> None:
         """Tell the newest."""
         if cost is not self._told[1]:
             self._measuring = False
-        self._told = health, cost, held
+        self._told = health, cost, rights
         self._write()
 
     def _write(self) -> None:
-        health, cost, held = self._told
+        health, cost, rights = self._told
         lines: list[list[Part]] = [[("WHAT THIS PROGRAM COSTS", "title"), ("  Esc: back", "dim")]]
         if self._measure is not None:
             lines[0].append(("  measuring for a second" if self._measuring else ", m: measure it", "dim"))
-        told = own_health.everything(health, self._glyphs) + own_health.rights(held, self._glyphs)
+        told = own_health.everything(health, self._glyphs) + own_health.rights(rights, self._glyphs)
         told += own_health.measured(cost, self._glyphs) if cost else []
         labels = max(_LABEL, *(len(one.label) + 1 for one in told))  # programs in the kernel have long names
         lines += [[(f"{one.label:{labels}}", "dim"), (one.value, one.style)] for one in told]

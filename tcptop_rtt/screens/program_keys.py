@@ -9,11 +9,11 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Key
 
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.own_health import Held
 from tcptop_rtt.widgets import themes
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ProgramKeys(App[None]):
         return None
 
     @property
-    def held(self) -> Held:
+    def rights(self) -> Rights:
         """Whose rights there are, and which; empty: none of this machine."""
         return ()
 
@@ -87,12 +87,12 @@ class ProgramKeys(App[None]):
     def show_health(self) -> None:
         """Tell the newest, where it is looked at."""
         if self._own_health is not None and self.screen is self._own_health:
-            self._own_health.show(self.health, self.cost, self.held)
+            self._own_health.show(self.health, self.cost, self.rights)
 
     def action_own_health(self) -> None:
         from tcptop_rtt.screens.over import HealthScreen
 
-        self._own_health = HealthScreen(self.health, self.cost, self.held, self.glyphs, self.measure_cost)
+        self._own_health = HealthScreen(self.health, self.cost, self.rights, self.glyphs, self.measure_cost)
         self.push_screen(self._own_health)
 
     def action_toggle_mouse(self) -> None:

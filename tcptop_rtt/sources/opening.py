@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.reach import Reach
+from tcptop_rtt.model.reach import Reach, Rights
 
 if TYPE_CHECKING:
     from tcptop_rtt.sources.base import Source
@@ -37,7 +37,7 @@ class Opener:
     """Makes ``open`` end soon; any thread may call it."""
     reach: Reach | None = None
     """Looks into processes and network namespaces; None: nobody does."""
-    held: Callable[[], tuple[tuple[str, str], ...]] = tuple
+    held: Callable[[], Rights] = tuple
     """Whose rights there are, and which."""
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import RECORDS, REFRESHES, SCANS, Health, OwnCost, ProgramCost
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 MUCH_CPU_PERCENT = 25.0
 """Of one processor: from here on it may disturb what it measures."""
-
-
-Held = tuple[tuple[str, str], ...]
-"""Whose rights there are, and which."""
 
 
 class Told(NamedTuple):
@@ -45,7 +42,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[Told]:
     ]
 
 
-def rights(held: Held, glyphs: Glyphs) -> list[Told]:
+def rights(held: Rights, glyphs: Glyphs) -> list[Told]:
     """What the program may still do."""
     return [Told(whose, fmt.printable(which, glyphs)) for whose, which in held]
 
