@@ -119,18 +119,23 @@ def an_answer_from_afar_that_is_slow() -> Iterator[list[Held]]:
 
 
 @contextmanager
+def _sent_over(link: Link, port: int, size: int, pause_s: float) -> Iterator[None]:
+    """From one end to the other, so many bytes again and again."""
+    with link:
+        link.start(link.b, taking(port))
+        link.start(link.a, sending(port, size, pause_s))
+        yield
+
+
+@contextmanager
 def a_full_queue_on_the_path() -> Iterator[list[Held]]:
-    with Link(delay_ms=2, bytes_per_s=1_000_000) as link:
-        link.start(link.b, taking(8085))
-        link.start(link.a, sending(8085, 65_536, 0))
+    with _sent_over(link := Link(delay_ms=2, bytes_per_s=1_000_000), 8085, 65_536, 0):
         yield [_from_a(link, 8085, "queue")]
 
 
 @contextmanager
 def a_path_that_loses_segments() -> Iterator[list[Held]]:
-    with Link(delay_ms=2, lose_each=30) as link:
-        link.start(link.b, taking(8089))
-        link.start(link.a, sending(8089, 1000, 0.005))
+    with _sent_over(link := Link(delay_ms=2, lose_each=30), 8089, 1000, 0.005):
         yield [_from_a(link, 8089, "loss")]
 
 
@@ -174,22 +179,14 @@ def a_port_that_refuses() -> Iterator[list[Held]]:
 
 
 @contextmanager
-def _far(delay_ms: float) -> Iterator[Link]:
-    with Link(delay_ms=delay_ms) as link:
-        link.start(link.b, taking(8083))
-        link.start(link.a, sending(8083, 100, 0.05))
-        yield link
-
-
-@contextmanager
 def a_peer_that_is_far() -> Iterator[list[Held]]:
-    with _far(delay_ms=90) as link:
+    with _sent_over(link := Link(delay_ms=90), 8083, 100, 0.05):
         yield [_from_a(link, 8083, "long-path")]
 
 
 @contextmanager
 def a_peer_that_has_gone() -> Iterator[list[Held]]:
-    with _far(delay_ms=5) as link:
+    with _sent_over(link := Link(delay_ms=5), 8083, 100, 0.05):
         time.sleep(0.5)
         link.cut()
         yield [_from_a(link, 8083, "silent")]

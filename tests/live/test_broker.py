@@ -183,20 +183,15 @@ def test_who_waits_for_an_answer_waits_no_longer_once_it_is_closed() -> None:
 
 
 _TRIES = """
-import ctypes, errno, json, mmap, os, socket, sys
+import json, mmap, os, socket, sys
 sys.path.insert(0, sys.argv[1])
 import array
 from tcptop_rtt.privileges.capabilities import no_new_privileges
-from tcptop_rtt.system_call import call
+from tcptop_rtt.system_call import LIBC as libc, checked
 from tcptop_rtt.reach.few_calls import allow_few_calls
-def bpf(command):
-    number = 321 if os.uname().machine == "x86_64" else 280
-    return call(number, command, ctypes.create_string_buffer(128), 128)
+from tests.live.tried import bpf, outcomes
 def kill(): os.kill(os.getppid(), 0)
 def executable(): mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
-libc = ctypes.CDLL(None, use_errno=True)
-def checked(result):
-    if result < 0: raise OSError(ctypes.get_errno(), "")
 tries = {
     "write": lambda: os.open("/dev/null", os.O_WRONLY),
     "create": lambda: os.open("/tmp/never", os.O_RDONLY | os.O_CREAT),
@@ -223,13 +218,7 @@ tries = {
 }
 no_new_privileges()
 allow_few_calls()
-results = {}
-for name, action in tries.items():
-    try:
-        action()
-        results[name] = 0
-    except OSError as error:
-        results[name] = error.errno
+results = outcomes(tries)
 fd = os.open("/etc/hostname", os.O_RDONLY | os.O_CLOEXEC)
 os.write(1, json.dumps(results).encode())
 """

@@ -143,17 +143,12 @@ def test_without_libseccomp_it_runs_and_says_so(terminal: Open) -> None:
 
 
 _TRIES = """
-import ctypes, json, os, signal, socket, sys, threading
+import json, os, signal, socket, sys, threading
 root, place, port, other = sys.argv[1:]
 sys.path.insert(0, root)
-from tcptop_rtt.system_call import call
+from tcptop_rtt.system_call import LIBC as libc, call, checked
 from tcptop_rtt.privileges.main_process import Needs, give_up
-libc = ctypes.CDLL(None, use_errno=True)
-def checked(result):
-    if result < 0: raise OSError(ctypes.get_errno(), "")
-def bpf(command):
-    number = 321 if os.uname().machine == "x86_64" else 280
-    return call(number, command, ctypes.create_string_buffer(128), 128)
+from tests.live.tried import bpf, outcomes
 def connect(port): socket.create_connection(("127.0.0.1", int(port)), 5).close()
 def bind():
     with socket.socket() as it: it.bind(("127.0.0.1", 0))
@@ -199,16 +194,7 @@ allowed = sys.stdin.readline()
 sys.stdin = __import__("io").StringIO(allowed)
 ports = frozenset({int(allowed)}) if allowed.strip() != "none" else None
 given_up = give_up(Needs(user, False, (place,), ports))
-results = {}
-for name, action in tries.items():
-    try:
-        action()
-        results[name] = 0
-    except OSError as error:
-        results[name] = error.errno
-    except ValueError:
-        results[name] = -1
-print(json.dumps([given_up, results]))
+print(json.dumps([given_up, outcomes(tries)]))
 """
 
 
