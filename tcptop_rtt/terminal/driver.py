@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import termios
@@ -40,8 +39,6 @@ _ENTER = (
     + "\x1b[?2026$p"  # does it draw a whole screen at once?
 )
 _LEAVE = "\x1b[?2026l" + "".join(f"\x1b[?{mode}l" for mode in _MODES) + "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
-_CANCEL = "\x18"
-"""Ends a sequence that was written in part."""
 
 _LEAVE_S = 1.0
 """How long a terminal that takes no output may hold up leaving it."""
@@ -86,8 +83,7 @@ class TerminalDriver(LinuxDriver):
         for number, handler in before.items():
             signal.signal(number, handler)  # Textual's take every SIGCONT for the end of a stop of its own
         output: Any = sys.__stdout__
-        self._output_fd = output.fileno()
-        self._writer = Writer(self._output_fd, output.encoding, self._ask_for_repaint)
+        self._writer = Writer(output.fileno(), output.encoding, self._ask_for_repaint)
         self._inbox = Inbox(app, self._loop)
         self._keyboard: Keyboard | None = None
         self._in_use = False
@@ -251,12 +247,7 @@ class TerminalDriver(LinuxDriver):
     def _on_death(self, number: int, _frame: FrameType | None) -> None:
         """Give the terminal back at once, and die as if nothing had been done about the signal."""
         if self._in_use and not _is_in_background(self.fileno):
-            self._writer.close()
-            poll = select.poll()
-            poll.register(self._output_fd, select.POLLOUT)
-            with suppress(OSError):
-                if poll.poll(0):
-                    os.write(self._output_fd, (_CANCEL + _LEAVE).encode())
+            self._writer.write_at_once(_LEAVE, _LEAVE_S)
             self._restore_attributes()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)

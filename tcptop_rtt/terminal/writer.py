@@ -13,6 +13,8 @@ from tcptop_rtt.terminal.picture import Picture
 MAX_WAITING_CHARACTERS = 1 << 20
 """More than a terminal of any size takes for a few full pictures."""
 _CHUNK_BYTES = 4096
+_CANCEL = "\x18"
+"""Ends a sequence that was written in part."""
 
 
 class Writer:
@@ -33,6 +35,8 @@ class Writer:
         self._dropped = False
         self._forgotten = False
         self._closed = False
+        self._cut = False
+        """What is being written is to end where it is."""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._thread.start()
@@ -57,8 +61,17 @@ class Writer:
         with self._changed:
             if self._waiting_characters > MAX_WAITING_CHARACTERS // 2:
                 self._drop()
-            self._append(text)
-            self._changed.wait_for(lambda: self._closed or not (self._pieces or self._busy), timeout_s)
+            self._write_out(text, timeout_s)
+
+    def write_at_once(self, text: str, timeout_s: float) -> None:
+        """Write this instead of all that waits, and of the rest of what is being written.
+
+        It waits as write_last() does, and may be called where a signal has interrupted anything else of this.
+        """
+        with self._changed:
+            self._drop()
+            self._cut = True
+            self._write_out(_CANCEL + text, timeout_s)
 
     def close(self) -> None:
         """Drop what waits, and all that comes."""
@@ -66,6 +79,10 @@ class Writer:
             self._closed = True
             self._pieces.clear()
             self._changed.notify_all()
+
+    def _write_out(self, text: str, timeout_s: float) -> None:
+        self._append(text)
+        self._changed.wait_for(lambda: self._closed or not (self._pieces or self._busy), timeout_s)
 
     def _append(self, text: str) -> None:
         self._pieces.append(text)
@@ -92,12 +109,13 @@ class Writer:
                 forgotten, self._forgotten = self._forgotten, False
                 repaint, self._dropped = self._dropped and not text, self._dropped and bool(text)
                 self._busy = True
+                cut, self._cut = self._cut, False
             if repaint:
                 self._repaint()
             if forgotten:
                 self._picture.forget()
             try:
-                self._send(self._picture.update(text).encode(self._encoding, "replace"))
+                self._send((text if cut else self._picture.update(text)).encode(self._encoding, "replace"))
             except OSError:
                 self.close()  # it is gone; whoever reads from it says so
 
@@ -105,7 +123,7 @@ class Writer:
         view = memoryview(data)
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
-        while view and not self._closed:
+        while view and not (self._closed or self._cut):
             poll.poll()  # somebody may have made the descriptor non-blocking
             try:
                 view = view[os.write(self._fd, view[:_CHUNK_BYTES]) :]

@@ -76,6 +76,14 @@ class Pty:
         """Take what the program writes, from now on."""
         self._reader.start()
 
+    def fill(self) -> None:
+        """Have it take nothing more until it is read."""
+        end = os.open(os.ttyname(self.theirs), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(end, b" " * 1024)
+        os.close(end)
+
     def _read(self) -> None:
         while not self._closed.is_set():
             if select.select([self.ours], [], [], 0.1)[0]:

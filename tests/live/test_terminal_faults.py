@@ -132,20 +132,30 @@ def test_it_ends_when_its_terminal_is_gone(terminal: Open, controlling: bool, be
     assert becomes(lambda: not remaining(objects))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_terminal_that_takes_no_output_does_not_hold_up_leaving(terminal: Open, number: int) -> None:
+def held_up(terminal: Open) -> Pty:
+    """On a terminal that takes nothing any more."""
     it = terminal(paused=True)
     assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
-    time.sleep(2)  # it has drawn more than a terminal keeps
+    time.sleep(1)  # it is drawing
+    it.fill()
+    return it
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGUSR1, -signal.SIGUSR1)]
+)
+def test_a_terminal_that_takes_no_output_does_not_hold_up_leaving(
+    terminal: Open, number: int, status: int
+) -> None:
+    it = held_up(terminal)
     it.process.send_signal(number)
-    assert it.ended() == 0
+    assert it.ended() == status
     assert termios.tcgetattr(it.theirs) == it.attributes
 
 
 def test_after_a_pause_of_the_terminal_the_whole_picture_is_there(terminal: Open) -> None:
-    it = terminal(paused=True)
-    assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
-    time.sleep(1)
+    it = held_up(terminal)
+    time.sleep(2)  # it draws a clock at least
     it.read()
     it.started()
     it.check_keys()
@@ -168,6 +178,14 @@ def test_a_signal_that_kills_restores_the_terminal_first(terminal: Open, number:
     assert it.ended() == -number
     it.check_restored()
     assert becomes(lambda: not remaining(objects))
+
+
+def test_a_terminal_that_is_slow_to_take_the_last_picture_is_restored_before_it_dies(terminal: Open) -> None:
+    it = held_up(terminal)
+    it.process.send_signal(signal.SIGUSR1)
+    it.read()
+    assert it.ended() == -signal.SIGUSR1
+    it.check_restored()
 
 
 def test_stopped_and_continued_it_has_no_more_threads_and_draws_again(terminal: Open) -> None:
