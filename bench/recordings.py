@@ -23,6 +23,7 @@ from tcptop_rtt.feeds.replay.cursor import Cursor
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.snapshot import Origin
 from tcptop_rtt.outputs.recording import Recording
+from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
 
@@ -56,7 +57,7 @@ def _seeks_s(path: str) -> tuple[float, list[float], float]:
     """Seconds to a first snapshot of it, and to one of each of some times; by how much memory has grown."""
     complaints: list[str] = []
     began_s, before_mib = time.monotonic(), resident_mib(os.getpid())
-    footage = footage_of(path, lambda: False, complaints.append)
+    footage = footage_of(open_file(path), lambda: False, complaints.append)
     cursor = Cursor(footage, complaints.append)
     assert cursor.next() is not None
     opened_s = time.monotonic() - began_s

@@ -7,10 +7,8 @@ import importlib
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
-from tcptop_rtt import environment
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.progress import Progress
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from tcptop_rtt.comparing.tally import Tally
     from tcptop_rtt.feeds.replay.footage import Footage
     from tcptop_rtt.feeds.replay.sides import Side
+    from tcptop_rtt.recording.opened import Opened
     from tcptop_rtt.view.filter import Filter
     from tcptop_rtt.view.preferences import Preferences
 
@@ -32,16 +31,21 @@ def load() -> None:
 
 
 def run(
-    options: argparse.Namespace, chosen: Filter, screen: bool, run_app: Callable[[CompareApp], None]
+    opened: list[Opened],
+    options: argparse.Namespace,
+    chosen: Filter,
+    screen: bool,
+    run_app: Callable[[CompareApp], None],
 ) -> int:
     """Compare, and show what has been found; return the exit code.
 
+    :param opened: one, or two
     :param run_app: runs an app until it ends, or a signal asks it to, and raises its problem
     :raises TcptopError: there is nothing to compare, and why; or it cannot be written
     """
     progress = Progress(sys.stderr)
     try:
-        result = Comparison(options.compare, options.at, options.with_, chosen, progress.say).result()
+        result = Comparison(opened, options.at, options.with_, chosen, progress.say).result()
     finally:
         progress.say("")
     if screen:
@@ -67,7 +71,7 @@ def _show(result: Result, preferences: Preferences, run_app: Callable[[CompareAp
 class Comparison:
     """Reads both sides.
 
-    :param files: none: what --keep has kept
+    :param opened: one, or two
     :param at: the time of A, as a user writes it; None: all of it
     :param with_: that of B
     :param say: told how far it has come
@@ -75,14 +79,14 @@ class Comparison:
 
     def __init__(
         self,
-        files: list[str],
+        opened: list[Opened],
         at: str | None,
         with_: str | None,
         chosen: Filter,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._say = say
-        self._files = files
+        self._both = opened
         self._wanted = at, with_
         self._chosen = chosen
         self._problems = Problems()
@@ -97,8 +101,8 @@ class Comparison:
         from tcptop_rtt.feeds.replay.sides import check_order, side_of
 
         with ExitStack() as cleanup:
-            footages = [self._opened(name, cleanup) for name in self._files or [""]]
-            names = self._files or [environment.state_directory()]
+            footages = [self._footage(opened, cleanup) for opened in self._both]
+            names = [opened.name for opened in self._both]
             a, b = (
                 side_of(names[number % len(names)], footages[number % len(names)], wanted, self._problems)
                 for number, wanted in enumerate(self._wanted)
@@ -110,13 +114,10 @@ class Comparison:
         left_out = max(tally_a.left_out, tally_b.left_out)
         return Result(told_a, told_b, rows, left_out, self._problems.words)
 
-    def _opened(self, name: str, cleanup: ExitStack) -> Footage:
-        from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
+    def _footage(self, opened: Opened, cleanup: ExitStack) -> Footage:
+        from tcptop_rtt.feeds.replay.opening import footage_of
 
-        open_: Callable[..., Footage] = (
-            partial(footage_of, name) if name else partial(kept_footage, environment.state_directory())
-        )
-        footage = open_(lambda: False, self._problems.add)
+        footage = footage_of(opened, lambda: False, self._problems.add)
         cleanup.callback(footage.close)
         return footage
 

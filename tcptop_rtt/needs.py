@@ -37,6 +37,21 @@ def needs_of(options: argparse.Namespace, screen: bool) -> Needs:
     )
 
 
+def needs_of_replay(options: argparse.Namespace) -> Needs:
+    """What is replayed or compared, which is open already, may ask for: nothing."""
+    return Needs(environment.owner_of_files(options.invoker.uid))
+
+
+def needs_of_fleet(options: argparse.Namespace) -> Needs:
+    """What asking a server for a fleet takes."""
+    from tcptop_rtt.web.address import web_address
+
+    with suppress(ValueError):  # who asks says what is wrong
+        ports = frozenset({_DNS, web_address(options.fleet).port})
+        return Needs(environment.owner_of_files(options.invoker.uid), ports=ports)
+    return needs_of_replay(options)
+
+
 def _written(options: argparse.Namespace, screen: bool) -> Iterator[str]:
     """Directories in which files are made."""
     if options.record is not None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment, standard_streams
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.needs import needs_of
+from tcptop_rtt.needs import needs_of, needs_of_fleet, needs_of_replay
 from tcptop_rtt.outputs.writer import keep_from_waiting
 from tcptop_rtt.privileges.held import Held
 from tcptop_rtt.privileges.main_process import give_up, has_rights
@@ -29,8 +29,10 @@ from tcptop_rtt.sources.opening import Opener, source_opener
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
     from tcptop_rtt.feeds.budget import Budget
+    from tcptop_rtt.model.reach import Rights
     from tcptop_rtt.outputs.exporter import Exporter
     from tcptop_rtt.outputs.recordings import Recordings
+    from tcptop_rtt.privileges.main_process import Needs
     from tcptop_rtt.program_app import ProgramApp
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
@@ -72,39 +74,47 @@ def run(
         return _live(options, screen, cleanup, opener, budget)
 
 
-# The feeds. None but the last takes root, or anything of this machine.
+# The feeds. None but the last takes root, or anything of this machine. What rights there are is given up.
 
 
 def _compare(options: argparse.Namespace, screen: bool) -> int:
     """Show what differs between two recorded times."""
     from tcptop_rtt import compare
+    from tcptop_rtt.recording.opened import open_file, open_kept
 
+    opened = [open_file(path) for path in options.compare] or [open_kept(environment.state_directory())]
+    _without_rights(needs_of_replay(options), screen)
     with deferred_signals():
         compare.load()
-    return compare.run(options, _chosen(options), screen, _run_app)
+    return compare.run(opened, options, _chosen(options), screen, _run_app)
 
 
 def _fleet(options: argparse.Namespace, screen: bool) -> int:
     """Show what a Prometheus server knows of many hosts."""
+    held = _without_rights(needs_of_fleet(options), screen)
     with deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.fleet.feed import FleetFeed
         from tcptop_rtt.model.question import Question
 
         _import_front_end(screen)
         question = Question(options.fleet_by, range_s=options.fleet_range)
-        feed = FleetFeed(options.fleet, question, options.interval, screen)
+        feed = FleetFeed(options.fleet, question, options.interval, screen, held=held)
     feed.open()
     return _show(feed, options, screen)
 
 
 def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
     """Show what has been recorded."""
+    from tcptop_rtt.recording.opened import open_file, open_kept
+
+    opened = open_kept(environment.state_directory()) if options.replay is None else open_file(options.replay)
+    held = _without_rights(needs_of_replay(options), screen)
     with deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.replay.opening import replay_feed
         from tcptop_rtt.view.filter import Filter
 
         _import_front_end(screen)
-        feed = replay_feed(options.replay, options.at, environment.state_directory(), screen)
+        feed = replay_feed(opened, options.at, screen, held)
         cleanup.callback(feed.close)
     feed.open()
     whole = options.json and _chosen(options) == Filter() and options.count is options.at is None
@@ -231,10 +241,19 @@ def _opener(options: argparse.Namespace, screen: bool) -> Opener:
     needs = needs_of(options, screen)
     reach = Brokered(needs.user)
     way = source_opener(options.source, reach, needs_bpf=relied_on)
+    return replace(way, held=_without_rights(needs, screen, reach.pid))
+
+
+def _without_rights(needs: Needs, screen: bool, helper: int | None = None) -> Callable[[], Rights]:
+    """Give up all rights but those that are needed, and say what is held then.
+
+    :param helper: the process that has rights in place of this one
+    """
+    if not has_rights():
+        return Held().told
     if not screen:
         keep_from_waiting(1, 2)
-    given_up = give_up(needs)
-    return replace(way, held=Held(reach.pid, *given_up).told)
+    return Held(helper, *give_up(needs)).told
 
 
 def _in_background(function: Callable[[], Source]) -> Future[Source]:

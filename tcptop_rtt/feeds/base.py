@@ -92,7 +92,7 @@ class Feed(Protocol):
 
     @property
     def rights(self) -> Rights:
-        """Whose rights there are at this moment, and which; empty: it has none of this machine."""
+        """Whose rights there are at this moment, and which; empty: nobody has looked."""
         return ()
 
     @property

@@ -16,6 +16,7 @@ from tcptop_rtt.feeds.replay.footage import whole_span
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.recording.frames import DATA_MAGIC, HEAD_MAGIC, INDEX_MAGIC, Kind
+from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.zstd import ZstdCompressor
 from tests.escapes import check_text
 from tests.fuzz import stream
@@ -51,11 +52,11 @@ def check(data: bytes) -> None:
     try:
         os.write(fd, data)
         path = f"/proc/self/fd/{fd}"
-        with closing(footage_of(path, lambda: False, problems.append)) as footage:
+        with closing(footage_of(open_file(path), lambda: False, problems.append)) as footage:
             first_ns, last_ns = whole_span(footage)
             assert first_ns >= 0
             assert last_ns >= 0
-        feed = ReplayFeed("it", partial(footage_of, path), paced=False)
+        feed = ReplayFeed("it", partial(footage_of, open_file(path)), paced=False)
         with closing(feed):
             for snapshot in islice(feed.snapshots(), MOST_SNAPSHOTS):
                 stream.check_whole(snapshot)

@@ -37,9 +37,9 @@ def _helper_of(pid: int) -> int:
     return children(pid)[0]
 
 
-def _check_given_up(pid: int, uid: int) -> None:
+def _check_given_up(pid: int, uid: int, least: int = 4) -> None:
     threads = list(Path(f"/proc/{pid}/task").iterdir())
-    assert len(threads) > 3
+    assert len(threads) >= least
     for thread in threads:
         found = status(int(thread.name))
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -66,6 +66,69 @@ def test_no_thread_of_the_dashboard_has_any_right(before: tuple[str, ...], uid: 
     assert it.ended() == 0
     it.check_restored()
     assert is_gone(helper)
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> Path:
+    """A recording that only root can read."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "it"
+    lines_of(
+        run(
+            "--json",
+            "--count",
+            "4",
+            "--interval",
+            "0.3",
+            "--record",
+            str(path),
+            before=("env", "-u", "SUDO_UID"),
+        )
+    )
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (0, 0o600)
+    return path
+
+
+def test_a_recording_is_opened_and_shown_without_any_right(terminal: Open, roots: Path) -> None:
+    it = terminal(*_BY_SUDO, PROGRAM, "--replay", str(roots)).started()
+    assert children(it.pid) == []
+    _check_given_up(it.pid, NOBODY)
+    it.type(b"i")
+    it.wait_for_shown(f"UID {NOBODY}, GID {NOBODY}, no capabilities, no new privileges, seccomp, Landlock ")
+    it.type(b"iq")
+    assert it.ended() == 0
+
+
+def test_what_comes_by_a_pipe_is_too(roots: Path) -> None:
+    command = f"{PROGRAM} --replay {roots} --json | env SUDO_UID={NOBODY} {PROGRAM} --replay - --json"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, timeout=START_S, check=True)
+    assert (
+        ended.stdout
+        == subprocess.run([PROGRAM, "--replay", roots, "--json"], capture_output=True, check=True).stdout
+    )
+    assert ended.stdout.count(b"\n") > 4
+
+
+def test_two_recordings_are_compared_without_any_right(terminal: Open, roots: Path) -> None:
+    it = terminal(*_BY_SUDO, PROGRAM, "--compare", str(roots), str(roots))
+    it.wait_for_shown("Quit")
+    _check_given_up(it.pid, NOBODY, 3)
+
+
+def test_what_is_kept_is_opened_and_shown_without_any_right(terminal: Open) -> None:
+    script = f'mount -t tmpfs none /var/lib; {PROGRAM} --keep 1h --count 2 >/dev/null && exec "$@"'
+    before = ("unshare", "--mount", "sh", "-c", script, "sh", *_BY_SUDO)
+    it = terminal(*before, PROGRAM, "--at", "50%").started()
+    _check_given_up(it.pid, NOBODY)
+
+
+def test_a_server_is_asked_for_its_fleet_without_any_right(terminal: Open) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        it = terminal(*_BY_SUDO, PROGRAM, "--fleet", f"http://127.0.0.1:{port_of(silent)}")
+        asked, _ = silent.accept()
+        with asked:
+            assert asked.recv(4) == b"POST"
+            _check_given_up(it.pid, NOBODY, 1)
 
 
 @pytest.mark.parametrize("source", ["tcp_probe", "sock_diag"])

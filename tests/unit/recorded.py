@@ -15,6 +15,7 @@ from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.recording import Recording
 from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.past.moments import MomentFinder
+from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
@@ -65,4 +66,4 @@ def lines_of(snapshots: Sequence[Snapshot]) -> list[bytes]:
 
 def replayed(path: Path, paced: bool = False, **more: Any) -> ReplayFeed:
     """The feed of what is in a file."""
-    return ReplayFeed(str(path), partial(footage_of, str(path)), paced, **more)
+    return ReplayFeed(str(path), partial(footage_of, open_file(str(path))), paced, **more)

@@ -28,6 +28,7 @@ from tcptop_rtt.recording.frames import (
     head_bytes,
     index_bytes,
 )
+from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
@@ -233,7 +234,7 @@ def test_heads_and_indices_that_are_nested_too_deep_are_told(tmp_path: Path) -> 
     index = b'[[],[],[{"a":' + DEEP
     (tmp_path / "it").write_bytes(head + end[:8] + index + len(index).to_bytes(8, "little") + end[-8:])
     problems: list[str] = []
-    footage = footage_of(str(tmp_path / "it"), lambda: False, problems.append)
+    footage = footage_of(open_file(str(tmp_path / "it")), lambda: False, problems.append)
     assert problems[0].startswith("no frame of Zstandard at byte 0")
     footage.close()
 
@@ -294,7 +295,7 @@ def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
     ended = _run("--replay", str(path), "--at", "50%", "--count", "1")
     assert (ended.returncode, ended.stderr) == (0, b"")
     problems: list[str] = []
-    footage = footage_of(str(path), lambda: False, problems.append)
+    footage = footage_of(open_file(str(path)), lambda: False, problems.append)
     assert problems[0].startswith("the head of a frame cannot be read at byte 0")
     assert footage.span_ns[0] == others[0].head.time_ns
     footage.close()

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
-from tcptop_rtt.feeds.replay.opening import footage_of, kept_footage
+from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.keeping import Keeping
 from tcptop_rtt.outputs.recordings import AlsoRecorded, Recordings
 from tcptop_rtt.past.moments import Moment, MomentFinder
 from tcptop_rtt.recording import ring as rings
+from tcptop_rtt.recording.opened import open_file, open_kept
 from tcptop_rtt.recording.reader import RecordingReader
 from tcptop_rtt.recording.ring import Ring, kept
 from tcptop_rtt.view import format as fmt
@@ -84,7 +85,7 @@ def _keep(ring: Ring, wall: Wall, snapshots: list[Snapshot], ends: bool = True) 
 
 
 def _feed(directory: Path, at: str | None = None) -> ReplayFeed:
-    return ReplayFeed(str(directory), partial(kept_footage, str(directory)), False, at)
+    return ReplayFeed(str(directory), partial(footage_of, open_kept(str(directory))), False, at)
 
 
 def test_what_is_older_goes_and_the_rest_is_all_there(tmp_path: Path, wall: Wall) -> None:
@@ -252,7 +253,7 @@ def test_the_minutes_around_a_moment_are_saved_under_its_name_and_stay(
     # At 22:18:20; the next two come too soon after it.
     assert [path.name for path in saved] == ["saved_2023-11-14_221820_silent-3-0s.jsonl.zst"]
     assert stat.S_IMODE(saved[0].stat().st_mode) == 0o600
-    feed = ReplayFeed("it", partial(footage_of, str(saved[0])), False)
+    feed = ReplayFeed("it", partial(footage_of, open_file(str(saved[0]))), False)
     seconds = [(one.time_ns - first_ns) // 1_000_000_000 for one in feed.snapshots()]
     assert 100 < seconds[0] <= 180
     assert seconds == list(range(seconds[0], 361))

@@ -18,6 +18,7 @@ from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.recording.frames import contents
+from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.zstd import ZstdCompressor
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import ScriptedClock
@@ -224,7 +225,7 @@ def test_lines_that_cannot_be_read_are_left_out_and_named_with_their_place(
     broken.insert(11, b"\xff\xfe")
     (tmp_path / "it").write_bytes(b"\n".join(broken) + b"\n")
     problems: list[str] = []
-    footage = footage_of(str(tmp_path / "it"), lambda: False, problems.append)
+    footage = footage_of(open_file(str(tmp_path / "it")), lambda: False, problems.append)
     footage.close()
     feed = replayed(tmp_path / "it")
     again = list(feed.snapshots())

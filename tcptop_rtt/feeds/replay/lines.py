@@ -6,9 +6,8 @@ They are kept, compressed, in a file without a name, so that there is a way back
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tcptop_rtt.feeds.replay.footage import Start
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
@@ -31,15 +30,16 @@ class LinesFootage:
 
     :param lines: blocks until there is one
     :param complain: told what of them cannot be read; who reads them again is told nothing
+    :param spool: an empty file, where they are kept
     """
 
     moments: Sequence[Mapping[str, Any]] = ()
 
-    def __init__(self, lines: Iterator[bytes], complain: Complain) -> None:
+    def __init__(self, lines: Iterator[bytes], complain: Complain, spool: IO[bytes]) -> None:
         self._complain = complain
         self._ended = False
         self._lines = lines
-        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the footage
+        self._kept = spool
         self._frames: list[_Frame] = []
         self._ahead = StreamDecoder(complain)  # has decoded all frames
         self._checkpoints: dict[int, StreamDecoder] = {}

@@ -1,11 +1,10 @@
-"""Opens what is to be replayed: a recording, lines, compressed lines, or a pipe with any of these."""
+"""What is to be replayed: a recording, lines, compressed lines, or a pipe with any of these."""
 
 from __future__ import annotations
 
 import os
 import select
 import stat
-import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -14,79 +13,48 @@ from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
 from tcptop_rtt.feeds.replay.lines import LinesFootage
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.recording.frames import is_recording
+from tcptop_rtt.recording.opened import STANDARD_INPUT, Opened
 from tcptop_rtt.recording.reader import Complain, RecordingReader, split
-from tcptop_rtt.recording.ring import kept
 from tcptop_rtt.recording.zstd import MOST_BYTES, ZstdError, decompressed
 
-STANDARD_INPUT = "-"
 _READ_BYTES = 1 << 18
 _WAIT_MS = 100
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
 
 
-def replay_feed(path: str | None, at: str | None, kept_in: str, paced: bool) -> ReplayFeed:
+def replay_feed(opened: Opened, at: str | None, paced: bool, held: Callable[[], Rights]) -> ReplayFeed:
     """The feed of a file, or of what is always kept.
 
-    :param path: of the file; None: what is kept
-    :param at: as for :class:`ReplayFeed`
-    :param kept_in: the directory of what is kept
+    :param at: as for :class:`ReplayFeed`, and the others
     """
-    if path is None:
-        return ReplayFeed(kept_in, partial(kept_footage, kept_in), paced, at)
-    return ReplayFeed("what comes" if path == STANDARD_INPUT else path, partial(footage_of, path), paced, at)
+    name = "what comes" if opened.name == STANDARD_INPUT else opened.name
+    return ReplayFeed(name, partial(footage_of, opened), paced, at, held=held)
 
 
-def footage_of(path: str, stopped: Callable[[], bool], complain: Complain) -> Footage:
-    """What is in a file, or comes from standard input.
+def footage_of(opened: Opened, stopped: Callable[[], bool], complain: Complain) -> Footage:
+    """What is in a file, in several that follow each other, or comes from a pipe.
 
     :param stopped: whether the program has been asked to stop: no pipe is waited for any longer
     :param complain: told what of it cannot be read
-    :raises TcptopError: it cannot be opened, or is nothing that can be replayed
+    :raises TcptopError: it cannot be read
     """
-    try:
-        # Not to wait for a pipe that nobody writes to; what is read below waits for its writer.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        fd = os.dup(0) if path == STANDARD_INPUT else os.open(path, flags)
-    except OSError as error:
-        raise TcptopError(f"cannot open {path}: {error.strerror}") from None
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISDIR(mode) or (stat.S_ISCHR(mode) and os.isatty(fd)):
-        raise TcptopError(f"{path} is no recording: name a file that --record or --json has written")
-    if stat.S_ISREG(mode) and os.lseek(fd, 0, os.SEEK_CUR) == 0:
-        beginning = os.pread(fd, 8, 0)
-        if is_recording(beginning):
-            return _recorded([_reader(fd, path)], complain)
+    if opened.spool is None:
+        return _recorded([_reader(fd, opened.name) for fd in opened.fds], complain, opened.is_kept)
+    (fd,) = opened.fds
     chunks = _chunks(fd, stopped)
     first = next(chunks, b"")
     while 0 < len(first) < 8 and (more := next(chunks, b"")):
         first += more
     if is_recording(first):
-        kept = tempfile.TemporaryFile()  # noqa: SIM115 - its descriptor is handed on
         for chunk in _again(first, chunks):
-            kept.write(chunk)
-        kept.flush()
-        return _recorded([_reader(os.dup(kept.fileno()), path)], complain)
-    return LinesFootage(split(_plain(first, _again(first, chunks), complain), complain), complain)
-
-
-def kept_footage(directory: str, stopped: Callable[[], bool], complain: Complain) -> Footage:  # noqa: ARG001
-    """What is always kept on disk.
-
-    :raises TcptopError: nothing is, or it may not be read
-    """
-    try:
-        found = [os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC) for one in kept(directory)]
-    except PermissionError:
-        raise TcptopError(f"{directory} is root's: use sudo") from None
-    except FileNotFoundError:
-        found = []
-    except OSError as error:
-        raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
-    if not found:
-        raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")
-    return _recorded([_reader(fd, directory) for fd in found], complain, is_written=True)
+            opened.spool.write(chunk)
+        opened.spool.flush()
+        return _recorded([_reader(os.dup(opened.spool.fileno()), opened.name)], complain)
+    lines = split(_plain(first, _again(first, chunks), complain), complain)
+    return LinesFootage(lines, complain, opened.spool)
 
 
 def _recorded(readers: list[RecordingReader], complain: Complain, is_written: bool = False) -> Footage:

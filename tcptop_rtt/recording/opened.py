@@ -1,0 +1,66 @@
+"""Opens what is to be read, by the rights that there are at the start: reading from it takes none."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from typing import IO, NamedTuple
+
+from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.recording.frames import is_recording
+from tcptop_rtt.recording.ring import kept
+
+STANDARD_INPUT = "-"
+
+
+class Opened(NamedTuple):
+    """What is read once, by who reads it first."""
+
+    name: str
+    fds: tuple[int, ...]
+    """In the order of their times; they belong to who reads them."""
+    is_kept: bool
+    """Somebody writes the last one, perhaps: it ends anywhere."""
+    spool: IO[bytes] | None
+    """A file without a name, to which goes what there is no way back in; None: there is one."""
+
+
+def open_file(path: str) -> Opened:
+    """Open a file, or standard input.
+
+    :raises TcptopError: it cannot be opened, or is nothing that could be replayed
+    :raises OSError: there is no room for a temporary file
+    """
+    try:
+        # Not to wait for a pipe that nobody writes to; who reads waits for its writer.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        fd = os.dup(0) if path == STANDARD_INPUT else os.open(path, flags)
+    except OSError as error:
+        raise TcptopError(f"cannot open {path}: {error.strerror}") from None
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISDIR(mode) or (stat.S_ISCHR(mode) and os.isatty(fd)):
+        raise TcptopError(f"{path} is no recording: name a file that --record or --json has written")
+    at_beginning = stat.S_ISREG(mode) and os.lseek(fd, 0, os.SEEK_CUR) == 0
+    if at_beginning and is_recording(os.pread(fd, 8, 0)):
+        return Opened(path, (fd,), False, None)
+    return Opened(path, (fd,), False, tempfile.TemporaryFile())
+
+
+def open_kept(directory: str) -> Opened:
+    """Open what is always kept on disk.
+
+    :raises TcptopError: nothing is, or it may not be read
+    """
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        fds = tuple(os.open(one.path, flags) for one in kept(directory))
+    except PermissionError:
+        raise TcptopError(f"{directory} is root's: use sudo") from None
+    except FileNotFoundError:
+        fds = ()
+    except OSError as error:
+        raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
+    if not fds:
+        raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")
+    return Opened(directory, fds, True, None)
