@@ -68,44 +68,39 @@ class Descriptors:
         """One entry per process that has a descriptor of a socket, with that process; sockets of which none
         is known stay as they are.
         """
-        missing = self._missing(sockets)
-        if len(missing) and self._clock_s() >= self._next_look:
+        inodes = sockets["inode"]
+        first, count = self._places(inodes)
+        in_vain = np.isin(inodes, self._in_vain)
+        if self._clock_s() >= self._next_look and (self._is_missed(sockets, count) & ~in_vain).any():
             self._look()
-            still = self._missing(sockets, also_in_vain=True)
-            self._missed.append(sockets["inode"][still])
+            first, count = self._places(inodes)
+            self._missed.append(inodes[self._is_missed(sockets, count)])
         else:
-            inodes = sockets["inode"]
-            self._missed.append(inodes[np.isin(inodes, self._in_vain)])
-        joined = self._joined(sockets)
+            self._missed.append(inodes[in_vain])
+        joined = self._joined(sockets, first, count)
         self._unknown |= bool(((joined["inode"] != 0) & (joined["tgid"] == 0)).any())
         return joined
 
-    def _missing(self, sockets: Records, also_in_vain: bool = False) -> NDArray[np.intp]:
-        """Sockets whose process is not known though it may be one that can be looked into."""
-        inodes = sockets["inode"]
-        missing = (inodes != 0) & (self._count(inodes) == 0)
+    def _is_missed(self, sockets: Records, count: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether the process of a socket is not known though it may be one that can be looked into."""
+        missed: NDArray[np.bool_] = (sockets["inode"] != 0) & (count == 0)
         if self._denied and os.geteuid():
-            missing &= sockets["uid"] == os.geteuid()
-        if not also_in_vain:
-            missing &= ~np.isin(inodes, self._in_vain)
-        return np.flatnonzero(missing)
+            missed &= sockets["uid"] == os.geteuid()
+        return missed
 
-    def _count(self, inodes: NDArray[np.uint64]) -> NDArray[np.intp]:
-        """How many processes have each of them."""
+    def _places(self, inodes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Of each of them the first of the processes that have it, and how many have it."""
         first, after = (np.searchsorted(self._held["inode"], inodes, side) for side in _SIDES)
-        count: NDArray[np.intp] = np.where(inodes != 0, after - first, 0)
-        return count
+        return first, np.where(inodes != 0, after - first, 0)
 
-    def _joined(self, sockets: Records) -> Records:
-        holders = self._count(sockets["inode"])
-        lines = np.maximum(holders, 1)
+    def _joined(self, sockets: Records, first: NDArray[np.intp], count: NDArray[np.intp]) -> Records:
+        lines = np.maximum(count, 1)
         of_socket = np.repeat(np.arange(len(sockets)), lines)
         joined = take_rows(sockets, of_socket)
-        held = np.flatnonzero(holders[of_socket])
+        held = np.flatnonzero(count[of_socket])
         # The holders of one socket stand one after the other, there and here.
         number = np.arange(len(joined)) - np.repeat(np.cumsum(lines) - lines, lines)
-        first = np.searchsorted(self._held["inode"], joined["inode"][held])
-        processes = self._held[first + number[held]]
+        processes = self._held[(first[of_socket] + number)[held]]
         for name in _PROCESS:
             joined[name][held] = processes[name]
         joined["hold"][held] = Hold.SOCKET | Hold.FILE

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tcptop_rtt.sources.diag_messages import CONNECTIONS, LISTENERS, connections
 from tcptop_rtt.sources.netlink import HEADER, TRIES, Netlink, parse_datagram
@@ -167,6 +169,22 @@ def test_messages_of_a_dump_that_was_given_up_count_for_nothing() -> None:
     old, new = _message(20, bytes(72), sequence=6), _message(20, bytes(72))
     done = _message(_DONE, _number(0), sequence=6)
     assert parse_datagram(old + done + new, 7) == ([len(old) + len(done)], False, False)
+
+
+@given(
+    st.lists(st.sampled_from([(20, 72, 7), (20, 73, 7), (20, 72, 6), (21, 72, 7), (1, 72, 7)]), max_size=40)
+)
+def test_each_message_is_found_whatever_stands_beside_it(of: list[tuple[int, int, int]]) -> None:
+    padded = [_message(kind, bytes(size + 3 & ~3), sequence=own) for kind, size, own in of]
+    for number, (_, size, _) in enumerate(of):
+        padded[number] = struct.pack("=I", HEADER.size + size) + padded[number][4:]
+    datagram = b"".join(padded)
+    expected = [
+        at
+        for (at, *_), (kind, _, own) in zip(messages_of(datagram), of, strict=True)
+        if (own, kind > 1) == (7, True)
+    ]
+    assert parse_datagram(datagram, 7) == (expected, False, False)
 
 
 @pytest.mark.parametrize("length", [0, 15, 1000])
