@@ -39,6 +39,8 @@ class Part:
 
     rows: Rows | NDArray[np.void]
     indices: Indices
+    is_all: bool = False
+    """It is all rows as they stand, and no column need be gathered."""
 
     @property
     def ids(self) -> NDArray[np.uint64]:
@@ -47,7 +49,7 @@ class Part:
 
     def get(self, name: str) -> NDArray[Any]:
         """A column."""
-        return self.rows[name][self.indices]
+        return self.rows[name] if self.is_all else self.rows[name][self.indices]
 
     def find(self, ids: NDArray[np.uint64]) -> tuple[Indices, Mask]:
         """At which place each id stands, -1: at none; and which ids there are."""
@@ -60,10 +62,11 @@ class Part:
 
 def part_of(rows: Rows | NDArray[np.void], indices: Indices | None = None) -> Part:
     """Some rows, or all."""
+    is_all = indices is None
     indices = np.arange(len(rows)) if indices is None else indices
     ids = rows["id"][indices]
     ordered = len(ids) < 2 or bool((ids[1:] > ids[:-1]).all())
-    return Part(rows, indices if ordered else indices[np.argsort(ids)])
+    return Part(rows, indices, is_all) if ordered else Part(rows, indices[np.argsort(ids)])
 
 
 NOTHING = {

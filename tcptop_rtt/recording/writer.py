@@ -18,6 +18,8 @@ STATE_NS = 10_000_000_000
 LONGEST_WITHOUT_STATE_NS = 60_000_000_000
 """The whole state is written that often: within the first time only after so many bytes that it doubles them
 at most, and within the second in any case."""
+_AT_ONCE = 64
+"""So many lines are compressed by one call."""
 LEFT_SHARE = 0.5
 """How much of the limit is left where the oldest frames go."""
 
@@ -125,8 +127,9 @@ class RecordingWriter:
     def _put(self, lines: Lines) -> None:
         if self._compressor is not None:
             self._raw += self._raw_of(lines)
-            # One by one: all lines as one text would be some KiB more for each row.
-            blocks = [self._compressor.compress(line) for line in lines]
+            # A few at a time: all lines as one text would be some KiB more for each row.
+            parts = (b"".join(lines[at : at + _AT_ONCE]) for at in range(0, len(lines), _AT_ONCE))
+            blocks = [self._compressor.compress(part) for part in parts]
             blocks.append(self._compressor.flush(ZstdCompressor.FLUSH_BLOCK))
             self._write(b"".join(blocks))
 

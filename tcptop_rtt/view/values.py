@@ -16,6 +16,9 @@ from tcptop_rtt.view.addresses import address
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]
 """One value per row, None where it is not known; of the rows' fields, and of those that this kernel lacks."""
 
+_MOST_CHOICES = 256
+"""The field is a byte."""
+
 
 def integers(name: str) -> Values:
     """A number."""
@@ -46,8 +49,10 @@ def flags(name: str) -> Values:
 def choices(name: str, texts: tuple[str | None, ...]) -> Values:
     """One of a few texts; the field holds its place among them."""
 
+    of_each = (*texts, *[None] * (_MOST_CHOICES - len(texts)))
+
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
-        found = [texts[number] if number < len(texts) else None for number in get(name).tolist()]
+        found = list(map(of_each.__getitem__, get(name).tolist()))
         return _with_nulls(found, known.is_unknown(get, name, lacking))
 
     return values
@@ -103,10 +108,15 @@ def waits(get: Get, lacking: frozenset[str]) -> list[Any]:
 
 
 def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:
+    if unknown.all():
+        return [None] * len(values)
     for at in np.flatnonzero(unknown).tolist():
         values[at] = None
     return values
 
 
 def _decoded(raw: NDArray[np.bytes_]) -> list[str | None]:
-    return [text.decode("utf-8", "replace") or None for text in raw.tolist()]
+    """Each different one is decoded once: as a rule there are few."""
+    texts = raw.tolist()
+    of_each = {text: text.decode("utf-8", "replace") or None for text in set(texts)}
+    return list(map(of_each.__getitem__, texts))
