@@ -16,6 +16,9 @@ MANY = 2_000
 MANY_UPDATED_NS = 2_900_000_000
 """So many rows with news are brought up to date only once in so long: each takes about a microsecond."""
 
+_AT_ONCE = 2_048
+"""So many are brought up to date together: what is between finds room in a processor's cache."""
+
 STEPS_PER_OCTAVE = 8
 _FIRST_OCTAVE, _OCTAVES = 4, 20  # from 16 us to 17 s
 STEPS = _OCTAVES * STEPS_PER_OCTAVE
@@ -100,8 +103,11 @@ class Quantiles:
 
     def _make_room(self, slots: int) -> None:
         before = len(self._row)
-        more = max(slots, 256, before // 8)
-        self._counts = np.concatenate([self._counts, np.zeros((2, more, STEPS), np.uint32)], axis=1)
+        # Twice as much: to copy takes long, and pages that nothing has been counted in take no memory yet.
+        more = max(slots, 256, before)
+        counts = np.zeros((2, before + more, STEPS), np.uint32)
+        counts[:, :before] = self._counts
+        self._counts = counts
         self._row, self._due, self._lowest, self._highest = (
             resized(part, before + more) for part in (self._row, self._due, self._lowest, self._highest)
         )
@@ -150,6 +156,10 @@ class Quantiles:
             return
         self._updated_ns = now_ns
         self._due[slots] = False
+        for start in range(0, len(slots), _AT_ONCE):
+            self._update(slots[start : start + _AT_ONCE])
+
+    def _update(self, slots: Indices) -> None:
         rows = self._row[slots]
         upto = self._counts[0, slots]
         upto += self._counts[1, slots]
