@@ -171,7 +171,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         if self.typing:
             return False
         if action == "copy":
-            return self.chosen is not None
+            return self.page.kind is None and self.table.lines > 0  # there are connections in it
         if action == "switch_names":
             return self._resolver is not None
         if action == "record":

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.names import Address, Names
+from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.rows import ROW, Get, Mask, Rows
 from tcptop_rtt.view import addresses
 from tcptop_rtt.view.glyphs import Glyphs
@@ -17,6 +17,8 @@ from tcptop_rtt.view.grouping import HOSTS, ids_of, peer_serves
 
 def remote(row: Connection, names: Names, glyphs: Glyphs) -> str:
     """The peer as ``db1.example:postgresql``, each half as a number where it has no name."""
+    if names is NO_NAMES:
+        return addresses.remote(row, glyphs)
     host, port = names.host(Address(row.family, row.raddr)), service(row, names)
     if not (host or port):
         return addresses.remote(row, glyphs)

@@ -83,6 +83,8 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
         self._glyphs = glyphs
         self._long_addresses = False
         self._last_frame: Frame | None = None
+        self._before: Frame | None = None  # what was drawn when something changed
+        self._has_changed = False
         self._strips = LineStrips(self._styles)
 
     def watch_shown(self, before: int, now: int) -> None:
@@ -137,9 +139,16 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
         self._strips.clear()
 
     def _redraw(self) -> None:
-        """Draw again what has changed since the last snapshot: on a quiet table that is a few lines."""
-        before, self._last_frame = self._last_frame, None
-        now = self._frame()
+        """Draw it again, once for all that changes now: an order and the selected line change together."""
+        if not self._has_changed:
+            self._has_changed, self._before = True, self._last_frame
+            self.call_next(self._draw_changes)
+        self._last_frame = None
+
+    def _draw_changes(self) -> None:
+        """Draw what differs: on a quiet table that is a few lines."""
+        self._has_changed = False
+        before, now = self._before, self._frame()
         if before is None or (before.top, before.size, before.placed) != (now.top, now.size, now.placed):
             self.refresh()
             return

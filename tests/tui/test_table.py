@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -21,6 +21,7 @@ from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.widgets import status_bar
 from tcptop_rtt.widgets.key_line import KeyLine
+from tcptop_rtt.widgets.table_lines import Frame
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, HandFeed, make_app, snapshot
 from tests.unit.rows import row
@@ -497,9 +498,30 @@ async def test_a_quiet_table_draws_only_the_lines_that_changed(
         drawn: list[object] = []
         monkeypatch.setattr(it.table, "refresh", lambda *regions: drawn.extend(regions or ["all"]))
         it.table.show(snapshot(*(row(number) for number in range(1, 11)), step=1))
+        await it.pilot.pause()
         assert drawn == []
         it.table.show(snapshot(*(row(number, retrans=number == 9) for number in range(1, 11)), step=2))
+        await it.pilot.pause()
         assert [region.y for region in drawn if isinstance(region, Region)] == [2]
+
+
+async def test_an_order_and_the_line_that_is_selected_with_it_are_drawn_once(
+    stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage((140, 20)) as it:
+        await it.show(*(row(number) for number in range(1, 11)))
+        await it.press("down")
+        made: list[Frame] = []
+        make = it.table._make_frame
+
+        def counted(top: int, size: Size) -> Frame:
+            made.append(make(top, size))
+            return made[-1]
+
+        monkeypatch.setattr(it.table, "_make_frame", counted)
+        await it.press("p")
+        assert len(made) == 1
+        assert it.table._cursor == 0
 
 
 async def test_leaving_stops_the_feed(stage: Open) -> None:
