@@ -47,7 +47,7 @@ def test_a_receiver_knows_the_link_the_bytes_and_the_connections_of_known_traffi
     with (
         Link(DELAY_MS) as link,
         closing(VictoriaMetrics(tmp_path)) as server,
-        pushing(server.url, "--interval", "0.5"),
+        pushing(server.url, "--interval", "0.5", "--filter", f"port:{port}"),
     ):
         start(link, port, times)
         group = f'server_port="{port}",tcptop_remote_network="10.199.0.0/24"'

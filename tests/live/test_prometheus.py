@@ -48,7 +48,8 @@ def test_prometheus_finds_the_link_the_bytes_and_the_connections_of_known_traffi
     rules = CONTRIB / "rules.yml"
     with (
         Link(DELAY_MS) as link,
-        exporting("--interval", "0.5") as target,
+        # Without it so many networks of others may come that these count as "other".
+        exporting("--interval", "0.5", "--filter", f"port:{port}") as target,
         prometheus(tmp_path, target, (rules,)) as server,
     ):
         server.wait_for('up{job="tcptop-rtt"}', lambda up: up == 1)
@@ -77,9 +78,9 @@ def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Pat
     times, size = 300, 64
     with (
         socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
-        exporting("--interval", "0.2") as target,
+        exporting("--interval", "0.2", "--filter", f"port:{port_of(listener)}") as target,
     ):
-        port = listener.getsockname()[1]
+        port = port_of(listener)
         service = {"service": str(port), "remote_network": "127.0.0.0/24"}
         with prometheus(tmp_path, target) as server:
             for _ in range(times):
@@ -96,7 +97,6 @@ def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Pat
                     f"sum(tcptop_closed_connections_total{{{labels}}})", lambda closed: closed >= times
                 )
         text = scraped(target)
-    assert value(text, "tcptop_dropped_records_total") == 0
     for direction, name in (("in", "received"), ("out", "sent")):
         for event in ("opened", "closed"):
             found = value(text, f"tcptop_{event}_connections_total", direction=direction, **service)
