@@ -59,7 +59,8 @@ def test_both_hooks_work(name: str, architecture: str) -> None:
 def test_live_tests_pass(name: str) -> None:
     modules = [f"tests/live/test_{module}.py" for module in _MODULES]
     chosen = f"({_OF_MANY}) and not mptcp" if name in WITHOUT_MPTCP else _OF_MANY
-    options = ["-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE)]
+    # Two at a time, as the guest has two processors: each test waits a lot.
+    options = ["-n2", "-k", chosen, *(f"--deselect={test}" for test in _NEED_A_FAST_MACHINE)]
     _pytest(packages.kernel(name), _SMOKE, _FOLLOWING, *modules, *options)
 
 
