@@ -139,12 +139,13 @@ class Quantiles:
 
         :param parts: values of each, and how many samples count as that
         """
-        slots, half = self._slots_of(rows), self._half % 2
+        slots, half = self._slots_of(rows).astype(np.intp), self._half % 2
+        all_counts = self._counts[half].reshape(-1)  # by one number numpy adds thirty times as fast as by two
         for us, counts in parts:
             some = (counts > 0) & (us > 0)
             octaves = np.log2(us[some]) - _FIRST_OCTAVE
             steps = np.clip(octaves * STEPS_PER_OCTAVE, 0, STEPS - 1).astype(np.intp)
-            np.add.at(self._counts[half], (slots[some], steps), counts[some].astype(np.uint32))
+            np.add.at(all_counts, slots[some] * STEPS + steps, counts[some].astype(np.uint32))
             np.minimum.at(self._lowest[half], slots[some], us[some].astype(np.uint32))
             np.maximum.at(self._highest[half], slots[some], np.ceil(us[some]).astype(np.uint32))
         self._due[slots] = True
