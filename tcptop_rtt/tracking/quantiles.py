@@ -58,8 +58,9 @@ class Quantiles:
     def _drop_free_slots(self) -> None:
         used = np.flatnonzero(self._slot >= 0)
         slots = self._slot[used]
+        # In one stretch, as add() needs it, where to index would leave them in another order of memory.
         self._counts, self._lowest, self._highest = (
-            part[:, slots] for part in (self._counts, self._lowest, self._highest)
+            np.take(part, slots, axis=1) for part in (self._counts, self._lowest, self._highest)
         )
         self._row, self._due = used, self._due[slots]
         self._slot[used] = np.arange(len(used))
@@ -121,12 +122,12 @@ class Quantiles:
         half = now_ns // HALF_NS
         if half <= self._half:
             return
-        for begun in {half % 2} if half == self._half + 1 else {0, 1}:
-            self._counts[begun] = 0
-            self._forget_ends(slice(None), begun)
-        self._half = half
         used = np.flatnonzero(self._slot >= 0)
         slots = self._slot[used]
+        for begun in {half % 2} if half == self._half + 1 else {0, 1}:
+            self._counts[begun, slots] = 0  # those of others are 0 already
+            self._forget_ends(slice(None), begun)
+        self._half = half
         silent = (self._highest[:, slots] == 0).all(axis=0)
         for name in _FIELDS:
             self._store.set(name, used[silent], 0)

@@ -106,6 +106,23 @@ def test_a_place_of_one_that_is_gone_brings_nothing_to_those_that_take_it() -> N
     assert [_found(scene, connection)[0] for connection in (5, 6)] == pytest.approx([50, 50], rel=STEP)
 
 
+def test_samples_count_after_most_others_have_gone_and_their_room_is_given_back() -> None:
+    scene = Scene()
+    for connection in range(1, 1501):
+        scene.sample(1000, connection)
+    room = scene.connections._store.capacity
+    for gone in range(101, 1501):
+        scene.sample(0, gone, kind=Kind.CLOSE)
+    scene.rows()
+    scene.now_ns += CLOSED_SHOWN_NS + SECOND
+    scene.rows()
+    assert scene.connections._store.capacity < room
+    for _ in range(9):
+        scene.sample(50_000, 7)
+    assert _found(scene, 7) == pytest.approx((50_000, 50_000), rel=STEP)
+    assert _found(scene, 8) == (1000, 1000)
+
+
 def test_one_that_was_silent_has_no_place_with_others() -> None:
     scene = Scene()
     scene.sample(400_000, 2)
