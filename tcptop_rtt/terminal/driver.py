@@ -88,6 +88,8 @@ class TerminalDriver(LinuxDriver):
         self._keyboard: Keyboard | None = None
         self._in_use = False
         """The terminal is in the dashboard's modes."""
+        self._is_leaving = False
+        """It is being given back."""
         self._has_mouse = True
         self._handled: dict[int, Any] = {}
 
@@ -180,11 +182,11 @@ class TerminalDriver(LinuxDriver):
         self.disable_input()
         if not self._in_use:
             return
-        self._in_use = False
-        if _is_in_background(self.fileno):
-            return  # it is somebody else's by now
-        self._writer.write_last(_LEAVE, _LEAVE_S)
-        self._restore_attributes()
+        self._in_use, self._is_leaving = False, True
+        if not _is_in_background(self.fileno):  # else it is somebody else's by now
+            self._writer.write_last(_LEAVE, _LEAVE_S)
+            self._restore_attributes()
+        self._is_leaving = False
 
     def _restore_attributes(self) -> None:
         with _unstoppable(), suppress(termios.error):
@@ -246,7 +248,7 @@ class TerminalDriver(LinuxDriver):
 
     def _on_death(self, number: int, _frame: FrameType | None) -> None:
         """Give the terminal back at once, and die as if nothing had been done about the signal."""
-        if self._in_use and not _is_in_background(self.fileno):
+        if (self._in_use or self._is_leaving) and not _is_in_background(self.fileno):
             self._writer.write_at_once(_LEAVE, _LEAVE_S)
             self._restore_attributes()
         signal.signal(number, signal.SIG_DFL)

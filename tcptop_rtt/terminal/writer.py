@@ -125,6 +125,8 @@ class Writer:
         poll.register(self._fd, select.POLLOUT)
         while view and not (self._closed or self._cut):
             poll.poll()  # somebody may have made the descriptor non-blocking
+            if self._cut:
+                return
             try:
                 view = view[os.write(self._fd, view[:_CHUNK_BYTES]) :]
             except BlockingIOError:

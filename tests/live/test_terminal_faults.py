@@ -188,6 +188,15 @@ def test_a_terminal_that_is_slow_to_take_the_last_picture_is_restored_before_it_
     it.check_restored()
 
 
+def test_one_that_comes_while_a_slow_terminal_is_given_back_restores_it_too(terminal: Open) -> None:
+    it = held_up(terminal)
+    it.type(b"q")
+    time.sleep(0.5)  # so long it waits at least
+    it.process.send_signal(signal.SIGUSR1)
+    assert it.ended() in (0, -signal.SIGUSR1)
+    assert termios.tcgetattr(it.theirs) == it.attributes
+
+
 def test_stopped_and_continued_it_has_no_more_threads_and_draws_again(terminal: Open) -> None:
     it = terminal().started()
     it.check_keys()
