@@ -25,6 +25,7 @@ class Progress:
             text = text[: os.get_terminal_size(self._stream.fileno()).columns - 1]
         if text == self._said:
             return
-        self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
-        self._stream.flush()
+        with suppress(OSError):  # a terminal that takes no output holds nothing up
+            self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
+            self._stream.flush()
         self._said = text
