@@ -25,6 +25,11 @@ _OF_ETC = (
     *("ssl", "pki", "ca-certificates"),
 )
 """Of /etc for root, who has secrets there, and can read these without any right."""
+_PERHAPS_LINKS = (
+    "/etc/resolv.conf",
+    *("/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/certs"),
+)
+"""Of /etc, too, but on some distributions they lead elsewhere."""
 
 _NEW_NAMESPACES = (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 """CLONE_NEW*: include/uapi/linux/sched.h."""
@@ -151,6 +156,8 @@ def _limit_files(needs: Needs, places: set[str]) -> int:
     etc = [f"/etc/{name}" for name in _OF_ETC] if os.geteuid() == 0 else ["/etc"]
     for path in (*_SYSTEM, *_OF_NAMES, *etc, *places):
         rules.allow(path, landlock.READ)
+    for path in _elsewhere():
+        rules.allow(path, landlock.READ)
     rules.allow("/run", landlock.LIST)  # the names of network namespaces
     for path in _TERMINALS:
         rules.allow(path, landlock.USE)
@@ -160,6 +167,14 @@ def _limit_files(needs: Needs, places: set[str]) -> int:
         rules.allow_connecting(port)
     rules.enforce()
     return landlock.version()
+
+
+def _elsewhere() -> Iterator[str]:
+    """The directories that links of /etc lead to: what is in them may be replaced."""
+    for link in _PERHAPS_LINKS:
+        path = os.path.realpath(link)
+        if not path.startswith("/etc/"):
+            yield path if os.path.isdir(path) else os.path.dirname(path)
 
 
 def _limit_calls(needs: Needs) -> None:

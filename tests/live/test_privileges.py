@@ -197,6 +197,28 @@ def test_where_who_has_called_sudo_cannot_read_the_program_it_stays_root_and_say
     assert "UID 0, GID 0, no capabilities, no new privileges, seccomp, Landlock" in it.shown
 
 
+_READS = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from tcptop_rtt.privileges.main_process import Needs, give_up
+give_up(Needs())
+open("/etc/resolv.conf").read(), os.listdir("/etc/ssl/certs")
+"""
+
+
+def test_settings_of_names_and_authorities_that_are_links_are_read() -> None:
+    """As where /etc/resolv.conf leads to /mnt/wsl, and certificates are kept elsewhere."""
+    script = (
+        "mount -t tmpfs none /mnt && cp -a /etc /mnt/etc && mkdir /mnt/wsl /mnt/pem && cd /mnt/etc"
+        " && rm -rf resolv.conf ssl/certs && echo nameserver 127.0.0.1 > /mnt/wsl/resolv.conf"
+        " && ln -s /mnt/wsl/resolv.conf . && ln -s /mnt/pem ssl/certs && mount --bind /mnt/etc /etc"
+        ' && cd / && exec "$@"'
+    )
+    root = str(Path(__file__).parents[2])
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", _READS, root]
+    subprocess.run(command, check=True, timeout=START_S)
+
+
 def test_without_libseccomp_it_runs_and_says_so(terminal: Open) -> None:
     (library,) = Path("/usr/lib").glob("*-linux-gnu/libseccomp.so.2")
     it = terminal(*mounted(("/dev/null", library)), *_BY_SUDO, PROGRAM).started()
