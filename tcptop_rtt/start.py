@@ -74,7 +74,7 @@ def run(
         return _live(options, screen, cleanup, opener, budget)
 
 
-# The feeds. None but the last takes root, or anything of this machine. What rights there are is given up.
+# The feeds. None but the last takes root, or anything of this machine.
 
 
 def _compare(options: argparse.Namespace, screen: bool) -> int:
