@@ -15,7 +15,7 @@ from tcptop_rtt.model.snapshot import Health, OwnCost
 from tcptop_rtt.view import own_health
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.table import Column
-from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
+from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes, wrap
 
 _LABEL = 15
 
@@ -139,8 +139,16 @@ class HealthScreen(ModalScreen[None]):
         told = own_health.everything(health, self._glyphs) + own_health.rights(rights, self._glyphs)
         told += own_health.measured(cost, self._glyphs) if cost else []
         labels = max(_LABEL, *(len(one.label) + 1 for one in told))  # programs in the kernel have long names
-        lines += [[(f"{one.label:{labels}}", "dim"), (one.value, one.style)] for one in told]
+        values = [wrap(one.value, self.size.width - labels - 2) for one in told]
+        if len(lines) + sum(map(len, values)) > self.size.height:
+            values = [[one.value] for one in told]  # cut off rather than out of sight
+        for one, (first, *others) in zip(told, values, strict=True):
+            lines.append([(f"{one.label:{labels}}", "dim"), (first, one.style)])
+            lines += [[(" " * labels, "dim"), (other, one.style)] for other in others]
         self._lines.set_lines(lines)
+
+    def on_resize(self) -> None:
+        self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what the feed can do."""

@@ -119,6 +119,16 @@ async def test_i_tells_all_of_the_programs_health_live(stage: Open) -> None:
         assert len([text for line in lines for text, style in line if style == "bad"]) == 4
 
 
+async def test_what_is_long_goes_on_in_the_next_line_where_there_is_room(stage: Open) -> None:
+    unknown = frozenset(f"a_field_with_a_long_name_{number}" for number in range(5))
+    for size, is_whole in (((80, 24), True), ((80, 13), False)):
+        async with stage(size) as it:
+            await it.show(row(1), health=Health("tcp_probe", unknown=unknown))
+            await it.press("i")
+            assert "WHAT THIS PROGRAM COSTS" in it.screen_text
+            assert ("a_field_with_a_long_name_4" in it.screen_text) is is_whole
+
+
 async def test_without_bpf_it_says_what_is_not_seen_and_has_no_samples(stage: Open) -> None:
     async with stage((80, 24)) as it:
         await it.show(row(1), health=Health("sock_diag", "run sudo tcptop-rtt", missed="spikes are missed"))
