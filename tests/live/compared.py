@@ -77,7 +77,7 @@ def _told(row: np.void) -> Shown:
 
 def differences(
     look: Callable[[], Rows], netns: int, prefix: tuple[str, ...] = ()
-) -> tuple[int, list[object]]:
+) -> tuple[int, dict[Ends, object]]:
     """How many sockets stayed the same from before a look until after it, and those told wrong.
 
     :param look: the rows of a scan that begins after the call
@@ -88,12 +88,12 @@ def differences(
     ours = _ours(look(), netns)
     after = _ss(prefix)
     still = [ends for ends, shown in before.items() if after.get(ends) == shown]
-    wrong: list[object] = [
-        (ends, before[ends], ours.get(ends))
+    wrong: dict[Ends, object] = {
+        ends: (before[ends], _told(ours[ends]) if ends in ours else None)
         for ends in still
         if ends not in ours or not _agree(_told(ours[ends]), before[ends])
-    ]
-    wrong += [("too many", ends) for ends in ours if ends not in before and ends not in after]
+    }
+    wrong |= {ends: "too many" for ends in ours if ends not in before and ends not in after}
     return len(still), wrong
 
 
@@ -103,12 +103,15 @@ def _agree(told: Shown, shown: Shown) -> bool:
 
 
 def check(look: Callable[[], Rows], netns: int, prefix: tuple[str, ...] = (), at_least: int = 2) -> None:
-    """Fails if the rows are not as ``ss`` has them. What happens between ss and a look is no difference."""
-    for _ in range(5):
-        compared, wrong = differences(look, netns, prefix)
-        if not wrong:
-            break
-    assert wrong == []
+    """Fails if the rows are not as ``ss`` has them. What happens between ss and a look is no difference, so
+    those count only that are wrong in each of several looks: on a busy machine one is, now and then.
+    """
+    compared, wrong = differences(look, netns, prefix)
+    for _ in range(4):
+        if wrong:
+            compared, now = differences(look, netns, prefix)
+            wrong = {ends: now[ends] for ends in wrong if ends in now}
+    assert not wrong, wrong
     assert compared >= at_least
 
 
