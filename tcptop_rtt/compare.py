@@ -101,10 +101,9 @@ class Comparison:
         from tcptop_rtt.feeds.replay.sides import check_order, side_of
 
         with ExitStack() as cleanup:
-            footages = [self._footage(opened, cleanup) for opened in self._both]
-            names = [opened.name for opened in self._both]
+            named = [(opened.name, self._footage(opened, cleanup)) for opened in self._both]
             a, b = (
-                side_of(names[number % len(names)], footages[number % len(names)], wanted, self._problems)
+                side_of(*named[number % len(named)], wanted, self._problems)
                 for number, wanted in enumerate(self._wanted)
             )
             check_order(a, b)

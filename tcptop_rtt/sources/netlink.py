@@ -127,6 +127,7 @@ def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, boo
         length, kind, flags, own, _ = HEADER.unpack_from(datagram, at)
         if length < HEADER.size or at + length > len(datagram):
             raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
+        step = length + 3 & ~3
         if own == sequence:
             interrupted |= bool(flags & _DUMP_INTERRUPTED)
             if kind in (_ERROR, _DONE):
@@ -134,20 +135,18 @@ def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, boo
                 if length >= HEADER.size + _NUMBER.size:
                     _check(_NUMBER.unpack_from(datagram, at + HEADER.size)[0])
             elif kind >= _FIRST_OF_PROTOCOL:
-                alike = range(at, at + _alike(datagram, at, length) * _step(length), _step(length))
+                alike = range(at, at + _alike(datagram, at, step) * step, step)
                 starts += alike
                 at = alike[-1]
-        at += _step(length)
+        at += step
     return starts, done, interrupted
 
 
-def _step(length: int) -> int:
-    return length + 3 & ~3
+def _alike(datagram: bytes, at: int, step: int) -> int:
+    """How many messages follow each other with the same header; each alone would take three times as long.
 
-
-def _alike(datagram: bytes, at: int, length: int) -> int:
-    """How many messages follow each other with the same header; each alone would take three times as long."""
-    step = _step(length)
+    :param step: from one to the next
+    """
     count = (len(datagram) - at) // step
     header = datagram[at : at + _SAME_BYTES]
     headers = struct.iter_unpack(f"{_SAME_BYTES}s{step - _SAME_BYTES}x", datagram[at : at + count * step])
