@@ -97,6 +97,7 @@ def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Pat
                     f"sum(tcptop_closed_connections_total{{{labels}}})", lambda closed: closed >= times
                 )
         text = scraped(target)
+    assert value(text, "tcptop_dropped_records_total") == 0
     for direction, name in (("in", "received"), ("out", "sent")):
         for event in ("opened", "closed"):
             found = value(text, f"tcptop_{event}_connections_total", direction=direction, **service)
