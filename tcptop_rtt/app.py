@@ -74,6 +74,7 @@ class TcptopApp(ProgramApp):
     :param named: whether they are shown from the start
     :param preferences: without a theme it is one that fits the terminal
     :param recordings: what is recorded; None: nothing ever is
+    :param held: says whose rights there are, and which
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,9 +103,11 @@ class TcptopApp(ProgramApp):
         named: bool = False,
         preferences: Preferences = NO_PREFERENCES,
         recordings: Recordings | None = None,
+        held: Callable[[], Rights] = tuple,
     ) -> None:
         super().__init__(glyphs, preferences)
         self._feed = feed
+        self._held = held
         self._latest: Snapshot | None = None
         self._recorder = Recorder()  # the worker's
         self._recordings = recordings
@@ -259,7 +262,7 @@ class TcptopApp(ProgramApp):
 
     @property
     def rights(self) -> Rights:
-        return self._feed.rights
+        return self._held()
 
     @property
     def measure_cost(self) -> Callable[[], None] | None:

@@ -98,9 +98,9 @@ def _fleet(options: argparse.Namespace, screen: bool) -> int:
 
         _import_front_end(screen)
         question = Question(options.fleet_by, range_s=options.fleet_range)
-        feed = FleetFeed(options.fleet, question, options.interval, screen, held=held)
+        feed = FleetFeed(options.fleet, question, options.interval, screen)
     feed.open()
-    return _show(feed, options, screen)
+    return _show(feed, options, screen, held=held)
 
 
 def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
@@ -114,11 +114,11 @@ def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
         from tcptop_rtt.view.filter import Filter
 
         _import_front_end(screen)
-        feed = replay_feed(opened, options.at, screen, held)
+        feed = replay_feed(opened, options.at, screen)
         cleanup.callback(feed.close)
     feed.open()
     whole = options.json and _chosen(options) == Filter() and options.count is options.at is None
-    return _show(feed, options, screen, lines=feed.lines() if whole else None)
+    return _show(feed, options, screen, lines=feed.lines() if whole else None, held=held)
 
 
 def _remote(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
@@ -175,7 +175,7 @@ def _live(
         clock = use = None
         if way.reach is not None:
             clock, use = Clock(way.reach.cpu_s), UseWatch(way.reach.use_of)
-        feed = LiveFeed(source, options.interval, budget, clock, use=use, stage=way.stage, held=way.held)
+        feed = LiveFeed(source, options.interval, budget, clock, use=use, stage=way.stage)
         progress.say("")
     if not screen or source.done():
         feed.open()
@@ -186,7 +186,7 @@ def _live(
     recordings = _recordings(options, feed, cleanup)
     if exporter:
         return exporter.run(feed, _chosen(options), recordings)
-    return _show(feed, options, screen, note, recordings)
+    return _show(feed, options, screen, note, recordings, held=way.held)
 
 
 def _chosen(options: argparse.Namespace) -> Filter:
@@ -302,22 +302,28 @@ def _show(
     note: Callable[[], str] = str,
     recordings: Recordings | None = None,
     lines: Iterator[bytes] | None = None,
+    held: Callable[[], Rights] = tuple,
 ) -> int:
     """Show a feed on the screen, or else as text.
 
     :param note: what there is to say of what is shown
     :param recordings: None: nothing of it can be recorded
     :param lines: text that is to be written as it is instead
+    :param held: says whose rights there are, and which
     """
     if screen:
-        return _run_screen(feed, options, note, recordings)
+        return _run_screen(feed, options, note, recordings, held)
     from tcptop_rtt.outputs.text import run_text
 
     return run_text(feed, options, _chosen(options), note, recordings, lines)
 
 
 def _run_screen(
-    feed: Feed, options: argparse.Namespace, note: Callable[[], str], recordings: Recordings | None
+    feed: Feed,
+    options: argparse.Namespace,
+    note: Callable[[], str],
+    recordings: Recordings | None,
+    held: Callable[[], Rights],
 ) -> int:
     from tcptop_rtt.app import TcptopApp
     from tcptop_rtt.feeds.names import Resolver
@@ -326,7 +332,8 @@ def _run_screen(
     # What is played has intervals of its own, and may be of another network.
     refresh_s, resolver = (0.0, None) if feed.player else (options.interval, Resolver())
     chosen, named, preferences = _chosen(options), options.names, options.preferences
-    app = TcptopApp(feed, chosen, refresh_s, of_locale(), note, resolver, named, preferences, recordings)
+    glyphs = of_locale()
+    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings, held)
     _run_app(app)
     return 0
 

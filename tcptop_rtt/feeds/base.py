@@ -8,7 +8,6 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from tcptop_rtt.model.question import Question
-from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 
 
@@ -89,11 +88,6 @@ class Feed(Protocol):
     def health(self) -> Health:
         """How it is doing, before the first snapshot; each snapshot has its own."""
         ...
-
-    @property
-    def rights(self) -> Rights:
-        """Whose rights there are at this moment, and which; empty: nobody has looked."""
-        return ()
 
     @property
     def origin(self) -> Origin:

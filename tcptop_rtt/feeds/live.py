@@ -17,7 +17,6 @@ from tcptop_rtt.feeds.processes import Processes, UserNames
 from tcptop_rtt.feeds.reader import Reader
 from tcptop_rtt.feeds.socket_use import ENDS, Socket, UseWatch
 from tcptop_rtt.feeds.units import Units
-from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.sources.base import Source
 
@@ -38,7 +37,6 @@ class LiveFeed(Feed):
     :param users: where names of users are from
     :param use: says which threads are blocked on a socket; None: nobody does
     :param stage: says what takes long as long as the source is opening
-    :param held: says whose rights there are, and which
     """
 
     def __init__(
@@ -51,7 +49,6 @@ class LiveFeed(Feed):
         users: UserNames | None = None,
         use: UseWatch | None = None,
         stage: Callable[[], str] = str,
-        held: Callable[[], Rights] = tuple,
     ) -> None:
         self._source = source
         self._refresh_s = refresh_s
@@ -62,7 +59,6 @@ class LiveFeed(Feed):
         self._users = users or UserNames()
         self._use = use or UseWatch(lambda _pid, _inode: None)
         self._stage = stage
-        self._held = held
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
@@ -111,10 +107,6 @@ class LiveFeed(Feed):
     def stage(self) -> str:
         """What takes long at the start."""
         return self._stage()
-
-    @property
-    def rights(self) -> Rights:
-        return self._held()
 
     @property
     def origin(self) -> Origin:

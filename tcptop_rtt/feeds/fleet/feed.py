@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,6 @@ from tcptop_rtt.feeds.fleet.rows import Labels, Rows, samples_of, sparklines
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.fleet import FleetSnapshot, nothing_yet
 from tcptop_rtt.model.question import Question
-from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, ProcessKey
 
 _KEPT = 16
@@ -35,17 +34,10 @@ class FleetFeed(Feed):
     :param question: the first one
     :param refresh_s: between two questions, at least
     :param has_sparks: whether sparklines are of use
-    :param held: says whose rights there are, and which
     """
 
     def __init__(
-        self,
-        url: str,
-        question: Question,
-        refresh_s: float,
-        has_sparks: bool,
-        clock: Clock | None = None,
-        held: Callable[[], Rights] = tuple,
+        self, url: str, question: Question, refresh_s: float, has_sparks: bool, clock: Clock | None = None
     ) -> None:
         """Ask nothing yet.
 
@@ -53,7 +45,6 @@ class FleetFeed(Feed):
         """
         self._client = Client(url, self._is_of_use)
         self._clock = clock or Clock()
-        self._held = held
         self._wanted = question
         self._asked = 0  # how often another question was asked
         self._answering = 0  # up to which of them
@@ -72,10 +63,6 @@ class FleetFeed(Feed):
     @property
     def health(self) -> Health:
         return Health()
-
-    @property
-    def rights(self) -> Rights:
-        return self._held()
 
     @property
     def origin(self) -> Origin:

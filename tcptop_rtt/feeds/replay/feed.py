@@ -12,7 +12,6 @@ from tcptop_rtt.feeds.replay.cursor import NOWHERE, Cursor
 from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view import times
@@ -34,24 +33,16 @@ class ReplayFeed(Feed, Player):
     :param open_footage: called with whether to stop, and with what to tell of what cannot be read
     :param paced: at the pace in which they were made, and with a player; else as fast as they are taken
     :param at: the time to begin at, standing still, as a user writes it; None: the beginning
-    :param held: says whose rights there are, and which
     """
 
     def __init__(
-        self,
-        name: str,
-        open_footage: Open,
-        paced: bool,
-        at: str | None = None,
-        clock: Clock | None = None,
-        held: Callable[[], Rights] = tuple,
+        self, name: str, open_footage: Open, paced: bool, at: str | None = None, clock: Clock | None = None
     ) -> None:
         self._name = name
         self._open = open_footage
         self._paced = paced
         self._at = at
         self._clock = clock or Clock()
-        self._held = held
         self._footage: Footage | None = None
         self._cursor: Cursor | None = None
         self._now: Snapshot | None = None
@@ -70,10 +61,6 @@ class ReplayFeed(Feed, Player):
     def health(self) -> Health:
         """As it was."""
         return self._now.health if self._now is not None else Health()
-
-    @property
-    def rights(self) -> Rights:
-        return self._held()
 
     @property
     def origin(self) -> Origin:

@@ -13,7 +13,6 @@ from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
 from tcptop_rtt.feeds.replay.lines import LinesFootage
 from tcptop_rtt.model.errors import TcptopError
-from tcptop_rtt.model.reach import Rights
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.opened import STANDARD_INPUT, Opened
 from tcptop_rtt.recording.reader import Complain, RecordingReader, split
@@ -25,13 +24,13 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = 31
 
 
-def replay_feed(opened: Opened, at: str | None, paced: bool, held: Callable[[], Rights]) -> ReplayFeed:
+def replay_feed(opened: Opened, at: str | None, paced: bool) -> ReplayFeed:
     """The feed of a file, or of what is always kept.
 
-    :param at: as for :class:`ReplayFeed`, and the others
+    :param at: as for :class:`ReplayFeed`
     """
     name = "what comes" if opened.name == STANDARD_INPUT else opened.name
-    return ReplayFeed(name, partial(footage_of, opened), paced, at, held=held)
+    return ReplayFeed(name, partial(footage_of, opened), paced, at)
 
 
 def footage_of(opened: Opened, stopped: Callable[[], bool], complain: Complain) -> Footage:
