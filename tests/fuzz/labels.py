@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tcptop_rtt.outputs.prometheus.exposition import text_of
@@ -18,6 +19,7 @@ MOST_NAMES = 8
 
 def seeds() -> Iterable[bytes]:
     """Names, hostile ones among them."""
+    yield rb"back\nslash".ljust(_NAME_BYTES, b"\0")
     yield b"nginx".ljust(_NAME_BYTES, b"\0") + b'a"b\\c\n{}%s,='.ljust(_NAME_BYTES, b"\0")
     yield b"".join(text[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0") for text in raw().values())
 
@@ -40,4 +42,4 @@ def check(data: bytes) -> None:
 
 
 def _unescaped(text: str) -> str:
-    return text.replace(r"\"", '"').replace(r"\n", "\n").replace(r"\\", "\\")
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text)
