@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.mixing import mixed
-from tcptop_rtt.model.rows import ROW, Get, Indices
+from tcptop_rtt.model.rows import MAPPED, ROW, Get, Indices
 
 LISTENER = np.dtype(
     [
@@ -28,7 +28,7 @@ LISTENER = np.dtype(
 )
 """What is known of a listener. Addresses are as in ROW; 0.0.0.0 and :: stand for all."""
 
-_ANY4, _ANY6 = (np.frombuffer(raw, "V16") for raw in (bytes(10) + b"\xff\xff" + bytes(4), bytes(16)))
+_ANY4, _ANY6 = (np.frombuffer(raw, "V16") for raw in (MAPPED + bytes(4), bytes(16)))
 
 
 def no_listeners() -> NDArray[np.void]:

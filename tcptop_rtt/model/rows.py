@@ -73,6 +73,9 @@ HOLDERS = (None, "process", "listener", "nobody", "kernel")
 UNIT_BYTES = 48
 """As much of the name of a container, pod or unit as is kept."""
 
+MAPPED = b"\0" * 10 + b"\xff\xff"
+"""In front of an IPv4 address that is written as one of IPv6."""
+
 HOST_BYTES = 48
 """As much of the name of a host is kept."""
 

@@ -119,10 +119,12 @@ class StreamLines:
         """How many sockets wait; not where only some connections are wanted."""
         if self._filter != Filter():
             return
-        for waiting in snapshot.waiting:
-            if waiting != self._waiting.get(waiting.netns, waiting._replace(time_wait=0, syn_recv=0)):
+        before = self._waiting
+        self._waiting = {one.netns: one for one in snapshot.waiting if one.time_wait or one.syn_recv}
+        for netns in dict.fromkeys((*self._waiting, *before)):  # a namespace that is gone has none
+            waiting = self._waiting.get(netns, Waiting(netns, 0, 0))
+            if waiting != before.get(netns):
                 yield {"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()}
-        self._waiting = {waiting.netns: waiting for waiting in snapshot.waiting}
 
     def _followed(self, rows: Rows, lacking: frozenset[str]) -> Part:
         """What passes the filter, and has passed it: the process or the port of a connection may change."""

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.rows import MAPPED
 
 Parse = Callable[[Sequence[Any]], list[Any]]
 """Of one value per row, None where it is not known, what the column holds."""
 
 _REPLACED, _NO_UTF8 = "\ufffd", b"\xff"
-_MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def integers(name: str) -> Parse:
@@ -62,7 +62,7 @@ def _address(text: str) -> bytes:
     try:
         if ":" in text:
             return socket.inet_pton(socket.AF_INET6, text)
-        return _MAPPED + socket.inet_pton(socket.AF_INET, text)
+        return MAPPED + socket.inet_pton(socket.AF_INET, text)
     except OSError:
         raise ValueError(f"{text[:64]!a} is no address") from None
 

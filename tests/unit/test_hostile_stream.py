@@ -166,11 +166,31 @@ def test_only_so_many_network_namespaces_are_counted(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(state, "MOST_NAMESPACES", 2)
     waiting = [
         {"event": "waiting", "time_ns": 5, "netns": netns, "time_wait": number, "syn_recv": 0}
-        for number, netns in enumerate((1, 2, 3, 2))
+        for number, netns in enumerate((1, 2, 3, 2), 1)
     ]
-    _, (snapshot,), problems = read(*waiting, REFRESH)
-    assert snapshot.waiting == (Waiting(1, 0, 0), Waiting(2, 3, 0))
+    none = {**waiting[0], "time_wait": 0}
+    _, snapshots, problems = read(*waiting, REFRESH, none, waiting[2], REFRESH)
+    assert [one.waiting for one in snapshots] == [
+        (Waiting(1, 1, 0), Waiting(2, 4, 0)),
+        (Waiting(2, 4, 0), Waiting(3, 3, 0)),
+    ]
     assert problems == ["line 3: more than 2 network namespaces"]
+
+
+def test_no_address_is_shown_as_one_of_another_family() -> None:
+    odd = {**OPEN, "family": 4, "laddr": "2001:db8::1"}
+    column = {"event": "column", "table": "connections", "field": "family", "ids": [1], "values": [4]}
+    snapshots = [*read(odd, REFRESH)[1], *read({**odd, "family": 6}, REFRESH, column, REFRESH)[1]]
+    assert [int(one.rows["family"][0]) for one in snapshots] == [6, 6, 6]
+    (even,) = read({**OPEN, "family": 4}, REFRESH)[1]
+    assert even.rows["family"].tolist() == [4]
+
+
+def test_what_has_ended_does_not_begin_again_and_cells_are_whole_microseconds() -> None:
+    close, cells = {**OPEN, "event": "close"}, {"event": "column", "table": "cells", "second": 0}
+    _, snapshots, _ = read(close, REFRESH, OPEN, {**cells, "ids": [1], "values": [1.75]}, REFRESH)
+    assert [one.rows["closed"].tolist() for one in snapshots] == [[True], [True]]
+    assert snapshots[1].cells_us[-1].tolist() == [2.0]
 
 
 STRANGE: tuple[Any, ...] = (

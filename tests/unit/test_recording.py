@@ -284,7 +284,7 @@ def test_one_of_a_later_version_is_read_as_far_as_it_is_known_and_says_so(
     data = (tmp_path / "it").read_bytes()
     whole = contents(data)
     assert whole.problem == ""
-    (first,) = whole.frames
+    first = whole.frames[0]
     head = head_bytes(replace(first.head, version=2, moments=()))
     later = contents(head + data[first.at : first.at + first.size])
     assert later.problem == "version 2 of recordings: what is new in it is not shown"

@@ -108,13 +108,19 @@ class World:
         cells = tuple(self._cells[second].copy() for second in sorted(self._cells))
         return Snapshot(
             WALL_NS + clock_ns - START_NS, clock_ns, columns_of(self._rows), cells, health, None,
-            (Waiting(7, int(chance.integers(0, 3)), 1),), targets, listeners_of(*listeners),
+            self._waiting(), targets, listeners_of(*listeners),
         )  # fmt: skip
+
+    def _waiting(self) -> tuple[Waiting, ...]:
+        """Of network namespaces, which come and go."""
+        there = (number for number in (7, 8, 9) if self._chance.random() < 0.7)
+        return tuple(Waiting(number, *self._chance.integers(0, 3, 2).tolist()) for number in there)
 
 
 def told(snapshot: Snapshot) -> dict[str, Any]:
     """All that a snapshot says, in the order of ids; what is not known is nothing, whatever stands there."""
-    found: dict[str, Any] = {"time": (snapshot.time_ns, snapshot.clock_ns), "waiting": snapshot.waiting}
+    found: dict[str, Any] = {"time": (snapshot.time_ns, snapshot.clock_ns)}
+    found["waiting"] = {one for one in snapshot.waiting if one.time_wait or one.syn_recv}
     found["health"] = snapshot.health
     tables = {"connections": snapshot.rows, "listeners": snapshot.listeners, "targets": snapshot.targets}
     for kind in (CONNECTION_COLUMNS, LISTENER_COLUMNS, TARGET_COLUMNS):

@@ -54,7 +54,7 @@ class Cells:
         if len(at) and at.min() < 0:
             raise BadLineError("cells of a connection that has no line")
         try:
-            numbers = array_of(values, np.dtype(np.float32))  # None is nan
+            numbers = np.rint(array_of(values, np.dtype(np.float32)))  # None is nan
         except (TypeError, ValueError, OverflowError):
             raise BadLineError("cells: no such value") from None
         cells = self._cells.get(second)

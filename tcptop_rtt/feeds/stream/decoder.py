@@ -55,6 +55,7 @@ class StreamDecoder:
         self._side_rows: dict[str, dict[int, Line]] = {kind.id_field: {} for kind in SIDES}
         self._columns: list[tuple[int, Line]] = []
         self._states: list[tuple[int, Line]] = []
+        self._waiting: list[tuple[int, Line]] = []
 
     def copy(self, complain: Complain) -> StreamDecoder:
         """One that goes on from here by itself."""
@@ -108,7 +109,7 @@ class StreamDecoder:
             case "state":
                 self._states.append((self.line, line))
             case "waiting":
-                self._state.take_waiting(line)
+                self._waiting.append((self.line, line))
             case "header":
                 self._take_header(line)
             case "end":
@@ -153,9 +154,11 @@ class StreamDecoder:
         health = parts.health(line.get("health"))
         try:
             if self._states:
-                self._state = self._state.without_rows()
+                self._state = State(self.say)  # all is told anew
                 for number, told in self._states:
                     self._guarded(number, self._state.take_state, told)
+            for number, told in self._waiting:
+                self._guarded(number, self._state.take_waiting, told)
             self._state.take_rows(self._rows, ids_of(line.get("gone", [])), keeps_samples=bool(self._states))
             for event, rows in self._side_rows.items():
                 self._state.take_side(event, rows)

@@ -55,12 +55,6 @@ class State:
         other._cgroups, other._waiting = dict(self._cgroups), dict(self._waiting)
         return other
 
-    def without_rows(self) -> State:
-        """What is left where all rows are about to be told anew."""
-        other = State(self._say)
-        other._waiting = self._waiting
-        return other
-
     def snapshot(self, time_ns: int, clock_ns: int, health: Health) -> Snapshot:
         """All of it. It never changes."""
         return Snapshot(
@@ -93,6 +87,9 @@ class State:
     def take_waiting(self, line: Line) -> None:
         """How many sockets wait in a network namespace."""
         waiting = parts.waiting(line)
+        if not (waiting.time_wait or waiting.syn_recv):
+            self._waiting.pop(waiting.netns, None)
+            return
         if waiting.netns not in self._waiting and len(self._waiting) >= MOST_NAMESPACES:
             raise BadLineError(f"more than {MOST_NAMESPACES:,} network namespaces")
         self._waiting[waiting.netns] = waiting
@@ -115,7 +112,8 @@ class State:
                 table.writable(name)[:] = 0
         at, lines = self._put(table, rows)
         if lines:
-            table.writable("closed")[at] = [line["event"] == "close" for line in lines]
+            # What has ended never begins again: ids are used once.
+            table.writable("closed")[at] |= [line["event"] == "close" for line in lines]
             self._cgroups.update((int(line["id"]), parts.text(line.get("cgroup"))) for line in lines)
 
     def take_side(self, event: str, rows: Mapping[int, Line]) -> None:

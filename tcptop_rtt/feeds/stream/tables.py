@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.outside import MOST_NUMBER
-from tcptop_rtt.model.rows import Indices
+from tcptop_rtt.model.rows import MAPPED, Indices, Mask
 from tcptop_rtt.view.streamed import Kind
 
 MOST_ROWS = 1 << 22
+_ADDRESSES = ("laddr", "raddr")
 
 
 class BadLineError(ValueError):
@@ -98,8 +99,19 @@ class StreamTable:
             raise BadLineError(f"{name} is no field of {self.kind.name}")
         return self.writable(name)
 
+    def _agree(self) -> None:
+        """Leave no IPv6 address in a row of IPv4, where it would be shown as another one."""
+        names = [name for name in _ADDRESSES if name in self.columns]
+        if not any(self.columns[name].flags.writeable for name in ("family", *names)):
+            return  # what has not changed has been looked at
+        mapped = [_is_mapped(self.columns[name]) for name in names]
+        wrong = (self.columns["family"] == 4) & ~np.logical_and.reduce(mapped)
+        if wrong.any():
+            self.writable("family")[wrong] = 6
+
     def records(self) -> NDArray[np.void]:
         """The rows as they are now, read-only."""
+        self._agree()
         rows = np.zeros(len(self), self.kind.dtype)
         for name, column in self.columns.items():
             rows[name] = column
@@ -108,6 +120,7 @@ class StreamTable:
 
     def freeze(self) -> dict[str, NDArray[Any]]:
         """The columns as they are now. They never change."""
+        self._agree()
         for column in self.columns.values():
             column.flags.writeable = False
         return dict(self.columns)
@@ -121,6 +134,12 @@ def _by_field(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Itera
         return zip(*map(itemgetter(*names), lines), strict=True)
     except KeyError:  # of another version
         return ([line.get(name) for line in lines] for name in names)
+
+
+def _is_mapped(addresses: NDArray[np.void]) -> Mask:
+    prefixes = np.ascontiguousarray(addresses).view(np.uint8).reshape(-1, 16)[:, : len(MAPPED)]
+    found: Mask = (prefixes == np.frombuffer(MAPPED, np.uint8)).all(axis=1)
+    return found
 
 
 def ids_of(values: object) -> NDArray[np.uint64]:
