@@ -6,7 +6,7 @@ bring out more than the errors that are documented. ``kept/NAME`` holds inputs t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -32,6 +32,11 @@ class Target(Protocol):
 def target(name: str) -> Target:
     """The target of that name."""
     return cast(Target, import_module(f"tests.fuzz.{name}"))
+
+
+def mutator_of(it: Target) -> Callable[[bytes, int, int], bytes] | None:
+    """How it changes an input, of so many bytes at most, by a number; None: as libFuzzer does."""
+    return getattr(it, "mutate", None)
 
 
 def kept(name: str) -> Path:

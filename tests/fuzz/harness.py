@@ -8,7 +8,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tcptop_rtt"]):
-    from tests.fuzz import inputs, target
+    from tests.fuzz import inputs, mutator_of, target
 
 MOST_BYTES = 1 << 15
 """Of an input."""
@@ -38,7 +38,9 @@ def fuzz(name: str, seconds: int, directory: Path) -> None:
         "artifact_prefix": f"{directory}/found-",
         "print_final_stats": 1,
     }
-    atheris.Setup([name, *(f"-{key}={value}" for key, value in options.items()), str(corpus)], it.check)
+    arguments = [name, *(f"-{key}={value}" for key, value in options.items()), str(corpus)]
+    own = {"custom_mutator": mutator} if (mutator := mutator_of(it)) else {}
+    atheris.Setup(arguments, it.check, **own)
     atheris.Fuzz()
 
 

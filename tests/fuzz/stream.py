@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,12 @@ WORDS = (
     *('"table":"cells"', '"ids":[1]', '"values":[1]', '"gone":[1]', '"health":{}', '"plus":1', '"second":1'),
 )  # fmt: skip
 
+STRANGE: tuple[Any, ...] = (
+    *(0, 1, -1, 2, 255, 256, 1.5, -0.0, 1e308, (1 << 32) - 1, 1 << 32, 1 << 53, 1 << 63, (1 << 64) - 1),
+    *(None, True, False, "", "x", "::1", "127.0.0.1", [], [1], {}),
+)
+_NAMES = tuple(dict.fromkeys(field.name for kind in _TABLES for field in kind.fields))
+
 
 def seeds() -> Iterable[bytes]:
     """Streams of a few snapshots, and one that is older than these."""
@@ -62,6 +70,44 @@ def check(data: bytes) -> None:
     assert len(back) == len(snapshots)
     for one, other in zip(back, snapshots, strict=True):
         assert told(one) == told(other)
+
+
+def mutate(data: bytes, most_bytes: int, seed: int) -> bytes:
+    """The same lines, of which some say something else: bytes alone seldom leave a line of JSON."""
+    chance = random.Random(seed)  # noqa: S311 - what is found can be found again
+    lines = data.split(b"\n")
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(lines))
+        match chance.randrange(8):
+            case 0:
+                lines.insert(chance.randrange(len(lines) + 1), lines[at])
+            case 1 if len(lines) > 1:
+                del lines[at]
+            case _:
+                lines[at] = _other_line(lines[at], chance)
+    return b"\n".join(lines)[:most_bytes]
+
+
+def _other_line(text: bytes, chance: random.Random) -> bytes:
+    try:
+        line = json.loads(text)
+        name = chance.choice([*line, *_NAMES])
+    except (ValueError, TypeError, RecursionError):
+        return text
+    if not isinstance(line, dict):
+        return text
+    match line.get(name), chance.randrange(4):
+        case _, 0:
+            line.pop(name, None)
+        case list(values), 1 | 2 if values:
+            values[chance.randrange(len(values))] = chance.choice(STRANGE)
+        case dict(facts), 1 | 2 if facts:
+            facts[chance.choice([*facts])] = chance.choice(STRANGE)
+        case int(number), 1 | 2:
+            line[name] = number + chance.choice((-1000, -1, 1, 1000, 1 << 32))
+        case _:
+            line[name] = chance.choice(STRANGE)
+    return json.dumps(line).encode()
 
 
 def check_whole(snapshot: Snapshot) -> None:

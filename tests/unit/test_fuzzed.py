@@ -6,7 +6,9 @@ import random
 
 import pytest
 
-from tests.fuzz import TARGETS, inputs, target
+from tests.fuzz import TARGETS, inputs, mutator_of, target
+
+MOST_BYTES = 1 << 15
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -24,3 +26,14 @@ def test_none_does_that_is_cut_or_has_some_other_bytes(name: str) -> None:
             for _ in range(chance.randrange(4)):
                 spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
             target(name).check(bytes(spoilt))
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if mutator_of(target(name))])
+def test_none_does_that_is_changed_as_the_target_says(name: str) -> None:
+    it = target(name)
+    mutate = mutator_of(it)
+    assert mutate
+    for data in it.seeds():
+        for seed in range(20):
+            data = mutate(data, MOST_BYTES, seed)
+            it.check(data)
