@@ -32,7 +32,7 @@ _PROGRAM = ("-m", "tcptop_rtt")
 # The program, telling at its end when it came by which place first; loader and imports run side by side.
 _MARKED = """
 import functools, json, sys, time
-from tcptop_rtt import cli, start
+from tcptop_rtt import cli, front_end, start
 from tcptop_rtt.sources import opening
 marks = {}
 def mark(owner, name, what):
@@ -43,7 +43,7 @@ def mark(owner, name, what):
         marks.setdefault(what, time.monotonic())
         return result
     setattr(owner, name, marked)
-opener, shown = opening.source_opener, start._run_screen
+opener, shown = opening.source_opener, front_end._run_screen
 def begin_to_load(*arguments, **named):
     from tcptop_rtt.sources.loader.process import Loading
     marks["interpreter and command line"] = time.monotonic()
@@ -58,7 +58,7 @@ def run_screen(*arguments):
     mark(LiveFeed, "_described", "first snapshot")
     mark(ConnectionTable, "show", "rows arranged")
     return shown(*arguments)
-start.source_opener, start._run_screen = begin_to_load, run_screen
+start.source_opener, front_end._run_screen = begin_to_load, run_screen
 begin, file = float(sys.argv.pop(1)), open(sys.argv.pop(1), "w")  # later it may open none
 try:
     cli.main()

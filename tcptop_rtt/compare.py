@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.feeds.replay.problems import Problems
+from tcptop_rtt.front_end import run_app
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.progress import Progress
 
 if TYPE_CHECKING:
-    from tcptop_rtt.compare_app import CompareApp
     from tcptop_rtt.comparing.result import Result, Told
     from tcptop_rtt.comparing.tally import Tally
     from tcptop_rtt.feeds.replay.footage import Footage
@@ -35,12 +35,10 @@ def run(
     options: argparse.Namespace,
     chosen: Filter,
     screen: bool,
-    run_app: Callable[[CompareApp], None],
 ) -> int:
     """Compare, and show what has been found; return the exit code.
 
     :param opened: one, or two
-    :param run_app: runs an app until it ends, or a signal asks it to, and raises its problem
     :raises TcptopError: there is nothing to compare, and why; or it cannot be written
     """
     progress = Progress(sys.stderr)
@@ -49,7 +47,7 @@ def run(
     finally:
         progress.say("")
     if screen:
-        return _show(result, options.preferences, run_app)
+        return _show(result, options.preferences)
     from tcptop_rtt.outputs.base import complain
     from tcptop_rtt.outputs.compared import write_json, write_plain
     from tcptop_rtt.outputs.writer import Writer
@@ -60,7 +58,7 @@ def run(
     return 0
 
 
-def _show(result: Result, preferences: Preferences, run_app: Callable[[CompareApp], None]) -> int:
+def _show(result: Result, preferences: Preferences) -> int:
     from tcptop_rtt.compare_app import CompareApp
     from tcptop_rtt.view.glyphs import of_locale
 

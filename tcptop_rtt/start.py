@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from tcptop_rtt import environment, standard_streams
+from tcptop_rtt import environment, front_end, standard_streams
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.needs import needs_of, needs_of_fleet, needs_of_replay
 from tcptop_rtt.outputs.writer import keep_from_waiting
@@ -23,7 +20,7 @@ from tcptop_rtt.privileges.held import Held
 from tcptop_rtt.privileges.main_process import give_up, has_rights
 from tcptop_rtt.reach.brokered import Brokered
 from tcptop_rtt.reach.direct import Direct
-from tcptop_rtt.signals import deferred_signals, on_stop
+from tcptop_rtt.signals import deferred_signals
 from tcptop_rtt.sources.opening import Opener, source_opener
 
 if TYPE_CHECKING:
@@ -33,12 +30,8 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.exporter import Exporter
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.privileges.main_process import Needs
-    from tcptop_rtt.program_app import ProgramApp
     from tcptop_rtt.sources.base import Source
     from tcptop_rtt.view.filter import Filter
-
-_LEAVE_S = 10
-"""How long the dashboard may take to leave once a signal asks it to."""
 
 
 def run(
@@ -86,7 +79,7 @@ def _compare(options: argparse.Namespace, screen: bool) -> int:
     _without_rights(needs_of_replay(options), screen)
     with deferred_signals():
         compare.load()
-    return compare.run(opened, options, _chosen(options), screen, _run_app)
+    return compare.run(opened, options, _chosen(options), screen)
 
 
 def _fleet(options: argparse.Namespace, screen: bool) -> int:
@@ -96,11 +89,11 @@ def _fleet(options: argparse.Namespace, screen: bool) -> int:
         from tcptop_rtt.feeds.fleet.feed import FleetFeed
         from tcptop_rtt.model.question import Question
 
-        _import_front_end(screen)
+        front_end.load(screen)
         question = Question(options.fleet_by, range_s=options.fleet_range)
         feed = FleetFeed(options.fleet, question, options.interval, screen)
     feed.open()
-    return _show(feed, options, screen, held=held)
+    return front_end.show(feed, options, _chosen(options), screen, held=held)
 
 
 def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
@@ -113,12 +106,14 @@ def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
         from tcptop_rtt.feeds.replay.opening import replay_feed
         from tcptop_rtt.view.filter import Filter
 
-        _import_front_end(screen)
+        front_end.load(screen)
         feed = replay_feed(opened, options.at, screen)
         cleanup.callback(feed.close)
     feed.open()
-    whole = options.json and _chosen(options) == Filter() and options.count is options.at is None
-    return _show(feed, options, screen, lines=feed.lines() if whole else None, held=held)
+    chosen = _chosen(options)
+    whole = options.json and chosen == Filter() and options.count is options.at is None
+    lines = feed.lines() if whole else None
+    return front_end.show(feed, options, chosen, screen, lines=lines, held=held)
 
 
 def _remote(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
@@ -127,7 +122,7 @@ def _remote(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
         from tcptop_rtt.feeds.remote.feed import RemoteFeed
         from tcptop_rtt.outputs.progress import Progress
 
-        _import_front_end(screen)
+        front_end.load(screen)
         feed = RemoteFeed(
             options.hosts, options.ssh, options.remote_command, options.interval, options.environment
         )
@@ -138,7 +133,8 @@ def _remote(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
         feed.open()
     finally:
         progress.say("")
-    return _show(feed, options, screen, feed.note, _recordings(options, feed, cleanup))
+    recordings = _recordings(options, feed, cleanup)
+    return front_end.show(feed, options, _chosen(options), screen, feed.note, recordings)
 
 
 def _live(
@@ -169,7 +165,7 @@ def _live(
         from tcptop_rtt.feeds.live import LiveFeed
         from tcptop_rtt.feeds.socket_use import UseWatch
 
-        _import_front_end(screen)
+        front_end.load(screen)
         if budget is None and options.budget is not None:
             budget = Budget(most_share=options.budget)
         clock = use = None
@@ -179,14 +175,15 @@ def _live(
         progress.say("")
     if not screen or source.done():
         feed.open()
+    chosen = _chosen(options)
     if options.command:
         from tcptop_rtt.command.run import run_command
 
-        return run_command(feed, options, _chosen(options))
+        return run_command(feed, options, chosen)
     recordings = _recordings(options, feed, cleanup)
     if exporter:
-        return exporter.run(feed, _chosen(options), recordings)
-    return _show(feed, options, screen, note, recordings, held=way.held)
+        return exporter.run(feed, chosen, recordings)
+    return front_end.show(feed, options, chosen, screen, note, recordings, held=way.held)
 
 
 def _chosen(options: argparse.Namespace) -> Filter:
@@ -286,66 +283,3 @@ def _no_collections() -> Iterator[None]:
     yield
     gc.freeze()
     gc.enable()
-
-
-# The front ends
-
-
-def _import_front_end(screen: bool) -> None:
-    importlib.import_module("tcptop_rtt.app" if screen else "tcptop_rtt.outputs.text")
-
-
-def _show(
-    feed: Feed,
-    options: argparse.Namespace,
-    screen: bool,
-    note: Callable[[], str] = str,
-    recordings: Recordings | None = None,
-    lines: Iterator[bytes] | None = None,
-    held: Callable[[], Rights] = tuple,
-) -> int:
-    """Show a feed on the screen, or else as text.
-
-    :param note: what there is to say of what is shown
-    :param recordings: None: nothing of it can be recorded
-    :param lines: text that is to be written as it is instead
-    :param held: says whose rights there are, and which
-    """
-    if screen:
-        return _run_screen(feed, options, note, recordings, held)
-    from tcptop_rtt.outputs.text import run_text
-
-    return run_text(feed, options, _chosen(options), note, recordings, lines)
-
-
-def _run_screen(
-    feed: Feed,
-    options: argparse.Namespace,
-    note: Callable[[], str],
-    recordings: Recordings | None,
-    held: Callable[[], Rights],
-) -> int:
-    from tcptop_rtt.app import TcptopApp
-    from tcptop_rtt.feeds.names import Resolver
-    from tcptop_rtt.view.glyphs import of_locale
-
-    # What is played has intervals of its own, and may be of another network.
-    refresh_s, resolver = (0.0, None) if feed.player else (options.interval, Resolver())
-    chosen, named, preferences = _chosen(options), options.names, options.preferences
-    glyphs = of_locale()
-    app = TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings, held)
-    _run_app(app)
-    return 0
-
-
-def _run_app(app: ProgramApp) -> None:
-    """Run it until it ends, or a signal asks it to leave; raise its problem."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        signal.alarm(_LEAVE_S)
-        app.leave()
-
-    on_stop(leave)
-    app.run()
-    if app.problem is not None:
-        raise app.problem
