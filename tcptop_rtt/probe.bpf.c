@@ -2,18 +2,14 @@
 /*
  * Watches every TCP socket of the machine and reports its round-trip time.
  *
- * This is bcc's dialect of BPF C. These are the programs; bpf/abi.h,
- * bpf/sock_read.h, bpf/conn.h and bpf/entries.h have what they call. bcc rewrites the use of
- * maps in its main text only, so there is no #include: sources/loader/files.py puts
- * those files before this one.
+ * This is bcc's dialect of BPF C. These are the programs; the files in bpf/ have
+ * what they call. bcc rewrites the use of maps in its main text only, so there is
+ * no #include: sources/loader/files.py puts those files before this one, in order.
  */
 
-#define IPPROTO_MPTCP		262
 #define ECONNABORTED		103	/* include/uapi/asm-generic/errno.h */
 #define TCP_CA_RECOVERY		3	/* enum tcp_ca_state in include/uapi/linux/tcp.h */
 #define TCP_CA_LOSS		4
-#define S_IFMT			0170000
-#define S_IFSOCK		0140000
 
 /*
  * Runs for every segment of an established connection: at the entry of
@@ -208,105 +204,6 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* An empty entry. */
-static __always_inline struct entry *new_entry(void)
-{
-	int zero = 0;
-	struct entry *e = scratch_entries.lookup(&zero);
-
-	if (e)
-		__builtin_memset(e, 0, sizeof(*e));
-	return e;
-}
-
-/*
- * Reads the samples that on_segment() has not reported, and may not for long
- * as the socket may be idle: those of a window that is over, and the latest ACK's.
- * The socket is not locked, so the window is checked again after the copy.
- */
-static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
-						    struct rtt_window *w)
-{
-	struct control *control = shared_control();
-
-	take_single_sample(r, sk, w);
-	if (!control)
-		return;
-	read_samples(r, w);
-	barrier();
-	/* The copy is whole if its window was over, and no other one has begun since. */
-	if (w->window_start != r->window_start || !window_is_over(w, control))
-		r->rtt_samples = 0;
-}
-
-/* An entry that does not fit is written again by the next read, so its sample is put back. */
-static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
-					struct connection *c)
-{
-	struct rtt_window *w = window_of(sk, c);
-	struct rack counted = w->rack, written;
-
-	read_unreported_samples(&e->record, sk, w);
-	written = w->rack;
-	if (bpf_seq_write(seq, e, sizeof(*e)) && same_sample(&written, &w->rack))
-		w->rack = counted;
-}
-
-/* A listener is no connection: its endpoint is enough to find those that it accepts. */
-static __always_inline void fill_listener(struct entry *e, struct sock *sk)
-{
-	e->record.kind = KIND_ENTRY;
-	e->record.sock = (u64)sk;
-	e->record.time_ns = bpf_ktime_get_ns();
-	read_endpoints(&e->record, sk);
-	read_identity(&e->record, sk);
-	read_queue(e, sk);
-}
-
-/* The socket behind an open file, or NULL. */
-static __always_inline struct sock *socket_of(struct file *file)
-{
-	struct socket *socket;
-	struct sock *sk;
-#ifdef CHECKED_READS
-	struct inode *inode;
-	u16 mode;
-
-	READ(inode, file->f_inode);
-	READ(mode, inode->i_mode);
-	if ((mode & S_IFMT) != S_IFSOCK)
-		return NULL;
-	READ(socket, file->private_data);
-#else
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return NULL;
-#endif
-	READ(sk, socket->sk);
-	return sk;
-}
-
-/* Writes who holds an MPTCP socket. Its subflows have no descriptor, but its inode's number. */
-static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct *task,
-					struct file *file, struct sock *sk)
-{
-	struct entry *e;
-	struct inode *inode;
-	u16 protocol;
-
-	READ(protocol, sk->sk_protocol);
-	if (protocol != IPPROTO_MPTCP)
-		return;
-	e = new_entry();
-	if (!e)
-		return;
-	e->record.kind = KIND_MPTCP;
-	READ(inode, file->f_inode);
-	READ(e->inode, inode->i_ino);
-	read_process(&e->record, task);
-	bpf_seq_write(seq, e, sizeof(*e));
-}
-
 /* Writes an entry per descriptor of a TCP or MPTCP socket, of all processes and namespaces. */
 BPF_ITER(task_file)
 {
@@ -356,33 +253,6 @@ BPF_ITER(task_file)
 }
 
 #ifndef NO_TCP_ITERATOR
-static __always_inline void write_listener(struct seq_file *seq, struct sock *sk)
-{
-	struct entry *e = new_entry();
-
-	if (!e)
-		return;
-	fill_listener(e, sk);
-	read_hold(e, sk);
-	bpf_seq_write(seq, e, sizeof(*e));
-}
-
-static __always_inline void write_unheld(struct seq_file *seq, struct sock *sk,
-					 const struct control *control)
-{
-	struct connection *c = conn_for_scan(sk);
-	struct entry *e;
-
-	if (!c || c->scan == control->scan)
-		return;
-	e = new_entry();
-	if (!e)
-		return;
-	fill_entry(e, sk, c);
-	read_hold(e, sk);
-	write_entry(seq, e, sk, c);
-}
-
 /*
  * Writes the sockets of a network namespace that have no descriptor, after the
  * scan of descriptors. They wait to be accepted, are closed by their process

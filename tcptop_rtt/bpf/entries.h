@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * All that there is to tell of a connection: scans write it, and a connection
- * that is followed leaves it behind.
+ * All that there is to tell of a connection: scans write it, beside what they
+ * meet of listeners and MPTCP, and a connection that is followed leaves it behind.
  */
+
+#define IPPROTO_MPTCP		262
+#define S_IFMT			0170000
+#define S_IFSOCK		0140000
 
 /* The latest answer may not be counted yet. What has been told never gets less: that is looked at last. */
 static __always_inline void copy_waits(struct entry *e, struct sock *sk, const struct rtt_window *w)
@@ -64,4 +68,130 @@ static __always_inline void leave_last_entry(struct sock *sk, struct connection 
 	e->record.state = state;
 	last_entries.ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 #endif
+}
+
+/* An empty entry. */
+static __always_inline struct entry *new_entry(void)
+{
+	int zero = 0;
+	struct entry *e = scratch_entries.lookup(&zero);
+
+	if (e)
+		__builtin_memset(e, 0, sizeof(*e));
+	return e;
+}
+
+/*
+ * Reads the samples that on_segment() has not reported, and may not for long
+ * as the socket may be idle: those of a window that is over, and the latest ACK's.
+ * The socket is not locked, so the window is checked again after the copy.
+ */
+static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
+						    struct rtt_window *w)
+{
+	struct control *control = shared_control();
+
+	take_single_sample(r, sk, w);
+	if (!control)
+		return;
+	read_samples(r, w);
+	barrier();
+	/* The copy is whole if its window was over, and no other one has begun since. */
+	if (w->window_start != r->window_start || !window_is_over(w, control))
+		r->rtt_samples = 0;
+}
+
+/* An entry that does not fit is written again by the next read, so its sample is put back. */
+static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
+					struct connection *c)
+{
+	struct rtt_window *w = window_of(sk, c);
+	struct rack counted = w->rack, written;
+
+	read_unreported_samples(&e->record, sk, w);
+	written = w->rack;
+	if (bpf_seq_write(seq, e, sizeof(*e)) && same_sample(&written, &w->rack))
+		w->rack = counted;
+}
+
+/* A listener is no connection: its endpoint is enough to find those that it accepts. */
+static __always_inline void fill_listener(struct entry *e, struct sock *sk)
+{
+	e->record.kind = KIND_ENTRY;
+	e->record.sock = (u64)sk;
+	e->record.time_ns = bpf_ktime_get_ns();
+	read_endpoints(&e->record, sk);
+	read_identity(&e->record, sk);
+	read_queue(e, sk);
+}
+
+/* The socket behind an open file, or NULL. */
+static __always_inline struct sock *socket_of(struct file *file)
+{
+	struct socket *socket;
+	struct sock *sk;
+#ifdef CHECKED_READS
+	struct inode *inode;
+	u16 mode;
+
+	READ(inode, file->f_inode);
+	READ(mode, inode->i_mode);
+	if ((mode & S_IFMT) != S_IFSOCK)
+		return NULL;
+	READ(socket, file->private_data);
+#else
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return NULL;
+#endif
+	READ(sk, socket->sk);
+	return sk;
+}
+
+/* Writes who holds an MPTCP socket. Its subflows have no descriptor, but its inode's number. */
+static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct *task,
+					struct file *file, struct sock *sk)
+{
+	struct entry *e;
+	struct inode *inode;
+	u16 protocol;
+
+	READ(protocol, sk->sk_protocol);
+	if (protocol != IPPROTO_MPTCP)
+		return;
+	e = new_entry();
+	if (!e)
+		return;
+	e->record.kind = KIND_MPTCP;
+	READ(inode, file->f_inode);
+	READ(e->inode, inode->i_ino);
+	read_process(&e->record, task);
+	bpf_seq_write(seq, e, sizeof(*e));
+}
+
+static __always_inline void write_listener(struct seq_file *seq, struct sock *sk)
+{
+	struct entry *e = new_entry();
+
+	if (!e)
+		return;
+	fill_listener(e, sk);
+	read_hold(e, sk);
+	bpf_seq_write(seq, e, sizeof(*e));
+}
+
+static __always_inline void write_unheld(struct seq_file *seq, struct sock *sk,
+					 const struct control *control)
+{
+	struct connection *c = conn_for_scan(sk);
+	struct entry *e;
+
+	if (!c || c->scan == control->scan)
+		return;
+	e = new_entry();
+	if (!e)
+		return;
+	fill_entry(e, sk, c);
+	read_hold(e, sk);
+	write_entry(seq, e, sk, c);
 }

@@ -169,7 +169,7 @@ CONNECTION = np.dtype(
         ("followed", "u1"),
     ]
 )
-"""The beginning of what the kernel side has of each connection: ``struct connection`` in bpf/conn.h."""
+"""The beginning of what the kernel side has of each connection: ``struct connection`` in bpf/maps.h."""
 
 if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 48):
     raise AssertionError("model/records.py and bpf/abi.h differ")

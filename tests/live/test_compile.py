@@ -16,8 +16,8 @@ from tcptop_rtt.sources.program import Program
     ("part", "name"),
     [
         ("bpf/abi.h", "KIND_OPEN"),
-        ("bpf/sock_read.h", "ms_since"),
-        ("bpf/conn.h", "count_dropped"),
+        ("bpf/details.h", "ms_since"),
+        ("bpf/maps.h", "count_dropped"),
         ("probe.bpf.c", "kind_of_change"),
     ],
 )

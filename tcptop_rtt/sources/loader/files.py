@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_PARTS = ("bpf/abi.h", "bpf/sock_read.h", "bpf/waits.h", "bpf/conn.h", "bpf/entries.h", "probe.bpf.c")
+_PARTS = (
+    *("bpf/abi.h", "bpf/sock_read.h", "bpf/task_read.h", "bpf/details.h", "bpf/waits.h", "bpf/maps.h"),
+    *("bpf/records.h", "bpf/conn.h", "bpf/samples.h", "bpf/entries.h", "probe.bpf.c"),
+)
 """The files of the program, in the order in which the compiler reads them."""
 
 STAND_INS = _PACKAGE / "bpf/stand_ins"
