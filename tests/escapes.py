@@ -61,6 +61,8 @@ def check_text(*texts: object) -> None:
 
 def foreign(text: str) -> str:
     """The first character that is not seen, or is not as wide wherever it stands; empty: there is none."""
+    if text.isascii() and text.isprintable():
+        return ""  # as nearly all is
     return next((f"U+{ord(char):04X}" for char in text if not _is_seen(char)), "")
 
 
