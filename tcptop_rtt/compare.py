@@ -15,7 +15,7 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.outputs.progress import Progress
 
 if TYPE_CHECKING:
-    from tcptop_rtt.comparing.result import Result, Told
+    from tcptop_rtt.comparing.result import Result, SideInfo
     from tcptop_rtt.comparing.tally import Tally
     from tcptop_rtt.feeds.replay.footage import Footage
     from tcptop_rtt.feeds.replay.sides import Side
@@ -118,8 +118,8 @@ class Comparison:
         cleanup.callback(footage.close)
         return footage
 
-    def _counted(self, letter: str, side: Side) -> tuple[Tally, Told]:
-        from tcptop_rtt.comparing.result import Told
+    def _counted(self, letter: str, side: Side) -> tuple[Tally, SideInfo]:
+        from tcptop_rtt.comparing.result import SideInfo
         from tcptop_rtt.comparing.tally import Tally
         from tcptop_rtt.feeds.replay.sides import Reading
 
@@ -130,4 +130,4 @@ class Comparison:
             self._say(f"reading {letter}: {max(0.0, done):.0%}")
         if not tally.watched_s:
             raise TcptopError(f"nothing in {side.name} can be compared: it takes two updates at least")
-        return tally, Told(side.name, reading.host, tally.first_ns, tally.last_ns, side.words)
+        return tally, SideInfo(side.name, reading.host, tally.first_ns, tally.last_ns, side.words)

@@ -39,9 +39,9 @@ def invoker() -> Invoker:
     ``SUDO_UID`` tells the user, and the password database the home directory.
     """
     uid, is_root = os.geteuid(), 0 in (os.getuid(), os.geteuid())
-    told, chosen = os.environ.get("SUDO_UID", ""), os.environ.get("XDG_CONFIG_HOME", "")
-    if is_root and told.isascii() and told.isdigit():
-        uid = int(told)
+    sudo_uid, chosen = os.environ.get("SUDO_UID", ""), os.environ.get("XDG_CONFIG_HOME", "")
+    if is_root and sudo_uid.isascii() and sudo_uid.isdigit():
+        uid = int(sudo_uid)
     elif not is_root and os.path.isabs(chosen):
         return Invoker(uid, chosen)
     try:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.screens.program_keys import ProgramKeys
-from tcptop_rtt.terminal.background import BackgroundTold
+from tcptop_rtt.terminal.background import BackgroundReported
 from tcptop_rtt.terminal.driver import TerminalDriver
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
@@ -118,7 +118,7 @@ class ProgramApp(ProgramKeys):
         if isinstance(self._driver, TerminalDriver):
             self._driver.use_mouse(on)
 
-    def on_background_told(self, message: BackgroundTold) -> None:
+    def on_background_reported(self, message: BackgroundReported) -> None:
         """The terminal has answered; what the user has chosen meanwhile counts more."""
         if self.asks_background:
             self.asks_background = False

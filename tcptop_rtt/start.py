@@ -234,7 +234,7 @@ def _opener(options: argparse.Namespace, screen: bool) -> Opener:
     relied_on = bool(options.command or options.fail_if or _exports(options))
     if options.command or not has_rights():
         way = source_opener(options.source, Direct(), bool(options.command), relied_on)
-        return replace(way, held=Held().told)
+        return replace(way, held=Held().rights)
     needs = needs_of(options, screen)
     reach = Brokered(needs.user)
     way = source_opener(options.source, reach, needs_bpf=relied_on)
@@ -247,10 +247,10 @@ def _without_rights(needs: Needs, screen: bool, helper: int | None = None) -> Ca
     :param helper: the process that has rights in place of this one
     """
     if not has_rights():
-        return Held().told
+        return Held().rights
     if not screen:
         keep_from_waiting(1, 2)
-    return Held(helper, *give_up(needs)).told
+    return Held(helper, *give_up(needs)).rights
 
 
 def _in_background(function: Callable[[], Source]) -> Future[Source]:

@@ -111,8 +111,8 @@ class Account:
         for name in _COPIED:
             members[name][places] = get(name)
         for name in _IF_KNOWN:
-            told = ~known.is_unknown(get, name, lacking)
-            members[name][places[told]] = get(name)[told]
+            is_known = ~known.is_unknown(get, name, lacking)
+            members[name][places[is_known]] = get(name)[is_known]
         # What has held it up does so no more once it is closed: here its last words count, too.
         closed = get("closed")
         found = causes.verdicts(
@@ -163,12 +163,12 @@ class Account:
         for name in ("retrans", "bytes_acked", "bytes_received"):
             np.add.at(found[name], group, members[name])
         for name in ("connect_us", "first_byte_us"):
-            told = members[name] > 0
-            (found[name],) = by_rank(members[name][told], group[told], len(found), (0.5,))
+            is_known = members[name] > 0
+            (found[name],) = by_rank(members[name][is_known], group[is_known], len(found), (0.5,))
         ranked = self._rtts.percentiles(group, len(found), (0.5, 0.99))
         low, high = np.full(len(found), np.iinfo(np.uint32).max, np.uint32), np.zeros(len(found), np.uint32)
-        told = members["lo_us"] > 0
-        np.minimum.at(low, group[told], members["lo_us"][told])
+        is_known = members["lo_us"] > 0
+        np.minimum.at(low, group[is_known], members["lo_us"][is_known])
         np.maximum.at(high, group, members["hi_us"])
         for name, us in zip(("p50_us", "p99_us"), ranked, strict=True):
             found[name] = np.where(us > 0, np.clip(us, low, high), 0)

@@ -88,9 +88,9 @@ class Command:
 
         :raises NotStartedError: it cannot be started, or we have been told to end
         """
-        told = sorted(signal.sigpending() & _held() - {signal.SIGCHLD})
-        if told:
-            raise NotStartedError("", BY_SIGNAL + told[0])
+        pending = sorted(signal.sigpending() & _held() - {signal.SIGCHLD})
+        if pending:
+            raise NotStartedError("", BY_SIGNAL + pending[0])
         _adopt_orphans()
         user = self._user
         credentials: dict[str, object] = {}
@@ -125,12 +125,12 @@ class Command:
         """Pass signals on until it has ended, and reap orphans."""
         held = _held()
         while True:
-            told = signal.sigwaitinfo(held)
-            if told.si_signo == signal.SIGCHLD:
+            received = signal.sigwaitinfo(held)
+            if received.si_signo == signal.SIGCHLD:
                 self._reap(command)
-            elif told.si_code != _FROM_KERNEL and self.status is None:
+            elif received.si_code != _FROM_KERNEL and self.status is None:
                 with suppress(PermissionError):  # it is another user's by now, as sudo's commands are
-                    os.kill(command, told.si_signo)
+                    os.kill(command, received.si_signo)
 
     def _reap(self, command: int) -> None:
         """Take the exit status of all that has ended: several may have, for one signal."""

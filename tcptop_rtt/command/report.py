@@ -64,9 +64,9 @@ def write_json(out: Writer, account: Account, ended: Ended) -> None:
         ("service", SERVICES, account.services(connections)),
         ("connection", CONNECTIONS, connections),
     ):
-        told = {name: of for column in columns for name, of in column.values.items()}
-        for values in zip(*(of(rows.__getitem__, frozenset()) for of in told.values()), strict=True):
-            _line(out, {"event": event, **dict(zip(told, values, strict=True))})
+        values_of = {name: of for column in columns for name, of in column.values.items()}
+        for values in zip(*(of(rows.__getitem__, frozenset()) for of in values_of.values()), strict=True):
+            _line(out, {"event": event, **dict(zip(values_of, values, strict=True))})
     _line(
         out,
         {

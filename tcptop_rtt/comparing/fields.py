@@ -151,8 +151,8 @@ def _is_beyond(name: str) -> Match:
 
         def answer(get: Get, lacking: frozenset[str]) -> Answer:
             yes, no = asked(get, lacking)
-            told = ~np.isnan(get(f"{name}_chance"))
-            return Answer(yes & told, no & told)
+            has_chance = ~np.isnan(get(f"{name}_chance"))
+            return Answer(yes & has_chance, no & has_chance)
 
         return answer
 

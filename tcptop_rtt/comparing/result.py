@@ -14,7 +14,7 @@ WHAT_MARKS_SAY = f"*: more than chance (of these 1 in {1 / FALSE_ALARMS:.0f} is 
 """Short: a narrow terminal shows all of it."""
 
 
-class Told(NamedTuple):
+class SideInfo(NamedTuple):
     """Of one side what it is."""
 
     name: str  # of the file
@@ -27,8 +27,8 @@ class Told(NamedTuple):
 class Result(NamedTuple):
     """Both sides, and their groups."""
 
-    a: Told
-    b: Told
+    a: SideInfo
+    b: SideInfo
     rows: NDArray[np.void]  # of dtype COMPARED
     left_out: int  # groups that there was no room for
     problem: str  # what of the recordings could not be read; empty: all could

@@ -85,18 +85,18 @@ def changes(
     kind: Kind,
     last: Part,
     now: Part,
-    told: NDArray[np.uint64],
+    with_line: NDArray[np.uint64],
     elapsed_ns: tuple[int, int],
     lacking: frozenset[str],
 ) -> Iterator[Line]:
     """What has changed in rows that have no line of their own.
 
-    :param told: the ids of those that have one, ascending
+    :param with_line: the ids of those that have one, ascending
     :param elapsed_ns: the clock at both times
     """
     ids = now.ids
     places, met = last.find(ids)
-    quiet = np.flatnonzero(met & ~np.isin(ids, told))
+    quiet = np.flatnonzero(met & ~np.isin(ids, with_line))
     if not len(quiet):
         return
     before_at, now_at = last.indices[places[quiet]], now.indices[quiet]

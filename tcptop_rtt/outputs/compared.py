@@ -6,7 +6,7 @@ import numpy as np
 
 from tcptop_rtt.comparing.compared import FALSE_ALARMS
 from tcptop_rtt.comparing.fields import FIRST_SORT, TABLE
-from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result, Told
+from tcptop_rtt.comparing.result import WHAT_MARKS_SAY, Result, SideInfo
 from tcptop_rtt.comparing.tally import KINDS
 from tcptop_rtt.model.rows import Indices, fields_of
 from tcptop_rtt.outputs.json_line import encoded
@@ -55,7 +55,7 @@ def write_plain(result: Result, out: Writer) -> None:
     out.flush()
 
 
-def _side(side: Told) -> dict[str, object]:
+def _side(side: SideInfo) -> dict[str, object]:
     return {
         "file": side.name,
         "host": side.host,

@@ -49,8 +49,8 @@ class PlainTables:
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"
         seen = what_is_missed(health) or seen
-        told = (seen, how_late(health.behind_s), what_the_budget_does(health), what_is_over(health))
-        seen = "  ".join(filter(None, told))
+        notes = (seen, how_late(health.behind_s), what_the_budget_does(health), what_is_over(health))
+        seen = "  ".join(filter(None, notes))
         self._out.write(
             f"{moment}  {fmt.printable(health.hook)}  {len(ranking)} connections  {seen}{problem}\n"
         )

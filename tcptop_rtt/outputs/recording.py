@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.outputs.stream import StreamLines
+from tcptop_rtt.past.moment_lines import line_of
 from tcptop_rtt.past.moments import Moment
-from tcptop_rtt.past.told import told
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.filter import Filter
 
@@ -52,7 +52,7 @@ class Recording:
         self._clock_ns = snapshot.clock_ns
         try:
             self._file.add(
-                lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, tuple(map(told, fresh))
+                lines, snapshot.time_ns, snapshot.clock_ns, self._stream.state, tuple(map(line_of, fresh))
             )
         except OSError as error:
             self.failure = error.strerror or str(error)

@@ -94,9 +94,9 @@ class StreamLines:
         for side in self._sides:
             yield from side.lines(snapshot)
         elapsed_ns = before.clock_ns if before else snapshot.clock_ns, snapshot.clock_ns
-        told = np.unique(snapshot.rows["id"][indices])
+        with_line = np.unique(snapshot.rows["id"][indices])
         for line in (
-            *columns.changes(CONNECTION_COLUMNS, last, now, told, elapsed_ns, lacking),
+            *columns.changes(CONNECTION_COLUMNS, last, now, with_line, elapsed_ns, lacking),
             *(line for side in self._sides for line in side.changes(elapsed_ns, lacking)),
             *columns.cell_changes(before, last, snapshot, now),
         ):
@@ -139,8 +139,8 @@ class StreamLines:
         for start in range(0, len(rows), _AT_ONCE):
             part = rows.take(np.arange(start, min(start + _AT_ONCE, len(rows))))
             fields = [field.values(part.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
-            told, times = events[start : start + _AT_ONCE].tolist(), [snapshot.time_ns] * len(part)
-            values = zip(told, times, self._cgroup_paths(part), *fields, strict=True)
+            names, times = events[start : start + _AT_ONCE].tolist(), [snapshot.time_ns] * len(part)
+            values = zip(names, times, self._cgroup_paths(part), *fields, strict=True)
             yield from starmap(_ConnectionLine, values)
 
     def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:

@@ -26,7 +26,7 @@ class Held:
         self._landlock = landlock
         self._left = left
 
-    def told(self) -> Rights:
+    def rights(self) -> Rights:
         """Whose rights, and which, at this moment; empty: it cannot be known."""
         try:
             return tuple(self._look())

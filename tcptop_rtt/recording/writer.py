@@ -74,10 +74,11 @@ class RecordingWriter:
             self._keep_within_limit()
             if self._state_is_due(clock_ns):
                 self._begin(Kind.STATE, time_ns, clock_ns)
-                told = state()
-                self._put(told)
+                state_lines = state()
+                self._put(state_lines)
                 self._end()
-                self._state_ns, self._raw_since_state, self._raw_of_state = clock_ns, 0, self._raw_of(told)
+                self._state_ns, self._raw_since_state = clock_ns, 0
+                self._raw_of_state = self._raw_of(state_lines)
 
     def complete_frame(self) -> None:
         """End the frame here, so that the file can be copied as it is.

@@ -119,7 +119,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.waiting_for = ""
         self._status.heard()
         super().show(snapshot)
-        self._status.summary = summarize(self.told)
+        self._status.summary = summarize(self.snapshot_shown)
         self._count()
 
     def show_row(self, table: str, row: int) -> None:
@@ -144,17 +144,16 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.table.show_new_names()
 
     def _count(self) -> None:
-        told = self.told
-        waiting = told.waiting
-        self._status.health = told.health
+        snapshot = self.snapshot_shown
+        self._status.health = snapshot.health
         self._status.counts = Counts(
             total=self.table.total,
             shown=self.table.shown,
-            time_wait=sum(one.time_wait for one in waiting),
-            syn_recv=sum(one.syn_recv for one in waiting),
-            full_queues=int(np.count_nonzero(is_full(told.listeners.__getitem__))),
-            failed_per_s=float(told.targets["per_s"].sum()),
-            time_ns=told.time_ns,
+            time_wait=sum(one.time_wait for one in snapshot.waiting),
+            syn_recv=sum(one.syn_recv for one in snapshot.waiting),
+            full_queues=int(np.count_nonzero(is_full(snapshot.listeners.__getitem__))),
+            failed_per_s=float(snapshot.targets["per_s"].sum()),
+            time_ns=snapshot.time_ns,
         )
 
     def watch_problem(self) -> None:

@@ -112,7 +112,7 @@ class HealthScreen(ModalScreen[None]):
         measure: Callable[[], None] | None,
     ) -> None:
         super().__init__()
-        self._told = health, cost, rights
+        self._facts = health, cost, rights
         self._glyphs = glyphs
         self._measure = measure
         self._measuring = False
@@ -126,23 +126,23 @@ class HealthScreen(ModalScreen[None]):
 
     def show(self, health: Health, cost: OwnCost | None, rights: Rights) -> None:
         """Tell the newest."""
-        if cost is not self._told[1]:
+        if cost is not self._facts[1]:
             self._measuring = False
-        self._told = health, cost, rights
+        self._facts = health, cost, rights
         self._write()
 
     def _write(self) -> None:
-        health, cost, rights = self._told
+        health, cost, rights = self._facts
         lines: list[list[Part]] = [[("WHAT THIS PROGRAM COSTS", "title"), ("  Esc: back", "dim")]]
         if self._measure is not None:
             lines[0].append(("  measuring for a second" if self._measuring else ", m: measure it", "dim"))
-        told = own_health.everything(health, self._glyphs) + own_health.rights(rights, self._glyphs)
-        told += own_health.measured(cost, self._glyphs) if cost else []
-        labels = max(_LABEL, *(len(one.label) + 1 for one in told))  # programs in the kernel have long names
-        values = [wrap(one.value, self.size.width - labels - 2) for one in told]
+        facts = own_health.everything(health, self._glyphs) + own_health.rights(rights, self._glyphs)
+        facts += own_health.measured(cost, self._glyphs) if cost else []
+        labels = max(_LABEL, *(len(one.label) + 1 for one in facts))  # programs in the kernel have long names
+        values = [wrap(one.value, self.size.width - labels - 2) for one in facts]
         if len(lines) + sum(map(len, values)) > self.size.height:
-            values = [[one.value] for one in told]  # cut off rather than out of sight
-        for one, (first, *others) in zip(told, values, strict=True):
+            values = [[one.value] for one in facts]  # cut off rather than out of sight
+        for one, (first, *others) in zip(facts, values, strict=True):
             lines.append([(f"{one.label:{labels}}", "dim"), (first, one.style)])
             lines += [[(" " * labels, "dim"), (other, one.style)] for other in others]
         self._lines.set_lines(lines)

@@ -71,7 +71,7 @@ class PastScreen(NamedScreen):
         self._moments: MomentsScreen | None = None
 
     @property
-    def told(self) -> Snapshot:
+    def snapshot_shown(self) -> Snapshot:
         """What the header tells of: the past that is shown, or now, even while the display is frozen."""
         return self._shown if self.travelling else self._latest
 

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 
 from tcptop_rtt.feeds.base import Player
 from tcptop_rtt.model.snapshot import Snapshot
+from tcptop_rtt.past.moment_lines import moment_of
 from tcptop_rtt.past.moments import Log, Moment
-from tcptop_rtt.past.told import moment_of
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import times

@@ -160,13 +160,13 @@ def connections(messages: Messages, time_ns: int) -> Connections:
     # What is left of a closed socket has FIN-WAIT-2 as its state, and no tcp_info.
     whole = places[_INFO] > 0
     handshakes = raw.gather(starts[~whole] + HEADER.size, _MESSAGE)["state"] == SYN_RECV
-    told = raw.gather(starts[whole] + HEADER.size, _MESSAGE)
-    entries, syn_recv = _identified(told, time_ns), int(np.count_nonzero(handshakes))
+    heads = raw.gather(starts[whole] + HEADER.size, _MESSAGE)
+    entries, syn_recv = _identified(heads, time_ns), int(np.count_nonzero(handshakes))
     if not len(entries):
         return Connections(entries, syn_recv, frozenset())
     at = places[_INFO][whole]
     length = int(raw.lengths(at).min())
-    _add_info(entries, raw.gather(at + _ATTRIBUTE, _INFO_FIELDS, length), told)
+    _add_info(entries, raw.gather(at + _ATTRIBUTE, _INFO_FIELDS, length), heads)
     entries["congestion_control"] = raw.text(places[_CONG][whole], ENTRY["congestion_control"].itemsize)
     return Connections(entries, syn_recv, untold_by(length))
 
@@ -175,9 +175,9 @@ def listeners(messages: Messages, time_ns: int) -> Records:
     """The listening sockets among these messages, as entries."""
     raw = _Raw(messages.raw)
     starts = np.array(messages.starts, np.intp)
-    told = raw.gather(starts + HEADER.size, _MESSAGE)
-    entries = _identified(told, time_ns)
-    entries["queue"], entries["queue_limit"] = told["rqueue"], told["wqueue"]
+    heads = raw.gather(starts + HEADER.size, _MESSAGE)
+    entries = _identified(heads, time_ns)
+    entries["queue"], entries["queue_limit"] = heads["rqueue"], heads["wqueue"]
     at = raw.attributes(starts, _SKMEMINFO)[_SKMEMINFO]
     has_it = (at > 0) & (raw.lengths(at) >= _SK_MEMINFO.itemsize)
     entries["drops"] = np.where(has_it, raw.gather(at + _ATTRIBUTE, _SK_MEMINFO)["drops"], 0)
@@ -194,40 +194,40 @@ def untold_by(length: int) -> frozenset[str]:
     )
 
 
-def _identified(told: NDArray[np.void], time_ns: int) -> Records:
+def _identified(heads: NDArray[np.void], time_ns: int) -> Records:
     """What is in the message itself."""
-    entries = np.zeros(len(told), ENTRY)
-    is_v4 = told["family"] == socket.AF_INET
+    entries = np.zeros(len(heads), ENTRY)
+    is_v4 = heads["family"] == socket.AF_INET
     for name, of in (("laddr", "src"), ("raddr", "dst")):
-        address = told[of].copy()
+        address = heads[of].copy()
         address[is_v4, 12:] = address[is_v4, :4]
         address[is_v4, :10], address[is_v4, 10:12] = 0, 0xFF
         entries[name] = address.view("V16")[:, 0]
         if name == "raddr":
             is_v4 = is_v4 | (address[:, :10] == 0).all(axis=1) & (address[:, 10:12] == 0xFF).all(axis=1)
-    cookie = told["cookie"].astype(np.uint64)
+    cookie = heads["cookie"].astype(np.uint64)
     entries["id"] = entries["sock"] = cookie[:, 1] << np.uint64(32) | cookie[:, 0]
     entries["kind"], entries["time_ns"] = Kind.ENTRY, time_ns
     entries["family"] = np.where(is_v4, 4, 6)
     for name, of in (("lport", "sport"), ("rport", "dport"), ("ifindex", "interface")):
-        entries[name] = told[of]
+        entries[name] = heads[of]
     for name in ("state", "uid", "inode"):
-        entries[name] = told[name]
-    entries["direction"] = np.where(told["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)
+        entries[name] = heads[name]
+    entries["direction"] = np.where(heads["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)
     # One without an inode waits to be accepted, or its process has closed it.
-    left = np.where(np.isin(told["state"], _CLOSED_BY_US), Hold.DEAD, 0)
-    entries["hold"] = np.where(told["inode"] != 0, Hold.SOCKET | Hold.FILE | Hold.UNSEEN, left)
+    left = np.where(np.isin(heads["state"], _CLOSED_BY_US), Hold.DEAD, 0)
+    entries["hold"] = np.where(heads["inode"] != 0, Hold.SOCKET | Hold.FILE | Hold.UNSEEN, left)
     return entries
 
 
-def _add_info(entries: Records, info: NDArray[np.void], told: NDArray[np.void]) -> None:
+def _add_info(entries: Records, info: NDArray[np.void], heads: NDArray[np.void]) -> None:
     for name, of in _COPIED.items():
         entries[name] = info[of]
     unacked, sacked, lost, retrans = (info[of] for of in ("unacked", "sacked", "lost", "retrans"))
     entries["in_flight"] = unacked - sacked - lost + retrans
-    entries["recv_q_bytes"] = told["rqueue"]
+    entries["recv_q_bytes"] = heads["rqueue"]
     # The two were read one after the other.
-    entries["unacked_bytes"] = told["wqueue"] - np.minimum(told["wqueue"], info["notsent_bytes"])
+    entries["unacked_bytes"] = heads["wqueue"] - np.minimum(heads["wqueue"], info["notsent_bytes"])
     opening = np.isin(info["state"], (SYN_SENT, SYN_RECV))
     for name in ("last_sent_ms", "last_received_ms"):
         entries[name][opening] = UNKNOWN_U32

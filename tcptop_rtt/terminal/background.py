@@ -20,7 +20,7 @@ _COLOUR = re.compile(rf"rgb:{_PART}/{_PART}/{_PART}|rgba:{_PART}/{_PART}/{_PART}
 
 
 @dataclass
-class BackgroundTold(Message):
+class BackgroundReported(Message):
     """What the terminal draws on: red, green and blue from 0 to 1."""
 
     rgb: tuple[float, float, float]
@@ -29,11 +29,11 @@ class BackgroundTold(Message):
 class Answers:
     """Takes answers out of what is typed, wherever reads have cut them.
 
-    :param told: called with each answer
+    :param report: called with each answer
     """
 
-    def __init__(self, told: Callable[[BackgroundTold], object]) -> None:
-        self._told = told
+    def __init__(self, report: Callable[[BackgroundReported], object]) -> None:
+        self._report = report
         self._held = ""
         """The beginning of an answer, or of what may become one."""
         self._gave_escape = False
@@ -85,4 +85,4 @@ class Answers:
         colour = _COLOUR.fullmatch(text)
         if colour:
             red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in colour.groups() if part)
-            self._told(BackgroundTold((red, green, blue)))
+            self._report(BackgroundReported((red, green, blue)))

@@ -15,7 +15,7 @@ from textual.events import Key, Paste
 from textual.message import Message
 
 from tcptop_rtt.model.outside import harmless
-from tcptop_rtt.terminal.background import Answers, BackgroundTold
+from tcptop_rtt.terminal.background import Answers, BackgroundReported
 
 MAX_PASTE_CHARACTERS = 4096
 PASTE_SILENCE_S = 2.0
@@ -34,7 +34,7 @@ class Keyboard:
     :param has_room: whether messages are taken now; what comes meanwhile is dropped unread
     :param leave: called at once when Ctrl-C is pressed, before all that waits
     :param gone: called when the terminal is gone
-    :param told: called with the terminal's background, once it answers
+    :param report_background: called with the terminal's background, once it answers
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Keyboard:
         has_room: Callable[[], bool],
         leave: Callable[[], None],
         gone: Callable[[], None],
-        told: Callable[[BackgroundTold], object],
+        report_background: Callable[[BackgroundReported], object],
     ) -> None:
         self._fd = fd
         self._take = take
@@ -52,7 +52,7 @@ class Keyboard:
         self._leave = leave
         self._gone = gone
         self._decoder = getincrementaldecoder("utf-8")(errors="replace")
-        self._answers = Answers(told)
+        self._answers = Answers(report_background)
         self._parser = XTermParser()
         self._paste: str | None = None
         self._held = ""

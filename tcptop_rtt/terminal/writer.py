@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from tcptop_rtt.terminal.picture import Picture
+from tcptop_rtt.terminal.contents import Contents
 
 MAX_WAITING_CHARACTERS = 1 << 20
 """More than a terminal of any size takes for a few full pictures."""
@@ -28,7 +28,7 @@ class Writer:
         self._fd = fd
         self._encoding = encoding
         self._repaint = repaint
-        self._picture = Picture()
+        self._contents = Contents()
         self._pieces: deque[str] = deque()
         self._waiting_characters = 0
         self._busy = False
@@ -113,9 +113,9 @@ class Writer:
             if repaint:
                 self._repaint()
             if forgotten:
-                self._picture.forget()
+                self._contents.forget()
             try:
-                self._send((text if cut else self._picture.update(text)).encode(self._encoding, "replace"))
+                self._send((text if cut else self._contents.update(text)).encode(self._encoding, "replace"))
             except OSError:
                 self.close()  # it is gone; whoever reads from it says so
 

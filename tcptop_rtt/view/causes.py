@@ -252,9 +252,9 @@ def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
         holds = cause.holds(columns)
         found[cause.name] = holds & scanned if cause.reads & known.SCANNED else holds
     for first, *others in _GROUPS:
-        told = found[first]
+        shown = found[first]
         for other in others:
-            found[other], told = found[other] & ~told, found[other] | told
+            found[other], shown = found[other] & ~shown, found[other] | shown
     return list(found.values())
 
 
@@ -276,8 +276,8 @@ def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint
     # Of what is over nothing is held up any more, unless it never became a connection.
     numbers[get("closed") & (get("connect_error") == 0)] = 0
     of_both = get("both_why")
-    told = of_both > 0
-    numbers[told] = of_both[told] - np.uint8(1)
+    joined = of_both > 0
+    numbers[joined] = of_both[joined] - np.uint8(1)
     return numbers
 
 

@@ -174,14 +174,14 @@ def _shares(
     candidates = [one for rank, level in enumerate(levels) for one in _candidates(level, rank, tried, listed)]
     # Where two say the same, the narrower one says more.
     candidates.sort(key=lambda one: (-one.weight, -one.rank))
-    told: list[tuple[int, int]] = []
+    kept: list[tuple[int, int]] = []
     for rank, at, _ in candidates:
         level = levels[rank]
         value = level.values[at]
         row = int(np.flatnonzero(level.has & (level.numbers == value))[0])
-        if any(_overlaps(levels, (rank, row), other) for other in told):
+        if any(_overlaps(levels, (rank, row), other) for other in kept):
             continue
-        told.append((rank, row))
+        kept.append((rank, row))
         yield Share(
             (level.level.name, int(value)),
             level.level.say(_one(get, row), glyphs),

@@ -13,7 +13,7 @@ MUCH_CPU_PERCENT = 25.0
 """Of one processor: from here on it may disturb what it measures."""
 
 
-class Told(NamedTuple):
+class HealthLine(NamedTuple):
     """One thing; ``style`` is that of its value."""
 
     label: str
@@ -21,67 +21,67 @@ class Told(NamedTuple):
     style: str = "value"
 
 
-def everything(health: Health, glyphs: Glyphs) -> list[Told]:
+def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
     """All that is known."""
     scans = f"{fmt.rtt(health.scan_s * 1e6)} of a processor, one every {fmt.span(health.scan_pause_s * 1e3)}"
-    lost, missed = health.dropped_records, health.untracked
+    lost, missed, late = health.dropped_records, health.untracked, how_late(health.behind_s)
     return [
-        Told("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
-        Told("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
-        Told("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
-        *([Told("not seen", fmt.printable(health.missed, glyphs), "bad")] if health.missed else []),
+        HealthLine("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
+        HealthLine("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
+        HealthLine("problem", fmt.printable(health.problem, glyphs) or "none", _style(bool(health.problem))),
+        *([HealthLine("not seen", fmt.printable(health.missed, glyphs), "bad")] if health.missed else []),
         *_samples(health),
-        Told("records lost", f"{lost:,} since the start", _style(lost > 0)),
-        Told("how fresh", how_late(health.behind_s) or "as it is meant to be", _style(health.behind_s > 0)),
-        *([Told("no memory for", f"{missed:,} connections in the kernel", "bad")] if missed else []),
-        Told("scans", scans if health.scan_s else "there was none yet"),
-        Told("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
+        HealthLine("records lost", f"{lost:,} since the start", _style(lost > 0)),
+        HealthLine("how fresh", late or "as it is meant to be", _style(bool(late))),
+        *([HealthLine("no memory for", f"{missed:,} connections in the kernel", "bad")] if missed else []),
+        HealthLine("scans", scans if health.scan_s else "there was none yet"),
+        HealthLine("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
         *_budget(health, glyphs),
-        Told("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
-        Told("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
+        HealthLine("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
+        HealthLine("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
     ]
 
 
-def rights(held: Rights, glyphs: Glyphs) -> list[Told]:
+def rights(held: Rights, glyphs: Glyphs) -> list[HealthLine]:
     """What the program may still do."""
-    return [Told(whose, fmt.printable(which, glyphs)) for whose, which in held]
+    return [HealthLine(whose, fmt.printable(which, glyphs)) for whose, which in held]
 
 
-def _samples(health: Health) -> list[Told]:
+def _samples(health: Health) -> list[HealthLine]:
     if health.missed:
-        return [Told("RTT samples", "none: scans read the smoothed RTT")]
+        return [HealthLine("RTT samples", "none: scans read the smoothed RTT")]
     spacing = fmt.span(health.report_interval_s * 1e3) if health.report_interval_s else fmt.UNKNOWN
     return [
-        Told("RTT samples", f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"),
-        Told("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
-        Told("", f"at most one per connection in {spacing}"),
+        HealthLine("RTT samples", f"{fmt.bits(health.samples_per_s)} per second, seen by the kernel side"),
+        HealthLine("records", f"{fmt.bits(health.records_per_s)} per second, read by this process"),
+        HealthLine("", f"at most one per connection in {spacing}"),
     ]
 
 
-def _budget(health: Health, glyphs: Glyphs) -> list[Told]:
+def _budget(health: Health, glyphs: Glyphs) -> list[HealthLine]:
     if not health.budget_percent:
         return []
     given_up = _given_up(health) or "nothing is given up"
-    told = [Told("budget", f"{_percent(health.budget_percent)} of a processor: {given_up}")]
+    lines = [HealthLine("budget", f"{_percent(health.budget_percent)} of a processor: {given_up}")]
     if health.cost_percent is not None and health.kernel_percent is not None:
         of_it = f"{_percent(health.kernel_percent)} of it at the hook"
         note = f" (estimated: {fmt.printable(health.kernel_note, glyphs)})" if health.kernel_note else ""
         spent = f"{_percent(health.cost_percent)} lately, {of_it}{note}"
-        told.append(Told("spent", spent, _style(_is_over(health))))
-    return told
+        lines.append(HealthLine("spent", spent, _style(_is_over(health))))
+    return lines
 
 
-def measured(cost: OwnCost, glyphs: Glyphs) -> list[Told]:
+def measured(cost: OwnCost, glyphs: Glyphs) -> list[HealthLine]:
     """What it has cost while that was measured."""
     if cost.kernel_percent is None:
         kernel = fmt.printable(cost.note, glyphs)
     else:
         kernel = f"{_percent(cost.kernel_percent)} at the hooks, on the traffic's time"
     return [
-        Told("measured", f"for {fmt.span(cost.lasted_s * 1e3)} until {fmt.clock(cost.time_ns / 1e9)}:"),
-        Told("  here", _percent(cost.cpu_percent)),
-        Told("  kernel", kernel, _style(cost.kernel_percent is None)),
-        *(Told(f"  {fmt.printable(one.name, glyphs)}", _runs(one)) for one in cost.programs),
+        HealthLine("measured", f"for {fmt.span(cost.lasted_s * 1e3)} until {fmt.clock(cost.time_ns / 1e9)}:"),
+        HealthLine("  here", _percent(cost.cpu_percent)),
+        HealthLine("  kernel", kernel, _style(cost.kernel_percent is None)),
+        *(HealthLine(f"  {fmt.printable(one.name, glyphs)}", _runs(one)) for one in cost.programs),
     ]
 
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from tcptop_rtt.compare_app import CompareApp
 from tcptop_rtt.comparing.compared import compare
-from tcptop_rtt.comparing.result import Result, Told
+from tcptop_rtt.comparing.result import Result, SideInfo
 from tcptop_rtt.comparing.tally import Tally
 from tcptop_rtt.screens.compared import ComparedScreen
 from tcptop_rtt.view.filter import Filter
@@ -42,8 +42,9 @@ def result() -> Result:
         sides.append((tally, other))
     (a, quiet_a), (b, quiet_b) = sides
     rows = np.concatenate([compare(a, b, False), compare(quiet_a, quiet_b, False)])
-    told = [Told(f"{name}.zst", "web1", 0, 0, f"time of {name}") for name in ("monday", "tues\x1b[31mday")]
-    return Result(told[0], told[1], rows, 0, "")
+    names = ("monday", "tues\x1b[31mday")
+    monday, tuesday = (SideInfo(f"{name}.zst", "web1", 0, 0, f"time of {name}") for name in names)
+    return Result(monday, tuesday, rows, 0, "")
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from rich.terminal_theme import TerminalTheme
 from textual.app import App
 from textual.screen import ModalScreen
 
-from tcptop_rtt.terminal.background import BackgroundTold
+from tcptop_rtt.terminal.background import BackgroundReported
 from tcptop_rtt.view.palettes import PALETTES, for_background
 from tests.tui.conftest import Open
 from tests.tui.feed import HandFeed, Stage, make_app, trace_of
@@ -194,7 +194,7 @@ async def test_the_terminals_background_decides_unless_the_user_has(
     monkeypatch.setenv("COLORTERM", "truecolor")
 
     async def told(it: Stage, value: float) -> None:
-        it.app.post_message(BackgroundTold((value, value, value)))
+        it.app.post_message(BackgroundReported((value, value, value)))
         await it.pilot.pause()
 
     async with stage(theme=None) as it:

@@ -13,7 +13,7 @@ from textual import constants
 from textual.events import Key
 from textual.message import Message
 
-from tcptop_rtt.terminal.background import Answers, BackgroundTold
+from tcptop_rtt.terminal.background import Answers, BackgroundReported
 from tcptop_rtt.terminal.keyboard import Keyboard
 
 WHITE, DARK = (1.0, 1.0, 1.0), (0.0, 0.2, 1.0)
@@ -30,7 +30,7 @@ ANSWERS = {
 def test_an_answer_is_taken_wherever_it_is_cut(answer: str) -> None:
     text = f"r{answer}p"
     for cut in range(len(text)):
-        told: list[BackgroundTold] = []
+        told: list[BackgroundReported] = []
         answers = Answers(told.append)
         keys = answers.take(text[:cut]) + answers.take(text[cut:])
         assert (keys, answers.waits_s) == ("rp", 0), cut
@@ -38,7 +38,7 @@ def test_an_answer_is_taken_wherever_it_is_cut(answer: str) -> None:
 
 
 def test_what_is_none_is_typed() -> None:
-    told: list[BackgroundTold] = []
+    told: list[BackgroundReported] = []
     answers = Answers(told.append)
     for keys in ("\x1b[A", "\x1b]12;x", "\x1bO", "]11;x", "q"):
         assert answers.take(keys) + answers.give_up() == keys
@@ -86,7 +86,7 @@ def test_of_an_answer_that_comes_in_parts_no_part_is_a_key(typist: Typist, pause
         time.sleep(pause_s)
     messages = [typist.next() for _ in range(3)]
     assert [message.key for message in messages if isinstance(message, Key)] == ["r", "p"]
-    assert [message.rgb for message in messages if isinstance(message, BackgroundTold)] == [WHITE]
+    assert [message.rgb for message in messages if isinstance(message, BackgroundReported)] == [WHITE]
 
 
 def test_escape_alone_is_a_key_even_if_the_answer_stops_behind_it(typist: Typist) -> None:

@@ -17,8 +17,8 @@ from tcptop_rtt.feeds.stream import state
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
 from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.past.moment_lines import line_of, moment_of
 from tcptop_rtt.past.moments import MomentFinder
-from tcptop_rtt.past.told import moment_of, told
 from tcptop_rtt.recording.frames import (
     HEAD_MAGIC,
     MOST_DAMAGES,
@@ -326,6 +326,6 @@ def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
 def test_no_moment_has_such_a_number(snapshots: list[Snapshot], name: str, number: object) -> None:
     finder = MomentFinder()
     (*_, moment) = [finder.look(snapshot) for snapshot in snapshots][-1]
-    line = dict(told(moment))
+    line = dict(line_of(moment))
     assert moment_of(line) is not None
     assert moment_of({**line, name: number}) is None

@@ -131,12 +131,12 @@ class RemoteFeed(Feed):
     def snapshots(self) -> Iterator[Snapshot]:
         """One when a host has sent something, or is silent; those that come close together make one."""
         self.open()
-        told: str | None = None
+        reported: str | None = None
         while True:
             last = self._stopped
             problem = self._problem()
-            if last or problem != told or self._has_news():
-                told = problem
+            if last or problem != reported or self._has_news():
+                reported = problem
                 yield self._snapshot(problem)
             if last:
                 return

@@ -155,10 +155,10 @@ class StreamDecoder:
         try:
             if self._states:
                 self._state = State(self.say)  # all is told anew
-                for number, told in self._states:
-                    self._guarded(number, self._state.take_state, told)
-            for number, told in self._waiting:
-                self._guarded(number, self._state.take_waiting, told)
+                for number, one in self._states:
+                    self._guarded(number, self._state.take_state, one)
+            for number, one in self._waiting:
+                self._guarded(number, self._state.take_waiting, one)
             self._state.take_rows(self._rows, ids_of(line.get("gone", [])), keeps_samples=bool(self._states))
             for event, rows in self._side_rows.items():
                 self._state.take_side(event, rows)

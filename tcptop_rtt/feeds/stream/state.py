@@ -126,8 +126,8 @@ class State:
 
     def _put(self, table: StreamTable, rows: Mapping[int, Line]) -> tuple[Indices, list[Line]]:
         """Write lines into their rows; where they are, and the lines in this order."""
-        told = np.array(sorted(rows), np.uint64)
-        at, lines = places(table.ids, told), [rows[id_] for id_ in told.tolist()]
+        ids = np.array(sorted(rows), np.uint64)
+        at, lines = places(table.ids, ids), [rows[id_] for id_ in ids.tolist()]
         self._quiet[table.kind.name] = quiet = np.ones(len(table), bool)
         quiet[at] = False
         try:

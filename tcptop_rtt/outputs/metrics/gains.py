@@ -63,13 +63,13 @@ def gains(then: Rows, now: Rows) -> Gains:
     was_scanned = before(then["scanned"])
     counters = {}
     for name in COUNTERS:
-        told, was_told = (now["scanned"], was_scanned) if name in SCANNED else (known, met)
+        is_known, was_known = (now["scanned"], was_scanned) if name in SCANNED else (known, met)
         value = now[name].astype(np.int64)
         # What an older connection brought before it was first seen is no gain.
         start = np.where(
-            was_told, before(then[name]), 0 if name in _OURS else np.where(now["open_seen"], 0, value)
+            was_known, before(then[name]), 0 if name in _OURS else np.where(now["open_seen"], 0, value)
         )
-        counters[name] = np.where(told & known, np.maximum(value - start, 0), 0)
+        counters[name] = np.where(is_known & known, np.maximum(value - start, 0), 0)
     up, was_up = _is_up(now), before(_is_up(then))
     return Gains(
         counters,

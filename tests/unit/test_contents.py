@@ -10,7 +10,7 @@ import pytest
 from rich.color import Color
 from rich.style import Style
 
-from tcptop_rtt.terminal.picture import Picture
+from tcptop_rtt.terminal.contents import Contents
 
 COLUMNS, LINES = 40, 8
 STYLES = [
@@ -65,10 +65,10 @@ def _updates(rng: random.Random) -> Iterator[str]:
 @pytest.mark.parametrize("seed", range(40))
 def test_the_terminal_shows_the_same_with_fewer_bytes(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - no secret
-    picture, whole, thin = Picture(lambda: 0.0), Terminal(), Terminal()
+    contents, whole, thin = Contents(lambda: 0.0), Terminal(), Terminal()
     sizes = [0, 0]
     for text in _updates(rng):
-        update = picture.update(text)
+        update = contents.update(text)
         whole.write(text)
         thin.write(update)
         assert thin.shown == whole.shown
@@ -79,33 +79,33 @@ def test_the_terminal_shows_the_same_with_fewer_bytes(seed: int) -> None:
 
 
 def test_only_the_cells_that_differ_are_written() -> None:
-    picture = Picture(lambda: 0.0)
+    contents = Contents(lambda: 0.0)
     red, green = (Style(color=color, bgcolor="black").render for color in ("red", "green"))
-    assert picture.update("\x1b[5;7H" + red("one two")) == "\x1b[5;7H\x1b[31;40mone two"
-    assert picture.update("\x1b[5;7H" + red("one two")) == ""
-    assert picture.update("\x1b[5;7H" + red("one ") + green("TWO")) == "\x1b[5;11H\x1b[32mTWO"
+    assert contents.update("\x1b[5;7H" + red("one two")) == "\x1b[5;7H\x1b[31;40mone two"
+    assert contents.update("\x1b[5;7H" + red("one two")) == ""
+    assert contents.update("\x1b[5;7H" + red("one ") + green("TWO")) == "\x1b[5;11H\x1b[32mTWO"
     far = "x" * 20
-    assert picture.update("\x1b[6;1H" + red(f"1{far}2")) == f"\x1b[6;1H\x1b[31m1{far}2"
-    assert picture.update("\x1b[6;1H" + red(f"3{far}4")) == "\x1b[6;1H3\x1b[6;22H4"
-    assert picture.update("\x1b[6;1H" + red(f"5{far}4")) == "\x1b[6;1H5\x1b[6;23H"
+    assert contents.update("\x1b[6;1H" + red(f"1{far}2")) == f"\x1b[6;1H\x1b[31m1{far}2"
+    assert contents.update("\x1b[6;1H" + red(f"3{far}4")) == "\x1b[6;1H3\x1b[6;22H4"
+    assert contents.update("\x1b[6;1H" + red(f"5{far}4")) == "\x1b[6;1H5\x1b[6;23H"
 
 
 def test_a_line_a_second_is_written_anew_as_others_may_have_written_there() -> None:
     times_s = iter((0.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
-    picture = Picture(lambda: next(times_s))
+    contents = Contents(lambda: next(times_s))
     lines = "\x1b[1;1Hfirst\x1b[2;1Hsecond\x1b[3;1Hthird"
-    picture.update(lines)
+    contents.update(lines)
     told = []
     for _ in range(6):
-        update = picture.update(lines)
+        update = contents.update(lines)
         told.append([word for word in ("first", "second", "third") if word in update])
     assert told == [[], ["first"], [], ["second"], ["third"], ["first"]]
 
 
 def test_all_is_written_anew_once_it_is_forgotten() -> None:
-    picture = Picture(lambda: 0.0)
+    contents = Contents(lambda: 0.0)
     lines = "\x1b[1;1Hfirst\x1b[2;1Hsecond"
-    assert picture.update(lines) == lines
-    assert picture.update(lines) == ""
-    picture.forget()
-    assert picture.update(lines) == lines
+    assert contents.update(lines) == lines
+    assert contents.update(lines) == ""
+    contents.forget()
+    assert contents.update(lines) == lines

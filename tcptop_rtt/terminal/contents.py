@@ -29,7 +29,7 @@ _Line = dict[int, _Cell]
 """By column, from 1."""
 
 
-class Picture:
+class Contents:
     """Follows what is written to one terminal."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

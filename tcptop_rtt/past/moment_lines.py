@@ -22,7 +22,7 @@ _FIELDS = tuple(field for field in CONNECTIONS.fields if field.name in _NAMES)
 _NUMBERS = ("time_ns", "clock_ns", "count")
 
 
-def told(moment: Moment) -> Mapping[str, Any]:
+def line_of(moment: Moment) -> Mapping[str, Any]:
     """A moment, with whose it is and where."""
     rows = moment.row.row.reshape(1)
     found = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in _FIELDS}
