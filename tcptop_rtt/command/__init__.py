@@ -1,1 +1,1 @@
-"""``tcptop-rtt run -- COMMAND``: what the connections of a command and its children were like."""
+"""``tcptop-rtt run -- COMMAND``: a report on the connections of a command and its children."""

@@ -1,4 +1,4 @@
-"""What is known of the connections of a command, from its start to its end: also of those that are gone."""
+"""The connections of a command from its start to its end, including those that are gone."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ from tcptop_rtt.view.percentiles import by_rank
 from tcptop_rtt.view.rtt_steps import StepCounts
 
 MOST = 200_000
-"""Of so many connections an account is kept: some 40 MB."""
+"""At most this many connections are kept, which takes some 40 MB."""
 
 _COPIED = (
     *("comm", "pid", "family", "laddr", "lport", "raddr", "rport", "direction", "state"),
     *("connect_error", "closed", "age_ns", "retrans", "bytes_acked", "bytes_received"),
 )
 _IF_KNOWN = ("connect_us", "first_byte_us")
-"""Once known they stay: 0 is unknown."""
+"""A known value of these fields is not overwritten by 0, which means unknown."""
 
 MEMBER = np.dtype(
     [
         ("id", "u8"),
-        ("slot", "u4"),  # how many were met before it
+        ("slot", "u4"),  # the number of connections seen before this one
         *((name, ROW[name]) for name in (*_COPIED, *_IF_KNOWN)),
-        ("lo_us", "u4"),  # of the RTT samples; 0: there was none
+        ("lo_us", "u4"),  # of the RTT samples; 0 if there were none
         ("hi_us", "u4"),
         ("p50_us", "u4"),
         ("p99_us", "u4"),
-        ("verdict", "u1"),  # the most severe that has ever held it up, as in causes.NAMES
+        ("verdict", "u1"),  # the most severe verdict so far, an index into causes.NAMES
     ]
 )
-"""A connection of the command."""
+"""One connection of the command."""
 
 SERVICE = np.dtype(
     [
         *((name, ROW[name]) for name in ("family", "raddr", "rport", "direction")),
         ("count", "u4"),
-        ("failed", "u4"),  # connects without success
-        ("connect_us", "u4"),  # medians; 0: not known of any
+        ("failed", "u4"),  # connections whose connect() failed
+        ("connect_us", "u4"),  # medians; 0 if unknown for all connections
         ("first_byte_us", "u4"),
-        ("p50_us", "u4"),  # of all RTT samples
+        ("p50_us", "u4"),  # percentiles of all RTT samples
         ("p99_us", "u4"),
         ("retrans", "u8"),
         ("bytes_acked", "u8"),
         ("bytes_received", "u8"),
-        ("verdict", "u1"),  # the most severe of one of them
+        ("verdict", "u1"),  # the most severe verdict among the connections
     ]
 )
-"""All connections to one port of one host, or to one of our own ports: then the address is zeros."""
+"""All connections to one port of one host, or to one local port; the address of a local port is zeros."""
 
 
 class Account:
-    """Takes snapshots, and keeps what they say of the connections that the command has had.
+    """Collects data on all connections that the command has had, from snapshots.
 
-    :param chosen: only those that have matched it once
+    :param chosen: a connection is kept from the first snapshot on in which it matches this filter
     """
 
     def __init__(self, chosen: Filter) -> None:
@@ -71,12 +71,12 @@ class Account:
         self._members = np.zeros(0, MEMBER)  # by id
         self._rtts = StepCounts()
         self.not_kept = 0
-        """Connections beyond MOST."""
-        self._left_out = np.zeros(0, np.uint64)  # of the previous snapshot
+        """The number of connections left out because MOST was reached."""
+        self._left_out = np.zeros(0, np.uint64)  # ids left out of the previous snapshot
         self.dropped_records = self.untracked = 0
 
     def take(self, snapshot: Snapshot) -> None:
-        """The next one."""
+        """Add the data of the next snapshot."""
         rows, lacking = snapshot.rows, snapshot.health.unknown
         self.dropped_records, self.untracked = snapshot.health.dropped_records, snapshot.health.untracked
         here = rows["followed"] & np.isin(rows["id"], self._members["id"])
@@ -87,7 +87,7 @@ class Account:
         self._update(lambda name: rows[name][indices], lacking)
 
     def _new(self, rows: Rows, lacking: frozenset[str]) -> NDArray[np.intp]:
-        """Which rows are of connections that are met for the first time; they are entered."""
+        """Add the connections that are seen for the first time, and return the indices of their rows."""
         new: NDArray[np.intp] = select(rows, self._filter, lacking)
         new = new[rows["followed"][new]]
         new = new[~np.isin(rows["id"][new], self._members["id"])]
@@ -113,13 +113,13 @@ class Account:
         for name in _IF_KNOWN:
             is_known = ~known.is_unknown(get, name, lacking)
             members[name][places[is_known]] = get(name)[is_known]
-        # What has held it up does so no more once it is closed: here its last words count, too.
+        # A closed connection gets no verdict. The report wants its last one: treat all rows as not closed.
         closed = get("closed")
         found = causes.verdicts(
             lambda name: np.zeros_like(closed) if name == "closed" else get(name), lacking
         )
         before = members["verdict"][places]
-        # None is 0: it wraps around to the highest number.
+        # 0 is no verdict: it wraps around to the highest number, as the lowest number is the most severe.
         members["verdict"][places] = np.minimum(before - np.uint8(1), found - np.uint8(1)) + np.uint8(1)
         self._rtts.add(members["slot"][places], 0, get)
         some = places[get("rtt_samples") > 0]
@@ -133,22 +133,22 @@ class Account:
         return int(np.count_nonzero(~self._members["closed"]))
 
     def connections(self) -> NDArray[np.void]:
-        """All of them, in the order in which they were met."""
+        """Return all connections, in the order in which they were first seen."""
         members = self._members[np.argsort(self._members["slot"])]
         ranked = self._rtts.percentiles(np.arange(len(members)), len(members), (0.5, 0.99))
         for name, us in zip(("p50_us", "p99_us"), ranked, strict=True):
-            # In the middle of a step, but never beyond what there was.
+            # A percentile is the middle of a step, which may lie outside the range of the samples.
             members[name] = np.clip(us, members["lo_us"], members["hi_us"])
         return members
 
     def services(self, members: NDArray[np.void]) -> NDArray[np.void]:
-        """What they were to, the one with the most of them first.
+        """Group the connections by service; the service with the most connections comes first.
 
-        :param members: all of :meth:`connections`
+        :param members: the result of :meth:`connections`
         """
         ours = ~peer_serves(members["direction"], members["lport"], members["rport"])
         shared: dict[str, NDArray[Any]] = {
-            # Our port is one, by whichever family it is reached.
+            # A local port is one service for IPv4 and IPv6 together.
             "family": np.where(ours, 0, members["family"]).astype(np.uint8),
             "raddr": np.where(ours, np.zeros((), "V16"), members["raddr"]),
             "rport": np.where(ours, members["lport"], members["rport"]),
@@ -179,5 +179,5 @@ class Account:
 
 
 def why(row: np.void) -> str | None:
-    """What has held a connection or a service up at its worst, or how connecting has failed."""
+    """Return the worst cause that held up a connection or service or made it fail; None if there is none."""
     return causes.NAMES[int(row["verdict"])]

@@ -1,4 +1,4 @@
-"""The columns of the report, and what they are called where a program reads it."""
+"""The columns of the report, and the names of their values in JSON."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tcptop_rtt.view.values import Values
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One of them: what it says of a row as text, and of all rows as JSON, under names."""
+    """One column: how one row is shown as text, and by JSON name the values of all rows."""
 
     title: str
     text: Callable[[np.void], str]
     values: Mapping[str, Values]
     numeric: bool = True
     goes: int = 0
-    """Where the terminal is too narrow, the highest number goes first; 0 stays."""
+    """If the terminal is too narrow, columns are removed, the highest number first. 0: never removed."""
 
 
 def _title(key: str) -> str:
-    """As in the table of all connections."""
+    """Return the title that the column has in the main table of connections."""
     return TABLE.column[key].title
 
 
@@ -47,7 +47,7 @@ def _count(title: str, name: str) -> Column:
 
 
 def _but_0(name: str) -> Values:
-    """A number of an account, of which 0 says that nothing is known."""
+    """Return the values of a field in which 0 means unknown; 0 becomes None."""
     return lambda get, _: [number or None for number in get(name).tolist()]
 
 
@@ -64,7 +64,7 @@ def _service(row: np.void) -> str:
 
 
 def _servers(get: Get, lacking: frozenset[str]) -> list[Any]:
-    """The addresses of servers other than us."""
+    """Return the address of each row's server; None if the server is this machine."""
     found = zip(values.addresses("raddr")(get, lacking), get("direction").tolist(), strict=True)
     return [None if direction == Direction.IN else address for address, direction in found]
 

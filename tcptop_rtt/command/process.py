@@ -1,6 +1,6 @@
-"""The command as a process below this one: started, sent the signals that we are sent, waited for.
+"""The command as a child process: starts it, passes signals on to it, and reaps it.
 
-Terminal, standard input and output are its own; so is the terminal's Ctrl-C, which it gets as we do.
+The terminal, standard input and output belong to the command. Ctrl-C at the terminal reaches both processes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _PASSED_ON = (
     *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
 )
-_FROM_KERNEL = 0x80  # SI_KERNEL: by the terminal, to all in its foreground, the command among them
+_FROM_KERNEL = 0x80  # SI_KERNEL: the terminal sent it to its whole foreground, the command included
 _PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
 
 class NotStartedError(Exception):
     """The command cannot be started.
 
-    :param status: what a shell would exit with
+    :param status: the exit status that a shell would return
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -40,18 +40,18 @@ class NotStartedError(Exception):
 
 
 def hold_signals() -> set[int]:
-    """Hold signals back for the command; to be called before there is a second thread.
+    """Block the signals that are passed on to the command. Call this before a second thread is started.
 
-    All threads have them held back then, so that they wait for whoever asks for them.
+    Later threads inherit the mask, so the signals stay pending until the command's thread takes them.
 
-    :return: the signals that were held back before, which the command is to begin with
+    :return: the signals that were blocked before, which is the mask that the command starts with
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave no exit status
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if SIGCHLD were ignored, there would be no exit status
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, _held()))
 
 
 def _held() -> set[signal.Signals]:
-    """Those that whoever has started us has not ignored, as nohup does: the command ignores them, too."""
+    """Return the signals to block. A signal ignored since the start, as by nohup, stays ignored."""
     passed = {number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN}
     return passed | {signal.SIGCHLD}
 
@@ -59,10 +59,10 @@ def _held() -> set[signal.Signals]:
 class Command:
     """One command.
 
-    :param environment: its
-    :param held_before: what :func:`hold_signals` has said
-    :param user: whom it is run as; None: whom we are run as
-    :param on_end: called by another thread once it has ended
+    :param environment: the environment of the command
+    :param held_before: the result of :func:`hold_signals`
+    :param user: the user that the command runs as; None for the user of this process
+    :param on_end: called from another thread when the command has ended
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Command:
         self._held_before = held_before
         self._user = user
         self._on_end = on_end
-        self._process: subprocess.Popen[bytes] | None = None  # kept: it would wait for it when it goes
+        self._process: subprocess.Popen[bytes] | None = None  # kept: its destructor may reap the process
         self._began_ns = self.lasted_ns = 0
         self.status: int | None = None
-        """Its exit status, or 128 and the number of the signal that has ended it; None: it goes on."""
+        """The exit status, or 128 plus the number of the signal that ended it; None while it runs."""
 
     def start(self) -> None:
-        """Start it.
+        """Start the command.
 
-        :raises NotStartedError: it cannot be started, or we have been told to end
+        :raises NotStartedError: it cannot be started, or a signal has asked the program to end
         """
         pending = sorted(signal.sigpending() & _held() - {signal.SIGCHLD})
         if pending:
@@ -104,7 +104,7 @@ class Command:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
                 self._arguments,
                 env=self._environment,
-                close_fds=False,  # what was opened for it is its own
+                close_fds=False,  # the command inherits the descriptors that its caller opened for it
                 preexec_fn=self._release_signals,
                 **credentials,
             )
@@ -122,18 +122,18 @@ class Command:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._held_before)
 
     def _attend(self, command: int) -> None:
-        """Pass signals on until it has ended, and reap orphans."""
+        """Pass signals on to the command until it ends, and reap it and all orphans."""
         held = _held()
         while True:
             received = signal.sigwaitinfo(held)
             if received.si_signo == signal.SIGCHLD:
                 self._reap(command)
             elif received.si_code != _FROM_KERNEL and self.status is None:
-                with suppress(PermissionError):  # it is another user's by now, as sudo's commands are
+                with suppress(PermissionError):  # the command may have changed its user, as sudo does
                     os.kill(command, received.si_signo)
 
     def _reap(self, command: int) -> None:
-        """Take the exit status of all that has ended: several may have, for one signal."""
+        """Reap all children that have ended; one SIGCHLD may stand for several."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -149,7 +149,7 @@ class Command:
 
 
 def _adopt_orphans() -> None:
-    """Be the parent of all that has lost its own below us, so that it stays below us."""
+    """Become the parent of orphaned descendants, so that they stay descendants of this process."""
     try:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is told of a command's connections once it has ended: two tables, or JSON Lines."""
+"""The report on a command's connections after its end: two tables, or JSON Lines."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
 
 LISTED = 20
-"""So many connections are listed one by one, those with the slowest RTTs; JSON has all."""
+"""At most this many services, and connections with the slowest RTTs, are listed; JSON has all."""
 
 
 _GAP = "  "
 
 
 class Ended(NamedTuple):
-    """How the command has ended."""
+    """How and when the command ended."""
 
     arguments: Sequence[str]
     status: int
-    """As the shell says it: 128 and the signal that has ended it, or its exit status."""
+    """As in a shell: the exit status, or 128 plus the number of the signal that ended the command."""
     lasted_ns: int
 
 
 def write_tables(out: Writer, account: Account, ended: Ended, width: int | None = None) -> None:
-    """For people.
+    """Write the report as tables for people.
 
-    :param width: of the terminal; None: it is none
+    :param width: of the terminal; None if the output is no terminal
     """
     connections = account.connections()
     services = account.services(connections)
@@ -58,7 +58,7 @@ def write_tables(out: Writer, account: Account, ended: Ended, width: int | None 
 
 
 def write_json(out: Writer, account: Account, ended: Ended) -> None:
-    """For programs: a line for each service and connection, then one on the whole."""
+    """Write the report as JSON Lines: a line per service and connection, then one about the run."""
     connections = account.connections()
     for event, columns, rows in (
         ("service", SERVICES, account.services(connections)),
@@ -88,7 +88,7 @@ def _line(out: Writer, line: dict[str, object]) -> None:
 
 
 def _notes(account: Account) -> list[str]:
-    """What may be missing."""
+    """Return notes on what may be missing from the report."""
     notes = []
     if account.not_kept:
         notes.append(f"{account.not_kept:,} more connections than the {MOST:,} that are kept: not counted")

@@ -1,4 +1,4 @@
-"""Runs a command while the probe is attached, and tells what its connections were like."""
+"""Runs a command while the probe is attached, and reports on its connections."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 LAST_REFRESH_S = 0.05
 LINGER_S = 1.0
-"""How long connections are waited for that the kernel goes on closing once the command has ended."""
+"""How long to wait, after the command's end, for connections that the kernel is still closing."""
 
 
 def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
-    """Run it, and return its exit status.
+    """Run the command, write the report, and return the command's exit status.
 
-    :param feed: open, of a source that follows what descends from this process
+    :param feed: open, from a source that follows the descendants of this process
     :raises TcptopError: the report cannot be written
     """
     out = open_output(options.output, options.invoker.uid) if options.output else None
@@ -46,7 +46,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     end = float("inf")
     try:
         for snapshot in feed.snapshots():
-            # The first scan has told the kernel side whom to follow.
+            # The command starts after the first scan, which sets the processes that the kernel side follows.
             if not started:
                 command.start()
                 started = True
@@ -56,7 +56,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
                 end = min(end, time.monotonic() + LINGER_S)
                 if not account.unfinished() or time.monotonic() >= end:
                     break
-            ended = command.status is not None  # the next snapshot is certainly of a later time
+            ended = command.status is not None  # the next snapshot is then taken after the end
     except NotStartedError as error:
         if str(error):
             complain(error)
@@ -79,10 +79,11 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
 
 
 def open_output(path: str, invoker: int) -> int:
-    """A descriptor of a new or emptied regular file, which only its owner can read.
+    """Return a descriptor of a new or emptied regular file, which only its owner can read.
 
-    :param invoker: the user who has started us, whose a new file is; one that is there may be ours as well
-    :raises TcptopError: it cannot be, or is something else, such as a link
+    :param invoker: the user who started the program and will own a new file. An existing file must belong
+        to this user or to the effective user.
+    :raises TcptopError: the file cannot be opened, or is not acceptable, such as a link
     """
     flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
@@ -95,7 +96,7 @@ def open_output(path: str, invoker: int) -> int:
         if wrong := _not_to_be_written(os.fstat(fd), invoker):
             os.close(fd)
             raise TcptopError(f"cannot write to {path}: {wrong}: choose another --output")
-        os.fchmod(fd, 0o600)  # it may have been there, and open to all
+        os.fchmod(fd, 0o600)  # an existing file may be readable by all
         os.ftruncate(fd, 0)
     except OSError as error:
         raise TcptopError(f"cannot write to {path}: {error.strerror}: choose another --output") from error
@@ -103,7 +104,7 @@ def open_output(path: str, invoker: int) -> int:
 
 
 def _not_to_be_written(status: os.stat_result, invoker: int) -> str:
-    """Why a file is left as it is; empty: it need not be."""
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # a second name may be somebody else's file
+    """Return why a file must not be written to; empty if it may be."""
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # another link to it may be somebody else's
         return "it is not a regular file of one name"
     return "" if status.st_uid in (os.geteuid(), invoker) else "it is another user's file"

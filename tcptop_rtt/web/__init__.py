@@ -1,1 +1,1 @@
-"""Asking servers over HTTP. Each answer is bounded in size and time; nothing in it is trusted."""
+"""HTTP requests to servers. The size and time of each answer are limited, and its content is not trusted."""

@@ -12,32 +12,32 @@ from tcptop_rtt.view import format as fmt
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """Where a server is, and who asks it."""
+    """The address of a server, and the credentials for it."""
 
     is_https: bool
     host: str
     port: int
     path: str
-    """Without a slash at its end."""
+    """Without a trailing slash."""
     credentials: Mapping[str, str]
-    """Headers with the user's name and password; empty: the address has none."""
+    """Headers with the user's name and password; empty if the URL has none."""
 
     @property
     def name(self) -> str:
-        """The server, without the user's name and password."""
+        """The server's host, port and path, without the user's name and password."""
         at_port = f"[{self.host}]" if ":" in self.host else self.host
         return fmt.printable(f"{at_port}:{self.port}{self.path}")
 
     @property
     def for_user(self) -> str:
-        """The same, with a place for name and password."""
+        """A URL of the server with placeholders for name and password."""
         return f"{'https' if self.is_https else 'http'}://NAME:PASSWORD@{self.name}"
 
 
 def web_address(url: str) -> WebAddress:
-    """What a URL says.
+    """Return the server address in a URL.
 
-    :raises ValueError: it is no address of a server
+    :raises ValueError: the URL is not the address of a server
     """
     parts = urllib.parse.urlsplit(url)
     host, port = parts.hostname, parts.port

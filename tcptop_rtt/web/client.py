@@ -1,4 +1,4 @@
-"""One question after another to one server."""
+"""Requests to one server, one at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _CHUNK_BYTES = 1 << 16
 
 
 class WebError(Exception):
-    """A question has no answer; the message is one line that says why."""
+    """A request has no answer; the message is one line that gives the reason."""
 
 
 class RedirectedError(WebError):
-    """The server names another place, which is not asked: it would get what only this one may know."""
+    """The server redirects. The redirect is not followed, as the other server would get the credentials."""
 
 
 class Answer(NamedTuple):
-    """What a server says. Whatever it is: it is text of others."""
+    """A server's answer, which is untrusted data."""
 
     status: int
     headers: Message
@@ -34,11 +34,11 @@ class Answer(NamedTuple):
 
 
 class WebClient:
-    """One thread asks; any may cancel, and a signal handler, too.
+    """Sends requests from one thread; any thread and any signal handler may cancel a request.
 
-    :param timeout_s: for a whole answer, from connecting to its last byte
-    :param most_bytes: of an answer
-    :param is_of_use: whether what is asked is still wanted; who changes that calls :meth:`cancel`
+    :param timeout_s: limit for a whole request, from connecting to the last byte of the answer
+    :param most_bytes: limit for the size of an answer's body
+    :param is_of_use: whether answers are still wanted; code that makes it false then calls :meth:`cancel`
     """
 
     def __init__(
@@ -52,21 +52,21 @@ class WebClient:
         self._timeout_s = timeout_s
         self._most_bytes = most_bytes
         self._is_of_use = is_of_use
-        self._lock = threading.RLock()  # a signal handler may cancel while the thread that it stops holds it
+        self._lock = threading.RLock()  # a signal handler may cancel in the thread that holds the lock
         self._socket: socket.socket | None = None
 
     def cancel(self) -> None:
-        """Make a question that is under way fail soon."""
+        """Make the request in progress, if any, fail soon."""
         with self._lock:
             if self._socket is not None:
                 with suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def post(self, path: str, body: bytes | str, headers: Mapping[str, str]) -> Answer:
-        """Ask, and read the answer; the whole takes no longer than the timeout, however slowly it comes.
+        """Send a request and read the answer. Both together take no longer than the timeout.
 
-        :raises RedirectedError: the answer is somewhere else
-        :raises WebError: there is none, and why
+        :raises RedirectedError: the server redirects
+        :raises WebError: there is no answer
         """
         connection = self._connection()
         expired = threading.Event()
@@ -91,7 +91,7 @@ class WebClient:
                 raise RedirectedError(f"it redirects to {where}: give that address, if you trust it")
             content = self._read(answer)
             if expired.is_set() or not self._is_of_use():
-                raise TimeoutError  # we have hung up, which looks like an answer's end
+                raise TimeoutError  # the socket was shut down, which looks like the answer's end
             return Answer(answer.status, answer.headers, content)
         except (OSError, http.client.HTTPException) as error:
             if expired.is_set() or isinstance(error, TimeoutError):
@@ -119,7 +119,7 @@ class WebClient:
 
 
 def brief(text: object) -> str:
-    """A text of the server as a part of one line."""
+    """Return text from the server, shortened and made safe for one line of output."""
     words = " ".join(str(text)[: 4 * NAME_CHARACTERS].split())
     return fmt.printable(words[:NAME_CHARACTERS])
 
@@ -127,7 +127,7 @@ def brief(text: object) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return "there is no host of that name"
-    why = getattr(error, "verify_message", "") or getattr(error, "reason", "")  # of TLS
+    why = getattr(error, "verify_message", "") or getattr(error, "reason", "")  # errors of TLS have these
     if isinstance(error, OSError) and (why or error.strerror):
         return brief(why or error.strerror)
     if isinstance(error, http.client.RemoteDisconnected | OSError):

@@ -1,4 +1,4 @@
-"""RTT samples as an exponential histogram: each bucket ends at 2**(1/8) times where the one before does."""
+"""RTT samples as an exponential histogram: each upper bound is 2**(1/8) times the one before."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from numpy.typing import NDArray
 
 COLUMN = "exponential"
 SCALE = 3
-"""Bounds are powers of 2**(2**-SCALE): a value is known within 9 %."""
+"""Bounds are powers of 2**(2**-SCALE), so a value is known within 9 %."""
 _FIRST, _LAST = -20 << SCALE, (12 << SCALE) + 2
-"""Powers: from less than a microsecond to more than the kernel's longest RTT, 2**32 of them."""
+"""Powers of the bounds: from below 1 us to above the kernel's longest RTT, 2**32 us."""
 
 ZERO_THRESHOLD_S = 2.0 ** (_FIRST >> SCALE)
-"""What is not above it counts as zero."""
+"""Values up to this count as zero."""
 BOUNDS_US = np.exp2(np.arange(_FIRST, _LAST + 1) / (1 << SCALE)) * 1e6
-"""The upper end of the zero bucket, and of each after it but the last, which nothing reaches."""
+"""The upper bounds of the zero bucket and of each further one except the last, which stays empty."""
 
 
 class Buckets(NamedTuple):
-    """Those of one set of labels, from the first one to the last one that is not empty."""
+    """The buckets of one set of labels, from the first to the last that is not empty."""
 
     zero: int
     offset: int
-    """The power at which the first one begins."""
+    """The power of the first bucket's lower bound."""
     counts: list[int]
 
 
 def buckets(counted: NDArray[np.int64]) -> list[Buckets]:
-    """Of each set of labels.
+    """Return the buckets of each set of labels.
 
-    :param counted: shape (N, len(BOUNDS_US) + 1)
+    :param counted: samples by set of labels and bucket, shape (N, len(BOUNDS_US) + 1)
     """
     positive = counted[:, 1:]
     some: NDArray[Any] = positive > 0

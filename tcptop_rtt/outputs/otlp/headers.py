@@ -1,4 +1,4 @@
-"""The file of headers that go with each push, such as credentials."""
+"""The file of headers that are sent with each push, such as credentials."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _OURS = {"content-type", "content-encoding", "content-length", "host", "connecti
 
 
 def headers_of(path: str, invoker: int) -> dict[str, str]:
-    """What the file says: a header on each line, ``NAME: VALUE``; lines that begin with # are left out.
+    """Return the headers in the file, one ``NAME: VALUE`` per line; lines that begin with # are skipped.
 
-    Complaints show nothing of it: it may be secret, or another file than was meant.
+    Error messages show none of the content, which may be secret, or be that of a wrong file.
 
-    :param invoker: the user who has started us, whose it is, or ours, or root's
-    :raises UsageError: it cannot be read, is another one's, can be read by others, or says something else
+    :param invoker: the user who started the program. The file must belong to this user, the effective user
+        or root.
+    :raises UsageError: the file cannot be read, has another owner, is open to others, or has a malformed line
     """
     try:
-        # Nothing that would hold up whoever opens it.
+        # O_NONBLOCK: opening a FIFO must not wait for its writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "there is no such file"
@@ -50,5 +51,5 @@ def headers_of(path: str, invoker: int) -> dict[str, str]:
             raise UsageError(f"--otlp-headers {path}: line {number} is not NAME: VALUE")
         if match[1].lower() in _OURS:
             raise UsageError(f"--otlp-headers {path}: line {number} names a header that is not to be chosen")
-        headers[match[1].title()] = match[2]  # names have no case: each is sent once
+        headers[match[1].title()] = match[2]  # names are case-insensitive: each is sent once
     return headers

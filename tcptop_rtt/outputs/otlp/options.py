@@ -1,4 +1,4 @@
-"""The options of OTLP. Nothing heavy is imported here: the command line reads it at every start."""
+"""The options of OTLP. This module is imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 
 USUAL_PUSH_S = 10.0
 _READ_S = 1.0
-"""Between two looks at the connections: of up to three RTT samples in this time each is known exactly."""
+"""The aim for a refresh interval. Up to three RTT samples of a connection per refresh are known exactly."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add them to the command line."""
+    """Add the options to the command line."""
     parser.add_argument(
         "--otlp",
         metavar="URL",
@@ -27,9 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def pace(push_s: float | None) -> tuple[float, int]:
-    """The seconds between two looks at the connections, and how many looks there are for each push.
+    """Return the refresh interval in seconds, and the number of refreshes per push.
 
-    :param push_s: as asked for
+    :param push_s: the requested push interval; None or 0 for the default
     """
     push_s = push_s or USUAL_PUSH_S
     looks = max(1, round(push_s / _READ_S))

@@ -1,6 +1,6 @@
-"""Metrics as they are pushed to an OTLP receiver.
+"""Pushes metrics to an OTLP receiver.
 
-They are totals: what has not been taken is in what is pushed next, so only the latest numbers are kept.
+Counts are totals, so a push includes what an earlier one failed to deliver. Only the latest numbers are kept.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.metrics.aggregate import Aggregate
 
 REQUIREMENT = "opentelemetry-proto>=1.30,<2"
-"""What the extra otlp asks for; a test compares it with pyproject.toml."""
+"""The requirement of the extra ``otlp``; a test compares it with pyproject.toml."""
 TIMEOUT_S = 10.0
-"""For one request."""
+"""The timeout of one request."""
 LAST_S = 5.0
-"""For the last push, once the program is to end."""
+"""The timeout of the last push, when the program ends."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 
 
 class Pushed:
-    """Pushes the latest numbers: a ``Taker``. One thread does that, and waits for whoever is slow.
+    """A ``Taker`` that pushes the latest numbers, in a thread that waits for the receiver.
 
-    :param options: ``otlp``: the receiver; ``otlp_headers``: a file or None; ``refreshes_per_update``: for
-        each push so many
-    :param say: is told, in a line, what does not work
-    :raises TcptopError: it cannot be done: why, and what to do
+    :param options: ``otlp``: the receiver; ``otlp_headers``: a file or None; ``refreshes_per_update``: the
+        number of refreshes per push
+    :param say: called with one line about each problem
+    :raises TcptopError: pushing is not possible; the message says why, and what to do
     """
 
     def __init__(self, options: argparse.Namespace, say: Callable[[str], None] | None = None) -> None:
@@ -69,13 +69,13 @@ class Pushed:
         self.where = f"metrics go to {self._receiver.name}"
 
     def histograms(self) -> Mapping[str, NDArray[np.float64]]:
-        """The exponential one."""
+        """Return the bounds of the exponential histogram."""
         from tcptop_rtt.outputs.otlp import exponential
 
         return {exponential.COLUMN: exponential.BOUNDS_US}
 
     def show(self, aggregate: Aggregate) -> None:
-        """Push these, or what comes after them."""
+        """Take the latest numbers; the thread pushes them if a push is due."""
         with self._changed:
             self._latest, self._is_pushed = aggregate, False
             self._is_due |= self._shown % self._refreshes_per_push == 0
@@ -85,7 +85,7 @@ class Pushed:
             self._thread.start()
 
     def close(self) -> None:
-        """Push what has not been pushed, for some seconds."""
+        """Push the latest numbers if they are not pushed yet, and wait at most LAST_S for that."""
         if self._latest is None or self._has_given_up:
             return
         with self._changed:
@@ -109,13 +109,13 @@ class Pushed:
                     return
                 is_last = self._is_ending
                 self._is_due, self._is_pushed, aggregate = False, True, self._latest
-            assert aggregate is not None  # noqa: S101 - the thread begins with the first one
+            assert aggregate is not None  # noqa: S101 - the thread starts after the first aggregate
             wait_s = self._push(aggregate)
             if is_last or self._has_given_up:
                 return
 
     def _push(self, aggregate: Aggregate) -> float | None:
-        """Push it; how long to wait before the next try, None: until the next push is due."""
+        """Push the numbers. Return the seconds until the next try; None: wait until a push is due."""
         from tcptop_rtt.outputs.otlp.encoding import requests
         from tcptop_rtt.outputs.otlp.receiver import NotTakenError
 
@@ -128,7 +128,7 @@ class Pushed:
                 return None
             self._failures += 1
             return _backoff_s(self._failures) if error.after_s is None else error.after_s
-        except Exception as error:  # a fault of ours: it is told, and the next push may go well
+        except Exception as error:  # a bug: it is reported, and the next push may succeed
             fault = f"unexpected {type(error).__name__}: {brief(error)}"
             self._tell(f"metrics do not reach {self._receiver.name}: {fault}: please report this line")
             return None
@@ -137,13 +137,13 @@ class Pushed:
         return None
 
     def _tell(self, problem: str) -> None:
-        """Say what is another matter than before."""
+        """Report a problem, or that it is over, if that differs from the previous report."""
         if problem != self._problem and not self._has_given_up:
             self._say(problem or f"metrics reach {self._receiver.name} again")
         self._problem = problem
 
 
 def _backoff_s(failures: int) -> float:
-    """Longer after each failure, and never at the same moment as others whose receiver is gone."""
+    """Return a wait that grows with each failure. It is random, so that hosts do not retry in step."""
     longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(failures - 1, 30))
-    return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - nothing secret
+    return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - not for security

@@ -1,4 +1,4 @@
-"""Hands requests to an OTLP receiver, and understands what it answers, as OTLP/HTTP has it."""
+"""Sends requests to an OTLP receiver, and interprets its answers by the rules of OTLP/HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tcptop_rtt.web.client import Answer, RedirectedError, WebClient, WebError, 
 PATH = "/v1/metrics"
 _TYPE = "application/x-protobuf"
 _MOST_BYTES = 4 << 20
-"""Of an answer: what OTLP recommends."""
+"""The size limit of an answer, as OTLP recommends."""
 _FASTEST = 1
 _TRANSIENT = (
     http.client.TOO_MANY_REQUESTS,
@@ -31,15 +31,15 @@ _TRANSIENT = (
     http.client.GATEWAY_TIMEOUT,
 )
 _LONGEST_WAIT_S = 3600.0
-"""Nobody is silenced for longer."""
+"""The limit for the wait that a receiver asks for."""
 _GRPC_PORT = 4317
 
 
 class NotTakenError(Exception):
-    """The receiver has not taken a request; the message is one line that says why.
+    """The receiver has not accepted a request; the message is one line that gives the reason.
 
-    :param is_transient: the same may be taken later
-    :param after_s: not before that, as it says; None: it does not say
+    :param is_transient: the receiver may accept the same request later
+    :param after_s: seconds to wait, as the receiver asks for; None if it does not
     """
 
     def __init__(self, why: str, is_transient: bool, after_s: float | None = None) -> None:
@@ -49,10 +49,10 @@ class NotTakenError(Exception):
 
 
 class Receiver:
-    """Where metrics go. One thread pushes; any may cancel.
+    """An OTLP receiver. One thread pushes; any thread may cancel.
 
-    :param headers: that go with each request, beside those of OTLP
-    :param timeout_s: for each request, to its answer's last byte
+    :param headers: sent with each request, in addition to those of OTLP
+    :param timeout_s: limit for each request, up to the last byte of the answer
     """
 
     def __init__(self, address: WebAddress, headers: Mapping[str, str], timeout_s: float) -> None:
@@ -63,17 +63,17 @@ class Receiver:
         ours = {"Content-Type": _TYPE, "Content-Encoding": "gzip"}
         self._headers = {"User-Agent": "tcptop-rtt", **headers, **ours}
         self.name = address.name.removesuffix(PATH) + PATH
-        """For people, without the user's name and password."""
+        """The address for messages, without the user's name and password."""
 
     def cancel(self) -> None:
-        """Push nothing any more, and make a request that is under way fail soon."""
+        """Stop pushing, and make the request in progress, if any, fail soon."""
         self._is_of_use = False
         self._client.cancel()
 
     def push(self, bodies: Iterable[bytes]) -> str:
-        """Hand these over, one after another; what the receiver had to say nevertheless.
+        """Send the requests, one after another. Return the receiver's complaint, if any, or an empty string.
 
-        :raises NotTakenError: one of them was not taken
+        :raises NotTakenError: a request was not accepted
         """
         said = ""
         for body in bodies:
@@ -103,13 +103,13 @@ class Receiver:
             text = answer.body.decode("utf-8", "replace")
         elif kind == _TYPE:
             with suppress(DecodeError):
-                # A Status of google.rpc, which is alike: 1 is a number, and 2 is the message.
+                # The body is a google.rpc.Status, which has the same fields: 1 a number, 2 the message.
                 text = ExportMetricsPartialSuccess.FromString(answer.body).error_message
         return f": {brief(text)}" if text.strip() else ""
 
 
 def _complaint(body: bytes) -> str:
-    """What a receiver says that has taken a request, all of it or a part; empty: nothing."""
+    """Return the complaint in the answer to an accepted request; empty if there is none."""
     try:
         partial = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:
@@ -120,7 +120,7 @@ def _complaint(body: bytes) -> str:
 
 
 def _retry_after_s(headers: Message) -> float | None:
-    """What the header says: seconds, or a date."""
+    """Return the seconds until the next try by the header, which has seconds or a date; None if absent."""
     text = str(headers.get("Retry-After", "")).strip()
     if text.isascii() and text.isdigit():
         seconds = float(text[:9])

@@ -1,6 +1,6 @@
-"""An aggregate as text, in the format that Prometheus scrapes (text, version 0.0.4).
+"""Writes an aggregate in Prometheus' text format, version 0.0.4.
 
-For 1,000 sets of labels, 43,000 lines, this takes 6 ms; the official client for Python takes 400.
+1,000 sets of labels, 43,000 lines, take 6 ms; the official Python client takes 400 ms.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tcptop_rtt.outputs.metrics.metric import Kinds, Metric, Sample
 from tcptop_rtt.outputs.metrics.totals import Table
 
 _TEMPLATES = 40
-"""More than there are parts of metrics."""
+"""The size of the cache, larger than the number of all metrics' samples."""
 
 
 def text_of(aggregate: Aggregate) -> str:
-    """All metrics of which something is known."""
+    """Return the text of all metrics that have numbers."""
     return "".join(
         part
         for table, metrics in aggregate.families()
@@ -59,7 +59,7 @@ def _some_kinds(
 def _template(
     name: str, labels: tuple[LabelSet, ...], label: str = "", kinds: tuple[str | None, ...] = (None,)
 ) -> str:
-    """A line for each set of labels, and each kind, with a place for its number: sets seldom change."""
+    """Return a line per set of labels and kind, with %s for its number. Cached, as sets seldom change."""
     ends = [f',{label}="{kind}"' if label else "" for kind in kinds]
     return "".join(
         f"{name}{{{inside.replace('%', '%%')}{end}}} %s\n" if inside else f"{name} %s\n"

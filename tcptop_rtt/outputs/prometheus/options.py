@@ -1,4 +1,4 @@
-"""The exporter's options. Nothing heavy is imported here: the command line reads it at every start."""
+"""The exporter's options. This module is imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Address(NamedTuple):
 
 
 def add_options(other: argparse._MutuallyExclusiveGroup) -> None:
-    """Add them to the command line.
+    """Add the options to the command line.
 
-    :param other: of the options that choose what else is written, of which one may be given
+    :param other: the group of the options that choose an output, of which only one may be given
     """
     other.add_argument(
         "--prometheus",
@@ -34,7 +34,7 @@ def add_options(other: argparse._MutuallyExclusiveGroup) -> None:
 
 
 def _address(text: str) -> Address:
-    import ipaddress  # only here, as it takes milliseconds
+    import ipaddress  # imported here, as it takes milliseconds
 
     host, _, digits = text.rpartition(":")
     port = whole(digits, 1, MOST_PORT)

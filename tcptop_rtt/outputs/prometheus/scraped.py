@@ -1,4 +1,4 @@
-"""Metrics as Prometheus scrapes them."""
+"""Serves metrics for Prometheus to scrape."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Scraped:
-    """Serves the latest numbers: a ``Taker``.
+    """A ``Taker`` that serves the latest numbers.
 
-    :raises TcptopError: it cannot be done there: why, and what to do
+    :raises TcptopError: the address cannot be served at; the message says why, and what to do
     """
 
     def __init__(self, address: Address) -> None:
@@ -27,17 +27,17 @@ class Scraped:
         self.where = f"metrics at http://{address}{PATH}"
 
     def histograms(self) -> Mapping[str, NDArray[np.float64]]:
-        """Those with fixed bounds."""
+        """Return the bounds of the histogram."""
         from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
 
         return {"buckets": BOUNDS_US}
 
     def show(self, aggregate: Aggregate) -> None:
-        """Serve these from now on."""
+        """Serve these numbers from now on."""
         from tcptop_rtt.outputs.prometheus.exposition import text_of
 
         self._server.show(partial(text_of, aggregate))
 
     def close(self) -> None:
-        """Give the port back."""
+        """Stop serving, and close the port."""
         self._server.close()

@@ -1,4 +1,4 @@
-"""Serves what is scraped, from threads of its own: who makes the numbers never waits for who reads them."""
+"""Serves scrapes from threads of its own, so that the thread that makes the numbers never waits."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tcptop_rtt.outputs.prometheus.options import Address
 PATH = "/metrics"
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_CONNECTIONS = 16
-"""One more pushes out the oldest: who connects and asks nothing keeps nobody out."""
+"""A further connection closes the oldest one, so that idle connections keep no scrape out."""
 _IDLE_S = 120
-"""Longer than most pauses between two scrapes."""
+"""The timeout of an idle connection, longer than most scrape intervals."""
 _FASTEST = 1
 
 Page = Callable[[], str]
 
 
 class MetricsServer:
-    """Has its port from the beginning on, and answers from the first page on.
+    """Binds its port at once, and answers once there is a page.
 
     :param address: numeric
-    :raises TcptopError: it cannot be served there: why, and what to do
+    :raises TcptopError: the address cannot be served at; the message says why, and what to do
     """
 
     def __init__(self, address: Address) -> None:
@@ -44,9 +44,9 @@ class MetricsServer:
             raise TcptopError(f"cannot serve metrics at {address}: {_remedy(error, address)}") from None
 
     def show(self, page: Page) -> None:
-        """Answer with this page from now on. It takes no lock, and waits for nobody.
+        """Answer with this page from now on. This takes no lock, and never waits.
 
-        :param page: makes it; called by other threads, and at most once
+        :param page: returns the page; called by another thread, and not again once it has returned
         """
         self._http.page = page
         if not self._serves:
@@ -55,9 +55,9 @@ class MetricsServer:
             threading.Thread(target=serve, name="metrics", daemon=True).start()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Stop serving, and close the port."""
         if self._serves:
-            self._http.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
+            self._http.socket.shutdown(socket.SHUT_RDWR)  # wakes the serving thread
             self._http.shutdown()
         self._http.server_close()
 
@@ -87,7 +87,7 @@ class _Http(ThreadingMixIn, HTTPServer):
         super().__init__((address.host, address.port), _Handler)
 
     def body(self) -> bytes:
-        """The latest page: of several scrapes at once, and of the same moment, one makes it."""
+        """Return the latest page. Each page is made once, however many scrapes ask for it at a time."""
         with self._making:
             page = self.page
             if self._made is None or self._made[0] is not page:
@@ -95,26 +95,26 @@ class _Http(ThreadingMixIn, HTTPServer):
             return self._made[1]
 
     def server_bind(self) -> None:
-        """Without HTTPServer's question for the name of this machine, which may take seconds."""
+        """Bind without HTTPServer's lookup of this machine's name, which may take seconds."""
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Another connection has come."""
+        """Take a new connection, and close the oldest ones if there are too many."""
         others = list(self._open)
         for oldest in others[: max(0, len(others) + 1 - MOST_CONNECTIONS)]:
             self._open.pop(oldest, None)
-            with contextlib.suppress(OSError):  # it has ended by itself
+            with contextlib.suppress(OSError):  # the connection has already ended
                 oldest.shutdown(socket.SHUT_RDWR)
         self._open[request] = None
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """A connection is done with."""
+        """Close a connection that has been served."""
         self._open.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Who reads has gone away: that is no news."""
+        """Report nothing: a reader that disconnects is normal."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -123,13 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_S
 
     def do_GET(self) -> None:
-        """A scrape."""
+        """Answer a scrape."""
         if self.path.partition("?")[0] != PATH:
             self._answer(404, f"metrics are at {PATH}\n".encode())
             return
         try:
             body = self.server.body()
-        except Exception as error:  # a fault of ours: the scrape shows it, and the next one may go well
+        except Exception as error:  # a bug: this scrape shows it, and the next one may succeed
             self._answer(500, f"unexpected {type(error).__name__}: {error}\n".encode())
             return
         if "gzip" in self.headers.get("Accept-Encoding", "") and self._is_far():
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, body)
 
     def _is_far(self) -> bool:
-        """Whether it goes over a network: to pack it takes longer than to hand it over here."""
+        """Return whether the reader is on another machine; locally, compressing takes longer than sending."""
         return not ipaddress.ip_address(self.client_address[0].removeprefix("::ffff:")).is_loopback
 
     def _answer(self, code: int, body: bytes, encoding: str = "") -> None:
@@ -151,8 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """No versions for strangers."""
+        """Return the Server header, without any version."""
         return "tcptop-rtt"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Scrapes are no news."""
+        """Log nothing."""
