@@ -1,1 +1,1 @@
-"""Metrics: totals per process, service, direction and remote network, whoever they go to."""
+"""Metrics: totals per process, service, direction and remote network, for any receiver of metrics."""

@@ -1,4 +1,4 @@
-"""From snapshots to what a scrape reads: all numbers of one moment, frozen."""
+"""Turns snapshots into the numbers of all metrics at one moment."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Aggregate:
 
     connections: Table
     listeners: Table
-    program: Table  # of one set of labels, which is empty; what is not known is not in it
+    program: Table  # its one set of labels is empty; unknown numbers have no column
     build: Table
     time_ns: int  # Unix time
     origin: Origin
-    lacking: frozenset[str]  # fields that this kernel does not tell
+    lacking: frozenset[str]  # fields that this kernel does not provide
 
     def families(self) -> Iterator[tuple[Table, list[Metric]]]:
-        """The metrics that this kernel tells, beside the tables where their numbers are, if there are any."""
+        """Yield each table with its metrics, except those whose fields this kernel does not provide."""
         for table, metrics in (
             (self.connections, CONNECTION_METRICS),
             (self.listeners, LISTENER_METRICS),
@@ -50,7 +50,7 @@ class Aggregate:
 
 
 class Aggregator:
-    """Makes an aggregate of each snapshot and those before it. One thread owns it."""
+    """Adds snapshots up, and makes an aggregate after each. Only one thread may use it."""
 
     def __init__(self, origin: Origin, choice: Choice) -> None:
         self._connections = ConnectionTotals(choice)
@@ -62,7 +62,7 @@ class Aggregator:
         self._build = Table((LabelSet(build, choice.started_ns),), _one_row({"one": 1}))
 
     def take(self, snapshot: Snapshot) -> Aggregate:
-        """Count the next snapshot."""
+        """Count the next snapshot, and return all numbers so far."""
         return Aggregate(
             self._connections.take(snapshot),
             self._listeners.take(snapshot),

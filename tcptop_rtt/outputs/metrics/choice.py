@@ -1,4 +1,4 @@
-"""What is counted, by what it is told apart, and since when."""
+"""What is counted, by which labels, and since when."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tcptop_rtt.view.filter import Filter
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """It stays as it is while the program runs.
+    """What the metrics count. This does not change while the program runs.
 
-    :param filter: which connections; of listeners what it asks of process, address, port and state
-    :param most: sets of labels of connections, and as many of listeners
-    :param started_ns: when the program was, Unix time
-    :param histograms: of RTT samples: columns by name, with the upper bounds of their buckets in microseconds
+    :param filter: selects connections, and listeners by their process, address, port and state
+    :param most: limit for the sets of labels of connections, and for those of listeners
+    :param started_ns: when the program was started, Unix time
+    :param histograms: the upper bounds in microseconds of each histogram of RTT samples, by column name
     """
 
     filter: Filter

@@ -26,7 +26,7 @@ _COLUMNS = {
 
 
 class ConnectionTotals:
-    """Counts each snapshot's connections, and what they have done since the one before."""
+    """Counts the connections of each snapshot, and their gains since the previous one."""
 
     def __init__(self, choice: Choice) -> None:
         columns = _COLUMNS | {name: len(bounds) + 1 for name, bounds in choice.histograms.items()}
@@ -36,13 +36,13 @@ class ConnectionTotals:
 
     @property
     def label_sets(self) -> int:
-        """How many there are, beside the one for others."""
+        """The number of sets of labels, without the one for others."""
         return self._totals.in_use
 
     def take(self, snapshot: Snapshot) -> Table:
-        """Count the next snapshot; all totals so far."""
+        """Count the next snapshot, and return all totals so far."""
         rows, lacking, totals = snapshot.rows, snapshot.health.unknown, self._totals
-        # Of all connections, as those that a filter chooses may be others each time.
+        # Gains need all rows, as a filter may select different connections each time.
         gained, self._last = gains(self._last, rows), rows
         chosen = select(rows, self._choice.filter, lacking)
         get = fields_of(rows, chosen)

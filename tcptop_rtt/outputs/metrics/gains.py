@@ -1,7 +1,7 @@
-"""What has happened to each connection from one snapshot to the next: what its counters have gained, and
-whether it was opened, closed, or never came about.
+"""What happened to each connection between two snapshots: how far its counters rose, and whether it was
+opened, was closed, or failed to connect.
 
-Each is told once. A closed connection is in one snapshot at least, with its final counters.
+Each event is counted once. A closed connection is in at least one snapshot, with its final counters.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ COUNTERS = (
     "replies",
     "reply_sum_us",
 )
-"""The fields that only grow."""
+"""The fields that only increase."""
 
 _OURS = {"answers", "answer_sum_us", "replies", "reply_sum_us"}
-"""Those that the kernel side counts itself: they are 0 where it begins to, however old the connection is."""
+"""Counters that the kernel side keeps: it starts them at 0, however old the connection is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """Of each row of a snapshot."""
+    """The gains of each row of a snapshot, since the previous one."""
 
     counters: dict[str, NDArray[np.int64]]
-    """By name, as in COUNTERS."""
+    """The increase of each counter, by its name in COUNTERS."""
     opened: Mask
-    """It has been established since the previous snapshot."""
+    """The connection was established."""
     closed: Mask
-    """It has ended since then, and was established once."""
+    """The connection was closed, and had been established."""
     connected: Mask
-    """How long its connect() took is known since then: ``connect_us``."""
+    """The duration of the connect() became known: ``connect_us``."""
     failed: Mask
-    """It has failed to be established: ``connect_error``."""
+    """The connect() failed: ``connect_error``."""
 
 
 def gains(then: Rows, now: Rows) -> Gains:
-    """What the connections of a snapshot have gained since the one before it."""
+    """Return the gains of the connections in ``now`` since the previous snapshot, ``then``."""
     place = matched(then["id"], now["id"])
     place[place >= 0] = np.where(is_whole(then.__getitem__)[place[place >= 0]], place[place >= 0], -1)
     met = place >= 0
     known = is_whole(now.__getitem__)
 
     def before(values: NDArray[Any]) -> NDArray[Any]:
-        """The value that each row had; 0 for those that were not there."""
+        """Return the previous value of each row; 0 if the row is new, or was incomplete."""
         found = np.zeros(len(now), values.dtype)
         found[met] = values[place[met]]
         return found
@@ -65,7 +65,7 @@ def gains(then: Rows, now: Rows) -> Gains:
     for name in COUNTERS:
         is_known, was_known = (now["scanned"], was_scanned) if name in SCANNED else (known, met)
         value = now[name].astype(np.int64)
-        # What an older connection brought before it was first seen is no gain.
+        # If the start of a connection was not seen, the first value of its counter is no gain.
         start = np.where(
             was_known, before(then[name]), 0 if name in _OURS else np.where(now["open_seen"], 0, value)
         )
@@ -81,13 +81,13 @@ def gains(then: Rows, now: Rows) -> Gains:
 
 
 def is_open(rows: Rows) -> Mask:
-    """Which connections are established, and not closed."""
+    """Return which connections are established and not closed."""
     found: Mask = _is_up(rows) & ~rows["closed"]
     return found
 
 
 def _is_up(rows: Rows) -> Mask:
-    """Whether it is established, or was."""
+    """Return which connections are established, or were."""
     state = rows["state"]
     found: Mask = is_whole(rows.__getitem__) & (state != SYN_SENT) & (state != SYN_RECV)
     found &= rows["connect_error"] == 0

@@ -1,4 +1,4 @@
-"""Which sets of labels there are: a bounded number, each in a slot of its own; what finds none shares one."""
+"""Assigns slots to sets of labels. The number of slots is limited; sets without a slot share one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tcptop_rtt.model.ids import matched
 from tcptop_rtt.model.rows import Indices
 
 OTHER_SLOT = 0
-"""For all that have no slot of their own. It is always there."""
+"""The slot of all sets without a slot of their own. It always exists."""
 KEPT_NS = 300_000_000_000
-"""A set without any connection is kept for so long: Prometheus has seen its last values by then."""
+"""How long a set without connections is kept, so that Prometheus can scrape its last values."""
 
 
 class LabelSets:
-    """Slots for sets of labels, each known by a number that is made of them.
+    """Slots for sets of labels. A set is identified by a key, which is a hash of its labels.
 
-    A slot goes to the first that comes while there is one. Once its set has gone it is free again.
+    A new set gets a free slot, if there is one. A slot is freed when its set has not been used for KEPT_NS.
 
-    :param most: slots, beside the one for others
+    :param most: the number of slots, without the one for others
     """
 
     def __init__(self, most: int) -> None:
@@ -36,21 +36,21 @@ class LabelSets:
         return np.flatnonzero(self._taken)
 
     def slots_of(self, keys: NDArray[np.uint64], now_ns: int, begin: Callable[[int, int], None]) -> Indices:
-        """The slot of each row.
+        """Return the slot of each row.
 
-        :param keys: a number per row, the same where their labels are
-        :param begin: is told of each set that gets a slot: the slot, and a row that has these labels
+        :param keys: a key per row, equal for rows with equal labels
+        :param begin: called for each set that gets a slot, with the slot and a row that has these labels
         """
         different, first, number, count = np.unique(
             keys, return_index=True, return_inverse=True, return_counts=True
         )
         slots = self._find(different)
         self._used_ns[slots[slots >= 0]] = now_ns
-        # Only now, as it may be longer from one refresh to the next than a set is kept.
+        # Only after marking the sets in use, as a refresh interval may be longer than KEPT_NS.
         self._drop_unused(now_ns)
         new = np.flatnonzero(slots < 0)
         free = np.flatnonzero(~self._taken)
-        # Where there are too few slots, those with the most connections get them.
+        # If there are too few slots, the sets with the most rows get them.
         lucky = new[np.argsort(-count[new], kind="stable")][: len(free)]
         slots[new] = OTHER_SLOT
         slots[lucky] = free[: len(lucky)]
@@ -63,12 +63,12 @@ class LabelSets:
         return found
 
     def _drop_unused(self, now_ns: int) -> None:
-        """Free the slots of sets that have gone."""
+        """Free the slots of sets that have not been used for KEPT_NS."""
         self._taken &= self._used_ns + KEPT_NS >= now_ns
         self._taken[OTHER_SLOT] = True
 
     def _find(self, keys: NDArray[np.uint64]) -> Indices:
-        """The slot of each key, of which none comes twice; -1: it has none."""
+        """Return the slot of each key, -1 if it has none. The keys are distinct."""
         own = self.taken[1:]
         at = matched(self._keys[own], keys)
         found = np.full(len(keys), -1)

@@ -1,4 +1,4 @@
-"""What connections and listeners are told apart by: never a PID, and never the port of a client."""
+"""The labels of connections and listeners. A PID or the port of a client is never among them."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ OF_CONNECTIONS = ("process", "service", "direction", "remote_network")
 OF_LISTENERS = OF_CONNECTIONS[:2]
 
 OTHER = "other"
-"""Stands in every label for what has no set of its own, as there are too many."""
+"""The value of every label in the set for others, which is used when there are too many sets."""
 
 _EPHEMERAL = 32_768
-"""Where Linux begins to choose ports for clients, unless it is set otherwise."""
+"""The lowest port that Linux assigns to clients by default."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """One set of labels. It is equal to itself only: one that comes back is another, and begins at 0."""
+    """One set of labels, compared by identity: a set that comes back is a new one, and counts from 0."""
 
     texts: Mapping[str, str]
-    """By name."""
+    """The value of each label, by name."""
     started_ns: int
-    """Since when it is counted, Unix time."""
+    """When its counts begin, Unix time."""
     is_other: bool = False
-    """It stands for all that have no set of their own."""
+    """This is the set for others."""
 
     @cached_property
     def between_braces(self) -> str:
-        """As it stands in a line of Prometheus' text."""
+        """The labels as in a line of Prometheus' text format."""
         return ",".join(f'{name}="{_escaped(text)}"' for name, text in self.texts.items())
 
 
 Shared = dict[str, NDArray[Any]]
-"""By name a value per row; rows with the same values have one set of labels."""
+"""Columns with a value per row, by name; rows with equal values share a set of labels."""
 
 
 def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) -> Shared:
-    """What connections are told apart by.
+    """Return the values that make up the labels of connections.
 
     :param get: gives the values of a field of the connections
     """
@@ -64,12 +64,12 @@ def of_connections(get: Get, listeners: NDArray[np.void], prefixes: Prefixes) ->
 
 
 def of_listeners(get: Get) -> Shared:
-    """What listeners are told apart by."""
+    """Return the values that make up the labels of listeners."""
     return {"process": _as_shown(get("comm")), "port": get("lport")}
 
 
 def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str, str]:
-    """The labels of one row, by name."""
+    """Return the labels of one connection, by name."""
     family, direction = int(shared["family"][at]), int(shared["direction"][at])
     network = networks.text(family, shared["network"][at].tobytes(), prefixes)
     known = DIRECTIONS[direction] if direction < len(DIRECTIONS) else None
@@ -78,7 +78,7 @@ def texts_of_connection(shared: Shared, at: int, prefixes: Prefixes) -> dict[str
 
 
 def texts_of_listener(shared: Shared, at: int) -> dict[str, str]:
-    """The same of a listener."""
+    """Return the labels of one listener, by name."""
     process = bytes(shared["process"][at]).decode()
     return dict(zip(OF_LISTENERS, (process, str(shared["port"][at] or fmt.UNKNOWN)), strict=True))
 
@@ -88,11 +88,11 @@ def _escaped(text: str) -> str:
 
 
 def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:
-    """The name of who holds it or had it, or else of who listens where it was accepted."""
+    """Return the name of the process that holds or held each connection, or else of its listener's."""
     holder = get("holder")
     comm = np.where(holder == Holder.NOBODY, get("was_comm"), get("comm"))
     comm = np.where(holder == Holder.KERNEL, b"[kernel]", comm).astype("S16")
-    # One that lives for less than the time between two scans may never be seen in a process's hands.
+    # A connection that begins and ends between two scans may never be seen in a process.
     nameless = np.flatnonzero((comm == b"") & (get("direction") == Direction.IN))
     if len(nameless) and len(listeners):
         endpoints = Endpoints(listeners.__getitem__)
@@ -103,20 +103,18 @@ def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:
 
 
 def _as_shown(comm: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
-    """Names as text: those that look alike are one, as two series of the same labels would be."""
-    names = comm.astype("S48")  # what is not shown of 16 bytes becomes a character of three each
+    """Return printable names. Names that look alike become equal: two series must not have equal labels."""
+    names = comm.astype("S48")  # each of 16 bytes may be replaced by a character of three bytes
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, comm.dtype.itemsize)
     is_plain = (raw >= ord(" ")) & (raw <= ord("~"))
-    odd = np.flatnonzero(
-        is_plain.sum(axis=1) != np.char.str_len(comm)
-    )  # a NUL counts where more comes behind it
+    odd = np.flatnonzero(is_plain.sum(axis=1) != np.char.str_len(comm))  # only trailing NULs are not counted
     names[odd] = [fmt.printable(name).encode() for name in comm[odd].tolist()]
     names[names == b""] = fmt.UNKNOWN.encode()
     return names
 
 
 def _services(get: Get) -> NDArray[np.uint16]:
-    """The port of the end that was called; 0: which end that is, is not known."""
+    """Return the port of the server's end; 0 if it is unknown which end that is."""
     direction, lport, rport = get("direction"), get("lport"), get("rport")
     port = np.where(peer_serves(direction, lport, rport), rport, lport)
     return np.where((direction == Direction.UNKNOWN) & (port >= _EPHEMERAL), 0, port).astype(np.uint16)

@@ -17,7 +17,7 @@ _COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"),
 
 
 class ListenerTotals:
-    """Counts each snapshot's listeners, and what they have dropped since the one before."""
+    """Counts the listeners of each snapshot, and their drops since the previous one."""
 
     def __init__(self, choice: Choice) -> None:
         self._choice = choice
@@ -26,11 +26,11 @@ class ListenerTotals:
         self._is_first = True
 
     def take(self, snapshot: Snapshot) -> Table:
-        """Count the next snapshot; all totals so far."""
+        """Count the next snapshot, and return all totals so far."""
         now, then, totals = snapshot.listeners, self._last, self._totals
         dropped = gained(then, now, "drops", matched(then["id"], now["id"]))
         if self._is_first:
-            dropped[:] = 0  # what those have dropped that were there before us is no news
+            dropped[:] = 0  # drops from before the program's start do not count
         self._last, self._is_first = now, False
 
         chosen = select(as_rows(now, LISTEN), self._choice.filter, snapshot.health.unknown)

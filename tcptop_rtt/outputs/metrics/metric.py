@@ -1,4 +1,4 @@
-"""What an entry of the table of metrics is."""
+"""The parts of an entry in the table of metrics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal
 class Sample:
     """One line for each set of labels.
 
-    :param column: where its numbers are
-    :param suffix: of the metric's name
-    :param divisor: leads from these numbers to the metric's unit
+    :param column: the column of its numbers
+    :param suffix: appended to the metric's name
+    :param divisor: converts the numbers to the metric's unit
     """
 
     column: str
@@ -22,14 +22,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Lines for each set of labels, told apart by one label more.
+    """Several lines for each set of labels, one per kind, which differ in one more label.
 
-    :param column: where its numbers are, by kind
-    :param label: the name of that label
-    :param values: its value by kind; None: there is no line for it
-    :param suffix: of the metric's name
-    :param cumulative: each kind contains those before it; else kinds of which there is none have no line
-    :param ever: the column of how often there were some of each kind; empty: they never become fewer
+    :param column: the column of its numbers, by set and kind
+    :param label: the name of the additional label
+    :param values: the value of that label by kind; None: the kind has no line
+    :param suffix: appended to the metric's name
+    :param cumulative: each kind includes those before it; if not, kinds with the number 0 have no line
+    :param ever: the column with the totals of each kind so far; empty if the numbers never decrease
     """
 
     column: str
@@ -42,13 +42,13 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Otel:
-    """A metric as OpenTelemetry has it.
+    """The OpenTelemetry form of a metric.
 
-    :param unit: by UCUM
-    :param fixed: an attribute, and its value, by which it differs from another metric of the same name
-    :param attribute: what the one label is called that it has beside those of its table
-    :param values: its value by kind, where it is another than that of the label
-    :param adds_up: a gauge, whose values of several sets may be added
+    :param unit: a UCUM code
+    :param fixed: the name and value of an attribute that distinguishes metrics of the same name
+    :param attribute: the name of the attribute for the label of :class:`Kinds`
+    :param values: the attribute's value by kind; empty if it is that of the label
+    :param adds_up: for a gauge, whether the values of several sets may be added
     """
 
     name: str
@@ -63,8 +63,8 @@ class Otel:
 class Metric:
     """One family of series.
 
-    :param reads: fields that a kernel may not tell: without them there are no such series
-    :param otel: None: OpenTelemetry has other means for it
+    :param reads: fields that a kernel may lack; the metric is then left out
+    :param otel: None if the metric is not sent by OTLP, which has other means for it
     """
 
     name: str
@@ -76,5 +76,5 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """The one label that it has beside those of its table; empty: none."""
+        """The label that the metric has in addition to those of its table; empty if none."""
         return next((part.label for part in self.samples if isinstance(part, Kinds)), "")

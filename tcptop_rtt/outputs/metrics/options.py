@@ -1,4 +1,4 @@
-"""What metrics tell apart. Nothing heavy is imported here: the command line reads it at every start."""
+"""The options for metrics' labels. This module is imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tcptop_rtt.model.prefixes import USUAL_PREFIXES, Prefixes
 from tcptop_rtt.view.quantities import whole
 
 MOST_LABEL_SETS = 1_000
-"""With all of its series each takes about 5 KiB of a scrape."""
+"""The default limit. Each set of labels takes about 5 KiB of a scrape."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add them to the command line."""
+    """Add the options to the command line."""
     parser.add_argument(
         "--prometheus-prefix",
         type=_prefixes,

@@ -1,7 +1,7 @@
-"""The table of metrics: name, kind, what it means, where its numbers are, and what OpenTelemetry calls it.
+"""The table of metrics: name, kind, meaning, columns, and the OpenTelemetry name.
 
-Names end in the unit, and counters in ``_total``, as Prometheus has it. Those for OpenTelemetry are of its
-semantic conventions, or of what is proposed for them; where there is none they begin with ``tcptop.``.
+Names end in the unit, and those of counters in ``_total``, as is usual for Prometheus. OpenTelemetry names
+are those of its semantic conventions or of proposals for them; other names begin with ``tcptop.``.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ CONNECTION_METRICS = (
         "replies",
     ),
 )
-"""By process, service, direction and remote network."""
+"""Metrics by process, service, direction and remote network."""
 
 LISTENER_METRICS = (
     _gauge("listeners", "listeners", Otel("tcptop.listener.count", "{listener}"), "Sockets that listen."),
@@ -169,7 +169,7 @@ LISTENER_METRICS = (
         "drops",
     ),
 )
-"""By process and service."""
+"""Metrics by process and service."""
 
 PROGRAM_METRICS = (
     _gauge(
@@ -219,7 +219,7 @@ PROGRAM_METRICS = (
         "gauge",
         "When these numbers were read, Unix time.",
         (Sample("time_us", divisor=US_PER_S),),
-        None,  # each number has its time
+        None,  # each data point has its time
     ),
     Metric(
         "process_cpu_seconds_total",
@@ -240,10 +240,10 @@ PROGRAM_METRICS = (
         "gauge",
         "When this program was started, Unix time.",
         (Sample("started_us", divisor=US_PER_S),),
-        None,  # totals have the time from which on they count
+        None,  # each data point has the start time of its count
     ),
 )
-"""Of the whole machine, and of the program itself."""
+"""Metrics of the whole machine and of the program itself."""
 
 BUILD_INFO = Metric(
     "tcptop_build_info", "gauge", "Always 1; version, kernel and hook are labels.", (Sample("one"),), None

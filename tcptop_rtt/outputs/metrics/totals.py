@@ -1,4 +1,4 @@
-"""Numbers by set of labels: what is counted, what is so now, and both as they are at one moment."""
+"""Numbers by set of labels: totals, current values, and frozen tables of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tcptop_rtt.outputs.metrics.label_sets import OTHER_SLOT, LabelSets
 from tcptop_rtt.outputs.metrics.labels import OTHER, LabelSet, Shared
 
 Texts = Callable[[Shared, int], dict[str, str]]
-"""The labels of a row, by name."""
+"""Returns the labels of a row, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Table:
 class Totals:
     """Columns of whole numbers with a row per set of labels.
 
-    :param most: sets, beside the one for others
-    :param names: of the labels
-    :param columns: by name, how many kinds of it are told apart
-    :param started_ns: since when they are counted, Unix time
+    :param most: limit for the sets, without the one for others
+    :param names: the names of the labels
+    :param columns: the number of kinds in each column, by name
+    :param started_ns: when the counts begin, Unix time
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class Totals:
 
     @property
     def in_use(self) -> int:
-        """How many sets of labels there are, beside the one for others."""
+        """The number of sets of labels, without the one for others."""
         return len(self._sets.taken) - 1
 
     def locate(self, shared: Shared, texts: Texts, clock_ns: int, time_ns: int) -> Indices:
-        """The slot of each row; sets that have gone lose theirs.
+        """Return the slot of each row, and free the slots of sets that are gone.
 
-        :param clock_ns: now, of a clock that never goes back
+        :param clock_ns: now, by a monotonic clock
         :param time_ns: now, Unix time
         """
 
         def begin(slot: int, row: int) -> None:
-            # What is counted now has happened since the last time.
+            # The counts begin at the previous snapshot: what is counted now happened since then.
             self._labels[slot] = LabelSet(texts(shared, row), self._last_ns)
             for column in self._columns.values():
                 column[slot] = 0
@@ -69,7 +69,7 @@ class Totals:
         return slots
 
     def add(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
-        """Count values of rows into a column."""
+        """Add the values of rows to a column."""
         some = np.flatnonzero(values)
         if len(some):
             self._columns[name] += self._sums(slots[some], values[some])
@@ -77,24 +77,24 @@ class Totals:
     def add_kinds(
         self, name: str, slots: Indices, kinds: NDArray[Any], counts: NDArray[np.int64] | int = 1
     ) -> None:
-        """Count rows into a column that tells kinds apart.
+        """Add rows to a column with kinds.
 
-        :param counts: what each row counts as
+        :param counts: the number that each row adds
         """
         column = self._columns[name]
         np.add.at(column.reshape(-1), slots * column.shape[1] + kinds, counts)
 
     def set(self, name: str, slots: Indices, values: NDArray[Any]) -> None:
-        """Replace a column by the sums of rows."""
+        """Replace a column by the sums of the rows' values."""
         self._columns[name] = self._sums(slots, values)
 
     def set_kinds(self, name: str, slots: Indices, kinds: NDArray[Any]) -> None:
-        """Replace a column that tells kinds apart by how many rows there are of each."""
+        """Replace a column with kinds by the number of rows of each kind."""
         self._columns[name].fill(0)
         self.add_kinds(name, slots, kinds)
 
     def freeze(self) -> Table:
-        """All sets in use as they are now. Others come first, and only if there ever were some."""
+        """Return all sets in use with their numbers. The set for others is first, unless it is all 0."""
         slots = self._sets.taken
         columns = {name: column[slots] for name, column in self._columns.items()}
         if not any(column[OTHER_SLOT].any() for column in columns.values()):
