@@ -1,1 +1,1 @@
-"""Snapshots as text: plain tables, the stream of JSON Lines, recordings, metrics."""
+"""Outputs without a screen: plain tables, the stream of JSON Lines, recordings, metrics."""

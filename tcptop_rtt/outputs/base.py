@@ -1,4 +1,4 @@
-"""What an output is, and how a feed is written to it: until there is enough, or nobody reads any more."""
+"""The interface of an output, and the loop that writes a feed to it until the end or until nobody reads."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tcptop_rtt.outputs.writer import Writer
 class Output(Protocol):
     """A front end without a screen: it turns snapshots into text.
 
-    One thread calls ``begin`` once, ``show`` for each snapshot in the order of their time, and ``end`` once,
-    also where there was no snapshot. An output writes to its Writer, which never raises, and flushes it at
-    the end of each call. It keeps no snapshot for longer than until the next one, and closes nothing.
+    One thread calls ``begin`` once, ``show`` for each snapshot in the order of time, and ``end`` once, even
+    if there was no snapshot. An output writes to its Writer, which never raises, and flushes it at
+    the end of each call. It keeps no snapshot after the next one has come, and closes nothing.
     """
 
     def begin(self, origin: Origin) -> None:
@@ -25,24 +25,25 @@ class Output(Protocol):
         ...
 
     def show(self, snapshot: Snapshot) -> None:
-        """Write a snapshot, or what it changes."""
+        """Write a snapshot, or its changes since the previous one."""
         ...
 
     def end(self, dropped_records: int) -> None:
         """Write what goes after the last snapshot.
 
-        :param dropped_records: those that the source had no room for, since the start
+        :param dropped_records: the number of records that the source had no room for, since the start
         """
         ...
 
 
 def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, skipped: int = 0) -> None:
-    """Write so many snapshots, or all that come, as long as somebody reads.
+    """Write the snapshots of a feed, as long as somebody reads.
 
     :param feed: open
-    :param writer: what the output writes to
-    :param skipped: so many at first are not written: there is no rate in the first one
-    :raises TcptopError: standard output takes no more: why, and how much has not got out
+    :param writer: the writer of the output
+    :param count: the number of snapshots to write; None for all
+    :param skipped: the number of first snapshots to skip, as the first one has no rates
+    :raises TcptopError: writing to standard output failed; the message says why, and how much is missing
     """
     output.begin(feed.origin)
     shown = dropped_records = 0
@@ -60,9 +61,11 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
 
 
 def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
-    """Write lines of JSON as they are, as long as somebody reads; others may have made them.
+    """Write lines of JSON unchanged, as long as somebody reads. The lines are untrusted.
 
-    :raises TcptopError: as :func:`write_all`; or some have been left out, as a terminal could obey them
+    Lines that are not printable ASCII are encoded anew, as they might control a terminal.
+
+    :raises TcptopError: as :func:`write_all`; or lines were left out, as they are no JSON
     """
     left_out: list[int] = []
     for number, line in enumerate(lines, 1):
@@ -80,13 +83,13 @@ def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
 
 
 def _is_plain(line: bytes) -> bool:
-    """Whether no terminal does anything but show it."""
+    """Return whether the line is printable ASCII, which controls no terminal."""
     return line.isascii() and line.decode().isprintable()
 
 
 def _in_ascii(line: bytes) -> bytes | None:
-    """The same in characters that any terminal has; None: it is no JSON."""
-    from tcptop_rtt.outputs.json_line import in_ascii  # few need it
+    """Return the line as JSON in printable ASCII; None if it is no JSON."""
+    from tcptop_rtt.outputs.json_line import in_ascii  # imported here, as it is seldom needed
 
     try:
         return in_ascii(json.loads(line))
@@ -95,9 +98,9 @@ def _in_ascii(line: bytes) -> bytes | None:
 
 
 def complain(writer: Writer) -> None:
-    """Say what could not be written.
+    """Report lines that could not be written.
 
-    :raises TcptopError: standard output takes no more
+    :raises TcptopError: writing to standard output failed
     """
     if writer.failure:
         lines = _lines_are(writer.unwritten)

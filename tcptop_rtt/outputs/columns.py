@@ -1,7 +1,7 @@
-"""The stream's lines of columns: what changes without being news, and the whole of what is known.
+"""The stream's ``column`` and ``state`` lines, each of which is about one field of many rows.
 
-A connection that is idle has no line of its own for hours, but its ages, queues and rates go on. Of these a
-``column`` line has the changes of one field in many rows, and a ``state`` line all values of one.
+An idle connection has no line of its own for hours, but its ages, queues and rates change. A ``column`` line
+has the changes of one field in the rows without a line, and a ``state`` line all values of one field.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class Part:
     rows: Rows | NDArray[np.void]
     indices: Indices
     is_all: bool = False
-    """It is all rows as they stand, and no column need be gathered."""
+    """The part is all rows in their order, so columns need not be copied."""
 
     @property
     def ids(self) -> NDArray[np.uint64]:
-        """Of the rows."""
+        """The ids of the rows."""
         return self.get("id")
 
     def get(self, name: str) -> NDArray[Any]:
-        """A column."""
+        """Return a column of the part."""
         return self.rows[name] if self.is_all else self.rows[name][self.indices]
 
     def find(self, ids: NDArray[np.uint64]) -> tuple[Indices, Mask]:
-        """At which place each id stands, -1: at none; and which ids there are."""
+        """Return the place of each id in the part, -1 if it is not there; and which ids are there."""
         own = self.ids
         if len(own) == len(ids) and (own == ids).all():
             return np.arange(len(ids)), np.ones(len(ids), bool)
@@ -61,7 +61,7 @@ class Part:
 
 
 def part_of(rows: Rows | NDArray[np.void], indices: Indices | None = None) -> Part:
-    """Some rows, or all."""
+    """Return the rows at the indices, or all rows, as a part."""
     is_all = indices is None
     indices = np.arange(len(rows)) if indices is None else indices
     ids = rows["id"][indices]
@@ -89,10 +89,10 @@ def changes(
     elapsed_ns: tuple[int, int],
     lacking: frozenset[str],
 ) -> Iterator[Line]:
-    """What has changed in rows that have no line of their own.
+    """Yield the changes in rows that have no line of their own.
 
-    :param with_line: the ids of those that have one, ascending
-    :param elapsed_ns: the clock at both times
+    :param with_line: the ids of the rows that have one, ascending
+    :param elapsed_ns: CLOCK_MONOTONIC of the previous and of this snapshot
     """
     ids = now.ids
     places, met = last.find(ids)
@@ -112,7 +112,7 @@ def changes(
         if in_place and is_same(was, is_) and differs is None and name not in OF_A_LINE:
             continue
         if in_place and differs is None and name not in CLOCKS and not _differ(was, is_)[now_at].any():
-            continue  # found without gathering what is compared
+            continue  # compared in place, without copying the rows
         was, is_ = was[before_at], is_[now_at]
         added: Line = {}
         if name in CLOCKS:
@@ -125,7 +125,7 @@ def changes(
         unlike = _differ(was, is_)
         differs = unlike if differs is None else differs | unlike
         if name in OF_A_LINE:
-            differs = now.rows["rtt_samples"][now_at] > 0  # they come after its last line
+            differs = now.rows["rtt_samples"][now_at] > 0  # samples after a connection's last line
         if is_.dtype.kind == "f":
             differs &= ~(np.isnan(was) & np.isnan(is_))
         at = quiet[differs]
@@ -145,7 +145,7 @@ def changes(
 
 
 class _Turned:
-    """Where another field has begun, or ceased, to say whether one is known."""
+    """Finds the rows in which a field became known or unknown because another field changed."""
 
     def __init__(
         self, before: Rows | NDArray[np.void], before_at: Indices, now: Rows | NDArray[np.void], at: Indices
@@ -154,7 +154,7 @@ class _Turned:
         self._found: dict[str, Mask] = {}
 
     def of(self, name: str) -> Mask | None:
-        """Of a field; None: nowhere."""
+        """Return these rows for a field; None if there are none."""
         others = ("holder",) if name in OF_A_HOLDER else () if name in OF_A_LINE else known.told_by(name)
         masks = [mask for mask in map(self._by, others) if mask.any()]
         return np.logical_or.reduce(masks) if masks else None
@@ -167,7 +167,7 @@ class _Turned:
 
 
 def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
-    """By how much most ages have grown: as time has passed, or not since nothing has read them."""
+    """Return by how much most ages have grown: usually the elapsed time, or 0 if they were not read again."""
     if not len(was):
         return 0
     grown = is_ - was
@@ -178,14 +178,14 @@ def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
 
 
 def _differ(one: NDArray[Any], other: NDArray[Any]) -> Mask:
-    """Where two columns differ; texts and addresses as numbers."""
+    """Return where two columns differ. Texts and addresses are compared as integers, which is quicker."""
     is_text = one.dtype.kind in "SV"
     found: Mask = np.any(as_words(one) != as_words(other), axis=1) if is_text else one != other
     return found
 
 
 def state(kind: Kind, part: Part, lacking: frozenset[str]) -> Iterator[Line]:
-    """All values of all rows."""
+    """Yield a line for each field, with the values of all rows."""
     rows = part.indices
 
     def get(name: str) -> NDArray[Any]:
@@ -203,7 +203,7 @@ def state(kind: Kind, part: Part, lacking: frozenset[str]) -> Iterator[Line]:
 
 
 def cell_changes(last: Snapshot | None, before: Part, now: Snapshot, part: Part) -> Iterator[Line]:
-    """What has changed in the cells of sparklines, by the second that each stands for."""
+    """Yield the changes in the cells of sparklines, a line for each second."""
     ids = part.ids
     places, met = before.find(ids)
     old = dict(cells_of(last)) if last is not None else {}
@@ -223,7 +223,7 @@ def cell_changes(last: Snapshot | None, before: Part, now: Snapshot, part: Part)
 
 
 def cell_state(now: Snapshot, part: Part) -> Iterator[Line]:
-    """All cells that have a value."""
+    """Yield all cells that have a value, a line for each second."""
     ids = part.ids
     for second, cells in cells_of(now):
         values = cells[part.indices]
@@ -233,7 +233,7 @@ def cell_state(now: Snapshot, part: Part) -> Iterator[Line]:
 
 
 def cells_of(snapshot: Snapshot) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Each cell with the second that it stands for, by CLOCK_MONOTONIC."""
+    """Return the cells of all rows with their second of CLOCK_MONOTONIC, the oldest second first."""
     newest = snapshot.clock_ns // CELL_NS
     return zip(range(newest - SPARK_CELLS + 1, newest + 1), snapshot.cells_us, strict=True)
 

@@ -1,4 +1,4 @@
-"""What has been compared, as JSON Lines and as plain tables."""
+"""The result of a comparison as JSON Lines and as plain tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GAP = "  "
 
 
 def write_json(result: Result, out: Writer) -> None:
-    """A header that says what A and B are, then a line per group, what has shifted farthest first."""
+    """Write a header about A and B, then a line per group, the one with the largest shift first."""
     header = {
         "event": "comparison",
         "a": _side(result.a),
@@ -39,7 +39,7 @@ def write_json(result: Result, out: Writer) -> None:
 
 
 def write_plain(result: Result, out: Writer) -> None:
-    """A table of services and one of remote networks."""
+    """Write a table of services and one of remote networks."""
     for letter, side in (("A", result.a), ("B", result.b)):
         out.write(f"{letter}  {side.words}  {fmt.printable(side.host)}  {fmt.printable(side.name)}\n")
     if result.note:

@@ -1,4 +1,4 @@
-"""The program as an exporter of metrics, without a screen; standard output has nothing but where they are."""
+"""The program as an exporter of metrics, without a screen. It prints only where the metrics are."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 
 class Taker(Protocol):
-    """One way in which metrics leave the program. It works in threads of its own, and holds nobody up."""
+    """One way to export metrics. It works in threads of its own, so that its caller never waits."""
 
     @property
     def where(self) -> str:
-        """Where metrics are then, for who has started the program."""
+        """A line for the user that says where the metrics are."""
         ...
 
     def histograms(self) -> Mapping[str, NDArray[np.float64]]:
-        """The buckets that it needs: columns of the aggregate, with their upper bounds in microseconds."""
+        """Return the histograms that it needs: upper bounds in microseconds, by column name."""
         ...
 
     def show(self, aggregate: Aggregate) -> None:
-        """Take the numbers of the next moment."""
+        """Take the numbers of the next snapshot."""
         ...
 
     def close(self) -> None:
-        """Let go of all that it has; this takes seconds at most."""
+        """Release all resources, within seconds."""
         ...
 
 
 class Exporter:
-    """Hands the totals of a feed to those who take them.
+    """Passes the totals of a feed to the takers.
 
-    :param options: of the command line, ``prometheus``, ``otlp`` or both among them
-    :param cleanup: closes what is open
-    :raises TcptopError: it cannot be done here: why, and what to do
+    :param options: of the command line, with ``prometheus``, ``otlp`` or both
+    :param cleanup: gets the functions that close the takers
+    :raises TcptopError: exporting is not possible; the message says why, and what to do
     """
 
     def __init__(self, options: argparse.Namespace, cleanup: ExitStack) -> None:
@@ -70,10 +70,10 @@ class Exporter:
         cleanup.callback(taker.close)
 
     def run(self, feed: Feed, chosen: Filter, recordings: Recordings) -> int:
-        """Count until a signal comes, or there were as many refreshes as are asked for; the exit code.
+        """Export until a signal comes, or the requested number of updates is reached. Return the exit code.
 
         :param feed: open
-        :param recordings: of the same snapshots
+        :param recordings: recordings of the same snapshots
         """
         from tcptop_rtt.outputs.metrics.aggregate import Aggregator
         from tcptop_rtt.outputs.metrics.choice import Choice

@@ -21,7 +21,7 @@ from tcptop_rtt.view.ranking import Ranking
 class FleetTables:
     """Writes each answer as a table, the slowest row first.
 
-    :param filter_text: only rows that match
+    :param filter_text: only matching rows are written
     """
 
     def __init__(self, out: Writer, filter_text: str) -> None:
@@ -29,10 +29,10 @@ class FleetTables:
         self._filter = filter_text
 
     def begin(self, origin: Origin) -> None:
-        """Nothing goes before the first table."""
+        """Write nothing."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """One table."""
+        """Write one table."""
         assert isinstance(snapshot, FleetSnapshot)  # noqa: S101 - there is no other from such a feed
         question, groups = snapshot.question, snapshot.groups
         of = table(question.table, question.range_s)
@@ -51,7 +51,7 @@ class FleetTables:
         self._out.flush()
 
     def end(self, dropped_records: int) -> None:
-        """Nothing goes after the last table."""
+        """Write nothing."""
 
 
 class FleetLines:
@@ -63,11 +63,11 @@ class FleetLines:
         self._written_ns = 0
 
     def begin(self, origin: Origin) -> None:
-        """Where the numbers are from."""
+        """Write the header, which names the server."""
         self._write({"event": "header", "version": __version__, "server": origin.host})
 
     def show(self, snapshot: Snapshot) -> None:
-        """The rows of a new answer, and what is wrong."""
+        """Write the problem, if there is one, and the rows of a new answer."""
         assert isinstance(snapshot, FleetSnapshot)  # noqa: S101 - there is no other from such a feed
         question, groups = snapshot.question, snapshot.groups
         if snapshot.health.problem:
@@ -94,7 +94,7 @@ class FleetLines:
             )
 
     def end(self, dropped_records: int) -> None:  # noqa: ARG002
-        """The last line."""
+        """Write the last line."""
         self._write({"event": "end"})
         self._out.flush()
 

@@ -1,4 +1,4 @@
-"""A gate for scripts: watches conditions, and tells by its exit code whether one of them has held."""
+"""A gate for scripts: watches conditions; the exit code says whether one of them has held."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
 
 HELD = 3
-"""The exit code where a condition has held."""
+"""The exit code if a condition has held."""
 _WORST = 3
-"""So many connections are named as evidence."""
+"""The number of connections that are named as evidence."""
 
 
 class Gate:
-    """Writes one line once a condition has held for as long as it has to, and then wants to end.
+    """Writes one line when a condition has held for its required time, and then stops the feed.
 
-    :param chosen: what connections have to match, besides
-    :param watched_ns: so long it watches; None: until then
-    :param stop: called when there is no more to watch
+    :param chosen: a filter that connections must match, in addition to the condition's
+    :param watched_ns: how long to watch; None for no limit
+    :param stop: called when watching ends
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Gate:
         self._watched_ns = watched_ns
         self._stop = stop
         self._since: dict[Condition, tuple[int, int]] = {}
-        """Of those that hold, from when on: by the clock that goes on, and by the wall's."""
+        """For each condition that holds, since when: by CLOCK_MONOTONIC and by the wall clock."""
         self._conditions = conditions
         self._began_ns: int | None = None
         self._over = False
         self.exit_code = 0
-        """0 as long as nothing has held for long enough."""
+        """0 until a condition has held for its required time."""
 
     def begin(self, origin: Origin) -> None:
-        """Nothing goes before."""
+        """Write nothing."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Look at the next snapshot."""
+        """Check the conditions on the next snapshot."""
         if self._over:
             return
         now_ns = snapshot.clock_ns
@@ -75,7 +75,7 @@ class Gate:
             self._end()
 
     def end(self, dropped_records: int) -> None:
-        """Nothing goes after."""
+        """Write nothing."""
 
     def _end(self) -> None:
         self._over = True

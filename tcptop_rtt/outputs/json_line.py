@@ -1,4 +1,4 @@
-"""One line of JSON, as everything writes it that is meant for programs."""
+"""One line of JSON, as written by all outputs for programs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 Line = dict[str, Any] | msgspec.Struct
-"""What a line says, by the names of its fields. Of many lines with the same fields structures are quicker."""
+"""The values of a line by field name. Structs are quicker for many lines with the same fields."""
 
 
 def encoded(line: Line) -> bytes:
-    """The line with its end, in ASCII, as it may go to any terminal."""
+    """Return the line with its newline, in printable ASCII, which is safe for any terminal."""
     try:
         text = _encode(line)
-    except UnicodeEncodeError:  # the name of a file need be no text
+    except UnicodeEncodeError:  # a file name may have lone surrogates
         return in_ascii(line) + b"\n"
     return (text if text.isascii() and b"\x7f" not in text else in_ascii(line)) + b"\n"
 
 
 def in_ascii(value: object) -> bytes:
-    """JSON in ASCII without the one character in it that is not printable."""
+    """Return JSON in ASCII, with DEL escaped, which is the only unprintable character that may be left."""
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
     return json.dumps(value, separators=(",", ":")).encode().replace(b"\x7f", rb"\u007f")

@@ -13,7 +13,7 @@ from tcptop_rtt.view.filter import Filter
 class JsonLines:
     """Writes snapshots as a stream: a header, ``open``, ``sample``, ``close`` and other lines, an end.
 
-    :param cgroup: the cgroup path of a process, or None
+    :param cgroup: returns the cgroup path of a process, or None
     """
 
     def __init__(self, out: Writer, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
@@ -21,15 +21,15 @@ class JsonLines:
         self._stream = StreamLines(chosen, cgroup)
 
     def begin(self, origin: Origin) -> None:
-        """Where and when the stream was made."""
+        """Write the header."""
         self._write(self._stream.begin(origin))
 
     def show(self, snapshot: Snapshot) -> None:
-        """What has changed since the previous snapshot."""
+        """Write the changes since the previous snapshot."""
         self._write(self._stream.of(snapshot))
 
     def end(self, dropped_records: int) -> None:
-        """The last line."""
+        """Write the last line."""
         self._write(self._stream.end(dropped_records))
 
     def _write(self, lines: list[bytes]) -> None:

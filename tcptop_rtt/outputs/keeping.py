@@ -1,4 +1,4 @@
-"""The ring on disk, as snapshots go into it: one recording after the other."""
+"""Writes snapshots into the ring on disk, one recording after the other."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 
 BEFORE_NS, AFTER_NS = 120_000_000_000, 60_000_000_000
-"""So much around a moment is saved."""
+"""How much is saved before and after a moment."""
 PAUSE_NS = 600_000_000_000
-"""From one moment that is saved to the next."""
+"""The shortest time between two moments that are saved."""
 
 
 class Keeping:
-    """Keeps what is seen for so long, whatever else is done with it. One thread owns it.
+    """Keeps the latest snapshots in a ring, and saves the minutes around moments. Only one thread may use it.
 
-    :param ring: belongs to it
-    :param cgroup: the cgroup path of a process, or None
+    :param ring: owned and closed by this object
+    :param cgroup: returns the cgroup path of a process, or None
     """
 
     def __init__(self, ring: Ring, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
@@ -33,25 +33,25 @@ class Keeping:
         self._recording: Recording | None = None
         self._began_ns = 0
         self._dropped_records = 0
-        self._moment: Moment | None = None  # around which the minutes are to be saved
+        self._moment: Moment | None = None  # the minutes around it are still to be saved
         self._pause_until_ns = 0
         self.failure = ""
-        """Why nothing is kept just now; empty: all is well."""
-        self._unsaved = ""  # why the minutes around the latest moment are not; empty: they are
+        """Why nothing is kept at the moment; empty if all is well."""
+        self._unsaved = ""  # why the minutes around the latest moment were not saved; empty if they were
 
     @property
     def problem(self) -> str:
-        """What cannot be done, and why, as a sentence; empty: all is well."""
+        """What cannot be kept or saved, and why, as a sentence; empty if all is well."""
         return f"cannot keep anything just now: {self.failure}" if self.failure else self._unsaved
 
     def begin(self, origin: Origin) -> None:
-        """Take where the snapshots are from."""
+        """Take the origin of the snapshots, for the headers."""
         self._origin = origin
 
     def show(self, snapshot: Snapshot, moments: tuple[Moment, ...]) -> None:
-        """Keep a snapshot, in a new recording if it is time for one.
+        """Write a snapshot, into a new recording if one is due.
 
-        :param moments: all so far
+        :param moments: all moments so far
         """
         self._dropped_records = snapshot.health.dropped_records
         recording = self._recording
@@ -63,7 +63,7 @@ class Keeping:
             self._save_around(snapshot, fresh)
 
     def _save_around(self, snapshot: Snapshot, fresh: tuple[Moment, ...]) -> None:
-        """Save the minutes around a moment at which something stopped, once those after it are there."""
+        """Save the minutes around a severe moment, once AFTER_NS has passed since."""
         worst = next((moment for moment in fresh if moment.kind in SEVERE), None)
         if worst is not None and self._moment is None and snapshot.clock_ns >= self._pause_until_ns:
             self._moment, self._pause_until_ns = worst, snapshot.clock_ns + PAUSE_NS
@@ -80,7 +80,7 @@ class Keeping:
                 self._unsaved = f"cannot save the minutes around {when}: {error.strerror or error}"
 
     def end(self, dropped_records: int) -> None:
-        """Write the end."""
+        """End the recording, and close the ring."""
         if self._recording is not None:
             self._recording.end(dropped_records)
         self._ring.close()
@@ -97,7 +97,7 @@ class Keeping:
         try:
             self._ring.drop_old()
             file = RecordingWriter(self._ring.next_path())
-        except OSError as error:  # the disk may be full: there may be room later
+        except OSError as error:  # the disk may be full now, and have room later
             self.failure = error.strerror or str(error)
             return None
         recording = Recording(file, self._filter, self._cgroup)

@@ -21,8 +21,8 @@ from tcptop_rtt.view.table import Column, with_values
 class PlainTables:
     """Writes each snapshot as a table, slowest connection first.
 
-    :param note: what there is to say of an empty table
-    :param columns: None: all there are
+    :param note: returns a line to write below an empty table; empty for none
+    :param columns: None for all columns
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class PlainTables:
         self._note = note
 
     def begin(self, origin: Origin) -> None:
-        """Nothing goes before the first table."""
+        """Write nothing."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """One table."""
+        """Write one table."""
         health, listing = snapshot.health, ConnectionList(joined(snapshot), self._filter)
         by_rtt = listing.table.sorts["rtt"]
         ranking = Ranking(listing.rows, listing.indices, by_rtt, True, health.unknown)
@@ -66,4 +66,4 @@ class PlainTables:
         self._out.flush()
 
     def end(self, dropped_records: int) -> None:
-        """Nothing goes after the last table."""
+        """Write nothing."""

@@ -8,9 +8,9 @@ from tcptop_rtt.view.table import Column
 
 
 def padded(columns: Sequence[Column], cells: Sequence[str], gap: str = " ") -> str:
-    """The cells below each other, numbers to the right; with the line's end.
+    """Return a line of cells, padded to the columns' widths, numbers to the right, with a newline.
 
-    :param cells: one of each column
+    :param cells: one for each column
     """
     texts = (
         cell.rjust(column.width) if column.numeric else cell.ljust(column.width)

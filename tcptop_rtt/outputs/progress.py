@@ -1,4 +1,4 @@
-"""What is waited for, or how far it has come, on the terminal before there is anything to show."""
+"""A progress line on the terminal, before there is anything else to show."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TextIO
 
 
 class Progress:
-    """One line on a terminal; elsewhere nothing.
+    """Shows one line if the stream is a terminal, and else nothing.
 
-    :param stream: standard error; None: it is closed, or nothing is to be said
+    :param stream: standard error; None if it is closed, or nothing is to be shown
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -18,14 +18,14 @@ class Progress:
         self._said = ""
 
     def say(self, text: str) -> None:
-        """Put a text in place of the one before; empty: none."""
+        """Replace the text shown; an empty text removes it."""
         if self._stream is None:
             return
-        with suppress(OSError):  # more than a line could not be taken back
+        with suppress(OSError):  # a text longer than a line could not be erased
             text = text[: os.get_terminal_size(self._stream.fileno()).columns - 1]
         if text == self._said:
             return
-        with suppress(OSError):  # a terminal that takes no output holds nothing up
+        with suppress(OSError):  # a failing terminal must not stop the program
             self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
             self._stream.flush()
         self._said = text

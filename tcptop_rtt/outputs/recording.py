@@ -1,4 +1,4 @@
-"""The stream into a recording, beside whatever else shows the snapshots."""
+"""Writes the stream into a recording."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tcptop_rtt.view.filter import Filter
 
 
 class Recording:
-    """Writes snapshots into a file. What is in it stays, whatever happens then.
+    """Writes snapshots into a file. After a failure, what is in the file stays.
 
     :param file: new
-    :param cgroup: the cgroup path of a process, or None
+    :param cgroup: returns the cgroup path of a process, or None
     """
 
     def __init__(
@@ -25,24 +25,24 @@ class Recording:
         self._file = file
         self._stream = StreamLines(chosen, cgroup)
         self._first: list[bytes] = []
-        self._clock_ns: int | None = None  # of the latest snapshot: moments up to then are told
+        self._clock_ns: int | None = None  # of the latest snapshot; moments up to then are written
         self.failure = ""
-        """Why nothing is written any more; empty: all is well."""
+        """Why nothing is written any more; empty if all is well."""
 
     @property
     def size(self) -> int:
-        """Of the file, bytes."""
+        """The size of the file in bytes."""
         return self._file.size
 
     def begin(self, origin: Origin) -> None:
-        """Take the header."""
+        """Make the header, which is written with the first snapshot."""
         self._first = self._stream.begin(origin)
 
     def show(self, snapshot: Snapshot, moments: tuple[Moment, ...]) -> tuple[Moment, ...]:
-        """Write what has changed since the previous snapshot, and what is of note.
+        """Write the changes since the previous snapshot, and the new moments.
 
-        :param moments: all so far
-        :return: those since the previous snapshot
+        :param moments: all moments so far
+        :return: the moments since the previous snapshot
         """
         if self.failure:
             return ()
@@ -60,9 +60,9 @@ class Recording:
         return fresh
 
     def complete_frame(self) -> None:
-        """Have all that has been written in whole frames.
+        """Complete the current frame, so that all that was written can be read.
 
-        :raises OSError: it cannot be written
+        :raises OSError: the frame cannot be written
         """
         if not self.failure:
             self._file.complete_frame()

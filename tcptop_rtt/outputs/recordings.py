@@ -1,6 +1,6 @@
-"""What of a feed is recorded, beside whatever else shows its snapshots.
+"""The recordings that are made of a feed, beside its output.
 
-What writes a file is imported once there is one to write.
+The modules that write files are imported only when a file is to be written.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 
 class Recordings:
-    """What of a feed is recorded, one file at a time.
+    """Records a feed into one file at a time, and into the ring of kept recordings.
 
-    The thread that makes the snapshots calls ``show``; any other may call the rest.
+    The thread that makes the snapshots calls ``show``; any thread may call the rest.
 
-    :param owner: whose the files will be; None: of whoever runs the program
-    :param home: where files without a name go, if not here
-    :param limit_bytes: no file becomes larger; None: as large as it will
+    :param owner: the owner of new files; None for the user of this process
+    :param home: the directory for files without a name, if the current one is not suitable
+    :param limit_bytes: the limit for a file, and for all kept recordings together; None for no limit
     """
 
     def __init__(
         self, feed: Feed, chosen: Filter, owner: Owner | None, home: str, limit_bytes: int | None = None
     ) -> None:
         self._feed = feed
-        # Two that ask for one process get one answer, though it may have ended in between.
+        # Cached, so that all outputs get the same answer, even if the process has ended in between.
         self.cgroup = lru_cache(maxsize=4096)(feed.cgroup)
-        """The control group of a process, as recordings have it."""
+        """Returns the cgroup path of a process, as it is recorded."""
         self._filter = chosen
         self._owner = owner
         self._home = home
@@ -56,11 +56,11 @@ class Recordings:
         self._file: RecordingWriter | None = None
         self._recording: Recording | None = None
         self._dropped_records = 0
-        self._finder: MomentFinder | None = None  # where nobody else looks for moments
+        self._finder: MomentFinder | None = None  # only if the callers of show() pass no moments
 
     @classmethod
     def wanted(cls, options: argparse.Namespace, feed: Feed, chosen: Filter) -> Recordings:
-        """What options ask for.
+        """Make the recordings that the options ask for.
 
         :raises TcptopError: a file cannot be made
         """
@@ -75,10 +75,10 @@ class Recordings:
         return recordings
 
     def open(self, path: str | None = None) -> str:
-        """Make a file; give its path.
+        """Make a file, and return its path.
 
-        :param path: None: one with host and time in its name
-        :raises TcptopError: it cannot be made
+        :param path: None for a name made of host and time
+        :raises TcptopError: the file cannot be made
         """
         from tcptop_rtt.recording.writer import RecordingWriter
 
@@ -95,13 +95,13 @@ class Recordings:
 
     @property
     def are_wanted(self) -> bool:
-        """There is a file."""
+        """Whether a file was opened."""
         return self._file is not None
 
     def keep(self, directory: str, keep_ns: int) -> None:
-        """Keep what is seen for so long, in recordings that follow each other there.
+        """Keep snapshots for this time, in a ring of recordings in the directory.
 
-        :raises TcptopError: it cannot be kept there
+        :raises TcptopError: the directory cannot be used
         """
         from tcptop_rtt.outputs.keeping import Keeping
         from tcptop_rtt.recording.ring import Ring
@@ -114,13 +114,13 @@ class Recordings:
 
     @property
     def are_made(self) -> bool:
-        """What is seen is recorded, or kept."""
+        """Whether snapshots are recorded or kept."""
         return self._file is not None or self._keeping is not None
 
     def start(self, origin: Origin | None = None) -> None:
-        """Record into the file from the next snapshot on. The feed is open.
+        """Record from the next snapshot on. The feed is open.
 
-        :param origin: None: what the feed says
+        :param origin: None for that of the feed
         """
         if self._keeping is not None:
             self._keeping.begin(origin or self._feed.origin)
@@ -134,7 +134,7 @@ class Recordings:
     def show(self, snapshot: Snapshot, moments: tuple[Moment, ...] | None = None) -> None:
         """Record a snapshot, if anything is recorded.
 
-        :param moments: all that have been found so far; None: nobody has looked for them
+        :param moments: all moments so far; None: this object finds them
         """
         self._dropped_records = snapshot.health.dropped_records
         if moments is None and self.are_made:
@@ -148,7 +148,7 @@ class Recordings:
                     self._recording.show(snapshot, moments)
 
     def _look(self, snapshot: Snapshot) -> tuple[Moment, ...]:
-        """Find the moments, once for all that is written."""
+        """Return all moments so far, for the file and the ring."""
         if self._finder is None:
             from tcptop_rtt.past.moments import MomentFinder
 
@@ -156,12 +156,12 @@ class Recordings:
         return self._finder.look(snapshot)
 
     def stop(self) -> str:
-        """End the file; say so with its path, or why it has ended before. Empty: there is none."""
+        """End the file. Return a line with its path, or why it is incomplete; empty if there is no file."""
         path, failure = self.finish()
         return failure or (f"recorded: {path}" if path else "")
 
     def finish(self) -> tuple[str, str]:
-        """End the file; its path, and why not all is in it. Empty: there is none; all is well."""
+        """End the file. Return its path, or an empty string; and why it is incomplete, or an empty string."""
         with self._lock:
             recording, file = self._recording, self._file
             self._recording = self._file = None
@@ -172,7 +172,7 @@ class Recordings:
         return file.path if file is not None else "", self._lost(file, recording)
 
     def close(self) -> None:
-        """End all that is written."""
+        """End the file and the ring."""
         self.stop()
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
@@ -180,7 +180,7 @@ class Recordings:
 
     @property
     def status(self) -> str:
-        """The file and its size, or why nothing is recorded any more; empty: nothing is, or has been."""
+        """The file's name and size, or the problem; empty if nothing is recorded."""
         recording, file, problem = self._recording, self._file, self.problem
         if problem or recording is None or file is None:
             return problem
@@ -188,12 +188,12 @@ class Recordings:
 
     @property
     def problem(self) -> str:
-        """Why something is not recorded or kept; empty: all is well."""
+        """Why something is not recorded or kept; empty if all is well."""
         return (self._keeping.problem if self._keeping is not None else "") or self.failure
 
     @property
     def failure(self) -> str:
-        """Why the file grows no more; empty: all is well."""
+        """Why the file is not written any more; empty if all is well."""
         return self._lost(self._file, self._recording)
 
     @staticmethod
@@ -204,9 +204,9 @@ class Recordings:
 
 
 class Complaints:
-    """Says what cannot be recorded, once for as long as that is so. What else is done goes on.
+    """Reports problems of recordings, each once while it lasts.
 
-    :param say: takes one line
+    :param say: called with one line
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -214,9 +214,9 @@ class Complaints:
         self._said = ""
 
     def take(self, problem: str) -> None:
-        """Say it, if it is news.
+        """Report the problem if it is new.
 
-        :param problem: empty: all is well
+        :param problem: empty if all is well
         """
         if problem and problem != self._said:
             self._say(problem)
@@ -224,9 +224,9 @@ class Complaints:
 
 
 class AlsoRecorded:
-    """An output whose snapshots are recorded, too.
+    """An output whose snapshots are also recorded.
 
-    :param say: takes one line of what cannot be recorded
+    :param say: called with one line about each problem of the recordings
     """
 
     def __init__(self, output: Output, recordings: Recordings, say: Callable[[str], None]) -> None:
@@ -234,21 +234,21 @@ class AlsoRecorded:
         self._recordings = recordings
         self._complaints = Complaints(say)
         self.is_whole = True
-        """Whether all is in the file, once it has ended."""
+        """Whether the recording is complete, once it has ended."""
 
     def begin(self, origin: Origin) -> None:
-        """In both."""
+        """Begin the output and the recordings."""
         self._output.begin(origin)
         self._recordings.start(origin)
 
     def show(self, snapshot: Snapshot) -> None:
-        """In both."""
+        """Record the snapshot, and show it."""
         self._recordings.show(snapshot)
         self._output.show(snapshot)
         self._complaints.take(self._recordings.problem)
 
     def end(self, dropped_records: int) -> None:
-        """In both."""
+        """End the output and the recordings."""
         self._output.end(dropped_records)
         _, failure = self._recordings.finish()
         self.is_whole = not failure

@@ -30,7 +30,7 @@ def _property(field: Field) -> dict[str, Any]:
 
 
 def _line(events: list[str], properties: dict[str, Any]) -> dict[str, Any]:
-    """A kind of line. Readers ignore what they do not know: there may be more in it one day."""
+    """Return the schema of a kind of line. Readers ignore unknown fields, as more may be added."""
     properties = {"event": {"enum": events}, **properties}
     return {"type": "object", "properties": properties, "required": list(properties)}
 
@@ -43,7 +43,7 @@ _COLUMN = {
 
 
 def _columns(event: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Lines of one field of many rows, or of the cells of sparklines."""
+    """Return the schema of lines with one field of many rows, or with the cells of sparklines."""
     tables = {"enum": [CONNECTION_COLUMNS.name, *(kind.name for kind in SIDES), "cells"]}
     line = _line([event], {"time_ns": _TIME, "table": tables, **properties})
     line["properties"] |= {
@@ -62,7 +62,7 @@ def _columns(event: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """What each line of the stream is like."""
+    """Return the JSON Schema of the stream's lines."""
     cgroup = {"type": ["string", "null"], "description": "the path of the process's control group"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""The stream's lines of listeners and failed connects: when one is first met, has changed, and is gone."""
+"""The stream's lines of listeners and failed connects: when a row is new, has changed, or is gone."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from tcptop_rtt.view.streamed import LISTENER_COLUMNS, TARGET_COLUMNS, Kind
 
 
 class SideLines:
-    """Makes the lines of one kind, of what matches, snapshot by snapshot.
+    """Makes the lines of one kind of rows, snapshot by snapshot.
 
-    :param chosen: asks for what such a row has; what else it may ask for no such row has
+    :param chosen: rows must match it; fields that such rows do not have are empty for it
     """
 
     kind: ClassVar[Kind]
     news: ClassVar[tuple[str, ...]]
-    """One has changed when one of these has."""
+    """A row gets a line if one of these fields has changed."""
     state: ClassVar[int]
-    """In which a filter takes it to be."""
+    """The TCP state that the filter sees in such rows."""
 
     def __init__(self, chosen: Filter) -> None:
         self._filter = chosen
         self.part: Part = NOTHING[self.kind.name]
-        """Those of the latest snapshot."""
+        """The rows of the latest snapshot that match, or have matched."""
         self._last = self.part
         self._told = np.zeros(0, np.uint64)
 
     def rows(self, snapshot: Snapshot) -> NDArray[np.void]:
-        """Of a snapshot."""
+        """Return all rows of this kind in a snapshot."""
         raise NotImplementedError
 
     def lines(self, snapshot: Snapshot) -> Iterator[Line]:
-        """What is new since the previous snapshot."""
+        """Yield a line for each row that is new, has changed in ``news``, or is gone."""
         rows, lacking = self.rows(snapshot), snapshot.health.unknown
         self._last = last = self.part
-        followed = np.isin(rows["id"], last.ids)  # its process may have changed
+        followed = np.isin(rows["id"], last.ids)  # a row that has matched is followed: its process may change
         followed[select(as_rows(rows, self.state), self._filter, lacking)] = True
         self.part = now = part_of(rows, np.flatnonzero(followed))
         places, met = last.find(now.ids)
@@ -56,7 +56,7 @@ class SideLines:
         yield from self._lines(snapshot, last, last.indices[~there], closed=True)
 
     def changes(self, elapsed_ns: tuple[int, int], lacking: frozenset[str]) -> Iterator[Line]:
-        """What else has changed, as columns."""
+        """Yield the other changes as ``column`` lines; call this after :meth:`lines`."""
         return columns.changes(self.kind, self._last, self.part, self._told, elapsed_ns, lacking)
 
     def _lines(self, snapshot: Snapshot, part: Part, rows: NDArray[np.intp], closed: bool) -> Iterator[Line]:
@@ -70,7 +70,7 @@ class SideLines:
 
 
 class ListenerLines(SideLines):
-    """Of listeners."""
+    """Makes the lines of listeners."""
 
     kind, state = LISTENER_COLUMNS, LISTEN
     news = ("pid", "comm", "unit", "queue", "queue_limit", "drops")
@@ -80,7 +80,7 @@ class ListenerLines(SideLines):
 
 
 class TargetLines(SideLines):
-    """Of failed connects."""
+    """Makes the lines of failed connects."""
 
     kind, state = TARGET_COLUMNS, CLOSED
     news = ("pid", "count")

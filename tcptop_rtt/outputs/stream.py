@@ -1,7 +1,7 @@
-"""The stream: JSON Lines, integers with the unit in the name, null for what is not known.
+"""The stream: JSON Lines, with the unit of a number in its field's name, and null for unknown values.
 
-From it every snapshot can be made again, as it was: what no connection's own line tells stands in lines of
-columns, and a ``refresh`` line says that a snapshot is complete.
+Every snapshot can be restored from it. Changes without a line for their connection are in ``column`` lines,
+and a ``refresh`` line says that a snapshot is complete.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _NEWS = (
     "bytes_received",
     "retransmits",
 )
-"""A connection has news when one of these has changed, or what holds it up, or it has new RTT samples."""
+"""A connection gets a line if one of these fields or its verdict has changed, or it has new RTT samples."""
 
 _ConnectionLine = msgspec.defstruct(
     "_ConnectionLine", ("event", "time_ns", "cgroup", *CONNECTIONS.names), gc=False
 )
 
 _AT_ONCE = 2048
-"""So many rows become lines at a time: what is between takes 3 KiB for each."""
+"""The number of rows that are made into lines at a time, as each takes 3 KiB of memory."""
 
 
 class StreamLines:
     """Makes the lines of snapshots, one after the other.
 
-    :param cgroup: the cgroup path of a process, or None
+    :param cgroup: returns the cgroup path of a process, or None
     """
 
     def __init__(self, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
@@ -60,25 +60,25 @@ class StreamLines:
         self._origin: Origin | None = None
         self._snapshot: Snapshot | None = None
         self._part = NOTHING[CONNECTION_COLUMNS.name]
-        self._verdicts = np.zeros(0, np.uint8)  # what holds each of them up
+        self._verdicts = np.zeros(0, np.uint8)  # the verdict of each row of the part
         self._waiting: dict[int, Waiting] = {}
         self._sides = (ListenerLines(chosen), TargetLines(chosen))
 
     def begin(self, origin: Origin) -> list[bytes]:
-        """The header: where and when the stream was made."""
+        """Return the header, which says where the stream was made."""
         self._origin = origin
         return [encoded(_header(origin))]
 
     def of(self, snapshot: Snapshot) -> list[bytes]:
-        """What has changed since the previous snapshot."""
+        """Return the lines of the changes since the previous snapshot."""
         return list(map(encoded, self._of(snapshot)))
 
     def state(self) -> list[bytes]:
-        """All that is known of the latest snapshot, with the header: reading may begin here."""
+        """Return a header and the whole latest snapshot as lines, so that reading may begin with them."""
         return list(map(encoded, self._state()))
 
     def end(self, dropped_records: int) -> list[bytes]:
-        """The last line. The stream has always called dropped records lost."""
+        """Return the last line. The stream's name for dropped records is ``lost``."""
         return [encoded({"event": "end", "lost": dropped_records})]
 
     def _of(self, snapshot: Snapshot) -> Iterator[Line]:
@@ -87,7 +87,7 @@ class StreamLines:
         self._snapshot, now = snapshot, self._followed(snapshot.rows, lacking)
         self._part, self._verdicts = now, causes.verdicts(now.get, lacking)
         indices, events = _events(last, now, verdicts, self._verdicts)
-        # A line of the same moment follows an "open": samples are written once.
+        # A new connection with samples gets a second line, which has them: its "open" line has none.
         samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
         yield from self._lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
         yield from self._changed_waiting(snapshot)
@@ -106,7 +106,7 @@ class StreamLines:
         yield _refresh(snapshot, last.ids[~there].tolist())
 
     def _vanished(self, snapshot: Snapshot, last: Part, there: NDArray[np.bool_]) -> Iterator[Line]:
-        """End those that have vanished."""
+        """Yield a "close" line for each connection that has vanished without being closed."""
         for connection in last.ids[~there].tolist():
             self._cgroups.pop(connection, None)
         indices = last.indices[~there & ~last.get("closed")]
@@ -116,18 +116,18 @@ class StreamLines:
             yield from self._lines(snapshot, np.full(len(indices), "close"), rows)
 
     def _changed_waiting(self, snapshot: Snapshot) -> Iterator[Line]:
-        """How many sockets wait; not where only some connections are wanted."""
+        """Yield the changed numbers of sockets in TIME-WAIT and SYN-RECV, if there is no filter."""
         if self._filter != Filter():
             return
         before = self._waiting
         self._waiting = {one.netns: one for one in snapshot.waiting if one.time_wait or one.syn_recv}
-        for netns in dict.fromkeys((*self._waiting, *before)):  # a namespace that is gone has none
+        for netns in dict.fromkeys((*self._waiting, *before)):  # a namespace that is gone counts as 0
             waiting = self._waiting.get(netns, Waiting(netns, 0, 0))
             if waiting != before.get(netns):
                 yield {"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()}
 
     def _followed(self, rows: Rows, lacking: frozenset[str]) -> Part:
-        """What passes the filter, and has passed it: the process or the port of a connection may change."""
+        """Return the rows that match the filter, or have matched it, as a connection's process may change."""
         if self._filter == Filter():
             return part_of(rows)
         followed = np.isin(rows["id"], self._part.ids)
@@ -135,7 +135,7 @@ class StreamLines:
         return part_of(rows, np.flatnonzero(followed))
 
     def _lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> Iterator[Line]:
-        """A line for each row."""
+        """Yield a line for each row."""
         for start in range(0, len(rows), _AT_ONCE):
             part = rows.take(np.arange(start, min(start + _AT_ONCE, len(rows))))
             fields = [field.values(part.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
@@ -144,7 +144,7 @@ class StreamLines:
             yield from starmap(_ConnectionLine, values)
 
     def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
-        """Asked once per connection and owner, while the process is likely to be there."""
+        """Yield the cgroup path of each row. It is looked up once per connection and process."""
         own = (rows[name].tolist() for name in ("id", "pid", "started_ns"))
         for connection, pid, started_ns in zip(*own, strict=True):
             key = ProcessKey(pid, started_ns)
@@ -186,7 +186,7 @@ def _refresh(snapshot: Snapshot, gone: list[int]) -> Line:
 def _events(
     last: Part, now: Part, before: NDArray[np.uint8], verdicts: NDArray[np.uint8]
 ) -> tuple[Indices, NDArray[np.str_]]:
-    """Which connections of ``now`` get a line, in order, and of what event."""
+    """Return the indices of the rows of ``now`` that get a line, in order, and the event of each line."""
     places, met = last.find(now.ids)
     places = places[met]
     ended, news = np.zeros((2, len(met)), bool)
@@ -204,5 +204,5 @@ def _events(
 
 
 def joined(lines: Iterable[bytes]) -> bytes:
-    """As they stand in a file."""
+    """Return the lines as one piece of a file."""
     return b"".join(lines)

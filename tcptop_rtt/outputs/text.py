@@ -1,4 +1,4 @@
-"""Snapshots as text on standard output: until there are enough, a signal comes, or nobody reads any more."""
+"""Writes snapshots to standard output until the end, a signal, or until nobody reads any more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tcptop_rtt.standard_streams import complaint, terminal_of_our_own
 from tcptop_rtt.view.filter import Filter
 
 _COMPLAINT_S = 0.3
-"""How long standard error may take to say why standard output takes nothing."""
+"""How long to wait for standard error to take an error message."""
 
 
 def run_text(
@@ -29,18 +29,18 @@ def run_text(
     recordings: Recordings | None,
     lines: Iterator[bytes] | None = None,
 ) -> int:
-    """Write what the options ask for; the exit code.
+    """Write the output that the options ask for, and return the exit code.
 
     :param feed: open
-    :param note: what there is to say above a table
-    :param recordings: what is recorded besides; None: nothing can be
-    :param lines: to be written as they are instead
+    :param note: returns a line to write below an empty table
+    :param recordings: also recorded; None if nothing can be recorded
+    :param lines: written as they are, in place of snapshots
     """
     recorded = recordings if recordings is not None and recordings.are_made else None
     stop = _Stop(feed)
     on_stop(stop)
     writer = Writer(sys.stdout.fileno(), lambda: stop.asked, sys.stdout.encoding)
-    if not options.fail_if:  # its exit code counts, whoever reads
+    if not options.fail_if:  # with it the exit code is needed, even if nobody reads
         threading.Thread(target=stop.without_reader, daemon=True).start()
     try:
         if lines is not None:
@@ -61,20 +61,20 @@ def run_text(
 
 
 class _Stop:
-    """Asks a feed to end."""
+    """Stops a feed, as a signal handler or when nobody reads any more."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self.asked = False
         self.came = 0
-        """The signal that has asked for it; 0: none."""
+        """The first signal that asked for it; 0 if none."""
 
     def __call__(self, number: int = 0, _frame: object = None) -> None:
         self.asked, self.came = True, self.came or number
         self._feed.stop()
 
     def without_reader(self) -> None:
-        """Once nobody reads, however quiet the machine, and however long the interval."""
+        """Wait until nobody reads any more, and stop then, even if nothing is being written."""
         if hung_up(sys.stdout.fileno(), *terminal_of_our_own(), timeout_ms=None):
             self()
 
@@ -86,8 +86,8 @@ def _write(
     recordings: Recordings | None,
     writer: Writer,
 ) -> bool:
-    """Write until there is enough; whether all is recorded that was to be."""
-    # The first snapshot has no rates: what is told once, or decided by, comes after it.
+    """Write the snapshots, and return whether the recording is complete."""
+    # The first snapshot has no rates, so --once and conditions begin with the second.
     skipped = int(options.once or bool(options.fail_if))
     count = 1 if options.once else options.count
     if recordings is None:
@@ -120,7 +120,7 @@ def _output(
 
 
 def _complain(line: str) -> None:
-    """Say it on standard error, which may be the terminal that takes nothing."""
+    """Write a message to standard error without waiting long, as it may be a terminal that takes nothing."""
     if sys.stderr is not None:
         writer = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
         writer.write(complaint(line))

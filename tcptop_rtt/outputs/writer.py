@@ -1,4 +1,4 @@
-"""A file descriptor as a place for whole lines: waits for its reader, but not for ever once asked to stop."""
+"""Writes lines to a file descriptor. It waits for a slow reader, but not for ever after a request to stop."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from collections.abc import Callable
 from contextlib import suppress
 
 PATIENCE_S = 1.0
-"""How long a reader that takes nothing is waited for, once the program has been asked to stop."""
+"""How long to wait for a reader that takes nothing, once the program has been asked to stop."""
 PATIENCE_IN_ALL_S = 10.0
-"""How long one is waited for that takes a little now and then."""
+"""How long to wait in total for a reader that takes a little now and then."""
 
 _CHUNK_BYTES = 1 << 16
 _SLICE_MS = 100
-"""How long a wait goes on before it is asked whether to stop."""
+"""The interval, while waiting, of checks whether to stop."""
 _PTMX = os.makedev(5, 2)
-"""Opening this one makes a new terminal."""
+"""/dev/ptmx, which must not be opened again: that makes a new terminal."""
 
 
 class Writer:
     """Writes text, and counts the lines that it cannot write.
 
-    No call waits inside the kernel, where no signal would end it, and the descriptor's mode stays as it is,
-    as other processes share it.
+    No write blocks in the kernel, where a signal would not end it. The descriptor's mode is not changed, as
+    other processes share it.
 
     :param stopped: whether the program has been asked to stop
     """
@@ -47,24 +47,24 @@ class Writer:
         self._try_to_write = _without_waiting(fd)
         self._pending = bytearray()
         self.failure = ""
-        """Why nothing is written any more; empty: all is well, or nobody reads any more."""
+        """Why nothing is written any more; empty if all is well, or nobody reads any more."""
         self.gone = False
-        """Nobody reads any more: the reader has closed its end, or the terminal is gone."""
+        """Whether nobody reads any more: the reader has closed its end, or the terminal is gone."""
         self.unwritten = 0
-        """Lines that have not got out whole."""
+        """The number of lines that were not written completely."""
 
     def write(self, text: str) -> None:
-        """Take text; it gets out with the next :meth:`flush`, or before."""
+        """Buffer text; it is written by the next :meth:`flush`, or before."""
         self.write_bytes(text.encode(self._encoding, "replace"))
 
     def write_bytes(self, data: bytes) -> None:
-        """Take what is encoded already."""
+        """Buffer encoded text, likewise."""
         self._pending += data
         if len(self._pending) >= _CHUNK_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Write all that there is, or count its lines."""
+        """Write the buffer; if that fails, count its lines as unwritten."""
         while self._pending and not self.failure and not self.gone:
             try:
                 written = self._try_to_write(self._pending[:_CHUNK_BYTES])
@@ -95,7 +95,10 @@ class Writer:
 
 
 def hung_up(*fds: int, timeout_ms: float | None = 0) -> bool:
-    """Whether nobody is at the other end of one of them any more; None: return when that is so."""
+    """Return whether the other end of a descriptor is gone.
+
+    :param timeout_ms: how long to wait for that; None for no limit
+    """
     poll = select.poll()
     for fd in fds:
         poll.register(fd, 0)
@@ -103,7 +106,7 @@ def hung_up(*fds: int, timeout_ms: float | None = 0) -> bool:
 
 
 def _without_waiting(fd: int) -> Callable[[bytes | bytearray], int]:
-    """A function that writes at once what there is room for; BlockingIOError if there is none."""
+    """Return a function that writes what there is room for. It raises BlockingIOError if there is none."""
     status = os.fstat(fd)
     if stat.S_ISSOCK(status.st_mode):
         connection = socket.socket(fileno=os.dup(fd))
@@ -118,7 +121,7 @@ def _without_waiting(fd: int) -> Callable[[bytes | bytearray], int]:
 
 
 def keep_from_waiting(*fds: int) -> None:
-    """Let no write to them wait, while they may be opened once more: another user may not do that."""
+    """Make writes to the descriptors non-blocking, while the program still has the rights to reopen them."""
     for fd in fds:
         with suppress(OSError):
             if _may_stall(fd):
@@ -133,12 +136,12 @@ def _may_stall(fd: int) -> bool:
 
 
 def _opened_again(fd: int) -> int:
-    """Another descriptor of the same, with a mode of its own: no write to it waits."""
+    """Open the same file again, for a non-blocking descriptor with a mode of its own."""
     return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def _write_a_little(fd: int, data: bytes | bytearray) -> int:
-    """A pipe that has room has it for this much."""
+    """Write at most PIPE_BUF bytes, as poll() reports a pipe writable only if it has room for so many."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     if not poll.poll(0):
