@@ -63,7 +63,7 @@ SERVICE = np.dtype(
 class Account:
     """Collects data on all connections that the command has had, from snapshots.
 
-    :param chosen: a connection is kept from the first snapshot on in which it matches this filter
+    :param chosen: a connection is kept once it has matched this filter
     """
 
     def __init__(self, chosen: Filter) -> None:
@@ -113,13 +113,13 @@ class Account:
         for name in _IF_KNOWN:
             is_known = ~known.is_unknown(get, name, lacking)
             members[name][places[is_known]] = get(name)[is_known]
-        # A closed connection gets no verdict. The report wants its last one: treat all rows as not closed.
+        # A closed connection has no verdict: treat it as open, to get its last one.
         closed = get("closed")
         found = causes.verdicts(
             lambda name: np.zeros_like(closed) if name == "closed" else get(name), lacking
         )
         before = members["verdict"][places]
-        # 0 is no verdict: it wraps around to the highest number, as the lowest number is the most severe.
+        # The lowest number is the most severe, but 0 is none: it wraps around to the highest.
         members["verdict"][places] = np.minimum(before - np.uint8(1), found - np.uint8(1)) + np.uint8(1)
         self._rtts.add(members["slot"][places], 0, get)
         some = places[get("rtt_samples") > 0]
@@ -179,5 +179,5 @@ class Account:
 
 
 def why(row: np.void) -> str | None:
-    """Return the worst cause that held up a connection or service or made it fail; None if there is none."""
+    """Return the worst cause that held up a connection or service, or made it fail; None if none did."""
     return causes.NAMES[int(row["verdict"])]

@@ -26,7 +26,7 @@ class Column:
     values: Mapping[str, Values]
     numeric: bool = True
     goes: int = 0
-    """If the terminal is too narrow, columns are removed, the highest number first. 0: never removed."""
+    """In a narrow terminal columns are left out, the highest number first; 0: never."""
 
 
 def _title(key: str) -> str:

@@ -46,7 +46,7 @@ def hold_signals() -> set[int]:
 
     :return: the signals that were blocked before, which is the mask that the command starts with
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if SIGCHLD were ignored, there would be no exit status
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, there would be no exit status
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, _held()))
 
 
@@ -104,7 +104,7 @@ class Command:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
                 self._arguments,
                 env=self._environment,
-                close_fds=False,  # the command inherits the descriptors that its caller opened for it
+                close_fds=False,  # the command inherits descriptors opened for it
                 preexec_fn=self._release_signals,
                 **credentials,
             )

@@ -46,7 +46,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     end = float("inf")
     try:
         for snapshot in feed.snapshots():
-            # The command starts after the first scan, which sets the processes that the kernel side follows.
+            # The command starts after the first scan, which tells the kernel side whom to follow.
             if not started:
                 command.start()
                 started = True

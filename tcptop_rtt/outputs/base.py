@@ -1,4 +1,4 @@
-"""The interface of an output, and the loop that writes a feed to it until the end or until nobody reads."""
+"""The interface of an output, and the loop that writes a feed to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Output(Protocol):
     """A front end without a screen: it turns snapshots into text.
 
     One thread calls ``begin`` once, ``show`` for each snapshot in the order of time, and ``end`` once, even
-    if there was no snapshot. An output writes to its Writer, which never raises, and flushes it at
-    the end of each call. It keeps no snapshot after the next one has come, and closes nothing.
+    if there was no snapshot. An output writes to its Writer, which never raises, and flushes it at the end of
+    each call. It keeps no snapshot after the next one has come, and closes nothing.
     """
 
     def begin(self, origin: Origin) -> None:
@@ -31,7 +31,7 @@ class Output(Protocol):
     def end(self, dropped_records: int) -> None:
         """Write what goes after the last snapshot.
 
-        :param dropped_records: the number of records that the source had no room for, since the start
+        :param dropped_records: records that the source had no room for, since the start
         """
         ...
 
@@ -61,11 +61,9 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
 
 
 def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
-    """Write lines of JSON unchanged, as long as somebody reads. The lines are untrusted.
+    """Write untrusted lines of JSON, as long as somebody reads. Only printable ASCII is written unchanged.
 
-    Lines that are not printable ASCII are encoded anew, as they might control a terminal.
-
-    :raises TcptopError: as :func:`write_all`; or lines were left out, as they are no JSON
+    :raises TcptopError: as :func:`write_all`; or some lines are no JSON, and were left out
     """
     left_out: list[int] = []
     for number, line in enumerate(lines, 1):
@@ -89,7 +87,7 @@ def _is_plain(line: bytes) -> bool:
 
 def _in_ascii(line: bytes) -> bytes | None:
     """Return the line as JSON in printable ASCII; None if it is no JSON."""
-    from tcptop_rtt.outputs.json_line import in_ascii  # imported here, as it is seldom needed
+    from tcptop_rtt.outputs.json_line import in_ascii  # seldom needed
 
     try:
         return in_ascii(json.loads(line))

@@ -145,7 +145,7 @@ def changes(
 
 
 class _Turned:
-    """Finds the rows in which a field became known or unknown because another field changed."""
+    """Finds rows in which a field became known or unknown because another field changed."""
 
     def __init__(
         self, before: Rows | NDArray[np.void], before_at: Indices, now: Rows | NDArray[np.void], at: Indices
@@ -167,7 +167,7 @@ class _Turned:
 
 
 def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
-    """Return by how much most ages have grown: usually the elapsed time, or 0 if they were not read again."""
+    """Return how much most ages have grown: by the elapsed time, or by 0 if they were not read again."""
     if not len(was):
         return 0
     grown = is_ - was
@@ -178,7 +178,7 @@ def _common(was: NDArray[Any], is_: NDArray[Any], elapsed: int) -> int:
 
 
 def _differ(one: NDArray[Any], other: NDArray[Any]) -> Mask:
-    """Return where two columns differ. Texts and addresses are compared as integers, which is quicker."""
+    """Return where two columns differ. Texts and addresses are compared as integers."""
     is_text = one.dtype.kind in "SV"
     found: Mask = np.any(as_words(one) != as_words(other), axis=1) if is_text else one != other
     return found
@@ -233,7 +233,7 @@ def cell_state(now: Snapshot, part: Part) -> Iterator[Line]:
 
 
 def cells_of(snapshot: Snapshot) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Return the cells of all rows with their second of CLOCK_MONOTONIC, the oldest second first."""
+    """Return each second of CLOCK_MONOTONIC with the cells of all rows."""
     newest = snapshot.clock_ns // CELL_NS
     return zip(range(newest - SPARK_CELLS + 1, newest + 1), snapshot.cells_us, strict=True)
 

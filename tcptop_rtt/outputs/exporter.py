@@ -70,7 +70,7 @@ class Exporter:
         cleanup.callback(taker.close)
 
     def run(self, feed: Feed, chosen: Filter, recordings: Recordings) -> int:
-        """Export until a signal comes, or the requested number of updates is reached. Return the exit code.
+        """Export until a signal comes or enough updates are made; return the exit code.
 
         :param feed: open
         :param recordings: recordings of the same snapshots

@@ -29,7 +29,7 @@ class FleetTables:
         self._filter = filter_text
 
     def begin(self, origin: Origin) -> None:
-        """Write nothing."""
+        """Nothing goes before the first table."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Write one table."""
@@ -51,7 +51,7 @@ class FleetTables:
         self._out.flush()
 
     def end(self, dropped_records: int) -> None:
-        """Write nothing."""
+        """Nothing goes after the last table."""
 
 
 class FleetLines:

@@ -23,7 +23,7 @@ def encoded(line: Line) -> bytes:
 
 
 def in_ascii(value: object) -> bytes:
-    """Return JSON in ASCII, with DEL escaped, which is the only unprintable character that may be left."""
+    """Return JSON in printable ASCII: json.dumps escapes all but DEL."""
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
     return json.dumps(value, separators=(",", ":")).encode().replace(b"\x7f", rb"\u007f")

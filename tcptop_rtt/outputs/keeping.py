@@ -37,7 +37,7 @@ class Keeping:
         self._pause_until_ns = 0
         self.failure = ""
         """Why nothing is kept at the moment; empty if all is well."""
-        self._unsaved = ""  # why the minutes around the latest moment were not saved; empty if they were
+        self._unsaved = ""  # why the latest minutes were not saved; empty if they were
 
     @property
     def problem(self) -> str:

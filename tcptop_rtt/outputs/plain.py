@@ -38,7 +38,7 @@ class PlainTables:
         self._note = note
 
     def begin(self, origin: Origin) -> None:
-        """Write nothing."""
+        """Nothing goes before the first table."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Write one table."""
@@ -66,4 +66,4 @@ class PlainTables:
         self._out.flush()
 
     def end(self, dropped_records: int) -> None:
-        """Write nothing."""
+        """Nothing goes after the last table."""

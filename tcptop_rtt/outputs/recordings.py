@@ -44,7 +44,7 @@ class Recordings:
         self, feed: Feed, chosen: Filter, owner: Owner | None, home: str, limit_bytes: int | None = None
     ) -> None:
         self._feed = feed
-        # Cached, so that all outputs get the same answer, even if the process has ended in between.
+        # Cached, so that all outputs get the same answer, even if the process ends.
         self.cgroup = lru_cache(maxsize=4096)(feed.cgroup)
         """Returns the cgroup path of a process, as it is recorded."""
         self._filter = chosen
@@ -161,7 +161,7 @@ class Recordings:
         return failure or (f"recorded: {path}" if path else "")
 
     def finish(self) -> tuple[str, str]:
-        """End the file. Return its path, or an empty string; and why it is incomplete, or an empty string."""
+        """End the file. Return its path and why it is incomplete, each empty if there is none."""
         with self._lock:
             recording, file = self._recording, self._file
             self._recording = self._file = None

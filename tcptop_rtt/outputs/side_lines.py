@@ -43,7 +43,7 @@ class SideLines:
         """Yield a line for each row that is new, has changed in ``news``, or is gone."""
         rows, lacking = self.rows(snapshot), snapshot.health.unknown
         self._last = last = self.part
-        followed = np.isin(rows["id"], last.ids)  # a row that has matched is followed: its process may change
+        followed = np.isin(rows["id"], last.ids)  # rows stay, even if their process changes
         followed[select(as_rows(rows, self.state), self._filter, lacking)] = True
         self.part = now = part_of(rows, np.flatnonzero(followed))
         places, met = last.find(now.ids)
@@ -56,7 +56,7 @@ class SideLines:
         yield from self._lines(snapshot, last, last.indices[~there], closed=True)
 
     def changes(self, elapsed_ns: tuple[int, int], lacking: frozenset[str]) -> Iterator[Line]:
-        """Yield the other changes as ``column`` lines; call this after :meth:`lines`."""
+        """Yield the other changes, for ``column`` lines; to be called after :meth:`lines`."""
         return columns.changes(self.kind, self._last, self.part, self._told, elapsed_ns, lacking)
 
     def _lines(self, snapshot: Snapshot, part: Part, rows: NDArray[np.intp], closed: bool) -> Iterator[Line]:

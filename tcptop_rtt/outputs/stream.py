@@ -74,7 +74,7 @@ class StreamLines:
         return list(map(encoded, self._of(snapshot)))
 
     def state(self) -> list[bytes]:
-        """Return a header and the whole latest snapshot as lines, so that reading may begin with them."""
+        """Return a header and the whole latest snapshot as lines; reading may begin here."""
         return list(map(encoded, self._state()))
 
     def end(self, dropped_records: int) -> list[bytes]:
@@ -121,7 +121,7 @@ class StreamLines:
             return
         before = self._waiting
         self._waiting = {one.netns: one for one in snapshot.waiting if one.time_wait or one.syn_recv}
-        for netns in dict.fromkeys((*self._waiting, *before)):  # a namespace that is gone counts as 0
+        for netns in dict.fromkeys((*self._waiting, *before)):  # a namespace that is gone has no sockets
             waiting = self._waiting.get(netns, Waiting(netns, 0, 0))
             if waiting != before.get(netns):
                 yield {"event": "waiting", "time_ns": snapshot.time_ns, **waiting._asdict()}
@@ -186,7 +186,7 @@ def _refresh(snapshot: Snapshot, gone: list[int]) -> Line:
 def _events(
     last: Part, now: Part, before: NDArray[np.uint8], verdicts: NDArray[np.uint8]
 ) -> tuple[Indices, NDArray[np.str_]]:
-    """Return the indices of the rows of ``now`` that get a line, in order, and the event of each line."""
+    """Return the indices of the rows of ``now`` that get a line, and the event of each."""
     places, met = last.find(now.ids)
     places = places[met]
     ended, news = np.zeros((2, len(met)), bool)

@@ -120,7 +120,7 @@ def _output(
 
 
 def _complain(line: str) -> None:
-    """Write a message to standard error without waiting long, as it may be a terminal that takes nothing."""
+    """Write to standard error without waiting long, as it may be a terminal that takes nothing."""
     if sys.stderr is not None:
         writer = Writer(sys.stderr.fileno(), lambda: True, sys.stderr.encoding, _COMPLAINT_S)
         writer.write(complaint(line))

@@ -1,4 +1,4 @@
-"""Writes lines to a file descriptor. It waits for a slow reader, but not for ever after a request to stop."""
+"""Writes lines to a file descriptor: waits for its reader, but not for ever once asked to stop."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _opened_again(fd: int) -> int:
 
 
 def _write_a_little(fd: int, data: bytes | bytearray) -> int:
-    """Write at most PIPE_BUF bytes, as poll() reports a pipe writable only if it has room for so many."""
+    """Write at most PIPE_BUF bytes: a pipe that poll() reports as writable has room for that."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     if not poll.poll(0):

@@ -55,7 +55,7 @@ def gains(then: Rows, now: Rows) -> Gains:
     known = is_whole(now.__getitem__)
 
     def before(values: NDArray[Any]) -> NDArray[Any]:
-        """Return the previous value of each row; 0 if the row is new, or was incomplete."""
+        """Return the previous value of each row; 0 if it had no whole record."""
         found = np.zeros(len(now), values.dtype)
         found[met] = values[place[met]]
         return found

@@ -22,7 +22,7 @@ OF_CONNECTIONS = ("process", "service", "direction", "remote_network")
 OF_LISTENERS = OF_CONNECTIONS[:2]
 
 OTHER = "other"
-"""The value of every label in the set for others, which is used when there are too many sets."""
+"""The value of every label in the set for others, which all sets beyond the limit share."""
 
 _EPHEMERAL = 32_768
 """The lowest port that Linux assigns to clients by default."""
@@ -107,7 +107,7 @@ def _as_shown(comm: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
     names = comm.astype("S48")  # each of 16 bytes may be replaced by a character of three bytes
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, comm.dtype.itemsize)
     is_plain = (raw >= ord(" ")) & (raw <= ord("~"))
-    odd = np.flatnonzero(is_plain.sum(axis=1) != np.char.str_len(comm))  # only trailing NULs are not counted
+    odd = np.flatnonzero(is_plain.sum(axis=1) != np.char.str_len(comm))  # str_len omits trailing NULs only
     names[odd] = [fmt.printable(name).encode() for name in comm[odd].tolist()]
     names[names == b""] = fmt.UNKNOWN.encode()
     return names

@@ -1,4 +1,4 @@
-"""The options for metrics' labels. This module is imported at every start, so it imports nothing slow."""
+"""The options for metrics' labels. Imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 

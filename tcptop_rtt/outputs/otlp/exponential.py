@@ -11,7 +11,7 @@ COLUMN = "exponential"
 SCALE = 3
 """Bounds are powers of 2**(2**-SCALE), so a value is known within 9 %."""
 _FIRST, _LAST = -20 << SCALE, (12 << SCALE) + 2
-"""Powers of the bounds: from below 1 us to above the kernel's longest RTT, 2**32 us."""
+"""Exponents of the bounds: from below 1 us to above the kernel's longest RTT, 2**32 us."""
 
 ZERO_THRESHOLD_S = 2.0 ** (_FIRST >> SCALE)
 """Values up to this count as zero."""
@@ -24,7 +24,7 @@ class Buckets(NamedTuple):
 
     zero: int
     offset: int
-    """The power of the first bucket's lower bound."""
+    """The exponent of the first bucket's lower bound."""
     counts: list[int]
 
 

@@ -1,4 +1,4 @@
-"""The options of OTLP. This module is imported at every start, so it imports nothing slow."""
+"""The options of OTLP. Imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 USUAL_PUSH_S = 10.0
 _READ_S = 1.0
-"""The aim for a refresh interval. Up to three RTT samples of a connection per refresh are known exactly."""
+"""The approximate refresh interval. Up to three RTT samples per connection and refresh are exact."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

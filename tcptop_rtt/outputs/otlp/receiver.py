@@ -71,7 +71,7 @@ class Receiver:
         self._client.cancel()
 
     def push(self, bodies: Iterable[bytes]) -> str:
-        """Send the requests, one after another. Return the receiver's complaint, if any, or an empty string.
+        """Send the requests in turn. Return the receiver's complaint; empty if none.
 
         :raises NotTakenError: a request was not accepted
         """
@@ -120,7 +120,7 @@ def _complaint(body: bytes) -> str:
 
 
 def _retry_after_s(headers: Message) -> float | None:
-    """Return the seconds until the next try by the header, which has seconds or a date; None if absent."""
+    """Return the seconds to wait by Retry-After, seconds or a date; None if absent or malformed."""
     text = str(headers.get("Retry-After", "")).strip()
     if text.isascii() and text.isdigit():
         seconds = float(text[:9])

@@ -1,4 +1,4 @@
-"""The exporter's options. This module is imported at every start, so it imports nothing slow."""
+"""The exporter's options. Imported at every start, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_options(other: argparse._MutuallyExclusiveGroup) -> None:
 
 
 def _address(text: str) -> Address:
-    import ipaddress  # imported here, as it takes milliseconds
+    import ipaddress  # here, as it takes milliseconds
 
     host, _, digits = text.rpartition(":")
     port = whole(digits, 1, MOST_PORT)

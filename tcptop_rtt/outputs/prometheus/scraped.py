@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Scraped:
     """A ``Taker`` that serves the latest numbers.
 
-    :raises TcptopError: the address cannot be served at; the message says why, and what to do
+    :raises TcptopError: the address cannot be used; the message says why, and what to do
     """
 
     def __init__(self, address: Address) -> None:

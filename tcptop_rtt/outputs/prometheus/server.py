@@ -32,7 +32,7 @@ class MetricsServer:
     """Binds its port at once, and answers once there is a page.
 
     :param address: numeric
-    :raises TcptopError: the address cannot be served at; the message says why, and what to do
+    :raises TcptopError: the address cannot be used; the message says why, and what to do
     """
 
     def __init__(self, address: Address) -> None:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, body)
 
     def _is_far(self) -> bool:
-        """Return whether the reader is on another machine; locally, compressing takes longer than sending."""
+        """Return whether the reader is on another machine: locally, compressing takes longer than sending."""
         return not ipaddress.ip_address(self.client_address[0].removeprefix("::ffff:")).is_loopback
 
     def _answer(self, code: int, body: bytes, encoding: str = "") -> None:
