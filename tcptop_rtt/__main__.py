@@ -4,7 +4,7 @@ import signal
 import sys
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # in an import it would come out as a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an import would turn it into a traceback
 
 from tcptop_rtt.cli import main
 

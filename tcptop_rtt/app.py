@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from tcptop_rtt.screens.replay import ReplayScreen
 
 STAGE_S = 0.1
-"""Between two looks at what the start waits for."""
+"""Between two updates of the line that says what the start waits for."""
 
 JOIN_S = 5.0
 """How long leaving waits for the worker: longer than any read of a source takes."""
 
 
 class Opened(Message):
-    """The feed has begun."""
+    """The feed is open."""
 
 
 @dataclass(eq=False)  # arrays do not compare
@@ -55,13 +55,13 @@ class SnapshotReady(Message):
     past: Past
 
     def can_replace(self, message: Message) -> bool:
-        """Of several snapshots that wait to be painted only the newest counts."""
+        """Replace an older snapshot that has not been painted yet."""
         return isinstance(message, SnapshotReady)
 
 
 @dataclass
 class FeedEnded(Message):
-    """The worker has ended by itself; what is on the screen is the last there will be."""
+    """The worker has ended by itself, so the screen shows the last snapshot."""
 
     problem: str
 
@@ -69,12 +69,12 @@ class FeedEnded(Message):
 class TcptopApp(ProgramApp):
     """All connections, and the details of one of them.
 
-    :param note: called for the line of text in an empty table
-    :param resolver: has names of hosts and services; None: nobody has
-    :param named: whether they are shown from the start
-    :param preferences: without a theme it is one that fits the terminal
-    :param recordings: what is recorded; None: nothing ever is
-    :param held: says whose rights there are, and which
+    :param note: returns a line of text for an empty table
+    :param resolver: looks up names of hosts and services; None: there are no names
+    :param named: whether names are shown from the start
+    :param preferences: without a theme in them the app chooses one that fits the terminal
+    :param recordings: None: this feed cannot be recorded
+    :param held: returns which rights the processes hold
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -133,7 +133,7 @@ class TcptopApp(ProgramApp):
         refresh_s: float,
         set_refresh: Callable[[float], None] | None,
     ) -> MainScreen | None:
-        """The first screen where the feed asks a server of many hosts."""
+        """Return the first screen of a feed that queries Prometheus; None for other feeds."""
         if self._feed.question is None:
             return None
         from tcptop_rtt.screens.fleet import FleetScreen
@@ -149,7 +149,7 @@ class TcptopApp(ProgramApp):
         self._show_stage()
 
     def _show_stage(self) -> None:
-        """Say what the start waits for."""
+        """Show what the start waits for."""
         self.main.waiting_for = self._feed.stage
 
     def end_work(self) -> None:
@@ -157,7 +157,7 @@ class TcptopApp(ProgramApp):
         self.join_worker()
 
     def join_worker(self) -> None:
-        """Wait for the worker, which was asked to stop or has failed."""
+        """Wait for the worker, which has been stopped or has failed."""
         if self._worker.is_alive():
             self._worker.join(JOIN_S)
 
@@ -173,14 +173,14 @@ class TcptopApp(ProgramApp):
         self.post_message(Opened())
         try:
             self._feed.run(self._publish)
-        except Exception as problem:  # whatever ends the worker, the last snapshot stays up and says so
+        except Exception as problem:  # the last snapshot stays up, with the error above it
             self.post_message(FeedEnded(f"{type(problem).__name__}: {problem}"))
         else:
             if not self._leaving:
                 self.post_message(FeedEnded("no more data: the source has ended"))
 
     def _publish(self, snapshot: Snapshot) -> None:
-        if self._feed.player is not None or self._feed.question is not None:  # it has its own past
+        if self._feed.player is not None or self._feed.question is not None:  # they have their own past
             self.post_message(SnapshotReady(joined(snapshot), Past()))
             return
         past = self._recorder.add(snapshot)
@@ -200,7 +200,7 @@ class TcptopApp(ProgramApp):
 
     def on_connection_table_details_wanted(self, message: ConnectionTable.DetailsWanted) -> None:
         if self.screen is not self.main or self._latest is None:
-            return  # a second Enter was already on its way
+            return  # a second Enter was in the queue
         if self.main.travelling:
             self.main.tell("details are of now: Esc goes back to it")
             return
@@ -217,7 +217,7 @@ class TcptopApp(ProgramApp):
 
     async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:
         if self.screen is self.main:
-            return  # the key that leaves the details was faster
+            return  # the details have been left meanwhile
         connection = self.main.table.step(message.step)
         if connection is not None and self._latest is not None:
             await self.pop_screen()
@@ -239,7 +239,7 @@ class TcptopApp(ProgramApp):
             self.push_screen(HelpScreen(self._glyphs))
 
     def action_command_palette(self) -> None:
-        """Offer the commands of the table or the details."""
+        """Open the command palette over the table or the details."""
         from tcptop_rtt.screens.palette import Palette
 
         if isinstance(self.screen, LiveScreen):
@@ -247,7 +247,7 @@ class TcptopApp(ProgramApp):
             self.push_screen(Palette(self._glyphs))
 
     def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        """List the palette's commands, without Textual's own: one of those writes a file, here as root."""
+        """List the commands of the palette, without Textual's own ones, of which one writes a file."""
         from tcptop_rtt.screens.palette import commands
 
         yield from commands(self, screen)
@@ -283,7 +283,7 @@ class TcptopApp(ProgramApp):
         self.paint()
 
     def paint(self) -> None:
-        """Show the newest snapshot on the active screen; what it covers is painted when it comes back."""
+        """Show the newest snapshot on the active screen. Covered screens are painted when they come back."""
         screen = self.screen
         if isinstance(screen, LiveScreen) and self._latest is not None:
             screen.show(self._latest)
@@ -294,7 +294,7 @@ class TcptopApp(ProgramApp):
 
 
 def _screen_of(feed: Feed) -> type[MainScreen] | partial[ReplayScreen]:
-    """The first screen: over what is now, or over what has been recorded."""
+    """Return the class of the first screen: of a live feed, or of a recording."""
     if feed.player is None:
         return MainScreen
     from tcptop_rtt.screens.replay import ReplayScreen

@@ -1,4 +1,4 @@
-"""The command line: from its arguments to a front end that runs, and what can go wrong as one line."""
+"""The command line: parses the arguments, runs a front end, and reports each error as one line."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from tcptop_rtt.standard_streams import complain
 from tcptop_rtt.view import thresholds
 
 RUN_REFRESH_S = 0.25
-"""Between two snapshots: more samples than three of one connection in this time count at their mean."""
+"""Between two snapshots of ``run``. Of more than three samples of a connection in between only the lowest and
+the highest are exact."""
 
 
 def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
-    """Run what the options ask for; return the exit code: 0, 1 for what stops it here, 2 for wrong usage."""
+    """Run what the options ask for; return the exit code: 0, 1 for an error, 2 for wrong usage."""
     invoker = environment.invoker()
     original = environment.clean()
     options = _parse()
@@ -44,7 +45,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
         problem = str(error)
     except OSError as error:
         problem = f"{error}{remedy(error)}"
-    except Exception as error:  # a fault of ours: one line, as for all else, is what its user can report
+    except Exception as error:  # a bug: one line is enough for a report
         problem = (
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
         )
@@ -53,7 +54,7 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
 
 
 def _add_settings(options: argparse.Namespace, settings: Settings) -> None:
-    """What the file of settings says, where no option says otherwise."""
+    """Add the values of the settings file where no option overrides them."""
     preferences = settings.preferences
     options.preferences = replace(preferences, theme=options.theme or preferences.theme)
     options.refreshes_per_update = 1
@@ -72,7 +73,7 @@ def _parse() -> argparse.Namespace:
             parser.error(problem)
         return options
     run_parser = make_run_parser()
-    # What the dashboard alone is asked for is as it is without an option.
+    # Options that only the dashboard has get their defaults.
     options = run_parser.parse_args(sys.argv[2:], parser.parse_args([]))
     options.command = options.command[options.command[:1] == ["--"] :]
     if not options.command:
@@ -84,7 +85,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _wrong_filter(options: argparse.Namespace) -> str:
-    """What is wrong with the filter; empty: nothing. What it may ask for depends on other options."""
+    """Return what is wrong with the filter; empty: nothing. ``--fleet`` has a filter language of its own."""
     text = options.filter
     if not text:
         return ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load() -> None:
-    """Import what is needed; in these imports a signal would come out as an error."""
+    """Import the modules that a comparison needs, while signals are deferred."""
     for name in ("comparing.compared", "comparing.fields", "feeds.replay.sides", "outputs.compared"):
         importlib.import_module(f"tcptop_rtt.{name}")
 
@@ -36,10 +36,10 @@ def run(
     chosen: Filter,
     screen: bool,
 ) -> int:
-    """Compare, and show what has been found; return the exit code.
+    """Compare recordings and show the result; return the exit code.
 
-    :param opened: one, or two
-    :raises TcptopError: there is nothing to compare, and why; or it cannot be written
+    :param opened: one or two recordings
+    :raises TcptopError: there is nothing to compare, or the result cannot be written
     """
     progress = Progress(sys.stderr)
     try:
@@ -67,12 +67,12 @@ def _show(result: Result, preferences: Preferences) -> int:
 
 
 class Comparison:
-    """Reads both sides.
+    """Reads both sides of a comparison.
 
-    :param opened: one, or two
-    :param at: the time of A, as a user writes it; None: all of it
-    :param with_: that of B
-    :param say: told how far it has come
+    :param opened: one or two recordings
+    :param at: the time of side A, as a user writes it; None: the whole recording
+    :param with_: the time of side B, likewise
+    :param say: called with the progress as text
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Comparison:
     def result(self) -> Result:
         """Compare.
 
-        :raises TcptopError: there is nothing to compare, and why
+        :raises TcptopError: there is nothing to compare; the message says why
         """
         from tcptop_rtt.comparing.compared import compare
         from tcptop_rtt.comparing.result import Result

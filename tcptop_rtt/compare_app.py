@@ -1,4 +1,4 @@
-"""What has been compared, on the terminal."""
+"""The terminal app that shows a comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tcptop_rtt.view.preferences import Preferences
 
 
 class CompareApp(ProgramApp):
-    """One screen, of what does not change."""
+    """One screen with a result that does not change."""
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,13 +33,13 @@ class CompareApp(ProgramApp):
         return self.main
 
     async def on_key(self, event: Key) -> None:
-        """Say so where a key does nothing."""
+        """Run the key's action, or say that the key does nothing."""
         event.prevent_default()
         if not await self._check_bindings(event.key) and not self.main.typing:
             self.tell(f"{fmt.printable(event.character or event.key, self._glyphs)} does nothing here")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """This program costs nothing any more."""
+        """Disable the screen of the program's own cost: reading has ended."""
         return action != "own_health" and super().check_action(action, parameters)
 
     @property

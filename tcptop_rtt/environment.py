@@ -1,6 +1,6 @@
-"""What the program takes from its environment: how the terminal is, and what its reader reads.
+"""The environment: which variables the program keeps, and which user started it.
 
-It runs as root, perhaps in the environment of somebody else. Its libraries read variables that name
+The program runs as root, often in the environment of another user. Its libraries read variables that name
 files to write (``TEXTUAL_LOG``), modules to import (``TEXTUAL_DRIVER``) or headers to compile (``CPATH``).
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _KEPT = (
-    # of the terminal
+    # They describe the terminal.
     *("TERM", "COLORTERM", "NO_COLOR", "TERM_PROGRAM", "COLUMNS", "LINES"),
-    # of the reader
+    # They choose the language and the time zone.
     *("LANG", "LANGUAGE", "TZ"),
     # Some processors need these for numpy to compute correctly.
     *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
@@ -25,18 +25,18 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Invoker(NamedTuple):
-    """Who has started the program, before sudo made it root's."""
+    """The user who started the program, also through sudo."""
 
     uid: int
     config_home: str
-    """Where their settings are; empty: nowhere."""
+    """The directory of the user's settings; empty: there is none."""
 
 
 def invoker() -> Invoker:
-    """To be asked before :func:`clean`.
+    """Return the user who started the program. Call this before :func:`clean`.
 
-    Root takes no directory from the environment, which may be that of whoever it works for: sudo's
-    ``SUDO_UID`` tells the user, and the password database the home directory.
+    Root takes no directory from the environment, because the environment may be another user's. sudo's
+    ``SUDO_UID`` names the user, and the password database has the user's home directory.
     """
     uid, is_root = os.geteuid(), 0 in (os.getuid(), os.geteuid())
     sudo_uid, chosen = os.environ.get("SUDO_UID", ""), os.environ.get("XDG_CONFIG_HOME", "")
@@ -52,7 +52,7 @@ def invoker() -> Invoker:
 
 
 def owner_of_files(uid: int) -> tuple[int, int] | None:
-    """User and group that new files get; None: it is the user that this runs as."""
+    """Return the user and group that new files get; None: those of this process."""
     if os.geteuid() != 0 or uid == 0:
         return None
     try:
@@ -62,7 +62,7 @@ def owner_of_files(uid: int) -> tuple[int, int] | None:
 
 
 def home_of(uid: int) -> str:
-    """The home directory by the password database; empty: there is none."""
+    """Return the home directory that the password database has; empty: there is none."""
     try:
         return pwd.getpwuid(uid).pw_dir
     except (KeyError, OverflowError):
@@ -70,31 +70,31 @@ def home_of(uid: int) -> str:
 
 
 def state_directory() -> str:
-    """Where what is always kept goes: of the machine for root, of the user for others."""
+    """Return the directory of ``--keep``: the machine's for root, the user's own for others."""
     if os.geteuid() == 0:
         return "/var/lib/tcptop-rtt"
     return str(Path(home_of(os.geteuid()) or "/", ".local/state/tcptop-rtt"))
 
 
 def clean() -> dict[str, str]:
-    """Remove every other variable, for this process and for the C libraries in it.
+    """Remove all variables that are not kept, for this process and for its C libraries.
 
-    :return: the environment as it was, which is good for nobody but a command that is run
+    :return: the environment as it was; only a command that the program runs may get it
     """
     before = dict(os.environ)
     for name, value in before.items():
         if not ((name in _KEPT or name.startswith(_KEPT_PREFIX)) and _names_no_file(name, value)):
             del os.environ[name]
     os.environ["PATH"] = _PATH
-    # Of a thread are the rights that are given up, and nothing is computed here that several would do sooner.
+    # Rights are given up thread by thread, and no computation here is faster with several threads.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    # A name server that does not answer holds a thread up for seconds, not for half a minute: resolv.conf(5).
+    # A silent name server then blocks a thread for seconds, not for half a minute: resolv.conf(5).
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:1"
     return before
 
 
 def _names_no_file(name: str, value: str) -> bool:
-    """Whether a value leads nowhere but to the translations and time zones of the system."""
+    """Return whether a value names no file but a translation or a time zone of the system."""
     if name != "TZ":
         return "/" not in value
     zone = value.removeprefix(":")

@@ -1,4 +1,4 @@
-"""A feed on the screen, or as text: what either takes, and that a signal ends it in order."""
+"""Shows a feed as the dashboard or as text, and ends in order on a signal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEAVE_S = 10
 
 
 def load(screen: bool) -> None:
-    """Import what is needed; in these imports a signal would come out as an error."""
+    """Import the modules of a front end, while signals are deferred."""
     importlib.import_module("tcptop_rtt.app" if screen else "tcptop_rtt.outputs.text")
 
 
@@ -39,11 +39,11 @@ def show(
 ) -> int:
     """Show a feed until it ends, or a signal asks to leave; return the exit code.
 
-    :param chosen: which connections are asked for
-    :param note: what there is to say of what is shown
-    :param recordings: None: nothing of it can be recorded
-    :param lines: text that is to be written as it is instead
-    :param held: says whose rights there are, and which
+    :param chosen: which connections are shown
+    :param note: returns a line of text for an empty table
+    :param recordings: None: this feed cannot be recorded
+    :param lines: text that is written unchanged in place of snapshots
+    :param held: returns which rights the processes hold
     """
     if screen:
         return _run_screen(feed, options, chosen, note, recordings, held)
@@ -64,7 +64,7 @@ def _run_screen(
     from tcptop_rtt.feeds.names import Resolver
     from tcptop_rtt.view.glyphs import of_locale
 
-    # What is played has intervals of its own, and may be of another network.
+    # A replay has its own intervals, and its addresses may belong to another network.
     refresh_s, resolver = (0.0, None) if feed.player else (options.interval, Resolver())
     named, preferences, glyphs = options.names, options.preferences, of_locale()
     run_app(TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings, held))
@@ -72,7 +72,7 @@ def _run_screen(
 
 
 def run_app(app: ProgramApp) -> None:
-    """Run it until it ends, or a signal asks it to leave; raise its problem."""
+    """Run an app until it ends or a signal asks it to leave; raise its problem."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         signal.alarm(_LEAVE_S)

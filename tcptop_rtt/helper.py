@@ -1,4 +1,4 @@
-"""Processes of ours beside this one: each gets nothing of this one but a socket, and ends with it."""
+"""Child processes of the program: each inherits nothing but a socket, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SETSIG = 10  # F_SETSIG in include/uapi/asm-generic/fcntl.h, which Python's fcn
 
 
 class Helper:
-    """A process of its own, in a session of its own: no key of the terminal means it.
+    """A child process in a session of its own, so that no key of the terminal sends it a signal.
 
-    :param module: its ``main(channel, *arguments)`` is what it does
+    :param module: the child runs ``main(channel, *arguments)`` of this module
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        """Each message arrives whole."""
+        """A socket on which each message arrives whole."""
         leash, self._leash = os.pipe()
         try:
             self.process = subprocess.Popen(
@@ -62,16 +62,16 @@ class Helper:
             os.close(leash)
 
     def end(self) -> None:
-        """End it, wherever it is. Any thread may call this, at any time."""
+        """Kill the child, whatever it does. Any thread may call this at any time."""
         leash, self._leash = self._leash, -1
         if leash >= 0:
             os.close(leash)
 
 
 def received(channel: socket.socket, most_bytes: int, most_descriptors: int) -> tuple[bytes, list[int]]:
-    """The next message, and the descriptors that come with it; an empty one: there will be none.
+    """Return the next message and its descriptors; an empty message: the other end has closed.
 
-    :raises OSError: no descriptor is free for those that it brings
+    :raises OSError: this process has no free descriptor for those in the message
     """
     data, descriptors, flags, _ = socket.recv_fds(channel, most_bytes, most_descriptors)
     for descriptor in descriptors:  # recv_fds() of Python 3.11 leaves MSG_CMSG_CLOEXEC out
@@ -84,21 +84,21 @@ def received(channel: socket.socket, most_bytes: int, most_descriptors: int) -> 
 
 
 def begin() -> None:
-    """What the process does."""
+    """Run the module in the child process."""
     module, channel, leash, *arguments = sys.argv[1:]
     _end_with(int(leash))
     importlib.import_module(module).main(socket.socket(fileno=int(channel)), *arguments)
 
 
 def _end_with(leash: int) -> None:
-    """Have the kernel kill this process once nobody holds the other end of a pipe.
+    """Have the kernel kill this process once no process holds the other end of a pipe.
 
-    Whoever has started it may have no right to kill it by then, and cannot tell before it is killed itself.
+    The parent may have given up the right to kill its child, and cannot act if it is killed itself.
     """
     fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(leash, _SETSIG, signal.SIGKILL)
     fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
     poll = select.poll()
     poll.register(leash, 0)
-    if poll.poll(0):  # it had ended before
+    if poll.poll(0):  # the parent ended before
         sys.exit(1)

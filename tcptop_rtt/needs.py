@@ -1,4 +1,4 @@
-"""What the program has to be able to do still once it has given up its rights, by what it is asked for."""
+"""The abilities that the program keeps when it gives up its rights, by its options."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DNS = 53
 
 
 def needs_of(options: argparse.Namespace, screen: bool) -> Needs:
-    """What the options, and the keys of the dashboard, may ask for.
+    """Return what the options and the keys of the dashboard need.
 
-    :param screen: there is a dashboard
+    :param screen: whether there is a dashboard
     """
     ports = {_DNS} if screen or options.otlp is not None else set()
     if options.otlp is not None:
-        from tcptop_rtt.web.address import web_address  # with numpy, which has time
+        from tcptop_rtt.web.address import web_address  # it imports numpy, which would delay the start
 
         ports.add(web_address(options.otlp).port)
     return Needs(
@@ -38,27 +38,27 @@ def needs_of(options: argparse.Namespace, screen: bool) -> Needs:
 
 
 def needs_of_replay(options: argparse.Namespace) -> Needs:
-    """What is replayed or compared, which is open already, may ask for: nothing."""
+    """Return what a replay or a comparison needs: nothing, as its files are open already."""
     return Needs(environment.owner_of_files(options.invoker.uid))
 
 
 def needs_of_fleet(options: argparse.Namespace) -> Needs:
-    """What asking a server for a fleet takes."""
+    """Return what queries to a Prometheus server need."""
     from tcptop_rtt.web.address import web_address
 
-    with suppress(ValueError):  # who asks says what is wrong
+    with suppress(ValueError):  # the feed reports a wrong address
         ports = frozenset({_DNS, web_address(options.fleet).port})
         return Needs(environment.owner_of_files(options.invoker.uid), ports=ports)
     return needs_of_replay(options)
 
 
 def _written(options: argparse.Namespace, screen: bool) -> Iterator[str]:
-    """Directories in which files are made."""
+    """Yield the directories in which the program makes files."""
     if options.record is not None:
         yield str(Path(options.record).parent)
     if options.keep is not None:
         directory = environment.state_directory()
-        with suppress(OSError):  # who keeps there says what is wrong
+        with suppress(OSError):  # the recorder reports the error
             os.makedirs(directory, mode=0o700, exist_ok=True)
         yield directory
     if screen:

@@ -1,4 +1,4 @@
-"""What the program's apps have in common: its driver of the terminal, its themes, and how it is left."""
+"""The base of the program's apps: the terminal driver, the themes, and how an app ends."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tcptop_rtt.widgets.keys import chosen_keys
 class ProgramApp(ProgramKeys):
     """An app on the terminal.
 
-    :param preferences: without a theme it is one that fits the terminal; their keys are checked
+    :param preferences: without a theme in them the app chooses one that fits the terminal; keys are checked
     """
 
     TITLE = "tcptop-rtt"
     CSS_PATH = "styles.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Priority, so that they work while something is typed, and before Textual's own ones.
+        # Priority makes them work while the user types, and before Textual's own bindings.
         Binding(
             "ctrl+c,ctrl+q",
             "quit",
@@ -58,7 +58,7 @@ class ProgramApp(ProgramKeys):
         if preferences.keys:
             self.set_keymap(chosen_keys(preferences.keys))
         self.problem: TcptopError | OSError | None = None
-        """Why it has failed; None if it has not."""
+        """Why the app failed; None if it did not."""
         theme = preferences.theme
         for each in themes.THEMES.values():
             self.register_theme(each)
@@ -83,7 +83,7 @@ class ProgramApp(ProgramKeys):
         self.end_work()
 
     def _handle_exception(self, error: Exception) -> None:
-        """End with one line of text: Textual would print pages, with the values of variables."""
+        """End with one line of text. Textual would print pages, with the values of variables."""
         if self._exception is None:
             self._exception = error
             self._exception_event.set()  # Textual's pilot raises it again
@@ -91,17 +91,17 @@ class ProgramApp(ProgramKeys):
         self._close_messages_no_wait()
 
     def pop_screen(self) -> AwaitComplete:
-        """Close the topmost screen, and let go of what it has drawn: Textual keeps that of 1,024 widgets."""
+        """Close the topmost screen and free its drawn lines: Textual keeps those of 1,024 widgets."""
         closed = super().pop_screen()
         if clear := getattr(getattr(StylesCache, "get_inner_outer", None), "cache_clear", None):
-            clear()  # private to Textual: another version may have it no more
+            clear()  # private to Textual: another version may lack it
         return closed
 
     def end_work(self) -> None:
-        """End what goes on beside the screen."""
+        """End the work beside the screen, such as the feed."""
 
     def leave(self) -> None:
-        """End, as ``q`` does; may be called at any time, and by a signal handler."""
+        """End the app as ``q`` does. May be called at any time, and by a signal handler."""
         self._leaving = True
         if self._ui_loop is not None:
             self._ui_loop.call_soon_threadsafe(self.exit)
@@ -119,14 +119,14 @@ class ProgramApp(ProgramKeys):
             self._driver.use_mouse(on)
 
     def on_background_reported(self, message: BackgroundReported) -> None:
-        """The terminal has answered; what the user has chosen meanwhile counts more."""
+        """Choose the theme for this background, unless the user has chosen one meanwhile."""
         if self.asks_background:
             self.asks_background = False
             self.theme = for_background(*message.rgb).name
 
 
 def _describe(error: Exception) -> str:
-    """Say in one line what has failed, and where."""
+    """Return one line that says what failed, and where."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     text = fmt.printable(" ".join(str(error).split()), UNICODE)

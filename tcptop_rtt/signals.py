@@ -1,4 +1,4 @@
-"""The signals that end the program, as its front ends handle them and as they wait while it begins."""
+"""The signals that end the program: how front ends handle them, and how they wait during imports."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Those that end the program in order; nohup, or a shell's ``&``, has some of them ignored."""
+    """Return the signals that end the program. nohup and a shell's ``&`` make it ignore some of them."""
     return [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
 def on_stop(handle: Callable[[int, FrameType | None], object]) -> None:
-    """Have this called when a signal is to end the program."""
+    """Call ``handle`` for each signal that ends the program."""
     for number in stop_signals():
         signal.signal(number, handle)
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Obey a signal at the end only: in an import it would come out as an error, and leave files behind."""
+    """Obey signals at the end of the block only: in an import they would raise errors and leave files."""
     came: list[int] = []
     numbers = stop_signals()
     for number in numbers:

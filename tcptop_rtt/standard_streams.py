@@ -1,4 +1,4 @@
-"""Standard input, output and error: whether there is a terminal, and who has it."""
+"""Standard input, output and error, and the terminal behind them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from contextlib import suppress
 from tcptop_rtt.model.outside import TEXT_BYTES, cut, harmless
 
 MOST_COMPLAINT = 4 * TEXT_BYTES
-"""In characters: room for some paths, and for what is said of them."""
+"""In characters: enough for an error with some paths in it."""
 
 
 def are_on_terminal() -> bool:
-    """Whether there is a terminal to read keys from and to draw on."""
+    """Return whether there is a terminal to read keys from and to draw on."""
     if os.environ.get("TERM", "dumb") in ("", "dumb"):
-        return False  # such as Emacs' shell: it would show escape sequences as they are
+        return False  # such a terminal shows escape sequences as text, as Emacs' shell does
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def kept_from_keys(path: str) -> str:
-    """Where standard input can be read, while keys come from the terminal in its place."""
+    """Move piped standard input to another descriptor, and read keys from the terminal.
+
+    :return: the path of the piped input; ``path`` if nothing had to be moved
+    """
     if sys.stdin is None or sys.stdin.isatty() or not (sys.stdout.isatty() and sys.stderr.isatty()):
         return path
     try:
@@ -34,7 +37,7 @@ def kept_from_keys(path: str) -> str:
 
 
 def terminal_of_our_own() -> list[int]:
-    """The terminal that was opened for this program alone: once it is gone, nobody comes back to end us."""
+    """Return a descriptor of the terminal if it is this session's alone: with it the program has to end."""
     if os.getsid(0) != os.getpid():
         return []
     try:
@@ -44,12 +47,12 @@ def terminal_of_our_own() -> list[int]:
 
 
 def complaint(problem: object) -> str:
-    """A problem as a line for standard error: names of files, arguments and answers may be in it."""
+    """Return a problem as a line for standard error, without control characters and of bounded length."""
     return f"tcptop-rtt: {harmless(cut(str(problem), MOST_COMPLAINT))}\n"
 
 
 def complain(line: object) -> None:
-    """Say it on standard error, beside what goes on, if anybody can be told there."""
+    """Write a problem to standard error, if that is possible, and go on."""
     with suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.write(complaint(line))

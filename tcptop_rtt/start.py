@@ -1,4 +1,4 @@
-"""From the options to a running front end: checks, and which feed meets which front end."""
+"""From the options to a running front end: which feed is made, and which rights are given up."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def run(
 ) -> int:
     """Run what the options ask for; return the exit code.
 
-    :param opener: the way to a source; None: to the one that is asked for
-    :param budget: None: as much as is measured to do no harm
+    :param opener: makes the way to a source; None: the options choose the source
+    :param budget: the limit of the program's own cost; None: the option ``--budget``, or the default
     """
     if sys.stdout is None:
         raise TcptopError("standard output is closed")
@@ -54,7 +54,7 @@ def run(
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
 
-        keymap(options.preferences.keys, TcptopApp)  # what is wrong with them is told before anything begins
+        keymap(options.preferences.keys, TcptopApp)  # wrong keys are reported before anything begins
     if options.compare is not None:
         return _compare(options, screen)
     with ExitStack() as cleanup:
@@ -67,11 +67,11 @@ def run(
         return _live(options, screen, cleanup, opener, budget)
 
 
-# The feeds. None but the last takes root, or anything of this machine.
+# The feeds. Only the last one needs root and reads this machine's sockets.
 
 
 def _compare(options: argparse.Namespace, screen: bool) -> int:
-    """Show what differs between two recorded times."""
+    """Show the differences between two recorded times."""
     from tcptop_rtt import compare
     from tcptop_rtt.recording.opened import open_file, open_kept
 
@@ -83,7 +83,7 @@ def _compare(options: argparse.Namespace, screen: bool) -> int:
 
 
 def _fleet(options: argparse.Namespace, screen: bool) -> int:
-    """Show what a Prometheus server knows of many hosts."""
+    """Show the metrics of many hosts that a Prometheus server has."""
     held = _without_rights(needs_of_fleet(options), screen)
     with deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.fleet.feed import FleetFeed
@@ -97,7 +97,7 @@ def _fleet(options: argparse.Namespace, screen: bool) -> int:
 
 
 def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
-    """Show what has been recorded."""
+    """Show a recording."""
     from tcptop_rtt.recording.opened import open_file, open_kept
 
     opened = open_kept(environment.state_directory()) if options.replay is None else open_file(options.replay)
@@ -117,7 +117,7 @@ def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
 
 
 def _remote(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> int:
-    """Show other hosts."""
+    """Show the connections of other hosts, over ssh."""
     with deferred_signals(), _no_collections():
         from tcptop_rtt.feeds.remote.feed import RemoteFeed
         from tcptop_rtt.outputs.progress import Progress
@@ -144,7 +144,7 @@ def _live(
     opener: Callable[[argparse.Namespace], Opener] | None,
     budget: Budget | None,
 ) -> int:
-    """Show this machine, hand out its metrics, or run a command on it."""
+    """Show this machine's connections, export its metrics, or run a command and report its connections."""
     if options.command:
         from tcptop_rtt.command.process import hold_signals
 
@@ -152,7 +152,7 @@ def _live(
     exporter = _exporter(options, cleanup)
     note = _watched(options.pid, cleanup)
     with deferred_signals(), _no_collections():
-        # What takes long goes on beside the other imports.
+        # The source opens in a thread meanwhile: that takes longest.
         way = opener(options) if opener else _opener(options, screen)
         source = _in_background(way.open)
         cleanup.callback(_close, source, way)
@@ -187,14 +187,14 @@ def _live(
 
 
 def _chosen(options: argparse.Namespace) -> Filter:
-    """Which connections are asked for."""
+    """Return the filter that the options make."""
     from tcptop_rtt.view.filter import Filter
 
     return Filter(options.filter, options.pid, options.family, options.lport, options.rport)
 
 
 def _recordings(options: argparse.Namespace, feed: Feed, cleanup: ExitStack) -> Recordings:
-    """What is recorded of a feed that shows now."""
+    """Return the recordings of a live feed, which ``--record`` and ``--keep`` start."""
     from tcptop_rtt.outputs.recordings import Recordings
 
     recordings = Recordings.wanted(options, feed, _chosen(options))
@@ -203,7 +203,7 @@ def _recordings(options: argparse.Namespace, feed: Feed, cleanup: ExitStack) -> 
 
 
 def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
-    """What there is to say of the process that is asked for, and that may end."""
+    """Return a function that says, for the empty table, if the process of ``--pid`` is gone."""
     if pid is None:
         return str
     from tcptop_rtt.feeds.wanted import WantedProcess
@@ -214,7 +214,7 @@ def _watched(pid: int | None, cleanup: ExitStack) -> Callable[[], str]:
 
 
 def _exporter(options: argparse.Namespace, cleanup: ExitStack) -> Exporter | None:
-    """What hands metrics out, if that is asked for. It takes its port before anything else begins."""
+    """Return the exporter of metrics if the options ask for one. It binds its port at once."""
     if not _exports(options):
         return None
     from tcptop_rtt.outputs.exporter import Exporter
@@ -227,9 +227,9 @@ def _exports(options: argparse.Namespace) -> bool:
 
 
 def _opener(options: argparse.Namespace, screen: bool) -> Opener:
-    """The way to the source: without BPF only where nobody relies on that everything is seen.
+    """Return the way to the source. Exporters, gates and ``run`` need all sockets, so they fail without BPF.
 
-    Once it is begun, this process has no rights any more, unless it runs a command: those are the command's.
+    Afterwards this process has given up its rights, unless it runs a command, which needs them.
     """
     relied_on = bool(options.command or options.fail_if or _exports(options))
     if options.command or not has_rights():
@@ -242,9 +242,10 @@ def _opener(options: argparse.Namespace, screen: bool) -> Opener:
 
 
 def _without_rights(needs: Needs, screen: bool, helper: int | None = None) -> Callable[[], Rights]:
-    """Give up all rights but those that are needed, and say what is held then.
+    """Give up all rights but those that are needed.
 
-    :param helper: the process that has rights in place of this one
+    :param helper: the PID of the child process that keeps rights
+    :return: reads which rights the processes hold
     """
     if not has_rights():
         return Held().rights
@@ -254,7 +255,7 @@ def _without_rights(needs: Needs, screen: bool, helper: int | None = None) -> Ca
 
 
 def _in_background(function: Callable[[], Source]) -> Future[Source]:
-    """Call it in a thread that does not hold up the end of the program."""
+    """Call a function in a daemon thread, which does not delay the end of the program."""
     future: Future[Source] = Future()
 
     def call() -> None:
@@ -268,7 +269,7 @@ def _in_background(function: Callable[[], Source]) -> Future[Source]:
 
 
 def _close(source: Future[Source], way: Opener) -> None:
-    """Close it, or end its opening."""
+    """Close the source, or cancel its opening."""
     way.cancel()
     if source.exception() is None:
         source.result().close()
@@ -278,7 +279,7 @@ def _close(source: Future[Source], way: Opener) -> None:
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """Leave what is loaded now to no garbage collection: it stays, and each look at it would take 80 ms."""
+    """Move imported modules out of the garbage collector: each full collection took 80 ms."""
     gc.disable()
     yield
     gc.freeze()

@@ -9,20 +9,20 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def call(number: int, *arguments: int | ctypes.Array[ctypes.c_char] | None) -> int:
-    """A system call by its number."""
+    """Make a system call by its number."""
     return checked(LIBC.syscall(ctypes.c_long(number), *map(_whole, arguments)))
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """prctl(2)."""
+    """Call prctl(2), with 0 for the arguments that are not given."""
     padded = (*arguments, 0, 0, 0, 0)[:4]
     return checked(LIBC.prctl(ctypes.c_int(option), *map(ctypes.c_ulong, padded)))
 
 
 def checked(result: int) -> int:
-    """What a function of C has returned.
+    """Return the result of a C function.
 
-    :raises OSError: it has failed
+    :raises OSError: the function failed, as errno says
     """
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -30,5 +30,5 @@ def checked(result: int) -> int:
 
 
 def _whole(argument: int | ctypes.Array[ctypes.c_char] | None) -> object:
-    """C would take a plain int for one of 32 bits."""
+    """Return an int as a long: ctypes would pass a plain one as 32 bits."""
     return ctypes.c_long(argument) if isinstance(argument, int) else argument

@@ -1,4 +1,4 @@
-"""One connection: a row whose fields have types, so that a mistyped name fails before the program runs."""
+"""One connection: a row with typed fields, so that mypy finds a mistyped name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tcptop_rtt.model.rows import Holder
 
 
 class _Field:
-    """A field of the row; it has the attribute's name."""
+    """A field of the row with the name of the attribute."""
 
     def __set_name__(self, owner: type[Connection], name: str) -> None:
         self._name = name
 
 
 class _Number(_Field):
-    """A number, None where it is not known."""
+    """A number; None if unknown."""
 
     def __get__(self, connection: Connection, owner: type[Connection]) -> int | None:
         return connection.number(self._name)
@@ -31,7 +31,7 @@ class _Count(_Field):
 
 
 class _Rate(_Field):
-    """A number that is not whole."""
+    """A number with a fraction."""
 
     def __get__(self, connection: Connection, owner: type[Connection]) -> float:
         return float(connection.row[self._name])
@@ -45,7 +45,7 @@ class _Flag(_Field):
 
 
 class _Bytes(_Field):
-    """Text of others as bytes, or an address."""
+    """Text as raw bytes, or an address."""
 
     def __get__(self, connection: Connection, owner: type[Connection]) -> bytes:
         value = connection.row[self._name]
@@ -56,14 +56,14 @@ class Connection:
     """One row of a snapshot. The fields are those of :data:`~tcptop_rtt.model.rows.ROW`.
 
     :param lacking: the fields that this kernel does not have
-    :param rtt: the row's, where it is known already
+    :param rtt: the row's RTT; None: it is computed here
     """
 
     def __init__(self, row: np.void, lacking: frozenset[str] = frozenset(), rtt: Rtt | None = None) -> None:
         self.row = row
         self.lacking = lacking
         self.rtt = known.rtt(row) if rtt is None else rtt
-        """The RTT, and of when it is."""
+        """The RTT, what it rests on, and its age."""
 
     id = _Count()
     host = _Bytes()
@@ -166,31 +166,31 @@ class Connection:
 
     @property
     def answer_us(self) -> float | None:
-        """From our last data to the peer's first: the mean of the last minute."""
+        """Mean time from our last data to the peer's first, over the last minute; None if unknown."""
         return _quotient(self.answer_sum_us_1m, self.answers_1m)
 
     @property
     def reply_us(self) -> float | None:
-        """From the peer's last data to our next, likewise."""
+        """Mean time from the peer's last data to our next, over the last minute; None if unknown."""
         return _quotient(self.reply_sum_us_1m, self.replies_1m)
 
     def number(self, name: str) -> int | None:
-        """A number by its name, None where it is not known."""
+        """Return a number by the name of its field; None if unknown."""
         return known.value(self.row, name, self.lacking)
 
     @property
     def holder(self) -> Holder:
-        """How the process is known."""
+        """What the process is to the socket."""
         return Holder(int(self.row["holder"]))
 
     @property
     def was_sampled(self) -> bool:
-        """Whether data of ours has ever brought an RTT sample."""
+        """Whether an ACK of our data has ever brought an RTT sample."""
         return not known.never_sampled(self.row.__getitem__)
 
     @property
     def unknown(self) -> frozenset[str]:
-        """The fields of which nothing may be concluded."""
+        """The fields that are unknown, so that no verdict may rest on them."""
         return known.unknown_fields(self.row, self.lacking)
 
 

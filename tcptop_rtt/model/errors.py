@@ -1,4 +1,4 @@
-"""What can go wrong before the screen opens, as one line for the user."""
+"""Errors that end the program with one line for the user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REMEDIES = {
 
 
 def remedy(error: OSError) -> str:
-    """What to do about an error of the system, to be put behind what it says; empty: it says enough."""
+    """Return what to do about a system error, to be appended to its message; may be empty."""
     return _REMEDIES.get(error.errno or 0, "")
 
 
@@ -24,4 +24,4 @@ class TcptopError(Exception):
 
 
 class UsageError(TcptopError):
-    """Ends it with exit code 2, as wrong options do: the message says what would be right."""
+    """Ends the program with exit code 2, for wrong options. The message says what would be right."""

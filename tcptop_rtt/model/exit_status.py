@@ -4,4 +4,4 @@ from __future__ import annotations
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 BY_SIGNAL = 128
-"""And the signal's number."""
+"""Plus the number of the signal."""

@@ -1,4 +1,4 @@
-"""Where ids stand among others: a row is the same in two tables where its id is."""
+"""Finds rows by their ids: equal ids in two tables mean the same connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Ids = NDArray[np.uint64]
 
 
 def places(ascending: Ids, ids: Ids) -> Indices:
-    """Where ids stand among others, of the same the first; -1: nowhere."""
+    """Return the first index of each id in ``ascending``; -1: it is not there."""
     if not len(ascending):
         return np.full(len(ids), -1)
     at = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
@@ -19,12 +19,12 @@ def places(ascending: Ids, ids: Ids) -> Indices:
 
 
 def matched(before: Ids, now: Ids) -> Indices:
-    """Where the rows of now have been before, in any order; -1: they were not there. No id comes twice."""
+    """Return the earlier index of each id in ``now``; -1: it is new. Neither array has an id twice."""
     found = np.full(len(now), -1)
     common = min(len(before), len(now))
     stays = before[:common] == now[:common]
     found[:common][stays] = np.flatnonzero(stays)
-    # Most rows are where they were: to sort the others only takes a tenth of the time.
+    # Most rows keep their index; sorting only the others takes a tenth of the time.
     moved = np.flatnonzero(found < 0)
     left = np.concatenate([np.flatnonzero(~stays), np.arange(common, len(before))])
     left = left[np.argsort(before[left])]
@@ -36,9 +36,9 @@ def matched(before: Ids, now: Ids) -> Indices:
 def gained(
     before: NDArray[np.void] | Rows, now: NDArray[np.void] | Rows, name: str, at: Indices
 ) -> NDArray[np.int64]:
-    """How far a counter has come since; of new rows all that it has.
+    """Return the increase of a counter; for new rows its whole value.
 
-    :param at: where the rows of now have been before, as :func:`matched` finds them
+    :param at: the earlier index of each row, as :func:`matched` returns it
     """
     count = now[name].astype(np.int64)
     met = at >= 0

@@ -1,4 +1,4 @@
-"""The kernel's own clocks, which its records tell, in whichever time namespace this process is."""
+"""The kernel's own clocks, as in its records, whatever time namespace this process is in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tcptop_rtt.model.outside import TEXT_BYTES, read_bytes
 
 
 def offsets_ns(raw: bytes) -> dict[bytes, int]:
-    """How far each clock of a time namespace is ahead, by its ``timens_offsets`` (time_namespaces(7))."""
+    """Return how far each clock of this time namespace is ahead: ``timens_offsets`` in time_namespaces(7)."""
     found = {}
     for line in raw.splitlines():
         clock, seconds, nanoseconds = line.split()
@@ -26,14 +26,14 @@ def _ours() -> dict[bytes, int]:
 _OFFSETS_NS = _ours()
 _MONOTONIC_NS = _OFFSETS_NS.get(b"monotonic", 0)
 BOOT_NS = _OFFSETS_NS.get(b"boottime", 0)
-"""How far CLOCK_BOOTTIME, as this process reads it, is ahead of the kernel's own."""
+"""How far this process's CLOCK_BOOTTIME is ahead of the kernel's own, in nanoseconds."""
 
 
 def monotonic_ns() -> int:
-    """CLOCK_MONOTONIC, as bpf_ktime_get_ns() has it."""
+    """Return CLOCK_MONOTONIC as bpf_ktime_get_ns() returns it."""
     return time.monotonic_ns() - _MONOTONIC_NS
 
 
 def since_boot_ns() -> int:
-    """CLOCK_BOOTTIME, as the kernel has it of a process's start."""
+    """Return CLOCK_BOOTTIME as the kernel keeps it for the start of a process."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - BOOT_NS

@@ -1,6 +1,6 @@
-"""What the numbers of a row are worth: whether each is known, and of when the RTT is.
+"""Which numbers of a row are known, and how old its RTT is.
 
-The one place of these rules: the screen, both outputs, the order and the verdict ask here.
+All front ends, sorting, filters and verdicts take these rules from here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32, Get
 
 FRESH_MS = 10_000
-"""An RTT whose latest sample is older is shown with its age, and is no measure of now."""
+"""An RTT without a sample in this time is old: it is shown with its age."""
 
 FILLED_FACTOR = 10
-"""How far above the last RTT an estimate of the receiver may be, where the segments that come are small."""
+"""With small segments, a receiver's estimate that is larger than srtt by this factor is no RTT."""
 
 SYN_BYTES = 1
-"""The handshake alone counts so much into ``bytes_acked``."""
+"""The SYN counts as so many bytes in ``bytes_acked``."""
 
 _NAMES = ROW.names or ()
 SCANNED = frozenset(
@@ -33,7 +33,7 @@ SCANNED = frozenset(
         *_NAMES[_NAMES.index("scanned") + 1 :],
     }
 )
-"""The fields that only a scan brings: before the first one they are zeros that say nothing."""
+"""The fields that only a scan reads. Before the first scan of a row they are 0, which means unknown."""
 
 _NOTHING = {
     **dict.fromkeys(
@@ -46,44 +46,44 @@ _NOTHING = {
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms", "rtt_age_ms"), (UNKNOWN_U32,)),
     "ssthresh": (INFINITE_SSTHRESH,),
 }
-"""The values by which a field says that there is nothing to tell."""
+"""The values of a field that mean unknown."""
 
 _NEEDS = {
-    # Before the first sample the kernel keeps a made-up deviation of 250 ms.
+    # Before the first sample the kernel keeps a start value of 250 ms.
     "rttvar_us": "srtt_us",
     **dict.fromkeys(("rtt_lo_us", "rtt_hi_us", "rtt_sum_us"), "rtt_samples"),
     **dict.fromkeys(("peak_age_ms", "peak_time_s"), "peak_rtt_us"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
-    "first_byte_us": "open_seen",  # else it is that since we began
+    "first_byte_us": "open_seen",  # otherwise it counts from the program's start
     "answer_sum_us_1m": "answers_1m",
     "reply_sum_us_1m": "replies_1m",
 }
-"""Where this other field is 0, or says nothing itself, the field says nothing."""
+"""A field is unknown where the field that it needs is 0 or unknown."""
 
 
 @cache
 def _needed(name: str) -> tuple[str, ...]:
-    """The fields that a field needs, and those that these need."""
+    """Return the fields that a field needs, directly or through others."""
     needed = _NEEDS.get(name)
     return (needed, *_needed(needed)) if needed else ()
 
 
 MAY_SAY_NOTHING = SCANNED | _NOTHING.keys() | _NEEDS.keys()
-"""The fields of which :func:`is_unknown` may say so on any kernel."""
+"""The fields that may be unknown on any kernel."""
 
 
 def told_by(name: str) -> tuple[str, ...]:
-    """The other fields that say whether this one is known."""
+    """Return the other fields on which it depends whether this one is known."""
     return (*(("scanned",) if name in SCANNED else ()), *_needed(name))
 
 
 def nothing(name: str) -> int:
-    """The value by which a field says that there is nothing to tell."""
+    """Return the value of a field that means unknown."""
     return _NOTHING.get(name, (0,))[0]
 
 
 def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
-    """Which rows do not tell a field.
+    """Return in which rows a field is unknown.
 
     :param get: gives the values of a field
     :param lacking: fields that this kernel does not have
@@ -102,17 +102,17 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
 
 
 def is_whole(get: Get) -> NDArray[np.bool_]:
-    """Of which rows a whole record has come: of an older connection counters are 0 until then."""
+    """Return which rows have had a whole record. Until then the counters of an older connection are 0."""
     found: NDArray[np.bool_] = get("state") != 0
     return found
 
 
 def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int | None:
-    """A number of a row, None where it is not known.
+    """Return a number of one row; None if unknown.
 
     :param lacking: fields of the row that this kernel does not have
     """
-    # The same rules as is_unknown() has, without numpy's price for single values.
+    # These are the rules of is_unknown(), as numpy is slow with single values.
     if name.removesuffix("_1m") in lacking or (name in SCANNED and not row["scanned"]):
         return None
     if not all(row[needed] for needed in _needed(name)):
@@ -122,39 +122,39 @@ def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int
 
 
 def unknown_fields(row: np.void, lacking: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The fields of which nothing may be concluded."""
+    """Return the fields of a row that are unknown, so that no verdict may rest on them."""
     return lacking if row["scanned"] else lacking | SCANNED
 
 
 class RttBasis(IntEnum):
-    """What an RTT rests on."""
+    """What an RTT is measured by."""
 
     NONE = 0
-    FRESH = 1  # data of ours that has been acknowledged lately
-    OLD = 2  # the same, but not lately
-    HANDSHAKE = 3  # nothing else: no data of ours has ever been acknowledged
-    RECEIVER = 4  # the kernel's estimate from the data that comes, as nothing of ours is acknowledged
+    FRESH = 1  # our data, acknowledged within FRESH_MS
+    OLD = 2  # our data, acknowledged before that
+    HANDSHAKE = 3  # the handshake alone: no data of ours was ever acknowledged
+    RECEIVER = 4  # the kernel's estimate from received data, as no data of ours is acknowledged
 
 
 class Rtt(NamedTuple):
-    """The RTT of a row; ``age_ms`` is how long ago it was taken, None where it is of now."""
+    """The RTT of a row. ``age_ms`` is the age of its latest sample; None: it is fresh."""
 
     basis: RttBasis
     us: int
     age_ms: int | None = None
-    older: bool = False  # than that age
+    older: bool = False  # the sample is older than age_ms
 
 
 def never_sampled(get: Callable[[str], Any]) -> Any:
-    """Which rows have no RTT but the handshake's: no data of ours has ever brought a sample."""
+    """Return which rows have only the handshake's RTT: no ACK of our data has brought a sample."""
     return (get("bytes_acked") <= SYN_BYTES) | (get("rtt_age_ms") == UNKNOWN_U32)
 
 
 def _is_trickle(get: Get) -> NDArray[np.bool_]:
-    """Where the receiver's estimate is no RTT, but how long the peer takes to say as much as fills a window.
+    """Return in which rows the receiver's estimate is no RTT, as the peer sends only a little now and then.
 
-    ``tcp_rcv_rtt_measure()`` times that. A sender with much to send fills one per RTT, with segments as large
-    as may be; one that says a little now and then takes a thousand times as long.
+    ``tcp_rcv_rtt_measure()`` times how long the peer takes to fill a window. A busy sender fills one per RTT
+    with full segments; one that sends a little takes a thousand times as long.
     """
     small = 2 * get("bytes_received").astype(np.float64) < get("data_segs_in") * get("mss").astype(np.float64)
     srtt = get("srtt_us").astype(np.int64)
@@ -163,13 +163,13 @@ def _is_trickle(get: Get) -> NDArray[np.bool_]:
 
 
 def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What the RTTs of rows rest on, as in :class:`RttBasis`, and the RTTs in microseconds.
+    """Return the basis of each row's RTT, as in :class:`RttBasis`, and the RTTs in microseconds.
 
     :param get: gives the values of a field
     """
     srtt, received, age = get("srtt_us"), get("rcv_rtt_us"), get("rtt_age_ms")
     handshake, old = never_sampled(get), age > FRESH_MS
-    # Who asks gets an answer and its ACK at about the same time: that is no reason to take the estimate.
+    # An answer brings data and an ACK at about the same time; then srtt is as new as the estimate.
     later = old & (get("last_received_ms") < np.maximum(age, FRESH_MS) - FRESH_MS)
     estimated = (received > 0) & (handshake | later)
     if np.any(estimated):
@@ -180,13 +180,13 @@ def rtts(get: Get) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def rtt(row: np.void) -> Rtt:
-    """The RTT of one row."""
+    """Return the RTT of one row."""
     basis, us = rtts(row.__getitem__)
     return _with_age(row, RttBasis(int(basis)), int(us))
 
 
 def rtt_of_each(rows: NDArray[np.void]) -> list[Rtt]:
-    """The RTTs of several rows, which cost hardly more than that of one."""
+    """Return the RTTs of several rows, which takes hardly longer than for one."""
     bases, us = (column.tolist() for column in rtts(rows.__getitem__))
     return [_with_age(row, RttBasis(basis), one) for row, basis, one in zip(rows, bases, us, strict=True)]
 

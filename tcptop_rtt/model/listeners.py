@@ -32,21 +32,21 @@ _ANY4, _ANY6 = (np.frombuffer(raw, "V16") for raw in (MAPPED + bytes(4), bytes(1
 
 
 def no_listeners() -> NDArray[np.void]:
-    """None at all."""
+    """Return an empty table."""
     return np.zeros(0, LISTENER)
 
 
 def is_full(get: Get) -> NDArray[np.bool_]:
-    """Which listeners take no more connections, as in ``sk_acceptq_is_full()``."""
+    """Return which listeners take no more connections, as ``sk_acceptq_is_full()`` does."""
     found: NDArray[np.bool_] = get("queue") > get("queue_limit")
     return found
 
 
 class Endpoints:
-    """The places where listeners are: network namespace, address and port. Several may share one.
+    """The endpoints of listeners: network namespace, address and port. Several listeners may share one.
 
     :param get: gives the values of a field of the listeners
-    :param within: fields that tell where an address stands for the same place
+    :param within: the fields, besides address and port, that equal endpoints share
     """
 
     def __init__(self, get: Get, within: tuple[str, ...] = ("netns",)) -> None:
@@ -61,7 +61,7 @@ class Endpoints:
         return len(self._keys)
 
     def find(self, get: Get) -> Indices:
-        """The number of the endpoint at which each connection is, or was, accepted; -1: nobody listens there.
+        """Return the number of the endpoint that accepts each connection; -1: no listener does.
 
         :param get: gives the values of a field of the connections
         """
@@ -72,7 +72,7 @@ class Endpoints:
         lport, laddr, family = (get(name)[rows] for name in ("lport", "laddr", "family"))
         within = [get(name)[rows] for name in self._within]
         at = places(self._keys, mixed([*within, lport, laddr]))
-        # Who listens on an address goes before who listens on all, and IPv4's own before IPv6's for both.
+        # As in the kernel, one address goes before 0.0.0.0, and 0.0.0.0 before ::.
         for address, may in ((_ANY4, family == 4), (_ANY6, True)):
             left = np.flatnonzero((at < 0) & may)
             anywhere = np.repeat(address, len(left))

@@ -1,4 +1,4 @@
-"""One number made of several columns."""
+"""Hashes several columns into one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def mixed(columns: Iterable[NDArray[Any]]) -> NDArray[np.uint64]:
-    """A number for each row, mixed from all its values: the same for the same values.
+    """Return a 64-bit hash of each row's values: equal rows have equal hashes.
 
-    In 64 bits two of a million different rows meet once in 10,000,000 times.
+    Among a million different rows, two have the same hash with a chance of 1 in 10,000,000.
     """
     columns = list(columns)
     numbers = np.full(len(columns[0]), len(columns), np.uint64)

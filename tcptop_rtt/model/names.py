@@ -1,4 +1,4 @@
-"""Names of hosts and services, as front ends ask for them. Whoever asks does not wait."""
+"""Names of hosts and services as front ends ask for them, without waiting."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ class Address(NamedTuple):
 
 
 class Names:
-    """What is known so far: here nothing, as where names are not wanted. Empty: no name, or none yet.
+    """The names that are known so far. This class knows none; an empty text means no name, or none yet.
 
-    Names are others' words, but harmless ones: letters, digits, ``-``, ``_`` and ``.``, and no address.
+    Names come from others, but are harmless: letters, digits, ``-``, ``_`` and ``.``, and never an address.
     """
 
     version = 0
-    """Grows with each name that comes or goes."""
+    """Grows with each name that is added or removed."""
     netns = 0
-    """The network namespace that they are looked up in; 0: not known."""
+    """The network namespace of the look-ups; 0: unknown."""
 
     def host(self, address: Address) -> str:  # noqa: ARG002
-        """The name of a host."""
+        """Return the name of a host."""
         return ""
 
     def service(self, port: int) -> str:  # noqa: ARG002
-        """The name of a port."""
+        """Return the name of a port."""
         return ""
 
     def hosts_named(self, word: str) -> list[Address]:  # noqa: ARG002
-        """Hosts with that in their name, in small letters."""
+        """Return the hosts whose name contains a word in lower case."""
         return []
 
     def ports_named(self, word: str) -> list[int]:  # noqa: ARG002
-        """Ports with that in their name, in small letters."""
+        """Return the ports whose name contains a word in lower case."""
         return []
 
     def ask(self, addresses: Iterable[Address], ports: Iterable[int]) -> None:
-        """Look these up next: they are in sight."""
+        """Look these up next, as they are on the screen."""
 
     def ask_later(self, families: NDArray[Any], addresses: NDArray[Any], ports: NDArray[Any]) -> None:
-        """Look these up when there is nothing else to do. Columns of rows, which never change."""
+        """Look these up when idle. The arguments are columns of rows, which never change."""
 
 
 NO_NAMES = Names()

@@ -1,4 +1,4 @@
-"""What others have written: of text never more than anybody reads, of numbers none that nothing can be."""
+"""Bounds for text and numbers that others control."""
 
 from __future__ import annotations
 
@@ -9,69 +9,69 @@ from functools import lru_cache
 from typing import TypeGuard
 
 TEXT_BYTES = 4096
-"""As long as the longest path."""
+"""The length of the longest path."""
 NAME_CHARACTERS = 256
 HOST_NAME_CHARACTERS = 253
-"""As long as DNS allows."""
+"""The longest name that DNS allows."""
 MOST_NUMBER = 1 << 62
-"""As a time in nanoseconds it is in the year 2116; what is larger is taken from nobody."""
+"""The largest number that is accepted. As a time in nanoseconds it is in the year 2116."""
 MOST_ID = (1 << 64) - 1
 CUT = "…"
-"""Stands at the end for what has been left out."""
+"""Stands at the end of a text that was cut."""
 
 
 def is_natural(value: object, most: int = MOST_NUMBER) -> TypeGuard[int]:
-    """Whether it is a whole number that something can be; true and false are none."""
+    """Return whether a value is a whole number from 0 to ``most``; booleans are none."""
     return type(value) is int and 0 <= value <= most
 
 
 def read_bytes(path: str, most: int) -> bytes:
-    """The beginning of a file, at most so much of it.
+    """Return the first ``most`` bytes of a file.
 
-    :raises OSError: it cannot be read
+    :raises OSError: the file cannot be read
     """
     with open(path, "rb") as file:
         return file.read(most)
 
 
 def text_of(raw: bytes, most_bytes: int = TEXT_BYTES) -> str:
-    """Bytes as text, or the beginning of it if they are too many; what is not UTF-8 is replaced."""
+    """Return bytes as text, cut to ``most_bytes``; bytes that are no UTF-8 are replaced."""
     if len(raw) <= most_bytes:
         return raw.decode("utf-8", "replace")
-    # No half of a character before the mark.
+    # The incremental decoder drops half a character at the cut.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     return decoder.decode(raw[:most_bytes]) + CUT
 
 
 def name_of(text: str) -> str:
-    """A name, or the beginning of it if it is too long."""
+    """Return a name, cut to NAME_CHARACTERS."""
     return cut(text, NAME_CHARACTERS)
 
 
 def cut(text: str, most: int) -> str:
-    """A text, or the beginning of it if it has more than so many characters."""
+    """Return a text, cut to ``most`` characters."""
     return text if len(text) <= most else text[:most] + CUT
 
 
 _LEANING = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]")
-"""Vowels and final consonants of Hangul, halves of flags, colours of skin: each joins what is before it."""
+"""Hangul vowels and final consonants, halves of flags, skin tones: each joins the character before it."""
 _BLANK = re.compile("[\u115f\u3164\uffa0]")
-"""What stands for a letter of Hangul that is not there."""
+"""Hangul fillers, which are invisible."""
 _REPLACED = "\ufffd"
 
 
 def harmless(text: str) -> str:
-    """One line in which each character is seen, and takes what it takes by itself wherever it stands.
+    """Return text as one line of visible characters, each of a width that its neighbours do not change.
 
-    No control, escape, bidi or format character, selector or undecodable byte is left. A mark stays where it
-    and the character before it are one of Unicode's, such as an accent on a letter; terminals differ in how
-    wide others make what they belong to.
+    Control, escape, bidi and format characters, selectors and undecodable bytes are replaced. A combining
+    mark stays only if Unicode has one character for it and its base, such as an accented letter: terminals
+    differ in the width of all others.
     """
     if text.isascii() and text.isprintable():
         return text
     found: list[str] = []
     for char in text:
-        # Two at a time: the time that normalizing takes grows with the square of how many marks there are.
+        # Normalizing two characters at a time keeps this linear in the number of marks.
         if _stands_alone(char):
             found.append(char)
         elif found and _stands_alone(both := unicodedata.normalize("NFC", found[-1] + char)):
@@ -83,7 +83,7 @@ def harmless(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _stands_alone(text: str) -> bool:
-    """Whether it is one character, which takes columns of its own, always as many."""
+    """Return whether text is one visible character whose width never depends on its neighbours."""
     if len(text) != 1 or not text.isprintable() or unicodedata.category(text).startswith("M"):
         return False
     return not (_LEANING.match(text) or _BLANK.match(text))
@@ -94,9 +94,10 @@ _NUMBER = re.compile(r"[0-9]*|0[xX][0-9A-Fa-f]*")
 
 
 def host_name_of(text: str) -> str:
-    """The name of a host; empty if it is none by the rules of DNS, or could be read as an address.
+    """Return the name of a host; empty if DNS does not allow it, or if it could be read as an address.
 
-    A name whose last part is a number is an IPv4 address to URLs. None has a colon, as IPv6 ones have.
+    URLs take a name whose last part is a number for an IPv4 address. A name has no colon, so none looks
+    like an IPv6 address.
     """
     name = text.removesuffix(".")
     if len(name) > HOST_NAME_CHARACTERS or not _NAME.fullmatch(name):
@@ -105,5 +106,5 @@ def host_name_of(text: str) -> str:
 
 
 def service_name_of(text: str) -> str:
-    """The name of a service; empty if it is none, or a number."""
+    """Return the name of a service; empty if it is no valid name, or a number."""
     return "" if len(text) > 32 or not _NAME.fullmatch(text) or text.isdigit() else text

@@ -1,4 +1,4 @@
-"""How large a remote network is. Nothing is imported here: the command line reads it at every start."""
+"""The prefix lengths of remote networks. The command line imports this at every start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Prefixes(NamedTuple):
-    """How much of a peer's address is told: bits."""
+    """How many bits of a peer's address make up its network."""
 
     v4: int
     v6: int
@@ -15,7 +15,7 @@ class Prefixes(NamedTuple):
         return f"{self.v4},{self.v6}"
 
     def of(self, family: int) -> int:
-        """The bits of one family, 4 or 6."""
+        """Return the bits of one family, 4 or 6."""
         return self.v4 if family == 4 else self.v6
 
 

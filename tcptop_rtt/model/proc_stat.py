@@ -1,4 +1,4 @@
-"""What the kernel says of a process in ``/proc/PID/stat``: proc_pid_stat(5)."""
+"""Reads ``/proc/PID/stat``: proc_pid_stat(5)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import NamedTuple
 from tcptop_rtt.model.kernel_time import BOOT_NS
 
 STAT_BYTES = 4096
-"""As much as there can be of it."""
+"""More than the longest file has."""
 NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-"""How exactly it tells the time of the start."""
+"""The resolution of the start time."""
 
 
 class ProcStat(NamedTuple):
-    """A process."""
+    """The fields that are read."""
 
     comm: bytes
     parent: int
     started_ns: int
-    """Since the machine has started, in whole ticks of this time namespace."""
+    """The start time on the kernel's own CLOCK_BOOTTIME, rounded down to a tick."""
 
 
 def stat_of(raw: bytes) -> ProcStat:
-    """What the file says.
+    """Parse the file.
 
-    :raises ProcessLookupError: it says nothing, as the process has ended
+    :raises ProcessLookupError: the file is empty, as the process has ended
     """
-    # The name, in brackets, may hold anything.
+    # The name stands in brackets and may contain any character.
     before, _, after = raw.rpartition(b")")
     fields = after.split()
     if len(fields) < 20:

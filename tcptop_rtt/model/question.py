@@ -1,4 +1,4 @@
-"""What a server of many hosts is asked. Nothing heavy is imported: the command line always reads it."""
+"""A question to a Prometheus server. The command line imports this at every start."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ LABELS = {
     "services": ("process", "service", "direction"),
     "networks": ("remote_network",),
 }
-"""By the name of a table what its rows are told apart by."""
+"""The labels that make up a row of each table, by the table's name."""
 
 USUAL_RANGE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the server is asked for.
+    """A question for one table.
 
-    :param table: the name of one in LABELS
-    :param within: labels that all of it has, each with its value
-    :param range_s: rates, RTTs and sparklines are of the last so many seconds
+    :param table: a name in LABELS
+    :param within: labels that all rows share, with their values
+    :param range_s: the seconds that rates, RTTs and sparklines cover
     """
 
     table: str = "hosts"

@@ -1,4 +1,4 @@
-"""What takes rights over others, as those who need it ask for it."""
+"""The interface to what needs rights: looking into processes and network namespaces."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class BlockedThread(NamedTuple):
 
 
 class SocketUse(NamedTuple):
-    """How the process uses the socket, as far as that can be told for certain."""
+    """How the process uses the socket, as far as that is certain."""
 
-    descriptors: tuple[int, ...]  # of the socket, at least one
+    descriptors: tuple[int, ...]  # that refer to the socket, at least one
     blocked: tuple[BlockedThread, ...]
 
 
 class Holder(NamedTuple):
-    """A socket, and a process that has a descriptor of it."""
+    """A socket and a process that has a descriptor of it."""
 
     inode: int
     pid: int
-    started_ns: int  # since the machine has started
+    started_ns: int  # CLOCK_BOOTTIME
     uid: int  # effective
     comm: bytes
 
@@ -35,38 +35,38 @@ class Holders(NamedTuple):
     """All sockets with their processes."""
 
     found: Sequence[Holder]
-    is_partial: bool  # there are processes that may not be looked into
-    cost_s: float  # processor time that this has taken
+    is_partial: bool  # some processes may not be read
+    cost_s: float  # processor time of the look-up
 
 
 class Netlink(NamedTuple):
-    """A way to ask for the sockets of a network namespace."""
+    """A netlink socket in a network namespace."""
 
-    descriptor: int  # of a socket there, which whoever asks closes
-    time_wait: int | None  # how many sockets are in TIME-WAIT there; None: that is not told
+    descriptor: int  # of the netlink socket; the caller closes it
+    time_wait: int | None  # the number of sockets in TIME-WAIT there; None if unknown
 
 
 Rights = tuple[tuple[str, str], ...]
-"""Whose rights there are, and which, in words."""
+"""Pairs of a process and the rights that it holds, in words."""
 
 
 class Reach(Protocol):
-    """Looks into processes and network namespaces, as far as the rights go. Any thread may call.
+    """Looks into processes and network namespaces, as far as rights allow. Any thread may call.
 
-    A method raises OSError where it cannot be done. Network namespaces are named by their inode numbers.
+    Methods raise OSError if a look-up fails. Network namespaces are named by their inode numbers.
     """
 
     @property
     def problem(self) -> str:
-        """Why it does not reach as far as at the beginning; empty: it does."""
+        """Why less can be read than at the start; empty: nothing has changed."""
         return ""
 
     def cpu_s(self) -> float:
-        """Processor time that it takes in other processes, so far."""
+        """Return the processor time that look-ups have taken in other processes so far."""
         return 0.0
 
     def close(self) -> None:
-        """Look no further."""
+        """Close what is open. No look-up works afterwards."""
         return
 
     @property
@@ -75,32 +75,32 @@ class Reach(Protocol):
         ...
 
     def namespaces(self) -> Sequence[int]:
-        """All network namespaces that there is a way into, ours first."""
+        """Return all network namespaces that can be entered, this process's first."""
         ...
 
     def iterator_in(self, netns: int, link: int) -> int:
-        """A descriptor of a new BPF iterator over the sockets of a network namespace.
+        """Return a descriptor of a new BPF iterator over the sockets of a network namespace.
 
         :param link: a descriptor of the iterator's link
         """
         ...
 
     def netlink_in(self, netns: int) -> Netlink:
-        """A netlink socket there, for sock_diag(7)."""
+        """Return a netlink socket in that network namespace, for sock_diag(7)."""
         ...
 
     def interface_names(self, netns: int) -> Mapping[int, bytes]:
-        """The names of the interfaces there, by their indices."""
+        """Return the names of the interfaces in that network namespace, by their indices."""
         ...
 
     def count_run_time(self) -> int:
-        """A descriptor: until it is closed, the kernel counts what each BPF program of the machine costs."""
+        """Return a descriptor. Until it is closed, the kernel counts the run time of all BPF programs."""
         ...
 
     def holders(self) -> Holders:
-        """Which processes have a descriptor of which socket."""
+        """Return all sockets with the processes that have descriptors of them."""
         ...
 
     def use_of(self, pid: int, inode: int) -> SocketUse | None:
-        """How a process uses a socket; None: it does not hold it."""
+        """Return how a process uses a socket; None: the process has no descriptor of it."""
         ...

@@ -1,4 +1,4 @@
-"""RTT samples of which lowest, highest, sum and number are known, as values and how many count as each."""
+"""RTT samples as weighted values, from their lowest, highest, sum and number."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import Get
 
 Part = tuple[NDArray[np.float64], NDArray[np.int64]]
-"""A value per row in microseconds, and how many of its samples count as that."""
+"""A value of each row in microseconds, and how many of its samples count as that value."""
 
 
 def rtt_parts(get: Get) -> tuple[Part, ...]:
-    """The samples of rows since the previous snapshot.
+    """Return the samples of rows since the previous snapshot as three weighted values.
 
-    One is the lowest, one the highest, and the mean of the others is known: they count as if all of them were
-    that. So up to three samples are exact.
+    One sample counts as the lowest, one as the highest, and all others as the mean of the others. So up to
+    three samples are exact.
 
     :param get: gives the values of a field of the rows, which may have no samples
     """
@@ -27,5 +27,5 @@ def rtt_parts(get: Get) -> tuple[Part, ...]:
     others = np.where(single, 1, np.maximum(samples - 2, 0))
     mean = np.where(single, total, total - lowest - highest) / np.maximum(others, 1)
     ends = (samples > 1).astype(np.int64)
-    # A window of samples that was reported twice has the extremes of both parts.
+    # If a window was reported in two parts, lowest and highest may belong to either.
     return (lowest, ends), (highest, ends), (np.clip(mean, lowest, highest), others)

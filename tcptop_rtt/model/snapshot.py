@@ -1,4 +1,4 @@
-"""What front ends read: one frozen snapshot of every connection, handed from the worker to whoever draws.
+"""The frozen snapshot of every connection that the worker hands to front ends.
 
 Nothing here knows where the numbers come from or how they are shown.
 """
@@ -19,72 +19,70 @@ from tcptop_rtt.model.targets import no_targets
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the program itself is doing, and what it costs."""
+    """The state of the program itself, and its cost."""
 
     hook: str = ""  # "fentry", "tcp_probe" or "sock_diag"
-    hook_note: str = ""  # why not the first choice; empty if it is
+    hook_note: str = ""  # why this is not the first choice; empty if it is
     samples_per_s: float = 0.0  # RTT samples the kernel side has seen
     dropped_records: int = 0  # records that found no room in the ring buffer, since the start
     cpu_percent: float = 0.0  # of one core, this whole process
     untracked: int = 0  # connections that the kernel side had no memory for, since the start
-    problem: str = ""  # what does not work at the moment; empty if all does
-    unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not tell
-    records_per_s: float = 0.0  # what has come out of the ring buffer
-    report_interval_s: float = 0.0  # a connection sends a record no more often; 0: not known
-    scan_s: float = 0.0  # processor time of the latest pass over all sockets; 0: there was none
-    scan_pause_s: float = 0.0  # from that one to the next
-    rss_bytes: int = 0  # memory of this process, what it shares with others included; 0: not known
-    missed: str = ""  # what may happen and is not seen, as there is no BPF; empty: nothing
+    problem: str = ""  # what does not work at the moment; empty: nothing
+    unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not have
+    records_per_s: float = 0.0  # read from the ring buffer
+    report_interval_s: float = 0.0  # the least time between two records of a connection; 0: unknown
+    scan_s: float = 0.0  # processor time of the latest scan; 0: there was none
+    scan_pause_s: float = 0.0  # from the latest scan to the next
+    rss_bytes: int = 0  # resident memory of this process, shared pages included; 0: unknown
+    missed: str = ""  # what is not seen without BPF; empty: nothing
     refresh_s: float = 0.0  # between two snapshots; 0: not known
-    budget_percent: float = 0.0  # of one core, that all it costs is to stay below; 0: there is no budget
-    cost_percent: float | None = (
-        None  # what all of it has cost lately; None: not known, or there is no budget
-    )
-    kernel_percent: float | None = None  # of one core, at the hooks: as measured now and then; None: never
-    kernel_note: str = ""  # why that cannot be measured, and is an estimate; empty: it can
-    spaced: frozenset[str] = frozenset()  # of SPACED, what comes less often than without the budget
-    behind_s: float = 0.0  # how old what is shown may be, as reads or scans are late; 0: as fresh as is meant
+    budget_percent: float = 0.0  # of one core, the limit of the whole cost; 0: there is no budget
+    cost_percent: float | None = None  # the whole cost lately; None: unknown, or there is no budget
+    kernel_percent: float | None = None  # of one core, at the hooks, as last measured; None: never
+    kernel_note: str = ""  # why kernel_percent is an estimate; empty: it is measured
+    spaced: frozenset[str] = frozenset()  # those of SPACED that come less often because of the budget
+    behind_s: float = 0.0  # how old the numbers may be, as reads or scans are late; 0: not late
 
 
 RECORDS, SCANS, REFRESHES = SPACED = ("records", "scans", "refreshes")
-"""What a budget spaces, in the order in which it is told."""
+"""What a budget spaces, in the order in which it is named."""
 
 
 class ProgramCost(NamedTuple):
-    """What a program in the kernel costs."""
+    """The cost of one BPF program."""
 
     name: str
     runs_per_s: float
     ns_per_run: float
-    ours: bool  # it runs when this process asks, on its processor time; else on that of the traffic
+    ours: bool  # it runs on this process's time, as iterators do; otherwise on the traffic's
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCost:
-    """What the program costs, measured for about a second."""
+    """The cost of the program, measured for about a second."""
 
-    time_ns: int  # wall clock, at its end
+    time_ns: int  # wall clock, at the end of the measurement
     lasted_s: float
     cpu_percent: float  # of one core, this process
-    kernel_percent: float | None  # of one core, on the traffic's time; None: the kernel does not count it
-    programs: tuple[ProgramCost, ...] = ()  # those that have run
-    note: str = ""  # why the kernel does not count; empty: it does
+    kernel_percent: float | None  # of one core, on the traffic's time; None: unknown
+    programs: tuple[ProgramCost, ...] = ()  # the programs that ran
+    note: str = ""  # why the kernel does not count run time; empty: it does
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where and when snapshots are from."""
+    """The host that snapshots come from."""
 
     host: str
     kernel: str  # release
     hook: str  # as in Health
-    boot_time_ns: int  # wall clock, Unix epoch: when that host was started
+    boot_time_ns: int  # wall clock, Unix epoch, when the host booted
 
 
 class ProcessKey(NamedTuple):
-    """A process; there is no other one of the same, ever."""
+    """A process, distinct from all others, also from one that gets its PID later."""
 
-    pid: int  # 0: not known, or not seen from here
+    pid: int  # 0: unknown, or not visible in our PID namespace
     started_ns: int  # CLOCK_BOOTTIME
 
 
@@ -98,106 +96,106 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Owner:
-    """One process that holds the socket."""
+    """A process that has a descriptor of the socket."""
 
-    pid: int  # 0: in another PID namespace
+    pid: int  # 0: it is in another PID namespace
     comm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What the kernel's socket does not say about the process; None where it could not be read."""
+    """What /proc says about the process."""
 
     pid: int
     cmdline: str
     started: float  # seconds since the Unix epoch
-    cpu_percent: float  # of one core, since the previous look
+    cpu_percent: float  # of one core, since the previous read
     rss_bytes: int
 
 
 class Changes(NamedTuple):
-    """When the number of segments sent again has changed, or a stall has begun or ended: arrays (M,).
+    """When the number of retransmits changed, or a stall began or ended: arrays (M,).
 
-    The first one is of when the details opened.
+    The first entry is from when the details opened.
     """
 
     time_s: NDArray[np.float64]  # seconds before the snapshot, ascending, all <= 0
-    retrans: NDArray[np.uint32]  # segments sent again up to then, in total
-    stalled: NDArray[np.bool_]  # whether it is stalled from then on
+    retrans: NDArray[np.uint32]  # total retransmits up to then
+    stalled: NDArray[np.bool_]  # whether the connection is stalled from then on
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The one connection that is looked at closely: every ACK's RTT since it was opened.
+    """The trace of the one connection that is shown in detail: the RTT of each ACK since the details opened.
 
-    Of a connection that brings very many, samples stand for others: ``weight`` says for how many.
+    If there are very many samples, one stands for several: ``weight`` says for how many.
     """
 
     id: int
     time_s: NDArray[np.float64]  # (N,) seconds before the snapshot, ascending to 0, all <= 0
-    rtt_us: NDArray[np.uint32]  # (N,) raw sample at that time
-    srtt_us: NDArray[np.uint32]  # (N,) smoothed at that time; 0: not known, as before the details opened
-    weight: NDArray[np.float32]  # (N,) 0: the highest of a second or more, before the details opened
+    rtt_us: NDArray[np.uint32]  # (N,) the sample
+    srtt_us: NDArray[np.uint32]  # (N,) 0: unknown, as before the details opened
+    weight: NDArray[np.float32]  # (N,) 0: the highest of a second or more, from before the details opened
     changes: Changes
-    samples: int  # samples seen since the details opened (N is bounded, this is not)
+    samples: int  # number of samples since the details opened; unlike N it is not bounded
     lowest_us: int  # over all samples since the details opened; 0: none
     highest_us: int
-    owners: tuple[Owner, ...]  # all holders; empty: not known
-    owner_note: str  # why the owner is not known; empty if it is
-    user: str  # the name of the row's uid; empty: it has none, or it is not known yet
+    owners: tuple[Owner, ...]  # all holders; empty: unknown
+    owner_note: str  # why the owner is unknown; empty if it is known
+    user: str  # the name of the row's uid; empty: none, or not looked up yet
     process: Process | None
     cgroup_path: str | None
-    parents: tuple[Owner, ...] = ()  # of the process, the nearest first; empty: not known
-    netns_name: str = ""  # of the network namespace; empty: it has none
-    use: SocketUse | None = None  # of the process; None: not known
+    parents: tuple[Owner, ...] = ()  # of the process, the nearest first; empty: unknown
+    netns_name: str = ""  # of the network namespace; empty: none
+    use: SocketUse | None = None  # by the process; None: unknown
 
 
 class Ends(NamedTuple):
-    """Which rows are the two ends of one connection, on two hosts. Arrays are (N,), by a row's number."""
+    """Which rows are the two ends of one connection, on two hosts. Arrays are (N,), one entry per row."""
 
-    line: Indices  # the row that shows both: that of the end that has called; all others show themselves
-    other: Indices  # the other end's row; -1: it is not seen
-    rows: Rows  # each end as its host tells it
+    line: Indices  # the row that shows both ends: the caller's; for other rows their own number
+    other: Indices  # the row of the other end; -1: not seen
+    rows: Rows  # each end as its own host reports it
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything to be shown at one moment. Arrays are read-only.
+    """All that can be shown of one moment. Arrays are read-only.
 
-    ``cells_us`` are SPARK_CELLS columns, oldest first: per second the highest RTT sample of each row;
-    nan where no segment brought a sample. With ``ends`` a row that shows both is made of both; None: there
-    is no such row, or nobody has looked for any.
+    ``cells_us`` are SPARK_CELLS columns, oldest first: the highest RTT sample of each row in each second;
+    nan if there was none. With ``ends``, a connection seen from both hosts is one row made of both ends;
+    None: there is no such row, or both ends were not looked for.
     """
 
-    time_ns: int  # wall clock, Unix epoch; it may be set, back too
-    clock_ns: int  # CLOCK_MONOTONIC: for the time between two snapshots
+    time_ns: int  # wall clock, Unix epoch; it may jump, also back
+    clock_ns: int  # CLOCK_MONOTONIC, for the time between two snapshots
     rows: Rows
     cells_us: tuple[NDArray[np.float32], ...]
     health: Health
     trace: Trace | None
-    waiting: tuple[Waiting, ...] = ()  # per network namespace, as the latest scan of it has found
+    waiting: tuple[Waiting, ...] = ()  # per network namespace, from its latest scan
     targets: NDArray[np.void] = field(default_factory=no_targets)  # of dtype TARGET
     listeners: NDArray[np.void] = field(default_factory=no_listeners)  # of dtype LISTENER
-    cost: OwnCost | None = None  # as measured last; None: never
+    cost: OwnCost | None = None  # the latest measurement; None: there was none
     ends: Ends | None = None
 
     @property
     def each_end(self) -> Rows:
-        """The rows as each host tells them."""
+        """The rows as each host reports them, both ends apart."""
         return self.rows if self.ends is None else self.ends.rows
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """The cells of some rows: shape (SPARK_CELLS, number of rows)."""
+        """Return the cells of some rows, of shape (SPARK_CELLS, rows)."""
         return np.stack([cell[indices] for cell in self.cells_us])
 
 
 CELL_NS = 1_000_000_000
-"""The time that one cell of a row's recent past stands for."""
+"""The time that one cell of a sparkline covers."""
 SPARK_CELLS = 24
 SPARK_S = SPARK_CELLS * CELL_NS // 1_000_000_000
-"""What a row's sparkline shows."""
+"""The time that a sparkline covers."""
 
 
 def empty(health: Health) -> Snapshot:
-    """No connections: what is shown before the first real snapshot."""
+    """Return a snapshot without connections, for the time before the first real one."""
     return Snapshot(0, 0, no_rows(), (np.zeros(0, np.float32),) * SPARK_CELLS, health, None)

@@ -1,4 +1,4 @@
-"""Where connecting fails: what is known of each target.
+"""Targets: the addresses and ports to which connects fail.
 
 Nothing here knows where the numbers come from or how they are shown.
 """
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW
 
 COUNTS = tuple(str(name).replace("-", "_") for name in CONNECT_ERRORS[1:])
-"""By each kind of failure, in the order of CONNECT_ERRORS, the field that counts it."""
+"""The fields that count each kind of failure, in the order of CONNECT_ERRORS."""
 
 TARGET = np.dtype(
     [
-        ("id", "u8"),  # made of what follows up to comm: the same in each snapshot
+        ("id", "u8"),  # made of the fields up to comm, so it is the same in each snapshot
         *((name, ROW[name]) for name in ("netns", "family", "raddr", "rport", "comm")),
-        ("pid", ROW["pid"]),  # of the latest one
+        ("pid", ROW["pid"]),  # of the latest failed connect
         *((name, "u4") for name in COUNTS),
-        ("count", "u4"),  # all of them
+        ("count", "u4"),  # of all kinds
         ("per_s", "f8"),  # over about the last five seconds
-        ("connect_error", ROW["connect_error"]),  # how the latest one has failed
-        ("latest_ms", "u4"),  # how long ago
+        ("connect_error", ROW["connect_error"]),  # how the latest connect failed
+        ("latest_ms", "u4"),  # age of the latest failure
         ("host", ROW["host"]),
     ]
 )
-"""Connects without success, of one process's name to one address and port in one network namespace."""
+"""Failed connects of one process name to one address and port in one network namespace."""
 
 
 def no_targets() -> NDArray[np.void]:
-    """None at all."""
+    """Return an empty table."""
     return np.zeros(0, TARGET)
