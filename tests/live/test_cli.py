@@ -370,7 +370,7 @@ def _check_line(line: Line) -> None:
     assert line["comm"] is not None or line["pid"] is None
     assert line["was_pid"] is None or line["holder"] == "nobody"
     assert (line["rtt_lo_us"] is None) == (line["rtt_samples"] == 0)
-    assert abs(line["time_ns"] / 1e9 - time.time()) < 60
+    assert line["time_ns"] <= time.time_ns()
 
 
 def test_the_stream_is_a_header_lines_with_exactly_these_fields_and_an_end(

@@ -209,7 +209,7 @@ def test_a_signal_restores_the_terminal(terminals: Terminals, number: signal.Sig
 def test_suspended_it_gives_the_shell_back_and_goes_on_in_the_foreground(terminals: Terminals) -> None:
     terminal = terminals()
     with talker(b"talker") as it:
-        terminal.type(f"{PROGRAM}\n")
+        terminal.type(f"{PROGRAM} --pid {it.pid}\n")  # others may have enough rows to fill the screen
         terminal.wait_for("PROCESS", timeout_s=START_S)
         pid = terminal.child
         for _ in range(2):
