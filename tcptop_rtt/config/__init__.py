@@ -1,4 +1,4 @@
-"""The file of settings: whose it is, and what it may say."""
+"""The file of settings: whose file is read, and what it may contain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tcptop_rtt.environment import Invoker
 
 
 def settings_of(invoker: Invoker) -> Settings:
-    """What the user has settled.
+    """The settings of the user who has started the program.
 
     :raises UsageError: the file cannot be trusted, or something in it is wrong
     """

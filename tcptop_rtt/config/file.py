@@ -1,4 +1,4 @@
-"""Reads the file of settings of whoever has started the program, which may be root by now."""
+"""Reads the file of settings of the user who has started the program, which may run as root by now."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MOST_BYTES = 64 * 1024
 
 
 def read(invoker: Invoker) -> tuple[str, bytes] | None:
-    """The path of the file and what is in it; None: there is none, or root may not see that home directory.
+    """The path and the content of the file; None if there is none, or root may not see the home directory.
 
-    :raises UsageError: it is not a file that only its user, or root, can change
+    :raises UsageError: it cannot be read, is too large, or others than its user and root can change it
     """
     if not invoker.config_home:
         return None
     path = str(Path(invoker.config_home, NAME))
     try:
-        # Neither a link to somebody else's file, nor something that holds up whoever opens it.
+        # Follow no link to another user's file, and do not hang on a pipe or a terminal.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
@@ -49,5 +49,5 @@ def _check(found: os.stat_result, uid: int, path: str) -> None:
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(f"{path} can be changed by others: run chmod go-w {path}")
     if found.st_uid != uid and not found.st_mode & stat.S_IROTH:
-        # A complaint would show a line of it.
+        # An error message would show a part of the file to the user.
         raise UsageError(f"{path} is root's, and not for others to read: run chown {uid} {path}")

@@ -1,4 +1,4 @@
-"""What the file of settings may say: each entry checked, with what would be right if it is not."""
+"""Parses the file of settings. Each entry is checked; an error says what would be right."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 0.1, 3600.0
 _SHOWN_CHARACTERS = 60
-"""Of a wrong value."""
+"""How much of a wrong value an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the file says."""
+    """The settings in the file."""
 
     preferences: Preferences = NO_PREFERENCES
     interval_s: float | None = None
-    """None: it says nothing."""
+    """None if the file does not set it."""
     thresholds: Thresholds = DEFAULTS
 
 
 class _Limit(NamedTuple):
-    """How a threshold is written."""
+    """How a threshold is written in the file."""
 
     field: str
-    factor: float  # from what is written to the field
+    factor: float  # from the number in the file to that of the field
     least: float
     most: float
 
@@ -54,7 +54,7 @@ LIMITS = {
 
 
 def parse(raw: bytes, path: str) -> Settings:
-    """The settings that a file has.
+    """The settings in the content of a file.
 
     :raises UsageError: something in it is wrong: where, and what would be right
     """
@@ -71,7 +71,7 @@ def parse(raw: bytes, path: str) -> Settings:
 
 
 class _Checked:
-    """Entries of a file. Each method raises UsageError where one is wrong."""
+    """Checks the entries of a file. Each method raises UsageError if an entry is wrong."""
 
     def __init__(self, entries: dict[str, Any], path: str) -> None:
         self._entries = entries
@@ -155,12 +155,12 @@ class _Checked:
     def _wrong(self, name: str, value: object, why: str) -> UsageError:
         try:
             shown = _clean(repr(value))
-        except ValueError:  # Python writes out no number of thousands of digits
+        except ValueError:  # Python refuses to print a number of thousands of digits
             shown = "a number of thousands of digits"
         cut = shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "..."
         return UsageError(f"{self._path}: {_clean(name)}: {cut} {why}")
 
 
 def _clean(text: str) -> str:
-    """One line without anything that a terminal could take for more than text."""
+    """The text as a line that is safe for a terminal: only printable ASCII, and ``?`` for the rest."""
     return "".join(char if " " <= char <= "~" else "?" for char in text)

@@ -1,1 +1,1 @@
-"""The options of the command line, what their values are, and which of them go together."""
+"""The options of the command line, their values, and which options can be given together."""

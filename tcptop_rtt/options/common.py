@@ -1,4 +1,4 @@
-"""Options that the program takes with and without a command to run."""
+"""Options that the program takes both with and without a command to run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose complaints may have arguments in them as they are."""
+    """A parser whose errors may quote any argument: control characters are made harmless."""
 
     def error(self, message: str) -> NoReturn:
         super().error(harmless(message))

@@ -1,4 +1,4 @@
-"""Which options go together: what is shown, and what becomes of it, each leaves no room for some others."""
+"""Which options can be given together: most ways to show or write something exclude some others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tcptop_rtt.sources.opening import WITHOUT_BPF
 
 
 class Apart(NamedTuple):
-    """An option, and those that cannot be given beside it."""
+    """An option, and the other options that cannot be given with it."""
 
     option: str
     others: tuple[str, ...]
     problem: str
-    """What is said; ``{}`` is the one that is given beside it."""
+    """The error; ``{}`` becomes the other option that is given."""
 
 
 _RECORDED = "argument --record, --keep: what is replayed has been recorded already"
@@ -61,14 +61,14 @@ APART = (
     Apart("at", ("budget",), _NO_COST),
     Apart("compare", ("budget",), _NO_COST),
 )
-"""The first that is found is told. Options are named as the parser keeps them."""
+"""Only the first conflict is reported. Options have the names of the parser's attributes."""
 
 _ABSENT = {"source": "auto", "json": False, "once": False, "hosts": []}
-"""What is kept of an option that is not given, where that is not None."""
+"""The value of an option that is not given, where it is not None."""
 
 
 def contradiction(options: argparse.Namespace) -> str:
-    """What is wrong with options that are given together; empty: nothing."""
+    """What is wrong with options that are given together; empty if nothing is."""
     return _apart(options) or _missing(options) or _wrong_together(options)
 
 
@@ -85,7 +85,7 @@ def _is_given(options: argparse.Namespace, option: str) -> bool:
 
 
 def _missing(options: argparse.Namespace) -> str:
-    """What an option needs beside it."""
+    """What is wrong if an option lacks another one that it needs."""
     if options.watched_ns is not None and (options.once or not options.fail_if):
         return "argument --for: only with --fail-if, and not with --once"
     if options.otlp_headers is not None and options.otlp is None:
@@ -100,7 +100,7 @@ def _missing(options: argparse.Namespace) -> str:
 
 
 def _wrong_together(options: argparse.Namespace) -> str:
-    """What is wrong with the values of several."""
+    """What is wrong with the values of options that are given together."""
     for name in ("prometheus", "otlp"):
         if _is_given(options, name) and options.source == WITHOUT_BPF:
             return f"argument --{name}: not allowed with --source {WITHOUT_BPF}, which sees no RTT samples"

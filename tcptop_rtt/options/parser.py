@@ -1,4 +1,4 @@
-"""What ``tcptop-rtt`` takes."""
+"""The options of ``tcptop-rtt``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ tcptop-rtt run --help tells more of running a command.
 
 
 def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
-    """What ``tcptop-rtt`` takes."""
+    """The parser for ``tcptop-rtt``."""
     parser = Parser(
         prog="tcptop-rtt",
         description="Every TCP connection of this machine with its live round-trip time.",

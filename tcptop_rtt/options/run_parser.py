@@ -1,4 +1,4 @@
-"""What ``tcptop-rtt run`` takes."""
+"""The options of ``tcptop-rtt run``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tcptop_rtt.options.common import Parser, add_filter, add_source
 from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
 
 RUN = "run"
-"""The first argument that asks for a command to be run."""
+"""The first argument if a command is to be run."""
 
 _RUN_EXAMPLES = """\
 The command runs as tcptop-rtt does, so as root under sudo, unless --user says otherwise. tcptop-rtt ends
@@ -24,7 +24,7 @@ examples:
 
 
 def make_run_parser() -> argparse.ArgumentParser:
-    """What ``tcptop-rtt run`` takes."""
+    """The parser for ``tcptop-rtt run``."""
     parser = Parser(
         prog=f"tcptop-rtt {RUN}",
         usage="%(prog)s [options] -- COMMAND [ARGUMENTS]",

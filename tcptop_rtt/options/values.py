@@ -1,6 +1,6 @@
-"""Values of options: made of what is typed, or refused with what would be right.
+"""Parses the values of options; an error says what would be right.
 
-Nothing heavy is imported here: the command line reads it at every start.
+This module imports nothing heavy, as the command line loads it at every start.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def command(text: str) -> str:
 
 
 def host(text: str) -> str:
-    # What begins with a hyphen would be an option of ssh.
+    # ssh would take a text with a leading hyphen for an option.
     if not re.fullmatch(r"(?!-)[\w@.:%/\[\]+-]{1,300}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, such as web1 or root@web1")
     return text

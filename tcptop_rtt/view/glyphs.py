@@ -1,4 +1,4 @@
-"""The characters to draw with, as far as the terminal's encoding has them."""
+"""The characters that the screen is drawn with: Unicode, or ASCII if the terminal's encoding is not UTF."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Glyphs:
-    """One character each, but for those between endpoints and in their middle."""
+    """The characters of one encoding. Each is one cell wide, except ``gap`` and the direction arrows."""
 
     unicode: bool
     """Whether text may hold characters beyond ASCII, and the chart may use braille."""
     cursor: str
     cut: str
-    """Stands for what has been cut off."""
+    """Marks where text was cut off."""
     gap: str
-    """Stands in an endpoint for its middle."""
+    """Replaces the middle of an endpoint that is too long."""
     spark: str
-    """The levels of a sparkline, from the lowest. A full block would fuse with the row above."""
+    """The levels of a sparkline, from the lowest. A full block is left out: it would touch the row above."""
     rising: str
     falling: str
     sample: str
     line: str
-    """The smoothed line: level, where a fall begins and ends, where a rise begins and ends, upright."""
+    """The pieces of the srtt line: level, begin and end of a fall, begin and end of a rise, upright."""
     axis: str
     tick: str
     corner: str
@@ -37,9 +37,9 @@ class Glyphs:
     """The chart's cursor."""
     share: str
     rest: str
-    """What a share leaves of its bar."""
+    """Fills the rest of the bar of a share."""
     waits: str
-    """The parts of a wait: path, queue, the peer's process, ours, waiting to send."""
+    """The parts of a wait: path, queue, the peer's process, our process, waiting to send."""
     outgoing: str
     incoming: str
     unknown_direction: str
@@ -96,5 +96,5 @@ ASCII = Glyphs(
 
 
 def of_locale() -> Glyphs:
-    """Those that the terminal's encoding has."""
+    """The glyphs that the terminal's encoding has."""
     return UNICODE if "utf" in locale.getencoding().lower() else ASCII

@@ -1,4 +1,4 @@
-"""The tables of groups: the same columns for each kind, behind what its connections have in common."""
+"""The tables of groups: a first column with the group's name, then the same columns for each kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tcptop_rtt.view.table import Column, Field, Table
 
 
 class Group:
-    """One row, with what its cells need."""
+    """A row of a table of groups, with what its cells need."""
 
     closed = False
 
@@ -38,7 +38,7 @@ def _views(
 
 
 def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NAMES) -> str:
-    """What the connections of a group have in common."""
+    """The name of a group: what its connections have in common."""
     name = fmt.printable(bytes(row["comm"]), glyphs)
     if grouping is HOSTS:
         address = Address(int(row["family"]), row["raddr"].tobytes())
@@ -124,4 +124,4 @@ TABLES = {
     PROCESSES: _table(PROCESSES, "PROCESS", "name and process id", sort_keys.by_name),
     UNITS: _table(UNITS, "UNIT", "container, pod or systemd unit", sort_keys.by_text("unit")),
 }
-"""In the order in which one goes through them."""
+"""The table of each grouping, in the order in which the user steps through them."""

@@ -1,4 +1,4 @@
-"""Connections that have something in common, taken together: remote hosts, services, processes."""
+"""Groups of connections that share a remote host, a service, a process or a unit."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from tcptop_rtt.view.percentiles import by_rank
 
 GROUP = np.dtype(
     [
-        ("id", "u8"),  # made of what its connections have in common: the same in each snapshot
-        # What that is; zeros where they differ.
+        ("id", "u8"),  # a hash of what its connections share: the same in each snapshot
+        # What the connections share; the fields that the grouping does not compare are 0.
         *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "pid", "direction", "unit")),
         ("count", "u4"),
         ("stalled", "u4"),
-        # Of the RTTs of now, microseconds; 0: there is none.
+        # Of the current RTTs, microseconds; 0 if there is none.
         ("p50_us", "u4"),
         ("p95_us", "u4"),
         ("worst_us", "u4"),
         ("retrans_per_s", "f8"),
         ("in_bps", "f8"),
         ("out_bps", "f8"),
-        ("verdict", "u1"),  # the most severe, as in causes.NAMES
+        ("verdict", "u1"),  # the most severe one, an index into causes.NAMES
     ]
 )
-"""What is known of a group. ``rport`` is the server's port, wherever the server is."""
+"""The row of a group. ``rport`` is the server's port, whether the server is the peer or this host."""
 
 Shared = dict[str, NDArray[Any]]
-"""By the name of a field of GROUP what connections may share, a value per row."""
+"""What connections of a group share: by field name, one value per connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A way to take connections together."""
+    """A way to group connections."""
 
     name: str
     shared: Callable[[Get], Shared]
     by_end: bool = False
-    """Each end of a connection has its own: one whose ends are both seen counts at either."""
+    """Whether each end is grouped by itself: a connection whose ends are both seen counts twice."""
 
 
 def _host(get: Get) -> Shared:
@@ -54,9 +54,9 @@ def _host(get: Get) -> Shared:
 
 
 def peer_serves(direction: NDArray[Any], lport: NDArray[Any], rport: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether the peer is the server, else we are.
+    """Which connections have the peer as their server; for the others it is this host.
 
-    Where it is not known who has called, the lower port is the server's in most cases.
+    Where the direction is unknown, the end with the lower port counts as the server, which is usually right.
     """
     serves: NDArray[np.bool_] = (direction == Direction.OUT) | ((direction != Direction.IN) & (rport < lport))
     return serves
@@ -93,7 +93,7 @@ def ids_of(grouping: Grouping, get: Get) -> NDArray[np.uint64]:
 
 
 class Members(NamedTuple):
-    """The rows of each group, one group after the other."""
+    """The rows of all groups, one group after the other, and where each group ends in them."""
 
     rows: Indices
     ends: Indices
@@ -108,7 +108,7 @@ class Groups:
     """All groups of some connections.
 
     :param get: gives the values of a field of the connections
-    :param verdicts: the number of each one's verdict
+    :param verdicts: the number of each connection's verdict
     """
 
     def __init__(self, grouping: Grouping, get: Get, verdicts: NDArray[np.uint8]) -> None:
@@ -136,7 +136,7 @@ class Groups:
         is_open = ~get("closed")
         rows["count"] = self._sum(is_open)
         rows["stalled"] = self._sum(get("stalled") & is_open)
-        # What has just been closed counts in what is measured: of short connections there is nothing else.
+        # Bit rates and RTTs include closed connections: a short one may never be seen open.
         for name in ("in_bps", "out_bps"):
             rows[name] = self._sum(get(name))
         rates, unknown = numbers.retransmit_rates(get)
@@ -145,7 +145,7 @@ class Groups:
         self._rank(rtt_us, ~is_old)
         members = self.members
         starts = np.concatenate(([0], members.ends[:-1]))
-        # None is 0: it wraps around to the highest number.
+        # No verdict is 0, which wraps around to the highest number.
         worst = np.minimum.reduceat((verdicts - np.uint8(1))[members.rows], starts)
         rows["verdict"] = worst + np.uint8(1)
 
@@ -153,7 +153,7 @@ class Groups:
         return np.bincount(self._group, weights=values, minlength=len(self.rows))
 
     def _rank(self, rtt_us: NDArray[Any], counts: NDArray[np.bool_]) -> None:
-        """Percentiles by nearest rank, of the rows that count."""
+        """Set the percentiles, by nearest rank, of the RTTs of the rows that count."""
         names = ("p50_us", "p95_us", "worst_us")
         ranked = by_rank(rtt_us[counts], self._group[counts], len(self.rows), (0.5, 0.95, 1.0))
         for name, us in zip(names, ranked, strict=True):

@@ -1,4 +1,4 @@
-"""The tables beside that of connections, in the order in which one goes through them."""
+"""All tables except that of connections, in the order in which the user steps through them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of listeners: its fields, which the stream has as far as scans bring them, and its columns."""
+"""The table of listeners: its fields and columns. The stream has only the fields that a scan reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tcptop_rtt.view.table import Column, Table
 
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
-    """Where it listens."""
+    """The endpoint that a listener listens on."""
     address = int(row["family"]), row["laddr"].tobytes(), int(row["lport"])
     return addresses.endpoint(*address, int(row["ifindex"]), glyphs=glyphs)
 
@@ -47,7 +47,7 @@ def _age(listener: SideRow) -> str:
 def _oldest(listener: SideRow, _: Glyphs) -> Cell:
     if listener.row["oldest_ns"]:
         return Cell(_age(listener), "warn" if _trouble(listener) else "")
-    # Who waits there is found by another part of the scan, which may have come too late.
+    # Another part of the scan finds the waiting connections: it may run after they have been accepted.
     return Cell(fmt.UNKNOWN if listener.number("queue") else fmt.NOTHING, "dim")
 
 
@@ -76,7 +76,7 @@ def _why(listener: SideRow, _: Glyphs) -> Cell:
 
 
 def _by_trouble(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """The worst is the highest; of those alike the one with the longer queue."""
+    """Sort keys: the worst trouble is the highest; for the same trouble, the longer queue."""
     trouble = get("trouble")
     worst = np.where(trouble > 0, len(TROUBLES) - trouble, 0)
     return Keys([worst, get("queue"), get("oldest_ns"), get("live")], np.zeros(len(trouble), bool))
@@ -146,7 +146,7 @@ _FIELDS = (
 )  # fmt: skip
 
 _IN_THE_STREAM: dict[str, dict[str, Any]] = {
-    # There an id, an address and a port are a connection's: who asks for port 443 is not to find these.
+    # In the stream, id, laddr and lport belong to connections: a search for port 443 must not find listeners.
     "id": {"name": "listener"},
     "laddr": {"name": "listen_address"},
     "lport": {"name": "listen_port"},
@@ -158,6 +158,6 @@ STREAMED = tuple(
     for field in _FIELDS
     if field.name in (LISTENER.names or ())
 )
-"""What the stream has of a listener: the rest can be told from this and from the connections."""
+"""The fields of a listener in the stream: the others follow from these and from the connections."""
 
 TABLE = Table("listeners", LISTENING, _FIELDS, side_rows.views, {})

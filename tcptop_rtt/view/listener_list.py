@@ -1,4 +1,4 @@
-"""The table of listeners: what it lists of a snapshot, and the connections that wait at each."""
+"""The listeners of a snapshot as a list, and the connections that wait at each listener."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tcptop_rtt.view.side_rows import no_sparks
 
 
 class ListenerList(Listing):
-    """The listeners that match a filter: it asks for process, address, port and state."""
+    """The listeners that match a filter, which can ask for process, address, port and state."""
 
     table = TABLE
 
@@ -32,7 +32,7 @@ class ListenerList(Listing):
         return self.table.views(self.rows[indices], self._lacking)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """A listener has no RTT."""
+        """Empty sparklines: a listener has no RTT."""
         return no_sparks(len(indices))
 
 

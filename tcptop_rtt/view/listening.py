@@ -1,4 +1,4 @@
-"""Listeners together with the connections at each, and what is wrong with them."""
+"""Listeners with numbers about the connections at each, and what is wrong with a listener."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tcptop_rtt.view.thresholds import limits
 LISTENING = np.dtype(
     [
         *LISTENER.descr,
-        # Of all listeners at the same address and port together: which of them has a connection is not known.
-        ("oldest_ns", "u8"),  # how long the one has waited that waits longest; 0: none is known to wait
-        ("oldest_is_older", "?"),  # than that: it was there before us
+        # Shared by all listeners at one address and port: which of them has a connection is not known.
+        ("oldest_ns", "u8"),  # the longest time that a connection has waited; 0: none is known to wait
+        ("oldest_is_older", "?"),  # its opening was not seen: it may have waited longer than oldest_ns
         ("live", "u4"),  # connections that were accepted and are open
-        ("trouble", "u1"),  # the worst, an index into TROUBLES
+        ("trouble", "u1"),  # the worst one, an index into TROUBLES
     ]
 )
-"""What is shown of a listener."""
+"""The row of a listener in its table."""
 
 WITHIN = ("host", "netns")
-"""Network namespaces of different hosts have the same numbers."""
+"""The fields that an address is unique within: namespaces of different hosts may have the same number."""
 
 TROUBLES = (None, "queue-full", "drops", "backlog")
-"""What can be wrong with one, the worst first."""
+"""What can be wrong with a listener, the worst first."""
 
 
 def listening(listeners: NDArray[np.void], rows: Rows, lacking: frozenset[str]) -> NDArray[np.void]:
-    """Listeners with what connections tell of them."""
+    """The listeners as rows of LISTENING, with numbers about the connections at each."""
     found = np.zeros(len(listeners), LISTENING)
     for name in LISTENER.names or ():
         found[name] = listeners[name]
@@ -45,19 +45,19 @@ def listening(listeners: NDArray[np.void], rows: Rows, lacking: frozenset[str]) 
 
 
 def is_waiting(get: Get) -> Mask:
-    """Which connections nobody has accepted yet."""
+    """Which connections no process has accepted yet."""
     found: Mask = (get("holder") == Holder.LISTENER) & ~get("closed")
     return found
 
 
 def is_accepted(get: Get) -> Mask:
-    """Which open connections somebody has accepted."""
+    """Which open connections a process has accepted."""
     found: Mask = (get("direction") == Direction.IN) & (get("holder") != Holder.LISTENER) & ~get("closed")
     return found
 
 
 def waits_at(listeners: NDArray[np.void], listener: int, get: Get) -> Mask:
-    """Which connections wait at the address and port of the listener of an id."""
+    """Which connections wait at the address and port of the listener with this id."""
     waiting = is_waiting(get)
     (places,) = np.nonzero(listeners["id"] == np.uint64(listener))
     if not len(places):
@@ -68,7 +68,7 @@ def waits_at(listeners: NDArray[np.void], listener: int, get: Get) -> Mask:
 
 
 def _at(endpoints: Endpoints, rows: Rows, mask: Mask) -> tuple[Indices, Indices]:
-    """The rows among these that are at an endpoint, and the number of it."""
+    """The rows of the mask that are at an endpoint, and the number of each one's endpoint."""
     indices = np.flatnonzero(mask)
     numbers = endpoints.find(fields_of(rows, indices))
     return indices[numbers >= 0], numbers[numbers >= 0]
@@ -87,7 +87,7 @@ def _add_waiting(found: NDArray[np.void], endpoints: Endpoints, rows: Rows) -> N
 def _troubles(found: NDArray[np.void], lacking: frozenset[str]) -> NDArray[np.uint8]:
     holds = {
         "queue-full": is_full(found.__getitem__) & (not lacking & {"queue", "queue_limit"}),
-        "drops": found["drops_per_s"] > 0,  # nan is not
+        "drops": found["drops_per_s"] > 0,  # false for nan, which is unknown
         "backlog": found["oldest_ns"] >= limits().backlog_ns,
     }
     numbers = np.zeros(len(found), np.uint8)

@@ -1,4 +1,4 @@
-"""What a table lists of a snapshot: connections, all or those of one row elsewhere, or groups of them."""
+"""What a table lists of a snapshot: connections, connections behind one row, or groups of connections."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from tcptop_rtt.view.table import Table
 
 
 class Listing(Protocol):
-    """Rows of a table, of one snapshot."""
+    """The rows of a table for one snapshot."""
 
     table: Table
     rows: Rows | NDArray[np.void]
     indices: Indices
-    """Those to be listed, ascending."""
+    """The rows to list, ascending."""
     total: int
     """How many connections there are, listed or not."""
     shown: int
     """How many connections are in the list, one by one or in groups."""
 
     def views(self, indices: Indices) -> list[Any]:
-        """What the cells of some rows are made of."""
+        """The objects that the cells of some rows are made of."""
         ...
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
@@ -43,23 +43,23 @@ class Listing(Protocol):
         ...
 
     def row_of(self, id: int) -> int | None:  # noqa: A002
-        """The row that shows what has this id; None: there is no such row."""
+        """The number of the row that shows the item with this id; None if there is none."""
         found = np.flatnonzero(self.rows["id"] == np.uint64(id))
         return int(found[0]) if len(found) else None
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A table beside that of connections, each row of which stands for some of them.
+    """A table other than that of connections. Each of its rows stands for some connections.
 
-    :param list: the rows of a snapshot, of what matches a filter
-    :param inside: of some connections, those that the row of an id stands for
-    :param label: what the row is called
-    :param empty: said where there is no row, and no filter
-    :param reads: the field of connections that makes its rows; empty: they need none
-    :param unseen: said where nobody tells that field
-    :param emptied: said where a row stands for no connection
-    :param first: the column that it is sorted by at first; empty: the same as before
+    :param list: lists the rows that match a filter
+    :param inside: which of some connections belong to the row with an id
+    :param label: the name of a row
+    :param empty: the text where there is no row and no filter
+    :param reads: the field of connections that its rows are made from; empty if none is needed
+    :param unseen: the text where that field is not available
+    :param emptied: the text where a row has no connection any more
+    :param first: the column that it is sorted by at first; empty to keep the previous order
     """
 
     table: Table
@@ -74,12 +74,12 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """What its rows are called."""
+        """The plural name of its rows."""
         return self.table.name
 
 
 class Scope(NamedTuple):
-    """Only the connections of one row."""
+    """Limits a list to the connections of one row."""
 
     kind: Kind
     id: int
@@ -87,7 +87,7 @@ class Scope(NamedTuple):
 
 
 class ConnectionList(Listing):
-    """Connections that match a filter, one by one: of a snapshot that shows both ends in one row, in one."""
+    """The connections that match a filter. Two ends that the snapshot shows in one row are listed once."""
 
     table = CONNECTIONS
 
@@ -144,7 +144,7 @@ class GroupList(Listing):
         return _named_views(self.table, self.rows[indices], frozenset(), self._names)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """The highest of all connections of a group."""
+        """For each group and cell, the highest RTT of the group's connections."""
         members = [self._connections[self._groups.members.of(int(group))] for group in indices]
         cells = [[np.fmax.reduce(cell[rows]) for rows in members] for cell in self._snapshot.cells_us]
         highest = np.array(cells, np.float32)
@@ -152,7 +152,7 @@ class GroupList(Listing):
 
 
 def _named_views(table: Table, rows: NDArray[np.void], lacking: frozenset[str], names: Names) -> list[Any]:
-    """What the cells of rows with peers are made of; their names come later, if they are not known yet."""
+    """The views of rows with peers. Names that are not known yet are looked up meanwhile."""
     naming.ask(names, rows)
     return table.views(rows, lacking, names)
 
@@ -169,8 +169,9 @@ def matching(
     scope: Scope | None,
     names: Names = NO_NAMES,
 ) -> Indices:
-    """Which connections match a filter and are in the group, ascending; a row that shows both ends is found
-    by either.
+    """The rows of the connections that match a filter and are in the scope, ascending.
+
+    A row that shows both ends is found if either end matches.
     """
     indices = listed(snapshot.rows, filter, snapshot.health.unknown, names)
     if scope is not None:
@@ -179,7 +180,7 @@ def matching(
 
 
 def _lines(snapshot: Snapshot, indices: Indices) -> Indices:
-    """The rows that show these, ascending."""
+    """The rows that show these connections, ascending."""
     return indices if snapshot.ends is None else np.unique(snapshot.ends.line[indices])
 
 

@@ -1,4 +1,4 @@
-"""What a filter can ask of a field: of each kind which rows match a value, and which certainly do not."""
+"""What a filter can ask: for each kind of field, which rows match a value and which certainly do not."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tcptop_rtt.view.quantities import PREFIXES, SIZES, TIMES_NS, number
 
 
 class Answer(NamedTuple):
-    """Rows of which something is true, and those of which it is not. What is unknown is in neither."""
+    """Rows for which a question is true, and rows for which it is false. Unknown rows are in neither."""
 
     yes: Mask
     no: Mask
 
 
 Ask = Callable[[Get, frozenset[str]], Answer]
-"""Of the rows' fields, and of those that this kernel lacks."""
+"""Answers a question from the rows' fields and the fields that this kernel lacks."""
 
 
 class ValueNotTakenError(ValueError):
@@ -36,11 +36,11 @@ class ValueNotTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a field is asked for.
+    """How a filter asks for a field.
 
-    :param ask: makes a question of an operator, as :data:`OPERATORS` or ``:``, and a value
-    :param example: what may follow the word
-    :param compares: whether there is more and less of it
+    :param ask: makes a question from an operator of :data:`OPERATORS` and a value
+    :param example: a value that may follow the operator
+    :param compares: whether ``<`` and ``>`` can be asked
     """
 
     ask: Callable[[str, str], Ask]
@@ -57,17 +57,17 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     ":": operator.eq,
 }
-"""Longer ones first, as they are looked for in this order."""
+"""Longer operators first, as they are tried in this order."""
 
 
 class Unit(NamedTuple):
-    """What a number counts: the suffixes that a value may have, each with its size, and an example."""
+    """The unit of a number: the suffixes that a value may have, each with its factor, and an example."""
 
     suffixes: Mapping[str, float]
     example: str
 
     def parse(self, text: str) -> float:
-        """The number that a text says, in this unit."""
+        """The number that a text stands for, in this unit."""
         found = number(text, self.suffixes)
         if found is None:
             raise ValueNotTakenError(f"{text!r} is not a number such as {self.example}")
@@ -94,13 +94,13 @@ PER_SECOND = Unit({"/s": 1.0, "/m": 1 / 60}, "1/s")
 
 
 def unit_of(name: str) -> Unit:
-    """The unit that a field's name ends in."""
+    """The unit of a field, by the end of its name."""
     bare = name.removesuffix("_1m")
     return next((unit for end, unit in _UNITS.items() if bare.endswith(end)), _PLAIN)
 
 
 def numbers(of: Numbers, unit: Unit) -> Match:
-    """A number, compared; after ``:`` it may be one of several."""
+    """Compares a number; after ``:`` several values may be given, one of which must be equal."""
 
     def ask(sign: str, text: str) -> Ask:
         wanted = [unit.parse(one) for one in (text.split(",") if sign == ":" else [text])]
@@ -119,7 +119,7 @@ def numbers(of: Numbers, unit: Unit) -> Match:
 
 
 def either(first: Match, second: Match) -> Match:
-    """What the first one takes, or else the second."""
+    """Asks the first match, or the second if the first does not take the value."""
 
     def ask(sign: str, text: str) -> Ask:
         try:
@@ -131,7 +131,7 @@ def either(first: Match, second: Match) -> Match:
 
 
 def any_of(*matches: Match) -> Match:
-    """True where it is true of one of several fields."""
+    """True where it is true for at least one of several fields."""
 
     def ask(sign: str, text: str) -> Ask:
         asked = [match.ask(sign, text) for match in matches]
@@ -168,10 +168,10 @@ def flags(name: str) -> Match:
 def texts(
     text_of: Callable[[Get, frozenset[str]], list[Any]], read: Callable[[Any], str], example: str
 ) -> Match:
-    """Foreign text: after ``:`` a part of it, after ``=`` all of it; small and capital letters are alike.
+    """Text: ``:`` asks for a part of it, ``=`` for the whole of it. Upper and lower case are the same.
 
     :param text_of: one raw value per row
-    :param read: makes text of a raw value; empty: not known
+    :param read: makes text of a raw value; empty if unknown
     """
 
     def ask(sign: str, text: str) -> Ask:
@@ -201,12 +201,12 @@ def texts(
 
 
 def names(name: str, example: str) -> Match:
-    """Bytes of others, as they are shown."""
+    """Text from outside the program, in the form that the screen shows."""
     return texts(lambda get, _: get(name).tolist(), fmt.printable, example)
 
 
 def choices(name: str, choices: tuple[str | None, ...]) -> Match:
-    """One of a few texts; the field holds its place among them."""
+    """One of a few texts; the field holds the index of the text."""
 
     def read(number: int) -> str:
         return (choices[number] if number < len(choices) else None) or ""
@@ -223,17 +223,17 @@ def state_codes(get: Get) -> NDArray[np.uint8]:
 
 
 def state_of(code: int) -> str:
-    """What such a number stands for."""
+    """The text of the state column for a state code."""
     return fmt.state(code & 15, bool(code & 16), bool(code & 32))
 
 
 def states() -> Match:
-    """What the state column says."""
+    """The text of the state column."""
     return texts(lambda get, _: state_codes(get).tolist(), state_of, "estab")
 
 
 def whys() -> Match:
-    """What holds it up."""
+    """The name of the cause that holds a connection up."""
     names = causes.NAMES
     return texts(
         lambda get, lacking: causes.verdicts(get, lacking).tolist(),

@@ -1,4 +1,4 @@
-"""Which connections count as bad, when one asks what the bad ones have in common."""
+"""Which connections count as bad when the user asks what the bad connections have in common."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tcptop_rtt.view.thresholds import limits
 
 
 class Judged:
-    """Some connections, and how they are.
+    """Some connections, with the verdict on each and its RTT.
 
-    :param get: gives the values of a field of them
+    :param get: gives the values of a field of the connections
     :param lacking: the fields that this kernel does not have
     """
 
@@ -30,18 +30,18 @@ class Judged:
 
     @cached_property
     def verdicts(self) -> NDArray[np.uint8]:
-        """What holds each one up, as in :data:`causes.NAMES`."""
+        """The verdict on each connection, an index into :data:`causes.NAMES`."""
         return causes.verdicts(self.get, self.lacking)
 
     @cached_property
     def is_open(self) -> Mask:
-        """Nothing holds up what is closed, nor is it well."""
+        """Which connections are open: a closed one counts neither as held up nor as well."""
         found: Mask = ~self.get("closed")
         return found
 
     @cached_property
     def rtts(self) -> tuple[NDArray[Any], Mask]:
-        """The RTTs in microseconds, and which are not of now."""
+        """The RTTs in microseconds, and which of them are not current."""
         return numbers.rtts(self.get, self.lacking)
 
 
@@ -50,11 +50,11 @@ class Meaning:
     """One meaning of "bad".
 
     :param name: one word for it
-    :param ones: what several of those connections are called
-    :param means: what makes them bad: "have an RTT from 150ms on"
-    :param ask: which are bad, and which are certainly not
-    :param among: what those are called that are either
-    :param widens: they are compared with what the table's filter leaves out
+    :param ones: the words for several bad connections
+    :param means: what makes them bad, such as "have an RTT from 150ms on"
+    :param ask: which connections are bad, and which are certainly not
+    :param among: the words for all connections that are bad or not
+    :param widens: they are compared with what the table's filter leaves out, too
     """
 
     name: str
@@ -82,7 +82,7 @@ def _retransmitting(judged: Judged) -> Answer:
     return Answer(~unknown & (rates > 0), ~unknown & (rates == 0))
 
 
-# An RTT that has risen over its minimum has a WHY: a queue, or a lag.
+# An RTT that has risen above its minimum needs no rule of its own: its WHY is a queue or a lag.
 BAD = Meaning(
     "bad", "bad ones", lambda: f"have a WHY, or an RTT from {limits().yellow_us / 1000:g}ms on", _bad
 )
@@ -117,7 +117,7 @@ _HELD_UP = {number: _held_up_by(number) for number in range(1, len(causes.NAMES)
 
 
 def selected_by(text: str) -> Meaning:
-    """Those that a filter selects, of those that it does not select, too."""
+    """The meaning by which exactly the connections that a filter selects are bad."""
 
     def ask(judged: Judged) -> Answer:
         question = parse(text)
@@ -129,10 +129,10 @@ def selected_by(text: str) -> Meaning:
 
 
 def offered(judged: Judged, chosen: str) -> list[tuple[Meaning, int]]:
-    """The meanings that there are connections for now, and the chosen one; the broadest first.
+    """The meanings that any connection fits now, BAD and the chosen one; the broadest first.
 
     :param judged: the connections that the table lists
-    :return: each with how many are bad by it
+    :return: each with the number of connections that are bad by it
     """
     measured = [(one, int(np.count_nonzero(one.ask(judged).yes))) for one in (BAD, *_MEASURED)]
     held_up = np.bincount(judged.verdicts, minlength=len(causes.NAMES)).tolist()

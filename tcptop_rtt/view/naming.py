@@ -1,4 +1,4 @@
-"""How hosts and services are called on the screen: by their names where they have some, or by numbers."""
+"""What the screen calls hosts and services: by a name where one is known, otherwise by a number."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def remote(row: Connection, names: Names, glyphs: Glyphs) -> str:
 
 
 def service(row: Connection, names: Names) -> str:
-    """The name of the peer's port; empty: it has none.
+    """The name of the peer's port; empty if it has none or the peer is the client.
 
-    The port of a client is picked at random, and its name would say nothing.
+    The port of a client is picked at random, so a name for it would say nothing.
     """
     serves = peer_serves(*(row.row[name] for name in ("direction", "lport", "rport")))
     return names.service(row.rport or 0) if serves else ""
 
 
 def ask(names: Names, rows: NDArray[np.void]) -> None:
-    """Have the peers of these connections or groups named."""
+    """Ask for the names of the peers of these connections or groups."""
     families, addresses, ports = (rows[name].tolist() for name in ("family", "raddr", "rport"))
     hosts = (Address(family, raw) for family, raw in zip(families, addresses, strict=True) if family)
     names.ask(hosts, (port for port in ports if port))
 
 
 def ask_later(names: Names, rows: Rows) -> None:
-    """Have all connections named, as a filter looks for those out of sight, too."""
+    """Ask for the names of all peers: a filter also searches connections that are not in view."""
     names.ask_later(rows["family"], rows["raddr"], rows["rport"])
 
 
 def have(word: str, get: Get, names: Names) -> Mask:
-    """Which connections have this in the names of their peer or its service, in small letters."""
+    """Which connections have this word, in lower case, in the name of their peer or of its service."""
     found = np.zeros(len(get("id")), bool)
     hosts, ports = names.hosts_named(word), names.ports_named(word.removeprefix(":"))
     if hosts:

@@ -1,4 +1,4 @@
-"""Remote networks: what is left of peers' addresses up to a prefix, and how it is written."""
+"""Remote networks: the peers' addresses cut to a prefix, and how a network is written."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
 
 _MAPPED_BITS = 96
-"""In front of an IPv4 address."""
+"""Bits in front of the IPv4 address in a v4-mapped one."""
 
 
 def networks(get: Get, prefixes: Prefixes) -> NDArray[np.void]:
-    """The peers' addresses without their last bits, of 16 bytes each.
+    """The peers' addresses, 16 bytes each, with the bits behind the prefix set to 0.
 
     :param get: gives the values of a field of the connections
     """
@@ -31,8 +31,8 @@ def _mask(bits: int) -> list[int]:
 
 
 def text(family: int, network: bytes, prefixes: Prefixes) -> str:
-    """``192.0.2.0/24``; ``?`` where the family is not known.
+    """A network as ``192.0.2.0/24``; ``?`` if the family is not known.
 
-    :param network: one of those that :func:`networks` makes
+    :param network: as :func:`networks` returns it
     """
     return f"{addresses.address(family, network)}/{prefixes.of(family)}" if family else fmt.UNKNOWN

@@ -1,4 +1,4 @@
-"""Numbers of rows, each with which of them are unknown: of one field, or made of several."""
+"""Numbers of rows, from one field or computed from several, and which of them are unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view.cause_columns import Columns
 
 Numbers = Callable[[Get, frozenset[str]], tuple[NDArray[Any], Mask]]
-"""A number per row, and which are unknown; of the rows' fields, and of those that this kernel lacks."""
+"""A number per row and which are unknown, from the rows' fields and the fields that this kernel lacks."""
 
 
 def of_field(name: str) -> Numbers:
@@ -32,13 +32,13 @@ def quotient(total: str, count: str) -> Numbers:
 
 
 def rtts(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:  # noqa: ARG001
-    """The RTTs of now, microseconds: one that is old, or of a stalled connection, is no measure of now."""
+    """The RTTs, microseconds; unknown where the RTT is not current or the connection is stalled."""
     basis, us = known.rtts(get)
     return us, (basis != RttBasis.FRESH) | get("stalled")
 
 
 def waits(get: Get, lacking: frozenset[str] = frozenset()) -> tuple[NDArray[Any], Mask]:
-    """What a request waits for in all, microseconds."""
+    """The whole wait of a request, microseconds."""
     found = Columns(get, lacking).waits
     return found.total_us, ~found.known
 

@@ -1,4 +1,4 @@
-"""How the program itself is doing, in words: all of it, and what of it matters."""
+"""How the program itself is doing, in words: a list of everything, and notes on what matters."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 MUCH_CPU_PERCENT = 25.0
-"""Of one processor: from here on it may disturb what it measures."""
+"""The share of one processor from which the program may disturb what it measures."""
 
 
 class HealthLine(NamedTuple):
-    """One thing; ``style`` is that of its value."""
+    """One fact; ``style`` is the style of its value."""
 
     label: str
     value: str
@@ -22,7 +22,7 @@ class HealthLine(NamedTuple):
 
 
 def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
-    """All that is known."""
+    """All lines on the program's health."""
     scans = f"{fmt.rtt(health.scan_s * 1e6)} of a processor, one every {fmt.span(health.scan_pause_s * 1e3)}"
     lost, missed, late = health.dropped_records, health.untracked, how_late(health.behind_s)
     return [
@@ -43,7 +43,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
 
 
 def rights(held: Rights, glyphs: Glyphs) -> list[HealthLine]:
-    """What the program may still do."""
+    """The rights that the processes of the program still have."""
     return [HealthLine(whose, fmt.printable(which, glyphs)) for whose, which in held]
 
 
@@ -72,7 +72,7 @@ def _budget(health: Health, glyphs: Glyphs) -> list[HealthLine]:
 
 
 def measured(cost: OwnCost, glyphs: Glyphs) -> list[HealthLine]:
-    """What it has cost while that was measured."""
+    """What the program has cost during one measurement."""
     if cost.kernel_percent is None:
         kernel = fmt.printable(cost.note, glyphs)
     else:
@@ -92,7 +92,7 @@ def _runs(one: ProgramCost) -> str:
 
 
 def what_the_budget_does(health: Health) -> str:
-    """What it has given up for it; empty: there is no budget."""
+    """The budget, and what is done less often for it; empty if there is no budget."""
     if not health.budget_percent:
         return ""
     budget, given_up = _percent(health.budget_percent), _given_up(health)
@@ -100,7 +100,7 @@ def what_the_budget_does(health: Health) -> str:
 
 
 def what_is_over(health: Health) -> str:
-    """What it costs beyond its budget; empty: it keeps to it, as far as is known."""
+    """The cost that is over the budget; empty if none is known to be."""
     if not _is_over(health):
         return ""
     budget, kernel = health.budget_percent, health.kernel_percent or 0.0
@@ -130,17 +130,17 @@ def _percent(percent: float) -> str:
 
 
 def what_is_missed(health: Health, glyphs: Glyphs = UNICODE) -> str:
-    """What the header says of what is not seen; empty: all is."""
+    """The header's note on what is not seen; empty if everything is seen."""
     return f"no BPF: {fmt.printable(health.missed, glyphs)}" if health.missed else ""
 
 
 def how_late(behind_s: float) -> str:
-    """What is said of numbers that come late; empty: none does."""
+    """The note on numbers that come late; empty if none does."""
     return f"behind by {fmt.span(behind_s * 1e3)}" if behind_s else ""
 
 
 def what_matters(health: Health) -> str:
-    """What the header says of the processor time; empty: it is little."""
+    """The header's note on processor time; empty if it is little."""
     return f"{health.cpu_percent:.0f}% cpu" if _is_much(health) else ""
 
 

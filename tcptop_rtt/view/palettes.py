@@ -1,6 +1,6 @@
-"""The themes: by its role the colour of everything that is drawn.
+"""The themes: the colour of everything that is drawn, by its role.
 
-Each text is at least 4.5:1 against every background that it appears on, as WCAG 2 asks for.
+Each text has a contrast of at least 4.5:1 to every background that it appears on, as WCAG 2 asks for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours as ``#rrggbb``, or as ``ansi_...`` for what the terminal itself calls so."""
+    """Colours as ``#rrggbb``, or as ``ansi_...`` for the terminal's own colour of that name."""
 
     name: str
     meaning: str
@@ -18,17 +18,17 @@ class Palette:
     background: str
     header: str  # behind the titles of the columns
     panel: str  # behind the lines at the top and the bottom
-    surface: str  # behind the help, the palette and what is typed
+    surface: str  # behind the help, the command palette and input fields
     cursor: str  # behind the selected line
     foreground: str
     header_text: str
     sorted: str  # the title of the column that is sorted by
-    dim: str  # what is not the point
+    dim: str  # text of less importance
     accent: str  # keys, filters
     good: str
     warn: str
     bad: str
-    name_text: str  # of the host, of the process
+    name_text: str  # names of hosts and processes
     spark: str
     smooth: str  # the chart's line
     rule: str  # axes and scroll bars: no text
@@ -38,7 +38,7 @@ class Palette:
 
     @property
     def ansi(self) -> bool:
-        """Whether it has the terminal's own colours."""
+        """Whether it uses the terminal's own colours."""
         return self.background.startswith("ansi_")
 
 
@@ -140,10 +140,10 @@ PALETTES = {
         ),
     )
 }
-"""By name, in the order in which one goes through them."""
+"""The palettes by name, in the order in which the user steps through them."""
 
 SIXTEEN_COLOURS = PALETTES["ansi"]
-"""Shades of others come out as one of 16 that may be another colour: dark yellow as red."""
+"""For terminals with 16 colours, where shades of other palettes may change colour: dark yellow to red."""
 
 
 def for_background(red: float, green: float, blue: float) -> Palette:

@@ -1,7 +1,6 @@
-"""Fields as they stand in the stream, read again: for each kind of values in ``values.py`` what undoes it.
+"""Reads fields back from the stream: for each kind of values in ``values.py`` the inverse function.
 
-What is read may be made by anybody: whoever calls this catches its errors, and sees to it that numbers find
-room in their columns.
+Anybody may have made the stream: the caller catches errors and checks that numbers fit into their columns.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from tcptop_rtt.model import known
 from tcptop_rtt.model.rows import MAPPED
 
 Parse = Callable[[Sequence[Any]], list[Any]]
-"""Of one value per row, None where it is not known, what the column holds."""
+"""Turns one value per row, None where unknown, into the values of the column."""
 
 _REPLACED, _NO_UTF8 = "\ufffd", b"\xff"
 
@@ -37,19 +36,19 @@ def flags(values: Sequence[Any]) -> list[Any]:
 
 
 def choices(texts: tuple[str | None, ...]) -> Parse:
-    """One of a few texts. What a newer version calls by another name is not known here."""
+    """One of a few texts. A text that only a newer version has counts as unknown."""
     places = {text: place for place, text in enumerate(texts)}
     none = places.get(None, 0xFF)
     return lambda values: [places.get(value, none) for value in values]
 
 
 def texts(values: Sequence[Any]) -> list[Any]:
-    """Text as the bytes that it was made of, as far as it tells them; nothing is no bytes."""
+    """Text as the bytes that it was decoded from, as far as they can be recovered; None as no bytes."""
     return [_bytes(value) if value else b"" for value in values]
 
 
 def _bytes(text: str) -> bytes:
-    # A byte that was no UTF-8 takes one byte again, and not three: so it finds room.
+    # U+FFFD stands for a byte that is not UTF-8: encoded as one byte, not three, it fits into the column.
     return text.encode().replace(_REPLACED.encode(), _NO_UTF8)
 
 
@@ -68,5 +67,5 @@ def _address(text: str) -> bytes:
 
 
 def interfaces(values: Sequence[Any]) -> list[Any]:
-    """The name of an interface; a number says that there is none."""
+    """The name of an interface; a number in its place means that the name is not known."""
     return [b"" if value is None or value.isdigit() else _bytes(value) for value in values]

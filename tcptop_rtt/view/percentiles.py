@@ -1,4 +1,4 @@
-"""Percentiles of groups of numbers, by nearest rank: each is a number that there was."""
+"""Percentiles of groups of numbers, by nearest rank: each percentile is one of the numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 def by_rank(
     values: NDArray[Any], group: NDArray[np.integer], groups: int, shares: Sequence[float]
 ) -> list[NDArray[Any]]:
-    """For each share an array of shape (groups,): 0 where a group has no value.
+    """The percentiles at each share, an array of shape (groups,): 0 where a group has no value.
 
-    :param values: each is above 0
+    :param values: each above 0
     :param group: the number of each value's group
-    :param shares: above 0, to 1
+    :param shares: each above 0 and at most 1
     """
     in_order = values[np.lexsort((values, group))]
     number = np.bincount(group, minlength=groups)

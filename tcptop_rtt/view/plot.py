@@ -23,7 +23,7 @@ from tcptop_rtt.view.chart import (
 from tcptop_rtt.view.glyphs import Glyphs
 
 Part = tuple[str, str]
-"""Text and its style; empty: none."""
+"""A text and the name of its style; empty if it has none."""
 Line = list[Part]
 
 STYLES = ("", "axis", "label", "level", "stall", "raw", "smooth", "cursor", "retrans")
@@ -31,9 +31,9 @@ STYLES = ("", "axis", "label", "level", "stall", "raw", "smooth", "cursor", "ret
 MARGIN = fmt.RTT_WIDTH + 2
 """Cells of the y axis: a label, a space, the rule."""
 NAMES = 4
-"""Cells on the right: what a level is."""
+"""Cells on the right, for the names of the levels."""
 _AROUND = 3
-"""Lines that are not of the plot: the legend, the time axis and its labels."""
+"""Lines outside the plot: the legend, the time axis and its labels."""
 RETRANS = "r"
 STALLED = "stalled"
 
@@ -42,13 +42,13 @@ _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def columns_in(width: int) -> int:
-    """How many columns a chart has in so many cells; 0: there is no room for one."""
+    """How many columns a chart of this width has; 0 if there is no room for a chart."""
     columns = width - MARGIN - NAMES
     return columns if columns >= 8 else 0
 
 
 class Grid:
-    """Cells in rows, the first one on top: a character and the number of a style each."""
+    """Cells in rows, from top to bottom: a character and the number of a style each."""
 
     def __init__(self, rows: int, columns: int) -> None:
         self.rows, self.columns = rows, columns
@@ -62,17 +62,17 @@ class Grid:
         return free
 
     def put(self, where: Any, chars: Any, style: str) -> None:
-        """Draw into the cells that an index or a mask names: one character, or the code of each."""
+        """Draw into the cells that an index or a mask selects: one character, or a code for each cell."""
         self._chars[where] = ord(chars) if isinstance(chars, str) else chars
         self._styles[where] = STYLES.index(style)
 
     def write(self, row: int, column: int, text: str, style: str) -> None:
-        """Write into one row, as far as it reaches."""
+        """Write a text into one row, cut at the end of the row."""
         text = text[: max(0, self.columns - column)]
         self.put((row, slice(column, column + len(text))), [ord(char) for char in text], style)
 
     def line(self, row: int) -> Line:
-        """A row, as pieces of one style."""
+        """A row as pieces of text, each in one style."""
         styles = self._styles[row]
         starts = [0, *(np.flatnonzero(np.diff(styles)) + 1).tolist(), self.columns]
         text = "".join(map(chr, self._chars[row].tolist()))
@@ -80,9 +80,9 @@ class Grid:
 
 
 def lines(series: Series, glyphs: Glyphs, width: int, height: int, cursor: int | None = None) -> list[Line]:
-    """The whole chart; none where there is no room for it.
+    """The lines of the whole chart; empty if there is no room for it.
 
-    :param cursor: the column that the first line tells of; None: it explains the chart
+    :param cursor: the column whose values the first line shows; None: it shows the legend
     """
     columns, rows = columns_in(width), height - _AROUND
     if not columns or rows < 2:
@@ -109,7 +109,7 @@ def lines(series: Series, glyphs: Glyphs, width: int, height: int, cursor: int |
 
 
 def _legend(series: Series, data: Columns, glyphs: Glyphs, room: int) -> Line:
-    """As much of the explanation as there is room for."""
+    """As much of the legend as there is room for."""
     levels = [(name, us) for name, us in _levels(data.visible) if us > 0]
     items: list[Line] = [
         [(glyphs.sample, "raw"), (f" {series.each}", "label")],
@@ -163,7 +163,7 @@ def _plot(
 
 
 def _draw_levels(grid: Grid, visible: Quantiles, axis: Axis, glyphs: Glyphs) -> dict[int, str]:
-    """Lines at the 95th percentile, the median and the minimum; their names by row, one in each."""
+    """Draw lines at the p95, the median and the minimum. Returns their names by row, one name per row."""
     levels = [(name, axis.row(us, grid.rows)) for name, us in _levels(visible) if us > 0]
     for _, row in levels:
         free = grid.free
@@ -172,13 +172,13 @@ def _draw_levels(grid: Grid, visible: Quantiles, axis: Axis, glyphs: Glyphs) -> 
     names: dict[int, str] = {}
     below = grid.rows
     for place, (name, row) in enumerate(reversed(levels)):
-        below = max(min(row, below - 1), len(levels) - 1 - place)  # the others need room above it
+        below = max(min(row, below - 1), len(levels) - 1 - place)  # each other name needs a row above
         names[below] = name
     return names
 
 
 def _draw_samples(grid: Grid, series: Series, axis: Axis, glyphs: Glyphs, window_s: float) -> None:
-    """From lowest to highest sample of each column, so that no spike is lost."""
+    """Fill each column from its lowest to its highest sample, so that no spike is lost."""
     across, down = (2, 4) if glyphs.unicode else (1, 1)
     at = columns_at(series, series.time_s, window_s, across * grid.columns)
     low_us, high_us = extremes(at, series.rtt_us, across * grid.columns)
@@ -195,7 +195,7 @@ def _draw_samples(grid: Grid, series: Series, axis: Axis, glyphs: Glyphs, window
 
 
 def _draw_smoothed(grid: Grid, srtt_us: Floats, axis: Axis, glyphs: Glyphs) -> None:
-    """One line, joined from column to column."""
+    """Draw the srtt as one line, joined from column to column."""
     level, fall, fallen, rise, risen, upright = tuple(glyphs.line)
     rows = np.where(np.isnan(srtt_us), -1, grid.rows - 1 - axis.level(srtt_us, grid.rows)).tolist()
     for column, (before, row) in enumerate(zip([-1, *rows], rows, strict=False)):
@@ -211,7 +211,7 @@ def _draw_smoothed(grid: Grid, srtt_us: Floats, axis: Axis, glyphs: Glyphs) -> N
 
 
 def _write_stalls(grid: Grid, stalled: NDArray[np.bool_]) -> None:
-    """Say what a stretch is in which the connection was stalled, where there is room."""
+    """Label each stretch in which the connection was stalled, if there is room."""
     edges = np.flatnonzero(np.diff(stalled, prepend=False, append=False)).tolist()
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         if end - start >= len(STALLED):
@@ -219,7 +219,7 @@ def _write_stalls(grid: Grid, stalled: NDArray[np.bool_]) -> None:
 
 
 def _write_silence(grid: Grid, series: Series, data: Columns) -> None:
-    """Say at the right end for how long nothing has come, in a free row, if there is one."""
+    """Write at the right end for how long no sample has come, in a free row if there is one."""
     if series.silent_s < HOLD_S:
         return
     seconds = fmt.age(int(series.silent_s) * 1_000_000_000)
@@ -233,7 +233,7 @@ def _write_silence(grid: Grid, series: Series, data: Columns) -> None:
 
 
 def _time_axis(data: Columns, glyphs: Glyphs, cursor: int | None) -> Line:
-    """The rule below the plot, with a mark where segments were sent again, and where it was stalled."""
+    """The rule below the plot, with marks for retransmits and stalls."""
     grid = Grid(1, len(data.retrans))
     grid.put((0, slice(None)), glyphs.base, "axis")
     grid.put(data.stalled[None], glyphs.stall, "stall")

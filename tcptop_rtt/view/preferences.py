@@ -1,4 +1,4 @@
-"""What somebody has chosen of how things are shown, once for each start."""
+"""The user's choices of how things are shown, made once per start."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """None and empty: as it is without any choice."""
+    """The user's choices. None and empty stand for the default."""
 
     theme: str | None = None
     """The name of a palette."""
     columns: tuple[Column, ...] | None = None
-    """Those of connections, from left to right."""
+    """The columns of the table of connections, from left to right."""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """By the id of an action its key, as it is written."""
+    """The key of each action, as the user has written it, by the action's id."""
 
 
 NO_PREFERENCES = Preferences()

@@ -1,6 +1,6 @@
-"""Numbers as they are typed, with a unit or without: ``50ms``, ``1.5GB``, ``8080``.
+"""Numbers as users type them, with a unit or without: ``50ms``, ``1.5GB``, ``8080``.
 
-Nothing heavy is imported here: the command line reads it at every start.
+This module imports nothing heavy, as the command line loads it at every start.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SIZES = {prefix + end: size for prefix, size in PREFIXES.items() for end in ("",
 SHARES = {"%": 0.01}
 MOST_PORT = 65535
 _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([a-z/%]*)", re.ASCII | re.IGNORECASE)
-_MOST_DIGITS = 18  # as many find room in 64 bits; more would take long, too
+_MOST_DIGITS = 18  # so many fit into 64 bits, and int() is slow for very many
 
 
 def number(text: str, sizes: Mapping[str, float]) -> float | None:
-    """What a text says, which may be infinite; None: it is no number with one of these units.
+    """The number that a text stands for, perhaps infinite; None if it is no number with one of these units.
 
-    :param sizes: of each unit, in small letters: what its number is multiplied by
+    :param sizes: the factor of each unit, by its name in lower case
     """
     found = _NUMBER.fullmatch(text)
     size = sizes.get(found[2].lower()) if found else None
@@ -37,7 +37,7 @@ def number(text: str, sizes: Mapping[str, float]) -> float | None:
 
 
 def whole(text: str, least: int, most: int) -> int | None:
-    """The whole number that a text says; None: it is none within these limits."""
+    """The whole number that a text stands for; None if it is no whole number within these limits."""
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         return None
     return int(text) if least <= int(text) <= most else None

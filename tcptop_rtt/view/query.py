@@ -1,7 +1,7 @@
-"""The language of filters: from what is typed to a question about rows.
+"""The language of filters: turns the text that a user types into a question about rows.
 
 Words side by side must all hold; ``or``, ``!`` and parentheses combine them. A word is ``field:value``,
-``field>value`` or text to look for. Nothing is found by what is not known, by its contrary neither.
+``field>value`` or text to look for. A row with an unknown value matches neither a word nor its negation.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view.matches import OPERATORS, Answer, Ask, Match, ValueNotTakenError
 
 MAX_DEPTH = 50
-"""Of parentheses and ``!`` inside each other."""
+"""How deep parentheses and ``!`` may be nested."""
 
 
 class QueryError(ValueError):
-    """What is typed is no filter.
+    """The text is not a valid filter.
 
-    :param at: the place that is wrong, in characters from the start
+    :param at: where the text is wrong, in characters from the start
     """
 
     def __init__(self, message: str, at: int) -> None:
@@ -42,11 +42,11 @@ _HEX = re.compile(r"[a-fA-F]{1,4}")
 
 
 def parse(text: str, matches: Mapping[str, Match], find: Callable[[str], Ask]) -> Ask | None:
-    """Make a question of a filter; None: it is empty, and holds for all.
+    """Make a question of a filter; None if it is empty and all rows match.
 
-    :param matches: the words for fields
-    :param find: asks for a text anywhere in a row
-    :raises QueryError: what is wrong, and where
+    :param matches: how to ask for a field, by each word for it
+    :param find: makes the question whether a text is anywhere in a row
+    :raises QueryError: the text is not a valid filter
     """
     tokens = _tokens(text)
     if not tokens:
@@ -55,7 +55,7 @@ def parse(text: str, matches: Mapping[str, Match], find: Callable[[str], Ask]) -
 
 
 def both(text: str, more: str) -> str:
-    """A filter that selects what two filters select, either of which may be empty."""
+    """A filter that selects the rows that two filters both select, either of which may be empty."""
     have, add = ([(token.text.lower(), token.quoted) for token in _tokens(one)] for one in (text, more))
     others = {("or", False), ("!", False)}
     if others.isdisjoint((*have, *add)) and set(add) <= set(have):
@@ -78,7 +78,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """By recursive descent: ``or`` binds less than standing side by side."""
+    """Parses by recursive descent: ``or`` binds less tightly than words side by side."""
 
     def __init__(
         self, tokens: list[_Token], end: int, matches: Mapping[str, Match], find: Callable[[str], Ask]

@@ -1,4 +1,4 @@
-"""In which order to show connections, of which only those that are looked at are sorted."""
+"""The order in which a table shows its rows. Only the rows in view are sorted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tcptop_rtt.view.sort_keys import Column, SortKeys
 
 _UNKNOWN, _ASIDE, _LAST = np.uint64(0xFFFFFFFF), np.uint64(0x80000000), np.uint64(0x7FFFFFFE)
 _SMALL = 1024
-"""So few are sorted at once."""
+"""Up to so many rows are sorted as a whole."""
 
 
 class Ranking:
-    """Some rows in the order of a key. Ties go by id, ascending; what is unknown comes last both ways.
+    """Some rows in the order of a key. Ties go by id, ascending; unknown values are last in both directions.
 
-    :param indices: of the rows to rank, ascending
-    :param sort: what to go by, as a column of :mod:`tcptop_rtt.view.fields` has it
+    :param indices: the rows to rank, ascending
+    :param sort: makes the sort keys, as a column of :mod:`tcptop_rtt.view.fields` has it
     :param lacking: the fields that this kernel does not have
     """
 
@@ -37,7 +37,7 @@ class Ranking:
         if keys.aside is not None:
             values[keys.aside] |= _ASIDE
         values[keys.unknown] = _UNKNOWN
-        # Of the id only half finds room: it is the half that counts up.
+        # Only the lower half of the id fits: that is the half that counts up.
         self._keys = values << np.uint64(32) | get("id") & _UNKNOWN
         self._indices = indices
         self._start = 0
@@ -47,7 +47,7 @@ class Ranking:
         return len(self._indices)
 
     def window(self, start: int, stop: int) -> Indices:
-        """The rows of these ranks, in order; those beyond the last are left out."""
+        """The rows from rank ``start`` up to ``stop``, in order, or up to the last rank."""
         stop = min(stop, len(self))
         if not self._start <= start <= stop <= self._start + len(self._window):
             self._sort(start, stop)
@@ -62,7 +62,7 @@ class Ranking:
             self._start, self._window = start, self._indices[inside]
 
     def rank(self, index: int) -> int | None:
-        """Where a row stands; None if it is not among these."""
+        """The rank of a row; None if the row is not ranked."""
         position = int(np.searchsorted(self._indices, index))
         if position == len(self) or self._indices[position] != index:
             return None
@@ -70,7 +70,7 @@ class Ranking:
 
 
 def _numbers(columns: list[Column]) -> NDArray[np.uint64]:
-    """One number per row that compares as the columns do."""
+    """One number per row; the numbers compare as the rows do by all columns."""
     if len(columns) == 1:
         return columns[0].astype(np.uint64)
     ranking = np.lexsort(columns[::-1])

@@ -1,4 +1,4 @@
-"""How many RTT samples there were of each length, in steps of which each is 2 % longer than the last."""
+"""Counts RTT samples by their length, in steps that are each 2 % longer than the one before."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tcptop_rtt.model.rows import Get, Indices
 from tcptop_rtt.model.rtt_parts import rtt_parts
 
 STEPS_PER_OCTAVE = 32
-"""The middle of a step is at most 1.1 % off."""
+"""The middle of a step differs from a sample in it by 1.1 % at most."""
 STEPS = 1024
 _PENDING = 1 << 18
-"""So many counts are kept before those of one step are added up."""
+"""So many counts are collected before those of the same step are added up."""
 
 
 class StepCounts:
-    """Samples by group, unit of the group and step.
+    """The number of samples by group, unit of the group and step.
 
-    Of those that came together between two snapshots up to three are exact, and of more the rest counts at
-    its mean.
+    Up to three samples of a row between two snapshots are exact. Of more, the lowest and the highest are
+    exact, and all others count at their mean.
 
-    :param units: so many has each group
+    :param units: how many units each group has
     """
 
     def __init__(self, units: int = 1) -> None:
         self._units = units
-        self._keys = np.zeros(0, np.int64)  # group, unit and step
+        self._keys = np.zeros(0, np.int64)  # group, unit and step, as one number
         self._counts = np.zeros(0, np.int64)
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._waiting = 0
@@ -36,8 +36,8 @@ class StepCounts:
     def add(self, group: NDArray[np.integer], unit: Indices | int, get: Get) -> None:
         """Count the samples of rows.
 
-        :param group: of each row, a number from 0 on
-        :param unit: of each row, in its group
+        :param group: the group of each row, a number from 0 on
+        :param unit: the unit of each row in its group
         :param get: gives the values of a field of the rows, which may have no samples
         """
         places = group.astype(np.int64) * self._units + unit
@@ -51,7 +51,7 @@ class StepCounts:
             self._add_up()
 
     def halve(self) -> None:
-        """Two units become one."""
+        """Merge units in pairs: 0 with 1, 2 with 3 and so on."""
         self._add_up()
         place, step = np.divmod(self._keys, STEPS)
         group, unit = np.divmod(place, self._units)
@@ -71,11 +71,11 @@ class StepCounts:
     def percentiles(
         self, whole_of: NDArray[np.integer], wholes: int, shares: Sequence[float]
     ) -> list[NDArray[np.float64]]:
-        """For each share the RTT of what several groups make up, in microseconds: 0: it has no sample.
+        """For each share the RTTs of wholes, in microseconds, shape (wholes,); 0 if a whole has no sample.
 
-        It is the middle of the step in which that sample is, by nearest rank; each shape is (wholes,).
+        A whole is several groups together. Its RTT is the middle of the step with the sample of nearest rank.
 
-        :param whole_of: the number of the whole that each group belongs to, by the group's own number
+        :param whole_of: the number of the whole that each group belongs to, by the group's number
         """
         self._add_up()
         place, steps = np.divmod(self._keys, STEPS)
@@ -107,9 +107,9 @@ class StepCounts:
 
 
 def percentile_us(counts: NDArray[np.float64], first: int, share: float) -> NDArray[np.float64]:
-    """The RTT below which this share of the samples is, in microseconds; nan: there is none.
+    """The RTT below which this share of the samples is, in microseconds; nan if there is no sample.
 
-    Within a step samples count as spread evenly on the log scale.
+    The samples of a step count as spread evenly over it on the log scale.
 
     :param counts: by step, shape (..., steps)
     :param first: the number of the first step

@@ -22,7 +22,7 @@ def shares(row: Connection) -> Shares:
 
 
 def life_shares(row: Connection) -> Shares:
-    """The same of its whole life, which is not known of a connection that was there before us."""
+    """The shares over the whole life; ``busy`` is None if the opening of the connection was not seen."""
     return _shares(row, "", row.age_ns // 1000 if row.open_seen else 0)
 
 
@@ -38,7 +38,7 @@ def _shares(row: Connection, suffix: str, time_us: int) -> Shares:
 
 
 def loss(row: Connection) -> float | None:
-    """Which share of the data segments of the last minute was sent again; None: none was sent.
+    """The share of the last minute's data segments that was sent again; None if none was sent.
 
     The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
     through __tcp_transmit_skb().

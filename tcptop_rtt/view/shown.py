@@ -1,4 +1,4 @@
-"""What cells are made of: a connection with the verdict on it, what it waits for, and the names of others."""
+"""The objects that cells are made of: a connection with its verdict, its wait and the names of its peer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tcptop_rtt.view.waits import Wait
 
 
 class Shown(Connection):
-    """One row, and what holds it up.
+    """One row, and what holds its connection up.
 
-    :param cause: the most severe; None: nothing is known to
-    :param wait: of a request, in parts
+    :param cause: the most severe cause; None if none is known
+    :param wait: the wait of a request, in parts
     :param names: of hosts and services
     """
 
@@ -37,13 +37,13 @@ class Shown(Connection):
         self.wait = wait
         self.names = names
         self.ends: tuple[Shown, Shown] | None = None
-        """This end and the other one, each as its host tells it, where the row shows both."""
+        """This end and the other one, each as its own host reports it; None if the row shows one end."""
 
 
 def shown(
     rows: NDArray[np.void], lacking: frozenset[str] = frozenset(), names: Names = NO_NAMES
 ) -> list[Shown]:
-    """Rows one by one; the verdicts on many cost hardly more than that on one."""
+    """One object per row. The verdicts on many rows cost hardly more than the verdict on one."""
     verdicts = causes.verdicts(rows.__getitem__, lacking).tolist()
     found = Columns(rows.__getitem__, lacking).waits.of_each()
     each = zip(rows, known.rtt_of_each(rows), verdicts, found, strict=True)

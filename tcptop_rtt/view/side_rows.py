@@ -1,4 +1,4 @@
-"""What the tables beside that of connections have in common: their rows, and cells and fields of them."""
+"""What the tables that do not list connections have in common: rows, cells and fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tcptop_rtt.view.table import Column, Field
 
 
 class SideRow:
-    """One row, with what its cells need.
+    """One row of such a table, with what its cells need.
 
     :param lacking: the fields that this kernel does not have
     """
@@ -29,7 +29,7 @@ class SideRow:
         self.lacking = lacking
 
     def number(self, name: str) -> int | None:
-        """One of its numbers; None: this kernel does not tell it."""
+        """A number of the row; None if this kernel does not have it."""
         return None if name in self.lacking else int(self.row[name])
 
 
@@ -38,12 +38,12 @@ def views(
     lacking: frozenset[str],
     names: Names = NO_NAMES,  # noqa: ARG001
 ) -> list[SideRow]:
-    """Rows one by one."""
+    """One object per row."""
     return [SideRow(row, lacking) for row in rows]
 
 
 def no_sparks(rows: int) -> NDArray[np.float32]:
-    """The sparklines of rows without an RTT."""
+    """Empty sparklines, for rows without an RTT."""
     return np.full((SPARK_CELLS, rows), np.nan, np.float32)
 
 
@@ -53,12 +53,12 @@ def _process(side: SideRow, glyphs: Glyphs) -> Cell:
 
 
 def pid(side: SideRow, _: Glyphs) -> Cell:
-    """The number of its process."""
+    """The cell with the process id."""
     return Cell(str(side.row["pid"] or fmt.UNKNOWN), "dim")
 
 
 def count(name: str, style: str = "") -> MakeCell:
-    """A number of which 0 is nothing to look at."""
+    """Makes the cell of a number, dim if it is 0."""
 
     def cell(side: SideRow, _: Glyphs) -> Cell:
         number = side.number(name)
@@ -77,13 +77,13 @@ def number(
     cell: MakeCell,
     sort: SortKeys | None = None,
 ) -> Field:
-    """A number with a column; of those without a sort key 0 comes last."""
+    """The field of a number, with its column; without ``sort``, rows with 0 are last."""
     column = Column(key, title, width, priority, meaning, cell, sort or sort_keys.by_positive(name))
     return integer(name, meaning, column)
 
 
 def process(meaning: str, column_meaning: str, example: str) -> Field:
-    """The name of its process."""
+    """The field of the process's name, with its column."""
     column = Column(
         "process",
         "PROCESS",
@@ -100,14 +100,14 @@ def process(meaning: str, column_meaning: str, example: str) -> Field:
 
 
 def endpoint(side: str, key: str, title: str, meaning: str, column_meaning: str, cell: MakeCell) -> Field:
-    """An address with its port; ``l`` or ``r``."""
+    """The field of an address, with a column for address and port; ``side`` is ``l`` or ``r``."""
     name, sort = f"{side}addr", sort_keys.by_endpoint(side)
     column = Column(key, title, 21, 0, column_meaning, cell, sort, wide=47, numeric=False, cut="middle")
     return address(name, meaning, column)
 
 
 def verdict(name: str, meaning: str, width: int, priority: int, cell: MakeCell, sort: SortKeys) -> Field:
-    """What is wrong with it, in the column WHY."""
+    """The field of what is wrong, with the column WHY."""
     column = Column(
         "why", "WHY", width, priority, meaning, cell, sort, numeric=False, falls=True, cut="end"
     )  # fmt: skip

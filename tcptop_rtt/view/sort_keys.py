@@ -1,4 +1,4 @@
-"""What rows are sorted by: of each kind of field the numbers that compare as its values do."""
+"""Sort keys: for each kind of field, numbers that compare as the values of the field do."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Column = NDArray[Any]
 
 
 class Keys(NamedTuple):
-    """What to sort rows by. A column alone has 31 bits at most."""
+    """What to sort rows by. If there is only one column, its values beyond 31 bits count as equal."""
 
     columns: list[Column]  # most important first
-    unknown: Column  # which rows come last, both ways
-    aside: Column | None = None  # which come after the others, both ways
+    unknown: Column  # which rows come last, in both directions
+    aside: Column | None = None  # which rows come just before the unknown ones, in both directions
 
 
 SortKeys = Callable[[Get, frozenset[str]], Keys]
-"""Of the fields of rows, and of those that this kernel lacks."""
+"""Makes keys from the rows' fields and the fields that this kernel lacks."""
 
 
 def by_number(name: str) -> SortKeys:
-    """Any number that is not negative."""
+    """By a number that is never negative."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:
         return Keys([bits(get(name))], known.is_unknown(get, name, lacking))
@@ -38,7 +38,7 @@ def by_number(name: str) -> SortKeys:
 
 
 def bits(numbers: Column) -> Column:
-    """31 bits that compare as the numbers do; large ones that are close to each other may be equal."""
+    """Unsigned numbers that compare as the given ones do; large ones close to each other may become equal."""
     if numbers.dtype.kind == "u" and numbers.dtype.itemsize <= 4:
         return numbers
     # The bits of a float that is not negative compare like the float.
@@ -46,7 +46,7 @@ def bits(numbers: Column) -> Column:
 
 
 def by_quotient(total: str, count: str) -> SortKeys:
-    """One number divided by another, which is known where the first one is."""
+    """By one number divided by another; known where the first number is known."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:
         quotients, unknown = numbers.quotient(total, count)(get, lacking)
@@ -56,13 +56,13 @@ def by_quotient(total: str, count: str) -> SortKeys:
 
 
 def by_wait(get: Get, lacking: frozenset[str]) -> Keys:
-    """By all of a request's wait."""
+    """By the whole wait of a request."""
     total_us, unknown = numbers.waits(get, lacking)
     return Keys([bits(total_us)], unknown)
 
 
 def by_endpoint(side: str) -> SortKeys:
-    """By address and port; ``l`` or ``r``."""
+    """By address and port; ``side`` is ``l`` or ``r``."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         family = get("family")
@@ -72,7 +72,7 @@ def by_endpoint(side: str) -> SortKeys:
 
 
 def by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By the process's name, small and capital letters alike."""
+    """By the process's name, whether in upper or lower case."""
     comm = get("comm")
     raw = np.ascontiguousarray(comm).view(np.uint8).reshape(-1, 16)
     upper = (raw >= ord("A")) & (raw <= ord("Z"))
@@ -80,7 +80,7 @@ def by_name(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 
 def by_text(name: str) -> SortKeys:
-    """By bytes, the beginning of which tells them apart."""
+    """By the first 16 bytes of a text."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         values = get(name)
@@ -90,27 +90,27 @@ def by_text(name: str) -> SortKeys:
 
 
 def by_state(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By state; what is stalled is the highest one."""
+    """By state; a stalled connection is the highest."""
     state, closed = get("state"), get("closed")
     rank = np.where(closed, CLOSED, np.where(get("stalled"), 255, state))
     return Keys([rank.astype(np.uint8)], (state == 0) & ~closed)
 
 
 def by_rtt(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By the RTT of now; those that have none of now come after all that have."""
-    # A stalled connection's last RTT says nothing: for the wait of its user it is slower than any number.
+    """By the current RTT; rows without a current RTT come after all rows with one."""
+    # A stalled connection counts as slower than any RTT: its last RTT says nothing about how long users wait.
     stalled = get("stalled")
     basis, us = known.rtts(get)
     return Keys(
         [np.where(stalled, np.uint32(UNKNOWN_U32), us)],
         (basis == RttBasis.NONE) & ~stalled,
-        # What is not measured now is neither slow nor fast now.
+        # An RTT that is not current does not say whether the connection is slow now.
         (basis != RttBasis.FRESH) & ~stalled,
     )
 
 
 def by_positive(name: str) -> SortKeys:
-    """A number of which 0 is nothing."""
+    """By a number of which 0 counts as unknown."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         return Keys([bits(get(name))], get(name) == 0)
@@ -124,12 +124,12 @@ def by_service(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 
 def by_verdict(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By the number of a verdict, the most severe is the highest."""
+    """By the field ``verdict``; the most severe verdict is the highest."""
     return _worst_highest(get("verdict"))
 
 
 def by_why(get: Get, lacking: frozenset[str]) -> Keys:
-    """By the verdict, the most severe is the highest; what nothing holds up comes last."""
+    """By the verdict on a connection; the most severe is the highest, and rows without a verdict are last."""
     return _worst_highest(causes.verdicts(get, lacking))
 
 

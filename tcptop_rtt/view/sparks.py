@@ -12,22 +12,22 @@ from tcptop_rtt.view.thresholds import limits
 
 
 class Scale(NamedTuple):
-    """The RTT range, microseconds, of the sparklines: one for all, or one for each of them."""
+    """The RTT range of sparklines, microseconds: one for all sparklines, or one for each."""
 
     low: float | NDArray[np.float32]
     high: float | NDArray[np.float32]
 
 
 _NO_SCALE = Scale(100.0, 10_000.0)
-"""Where there is nothing to scale."""
+"""The scale if there is no RTT."""
 
 
 _SPAN = 8
-"""From the lowest to the highest level of a sparkline of its own scale, at least: what is less is no news."""
+"""The least ratio of the highest to the lowest RTT of a row's own scale: smaller changes do not matter."""
 
 
 def own_scales(spark_us: NDArray[np.float32]) -> Scale:
-    """A log scale for each row, from its lowest RTT."""
+    """A log scale for each row, which begins at its lowest RTT."""
     known = np.where(spark_us > 0, spark_us, np.float32(np.nan))
     low = np.nan_to_num(np.fmin.reduce(known, axis=0), nan=1.0)
     high = np.nan_to_num(np.fmax.reduce(known, axis=0), nan=1.0)
@@ -35,7 +35,7 @@ def own_scales(spark_us: NDArray[np.float32]) -> Scale:
 
 
 def news(spark_us: NDArray[np.float32], cells: int) -> list[str]:
-    """For each cell of :func:`sparks` whether it is news: ``b``, bad; ``w``, risen or high; or a space."""
+    """How each cell of :func:`sparks` is marked: ``b`` is bad, ``w`` risen or high, a space neither."""
     values = _fold(spark_us, cells)
     low = np.fmin.reduce(np.where(spark_us > 0, spark_us, np.float32(np.nan)), axis=0)
     with np.errstate(invalid="ignore"):
@@ -73,8 +73,8 @@ def step_up(value: float) -> float:
 def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, levels: str) -> list[str]:
     """One string of ``cells`` characters per column of ``spark_us`` (oldest first); no sample: a space.
 
-    Each is one of ``levels``, from the lowest. When there are fewer cells than values, each cell shows the
-    highest of its values: a spike stays visible.
+    Each character is one of ``levels``, which ascend. When there are fewer cells than values, each cell shows
+    the highest of its values: a spike stays visible.
     """
     values = _fold(spark_us, cells)
     codes = np.array([ord(" "), *map(ord, levels)], np.uint32)
@@ -88,7 +88,7 @@ def sparks(spark_us: NDArray[np.float32], scale: Scale, cells: int, levels: str)
 
 
 def _lines(codes: NDArray[np.uint32], cells: int) -> list[str]:
-    """Characters, one column per line, as text."""
+    """Makes text of character codes, one line per column."""
     text: NDArray[Any] = np.ascontiguousarray(codes.T)
     if text.size == 0:
         return [""] * codes.shape[1]

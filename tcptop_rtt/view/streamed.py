@@ -1,6 +1,6 @@
-"""The tables of a snapshot as the stream has them: of each its fields, and how they change by themselves.
+"""The tables of a snapshot as the stream has them: their fields, and which fields grow with time.
 
-Who writes the stream and who reads it both go by this.
+Both the writer and the reader of the stream use this module.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tcptop_rtt.view.table import Field
 FORMAT_VERSION = 1
 
 OF_A_LINE = frozenset({"rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"})
-"""Those of samples since the previous snapshot: without a line there were none."""
+"""Fields of the samples since the previous snapshot: a row without a line of its own has had none."""
 OF_A_HOLDER = frozenset({"queue_full", "was_pid", "was_comm"})
-"""Those that only connections with a certain kind of holder have."""
+"""Fields that only connections with a certain kind of holder have."""
 _MS = 1_000_000
 CLOCKS = {
     "age_ns": 1,
     **dict.fromkeys(("rtt_age_ms", "peak_age_ms", "read_ms", "latest_ms"), _MS),
     **dict.fromkeys(("last_sent_ms", "last_received_ms", "last_ack_ms"), _MS),
 }
-"""Fields that grow as time passes, by how many nanoseconds their unit has."""
+"""Fields that grow as time passes, each with the nanoseconds of its unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Kind:
 
     name: str
     dtype: np.dtype[np.void]
-    """Of the rows in a snapshot."""
+    """The dtype of the rows in a snapshot."""
     fields: tuple[Field, ...]
-    """Those that are made of one column; what is made of several is in a row's own line only."""
+    """The fields made of one column. A field made of several columns is only in a row's own line."""
     raw: dict[str, str]
-    """By the name of a field that of the column that it is made of."""
+    """The name of the column that a field is made of, by the field's name."""
     id_field: str
-    """The name of the id in lines; of listeners and failed connects it is that of their event, too."""
+    """The name of the id in lines. For listeners and failed connects it is the name of the event, too."""
 
     @property
     def changing(self) -> list[Field]:
-        """Those of which there may be ``column`` lines."""
+        """The fields that may have ``column`` lines."""
         return [field for field in self.fields if self.raw[field.name] != "id"]
 
 
@@ -61,7 +61,7 @@ _RAW = {
     "target_address": "raddr",
     "target_port": "rport",
 }
-"""Columns that fields of the stream have another name for."""
+"""The columns of those fields that have another name in the stream."""
 
 
 def _kind(name: str, dtype: np.dtype[np.void], fields: tuple[Field, ...], id_: str) -> Kind:
@@ -74,10 +74,10 @@ CONNECTION_COLUMNS = _kind("connections", ROW, CONNECTIONS.fields, "id")
 LISTENER_COLUMNS = _kind("listeners", LISTENER, listener_fields.STREAMED, "listener")
 TARGET_COLUMNS = _kind("targets", TARGET, target_fields.STREAMED, "target")
 SIDES = (LISTENER_COLUMNS, TARGET_COLUMNS)
-"""The tables beside that of connections."""
+"""The tables except that of connections."""
 
 
 def advanced(values: NDArray[Any], closed: Mask, plus: int, plus_closed: int) -> NDArray[Any]:
-    """Ages as time has passed; what has never been stays so."""
+    """Ages, advanced by the time that has passed; UNKNOWN_U32 (never) stays."""
     later = values + np.where(closed, plus_closed, plus).astype(values.dtype)
     return np.where(values == UNKNOWN_U32, values, later) if values.dtype.itemsize == 4 else later

@@ -13,21 +13,22 @@ from tcptop_rtt.view.thresholds import limits
 
 
 class Summary(NamedTuple):
-    """What there is now. Rates are in bits and segments per second."""
+    """The numbers of the header. Rates are in bits and segments per second."""
 
     stalled: int = 0
     slow: int = 0
-    """With an RTT of now that counts as bad."""
+    """Open connections whose current RTT is ``red_us`` or more."""
     retrans_per_s: float = 0.0
     in_bps: float = 0.0
     out_bps: float = 0.0
     p95_us: float = 0.0
-    """Of the RTTs of now; 0: there is none."""
+    """The 95th percentile of the current RTTs; 0 if there is none."""
 
 
 def summarize(snapshot: Snapshot) -> Summary:
-    """The summary of all connections, each once. What has just been closed counts in what is measured: with
-    connections of a moment there is nothing else.
+    """The summary of all connections, each counted once.
+
+    Bit rates and the p95 include closed connections: a short connection may never be seen open.
     """
     rows = snapshot.rows
     get = fields_of(rows, np.arange(len(rows)) if snapshot.ends is None else np.unique(snapshot.ends.line))

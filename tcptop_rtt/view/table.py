@@ -1,6 +1,6 @@
 """What a table is: its fields, each with its name, meaning and values, and, if it has one, its column.
 
-The table widget, the ranking and the text outputs take a table; :mod:`tcptop_rtt.view.fields` has them.
+The table widget, the ranking and the text outputs take any table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tcptop_rtt.view.values import Values
 
 
 class MakeViews(Protocol):
-    """Makes of rows what cells are made of.
+    """Makes, from rows, the objects that cells are made of.
 
     :param lacking: the fields that this kernel does not have
     :param names: of hosts and services
@@ -40,35 +40,35 @@ class Column:
 
     key: str
     title: str
-    width: int  # in cells, what it needs
-    priority: int  # 0 goes last when the terminal gets narrow
+    width: int  # in cells: as much as it needs
+    priority: int  # 0 is dropped last when the terminal gets narrow
     meaning: str
     cell: MakeCell | None  # None: a sparkline, which the table draws for all visible rows at once
     sort: SortKeys | None
     least: tuple[int, int] | None = None  # a smaller width that will do, and its priority
-    wide: int = 0  # what it can use, if that is more
+    wide: int = 0  # a larger width that it can use
     numeric: bool = True  # right-aligned
-    falls: bool | None = None  # sorted from high to low at first; None: if it is numeric
-    usual: str = ""  # what almost all rows have: the screen leaves it out
-    cut: Literal["", "end", "middle"] = ""  # where what is too long is shortened
-    may_be_empty: bool = False  # it is left out where no row has a value
+    falls: bool | None = None  # whether it is sorted from high to low at first; None: as ``numeric``
+    usual: str = ""  # the text of almost all rows, which the screen leaves out
+    cut: Literal["", "end", "middle"] = ""  # where a text that is too long is cut
+    may_be_empty: bool = False  # the column is left out if no row has a value
 
     @property
     def falls_first(self) -> bool:
-        """Whether the interesting end is the high one."""
+        """Whether it is sorted from high to low at first."""
         return self.numeric if self.falls is None else self.falls
 
 
 def with_values(columns: tuple[Column, ...], rows: Rows | NDArray[np.void]) -> tuple[Column, ...]:
-    """The columns without those that no row has a value for, of those that may be empty."""
+    """The columns, without those that may be empty and have no value in any row."""
     return tuple(column for column in columns if not column.may_be_empty or has_text(rows[column.key]))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. ``choices`` are all the texts that it may have; empty: any, or it is no text.
+    """One field. ``choices`` are all the texts that it may have; empty if it may have any or is no text.
 
-    A filter asks for it by its name, by its column's key and by ``words``.
+    A filter can call it by its name, by its column's key and by each of ``words``.
     """
 
     name: str
@@ -81,17 +81,17 @@ class Field:
     column: Column | None = None
     words: tuple[str, ...] = ()
     parse: Parse | None = None
-    """Of the values in the stream what the column of this name holds; None: it is made of other columns."""
+    """Makes the values of a row's column from those of the stream; None if there is no such column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Rows of one kind. Each row has an ``id``, which no other row of the table ever has.
 
-    :param name: what rows are called, several of them
+    :param name: the plural name of its rows
     :param dtype: of the rows
     :param fields: in the order of the stream, and of the screen from left to right
-    :param no_field: what else a filter can ask for
+    :param no_field: what a filter can ask for that is no field
     """
 
     name: str
@@ -102,12 +102,12 @@ class Table:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the fields."""
+        """The names of the fields."""
         return tuple(field.name for field in self.fields)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """In the order of the screen, left to right."""
+        """The columns in the order of the screen, left to right."""
         return tuple(field.column for field in self.fields if field.column)
 
     @cached_property
@@ -117,7 +117,7 @@ class Table:
 
     @cached_property
     def sorts(self) -> dict[str, SortKeys]:
-        """What rows may be sorted by, in the order of the columns."""
+        """What rows may be sorted by, by the key of the column, in the order of the columns."""
         return {column.key: column.sort for column in self.columns if column.sort}
 
     @cached_property

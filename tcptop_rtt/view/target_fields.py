@@ -1,4 +1,4 @@
-"""The table of targets that connecting to fails: its fields and columns."""
+"""The table of failed connects, one row per target: its fields and columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tcptop_rtt.view.table import Table
 
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
-    """Where connects go."""
+    """The endpoint of a target."""
     return addresses.endpoint(int(row["family"]), row["raddr"].tobytes(), int(row["rport"]), glyphs=glyphs)
 
 
@@ -45,7 +45,7 @@ def _why(target: SideRow, _: Glyphs) -> Cell:
 
 
 def _by_rate(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """The highest rate is the highest; of those where nothing fails any more the latest one."""
+    """Sort keys: the highest rate is the highest; for the same rate, the latest failure."""
     recent = ~get("latest_ms")
     return Keys([sort_keys.bits(get("per_s")), recent], np.zeros(len(recent), bool))
 
@@ -76,7 +76,7 @@ _FIELDS = (
 )  # fmt: skip
 
 _IN_THE_STREAM: dict[str, dict[str, Any]] = {
-    # There an id, an address and a port are a connection's.
+    # In the stream, id, raddr and rport belong to connections.
     "id": {"name": "target"},
     "raddr": {"name": "target_address"},
     "rport": {"name": "target_port"},
@@ -90,6 +90,6 @@ _IN_THE_STREAM: dict[str, dict[str, Any]] = {
 }
 
 STREAMED = tuple(replace(field, **_IN_THE_STREAM.get(field.name, {})) for field in _FIELDS)
-"""What the stream has of a target."""
+"""The fields of a target in the stream."""
 
 TABLE = Table("failed connects", TARGET, _FIELDS, side_rows.views, {})

@@ -1,4 +1,4 @@
-"""The table of targets that connecting to fails: what it lists of a snapshot, and the connections to each."""
+"""The targets of failed connects of a snapshot as a list, and the connections to each target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHARED = ("host", "netns", "raddr", "rport", "comm")
 
 
 class TargetList(Listing):
-    """The targets that match a filter: it asks for process, address and port."""
+    """The targets that match a filter, which can ask for process, address and port."""
 
     table = TABLE
 
@@ -32,12 +32,12 @@ class TargetList(Listing):
         return self.table.views(self.rows[indices], frozenset())
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """There is no RTT."""
+        """Empty sparklines: a target has no RTT."""
         return no_sparks(len(indices))
 
 
 def _inside(snapshot: Snapshot, indices: Indices, target: int) -> Mask:
-    """Which connections are to the same place, by the same process's name."""
+    """Which connections go to the target with this id, from a process of the same name."""
     inside = np.ones(len(indices), bool)
     places = np.flatnonzero(snapshot.targets["id"] == np.uint64(target))
     for name in _SHARED:

@@ -1,4 +1,4 @@
-"""From where on something is worth a colour or a word. They are set once, before anything is judged."""
+"""The limits from which a value gets a colour or a word. They are set once, before their first use."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What the file of settings can change."""
+    """The limits, which the file of settings can change."""
 
     yellow_us: float = 50_000
     """RTTs from here on are yellow."""
     red_us: float = 150_000
-    """And from here on red, slow, and a long path."""
+    """RTTs from here on are red and slow; a lowest RTT from here on makes a long path."""
     queue_factor: float = 3
-    """An RTT has risen if it is so many times its minimum ..."""
+    """An RTT has risen if it is at least so many times its minimum ..."""
     queue_us: float = 10_000
-    """... and so much more: below 10 ms, scheduling and delayed ACKs explain as much as a queue does."""
+    """... and so much above it: less than 10 ms may just as well come from scheduling or delayed ACKs."""
     loss_share: float = 0.005
-    """A path that loses one percent is reported, though by chance a little less was lost."""
+    """Below 1 %, so that a path that loses 1 % is reported even if it has lost a little less by chance."""
     loss_segments: int = 3
-    """A single lost segment in a short connection is already a large share."""
+    """Fewer are no loss: in a short connection a single lost segment is already a large share."""
     limited_share: float = 0.2
-    """Of the time with data to send: from here on a limit is worth naming."""
+    """The share of the time with data to send from which a limit is named."""
     slow_answer_us: float = 100_000
-    """A shorter wait is not felt as one (Nielsen, Usability Engineering, 1993, chapter 5)."""
+    """Users do not notice a shorter wait (Nielsen, Usability Engineering, 1993, chapter 5)."""
     unread_ms: float = 500
-    """Data that has waited so long for its reader ..."""
+    """A process does not read if received data has waited so long ..."""
     unread_bytes: int = 65_536
-    """... or is so much."""
+    """... or if there is so much of it."""
     backlog_ns: int = 1_000_000_000
-    """A process that accepts its connections does so at once."""
+    """A longer wait to be accepted is reported: a healthy process accepts at once."""
 
 
 DEFAULTS = Thresholds()
@@ -38,11 +38,11 @@ _current = DEFAULTS
 
 
 def use(thresholds: Thresholds) -> None:
-    """Judge by these from now on."""
+    """Use these limits from now on."""
     global _current
     _current = thresholds
 
 
 def limits() -> Thresholds:
-    """Those to judge by."""
+    """The limits in use."""
     return _current

@@ -1,4 +1,4 @@
-"""From when to when a recording is, where in it one stands, and where something has been of note."""
+"""The time line of a recording: its begin and end, the moment shown, and marks for notable moments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_CELLS = 8
 
 
 class Marks(NamedTuple):
-    """When something was of note: arrays (M,)."""
+    """When something notable happened: arrays (M,)."""
 
     times_ns: NDArray[np.int64]
     severe: NDArray[np.bool_]
@@ -24,7 +24,7 @@ NO_MARKS = Marks(np.zeros(0, np.int64), np.zeros(0, bool))
 
 
 def room(width: int) -> int:
-    """Cells of the line itself, beside both times; 0: there is no room for any."""
+    """Cells of the line between both clock times; 0 if there is no room for a line."""
     cells = width - 2 * len("00:00:00") - 2
     return cells if cells >= LEAST_CELLS else 0
 
@@ -32,9 +32,9 @@ def room(width: int) -> int:
 def time_line(
     first_ns: int, last_ns: int, at_ns: int, marks: Marks, width: int, glyphs: Glyphs
 ) -> list[tuple[str, str]]:
-    """Pieces of text with their styles.
+    """The time line as pieces of text with their styles.
 
-    :param marks: of several in one cell a severe one counts
+    :param marks: a cell with several marks shows a severe one first
     """
     cells = room(width)
     if not cells:
@@ -51,7 +51,7 @@ def time_line(
 
 
 def time_at(cell: int, first_ns: int, last_ns: int, width: int) -> int | None:
-    """What time a cell stands for; None: none."""
+    """The time that a cell stands for; None if the cell is not on the line."""
     cells, cell = room(width), cell - len("00:00:00") - 1
     if not 0 <= cell < cells:
         return None

@@ -1,4 +1,4 @@
-"""Times as a user writes them, of what has been recorded."""
+"""Times within a recording and durations, as users write them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _SPANS_NS = TIMES_NS | {"": TIMES_NS["s"]}
 _SHARE = re.compile(r"(\d{1,3})%")
 _DAY_NS = TIMES_NS["d"]
 MOST_NS = 1 << 62
-"""146 years: less than a time of now has room for."""
+"""146 years: added to the present time, it still fits into 64 bits."""
 
 HINT = "14:03, 14:03:22, 2026-11-27 14:03, 10m (ago), +30s or 50%"
 
 
 def duration_ns(text: str, least_ns: int = 1, most_ns: int = MOST_NS) -> int | None:
-    """``24h``, ``90m``, ``7d``; None: it is no duration within these limits."""
+    """A duration such as ``24h``, ``90m`` or ``7d``; None if it is no duration within these limits."""
     return _within(number(text.strip(), TIMES_NS), least_ns, most_ns)
 
 
@@ -27,11 +27,11 @@ def _within(ns: float | None, least_ns: int, most_ns: int) -> int | None:
 
 
 def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
-    """A time of the wall clock, Unix epoch; None: it is none.
+    """A time of the wall clock in nanoseconds, Unix epoch; None if the text is no time.
 
-    :param at_ns: from where on spans count
-    :param first_ns: the beginning: of a time without a date the day is meant on which there is something
-    :param last_ns: the end
+    :param at_ns: the time that spans are relative to
+    :param first_ns: the beginning of the recording
+    :param last_ns: its end: a time without a date is on this day or the day before
     """
     text = text.strip()
     if text[:1] in ("+", "-"):
@@ -51,7 +51,7 @@ def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
         return None
     if year:
         return _epoch_ns((int(year), int(month), int(day)), hms, fraction_ns)
-    # The latest such time that is not after the end, or else the first after the beginning.
+    # On the day of the end if that is in the recording, else a day earlier, up to a day before it begins.
     last = time.localtime(last_ns / 1e9)
     for days in (0, -1):
         found_ns = _epoch_ns((last.tm_year, last.tm_mon, last.tm_mday + days), hms, fraction_ns)

@@ -1,4 +1,4 @@
-"""Fields as they stand in the stream: each kind of value, from the columns of rows to what JSON has."""
+"""Fields as the stream has them: for each kind of value, how columns of rows become JSON values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.addresses import address
 
 Values = Callable[[Get, frozenset[str]], Sequence[Any]]
-"""One value per row, None where it is not known; of the rows' fields, and of those that this kernel lacks."""
+"""One value per row, None where unknown, from the rows' fields and the fields that this kernel lacks."""
 
 _MOST_CHOICES = 256
-"""The field is a byte."""
+"""The field of a choice is one byte."""
 
 
 def integers(name: str) -> Values:
@@ -32,7 +32,7 @@ def integers(name: str) -> Values:
 
 
 def reals(name: str) -> Values:
-    """A number with a fraction; none where it is no number."""
+    """A number with a fraction; None where it is nan."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         numbers = get(name)
@@ -47,7 +47,7 @@ def flags(name: str) -> Values:
 
 
 def choices(name: str, texts: tuple[str | None, ...]) -> Values:
-    """One of a few texts; the field holds its place among them."""
+    """One of a few texts; the field holds the index of the text."""
 
     of_each = (*texts, *[None] * (_MOST_CHOICES - len(texts)))
 
@@ -59,7 +59,7 @@ def choices(name: str, texts: tuple[str | None, ...]) -> Values:
 
 
 def texts(name: str) -> Values:
-    """Bytes as text; none is none."""
+    """Bytes as text; None where there are no bytes."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         return _with_nulls(_decoded(get(name)), known.is_unknown(get, name, lacking))
@@ -73,7 +73,7 @@ def addresses(name: str) -> Values:
 
 
 def of_orphans(inner: Values) -> Values:
-    """Only of what nobody holds any more."""
+    """The values of connections that no process holds any more; None elsewhere."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.NOBODY)
@@ -82,7 +82,7 @@ def of_orphans(inner: Values) -> Values:
 
 
 def of_waiting(inner: Values) -> Values:
-    """Only of what nobody has accepted yet."""
+    """The values of connections that no process has accepted yet; None elsewhere."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.LISTENER)
@@ -97,12 +97,12 @@ def interfaces(get: Get, _: frozenset[str]) -> list[Any]:
 
 
 def whys(get: Get, lacking: frozenset[str]) -> list[Any]:
-    """The name of what holds it up."""
+    """The name of the cause that holds a connection up."""
     return [causes.NAMES[number] for number in causes.verdicts(get, lacking).tolist()]
 
 
 def waits(get: Get, lacking: frozenset[str]) -> list[Any]:
-    """All of a request's wait."""
+    """The whole wait of a request."""
     total_us, unknown = numbers.waits(get, lacking)
     return _with_nulls(total_us.astype(np.int64).tolist(), unknown)
 
@@ -116,7 +116,7 @@ def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:
 
 
 def _decoded(raw: NDArray[np.bytes_]) -> list[str | None]:
-    """Each different one is decoded once: as a rule there are few."""
+    """Bytes as text. Each distinct value is decoded once: there are usually few."""
     texts = raw.tolist()
     of_each = {text: text.decode("utf-8", "replace") or None for text in set(texts)}
     return list(map(of_each.__getitem__, texts))

@@ -1,4 +1,4 @@
-"""One connection over the snapshots that come while it is looked at."""
+"""One connection over the snapshots that come while its details are shown."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tcptop_rtt.view.ends import answer_of, other_end, parted
 from tcptop_rtt.view.shown import Shown, shown
 
 SPARK_TIMES_S: Floats = np.linspace((1 - SPARK_CELLS) * CELL_NS / 1e9, 0.0, SPARK_CELLS)
-"""When the cells of a row's sparkline were, relative to the snapshot."""
+"""The times of the cells of a row's sparkline, relative to the snapshot."""
 
 
 class Watched:
-    """What is known of one connection. Once it has ended the last values stay.
+    """What is known of one connection. After it has ended, its last values stay.
 
-    :param first: what there is to begin with: its sparkline is the past until there is a trace
+    :param first: the first snapshot: the sparkline in it is the past before the trace begins
     """
 
     def __init__(self, id: int, first: Snapshot, names: Names = NO_NAMES) -> None:  # noqa: A002
@@ -45,7 +45,7 @@ class Watched:
         self.take(first)
 
     def take(self, snapshot: Snapshot) -> None:
-        """Look at another snapshot."""
+        """Take over the values of the next snapshot."""
         at = _index(snapshot, self.id)
         if at is not None:
             self.row = self._shown(snapshot, at)
@@ -65,9 +65,9 @@ class Watched:
         return shown(snapshot.each_end[np.array([at])], snapshot.health.unknown, self._names)[0]
 
     def series(self, recent_s: float) -> Series:
-        """The samples of the last seconds, or of the whole trace, and what was known of the time before.
+        """The samples of the last ``recent_s`` seconds, from the trace and the first sparkline before it.
 
-        :param recent_s: inf: of the whole
+        :param recent_s: inf for all samples
         """
         polled = self.row is not None and "rtt_samples" in self.row.lacking
         each = "each scan" if polled else "each ACK"
@@ -77,7 +77,7 @@ class Watched:
     def _whole(self) -> Series:
         end_ns, end_wall_ns, trace = self._shown_ns, self._shown_wall_ns, self.trace
         if self.closed and trace is not None:
-            end_ns, end_wall_ns = self._traced_ns, self._traced_wall_ns  # nothing comes any more
+            end_ns, end_wall_ns = self._traced_ns, self._traced_wall_ns  # no more samples come
         before_s = SPARK_TIMES_S - (end_ns - self._opened_ns) / 1e9
         nothing = np.zeros(SPARK_CELLS)
         past = Series(before_s, self._before, nothing, nothing, end_ns=end_ns, end_wall_ns=end_wall_ns)
@@ -106,7 +106,7 @@ def _index(snapshot: Snapshot, id: int) -> int | None:  # noqa: A002
 
 
 def _why_empty(row: Connection | None, closed: bool) -> str:
-    """What the chart says where it has nothing to draw: a sample is waited for only where one may come."""
+    """The text of a chart without samples. It promises a sample only where one may still come."""
     if row is None or closed:
         return "no RTT sample was taken"
     if not row.was_sampled:
