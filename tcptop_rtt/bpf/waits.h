@@ -23,7 +23,8 @@ struct waits {
 	u32	replies;
 	u32	crossings;	/* data that the peer had sent before our latest came there */
 	u32	first_byte_us;	/* until the peer's first data: see note_first_byte(); 0: not known */
-	u32	pad[4];
+	u32	retrans;	/* segments that we had sent again when the peer's latest turn ended */
+	u32	pad[3];
 };
 _Static_assert(sizeof(struct waits) == 64, "keep waits in one cache line");
 
@@ -96,6 +97,19 @@ static __always_inline u64 later_us(struct sock *sk, const struct waits *waits)
 }
 
 /*
+ * Whether we have sent a segment again since the peer's latest turn ended. What is
+ * waited for then is the recovery of a loss, and no answer. total_retrans counts
+ * the probe for a lost tail, too, which retrans_out does not.
+ */
+static __always_inline bool sent_again(const struct tcp_sock *tp, const struct waits *waits)
+{
+	u32 retrans;
+
+	READ(retrans, tp->total_retrans);
+	return retrans != waits->retrans;
+}
+
+/*
  * The first segment after we have sent. The socket's clock still stands at that
  * moment: tcp_rcv_established() sets it right after the hook. If a segment was
  * sent again, it stands at the latest time.
@@ -105,15 +119,13 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 	const struct tcp_sock *tp = (const void *)sk;
 	u64 arrived_us = waits->arrived_us, sent_us;
 	struct rack sample;
-	u32 sent_again;
 
 	if (sample_of_answer(sk, turn, waits, &sample)) {
 		count_answer(waits, sample.rtt_us);
 		arrived_us = sample.mstamp + sample.rtt_us;
 	}
 	waits->by_sample = 0;
-	READ(sent_again, tp->retrans_out);
-	if (!arrived_us || sent_again)
+	if (!arrived_us || sent_again(tp, waits))
 		return;
 	READ(sent_us, tp->tcp_mstamp);
 	arrived_us += later_us(sk, waits);
@@ -129,7 +141,6 @@ static __always_inline void time_answer(const struct tcp_sock *tp, struct waits 
 	u64 bytes_acked, sent_us, wait_us;
 	u32 rtt_us;
 
-	waits->arrived_us = bpf_ktime_get_ns() / 1000;
 	READ(bytes_acked, tp->bytes_acked);
 	READ(sent_us, tp->rack_mstamp);
 	if (!sent_us || sent_us > waits->arrived_us)
@@ -150,6 +161,7 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 					   u32 *turn, struct waits *waits)
 {
 	u32 snd_nxt, snd_una, ack_seq;
+	bool is_acked, is_recovery;
 
 	READ(snd_nxt, tp->snd_nxt);
 	READ(ack_seq, cb->ack_seq);
@@ -158,12 +170,14 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 		return;
 	}
 	READ(snd_una, tp->snd_una);
+	is_acked = snd_una == snd_nxt;
+	is_recovery = sent_again(tp, waits);
 	waits->arrived_jiffies = bpf_jiffies64();
-	waits->arrived_us = 0;
-	if (snd_una == snd_nxt)
+	waits->arrived_us = is_acked || is_recovery ? bpf_ktime_get_ns() / 1000 : 0;
+	waits->by_sample = !is_acked && !is_recovery;
+	if (is_acked && !is_recovery)
 		time_answer(tp, waits);
-	else
-		waits->by_sample = 1;
+	READ(waits->retrans, tp->total_retrans);
 	*turn = turn_after(snd_nxt);
 }
 

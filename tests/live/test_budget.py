@@ -58,7 +58,7 @@ def test_records_scans_and_refreshes_are_really_as_rare_as_is_told() -> None:
         told = next(snapshots)
         health = told.health
         probe.scans_ns.clear()
-        # On a busy machine records from before the spacing come late; one more may end a window from before it.
+        # On a busy machine older records come late; the first new one may end an older window.
         spaced_since_ns = monotonic_ns()
         later = [next(snapshots) for _ in range(3)]
         while sum(time_ns > spaced_since_ns for time_ns in probe.records_ns) < 3:
