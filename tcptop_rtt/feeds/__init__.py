@@ -1,1 +1,1 @@
-"""Where snapshots come from: this machine, others, a recording, a fleet; and when the next is due."""
+"""Feeds make snapshots: of this machine, of other hosts, of a recording, or of a fleet."""

@@ -1,4 +1,4 @@
-"""What a feed is: the contract between whatever makes snapshots and the front end that shows them."""
+"""The interface of feeds: the contract between what makes snapshots and the front end that shows them."""
 
 from __future__ import annotations
 
@@ -12,117 +12,117 @@ from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 
 
 class Capability(Enum):
-    """What not every feed can do. A front end does not offer what its feed cannot."""
+    """An ability that not every feed has. A front end offers only what its feed can do."""
 
     TRACE = auto()
-    """To report every ACK of one connection."""
+    """It can report every ACK of one connection."""
     REFRESH = auto()
-    """To take another time between two snapshots."""
+    """Its time between two snapshots can be changed."""
     MEASURE = auto()
-    """To measure what the program costs."""
+    """It can measure what the program costs."""
     PLAY = auto()
-    """To stop, to go on, and to go to any time: it has a player."""
+    """It has a player: it can pause, continue, and go to any time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """How something is being played. Times are of its own wall clock, Unix epoch."""
+    """The state of a player. Times are of the recording's wall clock, Unix epoch."""
 
     on: bool = True
-    """It goes on by itself."""
+    """It is playing, not paused."""
     speed: float = 1.0
     first_ns: int = 0
     last_ns: int = 0
-    """As far as is known."""
+    """The latest time known so far."""
     at_ns: int = 0
     at_end: bool = False
-    """Nothing comes after what is shown."""
+    """The last snapshot is shown."""
     problem: str = ""
-    """What of it cannot be read; empty: all can."""
+    """What cannot be read; empty if everything can."""
     moments: Sequence[Mapping[str, Any]] = ()
-    """What has been of note, in the words of the stream."""
+    """Notable moments, as the stream describes them."""
 
 
 class Player(Protocol):
-    """Decides what a feed shows next. Any thread may call it; the answer is a snapshot at once."""
+    """Controls what a feed shows next. Any thread may call it; each call brings a snapshot at once."""
 
     @property
     def playing(self) -> Playing:
-        """As it is now."""
+        """The current state."""
         ...
 
     def play(self, on: bool, /) -> None:
-        """Go on, or stand still."""
+        """Play, or pause."""
         ...
 
     def step(self, count: int, /) -> None:
-        """So many snapshots on, or back if that is negative; it stands still then."""
+        """Go forward by so many snapshots, or back if negative, and pause there."""
         ...
 
     def set_speed(self, speed: float, /) -> None:
-        """So many times as fast as it has been."""
+        """Play so many times as fast as the original."""
         ...
 
     def seek(self, time_ns: int, /) -> None:
-        """To what was at a time."""
+        """Go to a time."""
         ...
 
 
 class Feed(Protocol):
-    """Where snapshots come from.
+    """Makes snapshots.
 
     One thread calls :meth:`open`, then :meth:`snapshots` or :meth:`run`, and asks for :attr:`origin` and
-    :meth:`cgroup`; it waits inside these calls. All else may be called from any thread and at any time,
-    before ``open`` too, never waits, and takes effect at the next turn of that thread.
+    :meth:`cgroup`; it waits inside these calls. Everything else may be called from any thread and at any
+    time, before ``open`` too. It never waits, and takes effect at the next turn of the first thread.
 
-    Times in a snapshot are by the feed's own clock, and the feed says what is known of a process: a front end
-    asks neither the clocks nor the ``/proc`` of this machine.
+    Times in a snapshot are by the feed's own clock, and facts about processes come from the feed: a front end
+    uses neither the clocks nor the ``/proc`` of this machine.
     """
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can do; once it is open, it never changes."""
+        """What the feed can do; constant once the feed is open."""
         ...
 
     @property
     def health(self) -> Health:
-        """How it is doing, before the first snapshot; each snapshot has its own."""
+        """The health before the first snapshot; each snapshot has its own."""
         ...
 
     @property
     def origin(self) -> Origin:
-        """Where the snapshots are from; known once it is open."""
+        """Where the snapshots are from; known once the feed is open."""
         ...
 
     @property
     def player(self) -> Player | None:
-        """What it is played by; None: it cannot PLAY."""
+        """The player; None without PLAY."""
         return None
 
     @property
     def question(self) -> Question | None:
-        """What it asks a server of many hosts; its snapshots are answers. None: it asks none."""
+        """The question that the feed asks the server of a fleet; None if the feed asks no server."""
         return None
 
     @property
     def stage(self) -> str:
-        """What :meth:`open` waits for at this moment; empty: for nothing that takes long."""
+        """What :meth:`open` is waiting for; empty if for nothing that takes long."""
         return ""
 
     def open(self) -> None:
-        """Wait until it can begin, or is stopped.
+        """Wait until the feed can begin, or is stopped.
 
-        :raises TcptopError: it cannot run here, and why
-        :raises OSError: the system has not what it takes just now, such as a free descriptor
+        :raises TcptopError: the feed cannot run here; the message says why
+        :raises OSError: the system lacks something at the moment, such as a free descriptor
         """
         ...
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """A first snapshot at once, then one per refresh until stopped, and a last one."""
+        """Yield a snapshot at once, then one per refresh until stopped, and a last one."""
         ...
 
     def run(self, publish: Callable[[Snapshot], None]) -> None:
-        """Publish these snapshots."""
+        """Publish each of the :meth:`snapshots`."""
         for snapshot in self.snapshots():
             publish(snapshot)
 
@@ -131,25 +131,26 @@ class Feed(Protocol):
         ...
 
     def set_refresh(self, seconds: float, /) -> None:
-        """Set the time between two snapshots; the answer is a snapshot at once. Without REFRESH: nothing."""
+        """Set the time between two snapshots, and make one at once. Without REFRESH this does nothing."""
         ...
 
     def set_trace(self, connection: int | None, /) -> None:
-        """Report every ACK of one connection in ``Snapshot.trace``; None: of none. Without TRACE there is no
-        single ACK in it, if there is a trace at all, but what the feed knows of the process.
+        """Report every ACK of one connection in ``Snapshot.trace``; None: of no connection.
+
+        Without TRACE there is no trace, or one without single ACKs that has what is known of the process.
         """
         ...
 
     def measure_cost(self) -> None:
-        """Measure what the program costs for about a second; the answer is a snapshot, with a newer
-        ``Snapshot.cost``. Without MEASURE: nothing.
+        """Measure what the program costs for about a second, then make a snapshot with a newer
+        ``Snapshot.cost``. Without MEASURE this does nothing.
         """
         return
 
     def ask(self, question: Question, /) -> None:  # noqa: ARG002
-        """Ask the server something else; the answer is a snapshot. Without a question: nothing."""
+        """Ask the server another question. This does nothing if :attr:`question` is None."""
         return
 
     def cgroup(self, process: ProcessKey, /) -> str | None:
-        """The path of a process's control group; None if it is not known."""
+        """The path of a process's control group; None if not known."""
         ...

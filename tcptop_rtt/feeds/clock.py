@@ -1,4 +1,4 @@
-"""The times that a live feed lives by."""
+"""The clocks of a live feed: time and processor time."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from tcptop_rtt.model import kernel_time
 
 
 class Clock:
-    """This machine's clocks. A test sets its own, and then no time passes but that which it tells.
+    """This machine's clocks. Tests replace them by clocks that they control.
 
-    :param helper_s: the processor time of what works for this process
+    :param helper_s: returns the processor time of the helper processes, in seconds
     """
 
     def __init__(self, helper_s: Callable[[], float] = float) -> None:
         self._helper_s = helper_s
 
     def monotonic_ns(self) -> int:
-        """CLOCK_MONOTONIC, which records have too."""
+        """CLOCK_MONOTONIC, which the records use too."""
         return kernel_time.monotonic_ns()
 
     def monotonic_s(self) -> float:
-        """The same, in seconds."""
+        """CLOCK_MONOTONIC in seconds."""
         return self.monotonic_ns() / 1e9
 
     def wall_ns(self) -> int:
-        """Since the Unix epoch."""
+        """The wall clock, since the Unix epoch."""
         return time.time_ns()
 
     def since_boot_ns(self) -> int:
-        """CLOCK_BOOTTIME, which process start times have too."""
+        """CLOCK_BOOTTIME, which process start times use too."""
         return kernel_time.since_boot_ns()
 
     def thread_s(self) -> float:
@@ -40,10 +40,10 @@ class Clock:
         return time.thread_time()
 
     def process_s(self) -> float:
-        """Processor time of the whole process, and of what works for it."""
+        """Processor time of the whole process and of its helpers."""
         return time.process_time() + self._helper_s()
 
     def wait(self, wake: queue.SimpleQueue[None], seconds: float) -> None:
-        """Wait so long, or until something is put into the queue, and take it out."""
+        """Wait until the time is over or the queue has an item, and take that item out."""
         with contextlib.suppress(queue.Empty):
             wake.get(timeout=seconds)

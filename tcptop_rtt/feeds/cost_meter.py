@@ -1,4 +1,4 @@
-"""What the program costs at this moment: its own processor time, and that of its programs in the kernel."""
+"""Measures the program's cost: its own processor time, and that of its BPF programs in the kernel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tcptop_rtt.model.snapshot import OwnCost, ProgramCost
 from tcptop_rtt.sources.base import ProgramRuns, Source
 
 MEASURED_S = 1.0
-"""For so long at least: until the first look after that."""
+"""The shortest measurement: it ends with the first :meth:`CostMeter.look` after this time."""
 
 
 class CostMeter:
-    """Measures while everything goes on: who has begun a measurement looks whether it is over.
+    """Measures in the background: the caller begins a measurement, then calls :meth:`look` until it is over.
 
     One thread owns it.
     """
@@ -22,14 +22,14 @@ class CostMeter:
     def __init__(self, source: Source, clock: Clock) -> None:
         self.latest: OwnCost | None = None
         self.over_s = math.inf
-        """When the measurement that goes on is long enough, on the monotonic clock; inf: none goes on."""
+        """When the current measurement is long enough, on the monotonic clock; inf without one."""
         self._source = source
         self._clock = clock
         self._began = 0.0, 0.0
         self._note = ""
 
     def begin(self) -> None:
-        """Measure from now on, unless that goes on already."""
+        """Begin a measurement, unless one is running."""
         if self.over_s < math.inf:
             return
         self._note = ""
@@ -41,7 +41,7 @@ class CostMeter:
         self.over_s = now + MEASURED_S
 
     def look(self) -> bool:
-        """Whether a measurement is over, which is the latest then."""
+        """End the measurement if it is long enough, and set :attr:`latest`; return whether one has ended."""
         now, cpu_s = self._clock.monotonic_s(), self._clock.process_s()
         if now < self.over_s:
             return False

@@ -1,4 +1,4 @@
-"""The feed of this machine: reads a source on a timer, hands out snapshots."""
+"""The feed of this machine: reads a source on a timer, and yields snapshots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tcptop_rtt.sources.base import Source
 
 
 def ready(source: Source) -> Future[Source]:
-    """A source that need not be waited for."""
+    """A future that already has the source."""
     future: Future[Source] = Future()
     future.set_result(source)
     return future
@@ -31,12 +31,12 @@ def ready(source: Source) -> Future[Source]:
 class LiveFeed(Feed):
     """Snapshots of this machine's connections.
 
-    :param source: may still be opening; who has opened it closes it, once the feed has ended
+    :param source: may still be opening; whoever has opened it closes it, once the feed has ended
     :param refresh_s: time between two snapshots
-    :param processes: where facts on processes are from
-    :param users: where names of users are from
-    :param use: says which threads are blocked on a socket; None: nobody does
-    :param stage: says what takes long as long as the source is opening
+    :param processes: gives facts about processes
+    :param users: gives names of users
+    :param use: finds which threads are blocked on a socket; None: they are not looked for
+    :param stage: says what takes long while the source is opening
     """
 
     def __init__(
@@ -64,23 +64,23 @@ class LiveFeed(Feed):
         self._traced: int | None = None
         self._asked = self._cost_wanted = False
         self._stopped = False
-        # A signal handler may wake this thread while it waits: an Event would deadlock.
+        # A signal handler may call stop() on this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         source.add_done_callback(lambda _: self._wake.put(None))
 
     def set_refresh(self, seconds: float) -> None:
-        """Time between snapshots."""
+        """Set the time between two snapshots, and make one at once."""
         self._refresh_s = seconds
         self._asked = True
         self._wake.put(None)
 
     def set_trace(self, connection: int | None) -> None:
-        """Report every ACK of one connection, in each snapshot's ``trace``."""
+        """Report every ACK of one connection in each snapshot's ``trace``, or of none."""
         self._wanted_trace = connection
         self._wake.put(None)
 
     def measure_cost(self) -> None:
-        """What the program costs in the second that begins now."""
+        """Measure what the program costs in the second that begins now."""
         self._cost_wanted = True
         self._wake.put(None)
 
@@ -91,38 +91,38 @@ class LiveFeed(Feed):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """All but to be played, as it is now; and but for ACKs where the source sees none."""
+        """All but PLAY, and without TRACE if the source sees no single ACKs."""
         polls = self._reader is not None and self._reader.polls
         always = frozenset({Capability.REFRESH, Capability.MEASURE})
         return always if polls else always | {Capability.TRACE}
 
     @property
     def health(self) -> Health:
-        """How the program is doing, before the first snapshot."""
+        """The health before the first snapshot."""
         if self._reader is None:
             return Health()
         return self._reader.health
 
     @property
     def stage(self) -> str:
-        """What takes long at the start."""
+        """What takes long while the source is opening."""
         return self._stage()
 
     @property
     def origin(self) -> Origin:
-        """This machine, and the hook once it is known."""
+        """This machine, with the hook once it is known."""
         machine = os.uname()
         boot_time_ns = self._clock.wall_ns() - self._clock.since_boot_ns()
         return Origin(machine.nodename, machine.release, self.health.hook, boot_time_ns)
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """Of a process of this machine."""
+        """The control group of a process of this machine."""
         return self._processes.cgroup(process)
 
     def open(self) -> None:
         """Wait for the source, or until stopped.
 
-        :raises TcptopError: it cannot run here, and why
+        :raises TcptopError: the source cannot run here; the message says why
         """
         while not (self._stopped or self._source.done()):
             self._wake.get()
@@ -130,9 +130,9 @@ class LiveFeed(Feed):
             self._reader = Reader(self._source.result(), self._budget, self._clock, self._units.of)
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """A first snapshot at once, then one per interval until stopped, and a last one.
+        """Yield a snapshot at once, then one per interval until stopped, and a last one.
 
-        If very many connections have ended, one comes early: ended rows are kept until one has shown them.
+        If very many connections have ended, a snapshot comes early: ended rows are kept until one shows them.
         """
         self.open()
         if self._reader is not None:
@@ -162,21 +162,21 @@ class LiveFeed(Feed):
             clock.wait(self._wake, max(0.0, wake_s - clock.monotonic_s()))
 
     def _read_period_s(self, reader: Reader) -> float:
-        """Seldom, as each wake-up takes a processor from the traffic; but a trace's chart has to move."""
+        """The time between two reads: long to spare the traffic, short while the chart of a trace moves."""
         if self._traced is not None and Capability.TRACE in self.capabilities:
             return reader.spaced_read_s(self._budget.shortest_read_s)
         reads = math.ceil(self._refresh_s / self._budget.longest_read_s)
         return reader.spaced_read_s(max(self._budget.shortest_read_s, self._refresh_s / reads))
 
     def _has_measured(self, reader: Reader) -> bool:
-        """Whether somebody waits for what has just been measured."""
+        """Whether a measurement that was asked for has just ended."""
         if not reader.meter.look() or not self._cost_wanted:
             return False
         self._cost_wanted = False
         return True
 
     def _take_requests(self, reader: Reader) -> bool:
-        """Whether a setter was called: its answer is a snapshot at once."""
+        """Carry out what setters have asked for; return whether that needs a snapshot at once."""
         if self._wanted_trace != self._traced:
             self._traced = self._wanted_trace
             reader.trace(self._traced)
@@ -187,7 +187,7 @@ class LiveFeed(Feed):
         return asked
 
     def _described(self, snapshot: Snapshot, reader: Reader) -> Snapshot:
-        """With what this machine knows of the traced connection's process."""
+        """Add what this machine knows of the traced connection's process."""
         if snapshot.trace is None:
             return snapshot
         key = reader.owner_of(snapshot.trace.id)

@@ -1,4 +1,4 @@
-"""Answers of something slow: looked up in threads that nobody waits for, and remembered for a while."""
+"""Slow lookups, done in background threads; the answers are remembered for a while."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Generic, NamedTuple, TypeVar
 Key = TypeVar("Key")
 
 FOUND_S = 600.0
-"""How long an answer counts."""
+"""How long an answer is valid."""
 NONE_S = 300.0
-"""How long it counts that there is none."""
+"""How long it is remembered that there is no answer."""
 FAILED_S = 30.0
-"""How long nobody is asked after having failed."""
+"""The pause after a lookup has failed, before it is tried again."""
 MOST = 4096
-"""So many answers are kept, the latest ones."""
+"""The number of answers that are kept: the latest ones."""
 SOUGHT = MOST // 2
-"""Among so many keys those are looked for that want an answer: all of these answers can be kept."""
+"""The number of keys that one request may have, so that all their answers can be kept; more are ignored."""
 QUEUE = 512
-"""So many questions wait at most."""
+"""The largest number of keys that wait to be looked up."""
 
 
 class _Answer(NamedTuple):
     text: str
     until_s: float
-    """When it is asked for again."""
+    """When to look it up again."""
 
 
 class Lookups(Generic[Key]):
     """All methods may be called from any thread; none waits for an answer.
 
-    :param look_up: gives the text for a key, empty if there is none; OSError: it failed. It may take any time
-    :param threads: so many lookups go on at once
-    :param pause_s: between two lookups of a thread
+    :param look_up: returns the text for a key, empty if there is none; OSError if it fails. It may take long
+    :param threads: the number of lookups at the same time
+    :param pause_s: the pause between two lookups of a thread
     """
 
     def __init__(
@@ -52,34 +52,34 @@ class Lookups(Generic[Key]):
         self._clock_s = clock_s
         self._news = threading.Condition()
         self._answers: dict[Key, _Answer] = {}  # the oldest first
-        self._next: list[Key] = []  # the next one last
+        self._next: list[Key] = []  # the next key to look up is the last item
         self._later: list[Key] = []
         self._source: Callable[[], Iterable[Key]] | None = None
         self._asking: set[Key] = set()
         self.version = 0
-        """Grows with each answer that is another than before."""
+        """Grows with each answer that differs from the previous one."""
 
     def get(self, key: Key) -> str:
-        """The answer, as far as it is known; an old one until there is a new one."""
+        """The latest answer; empty if there is none yet."""
         answer = self._answers.get(key)
         return answer.text if answer else ""
 
     def with_text(self, word: str) -> list[Key]:
-        """The keys whose answers have that in them, in small letters."""
+        """The keys whose answers, in small letters, contain the word."""
         with self._news:
             return [key for key, answer in self._answers.items() if word in answer.text.lower()]
 
     def ask(self, keys: Iterable[Key]) -> None:
-        """Look these up next, instead of those asked for so before: what is no longer wanted is not asked."""
+        """Look these keys up next. Keys of earlier calls that still wait are dropped."""
         with self._news:
             self._next = self._due(keys)
             if self._next:
                 self._begin()
 
     def ask_later(self, source: Callable[[], Iterable[Key]]) -> None:
-        """Look up more when there is nothing else to do.
+        """Look up more keys when there is nothing else to do.
 
-        :param source: gives the keys; called in one of the threads
+        :param source: returns the keys; called in one of the threads
         """
         with self._news:
             self._source = source
@@ -88,14 +88,14 @@ class Lookups(Generic[Key]):
     def _begin(self) -> None:
         threads, self._threads = self._threads, 0
         for _ in range(threads):
-            # Daemons: one that waits for an answer does not hold up the end of the program.
+            # Daemon threads: a pending lookup does not delay the end of the program.
             thread = threading.Thread(target=self._work, name="lookup", daemon=True)
-            with suppress(RuntimeError):  # no room for another: those that there are do it
+            with suppress(RuntimeError):  # no more threads can be started: the others do the work
                 thread.start()
         self._news.notify_all()
 
     def _due(self, keys: Iterable[Key]) -> list[Key]:
-        """Those of these that want an answer, the first one last, as many as may wait."""
+        """The keys that need a lookup, at most QUEUE, in reverse order."""
         due = (key for key in dict.fromkeys(islice(keys, SOUGHT)) if self._is_due(key))
         return list(islice(due, QUEUE))[::-1]
 

@@ -1,4 +1,4 @@
-"""Names of hosts and services by this machine's resolver: /etc/hosts, DNS, /etc/services, or others."""
+"""Names of hosts and services by this machine's resolver: /etc/hosts, DNS, /etc/services and so on."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tcptop_rtt.model.outside import host_name_of, service_name_of
 
 HOST_THREADS = 4
 HOST_PAUSE_S = 0.05
-"""At most 80 questions a second in all."""
+"""With all threads at most 80 lookups a second."""
 SERVICE_PAUSE_S = 0.005
 LATER_S = 5.0
-"""So often at most it is looked for addresses that are not in sight."""
+"""The shortest time between two searches for addresses that are not in sight."""
 
 _HOST_NOT_FOUND, _NO_DATA = 1, 4
-"""Numbers of netdb.h: there is no name. All else is a failure."""
+"""Error numbers of netdb.h that mean that there is no name. All others are failures."""
 
-# Python's getnameinfo() would keep the whole program from running as long as it waits for a name server.
+# No lookup uses Python's getnameinfo(): it would block all threads while it waits for a name server.
 
 
 def look_up_host(address: Address) -> str:
-    """The name of a host; empty: it has none that can be shown.
+    """The name of a host; empty if it has none that can be shown.
 
-    :raises OSError: the resolver has failed, or its time is up
+    :raises OSError: the resolver has failed or timed out
     """
     family, raw = address
     number = (socket.AF_INET, raw[12:]) if family == 4 else (socket.AF_INET6, raw)
@@ -46,7 +46,7 @@ def look_up_host(address: Address) -> str:
 
 
 def look_up_service(port: int) -> str:
-    """The name of a TCP port; empty: it has none that can be shown. One thread at a time may ask."""
+    """The name of a TCP port; empty if it has none that can be shown. Not thread-safe."""
     try:
         return service_name_of(socket.getservbyport(port, "tcp"))
     except (OSError, UnicodeError):
@@ -54,10 +54,10 @@ def look_up_service(port: int) -> str:
 
 
 class Resolver(Names):
-    """Asks nobody until it is asked.
+    """Looks up names in the background, only those that are asked for.
 
-    :param host: looks up a host
-    :param service: looks up a port
+    :param host: looks up the name of a host
+    :param service: looks up the name of a port
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Resolver(Names):
 
     @property
     def version(self) -> int:  # type: ignore[override]
-        """Grows with each name that comes or goes."""
+        """Grows with each name that appears, changes or disappears."""
         return self._hosts.version + self._services.version
 
     def host(self, address: Address) -> str:
@@ -95,7 +95,7 @@ class Resolver(Names):
         self._services.ask(ports)
 
     def ask_later(self, families: NDArray[Any], addresses: NDArray[Any], ports: NDArray[Any]) -> None:
-        # To find those that differ takes some milliseconds for many connections.
+        # With many connections, finding the distinct addresses takes some milliseconds.
         now = time.monotonic()
         if now >= self._later_s:
             self._later_s = now + LATER_S
@@ -104,8 +104,8 @@ class Resolver(Names):
 
 
 def _different(families: NDArray[Any], addresses: NDArray[Any]) -> Iterable[Address]:
-    """Each of them once."""
-    # 16 bytes end in zeros as often as not: numbers compare faster, too.
+    """The distinct addresses, each once."""
+    # Compared as numbers: that is faster, and NumPy's byte strings would lose zeros at their end.
     words = np.ascontiguousarray(addresses).view(np.uint64).reshape(-1, 2)
     _, first = np.unique(words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1], return_index=True)
     for at in first.tolist():

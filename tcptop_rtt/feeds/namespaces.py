@@ -1,4 +1,4 @@
-"""Names of network namespaces: those that ``ip netns`` gives, and whether one is our own."""
+"""Names of network namespaces: those that ``ip netns`` gives, and a name for this process's own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tcptop_rtt.model.outside import name_of
 
 DIRECTORY = "/run/netns"
 MOST = 1024
-"""So many names are looked through."""
+"""At most so many names are compared."""
 OURS = "ours"
 
 
 def namespace_name(inode: int, directory: str = DIRECTORY) -> str:
     """The name of a network namespace; empty if it has none.
 
-    :param inode: its number, as in a row
+    :param inode: the namespace's inode number, as in a row
     """
     try:
         if os.stat("/proc/self/ns/net").st_ino == inode:
@@ -31,7 +31,7 @@ def namespace_name(inode: int, directory: str = DIRECTORY) -> str:
 
 
 def _inode_of(path: str) -> int:
-    """Each name is a mount of the namespace; 0: that of one that is being made or removed."""
+    """The inode of the namespace that is mounted there; 0 while the mount is being made or removed."""
     try:
         return os.stat(path).st_ino
     except OSError:

@@ -1,4 +1,4 @@
-"""What the kernel's socket does not say about its process: read from /proc, through psutil."""
+"""Facts about processes that a socket in the kernel does not have: read from /proc, partly by psutil."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tcptop_rtt.model.proc_stat import NS_PER_TICK, STAT_BYTES, ProcStat, stat_o
 from tcptop_rtt.model.snapshot import Owner, Process, ProcessKey
 
 _CGROUP_FILE_BYTES = 1 << 16
-"""A line for each hierarchy, each with a path."""
+"""The file has a line with a path for each hierarchy."""
 
 
 _STATUS_BYTES = 1 << 16
 
 MOST_PARENTS = 16
-"""So many generations are told of."""
+"""The number of ancestors that are shown."""
 
 _NAME_WAIT_S = 0.05
 
@@ -29,9 +29,9 @@ def _name(uid: int) -> str:
 
 
 class UserNames:
-    """Names of users, whose data base may be a network away: who asks does not wait for it.
+    """Names of users. Callers hardly wait: the user database may be on another host.
 
-    :param look_up: the name of a user; KeyError if there is none; called in a thread of its own
+    :param look_up: returns the name of a user; KeyError if there is none; called in a thread of its own
     """
 
     def __init__(self, look_up: Callable[[int], str] = _name) -> None:
@@ -40,7 +40,7 @@ class UserNames:
         self._asked: set[int] = set()
 
     def get(self, uid: int) -> str:
-        """Empty if there is none, or as long as it is not known yet."""
+        """The name of a user; empty if there is none, or it is not known yet."""
         if uid not in self._asked:
             self._asked.add(uid)
             asking = threading.Thread(target=self._ask, args=(uid,), name="user-name", daemon=True)
@@ -56,14 +56,14 @@ class UserNames:
 
 
 class Processes:
-    """Descriptions of processes; keeps the last one, so that its CPU use is that between two looks."""
+    """Describes processes. The last process is kept, as its CPU use is measured between two descriptions."""
 
     def __init__(self) -> None:
         self._last: psutil.Process | None = None
         self._proc_is_ours = _proc_is_ours()
 
     def describe(self, key: ProcessKey) -> Process | None:
-        """The process as it is now; None if it is there no more, or may not be looked at."""
+        """The process as it is now; None if it has ended, or may not be read."""
         pid = key.pid
         if not self._is_there(key):
             return None
@@ -83,7 +83,7 @@ class Processes:
             return None
 
     def parents(self, key: ProcessKey) -> tuple[Owner, ...]:
-        """Its parent, the parent of that, and so on, up to init; empty if they are not known."""
+        """The parent process, its parent and so on, up to init; empty if not known."""
         found: list[Owner] = []
         pid = key.pid
         try:
@@ -93,17 +93,17 @@ class Processes:
                 pid = stat.parent
                 if not pid:
                     break
-        except OSError:  # one of them has ended meanwhile
+        except OSError:  # one of the processes has ended meanwhile
             return ()
         return tuple(found[1:]) if self._is_there(key) else ()
 
     def cgroup(self, key: ProcessKey) -> str | None:
-        """The path of the process's cgroup; None if it is not known."""
+        """The path of the process's cgroup; None if not known."""
         try:
             raw = read_bytes(f"/proc/{key.pid}/cgroup", _CGROUP_FILE_BYTES)
         except OSError:
             return None
-        # Asked after the file was read: a process that has the PID since would have shown its own.
+        # Checked after reading: the file could have been that of a new process with the same PID.
         return cgroup_path(raw) if self._is_there(key) else None
 
     def _is_there(self, key: ProcessKey) -> bool:
@@ -111,7 +111,7 @@ class Processes:
 
 
 def _proc_is_ours() -> bool:
-    """Whether /proc counts as our PID namespace does: by an outer one's we have more numbers than one."""
+    """Whether /proc shows the PIDs of our own PID namespace; of an outer one, NSpid lists several PIDs."""
     try:
         status = read_bytes("/proc/self/status", _STATUS_BYTES)
     except OSError:
@@ -120,7 +120,7 @@ def _proc_is_ours() -> bool:
 
 
 def _is_still(key: ProcessKey) -> bool:
-    """Whether the PID is that process's: it may be another's by now."""
+    """Whether the PID still belongs to that process, and not to a newer one."""
     try:
         return _stat(key.pid).started_ns // NS_PER_TICK == key.started_ns // NS_PER_TICK
     except OSError:
@@ -132,17 +132,17 @@ def _stat(pid: int) -> ProcStat:
 
 
 def _command_line(pid: int) -> str:
-    """Its arguments with spaces between, or the beginning of them: they may be megabytes."""
+    """The arguments separated by spaces, cut to TEXT_BYTES: they may be megabytes."""
     raw = read_bytes(f"/proc/{pid}/cmdline", TEXT_BYTES + 1)
     whole = raw.rstrip(b"\0") if len(raw) <= TEXT_BYTES else raw
     return text_of(whole.replace(b"\0", b" "))
 
 
 def cgroup_path(raw: bytes) -> str | None:
-    """Where a process is, by its ``cgroup`` file, which has a line for each hierarchy (cgroups(7)).
+    """The control group in a ``cgroup`` file of /proc, which has a line for each hierarchy (cgroups(7)).
 
-    The unified hierarchy (v2) comes first, then systemd's, then the controllers': where there are several,
-    a process is at the root of those that nobody uses. Other ends of lines than newlines may be in a path.
+    The unified hierarchy (v2) comes first, then systemd's, then the controllers'. A hierarchy in which the
+    process is at the root counts only if all are so. A path may contain line separators other than newline.
     """
     paths: dict[bytes, bytes] = {}
     for line in raw.split(b"\n"):

@@ -1,4 +1,4 @@
-"""Reads and scans a source into the connections, no more than the budget allows."""
+"""Reads and scans a source into the connections, as often as the budget allows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tcptop_rtt.tracking.connections import Connections
 class Reader:
     """Owns the connections. One thread owns it.
 
-    :param unit_of: what runs a process; empty: nothing, or it is not known
+    :param unit_of: returns the unit that a process runs in; empty if none, or not known
     """
 
     def __init__(
@@ -37,38 +37,38 @@ class Reader:
         self._connections = Connections(clock.monotonic_ns, clock.wall_ns)
         self._pace = Pace(clock.monotonic_s(), budget)
         self.meter = CostMeter(source, clock)
-        """What it costs at this moment is measured by this."""
+        """Measures what the program costs."""
         self._thrift = Thrift(budget, self.meter)
         self._cpu = clock.monotonic_s(), clock.process_s()
         self._dropped_records = self._untracked = 0
         self._problem = ""
         self._last_scan = -math.inf
         self._scanned = clock.monotonic_s()
-        """When the latest scan that could be done has begun."""
+        """When the latest successful scan began."""
         self._scan_s = 0.0
         self._refresh_s = 0.0
-        """What was wanted between the latest two snapshots."""
+        """The refresh interval that was asked for with the latest snapshot."""
         self._records = 0
-        """Since the latest snapshot, like the processor time of reading and of scans:"""
+        """Records since the latest snapshot; below, the processor time of reads and scans since then."""
         self._reading_s = self._scanning_s = 0.0
         self._incoming_per_s = 0.0
-        """Records that came between the latest two reads, and those that found no room."""
+        """Records per second between the latest two reads, dropped records included."""
         self._read_at = clock.monotonic_s()
         self._tracing = False
 
     @property
     def health(self) -> Health:
-        """What is known before the first snapshot."""
+        """The health before the first snapshot."""
         return Health(self._source.hook, self._source.hook_note, missed=self._source.missed)
 
     @property
     def polls(self) -> bool:
-        """Whether the source sees what is there when it is scanned, and no single ACK."""
+        """Whether the source knows connections by scans only, and sees no single ACK."""
         return self._source.polls
 
     @property
     def snapshot_is_urgent(self) -> bool:
-        """Whether so many connections have ended since the last one that memory grows for them."""
+        """Whether very many connections have ended since the last snapshot, so that memory grows."""
         return self._connections.snapshot_is_urgent
 
     def owner_of(self, connection: int) -> ProcessKey:
@@ -76,14 +76,14 @@ class Reader:
         return self._connections.owner_of(connection)
 
     def trace(self, connection: int | None) -> None:
-        """Have every ACK of one connection reported, or of none. The next look scans."""
+        """Have every ACK of one connection reported, or of none. The next :meth:`look` may scan at once."""
         self._tracing = connection is not None
         self._source.trace(self._connections.set_trace(connection))
         self._last_scan = -math.inf
 
     def look(self, now: float, may_scan: bool) -> None:
         """Read the source, and scan it if that is due."""
-        began_s = self._clock.thread_s()  # not by the clock: others may have had the processor
+        began_s = self._clock.thread_s()  # not wall time: other threads may have had the processor
         if not (may_scan and now >= self._last_scan + self._scan_pause_s and self._scan()):
             self._read()
             self._reading_s += self._clock.thread_s() - began_s
@@ -94,10 +94,10 @@ class Reader:
         self._last_scan = self._scanned = now
 
     def snapshot(self, refresh_s: float, late_s: float) -> Snapshot:
-        """All connections as they are now; begins a new period.
+        """Make a snapshot of all connections, and begin a new period.
 
-        :param refresh_s: what is wanted between two of them
-        :param late_s: how much later than it was due this one is
+        :param refresh_s: the wanted time between two snapshots
+        :param late_s: how much later than due this snapshot is
         """
         bound = self._connections.bound_namespaces()
         self._connections.name_interfaces(self._source.interface_names(bound))
@@ -109,14 +109,14 @@ class Reader:
     def spaced_refresh_s(self, refresh_s: float) -> float:
         """The time between two snapshots that the budget allows.
 
-        :param refresh_s: what is wanted
+        :param refresh_s: the wanted time
         """
         return stretched_s(refresh_s, self._thrift.spacing.refreshes, self._budget.longest_refresh_s)
 
     def spaced_read_s(self, read_s: float) -> float:
-        """The time between two reads that it allows.
+        """The time between two reads that the budget allows.
 
-        :param read_s: what is wanted
+        :param read_s: the wanted time
         """
         budget = self._budget
         room_s = budget.most_between_reads / self._incoming_per_s if self._incoming_per_s else math.inf
@@ -124,11 +124,11 @@ class Reader:
         return stretched_s(read_s, self._thrift.spacing.records, longest_s)
 
     def _scan(self) -> bool:
-        """Whether it could be done: it fails without a free descriptor, and the next turn tries again."""
+        """Scan, and return whether that succeeded. It fails if no descriptor is free, and is tried again."""
         unheld = partial(self._connections.unheld_namespaces, self._clock.monotonic_ns())
         try:
             for entries in self._source.scan(unheld):
-                self._read()  # what happened before the scan saw it goes first
+                self._read()  # records of what happened before the scan have to be ingested first
                 self._connections.ingest_scan(entries)
         except OSError as error:
             self._connections.drop_scan()
@@ -140,12 +140,12 @@ class Reader:
 
     @property
     def _scan_pause_s(self) -> float:
-        """From one scan, with the question for what has ended, to the next."""
+        """The time from one scan, including the query for ended connections, to the next."""
         times, longest_s = self._thrift.spacing.scans, self._budget.longest_scan_s
         return self._usual_pause_s() if times == 1 else stretched_s(self._usual_scan_s(), times, longest_s)
 
     def _usual_scan_s(self) -> float:
-        """From one scan to the next without a budget: scans come with snapshots only."""
+        """The time between two scans without a budget: each scan comes with a snapshot."""
         return max(self._usual_pause_s(), self._refresh_s)
 
     def _usual_pause_s(self) -> float:
@@ -156,9 +156,9 @@ class Reader:
         return max(cost_s / budget.max_scan_share, target_s)
 
     def _close_ended(self) -> None:
-        """Close the connections that have ended unseen, as their last record found no room."""
+        """Close the connections that have ended but whose last record was dropped."""
         ended = self._source.ended(self._connections.missing_socks())
-        # Others have ended since the latest read: their last records have the final counters.
+        # Other connections have ended since the latest read: their last records have the final counters.
         self._read()
         self._connections.close_missing(ended)
 
@@ -176,7 +176,7 @@ class Reader:
         self._connections.ingest_last(batch.last)
 
     def _behind_s(self, late_s: float) -> float:
-        """How old what scans, samples or all of it tell may be, where that is more than is meant."""
+        """How old the data may be, if scans, records or this snapshot are late; 0 if as fresh as intended."""
         age_s = max(self._clock.monotonic_s() - self._scanned, self._pace.report_interval_s, late_s)
         return age_s if age_s > self._budget.fresh_scan_s + self._refresh_s else 0.0
 
@@ -217,7 +217,7 @@ class Reader:
         )
 
     def _most(self) -> Spacing:
-        """How far each may be spaced, from what it is without a budget."""
+        """The largest factor for each: its longest period by the budget over its period without one."""
         budget = self._budget
         longest = (
             (budget.longest_report_s, self._pace.unspaced_s),

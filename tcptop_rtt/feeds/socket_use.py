@@ -1,4 +1,4 @@
-"""By which descriptors a process holds a socket, and which of its threads are blocked on it."""
+"""Finds by which descriptors a process holds a socket, and which of its threads are blocked on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tcptop_rtt.model.outside import read_bytes
 from tcptop_rtt.model.reach import SocketUse
 
 SOCKETS_BYTES = 4 << 20
-"""As much of a list of sockets is read: some 25,000 of them."""
+"""How much of a list of sockets is read: some 25,000 sockets."""
 _LINE_BYTES = 4096
 _PATIENCE_S = 0.02
 _AGAIN_S = 5.0
@@ -22,21 +22,21 @@ class Socket(NamedTuple):
     """A connection, and a process that holds it."""
 
     pid: int
-    laddr: bytes  # 16 bytes, IPv4 ones v4-mapped
+    laddr: bytes  # 16 bytes, IPv4 addresses v4-mapped
     lport: int
     raddr: bytes
     rport: int
 
 
 ENDS = Socket._fields[1:]
-"""The fields of a row that a socket is known by."""
+"""The fields of a row that identify a socket."""
 
 
 class UseWatch:
-    """Looks at one socket in a thread of its own: who asks gets what it has found last.
+    """Looks at one socket at a time, in a thread of its own; callers get the latest result.
 
-    :param look: looks at a socket whose inode number is given
-    :param find: finds that number; 0: it is not known
+    :param look: called with the PID and the socket's inode number
+    :param find: returns the inode number of a socket; 0 if not known
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class UseWatch:
         self._thread: threading.Thread | None = None
 
     def of(self, wanted: Socket) -> SocketUse | None:
-        """What is known; None: nothing, or nothing yet."""
+        """The latest result for a socket; None if there is none, or none yet."""
         if self._thread is None or not self._thread.is_alive():
             if wanted != self._wanted:
                 self._wanted, self._inode, self._found, self._next_find_s = wanted, 0, None, 0.0
@@ -69,13 +69,13 @@ class UseWatch:
                 self._inode = self._find(wanted)
             self._found = self._look(wanted.pid, self._inode) if self._inode else None
         except OSError:
-            self._found = None  # it has ended, or we may not look
+            self._found = None  # the process has ended, or may not be read
 
 
 def inode_of(wanted: Socket) -> int:
-    """The number of a socket, by the list of its process's network namespace; 0: it is not in it.
+    """The inode number of a socket, from the list of its process's network namespace; 0 if not listed.
 
-    :raises OSError: there is no such list
+    :raises OSError: the list cannot be read
     """
     for name, start in (("tcp", 12), ("tcp6", 0)):
         ends = f" {_end(wanted.laddr[start:], wanted.lport)} {_end(wanted.raddr[start:], wanted.rport)} "
@@ -88,6 +88,6 @@ def inode_of(wanted: Socket) -> int:
 
 
 def _end(address: bytes, port: int) -> str:
-    """As proc_net_tcp(5) has it: words in the machine's order of bytes."""
+    """An address and port in the format of proc_net_tcp(5): words in the machine's byte order."""
     words = struct.unpack(f"={len(address) // 4}I", address)
     return "".join(f"{word:08X}" for word in words) + f":{port:04X}"

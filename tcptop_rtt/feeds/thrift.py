@@ -1,7 +1,8 @@
-"""How much less often records, scans and refreshes come, so that all costs less than a share of a core.
+"""Makes records, scans and refreshes less frequent, so that the program stays within its share of a core.
 
-What cannot be made rarer is the hook, which runs for every segment. Of what it leaves, refreshes get as much
-as they need, and records and scans share the rest: what one does not need of its half, the other gets.
+The hook cannot be made less frequent, as it runs for every segment. Of the share that the hook leaves,
+refreshes get as much as they need. Records and scans get half of the rest each, and what one of them does
+not need goes to the other.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from tcptop_rtt.feeds.cost_meter import CostMeter
 from tcptop_rtt.model.snapshot import OwnCost
 
 AIM, LEAST, MOST = 0.8, 0.6, 0.95
-"""Of the budget: what is spent after a change, and between which limits nothing is changed."""
+"""Shares of the budget: a change of the spacing aims at AIM, and nothing is changed from LEAST to MOST."""
 SETTLED_S = 5.0
-"""What a start costs does not count: it does not come again."""
+"""The cost of the first seconds is ignored: starting up happens only once."""
 OVER_S = 10.0
-"""Costs are averages over about so long."""
+"""Costs are averaged over about this time."""
 MEASURE_AGAIN_S, MEASURE_SOON_S = 30.0, 5.0
-"""Between two measurements of the hook, and where there is twice or half as much for it to do."""
+"""The time between two measurements of the hook; the shorter one if its work has doubled or halved."""
 SPACED = 1.05
-"""What would be spaced by less is left alone."""
+"""A factor below this is not applied."""
 
 
 class Spacing(NamedTuple):
-    """Of each how many times as long it takes from one to the next as it would without a budget."""
+    """By what factors the times between records, scans and refreshes are longer than without a budget."""
 
     records: float = 1.0
     scans: float = 1.0
@@ -36,30 +37,30 @@ class Spacing(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What a period has cost, in seconds of processor time, and why."""
+    """The cost of a period, in seconds of processor time, and the numbers that explain it."""
 
     passed_s: float
     reading_s: float
     scan_share: float
-    """Of one core: what scans would take if they were not spaced."""
+    """The share of one core that scans would take without spacing."""
     rest_s: float
-    """All that is done for refreshes."""
+    """The processor time of everything else, which is the cost of refreshes."""
     records: int
     samples: int
 
 
 class Thrift:
-    """Follows what is spent, and spaces what can be. One thread owns it.
+    """Follows the cost, and sets the spacing. One thread owns it.
 
-    :param meter: measures what the hook costs, now and then
+    :param meter: measures the cost of the hook now and then
     """
 
     def __init__(self, budget: Budget, meter: CostMeter) -> None:
         self.spacing = Spacing()
         self.share: float | None = None
-        """Of one core, that all of it has taken lately; None: not known yet, or there is no budget."""
+        """The share of one core that the program has taken lately; None if not known, or without a budget."""
         self.kernel_share: float | None = None
-        """The part of the hook, with its records; None likewise."""
+        """The part of :attr:`share` for the hook and its records; None likewise."""
         self._budget = budget
         self._meter = meter
         self._passed_s = self._measured_s = 0.0
@@ -68,9 +69,9 @@ class Thrift:
         self._measured_events = 0.0
 
     def take(self, spent: Spent, most: Spacing) -> None:
-        """Count a period in, and space anew where that is called for.
+        """Add a period to the averages, and change the spacing if the cost is too high or too low.
 
-        :param most: as far as each may be spaced
+        :param most: the largest factor for each
         """
         budget, spacing = self._budget, self.spacing
         self._passed_s += spent.passed_s
@@ -94,10 +95,10 @@ class Thrift:
             self.spacing = spaced(needs, most, AIM * budget.most_share - hook)
 
     def _kernel_share(self, events_per_s: float, estimate: float) -> float:
-        """As measured last, and grown by as much as there is more to do.
+        """The latest measurement, scaled by how much the number of events has grown since.
 
-        :param events_per_s: samples and records
-        :param estimate: what it is if it cannot be measured
+        :param events_per_s: samples plus records
+        :param estimate: the result if the share cannot be measured
         """
         if self._meter.latest is not self._measured:
             self._measured, self._measured_s = self._meter.latest, self._passed_s
@@ -113,11 +114,11 @@ class Thrift:
 
 
 def spaced(needs: Spacing, most: Spacing, room: float) -> Spacing:
-    """How far each has to be spaced, so that all find room.
+    """The factors with which the total cost fits into the available share.
 
-    :param needs: the share of a core that each takes unspaced
-    :param most: as far as each may be spaced: that far, where nothing less will do
-    :param room: the share of a core that they may take together
+    :param needs: the share of a core that each takes without spacing
+    :param most: the largest factor for each; returned if even these do not suffice
+    :param room: the share of a core that all three may take together
     """
     least = Spacing(*(need / times for need, times in zip(needs, most, strict=True)))
     spare = room - sum(least)
@@ -134,14 +135,14 @@ def spaced(needs: Spacing, most: Spacing, room: float) -> Spacing:
 
 
 class _Averages:
-    """Of what comes per second, the newest counting most."""
+    """Averages per second, weighted towards the newest amounts."""
 
     def __init__(self) -> None:
         self._sums = np.zeros(0)
         self._passed_s = 0.0
 
     def add(self, passed_s: float, *amounts: float) -> list[float]:
-        """What it is now, with so much that has come in so long."""
+        """Add the amounts of the last ``passed_s`` seconds; return the averages per second."""
         kept = math.exp(-passed_s / OVER_S)
         before = self._sums if len(self._sums) else np.zeros(len(amounts))
         self._sums = before * kept + amounts

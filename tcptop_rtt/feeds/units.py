@@ -1,4 +1,4 @@
-"""What runs a process: the container, the pod or the unit of systemd, by the path of its control group."""
+"""Names the container, pod or systemd unit of a process, by the path of its control group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tcptop_rtt.model.rows import UNIT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
 
 _KEPT = 4_096
-"""So many processes are remembered."""
+"""The number of processes whose units are remembered."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _POD = re.compile(r"pod([0-9a-f]{8})[0-9a-f_-]*")
@@ -24,7 +24,7 @@ _ENGINES = {
 
 
 def unit_of(path: str) -> str:
-    """A name as short as people use it; empty: it is nothing but a part of the machine.
+    """The short name of the unit with this control group path; empty if the path is in no unit.
 
     ``nginx.service``, ``docker 0123456789ab``, ``pod 0a1b2c3d/0123456789ab``, ``session-3.scope``
     """
@@ -42,9 +42,9 @@ def unit_of(path: str) -> str:
 
 
 class Units:
-    """Remembers what runs each process: it stays for the life of most.
+    """Finds the unit of a process and remembers it, as most processes never change theirs.
 
-    :param cgroup: the path of a process's control group; None: not known
+    :param cgroup: returns the path of a process's control group; None if not known
     """
 
     def __init__(self, cgroup: Callable[[ProcessKey], str | None]) -> None:
@@ -52,5 +52,5 @@ class Units:
         self.of = lru_cache(maxsize=_KEPT)(self._find)
 
     def _find(self, process: ProcessKey) -> bytes:
-        """As the column holds it; empty: there is none, or it is not known."""
+        """The unit's name as the column holds it; empty if there is none, or it is not known."""
         return unit_of(self._cgroup(process) or "").encode("utf-8", "replace")[:UNIT_BYTES]

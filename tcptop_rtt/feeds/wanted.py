@@ -1,4 +1,4 @@
-"""The process that ``--pid`` names: whether there is one, and whether it is still there."""
+"""The process that ``--pid`` names: whether it exists, and whether it is still running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tcptop_rtt.model.errors import TcptopError
 
 
 class WantedProcess:
-    """A process as it is now: another that gets its PID later is not taken for it.
+    """A running process. It is not confused with another one that gets the same PID later.
 
     :raises TcptopError: no process has that PID in our PID namespace
     """
@@ -27,14 +27,14 @@ class WantedProcess:
             if error.errno in (errno.EINVAL, errno.ENOENT):
                 problem = f"{pid} is no process but a thread of one: ps -eL lists both numbers, PID and LWP"
                 raise TcptopError(problem) from error
-            return  # a sandbox forbids the call: its end will not be known
+            return  # a sandbox forbids the call: the end of the process will not be noticed
         self._ended.register(self._fd, select.POLLIN)
 
     def note(self) -> str:
-        """That it has ended; empty as long as it has not."""
+        """Says that the process has ended; empty while it runs."""
         return f"process {self._pid} has ended" if self._ended.poll(0) else ""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor of the process."""
         if self._fd is not None:
             os.close(self._fd)

@@ -1,1 +1,1 @@
-"""The file of a recording: its frames, its index, whose it is. Knows nothing of what its lines say."""
+"""Files of recordings: frames, index and ownership. The content of the lines plays no role here."""

@@ -1,7 +1,7 @@
-"""The file of a recording: short frames of Zstandard, each with a head before it, and an index at the end.
+"""The format of a recording: short Zstandard frames, each with a head before it, and an index at the end.
 
-Heads and index are what Zstandard calls skippable frames: ``zstdcat`` passes over them, and gives the lines.
-The index saves walking through a large file. One that ends abruptly has none, and is walked.
+Heads and index are skippable frames of Zstandard: ``zstdcat`` skips them, and prints the lines. The index
+saves walking through a large file. A file that ends abruptly has no index, and is walked.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ import msgspec
 from tcptop_rtt.model.outside import MOST_NUMBER
 
 HEAD_MAGIC, INDEX_MAGIC, DATA_MAGIC = 0x184D2A5C, 0x184D2A5D, 0xFD2FB528
-"""The first two are of those that everybody may give a meaning of their own."""
+"""The first two are among those that Zstandard leaves to applications, for skippable frames."""
 VERSION = 1
 MOST_HEAD_BYTES = 1 << 20
 MOST_DAMAGES = 64
-"""After so many places that cannot be read, a file is left: each may cost as much as a large head."""
+"""Reading stops after so many damaged places, as each may cost as much as a large head."""
 MOST_INDEX_BYTES = 1 << 28
 
 _SKIPPABLE = struct.Struct("<II")  # magic, bytes that follow
-_INDEX_END = struct.Struct("<Q8s")  # bytes of the index, and what tells that there is one
+_INDEX_END = struct.Struct("<Q8s")  # size of the index, and the mark that shows that there is one
 _INDEX_MARK = b"tcptopix"
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What JSON raises that is none, or not what is meant, or nested too deep."""
+"""What is raised for JSON that is malformed, of the wrong type, or nested too deep."""
 
 
 Time = Annotated[int, msgspec.Meta(ge=0, le=MOST_NUMBER)]
-"""In nanoseconds; the file may tell of any."""
+"""In nanoseconds. The limits are checked, as a file may contain any number."""
 
 
 class Kind(StrEnum):
     """How a frame begins."""
 
     START = "start"  # with nothing known before
-    STATE = "state"  # with all that is known: reading may begin here. It repeats what is told elsewhere
-    MORE = "more"  # where the frame before has ended
+    STATE = "state"  # with the whole state, so that reading may begin here; it only repeats other frames
+    MORE = "more"  # where the previous frame has ended
 
 
 class Head(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is told of a frame before it.
+    """What stands before a frame to describe it.
 
-    The moments are those of the snapshots up to this frame, since the head before.
+    The moments are those of the snapshots since the previous head, up to the first snapshot of this frame.
     """
 
     kind: Kind
-    time_ns: Time  # of its first snapshot: wall clock, Unix epoch
-    clock_ns: Time  # the same by CLOCK_MONOTONIC
+    time_ns: Time  # the time of the frame's first snapshot: wall clock, Unix epoch
+    clock_ns: Time  # the same time by CLOCK_MONOTONIC
     version: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)] = VERSION
     moments: tuple[Mapping[str, Any], ...] = ()
 
@@ -60,27 +60,27 @@ class Frame(NamedTuple):
     """Where a frame is."""
 
     head: Head
-    at: int  # where its data begin
-    size: int  # of its data
-    whole: bool = True  # it has come to its end
+    at: int  # where the data begin
+    size: int  # the size of the data
+    whole: bool = True  # the file has the frame's end
 
 
 class Index(msgspec.Struct, frozen=True, array_like=True):
-    """All frames of a file, as the file's end has them."""
+    """The index at the end of a file: all its frames."""
 
     heads: list[Head]
-    places: list[tuple[int, int]]  # of each frame where its data begin, and their size
+    places: list[tuple[int, int]]  # for each frame, where the data begin, and their size
     moments: tuple[Mapping[str, Any], ...]  # those after the last head
 
 
 def head_bytes(head: Head) -> bytes:
-    """A head as it stands in the file."""
+    """A head in the format of the file."""
     packed = msgspec.json.encode(head)
     return _SKIPPABLE.pack(HEAD_MAGIC, len(packed)) + packed
 
 
 def index_bytes(frames: list[Frame], moments: tuple[Mapping[str, Any], ...]) -> bytes:
-    """The end of a file."""
+    """The index in the format of the file."""
     heads, places = [frame.head for frame in frames], [(frame.at, frame.size) for frame in frames]
     packed = msgspec.json.encode(Index(heads, places, moments))
     end = _INDEX_END.pack(len(packed), _INDEX_MARK)
@@ -88,25 +88,25 @@ def index_bytes(frames: list[Frame], moments: tuple[Mapping[str, Any], ...]) -> 
 
 
 class Contents(NamedTuple):
-    """What has been found in a file."""
+    """What a file contains."""
 
     frames: list[Frame]
     moments: tuple[Mapping[str, Any], ...]
     end: int
     """Where the frames end, and the index begins."""
     problem: str = ""
-    """What cannot be read, and where; empty: all can."""
+    """What cannot be read, and where; empty if everything can."""
 
 
 def is_recording(beginning: bytes) -> bool:
-    """Whether a file that begins so is a recording."""
+    """Whether a file with this beginning is a recording."""
     return beginning[:4] == _SKIPPABLE.pack(HEAD_MAGIC, 0)[:4]
 
 
 def contents(data: Any) -> Contents:
-    """The frames of a recording.
+    """Find the frames of a recording.
 
-    :param data: the whole file, as bytes or mapped into memory
+    :param data: the whole file: bytes, or an object that has ``len``, slices and ``find`` like bytes
     """
     found = _indexed(data) or _walked(data)
     newest = max((frame.head.version for frame in found.frames), default=VERSION)
@@ -116,7 +116,7 @@ def contents(data: Any) -> Contents:
 
 
 def _indexed(data: Any) -> Contents | None:
-    """By the index; None if there is no sound one."""
+    """The contents by the index; None if there is no valid index."""
     size = len(data)
     if size < _INDEX_END.size + _SKIPPABLE.size:
         return None
@@ -141,7 +141,7 @@ def _indexed(data: Any) -> Contents | None:
 
 
 def _walked(data: Any) -> Contents:
-    """From frame to frame; over what is damaged to the next head."""
+    """The contents by walking from frame to frame; damaged places are skipped up to the next head."""
     frames: list[Frame] = []
     moments: list[Mapping[str, Any]] = []
     at, size, problem = 0, len(data), ""
@@ -173,9 +173,9 @@ class _DamagedError(Exception):
 
 
 def _frame_at(data: Any, at: int) -> Frame | None:
-    """The head here and its frame; None: here are the index, or the end of the file within a head.
+    """The head and frame at a place; None at the index, or if the file ends within the head.
 
-    :raises _DamagedError: neither
+    :raises _DamagedError: anything else is there
     """
     if len(data) - at < _SKIPPABLE.size:
         return None
@@ -197,9 +197,9 @@ def _frame_at(data: Any, at: int) -> Frame | None:
 
 
 def _end_of(data: Any, at: int) -> int:
-    """Where a frame of Zstandard ends, by its blocks (RFC 8878); beyond the data if it is not all there.
+    """Where a Zstandard frame ends, by its blocks (RFC 8878); beyond the data if the frame is incomplete.
 
-    :raises _DamagedError: there is none
+    :raises _DamagedError: there is no frame
     """
     size = len(data)
     if size - at < 5:
@@ -219,7 +219,7 @@ def _end_of(data: Any, at: int) -> int:
 
 
 def start_before(frames: Sequence[Frame], time_ns: int) -> int:
-    """The number of the latest frame before a time at which reading may begin, or else of the first."""
+    """The number of the latest frame up to a time, or else the first, at which reading may begin."""
     starts = [number for number, frame in enumerate(frames) if frame.head.kind != Kind.MORE]
     before = [number for number in starts if frames[number].head.time_ns <= time_ns]
     return before[-1] if before else starts[0] if starts else 0

@@ -1,4 +1,4 @@
-"""Opens what is to be read, by the rights that there are at the start: reading from it takes none."""
+"""Opens what is to be read while the program still has the rights of its start; reading needs none."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ STANDARD_INPUT = "-"
 
 
 class Opened(NamedTuple):
-    """What is read once, by who reads it first."""
+    """What has been opened; it can be read only once."""
 
     name: str
     fds: tuple[int, ...]
-    """In the order of their times; they belong to who reads them."""
+    """The files in the order of their times; whoever reads them closes them."""
     is_kept: bool
-    """Somebody writes the last one, perhaps: it ends anywhere."""
+    """Another process may still be writing the last file, which may end anywhere."""
     spool: IO[bytes] | None
-    """A file without a name, to which goes what there is no way back in; None: there is one."""
+    """An unnamed temporary file to keep what is read; None if the file itself is a recording."""
 
 
 def open_file(path: str) -> Opened:
     """Open a file, or standard input.
 
-    :raises TcptopError: it cannot be opened, or is nothing that could be replayed
-    :raises OSError: there is no room for a temporary file
+    :raises TcptopError: the file cannot be opened, or is nothing that can be replayed
+    :raises OSError: no temporary file can be made
     """
     try:
-        # Not to wait for a pipe that nobody writes to; who reads waits for its writer.
+        # O_NONBLOCK: opening a pipe does not wait for a writer; reading does.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         fd = os.dup(0) if path == STANDARD_INPUT else os.open(path, flags)
     except OSError as error:
@@ -48,9 +48,9 @@ def open_file(path: str) -> Opened:
 
 
 def open_kept(directory: str) -> Opened:
-    """Open what is always kept on disk.
+    """Open the recordings that are always kept on disk.
 
-    :raises TcptopError: nothing is, or it may not be read
+    :raises TcptopError: there are none, or they cannot be read
     """
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC

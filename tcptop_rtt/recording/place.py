@@ -1,6 +1,6 @@
-"""Where recordings are written: new files that only their owner can read, whoever may have been there before.
+"""Creates the files of recordings: always new files, which only their owner can read.
 
-The program runs as root, perhaps in a directory that somebody else can write to.
+The program runs as root, perhaps in a directory that others can write to.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ SUFFIX = ".jsonl.zst"
 
 
 class Owner(NamedTuple):
-    """Whose the file will be, and by whose rights it is made."""
+    """The user who owns the file, and with whose rights it is created."""
 
     uid: int
     gid: int
 
 
 def new_path(directory: str, host: str, time_ns: int) -> str:
-    """Where a recording that nobody has named goes: it tells of where and when it is."""
+    """The path of a recording that the user has not named; the name has the host and the time."""
     name = re.sub(r"[^A-Za-z0-9.-]", "_", host)[:64].lstrip(".-") or "host"
     moment = time.strftime("%Y-%m-%d_%H%M%S", time.localtime(time_ns / 1e9))
     return str(Path(directory, f"tcptop-rtt_{name}_{moment}{SUFFIX}"))
 
 
 def directory_of(owner: Owner | None, home: str) -> str:
-    """Where a recording that nobody has named goes: here, if nobody else can write here, or else home.
+    """The directory for an unnamed recording: the current one if only the owner can write to it, else home.
 
-    :raises OSError: there is neither
+    :raises OSError: the current directory cannot be read
     """
     here = os.stat(".")
     uid = os.geteuid() if owner is None else owner.uid
@@ -47,9 +47,9 @@ def directory_of(owner: Owner | None, home: str) -> str:
 
 
 class Place:
-    """A name in a directory, which stays the same one wherever its path may lead later.
+    """A file name in an open directory, which stays the same even if its path is changed.
 
-    :raises OSError: there is no such directory
+    :raises OSError: the directory cannot be opened
     """
 
     def __init__(self, path: str, owner: Owner | None) -> None:
@@ -60,9 +60,9 @@ class Place:
             self._directory = os.open(str(Path(path).parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def create(self) -> int:
-        """A new file to append to.
+        """Create the file; return its descriptor, for appending.
 
-        :raises OSError: there is one, or something else of that name, or it cannot be made
+        :raises OSError: the name exists, or the file cannot be created
         """
         try:
             return self._new(self._name)
@@ -71,19 +71,19 @@ class Place:
             raise
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         os.close(self._directory)
 
     def remove(self) -> None:
-        """Remove the file, in which there is nothing."""
+        """Remove the file."""
         with self._rights():
             os.unlink(self._name, dir_fd=self._directory)
 
     def replace(self, fd: int, start: int, end: int) -> int:
-        """Put a part of a file in its place.
+        """Replace the file by a part of itself; return the new descriptor.
 
-        :param fd: the file, which has the name
-        :raises OSError: it cannot be done, and the file is as it was
+        :param fd: the file
+        :raises OSError: the file could not be replaced, and is unchanged
         """
         name = f".{self._name}.{os.getpid()}"
         new = self._new(name)
@@ -107,9 +107,9 @@ class Place:
 
 
 def copy(source: int, target: int, start: int, end: int) -> None:
-    """Append a part of a file to another.
+    """Append a part of a file to another file.
 
-    :raises OSError: it cannot be done
+    :raises OSError: reading or writing has failed
     """
     while start < end:
         data = os.pread(source, min(_CHUNK_BYTES, end - start), start)

@@ -1,4 +1,4 @@
-"""Reads recordings: which frames there are, and the lines of each."""
+"""Reads recordings: the frames of a file, and the lines of each frame."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tcptop_rtt.recording.frames import Contents, Frame, contents
 from tcptop_rtt.recording.zstd import ZstdError, decompressed
 
 MOST_LINE_BYTES = 1 << 26
-"""A longer line is none of ours."""
+"""The program writes no longer lines."""
 _READ_BYTES = 1 << 18
 _FIND_BYTES = 1 << 20
 
 Complain = Callable[[str], None]
-"""Is told, as a sentence, what cannot be read and where."""
+"""Called with a text that says what cannot be read, and where."""
 
 
 class _Bytes:
-    """What is in a file, read where it is asked for. The file may become shorter meanwhile."""
+    """The bytes of a file, read on access. OSError if the file has become shorter meanwhile."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -38,7 +38,7 @@ class _Bytes:
     def _read(self, start: int, length: int) -> bytes:
         begin = start - self._at
         if not 0 <= begin <= begin + length <= len(self._window):
-            # Blocks are small and follow each other: their heads are often near.
+            # Blocks are small and consecutive, so that the next header is often in the same window.
             self._window, self._at, begin = os.pread(self._fd, max(length, 4096), start), start, 0
         found = self._window[begin : begin + length]
         if len(found) < length:
@@ -46,7 +46,7 @@ class _Bytes:
         return found
 
     def find(self, wanted: bytes, start: int) -> int:
-        """Where some bytes are, from a place on; -1: nowhere."""
+        """The first place of some bytes from ``start`` on; -1 if there is none."""
         while start < self._size:
             part = os.pread(self._fd, _FIND_BYTES, start)
             if not part:
@@ -59,9 +59,9 @@ class _Bytes:
 
 
 class RecordingReader:
-    """One file.
+    """Reads one file.
 
-    :param fd: of the file; it belongs to the reader
+    :param fd: the descriptor, which the reader closes
     """
 
     def __init__(self, fd: int) -> None:
@@ -70,23 +70,23 @@ class RecordingReader:
 
     @property
     def frames(self) -> list[Frame]:
-        """All there are, in the order of the file."""
+        """All frames, in the order of the file."""
         return self._contents.frames
 
     @property
     def moments(self) -> tuple[Mapping[str, Any], ...]:
-        """All that frames and index tell of."""
+        """All moments in the heads and the index."""
         return self._contents.moments
 
     @property
     def problem(self) -> str:
-        """What of the file cannot be read; empty: all can."""
+        """What in the file cannot be read; empty if everything can."""
         return self._contents.problem
 
     def lines(self, number: int, complain: Complain) -> Iterator[bytes]:
-        """The lines of a frame, without their ends.
+        """Yield the lines of a frame, without newlines.
 
-        :param complain: told where the frame cannot be read any further
+        :param complain: called if the frame cannot be read any further
         """
         frame = self.frames[number]
         yield from split(_decompressed(self._fd, frame, complain), complain, whole=frame.whole)
@@ -107,9 +107,9 @@ class RecordingReader:
 
 
 def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> Iterator[bytes]:
-    """Lines, without their ends.
+    """Split data into lines, without newlines; empty lines are left out.
 
-    :param whole: the end is meant to be there: what comes last is a line, too
+    :param whole: the data are complete: what follows the last newline is a line, too
     """
     rest = b""
     for chunk in chunks:
@@ -130,7 +130,7 @@ def _decompressed(fd: int, frame: Frame, complain: Complain) -> Iterator[bytes]:
 
 
 def _chunks(fd: int, at: int, end: int) -> Iterator[bytes]:
-    """A part of a file."""
+    """Yield a part of a file in chunks."""
     while at < end and (data := os.pread(fd, min(_READ_BYTES, end - at), at)):
         at += len(data)
         yield data

@@ -1,4 +1,4 @@
-"""What is always kept on disk: recordings that follow each other in one directory, the oldest of which go."""
+"""The ring of recordings that is always kept on disk: in one directory, the oldest are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tcptop_rtt.recording.reader import RecordingReader
 LONGEST_NS = 3_600_000_000_000
 SHORTEST_NS = 60_000_000_000
 PARTS = 24
-"""So many recordings make up what is kept: with the oldest one goes a twenty-fourth."""
+"""A recording gets 1/PARTS of the kept time, within the limits above, and of the size limit."""
 
 _NAME = re.compile(r"kept_(\d{20})" + re.escape(SUFFIX))
 _LOCK = "lock"
@@ -31,15 +31,15 @@ class Kept(NamedTuple):
     """One recording of a ring."""
 
     path: str
-    time_ns: int  # when it was begun
+    time_ns: int  # when the recording was begun
 
 
 class Ring:
-    """The directory, as who writes to it has it.
+    """The directory, locked for one writer.
 
-    :param keep_ns: what is older goes
-    :param limit_bytes: of all files together; None: as much as it takes
-    :raises OSError: it cannot be made, or is another one's, or somebody writes to it already
+    :param keep_ns: older recordings are removed
+    :param limit_bytes: the largest size of all recordings together; None: no limit
+    :raises OSError: the directory cannot be made, others can write to it, or another process has locked it
     """
 
     def __init__(self, directory: str, keep_ns: int, limit_bytes: int | None = None) -> None:
@@ -58,24 +58,24 @@ class Ring:
 
     @property
     def part_ns(self) -> int:
-        """How long each recording is."""
+        """How long each recording lasts."""
         return max(SHORTEST_NS, min(LONGEST_NS, self._keep_ns // PARTS))
 
     @property
     def part_bytes(self) -> int | None:
-        """How large each recording may become."""
+        """The largest size of each recording; None: no limit."""
         return None if self._limit is None else self._limit // PARTS
 
     def next_path(self) -> str:
-        """Of a new recording."""
+        """The path for a new recording."""
         return str(Path(self.directory, f"kept_{time.time_ns():020}{SUFFIX}"))
 
     def drop_old(self) -> None:
-        """Remove what is too old, or too much."""
+        """Remove the oldest recordings: those that are too old, or beyond the limit of size."""
         found = kept(self.directory)
         oldest_ns = time.time_ns() - self._keep_ns
         sizes = {one.path: _size(one.path) for one in found}
-        # One ends where the next one begins; the last one is being written.
+        # A recording ends where the next one begins; the last one is being written, and stays.
         for one, following in itertools.pairwise(found):
             too_much = self._limit is not None and sum(sizes.values()) > self._limit
             if following.time_ns < oldest_ns or too_much:
@@ -83,10 +83,13 @@ class Ring:
                 del sizes[one.path]
 
     def save(self, from_ns: int, words: str, time_ns: int) -> str:
-        """Copy what is kept of a time and all that follows into a recording that stays; its path.
+        """Copy everything since a time into a recording outside the ring; return its path.
 
-        :param words: what was then, for its name, beside when it was
-        :raises OSError: it cannot be copied
+        The newest MOST_SAVED of these stay.
+
+        :param words: what happened, for the file name
+        :param time_ns: when it happened, for the file name
+        :raises OSError: copying has failed
         """
         name = re.sub(r"[^A-Za-z0-9]+", "-", words)[:40].strip("-").lower()
         moment = time.strftime("%Y-%m-%d_%H%M%S", time.localtime(time_ns / 1e9))
@@ -107,21 +110,21 @@ class Ring:
         return place.path
 
     def close(self) -> None:
-        """Let others write there."""
+        """Unlock the directory."""
         os.close(self._lock)
 
 
 def kept(directory: str) -> list[Kept]:
     """The recordings of a ring, in the order of their times.
 
-    :raises OSError: it cannot be read
+    :raises OSError: the directory cannot be read
     """
     names = [found for found in map(_NAME.fullmatch, sorted(os.listdir(directory))) if found]
     return [Kept(str(Path(directory, found[0])), int(found[1])) for found in names]
 
 
 def _from(found: list[Kept], time_ns: int) -> list[Kept]:
-    """Those that have something of a time, and of later."""
+    """The recordings that have data of a time or later."""
     before = [number for number, one in enumerate(found) if one.time_ns <= time_ns]
     return found[before[-1] if before else 0 :]
 

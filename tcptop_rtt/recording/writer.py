@@ -1,4 +1,4 @@
-"""Writes recordings: frame after frame, so that at any moment what is in the file can be read."""
+"""Writes recordings frame by frame, so that the file can be read at any moment."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tcptop_rtt.recording.zstd import CompressionParameter, ZstdCompressor
 
 FRAME_NS = 5_000_000_000
 FRAME_BYTES = 4 << 20
-"""A frame ends after so long, or with so many bytes of lines."""
+"""A frame ends after FRAME_NS, or with FRAME_BYTES of lines."""
 STATE_NS = 10_000_000_000
 LONGEST_WITHOUT_STATE_NS = 60_000_000_000
-"""The whole state is written that often: within the first time only after so many bytes that it doubles them
-at most, and within the second in any case."""
+"""The whole state is written after LONGEST_WITHOUT_STATE_NS. It is written after STATE_NS already if the
+other lines since then have as many bytes as the latest state, so that states at most double the data."""
 _AT_ONCE = 64
-"""So many lines are compressed by one call."""
+"""The number of lines that are compressed by one call."""
 LEFT_SHARE = 0.5
-"""How much of the limit is left where the oldest frames go."""
+"""How much of the size limit the newest frames may take when the oldest are removed."""
 
 _OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 1, CompressionParameter.checksum_flag: 1}
 
@@ -30,10 +30,10 @@ Moments = tuple[Mapping[str, Any], ...]
 
 
 class RecordingWriter:
-    """One file. Not thread-safe.
+    """Writes one file. Not thread-safe.
 
-    :param limit_bytes: the file becomes no larger; None: as large as it will
-    :raises OSError: it cannot be made
+    :param limit_bytes: the largest size of the file; None: no limit
+    :raises OSError: the file cannot be created
     """
 
     def __init__(self, path: str, owner: place.Owner | None = None, limit_bytes: int | None = None) -> None:
@@ -46,7 +46,7 @@ class RecordingWriter:
         self._head = Head(Kind.START, 0, 0)
         self._at = 0  # where the frame's data begin
         self.size = 0
-        """Of the file, bytes."""
+        """The size of the file in bytes."""
         self._raw = 0  # bytes of lines in this frame
         self._raw_since_state = 0
         self._raw_of_state = 0
@@ -58,8 +58,8 @@ class RecordingWriter:
     ) -> None:
         """Write the lines of a snapshot.
 
-        :param state: gives lines from which alone the snapshot can be made
-        :raises OSError: they cannot be written; what has been written before stays
+        :param state: returns lines from which the snapshot can be made without any others
+        :raises OSError: writing has failed; what was written before stays
         """
         self._moments += moments
         if self._compressor is None:
@@ -70,7 +70,7 @@ class RecordingWriter:
         if clock_ns >= self._head.clock_ns + FRAME_NS or self._raw >= FRAME_BYTES:
             self._end()
             if not os.fstat(self._fd).st_nlink:
-                raise OSError(errno.ENOENT, "it has been removed")  # to write on would fill a disk unseen
+                raise OSError(errno.ENOENT, "it has been removed")  # writing on would fill the disk unseen
             self._keep_within_limit()
             if self._state_is_due(clock_ns):
                 self._begin(Kind.STATE, time_ns, clock_ns)
@@ -83,7 +83,7 @@ class RecordingWriter:
     def complete_frame(self) -> None:
         """End the frame here, so that the file can be copied as it is.
 
-        :raises OSError: it cannot be written
+        :raises OSError: writing has failed
         """
         self._end()
 
@@ -100,7 +100,7 @@ class RecordingWriter:
             self.abandon()
 
     def abandon(self) -> None:
-        """Leave the file as it is."""
+        """Close the file as it is; remove it if it is empty."""
         if self._fd >= 0:
             os.close(self._fd)
             if not self.size:
@@ -128,7 +128,7 @@ class RecordingWriter:
     def _put(self, lines: Lines) -> None:
         if self._compressor is not None:
             self._raw += self._raw_of(lines)
-            # A few at a time: all lines as one text would be some KiB more for each row.
+            # A few at a time: joining all lines would take some KiB more memory for each row.
             parts = (b"".join(lines[at : at + _AT_ONCE]) for at in range(0, len(lines), _AT_ONCE))
             blocks = [self._compressor.compress(part) for part in parts]
             blocks.append(self._compressor.flush(ZstdCompressor.FLUSH_BLOCK))
@@ -141,21 +141,21 @@ class RecordingWriter:
             self._frames.append(Frame(self._head, self._at, self.size - self._at))
 
     def _write(self, data: bytes) -> None:
-        """All of it or nothing.
+        """Append all of the data, or nothing of it.
 
-        :raises OSError: nothing more can be written
+        :raises OSError: writing has failed
         """
         rest = memoryview(data)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError:
-            os.ftruncate(self._fd, self.size)  # half a block could not be read
+            os.ftruncate(self._fd, self.size)  # a part of a block would be unreadable
             raise
         self.size += len(data)
 
     def _keep_within_limit(self) -> None:
-        """Leave the oldest frames out where the next ones could go beyond the limit."""
+        """Remove the oldest frames if the next ones could exceed the size limit."""
         if self._limit is None or not self._frames:
             return
         largest = max(frame.size for frame in self._frames[-64:])
@@ -175,10 +175,10 @@ class RecordingWriter:
         self._frames = [frame._replace(at=frame.at - start) for frame in kept]
 
     def _kept_of(self, room: int) -> list[Frame] | None:
-        """The newest frames that find room, from one on at which reading may begin; None: there is none."""
+        """The newest frames that fit, beginning with a state; None if no frame can be removed."""
         for number, frame in enumerate(self._frames):
             if number and frame.head.kind == Kind.STATE and self.size - frame.at <= room:
                 return self._frames[number:]
-        # One state is larger than the room: the newest one has to do.
+        # Not even the frames from the newest state on fit: they are kept all the same.
         newest = [n for n, frame in enumerate(self._frames) if frame.head.kind == Kind.STATE][-1:]
         return self._frames[newest[0] :] if newest and newest[0] else None

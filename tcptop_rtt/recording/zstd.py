@@ -1,4 +1,4 @@
-"""Zstandard, from the standard library where that has it."""
+"""Zstandard, from the standard library if that has it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ else:
 __all__ = ["CompressionParameter", "ZstdCompressor", "ZstdDecompressor", "ZstdError", "decompressed"]
 
 MOST_BYTES = 1 << 20
-"""Decompressed at a time: however much a frame makes of little, no more of it is in memory."""
+"""The most bytes to decompress at a time: it limits memory even if little data expand to very much."""
 
 
 def decompressed(chunks: Iterable[bytes]) -> Generator[bytes, None, bool]:
-    """What is in frames that follow each other.
+    """Yield the decompressed data of consecutive frames.
 
-    :return: whether the last one has come to its end
-    :raises ZstdError: one cannot be decompressed any further
+    :return: whether the last frame is complete
+    :raises ZstdError: a frame cannot be decompressed any further
     """
     decompressor = ZstdDecompressor()
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Asks a server by Prometheus' HTTP API."""
+"""A client of Prometheus' HTTP API."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tcptop_rtt.web.address import web_address
 from tcptop_rtt.web.client import WebClient, WebError, brief
 
 TIMEOUT_S = 10.0
-"""For a whole answer, from connecting to its last byte."""
+"""The time limit for a whole answer, from connecting to its last byte."""
 MOST_BYTES = 32 << 20
 
 
 class FleetError(Exception):
-    """A question has no answer; the message is one line that says why."""
+    """A query has failed; the message is one line that says why."""
 
 
 class Client:
-    """One thread asks; any may cancel, and a signal handler, too."""
+    """Sends queries from one thread; any thread, and a signal handler, may call :meth:`cancel`."""
 
     def __init__(
         self,
@@ -34,9 +34,9 @@ class Client:
     ) -> None:
         """Take the address of a server.
 
-        :param is_of_use: whether what is asked is still wanted; who changes that calls :meth:`cancel`
+        :param is_of_use: whether the answer is still wanted; after it has become False call :meth:`cancel`
 
-        :raises UsageError: it is none
+        :raises UsageError: the address is invalid
         """
         try:
             address = web_address(url)
@@ -46,31 +46,31 @@ class Client:
         self._timeout_s = timeout_s
         self._client = WebClient(address, timeout_s, most_bytes, is_of_use)
         self.name = address.name
-        """The server, without the user's name and password."""
+        """The address of the server, without the user's name and password."""
 
     def vector(self, query: str) -> list[dict[str, Any]]:
-        """The samples that an expression brings now.
+        """The samples of an expression now.
 
-        :raises FleetError: it brings none
+        :raises FleetError: the query has failed
         """
         return self._result("query", "vector", {"query": query})
 
     def matrix(self, query: str, start_s: float, end_s: float, step_s: float) -> list[dict[str, Any]]:
-        """The series that it brings over time.
+        """The series of an expression over a time range.
 
-        :raises FleetError: it brings none
+        :raises FleetError: the query has failed
         """
         span = {"start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
         return self._result("query_range", "matrix", {"query": query, **span})
 
     def cancel(self) -> None:
-        """Make a question that is under way fail soon."""
+        """Make a running query fail soon."""
         self._client.cancel()
 
     def _result(self, path: str, kind: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
         status, body = self._post(f"{self._path}/api/v1/{path}", parameters)
         try:
-            answer = msgspec.json.decode(body)  # what is no UTF-8 it refuses, escaped as it may be
+            answer = msgspec.json.decode(body)  # refuses invalid UTF-8, in escapes too
         except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":

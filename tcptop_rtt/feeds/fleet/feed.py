@@ -1,4 +1,4 @@
-"""A feed of what a Prometheus server knows: a question per refresh, and now and then one for sparklines."""
+"""The feed of a Prometheus server: one query per refresh, and now and then one for the sparklines."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, ProcessKey
 
 _KEPT = 16
-"""So many questions have their latest answer kept: who goes back sees it at once."""
+"""The number of questions whose latest answer is kept, to show it at once if the user goes back."""
 _PAUSE = 4
-"""A server that takes long is asked less often: it is left alone for so many times as long as it took."""
+"""After an answer, the server is left alone for at least so many times as long as the answer took."""
 _SCRAPES = 4
-"""A rate takes so many scrapes to be one, as one may fail."""
+"""A rate is computed over at least so many scrapes, as one may fail."""
 
 
 class FleetFeed(Feed):
-    """Asks one server in turns.
+    """Asks one server, again and again.
 
-    :param question: the first one
-    :param refresh_s: between two questions, at least
-    :param has_sparks: whether sparklines are of use
+    :param question: the first question
+    :param refresh_s: the shortest time between two queries
+    :param has_sparks: whether sparklines are needed
     """
 
     def __init__(
         self, url: str, question: Question, refresh_s: float, has_sparks: bool, clock: Clock | None = None
     ) -> None:
-        """Ask nothing yet.
+        """Prepare the client, without a query.
 
-        :raises UsageError: the address is none
+        :raises UsageError: the address is invalid
         """
         self._client = Client(url, self._is_of_use)
         self._clock = clock or Clock()
         self._wanted = question
-        self._asked = 0  # how often another question was asked
-        self._answering = 0  # up to which of them
+        self._asked = 0  # how often the question has changed
+        self._answering = 0  # the value of _asked for the question that is being answered
         self._refresh_s = refresh_s
         self._has_sparks = has_sparks
         self._scrape_s = 0.0
@@ -95,7 +95,7 @@ class FleetFeed(Feed):
         clock = self._clock
         while not self._stopped:
             while not self._wake.empty():
-                self._wake.get_nowait()  # several requests are one
+                self._wake.get_nowait()  # several requests need one answer
             is_another = self._answering != self._asked
             self._answering = self._asked
             question = self._wanted
@@ -116,10 +116,10 @@ class FleetFeed(Feed):
         self._wake.put(None)
 
     def set_trace(self, connection: int | None) -> None:
-        """There are no connections."""
+        """Does nothing: there are no connections."""
 
     def cgroup(self, process: ProcessKey) -> str | None:  # noqa: ARG002
-        """Nothing is known of processes."""
+        """Always None: nothing is known of processes."""
         return None
 
     def ask(self, question: Question) -> None:
@@ -130,11 +130,11 @@ class FleetFeed(Feed):
             self._client.cancel()
 
     def _is_of_use(self) -> bool:
-        """Whether an answer to what is asked now is still wanted."""
+        """Whether the answer to the running query is still wanted."""
         return not self._stopped and self._answering == self._asked
 
     def _answers(self, question: Question, before: FleetSnapshot | None) -> Iterator[FleetSnapshot]:
-        """The newest answer, and then with sparklines; or the one before it with what is wrong now."""
+        """Yield the new answer, and again with new sparklines; or the previous answer with the problem."""
         latest = before or nothing_yet(question)
         try:
             yield (latest := self._table(question, latest))
@@ -178,19 +178,19 @@ class FleetFeed(Feed):
 
 
 def _without_rates(rows: Rows) -> str:
-    """Why there is no rate, where connections are counted; empty: there are some."""
+    """Why there are rows but no rates; empty otherwise."""
     if not len(rows.groups) or not np.isnan(rows.groups["in_bps"]).all():
         return ""
     return "no host was scraped twice within the time range: a longer one (--fleet-range) has rates"
 
 
 def _step_s(question: Question) -> float:
-    """What a cell of a sparkline stands for."""
+    """The time that a cell of a sparkline stands for."""
     return question.range_s / SPARK_CELLS
 
 
 def _carried(before: FleetSnapshot, labels: tuple[Labels, ...]) -> NDArray[np.float32]:
-    """The sparklines of the answer before, for the rows of another one."""
+    """The sparklines of the previous answer, in the row order of the new one; nan for new rows."""
     if labels == before.labels:
         return before.history_us
     old = {each: at for at, each in enumerate(before.labels)}

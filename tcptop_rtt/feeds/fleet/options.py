@@ -1,4 +1,4 @@
-"""The options of the fleet. Nothing heavy is imported here: the command line reads it at every start."""
+"""The options of the fleet. It imports nothing heavy, as the command line needs it at every start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server is asked, as PromQL: one expression for a whole table, and one for its sparklines."""
+"""The queries in PromQL: one expression for a whole table, and one for its sparklines."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Container
 from tcptop_rtt.model.question import LABELS, Question
 
 MOST_ROWS = 2_000
-"""Of each column the server sends at most so many values, the highest."""
+"""The largest number of values that the server sends for a column: the highest values."""
 
 _OF_LISTENERS = {"instance", "process", "service"}
-"""The labels that listeners have."""
+"""The labels of listeners."""
 
 
 HOST_P99 = "instance:tcptop_rtt_seconds:p99_5m"
 SERVICE_BUCKETS = "service:tcptop_rtt_seconds_bucket:rate5m"
-"""Recorded by contrib/prometheus/rules.yml: else the server adds up all buckets of all hosts."""
+"""Recorded by contrib/prometheus/rules.yml; without it the server adds up all buckets of all hosts."""
 SERVICE_ANSWERS = "service:tcptop_answer_seconds_count:rate5m"
-"""With it all that means are made of; earlier versions of the rules have none of it."""
+"""If it is recorded, so are all sums and counts for means; earlier versions of the rules have none."""
 _RULES_S = 300
 _OF_SERVICES = {"instance", "process", "service", "direction"}
-"""The labels of what the rules record of services."""
+"""The labels of the metrics that the rules record of services."""
 _RECORDED_RATES = {
     "tcptop_rtt_seconds_bucket",
     "tcptop_opened_connections_total",
@@ -29,15 +29,15 @@ _RECORDED_RATES = {
     "tcptop_sent_bytes_total",
 }
 _RECORDED_PARTS = {f"tcptop_{of}_seconds_{part}" for of in ("rtt", "answer") for part in ("sum", "count")}
-"""Of means."""
+"""The sums and counts for means."""
 
 
 PRESENCE_S = 300
-"""Who was not scraped for so long counts as gone."""
+"""A host that was not scraped for so long counts as gone."""
 
 
 def presence() -> str:
-    """How often a host was scraped in PRESENCE_S, of the most often scraped one, and what is recorded."""
+    """The query for the most scrapes of any host in PRESENCE_S, and for the metrics of the rules."""
     scrapes = _named(f"topk(1, count_over_time(tcptop_build_info[{PRESENCE_S}s]))", "scrapes")
     hosts = _named(f"group({HOST_P99})", HOST_P99)
     services = _named(f'group({SERVICE_BUCKETS}{{le="+Inf"}})', SERVICE_BUCKETS)
@@ -46,9 +46,9 @@ def presence() -> str:
 
 
 def table(question: Question, recorded: Container[str] = ()) -> str:
-    """All columns of a table in one expression: the label ``field`` says which value is whose.
+    """The query for all columns of a table: the label ``field`` names the column of each value.
 
-    :param recorded: the metrics of rules that the server has
+    :param recorded: the metrics that the server has from the rules
     """
     by = LABELS[question.table]
     chosen, span = _chosen(question), f"[{question.range_s}s]"
@@ -95,15 +95,15 @@ def table(question: Question, recorded: Container[str] = ()) -> str:
 
 
 def history(question: Question, window_s: int) -> str:
-    """The mean RTT of each row, which costs the server a tenth of a percentile.
+    """The query for the mean RTT of each row, which costs the server a tenth of what a percentile costs.
 
-    :param window_s: each value is the mean of so long
+    :param window_s: the time over which each value is the mean
     """
     by, chosen = ", ".join(LABELS[question.table]), _chosen(question)
     total, count = (
         f"sum by ({by}) (rate(tcptop_rtt_seconds_{part}{chosen}[{window_s}s]))" for part in ("sum", "count")
     )
-    # Those with most samples, at each step.
+    # At each step, the rows with the most samples.
     return f"1e6 * {total} / topk({MOST_ROWS}, {count} > 0)"
 
 
@@ -118,6 +118,6 @@ def _chosen(question: Question) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A text as PromQL takes it: what could end it, or a line, is escaped."""
+    """A PromQL string literal; backslashes, quotes and line ends are escaped."""
     escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\r", r"\r")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""From the samples of an answer to rows and sparklines. What is not as expected is left out."""
+"""Makes rows and sparklines from the samples of an answer. Unexpected parts are left out."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Labels = tuple[str, ...]
 
 _RANKS = {name: number for number, name in enumerate(causes.NAMES) if name}
 _UNHEARD_OF = len(causes.NAMES)
-"""The rank of a cause that only a newer exporter knows."""
+"""The rank of an unknown cause, as of a newer exporter."""
 _QUEUE_FULL = "queue-full"
 _RANKS[_QUEUE_FULL] = _RANKS["backlog"]
 _MOST = 2.0**53
-"""No number of ours is as large, in microseconds or bits; up to here a float has every whole number."""
+"""Larger than any real value, in microseconds or bits; a float has all whole numbers up to here."""
 _LAST_S = 2**63 / 10**9
-"""Nanoseconds since the epoch have 63 bits."""
+"""The limit of times, as nanoseconds since the epoch have 63 bits."""
 _NUMBERS = {
     name for name in FLEET_ROW.names or () if FLEET_ROW[name].kind == "f" and name != "why_count"
 }  # fmt: skip
@@ -42,7 +42,7 @@ class Rows:
         self._worst: dict[int, tuple[int, float, str, bool]] = {}
         self.hosts: int | None = None
         self.time_s = 0.0
-        """Of when it is, by the server's clock."""
+        """The time of the answer, by the server's clock."""
         counts: dict[str, int] = {}
         for metric, time_s, value in samples_of(samples):
             name = metric.get("field")
@@ -64,7 +64,7 @@ class Rows:
             return
         if name in _NUMBERS:
             values = self._values[name]
-            # There is one of each, but for ways to fail.
+            # There is one value for each field, except failures, which have one for each reason.
             values[row] = min(values.get(row, 0.0) + value, _MOST)
         if name == "held_up":
             self._hold_up(row, str(metric.get("why", "")), value)
@@ -83,7 +83,7 @@ class Rows:
         for name, values in self._values.items():
             rows[name] = np.nan
             rows[name][list(values)] = list(values.values())
-        # Of what there is none the server sends nothing; it is 0 where connections are counted.
+        # The server sends no value for 0: it is 0 where there is a count of connections.
         counted = ~np.isnan(rows["connections"])
         for name in ("stalled", "failed_per_s"):
             rows[name][counted & np.isnan(rows[name])] = 0
@@ -100,13 +100,13 @@ class Rows:
 
 
 def _id(labels: Labels) -> int:
-    """The same for the same labels; they may be chosen by somebody who wants two to be alike."""
+    """An id made of the labels. The hash is cryptographic, as an attacker may choose labels to collide."""
     text = "\0".join(labels).encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
 def _name(by: Labels, labels: Labels) -> str:
-    """What a row is called."""
+    """The name of a row."""
     if by != LABELS["services"]:
         return labels[0]
     process, service, direction = labels
@@ -116,7 +116,7 @@ def _name(by: Labels, labels: Labels) -> str:
 def sparklines(
     question: Question, labels: Iterable[Labels], series: Iterable[Any], end_s: float, step_s: float
 ) -> NDArray[np.float32]:
-    """The history of each row: shape (SPARK_CELLS, rows), oldest first; nan: nothing is known of then."""
+    """The history of each row: shape (SPARK_CELLS, rows), oldest first; nan where unknown."""
     by = LABELS[question.table]
     rows = {each: at for at, each in enumerate(labels)}
     found = np.full((SPARK_CELLS, len(rows)), np.nan, np.float32)
@@ -134,7 +134,7 @@ def sparklines(
 
 
 def samples_of(samples: Iterable[Any]) -> Iterator[tuple[dict[str, Any], float, float]]:
-    """Labels, time and value of each."""
+    """Yield the labels, time and value of each sample."""
     for one in samples:
         metric, point = _of(one, "value")
         for time_s, value in _points([point]):
@@ -142,7 +142,7 @@ def samples_of(samples: Iterable[Any]) -> Iterator[tuple[dict[str, Any], float, 
 
 
 def _of(one: Any, name: str) -> tuple[dict[str, Any], list[Any]]:
-    """The labels and the points of one series; empty where it is none."""
+    """The labels and the points of one series; empty if malformed."""
     metric, points = (one.get("metric"), one.get(name)) if isinstance(one, dict) else (None, None)
     if not isinstance(metric, dict) or not isinstance(points, list):
         return {}, []
@@ -161,4 +161,4 @@ def _points(points: list[Any]) -> Iterator[tuple[float, float]]:
 
 
 def _is_number(value: float) -> bool:
-    return 0 <= value < _MOST  # nan is none
+    return 0 <= value < _MOST  # False for nan

@@ -1,1 +1,1 @@
-"""The feed of other hosts: on each of them the program writes its stream, and ssh brings it here."""
+"""The feed of other hosts: the program runs on each of them, and ssh brings its stream here."""

@@ -1,4 +1,4 @@
-"""The feed of other hosts: waits for their streams, and hands out all of them as one."""
+"""The feed of other hosts: waits for their streams, and merges them into one."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.view import format as fmt
 
 FIRST_S = 40.0
-"""So long one waits for a first host: for connecting, and for a program that is compiled there."""
+"""The longest wait for a first host: to connect, and to compile the BPF program there."""
 OTHERS_S = 3.0
-"""And then for the others, before it begins without them."""
+"""The longest wait for the other hosts after the first one."""
 LATE_S = 5.0
-"""A host that is silent for so long, and for three refreshes, is marked."""
+"""A host that is silent for longer than this, and than three refreshes, is shown as a problem."""
 LEAVE_S = 3.0
 NOT_YET = "no answer yet"
 
 
 class RemoteFeed(Feed):
-    """Snapshots of other hosts. Rows of a host that drops out go: what is old is not now.
+    """Snapshots of other hosts. If the stream of a host ends, its rows disappear.
 
-    :param hosts: as ssh takes them, each once
+    :param hosts: the names as ssh takes them, each once
     :param ssh: the command that connects
-    :param command: what is run there; None: what writes the stream
-    :param variables: the environment of what connects: that of the user, who holds the keys
+    :param command: the command to run there; None: the usual one, which writes the stream
+    :param variables: the environment for ``ssh``: that of the user, who has the keys
     """
 
     def __init__(
@@ -56,37 +56,37 @@ class RemoteFeed(Feed):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """None: nobody there takes requests."""
+        """Always empty: the hosts take no requests."""
         return frozenset()
 
     @property
     def health(self) -> Health:
-        """Of all of them."""
+        """The health of all hosts together."""
         return self._health
 
     @property
     def origin(self) -> Origin:
-        """That of the only host, or the names of all; such has no kernel of its own, and no start."""
+        """The origin of the only host, or the names of all hosts, without a kernel and a boot time."""
         first = self._hosts[0].origin
         if len(self._hosts) == 1:
             return first or Origin(self._hosts[0].name, "", "", 0)
         return Origin(", ".join(host.name for host in self._hosts), "", self._health.hook, 0)
 
     def note(self) -> str:
-        """What there is to say of an empty table; may be asked for at any time."""
+        """What to say if the table is empty. May be called at any time."""
         if any(host.state.snapshot and len(host.state.snapshot.rows) for host in self._hosts):
             return ""
         return "there is no TCP connection on any of these hosts that has answered"
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """Of a process of one of them."""
+        """The control group of a process on one of the hosts."""
         found = (host.cgroup(process) for host in self._hosts)
         return next((path for path in found if path is not None), None)
 
     def open(self) -> None:
-        """Connect to all, and wait for the first streams.
+        """Connect to all hosts, and wait for the first streams.
 
-        :raises TcptopError: there is none, and why
+        :raises TcptopError: there is no stream; the message says why
         """
         if self._is_open:
             return
@@ -111,7 +111,7 @@ class RemoteFeed(Feed):
         return "; ".join(f"{host.name}: {host.state.problem or NOT_YET}" for host in self._hosts)
 
     def stop(self) -> None:
-        """End at the next turn."""
+        """Make :meth:`open` or the iteration end soon."""
         self._stopped = True
         self._wake.put(None)
 
@@ -123,13 +123,13 @@ class RemoteFeed(Feed):
             host.join(LEAVE_S)
 
     def set_refresh(self, _: float) -> None:
-        """The hosts have begun with theirs."""
+        """Does nothing: the refresh interval of the hosts is set when they start."""
 
     def set_trace(self, _: int | None) -> None:
-        """Nobody there takes requests."""
+        """Does nothing: the hosts take no requests."""
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """One when a host has sent something, or is silent; those that come close together make one."""
+        """Yield a snapshot when a host sends one or falls silent; changes close together share one."""
         self.open()
         reported: str | None = None
         while True:
@@ -140,7 +140,7 @@ class RemoteFeed(Feed):
                 yield self._snapshot(problem)
             if last:
                 return
-            # Shorter than a refresh: none that a host sends is left out.
+            # Shorter than a refresh, so that no snapshot of a host is skipped.
             self._pause(self._refresh_s / 2)
             if not (self._stopped or self._has_news()):
                 self._clock.wait(self._wake, 1.0)
@@ -168,7 +168,7 @@ class RemoteFeed(Feed):
         return found
 
     def _problem(self) -> str:
-        """The hosts that something is wrong with."""
+        """The hosts that have a problem, and which; empty if none has."""
         found = []
         for host in self._hosts:
             state = host.state

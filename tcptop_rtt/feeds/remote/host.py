@@ -1,4 +1,4 @@
-"""One other host: a thread that starts ssh, decodes the stream, and begins again when it has ended."""
+"""One other host: a thread that starts ssh, decodes the stream, and reconnects when it has ended."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from tcptop_rtt.recording.reader import split
 from tcptop_rtt.view import format as fmt
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Before it is tried again; each time twice as long."""
+"""The pause before the next try, which doubles each time."""
 MOST_NOISE_LINES = 1000
-"""More lines before the stream are no greeting."""
+"""A shell's greeting before the stream may have so many lines."""
 NO_STREAM = "it sends no stream of tcptop-rtt, but"
 STEADY_S = 30.0
-"""After so long a stream the pause is the shortest again."""
+"""After a stream of this length, the pause is the shortest again."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of a host now."""
+    """What is known of a host."""
 
     snapshot: Snapshot | None = None
-    """The latest; None: there is no stream."""
+    """The latest snapshot; None without a stream."""
     came_s: float = 0.0
-    """When, by our clock."""
+    """When the snapshot came, by this machine's monotonic clock."""
     seed: int = 0
-    """Of this run of the program there: in the next one ids begin anew."""
+    """A random number for this run of the program there: another run may use the same ids."""
     problem: str = ""
-    """Why there is no stream, or what of it cannot be read."""
+    """Why there is no stream, or what in it cannot be read."""
     tried: bool = False
-    """There is, or was, a stream, or it is known why not."""
+    """There is or was a stream, or the first try has failed."""
 
 
 class RemoteHost:
     """Reads until :meth:`stop`.
 
-    :param name: as the user calls it
-    :param arguments: the command that brings its stream
-    :param changed: called by the thread when there is another :attr:`state`
+    :param name: the name by which the user calls the host
+    :param arguments: the command that brings the stream
+    :param changed: called by the thread when :attr:`state` has changed
     """
 
     def __init__(
@@ -67,28 +67,28 @@ class RemoteHost:
         self._thread = threading.Thread(target=self._run, name=f"host {name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon."""
+        """Make the thread end soon."""
         self._stop.set()
         session = self._session
         if session is not None:
             session.kill()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its end."""
+        """Wait for the end of the thread."""
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
     @property
     def origin(self) -> Origin | None:
-        """Where its snapshots are from; None: nobody has told."""
+        """Where the snapshots are from; None until a header has come."""
         return self._decoder.origin
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """The control group of one of its processes."""
+        """The control group of a process on this host."""
         with self._decoding:
             return self._decoder.cgroup(process)
 
@@ -100,7 +100,7 @@ class RemoteHost:
                 problem = self._read()
             except OSError as error:
                 problem = f"cannot start {self._arguments[0]}: {error.strerror}"
-            except Exception as error:  # what it sends ends none of the others
+            except Exception as error:  # bad data from one host must not end the program
                 problem = f"its stream cannot be read: {type(error).__name__}"
             if time.monotonic() - begun_s >= STEADY_S:
                 pause_s = SHORTEST_PAUSE_S
@@ -109,7 +109,7 @@ class RemoteHost:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _read(self) -> str:
-        """Read one stream to its end; why it has ended."""
+        """Read one stream to its end; return why it has ended."""
         unreadable = noise = ""
         noisy_lines = 0
 
@@ -126,7 +126,7 @@ class RemoteHost:
         try:
             for line in split(session.chunks(), complain, whole=False):
                 if decoder.origin is None and not line.startswith(b"{"):
-                    noise = noise or fmt.printable(line[:NAME_CHARACTERS])  # a shell may greet whoever comes
+                    noise = noise or fmt.printable(line[:NAME_CHARACTERS])  # perhaps a shell's greeting
                     noisy_lines += 1
                     if noisy_lines > MOST_NOISE_LINES:
                         return f"{NO_STREAM}: {noise}"

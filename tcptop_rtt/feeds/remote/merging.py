@@ -1,4 +1,4 @@
-"""The snapshots of several hosts as one."""
+"""Merges the snapshots of several hosts into one."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.view.streamed import OF_A_LINE
 
 _ID_BITS = np.uint64(53)
-"""As many as a number in JSON may have for every reader."""
+"""Every JSON reader can represent integers of so many bits."""
 
 
 class Part(NamedTuple):
     """The latest snapshot of one host."""
 
     host: str
-    """Its name; empty: there is no other host."""
+    """The name of the host; empty if it is the only one."""
     seed: int
-    """Ids of different seeds never meet."""
+    """Mixed into the ids, so that those of different hosts and runs differ."""
     snapshot: Snapshot
     is_new: bool
-    """It has not been merged before."""
+    """The snapshot has not been merged before."""
 
 
 def merged(parts: Sequence[Part], time_ns: int, clock_ns: int, problem: str) -> Snapshot:
-    """All of them, at a time of our own clocks: those of the hosts differ.
+    """Merge all parts. The times are of this machine's clocks, as those of the hosts differ.
 
-    :param problem: what to tell of hosts, in one line
+    :param problem: the problems of hosts, in one line
     """
     snapshots = [part.snapshot for part in parts]
     return Snapshot(
@@ -62,7 +62,7 @@ def _column(name: str, parts: Sequence[Part]) -> NDArray[Any]:
         elif name == "host":
             column = np.full(len(column), _host(part.host), column.dtype)
         elif name in OF_A_LINE and not part.is_new:
-            column = np.zeros_like(column)  # samples count once
+            column = np.zeros_like(column)  # these samples have been counted already
         columns.append(column)
     return _joined(columns, ROW[name])
 
@@ -95,7 +95,7 @@ def _side(tables: list[NDArray[np.void]], parts: Sequence[Part], none: NDArray[n
 
 
 def _waiting(snapshots: Sequence[Snapshot]) -> tuple[Waiting, ...]:
-    """By network namespace, of which different hosts have some of the same number: those are added up."""
+    """The sums by network namespace number; different hosts may use the same number."""
     found: dict[int, Waiting] = {}
     for snapshot in snapshots:
         for one in snapshot.waiting:
@@ -107,7 +107,7 @@ def _waiting(snapshots: Sequence[Snapshot]) -> tuple[Waiting, ...]:
 
 
 def _health(each: Sequence[Health], problem: str) -> Health:
-    """What they do together; a field that one kernel does not tell is not known of any."""
+    """The health of all hosts together. A field that one kernel does not report is unknown for all."""
     return Health(
         hook="+".join(sorted({one.hook for one in each if one.hook})),
         hook_note=_together(one.hook_note for one in each),
@@ -134,11 +134,11 @@ def _health(each: Sequence[Health], problem: str) -> Health:
 
 
 def _sum(numbers: Iterable[float | None]) -> float | None:
-    """Of those that are known; None: none is."""
+    """The sum of the known numbers; None if none is known."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
 
 
 def _together(words: Iterable[str]) -> str:
-    """What there is of them; what several say once."""
+    """Join the texts, each once; empty texts are left out."""
     return "; ".join(dict.fromkeys(filter(None, words)))

@@ -1,4 +1,4 @@
-"""One run of ssh: the stream that it brings, and why it has ended, in words of its user."""
+"""One run of ssh: the stream that it brings, and why it has ended, in words for the user."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tcptop_rtt.view import format as fmt
 SSH = "ssh"
 _CONNECT_S, _ALIVE_S, _ALIVE_COUNT = 10, 5, 3
 _OPTIONS = {
-    # Nobody can answer a question on the terminal that the dashboard draws on.
+    # ssh must not ask for passwords on the terminal that the dashboard draws on.
     "BatchMode": "yes",
     "ConnectTimeout": _CONNECT_S,
-    # A host that is gone without a word is told after a quarter of a minute.
+    # A host that has vanished silently is noticed after a quarter of a minute.
     "ServerAliveInterval": _ALIVE_S,
     "ServerAliveCountMax": _ALIVE_COUNT,
 }
 _READ_BYTES = 1 << 18
 _COMPLAINT_BYTES = 4096
-"""So much of the end of what ssh complains about is kept."""
+"""How much of the end of ssh's standard error is kept."""
 _END_S = 2.0
 
 _REMEDIES = (
@@ -49,33 +49,33 @@ _REMEDIES = (
         "tcptop-rtt is not installed there: install it, or say where it is with --remote-command",
     ),
 )
-"""What stands in a complaint, and what to do about it."""
+"""Patterns in ssh's standard error, and what to do about each."""
 
 
 def remote_command(refresh_s: float) -> str:
-    """What is run there: the stream, by root. It is for whatever shell the user has there."""
+    """The command that writes the stream as root on the host; any shell there can run it."""
     stream = f"tcptop-rtt --json --interval {refresh_s:g}"
     return f'sh -c \'[ "$(id -u)" -eq 0 ] || sudo="sudo -n"; exec $sudo {stream}\''
 
 
 def arguments(host: str, ssh: str, command: str) -> list[str]:
-    """The whole command.
+    """The arguments that run a command on a host by ssh.
 
-    :param host: as ssh takes it; it cannot be taken for an option
-    :param ssh: the program, perhaps with options, as a shell would take it
+    :param host: as ssh takes it; never parsed as an option
+    :param ssh: the program, perhaps with options, quoted as for a shell
     """
     options = [part for name, value in _OPTIONS.items() for part in ("-o", f"{name}={value}")]
     return [*shlex.split(ssh), *options, "-T", "--", host, command]
 
 
 class Session:
-    """A running ssh. One thread uses it, but for :meth:`kill`.
+    """A running ssh. One thread uses it, but any may call :meth:`kill`.
 
-    :raises OSError: it cannot be started
+    :raises OSError: ssh cannot be started
     """
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str]) -> None:
-        # A session of its own has no terminal: neither a question nor Ctrl-C finds it.
+        # In a session of its own, ssh has no terminal to ask questions on, and gets no Ctrl-C.
         self._process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -87,7 +87,7 @@ class Session:
         self._complaint = b""
 
     def chunks(self) -> Iterator[bytes]:
-        """What comes, until its end."""
+        """Yield the standard output until its end."""
         out, err = self._process.stdout, self._process.stderr
         if out is None or err is None:
             return
@@ -108,7 +108,7 @@ class Session:
                     return
 
     def _read_complaint(self, fd: int) -> None:
-        """What it has complained about up to its end; not for ever, as others may hold the pipe."""
+        """Read the rest of standard error; not until its end, as other processes may keep the pipe open."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
         poll = select.poll()
@@ -117,13 +117,13 @@ class Session:
             self._complaint = (self._complaint + data)[-_COMPLAINT_BYTES:]
 
     def kill(self) -> None:
-        """End it and what it has started, if it has not ended. Any thread may call it."""
+        """Terminate ssh and the processes that it has started, unless it has ended. Thread-safe."""
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
 
     def close(self) -> int:
-        """End it, and wait for it; its exit status."""
+        """Terminate ssh, and wait for its end; return its exit status."""
         self.kill()
         try:
             self._process.wait(_END_S)
@@ -136,7 +136,7 @@ class Session:
 
     @property
     def complaint(self) -> str:
-        """What ssh, or the command, has written to standard error; text of others."""
+        """What ssh or the command has written to standard error; untrusted text."""
         return self._complaint.decode("utf-8", "replace")
 
 
@@ -144,7 +144,7 @@ def reason(host: str, complaint: str, status: int) -> str:
     """Why there is no stream, in one line that can be shown.
 
     :param complaint: what was written to standard error
-    :param status: of ssh, which is that of the command if there was one
+    :param status: the exit status of ssh, which is that of the command if it has run
     """
     lines = [line for line in (line.strip() for line in complaint.splitlines()) if line]
     for pattern, remedy in _REMEDIES:

@@ -1,1 +1,1 @@
-"""The feed of what has been recorded: a file, lines from a pipe, or what is kept on disk."""
+"""The feed of recorded data: a file, lines from a pipe, or what is always kept on disk."""

@@ -1,4 +1,4 @@
-"""A place in what is replayed: forward from snapshot to snapshot, and to any time."""
+"""A position in a recording: moves from snapshot to snapshot, or to any time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOWHERE = Origin("", "", "", 0)
 class Cursor:
     """Not thread-safe.
 
-    :param complain: told what cannot be read, and where
+    :param complain: called with what cannot be read, and where
     """
 
     def __init__(self, footage: Footage, complain: Complain) -> None:
         self._footage = footage
         self._complain = complain
-        self._ahead: Snapshot | None = None  # has been read already
+        self._ahead: Snapshot | None = None  # the next snapshot, if it has been read already
         self._frame, self._decoder = footage.start_before(0, complain)
         self._lines: Iterator[bytes] = footage.lines(self._frame, complain)
 
@@ -31,20 +31,20 @@ class Cursor:
 
     @property
     def dropped_records(self) -> int:
-        """As the end of the stream tells."""
+        """The number of dropped records, as the end of the stream reports it."""
         return self._decoder.dropped_records
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """The control group of a process of the latest snapshot."""
+        """The control group of a process in the latest snapshot."""
         return self._decoder.cgroup(process)
 
     def peek(self) -> Snapshot | None:
-        """The snapshot after the latest one, without going there; None as with :meth:`next`."""
+        """The snapshot that :meth:`next` will return; None likewise."""
         self._ahead = self.next()
         return self._ahead
 
     def next(self) -> Snapshot | None:
-        """The snapshot after the latest one; None: there is none, or none yet."""
+        """Go to the next snapshot; None if there is none, or none yet."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             return ahead
@@ -62,7 +62,7 @@ class Cursor:
                 self._decoder.reset()
 
     def seek(self, time_ns: int) -> Snapshot | None:
-        """The latest snapshot up to a time of the wall clock, or else the first; None: there is none."""
+        """Go to the latest snapshot up to a wall clock time, or else to the first; None if there is none."""
         self._begin(time_ns)
         found = self.next()
         while found is not None:

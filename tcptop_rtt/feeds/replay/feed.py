@@ -1,4 +1,4 @@
-"""The feed of a recording: it has its own clock, host and processes, and can be played."""
+"""The feed of a recording: its clock, host and processes are the recorded ones, and it can be played."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view import times
 
 LONGEST_GAP_S = 5.0
-"""Where nothing was recorded, as between two runs, nobody waits longer."""
+"""The longest pause between two snapshots when playing, for gaps such as those between two runs."""
 LATE_NS = 60_000_000_000
-"""So long after the end what was last is still what was then."""
+"""The last snapshot also stands for times up to so long after it."""
 WAIT_S = 0.5
-"""So often it is looked for more, where more may come."""
+"""How often to look for more data while more may come."""
 
 Open = Callable[[Callable[[], bool], Complain], Footage]
 
 
 class ReplayFeed(Feed, Player):
-    """Snapshots as they were.
+    """Replays snapshots.
 
-    :param name: what is replayed, for what is said of it
-    :param open_footage: called with whether to stop, and with what to tell of what cannot be read
-    :param paced: at the pace in which they were made, and with a player; else as fast as they are taken
-    :param at: the time to begin at, standing still, as a user writes it; None: the beginning
+    :param name: the name of the recording in messages
+    :param open_footage: called with a function that returns whether to stop, and with a complain function
+    :param paced: play at the recorded pace, with a player; else yield snapshots as fast as they are taken
+    :param at: the time to begin at, paused, as a user writes it; None: play from the beginning
     """
 
     def __init__(
@@ -54,32 +54,32 @@ class ReplayFeed(Feed, Player):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """To be played, if it keeps pace."""
+        """PLAY, if the feed is paced."""
         return frozenset({Capability.PLAY}) if self._paced else frozenset()
 
     @property
     def health(self) -> Health:
-        """As it was."""
+        """The recorded health."""
         return self._now.health if self._now is not None else Health()
 
     @property
     def origin(self) -> Origin:
-        """Where it was recorded."""
+        """Where the snapshots were recorded."""
         return self._cursor.origin if self._cursor is not None else NOWHERE
 
     @property
     def problem(self) -> str:
-        """The first thing that cannot be read, and how much else there is; empty: all can."""
+        """The first problem of reading, and the number of others; empty if everything can be read."""
         return self._problems.words
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """As it was."""
+        """The recorded control group of a process."""
         return self._cursor.cgroup(process) if self._cursor is not None else None
 
     def open(self) -> None:
-        """Open it, and read the first snapshot.
+        """Open the recording, and read the first snapshot.
 
-        :raises TcptopError: there is nothing to be shown, and why
+        :raises TcptopError: there is nothing to show; the message says why
         """
         if self._cursor is not None:
             return
@@ -92,9 +92,9 @@ class ReplayFeed(Feed, Player):
             raise TcptopError(f"nothing in {self._name} can be shown{why}: --record writes what can")
 
     def _wanted_ns(self, at: str, span_ns: tuple[int, int]) -> int | None:
-        """The time that is wanted; None: there is nothing of any time.
+        """The time that the user asks for; None if the recording is empty.
 
-        :raises TcptopError: there is nothing of then
+        :raises TcptopError: nothing was recorded at that time
         """
         first_ns, last_ns = span_ns
         if not last_ns:
@@ -105,23 +105,23 @@ class ReplayFeed(Feed, Player):
         return wanted_ns
 
     def stop(self) -> None:
-        """End at the next turn."""
+        """Make the iteration end at its next turn."""
         self._stopped = True
         self._wake.put(None)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         if self._footage is not None:
             self._footage.close()
 
     def set_refresh(self, _: float) -> None:
-        """It has been."""
+        """Does nothing: the recording has its own times."""
 
     def set_trace(self, _: int | None) -> None:
-        """It has not been traced."""
+        """Does nothing: single ACKs are not recorded."""
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """From the first one to the last; with a player until stopped."""
+        """Yield all snapshots from the first one; with a player, until stopped."""
         self.open()
         if self._now is None or self._cursor is None:
             return
@@ -134,7 +134,7 @@ class ReplayFeed(Feed, Player):
             yield snapshot
 
     def lines(self) -> Iterator[bytes]:
-        """What has been recorded, line by line, until stopped."""
+        """Yield the recorded lines until stopped."""
         self.open()
         frame: int | None = 0
         while frame is not None and self._footage is not None:
@@ -148,12 +148,12 @@ class ReplayFeed(Feed, Player):
 
     @property
     def player(self) -> Player | None:
-        """Itself."""
+        """The feed itself, if it is paced."""
         return self if self._paced else None
 
     @property
     def playing(self) -> Playing:
-        """As it is now."""
+        """The current state of the player."""
         footage, now = self._footage, self._now
         if footage is None or now is None:
             return self._playing
@@ -168,15 +168,15 @@ class ReplayFeed(Feed, Player):
         )
 
     def play(self, on: bool) -> None:
-        """Go on, or stand still."""
+        """Play, or pause."""
         self._ask(lambda: self._play(on))
 
     def step(self, count: int) -> None:
-        """Stand still some snapshots later or earlier."""
+        """Pause some snapshots later, or earlier if negative."""
         self._ask(lambda: self._step(count))
 
     def set_speed(self, speed: float) -> None:
-        """Take another speed."""
+        """Change the speed."""
         self._ask(lambda: self._set(speed=speed))
 
     def seek(self, time_ns: int) -> None:
@@ -216,7 +216,7 @@ class ReplayFeed(Feed, Player):
                 self._go(self._now.time_ns - 1)
 
     def _forward(self) -> None:
-        """To the next snapshot, if there is one."""
+        """Go to the next snapshot, if there is one."""
         following = self._cursor.next() if self._cursor is not None else None
         if following is None:
             self._set(at_end=True)

@@ -1,4 +1,4 @@
-"""What there is to be replayed, frame by frame: where reading may begin, and what comes next."""
+"""Footage: recorded lines in frames, with the frames at which reading may begin."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ class _Refresh(msgspec.Struct):
 
 
 class Start(NamedTuple):
-    """Where reading begins: a frame, and what has been decoded before it."""
+    """Where reading begins: a frame, and the decoder with what is known before that frame."""
 
     frame: int
     decoder: StreamDecoder
 
 
 class Footage(Protocol):
-    """Frames of lines, numbered in the order in which they were made. One thread uses it."""
+    """Frames of lines, numbered in the order in which they were written. Not thread-safe."""
 
     @property
     def moments(self) -> Sequence[Mapping[str, Any]]:
-        """What has been of note, as far as it is told."""
+        """The notable moments that the recording names."""
         ...
 
     @property
     def span_ns(self) -> tuple[int, int]:
-        """From when to when it is, as far as is known: wall clock, Unix epoch."""
+        """The first and the last time that are known so far: wall clock, Unix epoch."""
         ...
 
     def start_before(self, time_ns: int, complain: Complain) -> Start:
-        """Where to begin to read so as to come to a time; for one before the first, at the first frame."""
+        """Where to begin reading to reach a time; the first frame if the time is before the recording."""
         ...
 
     def lines(self, frame: int, complain: Complain) -> Iterator[bytes]:
@@ -51,40 +51,40 @@ class Footage(Protocol):
         ...
 
     def begins_anew(self, frame: int) -> bool:
-        """Whether nothing that was decoded before holds any more."""
+        """Whether the decoder has to be reset before this frame."""
         ...
 
     def after(self, frame: int) -> int | None:
-        """The frame in which it goes on; None: it does not, or not yet."""
+        """The frame to read after this one; None if there is none, or none yet."""
         ...
 
     def has_ended(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no more frames will come."""
         ...
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         ...
 
 
 def whole_span(footage: Footage) -> tuple[int, int]:
-    """From when to when it is, once all that comes has been read; zeros: there is nothing."""
+    """Read everything that still comes; return the first and the last time, zeros if there is nothing."""
     if not footage.has_ended():
         footage.start_before(MOST_NUMBER, lambda _: None)
     return footage.span_ns
 
 
 def nothing_of(wanted: str, name: str, span_ns: tuple[int, int]) -> TcptopError:
-    """What to say of a time that is asked for, as a user writes it, of which there is nothing."""
+    """The error for a time, as the user wrote it, at which nothing was recorded."""
     span = " to ".join(fmt.moment(time_ns / 1e9) for time_ns in span_ns)
     return TcptopError(f"there is nothing of {wanted} in {name}: it goes from {span}")
 
 
 class RecordedFootage:
-    """Recordings, one after the other.
+    """Several recordings, one after the other.
 
-    :param readers: in the order of time; they belong to the footage
-    :param is_written: somebody still writes the last one: it ends anywhere
+    :param readers: in the order of time; the footage closes them
+    :param is_written: the last recording is still being written, so its missing end is no problem
     """
 
     def __init__(self, readers: Sequence[RecordingReader], is_written: bool = False) -> None:
@@ -95,7 +95,7 @@ class RecordedFootage:
         self.problem: str = next(
             (reader.problem for reader in (readers[:-1] if is_written else readers) if reader.problem), ""
         )
-        """What of them cannot be read at all; empty: all can."""
+        """The first problem of reading the files; empty if there is none."""
         self.moments: Sequence[Mapping[str, Any]] = [
             moment for reader in readers for moment in reader.moments
         ]
@@ -126,11 +126,11 @@ class RecordedFootage:
         return None
 
     def _measured(self) -> tuple[int, int]:
-        """From when to when it is: what the last frame tells may be of seconds after its beginning."""
+        """The first and the last time. The last snapshots may be seconds after the head of their frame."""
         times_ns = [frame.head.time_ns for _, _, frame in self._frames]
         if not times_ns:
             return 0, 0
-        # The very last one may have the end only.
+        # The very last frame may have no snapshot, only the end of the stream.
         for number in reversed(range(max(0, len(self._frames) - 2), len(self._frames))):
             for line in self.lines(number, lambda _: None):
                 if line.startswith(_REFRESH):
@@ -142,7 +142,7 @@ class RecordedFootage:
         return self._frames[number][2].head.kind
 
     def _is_first(self, number: int) -> bool:
-        """Of its file."""
+        """Whether a frame is the first one of its file."""
         return self._frames[number][1] == 0
 
     def has_ended(self) -> bool:

@@ -1,6 +1,6 @@
-"""Lines that are no recording: a file, or a pipe from which they still come.
+"""Lines of the stream that are no recording: from a file, or from a pipe that still brings more.
 
-They are kept, compressed, in a file without a name, so that there is a way back.
+The lines are kept, compressed, in a file without a name, so that they can be read again.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
 
 FRAME_BYTES = 1 << 20
 CHECKPOINTS = 64
-"""So many at most are kept of what had been decoded before a frame; of more every other one goes."""
+"""At most so many decoders are kept, each from before a frame. Beyond that, every other one is dropped."""
 
 
 class _Frame(NamedTuple):
-    time_ns: int  # of its first snapshot
+    time_ns: int  # the time of the frame's first snapshot
     at: int
     size: int
 
 
 class LinesFootage:
-    """Frames that are made as lines come.
+    """Makes frames as lines come.
 
-    :param lines: blocks until there is one
-    :param complain: told what of them cannot be read; who reads them again is told nothing
-    :param spool: an empty file, where they are kept
+    :param lines: blocks until there is a line
+    :param complain: called with what cannot be read, only when lines are read for the first time
+    :param spool: an empty file, to keep the lines in
     """
 
     moments: Sequence[Mapping[str, Any]] = ()
@@ -41,7 +41,7 @@ class LinesFootage:
         self._lines = lines
         self._kept = spool
         self._frames: list[_Frame] = []
-        self._ahead = StreamDecoder(complain)  # has decoded all frames
+        self._ahead = StreamDecoder(complain)  # has decoded all frames so far
         self._checkpoints: dict[int, StreamDecoder] = {}
         self._every = 1
         self._span_ns = (0, 0)
@@ -80,7 +80,7 @@ class LinesFootage:
         self._kept.close()
 
     def _more(self) -> bool:
-        """Keep the next lines as a frame; False: there are none."""
+        """Keep the next lines as a frame; return False if there are none."""
         decoder, lines, size = self._ahead, list[bytes](), 0
         number, first_ns = len(self._frames), 0
         before = decoder.copy(_say_nothing) if number % self._every == 0 else None
@@ -111,4 +111,4 @@ class LinesFootage:
 
 
 def _say_nothing(_: str) -> None:
-    """It has been told already."""
+    """Ignore a problem that was reported when the lines were read for the first time."""

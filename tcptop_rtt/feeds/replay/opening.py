@@ -1,4 +1,4 @@
-"""What is to be replayed: a recording, lines, compressed lines, or a pipe with any of these."""
+"""Opens what is replayed: a recording, lines, compressed lines, or a pipe with any of these."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GZIP_WINDOW = 31
 
 
 def replay_feed(opened: Opened, at: str | None, paced: bool) -> ReplayFeed:
-    """The feed of a file, or of what is always kept.
+    """The feed of a file, or of what is always kept on disk.
 
     :param at: as for :class:`ReplayFeed`
     """
@@ -34,11 +34,11 @@ def replay_feed(opened: Opened, at: str | None, paced: bool) -> ReplayFeed:
 
 
 def footage_of(opened: Opened, stopped: Callable[[], bool], complain: Complain) -> Footage:
-    """What is in a file, in several that follow each other, or comes from a pipe.
+    """The footage in a file, in several consecutive files, or from a pipe.
 
-    :param stopped: whether the program has been asked to stop: no pipe is waited for any longer
-    :param complain: told what of it cannot be read
-    :raises TcptopError: it cannot be read
+    :param stopped: returns whether the program has been asked to stop, which ends waiting for a pipe
+    :param complain: called with what cannot be read
+    :raises TcptopError: a file cannot be read
     """
     if opened.spool is None:
         return _recorded([_reader(fd, opened.name) for fd in opened.fds], complain, opened.is_kept)
@@ -76,7 +76,7 @@ def _again(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _chunks(fd: int, stopped: Callable[[], bool]) -> Iterator[bytes]:
-    """What comes, until its end, or until the program has been asked to stop."""
+    """Yield the data of a file or pipe until its end, or until the program has been asked to stop."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     regular = stat.S_ISREG(os.fstat(fd).st_mode)
@@ -107,9 +107,9 @@ def _unpacked(
     chunks: Iterator[bytes],
     complain: Complain,
 ) -> Iterator[bytes]:
-    """What has been compressed, as far as it can be had.
+    """Yield the decompressed data, as far as it can be decompressed.
 
-    :param unpack: returns whether it has come to its end
+    :param unpack: returns whether the compressed data are complete
     """
     read = 0
 
@@ -127,9 +127,9 @@ def _unpacked(
 
 
 def _unzipped(chunks: Iterator[bytes]) -> Generator[bytes, None, bool]:
-    """As :func:`decompressed` does.
+    """Decompress gzip, as :func:`decompressed` does for Zstandard.
 
-    :raises zlib.error: it cannot be decompressed any further
+    :raises zlib.error: the data cannot be decompressed any further
     """
     unzip = zlib.decompressobj(_GZIP_WINDOW)
     for chunk in chunks:

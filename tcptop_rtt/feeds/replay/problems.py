@@ -1,30 +1,30 @@
-"""What of something that is replayed cannot be read."""
+"""The problems of reading a recording."""
 
 from __future__ import annotations
 
 MOST = 1000
-"""So many are kept; of more nobody reads."""
+"""The largest number of problems that are kept."""
 
 
 class Problems:
-    """Collects them; what is read twice is told once."""
+    """Collects problems, each once, even if it is found again."""
 
     def __init__(self) -> None:
         self.found: dict[str, None] = {}
-        """In the order in which they have been found."""
+        """The problems, in the order in which they were found."""
 
     def add(self, problem: str) -> None:
-        """One more."""
+        """Add a problem."""
         if len(self.found) < MOST:
             self.found[problem] = None
 
     @property
     def words(self) -> str:
-        """The first one, and how many others there are; empty: all can be read."""
+        """The first problem, and the number of others; empty without any."""
         first, *others = self.found or [""]
         return f"{first} (and {len(others):,} more)" if others else first
 
     @property
     def reason(self) -> str:
-        """The same, to be put behind what cannot be done."""
+        """The same text after a colon, to be appended to a message."""
         return f": {self.words}" if self.found else ""

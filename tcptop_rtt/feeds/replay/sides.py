@@ -1,4 +1,4 @@
-"""The two sides of a comparison: which times of which recordings they are, and their snapshots."""
+"""The two sides of a comparison: each is a time range of a recording, with its snapshots."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tcptop_rtt.view import times
 
 RANGE_SIGN = ".."
 ALONE_NS = 60 * 10**9
-"""Of a time that is given alone so much is meant, from then on."""
+"""The length of the range if the user gives only one time, which is its start."""
 
 
 class Side(NamedTuple):
-    """A time of a recording.
+    """A time range of a recording.
 
-    :param name: what it is of, for what is said of it
+    :param name: the name of the recording in messages
     """
 
     name: str
@@ -32,16 +32,16 @@ class Side(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Which time it is."""
+        """The time range as text."""
         return f"{fmt.moment(self.first_ns / 1e9)} to {fmt.clock(self.last_ns / 1e9)}"
 
 
 def side_of(name: str, footage: Footage, wanted: str | None, problems: Problems) -> Side:
-    """The part of a recording that is asked for.
+    """The part of a recording that the user asks for.
 
-    :param wanted: as a user writes it; None: all of it
-    :param problems: what of it cannot be read
-    :raises TcptopError: there is nothing of then
+    :param wanted: as the user writes it; None: the whole recording
+    :param problems: the problems of reading the recording
+    :raises TcptopError: nothing was recorded then
     """
     first_ns, last_ns = whole_span(footage)
     if not first_ns:
@@ -57,7 +57,7 @@ def side_of(name: str, footage: Footage, wanted: str | None, problems: Problems)
 
 
 def range_ns(text: str, first_ns: int, last_ns: int) -> tuple[int, int] | None:
-    """``14:00..14:10``, or a time alone; None: it is none."""
+    """Parse a range such as ``14:00..14:10``, or one time; None if the text is neither."""
     start, sign, end = text.partition(RANGE_SIGN)
     begins_ns = times.time_ns(start, last_ns, first_ns, last_ns)
     ends_ns = times.time_ns(end, last_ns, first_ns, last_ns) if sign else None
@@ -67,9 +67,9 @@ def range_ns(text: str, first_ns: int, last_ns: int) -> tuple[int, int] | None:
 
 
 def check_order(a: Side, b: Side) -> None:
-    """B comes after A.
+    """Check that B comes after A.
 
-    :raises TcptopError: it does not
+    :raises TcptopError: B is older, or they overlap
     """
     if b.last_ns < a.first_ns:
         raise TcptopError(f"B ({b.words}) is older than A ({a.words}): name the older one first")
@@ -78,9 +78,9 @@ def check_order(a: Side, b: Side) -> None:
 
 
 class Reading:
-    """Reads a side.
+    """Reads the snapshots of a side.
 
-    :param complain: told what cannot be read
+    :param complain: called with what cannot be read
     """
 
     def __init__(self, side: Side, complain: Complain) -> None:
@@ -89,11 +89,11 @@ class Reading:
 
     @property
     def host(self) -> str:
-        """Where it was recorded."""
+        """The host that was recorded."""
         return self._cursor.origin.host
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """From the latest one before it, which it is held against, to its last."""
+        """Yield the latest snapshot up to the start of the side, as a baseline, and all of the side."""
         snapshot = self._cursor.seek(self._side.first_ns)
         while snapshot is not None and snapshot.time_ns <= self._side.last_ns:
             yield snapshot

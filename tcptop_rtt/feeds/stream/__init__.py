@@ -1,1 +1,1 @@
-"""The stream read again: lines in, snapshots out."""
+"""Decodes the stream: lines in, snapshots out."""

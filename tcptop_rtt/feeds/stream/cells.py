@@ -1,4 +1,4 @@
-"""The cells of sparklines as lines of the stream tell them."""
+"""The cells of sparklines, decoded from lines of the stream."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS
 
 
 class Cells:
-    """By the second that it stands for the cell of each row; nan where no segment brought a sample."""
+    """For each second, one cell per row; nan where no segment brought a sample."""
 
     def __init__(self) -> None:
         self._cells: dict[int, NDArray[np.float32]] = {}
 
     def copy(self) -> Cells:
-        """Those that change by themselves."""
+        """An independent copy."""
         other = Cells()
         for cells in self._cells.values():
             cells.flags.writeable = False
@@ -30,9 +30,9 @@ class Cells:
         return other
 
     def move(self, before: Indices) -> None:
-        """Go by the rows, which have got other places.
+        """Follow the rows to their new places.
 
-        :param before: where each row has been; -1: it is new
+        :param before: the old place of each row; -1: it is new
         """
         found = before >= 0
         for second, cells in self._cells.items():
@@ -41,10 +41,10 @@ class Cells:
             self._cells[second] = moved
 
     def take(self, line: Mapping[str, Any], rows: NDArray[np.uint64]) -> None:
-        """Write what a line tells of one second.
+        """Write the cells of one second from a line.
 
-        :param rows: their ids
-        :raises BadLineError: it is no such line
+        :param rows: the ids of the rows
+        :raises BadLineError: the line is malformed
         """
         second = parts.number(line, "second")
         ids, values = parts.by_ids(line)
@@ -66,7 +66,7 @@ class Cells:
         self._cells[second] = cells
 
     def latest(self, clock_ns: int, rows: int) -> tuple[NDArray[np.float32], ...]:
-        """Those of a snapshot, oldest first. They never change."""
+        """The cells for a snapshot, oldest first, read-only. Older cells are dropped."""
         newest = clock_ns // CELL_NS
         seconds = range(newest - SPARK_CELLS + 1, newest + 1)
         self._cells = {second: cells for second, cells in self._cells.items() if second in seconds}

@@ -1,6 +1,6 @@
-"""Lines of the stream in, snapshots out: of a recording, of a file, or of another host.
+"""Decodes lines of the stream into snapshots: from a recording, a file, or another host.
 
-What is read may be made by anybody, and by other versions: a line that cannot be read is left out, and told.
+The lines may come from anybody, and from other versions: an unreadable line is skipped and reported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.streamed import FORMAT_VERSION, SIDES
 
 MOST_LINES = 1 << 23
-"""Of one snapshot."""
+"""The largest number of lines for one snapshot."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -28,28 +28,28 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class StreamDecoder:
     """Not thread-safe.
 
-    :param complain: told what cannot be read, and where
+    :param complain: called with what cannot be read, and where
     """
 
     def __init__(self, complain: Complain) -> None:
         self._complain = complain
         self.line = 0
-        """The number of the latest line, for what is told of it."""
+        """The number of the latest line, for messages."""
         self.origin: Origin | None = None
-        """Where the snapshots are from; None: no header has told it yet."""
+        """Where the snapshots are from; None until a header has come."""
         self.dropped_records = 0
-        """As the last line tells."""
+        """The number of dropped records, as the ``end`` line reports it."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget all but the origin: what comes next begins anew."""
+        """Forget the state, but not the origin: a new stream begins."""
         self._state = State(self.say)
         self._refreshes = False
-        self._time_ns = 0  # of the lines that wait for a refresh, where there is none
+        self._time_ns = 0  # the time of the collected lines, in a stream without refresh lines
         self._begin()
 
     def _begin(self) -> None:
-        """Collect the lines of the next snapshot."""
+        """Begin to collect the lines of the next snapshot."""
         self._count = 0
         self._rows: dict[int, Line] = {}
         self._side_rows: dict[str, dict[int, Line]] = {kind.id_field: {} for kind in SIDES}
@@ -58,7 +58,7 @@ class StreamDecoder:
         self._waiting: list[tuple[int, Line]] = []
 
     def copy(self, complain: Complain) -> StreamDecoder:
-        """One that goes on from here by itself."""
+        """An independent copy, which can go on from here."""
         other = copy.copy(self)
         other._complain = complain
         other._state = self._state.copy(other.say)
@@ -66,11 +66,11 @@ class StreamDecoder:
         return other
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """The control group of a process, as far as lines have told."""
+        """The control group of a process; None if no line has named it."""
         return self._state.cgroup(process)
 
     def take(self, text: bytes) -> Snapshot | None:
-        """Take a line; a snapshot, if it completes one."""
+        """Decode a line; return a snapshot if the line completes one."""
         self.line += 1
         try:
             return self._take(text)
@@ -83,7 +83,7 @@ class StreamDecoder:
         return None
 
     def say(self, problem: str, line: int | None = None) -> None:
-        """Tell what is wrong with a line, the latest one by default."""
+        """Report what is wrong with a line, by default the latest one."""
         self._complain(f"line {self.line if line is None else line:,}: {fmt.printable(problem)}")
 
     def _take(self, text: bytes) -> Snapshot | None:
@@ -120,7 +120,7 @@ class StreamDecoder:
                 raise BadLineError(f"event {str(event)[:64]!a} is not known to this version")
         return older
 
-    # --- streams of before there were refreshes: what has the same time belongs together --------------
+    # --- old streams without refresh lines: lines of the same time make a snapshot --------------------
 
     def _older(self, line: Line) -> Snapshot | None:
         if line.get("event") not in ("open", "sample", "close", "listener", "waiting"):
@@ -131,7 +131,7 @@ class StreamDecoder:
         return complete
 
     def finish(self) -> Snapshot | None:
-        """What no refresh has ended, where there is none at all."""
+        """In a stream without refresh lines, the snapshot of the collected lines; else None."""
         if self._refreshes or not self._rows:
             return None
         second = self._time_ns // CELL_NS
@@ -154,7 +154,7 @@ class StreamDecoder:
         health = parts.health(line.get("health"))
         try:
             if self._states:
-                self._state = State(self.say)  # all is told anew
+                self._state = State(self.say)  # state lines repeat everything
                 for number, one in self._states:
                     self._guarded(number, self._state.take_state, one)
             for number, one in self._waiting:

@@ -1,4 +1,4 @@
-"""What lines of the stream hold besides rows, checked: numbers, texts, who has made it, how it was doing."""
+"""Parses and checks the parts of lines other than rows: numbers, texts, origin and health."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _Facts = TypeVar("_Facts", Health, Origin)
 
 
 def number(line: Mapping[str, Any], name: str) -> int:
-    """A number that a line has.
+    """A number in a line.
 
-    :raises BadLineError: it has none
+    :raises BadLineError: the field is no number
     """
     value = line.get(name)
     if not is_natural(value, MOST_ID):
@@ -33,7 +33,7 @@ def number(line: Mapping[str, Any], name: str) -> int:
 
 
 def time(line: Mapping[str, Any], name: str) -> int:
-    """A time, likewise, in nanoseconds."""
+    """A time in a line, in nanoseconds; raises likewise."""
     value = number(line, name)
     if value > MOST_NUMBER:
         raise BadLineError(f"{name}: no such time")
@@ -41,7 +41,7 @@ def time(line: Mapping[str, Any], name: str) -> int:
 
 
 def values(line: Mapping[str, Any]) -> list[Any]:
-    """The values of a field that a line has.
+    """The list of values in a line.
 
     :raises BadLineError: they are no list
     """
@@ -52,9 +52,9 @@ def values(line: Mapping[str, Any]) -> list[Any]:
 
 
 def by_ids(line: Mapping[str, Any]) -> tuple[NDArray[np.uint64], list[Any]]:
-    """The ids that a line has, and a value for each.
+    """The ids in a line, and a value for each.
 
-    :raises BadLineError: it has not
+    :raises BadLineError: the lists are malformed, or not of the same length
     """
     ids, found = ids_of(line.get("ids", [])), values(line)
     if len(found) != len(ids):
@@ -63,22 +63,22 @@ def by_ids(line: Mapping[str, Any]) -> tuple[NDArray[np.uint64], list[Any]]:
 
 
 def text(value: object) -> str | None:
-    """Text of others, or None."""
+    """A text, cut if it is too long; None if the value is no text."""
     return name_of(value) if isinstance(value, str) else None
 
 
 def origin(line: Mapping[str, Any]) -> Origin:
-    """Who has made the stream."""
+    """The origin in a header."""
     return _checked(_converted(line, Origin))
 
 
 def waiting(line: Mapping[str, Any]) -> Waiting:
-    """Sockets that wait."""
+    """The numbers of waiting sockets in a line."""
     return Waiting(number(line, "netns"), number(line, "time_wait"), number(line, "syn_recv"))
 
 
 def health(value: object) -> Health:
-    """How the program was doing."""
+    """The health in a line."""
     found = _checked(_converted(value, Health))
     return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES, spaced=found.spaced & {*SPACED})
 
@@ -91,9 +91,9 @@ def _converted(line: object, type_: type[_Facts]) -> _Facts:
 
 
 def _checked(found: _Facts) -> _Facts:
-    """All its texts without what a terminal would obey, and no number that nothing can be: later ones, too.
+    """Remove terminal control characters from all texts, and check all numbers; future fields, too.
 
-    :raises BadLineError: there is such a number
+    :raises BadLineError: a number is impossible
     """
     texts: dict[str, Any] = {}
     for field in dataclasses.fields(found):

@@ -1,4 +1,4 @@
-"""All that lines of the stream have told so far: the tables of a snapshot, and how each line changes them."""
+"""The state that the lines of a stream have built: the tables of a snapshot, which each line changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_NAMESPACES = 1 << 16
 class State:
     """Not thread-safe.
 
-    :param say: told what of a line cannot be read
+    :param say: called with what cannot be read in a line
     """
 
     def __init__(self, say: Complain) -> None:
@@ -41,13 +41,13 @@ class State:
         self._connections = StreamTable(CONNECTION_COLUMNS)
         self._sides = {kind.id_field: StreamTable(kind) for kind in SIDES}
         self._tables = {table.kind.name: table for table in (self._connections, *self._sides.values())}
-        self._quiet: dict[str, Mask] = {}  # of each table the rows that have no line of their own this time
+        self._quiet: dict[str, Mask] = {}  # per table, the rows without a line of their own in this snapshot
         self._cells = Cells()
         self._cgroups: dict[int, str | None] = {}
         self._waiting: dict[int, Waiting] = {}
 
     def copy(self, say: Complain) -> State:
-        """One that goes on from here by itself."""
+        """An independent copy, which can go on from here."""
         other = State(say)
         for name, table in self._tables.items():
             other._tables[name].columns = table.freeze()
@@ -56,7 +56,7 @@ class State:
         return other
 
     def snapshot(self, time_ns: int, clock_ns: int, health: Health) -> Snapshot:
-        """All of it. It never changes."""
+        """A snapshot of the whole state, read-only."""
         return Snapshot(
             time_ns,
             clock_ns,
@@ -70,22 +70,22 @@ class State:
         )
 
     def closed(self) -> list[int]:
-        """The connections that have ended, by their ids."""
+        """The ids of the connections that have ended."""
         ids: list[int] = self._connections.ids[self._connections.columns["closed"]].tolist()
         return ids
 
     def cgroup(self, process: ProcessKey) -> str | None:
-        """The control group of a process, as far as lines have told."""
+        """The control group of a process; None if no line has named it."""
         mine = (self._connections.columns["pid"] == process.pid) & (
             self._connections.columns["started_ns"] == process.started_ns
         )
         found = self._connections.ids[mine]
         return self._cgroups.get(int(found[0])) if len(found) else None
 
-    # --- lines, each of which raises BadLineError where it is none -----------------------------------------
+    # --- lines; each of these methods raises BadLineError for a malformed line -----------------------------
 
     def take_waiting(self, line: Line) -> None:
-        """How many sockets wait in a network namespace."""
+        """Set the number of waiting sockets in a network namespace."""
         waiting = parts.waiting(line)
         if not (waiting.time_wait or waiting.syn_recv):
             self._waiting.pop(waiting.netns, None)
@@ -95,10 +95,10 @@ class State:
         self._waiting[waiting.netns] = waiting
 
     def take_rows(self, rows: dict[int, Line], gone: NDArray[np.uint64], keeps_samples: bool) -> None:
-        """Bring connections up to date: those that have gone, those that have lines, and the others.
+        """Update the connections: remove those in ``gone``, and write the lines of the others.
 
-        :param rows: the lines by their ids
-        :param keeps_samples: where a state has just told of samples
+        :param rows: the lines by connection id
+        :param keeps_samples: the fields of samples have just come by state lines, and are not reset to 0
         """
         table = self._connections
         for connection in gone.tolist():
@@ -112,12 +112,12 @@ class State:
                 table.writable(name)[:] = 0
         at, lines = self._put(table, rows)
         if lines:
-            # What has ended never begins again: ids are used once.
+            # A closed connection stays closed: an id is never used twice.
             table.writable("closed")[at] |= [line["event"] == "close" for line in lines]
             self._cgroups.update((int(line["id"]), parts.text(line.get("cgroup"))) for line in lines)
 
     def take_side(self, event: str, rows: Mapping[int, Line]) -> None:
-        """Bring the rows of a table beside that of connections up to date, likewise."""
+        """Update the rows of another table than that of connections, likewise."""
         table = self._sides[event]
         gone = [id_ for id_, line in rows.items() if line.get("closed") is True]
         left = {id_: line for id_, line in rows.items() if line.get("closed") is not True}
@@ -125,7 +125,7 @@ class State:
         self._put(table, left)
 
     def _put(self, table: StreamTable, rows: Mapping[int, Line]) -> tuple[Indices, list[Line]]:
-        """Write lines into their rows; where they are, and the lines in this order."""
+        """Write lines into their rows; return the places of the rows, and the lines in the same order."""
         ids = np.array(sorted(rows), np.uint64)
         at, lines = places(table.ids, ids), [rows[id_] for id_ in ids.tolist()]
         self._quiet[table.kind.name] = quiet = np.ones(len(table), bool)
@@ -134,7 +134,7 @@ class State:
             if lines:
                 table.put_lines(at, lines)
         except BadLineError:
-            for one, line in zip(at, lines, strict=True):  # which of them it is
+            for one, line in zip(at, lines, strict=True):  # one by one, to find the bad lines
                 try:
                     table.put_lines(np.array([one]), [line])
                 except BadLineError as error:
@@ -142,7 +142,7 @@ class State:
         return at, lines
 
     def take_column(self, line: Line) -> None:
-        """What has changed in one field of several rows."""
+        """Write new values of one field into several rows."""
         if line.get("table") == "cells":
             self._cells.take(line, self._connections.ids)
             return
@@ -167,7 +167,7 @@ class State:
         column[quiet] = advanced(column[quiet], closed, plus, plus_closed)
 
     def take_state(self, line: Line) -> None:
-        """All values of a field."""
+        """Set all values of a field."""
         if line.get("table") == "cells":
             self._cells.take(line, self._connections.ids)
             return
@@ -196,6 +196,6 @@ class State:
 
 
 def _ids_after(table: StreamTable, rows: Mapping[int, Line], gone: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Those of the rows that stay, and of those that have lines."""
+    """The ids of the rows that stay and of those that have lines."""
     left = table.ids[~np.isin(table.ids, gone)] if len(gone) else table.ids
     return np.union1d(left, np.array(sorted(rows), np.uint64))

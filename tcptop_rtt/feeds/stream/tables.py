@@ -1,4 +1,4 @@
-"""One table of the stream as columns, in the order of its ids, as far as lines have told."""
+"""One table of the stream, built from its lines: columns in the order of the ids."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ADDRESSES = ("laddr", "raddr")
 
 
 class BadLineError(ValueError):
-    """A line, or a part of one, is not what the stream has."""
+    """A line, or a part of one, is malformed."""
 
 
 class StreamTable:
-    """Not thread-safe. Its columns are handed out read-only: what changes later goes to a copy."""
+    """Not thread-safe. The columns are handed out read-only: later changes go to a copy."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -37,13 +37,13 @@ class StreamTable:
 
     @property
     def ids(self) -> NDArray[np.uint64]:
-        """Ascending."""
+        """The ids of the rows, ascending."""
         return self.columns["id"]
 
     def set_ids(self, ids: NDArray[np.uint64]) -> Indices | None:
-        """Have rows of these ids, ascending; new ones are zeros.
+        """Set the rows to those of these ids, which ascend. New rows are zeros.
 
-        :return: where each of them has been, -1: nowhere; None: nothing has changed
+        :return: the old place of each row, -1 if it is new; None if nothing has changed
         """
         own = self.ids
         if len(ids) == len(own) and (ids == own).all():
@@ -60,10 +60,10 @@ class StreamTable:
         return before
 
     def put(self, name: str, at: Indices, values: Sequence[Any]) -> None:
-        """Write what lines say of a field.
+        """Write values of a field.
 
-        :param at: the rows
-        :raises BadLineError: these are no values of it
+        :param at: the places of the rows
+        :raises BadLineError: there is no such field, or the values do not fit it
         """
         field = self._fields.get(name)
         if field is None or field.parse is None:
@@ -78,32 +78,32 @@ class StreamTable:
         self.writable(self.kind.raw[name])[at] = parsed
 
     def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Write whole lines; fields that they do not have are not known."""
+        """Write whole lines. A field that a line lacks becomes unknown."""
         names = [name for name in self._fields if self.kind.raw[name] != "id"]
         for name, values in zip(names, _by_field(lines, names), strict=True):
             self.put(name, at, values)
 
     def writable(self, name: str) -> NDArray[Any]:
-        """A column, to change in place."""
+        """A column that may be changed in place."""
         column = self.columns[name]
         if not column.flags.writeable:
             column = self.columns[name] = column.copy()
         return column
 
     def clock(self, name: str) -> NDArray[Any]:
-        """The same of ages, by the name of their field.
+        """A column of ages that may be changed in place, by the name of the field.
 
-        :raises BadLineError: it is none of this table
+        :raises BadLineError: this table has no such field
         """
         if name not in self.columns:
             raise BadLineError(f"{name} is no field of {self.kind.name}")
         return self.writable(name)
 
     def _agree(self) -> None:
-        """Leave no IPv6 address in a row of IPv4, where it would be shown as another one."""
+        """Set family 6 in IPv4 rows with an IPv6 address, which would be shown as another address."""
         names = [name for name in _ADDRESSES if name in self.columns]
         if not any(self.columns[name].flags.writeable for name in ("family", *names)):
-            return  # what has not changed has been looked at
+            return  # unchanged columns have been checked before
         mapped = [_is_mapped(self.columns[name]) for name in names]
         wrong = (self.columns["family"] == 4) & ~np.logical_and.reduce(mapped)
         if wrong.any():
@@ -119,7 +119,7 @@ class StreamTable:
         return rows
 
     def freeze(self) -> dict[str, NDArray[Any]]:
-        """The columns as they are now. They never change."""
+        """The columns as they are now, read-only."""
         self._agree()
         for column in self.columns.values():
             column.flags.writeable = False
@@ -127,12 +127,12 @@ class StreamTable:
 
 
 def _by_field(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[Sequence[Any]]:
-    """The values of several fields, in each line; None where a line does not have one."""
+    """The values of each field, one per line; None if a line lacks the field."""
     if not lines:
         return ([] for _ in names)
     try:
         return zip(*map(itemgetter(*names), lines), strict=True)
-    except KeyError:  # of another version
+    except KeyError:  # lines of another version
         return ([line.get(name) for line in lines] for name in names)
 
 
@@ -143,9 +143,9 @@ def _is_mapped(addresses: NDArray[np.void]) -> Mask:
 
 
 def ids_of(values: object) -> NDArray[np.uint64]:
-    """Ids as lines have them.
+    """An array of the ids in a line.
 
-    :raises BadLineError: they are none
+    :raises BadLineError: they are no list of ids
     """
     if not isinstance(values, list) or len(values) > MOST_ROWS:
         raise BadLineError("no list of ids")
@@ -156,9 +156,9 @@ def ids_of(values: object) -> NDArray[np.uint64]:
 
 
 def array_of(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """As a column has them.
+    """The values as an array for a column.
 
-    :raises TypeError, ValueError, OverflowError: one is none, or finds no room there
+    :raises TypeError, ValueError, OverflowError: a value is of the wrong type, or too large
     """
     match dtype.kind:
         case "V":
