@@ -87,7 +87,7 @@ def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
     seconds = min(SPARK_CELLS, now.clock_ns // CELL_NS - before.clock_ns // CELL_NS + 1)
     highest_us = np.fmax.reduce(now.cells_us[-seconds:])
     found = np.zeros(len(at), bool)
-    # The rise must be as large as an RTT that is no longer fast.
+    # The rise must be at least the yellow limit: a lower RTT is fast.
     least_us, factor = limits().yellow_us, limits().queue_factor
     rows = np.flatnonzero((at >= 0) & (highest_us >= least_us))
     basis, usual_us = known.rtts(lambda name: before.rows[name][at[rows]])

@@ -56,7 +56,7 @@ def snapshot_of(rest: Snapshot, tables: Tables) -> Snapshot:
 
 
 def _cell_names(clock_ns: int) -> list[str]:
-    """Returns the names of the cells, oldest first. A second keeps its name, so its column does not change."""
+    """Returns the cells' names, oldest first. A second keeps its name, so that its column stays the same."""
     now = clock_ns // CELL_NS
     return [f"cell {second % SPARK_CELLS}" for second in range(now - SPARK_CELLS + 1, now + 1)]
 
