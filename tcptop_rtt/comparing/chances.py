@@ -18,7 +18,7 @@ REPLICATES = 400
 _SEED = 1
 _MOST_DEGREES = 200
 _LONGEST_TAIL = 0.8
-"""The highest correlation of neighbours in time that is used."""
+"""A higher correlation of neighbours in time is taken as this."""
 
 Floats = NDArray[np.float64]
 Estimate = Callable[[Floats], Floats]
@@ -151,7 +151,7 @@ def student(t: float, degrees: int) -> float:
 
 
 def beyond(chances: Floats, rate: float) -> NDArray[np.bool_]:
-    """Returns which differences are found: at most the share ``rate`` of them is expected to be chance.
+    """Returns the significant differences: at most the share ``rate`` of them is expected to be chance.
 
     Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, 1995. If all differences are chance, the
     probability that any is found is ``rate`` at most.

@@ -39,7 +39,7 @@ COMPARED = np.dtype(
         ("samples_b", "u8"),
         # nan: not known.
         *((f"{name}_{side}", "f8") for name in MEASURES for side in "ab"),
-        *((f"{name}_chance", "f8") for name in MEASURES),  # of such a shift; nan: too little data
+        *((f"{name}_chance", "f8") for name in MEASURES),  # p-value of the shift; nan: too little data
         *((f"{name}_beyond", "?") for name in MEASURES),  # the shift is more than chance
     ]
 )
@@ -101,7 +101,7 @@ def _fill(row: np.void, pair: _Pair, same: bool) -> None:
 
 
 def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: float = 0.0) -> float:
-    """Returns the higher chance of those by bundle and by slice; nan: there is too little data.
+    """Returns the higher of the chances by bundle and by slice; nan: there is too little data.
 
     :param bundles: one sample per side, with the same units in the same order, even those without data
     :param slices: one sample per side
@@ -233,7 +233,7 @@ def _rate(row: np.void, pair: _Pair, name: str, amount: str, same: bool) -> None
 
 
 def _by_number(rates: list[Floats]) -> float:
-    """Returns the chance of a difference if it is chance, too, whether each connection exists."""
+    """Returns the probability of a difference if the existence of each connection is chance, too."""
     squares = sum(float((each**2).sum()) for each in rates)
     sizes = np.concatenate(rates)
     units = float(sizes.sum() ** 2 / squares) if squares else 0.0

@@ -88,7 +88,7 @@ def _by_shift(name: str) -> Callable[[Get, frozenset[str]], Keys]:
 
 def _by_farthest(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     far, _ = farthest(get)
-    samples = get("samples_a") + get("samples_b")  # rows without a shift come in this order
+    samples = get("samples_a") + get("samples_b")  # rows without a shift are sorted by these
     return Keys([bits(far), bits(samples)], np.zeros(len(far), bool))
 
 

@@ -71,7 +71,7 @@ def _find(word: str) -> Ask:
 
 
 def _nobody(_: Snapshot, indices: Indices, __: int) -> Mask:
-    """Returns that no connection is in a group, as a comparison keeps no connections."""
+    """Selects no connection, as a comparison keeps none."""
     return np.zeros(len(indices), bool)
 
 

@@ -25,12 +25,12 @@ from tcptop_rtt.view.rtt_steps import StepCounts
 BUNDLES = 128
 """The most bundles of connections in a group; a connection's number decides on its bundle."""
 SLICES = 32
-"""The most slices of time; when more are needed, each two become one."""
+"""The most slices of time; when more are needed, neighbours are merged in pairs."""
 FIRST_SLICE_S = 1.0
 MOST_GROUPS = 8192
 """The first groups to appear are kept; later ones are left out, and counted."""
 PAUSE_S = 10.0
-"""Snapshots further apart, without a connection in common: the program was not running in between."""
+"""If snapshots are further apart and have no connection in common, the program was not running."""
 KINDS = ("service", "network")
 
 KEY = np.dtype(
@@ -230,7 +230,7 @@ class _Sums:
             sums[touched] += np.bincount(at, weights=each, minlength=len(touched))
 
     def halve(self) -> None:
-        """Merges each two neighbouring units."""
+        """Merges neighbouring units in pairs."""
         pairs = self._sums[:, :, ::2] + self._sums[:, :, 1::2]
         self._sums = np.concatenate([pairs, np.zeros_like(pairs)], axis=2)
 

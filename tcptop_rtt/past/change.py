@@ -29,9 +29,9 @@ _FASTEST = 1
 class Change:
     """The change from some columns to others of the same names."""
 
-    before: int  # number of rows, like after
+    before: int  # number of rows, as is ``after``
     after: int
-    count: int  # of the rows for which ``packed`` has values of the columns in ``some``
+    count: int  # number of rows with packed values of the columns in ``some``
     some: tuple[str, ...]
     all: tuple[str, ...]  # columns with a value for every row, as most rows differ
     packed: bytes

@@ -34,8 +34,8 @@ class Moment:
     time_ns: int  # wall clock
     clock_ns: int  # CLOCK_MONOTONIC
     kind: str  # as in signs.KINDS and side_signs
-    words: str  # describes it
-    table: str  # the name of the table that it is about
+    words: str  # what has begun
+    table: str  # the name of the table that has the row
     id: int  # of the row in that table
     row: Connection  # the owner and the endpoints, as they were then
     count: int  # of connections, or of events, within ALIKE_NS

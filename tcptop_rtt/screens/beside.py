@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDE = 200
 """From this width on, the details of a selected connection are shown unless the user hides them."""
 LEAST_WIDTH = 140
-"""From this width on, the user can have them shown."""
+"""From this width on, the user can show details."""
 
 
 class TableAndDetails(Horizontal):
@@ -40,7 +40,7 @@ class TableAndDetails(Horizontal):
         self._table = table
         self._snapshot = first
         self._glyphs = glyphs
-        self._pane: DetailsPane | None = None  # None until it is first needed
+        self._pane: DetailsPane | None = None  # created when first needed
 
     def compose(self) -> ComposeResult:
         yield self._table

@@ -20,7 +20,7 @@ from tcptop_rtt.widgets.rtt_chart import RttChart
 SHOW_REST_S = 0.15
 """The selection rests so long before its details are drawn, so that moving it is not slowed down."""
 TRACE_REST_S = 1.0
-"""It rests so long again before every ACK is reported, which costs the connection time, and a scan."""
+"""After so long again, every ACK is reported, which costs the connection time, and a scan."""
 
 
 class DetailsPane(Vertical):

@@ -20,7 +20,7 @@ class FilteredScreen(SortedScreen):
     """A screen with a table that can be filtered."""
 
     filter: var[Filter] = var(Filter(), bindings=True)
-    _filter_line: FilterLine | None = None  # None until it is first needed
+    _filter_line: FilterLine | None = None  # created when first needed
 
     @property
     def typing(self) -> bool:
@@ -67,7 +67,7 @@ class FilteredScreen(SortedScreen):
             self._filter_line.fill(filter.text)
 
     def clear_filter(self) -> None:
-        """Shows all rows again that the options of the command line let through."""
+        """Clears the text of the filter; options of the command line, such as a PID, still hold."""
         if self._filter_line is not None:
             self._filter_line.close(clear=True)
         self.filter = replace(self.filter, text="")

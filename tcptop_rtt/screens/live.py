@@ -57,7 +57,7 @@ class LiveScreen(Screen[None], inherit_bindings=False):
     problem: var[str] = var("", init=False)
     """Why there will be no newer snapshot."""
     message: var[str] = var("", init=False)
-    """What has just been done."""
+    """What has just been done, or why nothing has."""
 
     class Resumed(Message):
         """The screen is uncovered again, and what it shows is old."""

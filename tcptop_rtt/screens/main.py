@@ -55,7 +55,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     host: var[str] = var("")
     """The host of the connections; empty: not known yet."""
     waiting_for: var[str] = var("")
-    """What the first snapshot is still waiting for; empty: nothing."""
+    """What the program waits for before the first snapshot; empty: nothing."""
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ class PastScreen(NamedScreen):
         raise NotImplementedError
 
     def take_past(self, past: Past) -> None:
-        """Takes the past as it is kept by now."""
+        """Takes the kept frames and moments."""
         self._past = past
         if self._moments is not None:
             self._moments.show(past.log)

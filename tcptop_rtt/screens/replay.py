@@ -1,4 +1,4 @@
-"""The table of a recording, which is played, and any time of which can be shown."""
+"""The table of a recording: the user can play it, and go to any time of it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tcptop_rtt.view.times import HINT
 
 
 class SeekScreen(ModalScreen[int | None]):
-    """Its result is the time in nanoseconds; None: the user wants none.
+    """Asks for a time. Its result is in nanoseconds; None: the user wants none.
 
     :param time_of: returns the time that a text names; None: the text is no time of the recording
     """

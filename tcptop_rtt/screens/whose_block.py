@@ -14,7 +14,7 @@ from tcptop_rtt.widgets.facts import Block, Fact
 HOLDERS = 50
 """At most so many of a socket's holders are listed by name."""
 DESCRIPTORS, BLOCKED = 8, 10
-"""At most so many of its descriptors, and of the threads blocked on it, are listed."""
+"""At most so many of a socket's descriptors, and of the threads blocked on it, are listed."""
 NOBODY = "no thread in read, write or epoll; poll and select cannot be told"
 
 
