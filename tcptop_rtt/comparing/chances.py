@@ -1,8 +1,8 @@
-"""How likely a difference is where nothing but chance makes one.
+"""Computes how likely a difference is by chance alone.
 
-What hangs together counts as one: a connection's samples, and what is of the same time. A number's error is
-found by weighing such units at random (D. B. Rubin, The Bayesian Bootstrap, 1981), always with the same
-random numbers, and the difference is held against Student's t, as there are few units.
+Dependent data count as one unit: the samples of a connection, or all data of a slice of time. The variance of
+a number is estimated by giving the units random weights (D. B. Rubin, The Bayesian Bootstrap, 1981), always
+the same ones. The difference is tested with Student's t, as there are few units.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ REPLICATES = 400
 _SEED = 1
 _MOST_DEGREES = 200
 _LONGEST_TAIL = 0.8
-"""Neighbours in time that are more alike are taken for so much alike."""
+"""A higher correlation of neighbours in time is taken as this."""
 
 Floats = NDArray[np.float64]
 Estimate = Callable[[Floats], Floats]
-"""Of weights, shape (N, units), the number, shape (N,)."""
+"""Computes the number, shape (N,), from weights of shape (N, units)."""
 
 
 class Sample(NamedTuple):
     """The units of one side.
 
-    :param estimate: the number from weighted units
-    :param sizes: shape (units,): how much each one has to say
-    :param there: shape (units,): which there are at all
-    :param alike: how much neighbours are alike, 0: not at all
+    :param estimate: computes the number from weighted units
+    :param sizes: shape (units,): how much each unit counts as evidence
+    :param there: shape (units,): which units have data
+    :param alike: the correlation of neighbouring units; 0: they are independent
     """
 
     estimate: Estimate
@@ -47,17 +47,17 @@ class _Error(NamedTuple):
 
 @lru_cache(maxsize=16)
 def weights(units: int, stream: int) -> Floats:
-    """Random weights of units, the same each time: shape (REPLICATES, units).
+    """Returns random weights of units, the same in each call: shape (REPLICATES, units).
 
-    :param stream: those of different ones do not hang together
+    :param stream: weights of different streams are independent
     """
     return np.random.default_rng((_SEED, stream)).exponential(size=(REPLICATES, units))
 
 
 def apart(a: Sample, b: Sample, floor: float = 0.0) -> float:
-    """The chance of such a difference, of two sides with units of their own; nan: too few to say.
+    """Returns the chance of such a difference between sides with units of their own; nan: too few units.
 
-    :param floor: a variance that the difference has at least
+    :param floor: added to the estimated variance of the difference
     """
     errors = [_error(side, weights(len(side.sizes), stream)) for stream, side in enumerate((a, b))]
     if None in errors:
@@ -65,13 +65,13 @@ def apart(a: Sample, b: Sample, floor: float = 0.0) -> float:
     one, other = (error for error in errors if error)
     whole = one.variance + other.variance
     degrees = min(one.degrees, other.degrees)
-    if whole > 0:  # Welch's
+    if whole > 0:  # Welch's degrees of freedom
         degrees = whole**2 / (one.variance**2 / one.degrees + other.variance**2 / other.degrees)
     return tail(_difference(a, b), whole + floor, degrees)
 
 
 def together(a: Sample, b: Sample, floor: float = 0.0) -> float:
-    """The same of two sides with the same units, in the same order."""
+    """Returns the same chance for sides that have the same units, in the same order."""
     drawn = weights(len(a.sizes), 0)
     differences = b.estimate(drawn) - a.estimate(drawn)
     differences = differences[np.isfinite(differences)]
@@ -83,7 +83,7 @@ def together(a: Sample, b: Sample, floor: float = 0.0) -> float:
 
 
 _LEAST_UNITS = 1.5
-"""Of fewer that weigh there is no saying how they differ."""
+"""The variance among fewer effective units cannot be estimated."""
 
 
 def _difference(a: Sample, b: Sample) -> float:
@@ -92,26 +92,26 @@ def _difference(a: Sample, b: Sample) -> float:
 
 
 def _error(side: Sample, drawn: Floats) -> _Error | None:
-    """How far the number may be off; None: too few units to say."""
+    """Returns the variance of a side's number, with degrees of freedom; None: too few units."""
     estimates = side.estimate(drawn)
     estimates = estimates[np.isfinite(estimates)]
     units = _effective(side)
     if units < _LEAST_UNITS or len(estimates) < REPLICATES // 2:
         return None
     stretch = (1 + side.alike) / (1 - side.alike)
-    # So weighted, units seem to differ a little less than they do.
+    # Random weights underestimate the variance a little.
     variance = float(estimates.var()) * (units + 1) / (units - 1)
     return _Error(variance * stretch, max(1.0, (units - 1) / stretch))
 
 
 def _effective(side: Sample) -> float:
-    """As many units of one size would say as much (L. Kish, Survey Sampling, 1965)."""
+    """Returns how many units of equal size would be as much evidence (L. Kish, Survey Sampling, 1965)."""
     whole = side.sizes.sum()
     return float(whole**2 / (side.sizes**2).sum()) if whole > 0 else 0.0
 
 
 def alike(series: Floats) -> float:
-    """How much of a series each value has in common with the one before it: 0 to less than 1."""
+    """Returns the correlation of each value of a series with the previous one: 0 to less than 1."""
     values = series[np.isfinite(series)]
     if len(values) < _SHORTEST:
         return 0.0
@@ -124,7 +124,7 @@ _SHORTEST = 4
 
 
 def tail(difference: float, variance: float, degrees: float) -> float:
-    """The chance of a difference so far from 0 in either direction, by Student's t."""
+    """Returns the chance of a difference so far from 0 in either direction, by Student's t."""
     if variance <= 0:
         return 1.0 if difference == 0 else 0.0
     if not np.isfinite(difference):
@@ -133,9 +133,9 @@ def tail(difference: float, variance: float, degrees: float) -> float:
 
 
 def student(t: float, degrees: int) -> float:
-    """Both tails of Student's t with a whole number of degrees of freedom.
+    """Returns both tails of Student's t for a whole number of degrees of freedom.
 
-    It is the finite sum for 1 - p (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 26.7.3).
+    Finite sum for 1 - p (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 26.7.3).
     """
     angle = np.arctan(t / np.sqrt(degrees))
     sine, square = np.sin(angle), np.cos(angle) ** 2
@@ -151,12 +151,12 @@ def student(t: float, degrees: int) -> float:
 
 
 def beyond(chances: Floats, rate: float) -> NDArray[np.bool_]:
-    """Which of many differences are no chance, so that of those found ``rate`` at most are expected to be.
+    """Returns the significant differences: at most the share ``rate`` of them is expected to be chance.
 
-    Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, 1995. Where chance alone is at work, one
-    or more are found with probability ``rate`` at most.
+    Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, 1995. If all differences are chance, the
+    probability that any is found is ``rate`` at most.
 
-    :param chances: any shape; nan: not asked
+    :param chances: any shape; nan: not tested
     """
     asked = np.isfinite(chances)
     inorder = np.sort(chances[asked])

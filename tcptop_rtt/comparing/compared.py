@@ -1,4 +1,4 @@
-"""Each group of two sides: its numbers on both, how far they have shifted, and whether that is no chance."""
+"""Compares each group on two sides: its numbers on both, and whether a shift is more than chance."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tcptop_rtt.model.ids import matched
 from tcptop_rtt.view.rtt_steps import STEPS_PER_OCTAVE, percentile_us
 
 MEASURES = ("p50_us", "p99_us", "loss", "in_bps", "out_bps", "connections")
-"""The percentiles of RTT samples, the share of data segments sent again, rates, and how many are open."""
+"""Percentiles of RTT samples, the share of data segments sent again, rates, open connections."""
 FALSE_ALARMS = 0.05
-"""Of what is called more than chance so much is expected to be chance, over all groups and measures."""
+"""The expected share of chance among all shifts that are marked, over all groups and measures."""
 
 LEAST_CONNECTIONS = 3
 LEAST_SLICES = 6
 LEAST_SAMPLES = {"p50_us": 20, "p99_us": 300}
 LEAST_SEGMENTS = 100
 LEAST_RETRANS = 5
-"""On both sides together: of fewer segments sent again no share can be told from another."""
+"""On both sides together: with fewer retransmits, two shares cannot be distinguished."""
 
 _STEP_VARIANCE = (np.log(2) / STEPS_PER_OCTAVE) ** 2 / 2
-"""Of a logarithm that is only known up to a step, on both sides."""
+"""Variance of the logarithms' difference, as the RTT of each side is only known up to a step."""
 _SHARES = {"p50_us": 0.5, "p99_us": 0.99}
 _AMOUNTS = {"in_bps": "in_bits", "out_bps": "out_bits", "connections": "open_s"}
 
@@ -39,8 +39,8 @@ COMPARED = np.dtype(
         ("samples_b", "u8"),
         # nan: not known.
         *((f"{name}_{side}", "f8") for name in MEASURES for side in "ab"),
-        *((f"{name}_chance", "f8") for name in MEASURES),  # of such a shift by chance; nan: too little data
-        *((f"{name}_beyond", "?") for name in MEASURES),  # it is more than chance
+        *((f"{name}_chance", "f8") for name in MEASURES),  # p-value of the shift; nan: too little data
+        *((f"{name}_beyond", "?") for name in MEASURES),  # the shift is more than chance
     ]
 )
 """A group: its numbers on side A and on side B."""
@@ -51,18 +51,18 @@ class _Pair(NamedTuple):
 
     a: Tally
     b: Tally
-    at: tuple[int, int]  # of the group on each side; -1: it is not there
+    at: tuple[int, int]  # index of the group on each side; -1: absent
 
     @property
     def sides(self) -> Iterator[tuple[Tally, int]]:
         return zip((self.a, self.b), self.at, strict=True)
 
     def bundles(self, name: str) -> list[Floats]:
-        """A sum by bundle, on each side."""
+        """Returns the sums of an amount by bundle, on each side."""
         return [side.of_bundles(name)[at] if at >= 0 else side.none("bundles") for side, at in self.sides]
 
     def slices(self, name: str) -> list[Floats]:
-        """A sum by slice, on each side, of as many slices as there are."""
+        """Returns the sums of an amount by slice, on each side, for the slices that the side has."""
         return [
             (side.of_slices(name)[at] if at >= 0 else side.none("slices"))[: side.slices]
             for side, at in self.sides
@@ -70,9 +70,9 @@ class _Pair(NamedTuple):
 
 
 def compare(a: Tally, b: Tally, same: bool) -> NDArray[np.void]:
-    """All groups that either side has, of dtype COMPARED.
+    """Returns all groups that either side has, of dtype COMPARED.
 
-    :param same: both are of one recording: what is on both sides with the same number is one connection
+    :param same: both sides are of one recording: equal numbers on both sides mean the same connection
     """
     keys = np.concatenate([a.keys, b.keys])
     _, first = np.unique(keys["id"], return_index=True)
@@ -101,10 +101,10 @@ def _fill(row: np.void, pair: _Pair, same: bool) -> None:
 
 
 def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: float = 0.0) -> float:
-    """That of connections and that of time, whichever is higher; nan: there is too little to tell.
+    """Returns the higher of the chances by bundle and by slice; nan: there is too little data.
 
-    :param bundles: of each side, those units that say nothing included, all in the same order
-    :param slices: likewise
+    :param bundles: one sample per side, with the same units in the same order, even those without data
+    :param slices: one sample per side
     """
     if min(np.count_nonzero(each.there) for each in slices) < LEAST_SLICES:
         return float("nan")
@@ -114,7 +114,7 @@ def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: floa
     if min(np.count_nonzero(each) for each in on) >= LEAST_CONNECTIONS:
         by_connection = (chances.together if same else chances.apart)(bundles[0], bundles[1], floor)
     if np.isnan(by_connection) and same and bool((on[0] == on[1]).all()):
-        return by_time  # the very same connections can only differ by the time
+        return by_time  # the same connections on both sides differ by time only
     return float(np.maximum(by_time, by_connection))
 
 
@@ -122,10 +122,10 @@ def _chance(bundles: list[Sample], slices: list[Sample], same: bool, floor: floa
 
 
 class _Steps:
-    """What both percentiles of one side are made of.
+    """The RTT samples of one side, from which both percentiles are computed.
 
     :param counts: samples by unit and step
-    :param in_time: units are slices of time, of which neighbours may be alike
+    :param in_time: units are slices of time, whose neighbours may be correlated
     """
 
     def __init__(self, counts: Floats, in_time: bool) -> None:
@@ -142,9 +142,9 @@ class _Steps:
             self._alike = chances.alike(means)
 
     def sample(self, share: float) -> Sample:
-        """The units, for one percentile."""
+        """Returns the units for one percentile."""
         sizes = self._sizes
-        # A high percentile is a matter of those few units that have such samples.
+        # Only the few units with samples near a high percentile are evidence for it.
         if share > 0.5:
             above = self.whole.sum() - np.cumsum(self.whole)
             sizes = self._counts[:, above < 2 * (1 - share) * self.whole.sum()].sum(axis=1)
@@ -190,7 +190,7 @@ def _loss(row: np.void, pair: _Pair, same: bool) -> None:
         for some, of in zip(pair.slices("retrans"), pair.slices("data_segs_out"), strict=True)
     ]
     clustered = _chance(by_bundle, by_slice, same)
-    # Segments that are lost one by one differ at least so much.
+    # Independent losses of single segments alone cause this variance.
     whole = sum(lost) / sum(sent)
     variance = whole * max(0.0, 1 - whole) * sum(1 / of for of in sent)
     alone = chances.tail(lost[1] / sent[1] - lost[0] / sent[0], variance, 1e9)
@@ -207,7 +207,7 @@ def _quotient(some: Floats, of: Floats, weights: Floats) -> Floats:
 
 
 def _rate(row: np.void, pair: _Pair, name: str, amount: str, same: bool) -> None:
-    """A sum by the time that it was looked at; a group that is not there has none of it."""
+    """Compares an amount per second of watched time; it is 0 for a group that a side does not have."""
     by_bundle, by_slice, was = pair.bundles(amount), pair.slices(amount), pair.bundles("open_s")
     watched_s = [side.watched_s for side in (pair.a, pair.b)]
     for side, each, seconds in zip("ab", by_bundle, watched_s, strict=True):
@@ -229,11 +229,11 @@ def _rate(row: np.void, pair: _Pair, name: str, amount: str, same: bool) -> None
             for each, units in zip(rates, was, strict=True)
         ]
         by_connection = (chances.together if same else chances.apart)(sides[0], sides[1])
-    row[f"{name}_chance"] = np.maximum(by_time, by_connection)  # nan: one of them cannot be told
+    row[f"{name}_chance"] = np.maximum(by_time, by_connection)  # nan if either is nan
 
 
 def _by_number(rates: list[Floats]) -> float:
-    """As if each connection might as well not have been: whether there is one is chance, too."""
+    """Returns the probability of a difference if the existence of each connection is chance, too."""
     squares = sum(float((each**2).sum()) for each in rates)
     sizes = np.concatenate(rates)
     units = float(sizes.sum() ** 2 / squares) if squares else 0.0
@@ -251,6 +251,6 @@ def _mean(values: Floats, weights: Floats) -> Floats:
 
 
 def _whole(values: Floats, there: NDArray[np.bool_], weights: Floats) -> Floats:
-    """The sum of as many connections as there are."""
+    """Returns weighted sums, scaled to the number of connections that exist."""
     found: Floats = weights @ values / (weights @ there) * there.sum()
     return found

@@ -1,4 +1,4 @@
-"""The table of what has been compared: its fields, of which screen, plain tables and JSON Lines are made."""
+"""The table of compared groups: its fields, for the screen, plain tables and JSON Lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Measure(NamedTuple):
     meaning: str
     text: Callable[[float], str]
     worse: int
-    """Which way is bad: 1, up; 0, neither."""
+    """1: a rise is bad; 0: neither direction is."""
     priority: int
 
 
@@ -50,7 +50,7 @@ _BY_NAME = {measure.name: measure for measure in _MEASURES}
 
 
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
-    """The service or the remote network."""
+    """Returns the name of the service or of the remote network."""
     if KINDS[row["kind"]] == "service":
         return group_label(SERVICES, row, glyphs)
     return networks.text(int(row["family"]), row["raddr"].tobytes(), USUAL_PREFIXES)
@@ -77,7 +77,7 @@ def _said(measure: _Measure, value: float) -> str:
 
 
 def _by_shift(name: str) -> Callable[[Get, frozenset[str]], Keys]:
-    """The farthest first, up or down; those that may be chance after all that are not."""
+    """Sorts by the farthest shift, up or down; shifts that may be chance come after all others."""
 
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         far = far_off(get, name)
@@ -88,7 +88,7 @@ def _by_shift(name: str) -> Callable[[Get, frozenset[str]], Keys]:
 
 def _by_farthest(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     far, _ = farthest(get)
-    samples = get("samples_a") + get("samples_b")  # of those without the busiest come first
+    samples = get("samples_a") + get("samples_b")  # rows without a shift are sorted by these
     return Keys([bits(far), bits(samples)], np.zeros(len(far), bool))
 
 
@@ -116,7 +116,7 @@ def _by_label(get: Get, lacking: frozenset[str]) -> Keys:
 
 
 def labels(get: Get, _: frozenset[str]) -> list[str]:
-    """What the groups are called."""
+    """Returns the names of groups."""
     rows = np.zeros(len(get("id")), KEY)
     for name in KEY.names or ():
         rows[name] = get(name)
@@ -143,7 +143,7 @@ def _beyond(name: str, get: Get, _: frozenset[str]) -> list[Any]:
 
 
 def _is_beyond(name: str) -> Match:
-    """Of what there is enough to tell."""
+    """Matches only groups with enough data to judge the shift."""
     flag = matches.flags(f"{name}_beyond")
 
     def ask(sign: str, text: str) -> Ask:
@@ -234,9 +234,9 @@ _ALSO_ASKED = {
     **dict.fromkeys(("dir", "direction"), matches.choices("direction", DIRECTIONS)),
     "family": matches.numbers(numbers.of_field("family"), matches.unit_of("family")),
 }
-"""Of a network its address, of a service who has called."""
+"""Filter words without a field: a network's address and family, and who opened a service's connections."""
 
 FIRST_SORT = "most"
 
 TABLE = Table("groups", COMPARED, _FIELDS, views, _ALSO_ASKED)
-"""What has been compared."""
+"""The table of compared groups."""

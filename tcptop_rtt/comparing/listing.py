@@ -29,9 +29,9 @@ class GroupList(Listing):
         self,
         rows: NDArray[np.void],
         kind: int,
-        snapshot: Snapshot,  # noqa: ARG002 - it is of no time
+        snapshot: Snapshot,  # noqa: ARG002 - groups are not of one time
         filter: Filter,  # noqa: A002
-        names: Names,  # noqa: ARG002 - they may be of another network
+        names: Names,  # noqa: ARG002 - the names may be of another network
     ) -> None:
         self.rows = rows
         of_kind = rows["kind"] == kind
@@ -46,21 +46,21 @@ class GroupList(Listing):
         return TABLE.views(self.rows[indices], frozenset())
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
-        """There are no connections to draw."""
+        """Returns empty sparklines, as groups have none."""
         return no_sparks(len(indices))
 
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> Ask | None:
-    """The question that a filter's text asks; None: it is empty.
+    """Returns the question that a filter's text asks; None if the text is empty.
 
-    :raises QueryError: it is no filter; what is wrong, and where
+    :raises QueryError: the text is no valid filter; it says what is wrong, and where
     """
     return query.parse(text, TABLE.matches, _find)
 
 
 def _find(word: str) -> Ask:
-    """Look for a text in what a group is called."""
+    """Returns a question for the groups with a word in their label."""
     word = word.lower()
 
     def answer(get: Get, lacking: frozenset[str]) -> Answer:
@@ -71,12 +71,12 @@ def _find(word: str) -> Ask:
 
 
 def _nobody(_: Snapshot, indices: Indices, __: int) -> Mask:
-    """Connections are not kept."""
+    """Selects no connection, as a comparison keeps none."""
     return np.zeros(len(indices), bool)
 
 
 def kinds_of(rows: NDArray[np.void]) -> tuple[Kind, ...]:
-    """The tables of services and of networks.
+    """Returns the tables of services and of networks.
 
     :param rows: of dtype COMPARED
     """

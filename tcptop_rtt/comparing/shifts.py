@@ -1,4 +1,4 @@
-"""How far numbers have shifted from A to B, in figures and in words, and which of them farthest."""
+"""How far numbers have shifted from A to B, as numbers and as text, and which has shifted farthest."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from tcptop_rtt.comparing.compared import MEASURES
 from tcptop_rtt.model.rows import Get
 
 MARK = "*"
-"""Behind a shift that is more than chance."""
+"""Stands behind a shift that is more than chance."""
 TOO_FEW = "few"
-"""In place of a mark: there is too little on a side to tell."""
+"""Stands in place of a mark if a side has too little data."""
 
 
 def shift(rows: Get, name: str) -> NDArray[np.float64]:
-    """How far a number has shifted, as a share of what it was: 0.5: half as much again; -1: there is none.
+    """Returns how far a number has shifted, as a share of A: 0.5: half as much again; -1: B is 0.
 
-    Where there was none before it is inf; where one of both is not known, nan. Of loss the shares are
-    subtracted.
+    It is inf if only A is 0, and nan if A or B is not known. For loss, it is the difference of the shares.
     """
     before, after = rows(f"{name}_a"), rows(f"{name}_b")
     if name == "loss":
@@ -29,7 +28,7 @@ def shift(rows: Get, name: str) -> NDArray[np.float64]:
 
 
 def shift_text(row: np.void, name: str) -> str:
-    """As ``+50%``, ``x12``, ``new``, ``gone``; loss in points of a per cent: ``+1.2``; empty: not known."""
+    """Returns ``+50%``, ``x12``, ``new`` or ``gone``; loss in percentage points, ``+1.2``; empty: unknown."""
     moved = float(shift(row.__getitem__, name))
     if np.isnan(moved):
         return ""
@@ -49,14 +48,14 @@ _LEAST_LOSS, _LEAST_SHARE = 0.0005, 0.005
 
 
 def mark(row: np.void, name: str) -> str:
-    """What is said of chance: :data:`MARK`, :data:`TOO_FEW` or nothing."""
+    """Returns whether a shift is more than chance: :data:`MARK`, :data:`TOO_FEW` or empty."""
     if row[f"{name}_beyond"]:
         return MARK
     return TOO_FEW if np.isnan(row[f"{name}_chance"]) else ""
 
 
 def far_off(get: Get, name: str) -> NDArray[np.float64]:
-    """How far, whichever way: twice as much is as far as half as much."""
+    """Returns how far a number has shifted, up or down: twice as much is as far as half as much."""
     moved = shift(get, name)
     if name == "loss":
         return np.abs(moved) * _LOSS_WEIGHT
@@ -65,11 +64,11 @@ def far_off(get: Get, name: str) -> NDArray[np.float64]:
 
 
 _LOSS_WEIGHT = 50.0
-"""Two points of a per cent more are as far as twice the RTT."""
+"""A rise of loss by two percentage points is as far as twice the RTT."""
 _FARTHEST = 20.0
 
 
 def farthest(get: Get) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Of each row how far the farthest shift beyond chance is, and which one; 0: there is none."""
+    """Returns each row's farthest shift beyond chance (0: none), and the index of its measure."""
     far = np.stack([np.where(get(f"{name}_beyond"), far_off(get, name), 0.0) for name in MEASURES])
     return far.max(axis=0), far.argmax(axis=0)

@@ -1,7 +1,7 @@
-"""What the connections of one side were like, added up snapshot by snapshot.
+"""Adds up the numbers of one side's connections, snapshot by snapshot.
 
-All is kept twice: by bundles of connections and by slices of time. How much these differ among each other
-says how much a number moves by chance alone. Memory is bounded by groups, not by connections or by time.
+All sums are kept twice: by bundle of connections and by slice of time. How much bundles or slices differ
+shows how much a number varies by chance. Memory grows with groups, not with connections or time.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from tcptop_rtt.view.networks import networks as networks_of
 from tcptop_rtt.view.rtt_steps import StepCounts
 
 BUNDLES = 128
-"""So many bundles of connections has a group at most; a connection is in the one that its number says."""
+"""The most bundles of connections in a group; a connection's number decides on its bundle."""
 SLICES = 32
-"""So many slices of time there are at most; when more would be needed, two become one."""
+"""The most slices of time; when more are needed, neighbours are merged in pairs."""
 FIRST_SLICE_S = 1.0
 MOST_GROUPS = 8192
-"""Those of which there is something first; others are left out, and counted."""
+"""The first groups to appear are kept; later ones are left out, and counted."""
 PAUSE_S = 10.0
-"""After a longer time without any connection of before the program was not running."""
+"""If snapshots are further apart and have no connection in common, the program was not running."""
 KINDS = ("service", "network")
 
 KEY = np.dtype(
     [
-        ("id", "u8"),  # of what its connections have in common: the same on both sides
+        ("id", "u8"),  # made of what its connections have in common: the same on both sides
         ("kind", "u1"),  # index into KINDS
         *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "direction")),
     ]
@@ -49,24 +49,24 @@ _TWICE = 2
 
 
 class Tally:
-    """Add each snapshot of a time with :meth:`add`, then read what there is. Not thread-safe.
+    """Sums over the snapshots of one side, passed to :meth:`add` one by one. Not thread-safe.
 
-    :param chosen: only connections that match
+    :param chosen: only connections that match it count
     """
 
     def __init__(self, chosen: Filter) -> None:
         self._chosen = chosen
         self.keys = np.zeros(0, KEY)
-        """Of all groups, in the order in which they came."""
+        """Of all groups, in the order in which they appeared."""
         self.left_out = 0
-        """How many groups there was no room for, at least."""
+        """There was no room for at least so many groups."""
         self.by_bundle = StepCounts(BUNDLES)
         """RTT samples of each group and bundle."""
         self.by_slice = StepCounts(SLICES)
         self._bundles, self._slices = _Sums(BUNDLES), _Sums(SLICES)
         self.slice_s = FIRST_SLICE_S
         self.watched_s = 0.0
-        """How long it was looked at; times without the program do not count."""
+        """The time that snapshots cover; times without the program running do not count."""
         self.first_ns = self.last_ns = 0
         self._begun = False
         self._clock_ns = 0
@@ -77,25 +77,25 @@ class Tally:
 
     @property
     def slices(self) -> int:
-        """How many slices there are; a last one of less than a half does not count."""
+        """How many slices there are; the last one counts if at least half of it is covered."""
         return min(SLICES, int(self.watched_s / self.slice_s + 0.5))
 
     def of_bundles(self, name: str) -> NDArray[np.float64]:
-        """A sum by group and bundle, shape (groups, BUNDLES)."""
+        """Returns the sums of an amount, shape (groups, BUNDLES)."""
         return self._bundles.of(name, len(self.keys))
 
     def of_slices(self, name: str) -> NDArray[np.float64]:
-        """A sum by group and slice, shape (groups, SLICES)."""
+        """Returns the sums of an amount, shape (groups, SLICES)."""
         return self._slices.of(name, len(self.keys))
 
     def none(self, what: str) -> NDArray[np.float64]:
-        """The sums of a group that is not there, by ``bundles`` or ``slices``."""
+        """Returns the sums of a group that does not exist, by ``bundles`` or ``slices``."""
         return np.zeros(BUNDLES if what == "bundles" else SLICES)
 
     # --- add -------------------------------------------------------------------------------------------
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take a snapshot; of the first one only what later ones are held against."""
+        """Adds a snapshot; the first one only gives counters to compare the next one with."""
         indices = listed(snapshot.rows, self._chosen, snapshot.health.unknown)
         get = fields_of(snapshot.rows, indices)
         numbers = mixed([get(name) for name in ("id", "raddr", "lport", "rport")])
@@ -121,12 +121,12 @@ class Tally:
     def _gained(
         self, get: Get, lacking: frozenset[str], at: Indices, found: NDArray[np.bool_]
     ) -> dict[str, NDArray[np.float64]]:
-        """What counters have gained since the snapshot before; 0 where that is not known."""
+        """Returns what counters have gained since the previous snapshot; 0 where that is not known."""
         gained: dict[str, NDArray[np.float64]] = {}
         partial = ~known.is_whole(get)
         unread = known.is_unknown(get, "data_segs_out", lacking)
         self._after: dict[str, NDArray[np.int64]] = {}
-        # Of one that has been opened since then all is of since then.
+        # A connection that has been opened since then has gained all that it has.
         is_new = ~found & get("open_seen") & self._begun
         for name in _COUNTERS:
             before = np.where(is_new, 0, -1)
@@ -134,7 +134,7 @@ class Tally:
                 before = np.where(found, self._before[name][at], before)
             unknown = known.is_unknown(get, name, lacking)
             if name == "retrans":
-                # Only a scan counts the segments that it is a share of: until the next one it waits.
+                # Retransmits wait for the next scan: only a scan reads the segments that they are a share of.
                 unknown = unread | (gained["data_segs_out"] == 0) & (before >= 0)
             now = np.where(unknown | partial, before, get(name).astype(np.int64))
             gained[name] = np.where(before < 0, 0, np.maximum(now - before, 0)).astype(np.float64)
@@ -148,7 +148,7 @@ class Tally:
         gained: dict[str, NDArray[np.float64]],
         elapsed_s: float,
     ) -> None:
-        """Each connection counts in its service and in its network."""
+        """Adds each connection to its service and to its network."""
         groups = self._groups_of(get)
         some = groups >= 0
         rows = np.tile(np.arange(len(numbers)), _TWICE)[some]
@@ -183,7 +183,7 @@ class Tally:
         self._slices.halve()
 
     def _groups_of(self, get: Get) -> NDArray[np.intp]:
-        """The group of each row, its service's first, then its network's; -1: there is no room for it."""
+        """Returns the groups of rows: first the service of each, then the network of each; -1: no room."""
         keys = np.zeros(_TWICE * len(get("id")), KEY)
         services, networks = np.split(keys, _TWICE)
         shared = SERVICES.shared(get)
@@ -219,18 +219,18 @@ class _Sums:
         return self._sums[AMOUNTS.index(name), :groups]
 
     def add(self, group: Indices, unit: Indices, values: NDArray[np.float64]) -> None:
-        """Add some; shape (amounts, N)."""
+        """Adds values of shape (amounts, N)."""
         if not len(group):
             return
         self._grow(int(group.max()) + 1)
-        # Only what is there is touched: there may be many groups, of which a snapshot has few.
+        # Only sums that grow are touched: of many groups, a snapshot may have few.
         touched, at = np.unique(group * self._units + unit, return_inverse=True)
         flat = self._sums.reshape(len(AMOUNTS), -1)
         for sums, each in zip(flat, values, strict=True):
             sums[touched] += np.bincount(at, weights=each, minlength=len(touched))
 
     def halve(self) -> None:
-        """Two units become one."""
+        """Merges neighbouring units in pairs."""
         pairs = self._sums[:, :, ::2] + self._sums[:, :, 1::2]
         self._sums = np.concatenate([pairs, np.zeros_like(pairs)], axis=2)
 

@@ -1,7 +1,7 @@
-"""What has changed from one set of columns to the next: packed, and to be added, taken back, and added up.
+"""Packed changes from one set of columns to the next, which can be applied, taken back and added up.
 
-A change holds differences modulo the size of a word, of texts and fractions as well: so it leads both ways,
-and two that follow each other add up to one. What only counts has small differences, which pack well.
+A change holds differences of words modulo the word size, even for texts and floats. So it works both ways,
+and two successive changes add up to one. Counters have small differences, which pack well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import Indices, as_words, is_same, word_of
 
 Columns = Mapping[str, NDArray[Any]]
-"""Read-only arrays by name, all of one length: a row takes the same place in each."""
+"""Read-only arrays by name, all of one length: a row has the same index in each."""
 
 Words = NDArray[Any]
 """A column as unsigned numbers, of shape (rows, words per value)."""
@@ -27,23 +27,23 @@ _FASTEST = 1
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From some columns to others of the same names."""
+    """The change from some columns to others of the same names."""
 
-    before: int  # rows
+    before: int  # number of rows, as is ``after``
     after: int
-    count: int  # of the rows that the packed part has values of, for the columns in ``some``
+    count: int  # number of rows with packed values of the columns in ``some``
     some: tuple[str, ...]
-    all: tuple[str, ...]  # columns with a value of every row, as most rows differ
+    all: tuple[str, ...]  # columns with a value for every row, as most rows differ
     packed: bytes
 
     @property
     def nbytes(self) -> int:
-        """About as much memory as it takes."""
+        """The approximate memory that the change takes."""
         return len(self.packed) + 400
 
 
 def between(before: Columns, after: Columns) -> Change:
-    """What leads from some columns to others."""
+    """Returns the change from some columns to others."""
     rows_before, rows_after = len(before["id"]), len(after["id"])
     size = max(rows_before, rows_after)
     differ = np.zeros(size, bool)
@@ -65,11 +65,11 @@ def between(before: Columns, after: Columns) -> Change:
 
 
 def added(first: Change, second: Change, columns: Columns) -> Change:
-    """Two changes, one after the other, as one.
+    """Returns two successive changes as one.
 
-    :param columns: any that have the same names and types
+    :param columns: any columns with the same names and types
     """
-    size = max(first.before, second.after)  # rows that have come and gone in between leave nothing
+    size = max(first.before, second.after)  # rows that have come and gone in between are dropped
     parts = [_unpack(change, columns) for change in (first, second)]
     rows = np.union1d(parts[0].rows, parts[1].rows)
     some, all_ = dict[str, Words](), dict[str, Words]()
@@ -89,12 +89,12 @@ def added(first: Change, second: Change, columns: Columns) -> Change:
 
 
 def applied(columns: Columns, changes: Iterable[Change]) -> dict[str, NDArray[Any]]:
-    """The columns that changes, one after the other, lead to."""
+    """Returns the columns after successive changes."""
     return _walk(columns, [(change, False) for change in changes])
 
 
 def taken_back(columns: Columns, changes: Iterable[Change]) -> dict[str, NDArray[Any]]:
-    """The columns that changes have led from, the latest change first."""
+    """Returns the columns from before some changes, which are given latest first."""
     return _walk(columns, [(change, True) for change in changes])
 
 
@@ -126,7 +126,7 @@ def _frozen(words: Words, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
 
 
 def _words(column: NDArray[Any], size: int, copied: bool = False) -> Words:
-    """The first rows of a column as words; those that it does not have are zeros."""
+    """Returns the first ``size`` rows of a column as words, with zeros for rows that it does not have."""
     length = min(len(column), size)
     words = as_words(column[:length])
     if length == size and not copied:
@@ -142,14 +142,14 @@ def _sum_in(sums: dict[str, Words], name: str, size: int, like: Words) -> Words:
     return sums[name]
 
 
-# --- packed: the first byte of each word, then the second: most of them are equal ---------------------------
+# --- packed: the first bytes of all values, then the second bytes, and so on: most of them are equal -------
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     rows: Indices
-    some: dict[str, Words]  # of these rows
-    all: dict[str, Words]  # of the first rows
+    some: dict[str, Words]  # values for these rows
+    all: dict[str, Words]  # values for the first rows
 
 
 def _pack(before: int, after: int, rows: Indices, some: dict[str, Words], all_: dict[str, Words]) -> Change:

@@ -1,6 +1,6 @@
-"""The past as it is kept: one whole set of tables, of now, and the changes that lead back from it.
+"""The kept past: the whole tables of the newest frame, and the changes that lead back from them.
 
-All of it is frozen: the worker makes a newer one, and the screen walks in the one that it has.
+All of it is immutable: the worker makes a new past, while the screen still reads the old one.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tcptop_rtt.past.tables import Tables, snapshot_of
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One snapshot that is kept."""
+    """A kept snapshot."""
 
     rest: Snapshot
-    """Without its tables."""
+    """The snapshot without its tables, sparklines and trace."""
     changes: tuple[Change, ...]
-    """Of each table what leads to it from that of the frame before; empty: there is none."""
+    """The change of each table since the previous frame; empty: there is no previous frame."""
 
     @property
     def clock_ns(self) -> int:
@@ -30,7 +30,7 @@ class Frame:
 
     @property
     def nbytes(self) -> int:
-        """About as much memory as its changes take."""
+        """The approximate memory that the changes take."""
         return sum(change.nbytes for change in self.changes)
 
 
@@ -43,22 +43,22 @@ class Visit:
 
     @property
     def snapshot(self) -> Snapshot:
-        """As it went in, but for the trace."""
+        """The whole snapshot, without the trace."""
         return snapshot_of(self.frame.rest, self.tables)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Past:
-    """What is kept, oldest first, and what was of note; times are by CLOCK_MONOTONIC, in ns."""
+    """The kept frames and moments, oldest first; times are by CLOCK_MONOTONIC, in ns."""
 
     frames: tuple[Frame, ...] = ()
     newest: Tables = ()
-    """Of the last frame."""
+    """The tables of the last frame."""
     moments: tuple[Moment, ...] = ()
 
     @property
     def log(self) -> Log:
-        """The moments as seen from the newest frame."""
+        """The moments, with their ages at the newest frame."""
         if not self.frames:
             return Log()
         oldest_ns, newest_ns = self.frames[0].clock_ns, self.frames[-1].clock_ns
@@ -67,25 +67,25 @@ class Past:
         return Log(self.moments, ago_ns, bisect_left(times_ns, oldest_ns))
 
     def before(self, clock_ns: int) -> int | None:
-        """The latest frame before a time."""
+        """Returns the index of the latest frame before a time."""
         found = bisect_left(self.frames, clock_ns, key=_clock_ns) - 1
         return found if found >= 0 else None
 
     def after(self, clock_ns: int) -> int | None:
-        """The first frame after a time."""
+        """Returns the index of the first frame after a time."""
         found = bisect_right(self.frames, clock_ns, key=_clock_ns)
         return found if found < len(self.frames) else None
 
     def index(self, clock_ns: int) -> int | None:
-        """The frame of just this time."""
+        """Returns the index of the frame of exactly this time."""
         found = bisect_left(self.frames, clock_ns, key=_clock_ns)
         there = found < len(self.frames) and self.frames[found].clock_ns == clock_ns
         return found if there else None
 
     def visit(self, to: int, near: Visit | None = None) -> Visit:
-        """A frame with its tables.
+        """Returns a frame with its tables.
 
-        :param near: one that is known already: neighbours of it are reached at once
+        :param near: a frame visited before, from which neighbours are reached in few steps
         """
         frames, start, tables = self.frames, len(self.frames) - 1, self.newest
         known = self.index(near.frame.clock_ns) if near else None

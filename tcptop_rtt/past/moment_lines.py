@@ -1,4 +1,4 @@
-"""Moments in the words of the stream, as recordings have them, and made of these again."""
+"""Converts moments to lines of a recording, with the field names of the stream, and back."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NAMES = frozenset(
     {"comm", "pid", "holder", "family", "laddr", "lport", "raddr", "rport", "netns", "direction", "ifindex"}
 )
 _FIELDS = tuple(field for field in CONNECTIONS.fields if field.name in _NAMES)
-"""Of the row what the log of moments shows."""
+"""The fields of a row that the log of moments shows."""
 _NUMBERS = ("time_ns", "clock_ns", "count")
 
 
 def line_of(moment: Moment) -> Mapping[str, Any]:
-    """A moment, with whose it is and where."""
+    """Returns a moment as a line, with its owner and endpoints."""
     rows = moment.row.row.reshape(1)
     found = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in _FIELDS}
     return found | {
@@ -38,7 +38,7 @@ def line_of(moment: Moment) -> Mapping[str, Any]:
 
 
 def moment_of(line: Mapping[str, Any]) -> Moment | None:
-    """The moment that a recording tells of; None: it is none."""
+    """Returns the moment that a line describes; None if the line is not valid."""
     row = np.zeros(1, ROW)
     try:
         for field in _FIELDS:
@@ -54,7 +54,10 @@ def moment_of(line: Mapping[str, Any]) -> Moment | None:
 
 
 def _number(value: object, most: int) -> int:
-    """:raises ValueError: it is none that anything of a moment can be"""
+    """Returns the value.
+
+    :raises ValueError: it is not a whole number from 0 to ``most``
+    """
     if not is_natural(value, most):
         raise ValueError("no such number")
     return value

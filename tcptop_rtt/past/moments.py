@@ -1,4 +1,4 @@
-"""The log of moments: when something of note has begun, once for each time that it has."""
+"""The log of moments: each is the time at which something of note has begun."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.grouping import HOSTS, SERVICES, ids_of
 
 SEVERE = (STOPS, CONNECT, OVERFLOW)
-"""Of the kinds those of what stops something, and does not only slow it down."""
+"""The kinds of what stops something, and does not only slow it down."""
 KEPT = 1_000
 HOLD_NS = 10_000_000_000
-"""What stops for less than this, and comes again, has not stopped."""
+"""A sign that comes back within this time has not ended in between."""
 ALIKE_NS = 60_000_000_000
-"""Within this time the same at the same service of the same host is counted, not told again."""
+"""Within this time, the same sign at the same service of a host only adds to the moment's count."""
 FEW = 5
-"""So many services at a time have a moment each."""
+"""At most so many services have a moment for the same sign of one snapshot."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """When something has begun."""
+    """The beginning of something of note."""
 
-    time_ns: int  # wall clock, as it was then
+    time_ns: int  # wall clock
     clock_ns: int  # CLOCK_MONOTONIC
     kind: str  # as in signs.KINDS and side_signs
-    words: str  # what it is
-    table: str  # the name of the kind of rows that it is about
-    id: int  # of the row there
-    row: Connection  # whose it is and where, as it was then
-    count: int  # of connections, or of times: so often it has come within ALIKE_NS
+    words: str  # what has begun
+    table: str  # the name of the table that has the row
+    id: int  # of the row in that table
+    row: Connection  # the owner and the endpoints, as they were then
+    count: int  # of connections, or of events, within ALIKE_NS
     alike: tuple[str, int]
-    """The same for what is the same at one service."""
+    """Equal for moments that are counted as one: same sign and service, or same listener or target."""
 
 
 class Log(NamedTuple):
-    """Moments, oldest first, as seen from what is shown.
+    """Moments, oldest first, with their ages at one snapshot.
 
-    :param ago_ns: of each how long ago it was; negative: so much later it will be
-    :param forgotten: so many of the oldest are of a time that is no longer kept
+    :param ago_ns: the age of each moment; negative: the moment is later than the snapshot
+    :param forgotten: how many of the oldest are from before the kept frames
     """
 
     moments: tuple[Moment, ...] = ()
@@ -56,21 +56,21 @@ class Log(NamedTuple):
 
 
 class MomentFinder:
-    """Compares each snapshot with the one before. One thread owns it."""
+    """Compares each snapshot with the previous one. Only one thread may use it."""
 
     def __init__(self) -> None:
         self._before: Snapshot | None = None
         self._moments: list[Moment] = []
         self._until_ns = {kind: np.zeros(0, np.int64) for kind in KINDS}
-        """Per row of the snapshot before: as long as this, the same is no news."""
+        """Per row of the previous snapshot: until when further signs of a kind are not reported."""
 
     def look(self, snapshot: Snapshot) -> tuple[Moment, ...]:
-        """All moments so far, oldest first."""
+        """Takes a snapshot and returns all moments so far, oldest first."""
         rows, before = snapshot.rows, self._before
         before_rows = before.rows if before else no_rows()
         at = matched(before_rows["id"], rows["id"])
         there = at >= 0
-        # What is seen for the first time has begun before, unless the connection has, too.
+        # What the first scan of a row shows may be old, unless the connection's opening was seen.
         watched = rows["open_seen"].copy() if before else np.zeros(len(rows), bool)
         watched[there] |= before_rows["scanned"][at[there]]
         found = signs(before or snapshot, snapshot, at)
@@ -102,7 +102,7 @@ class MomentFinder:
         for group in largest[:FEW].tolist():
             row, count = int(begun[first[group]]), int(counts[group])
             if group == largest[0]:
-                count += int(counts[largest[FEW:]].sum())  # too many to be told one by one
+                count += int(counts[largest[FEW:]].sum())  # these have no moment of their own
             connection = Connection(snapshot.rows[row], snapshot.health.unknown)
             words, alike = sign.words(row, connection), (sign.name, int(services[first[group]]))
             table, id_ = CONNECTIONS.name, connection.id
@@ -133,7 +133,7 @@ class MomentFinder:
 
 
 def _services(snapshot: Snapshot, rows: Indices) -> np.ndarray:
-    """A number per row that is the same for one service of one host."""
+    """Returns a number per row, equal for rows of the same service of the same host."""
 
     def get(name: str) -> np.ndarray:
         return snapshot.rows[name][rows]

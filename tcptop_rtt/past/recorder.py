@@ -16,31 +16,31 @@ from tcptop_rtt.past.tables import Tables, rest_of, tables_of
 
 PAST_NS = 600_000_000_000
 STEP_NS = 900_000_000
-"""Between two frames at least: a refresh of a second may come a little early."""
+"""The least time between two frames: a snapshot per second may come a little early."""
 KEPT_BYTES = 48 << 20
-"""Of packed changes: beyond it, the past gets coarser."""
+"""Most memory for packed changes: beyond it, frames in the past are dropped."""
 CPU_SHARE = 0.02
-"""Of one core, at most: the pause after a frame grows with its cost."""
+"""The most that recording takes of one core: the pause after a frame grows with its cost."""
 
 
 class Recorder:
-    """Not thread-safe: the thread that makes the snapshots owns it, and hands out what it has kept.
+    """Keeps snapshots as frames. Not thread-safe: only the thread that makes the snapshots may use it.
 
     :param kept_bytes: how much memory changes may take
-    :param cpu_s: processor time of this thread
+    :param cpu_s: returns the processor time of this thread
     """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES, cpu_s: Callable[[], float] = time.thread_time) -> None:
         self._limit = kept_bytes
         self._cpu_s = cpu_s
         self.past = Past()
-        """All that is kept."""
+        """The kept frames and moments."""
         self._bytes = 0
         self._next_ns = 0
         self._finder = MomentFinder()
 
     def add(self, snapshot: Snapshot) -> Past:
-        """Keep a snapshot, if it is time to, and give all that is kept."""
+        """Keeps a snapshot if a frame is due, and returns all that is kept."""
         past = self.past
         if past.frames and snapshot.clock_ns < self._next_ns:
             return past
@@ -55,7 +55,7 @@ class Recorder:
         return self.past
 
     def _bounded(self, frames: list[Frame], tables: Tables) -> list[Frame]:
-        """Leave out what is too old, and as many others as take too much memory."""
+        """Drops frames that are too old, and then others until the changes fit the memory limit."""
         newest_ns = frames[-1].clock_ns
         while frames[0].clock_ns < newest_ns - PAST_NS:
             self._drop_oldest(frames)
@@ -72,7 +72,7 @@ class Recorder:
         frames[0] = replace(frames[0], changes=())
 
     def _drop(self, frames: list[Frame], at: int, tables: Tables) -> None:
-        """Drop a frame between two others: what it has changed goes to the next one."""
+        """Drops a frame between two others and adds its changes to the next frame."""
         first, second = frames[at], frames[at + 1]
         both = replace(second, changes=tuple(map(added, first.changes, second.changes, tables)))
         self._bytes += both.nbytes - first.nbytes - second.nbytes
@@ -80,7 +80,7 @@ class Recorder:
 
 
 def _most_dispensable(frames: list[Frame]) -> int:
-    """Where the gap that is left would be the smallest beside its age: long ago, a second counts for less."""
+    """Returns the frame that leaves the smallest gap relative to its age: old frames may be further apart."""
     clock_ns = np.array([frame.clock_ns for frame in frames])
     gaps_ns, ages_ns = clock_ns[2:] - clock_ns[:-2], clock_ns[-1] - clock_ns[1:-1]
     return 1 + int(np.argmin(gaps_ns / ages_ns))

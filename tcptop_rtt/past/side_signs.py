@@ -1,4 +1,4 @@
-"""What is of note about listeners and failed connects from one snapshot to the next."""
+"""Finds what is of note about listeners and failed connects between two snapshots."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tcptop_rtt.view.target_list import TARGETS
 
 CONNECT, OVERFLOW = "connect", "overflow"
 FEW = 5
-"""Of so many targets, and so many listeners, it is told at a time."""
+"""At most so many targets, and so many listeners, are reported per snapshot."""
 
 
 class SideNews(NamedTuple):
-    """Something about a row that is no connection."""
+    """What has happened at a listener, or when connecting to a target."""
 
-    table: str  # the name of its kind of rows
+    table: str  # the name of the row's table
     kind: str
     id: int
-    gained: int  # of what has happened since the snapshot before
+    gained: int  # how often it has happened since the previous snapshot
     words: str
-    row: np.void  # as a row of ROW: whose it is, and the endpoint as the remote one
+    row: np.void  # of dtype ROW: the owner, and the endpoint as the remote one
 
 
 def side_news(before: Snapshot, now: Snapshot) -> list[SideNews]:
-    """What has happened in between, the most frequent first."""
+    """Returns what has happened between two snapshots, the most frequent first."""
     found = [*_failed(before, now), *_overflowed(before, now)]
     return sorted(found, key=lambda news: -news.gained)
 
@@ -57,7 +57,7 @@ def _overflowed(before: Snapshot, now: Snapshot) -> list[SideNews]:
     listeners = now.listeners
     at, full = matched(before.listeners["id"], listeners["id"]), is_full(listeners.__getitem__)
     count = gained(before.listeners, listeners, "drops", at)
-    count[at < 0] = 0  # what a listener has dropped before it was first read is no news
+    count[at < 0] = 0  # drops from before the listener was first read are not new
     return [
         SideNews(
             LISTENERS.name,
@@ -72,7 +72,7 @@ def _overflowed(before: Snapshot, now: Snapshot) -> list[SideNews]:
 
 
 def _largest(count: NDArray[np.int64]) -> list[int]:
-    """Where something has happened, and most often."""
+    """Returns the indices of the largest counts above 0, largest first."""
     largest: list[int] = np.argsort(-count, kind="stable")[:FEW].tolist()
     return [at for at in largest if count[at] > 0]
 

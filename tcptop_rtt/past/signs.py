@@ -1,4 +1,4 @@
-"""What is of note about connections from one snapshot to the next: pure functions over columns."""
+"""Finds what is of note about connections between two snapshots: pure functions over columns."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tcptop_rtt.view.causes import Cause
 from tcptop_rtt.view.thresholds import limits
 
 BURST_PER_S = 10
-"""Segments sent again within a second: so many come at once only where a queue overflows or a path breaks."""
+"""Retransmits per second: only an overflowing queue or a broken path causes so many at once."""
 
 STOPS, SLOWS, LOSS, RTT = "stops", "slows", "loss", "rtt"
-"""What can be wrong at a time. What comes while the same is wrong already is no news."""
+"""The kinds of trouble. A sign is not reported while its connection is already in trouble of that kind."""
 KINDS = (STOPS, SLOWS, LOSS, RTT)
 
 _KIND_OF_CAUSE = {
@@ -32,14 +32,14 @@ _KIND_OF_CAUSE = {
     "loss": LOSS,
     "queue": RTT,
 }
-"""Of the causes that stop nothing. The others are no news: a far peer is always far."""
+"""The kinds of causes that stop nothing. Others are not reported: a far peer, say, is always far."""
 
 
 class Sign(NamedTuple):
-    """One thing that has been looked for.
+    """Something of note, and the connections that it is true of.
 
-    :param holds: of which rows it is true now
-    :param words: for a row's number, and the row
+    :param holds: which rows it is true of now
+    :param words: describes it, for the index of a row and the row
     """
 
     name: str
@@ -49,9 +49,9 @@ class Sign(NamedTuple):
 
 
 def signs(before: Snapshot, now: Snapshot, at: Indices) -> list[Sign]:
-    """All that is of note, the most severe of each kind first.
+    """Returns all signs, the most severe of each kind first.
 
-    :param at: where the connections have been before, as :func:`~tcptop_rtt.model.ids.matched` finds them
+    :param at: the rows' indices in the previous snapshot, from :func:`~tcptop_rtt.model.ids.matched`
     """
     return [*_of_causes(now), _burst(before, now, at), _spike(before, now, at)]
 
@@ -83,11 +83,11 @@ def _burst(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
 
 
 def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
-    """Samples far above what the RTT has been; a peer that holds its ACKs back explains its own."""
+    """Finds samples far above the previous RTT, unless the peer delays its ACKs or is this machine."""
     seconds = min(SPARK_CELLS, now.clock_ns // CELL_NS - before.clock_ns // CELL_NS + 1)
     highest_us = np.fmax.reduce(now.cells_us[-seconds:])
     found = np.zeros(len(at), bool)
-    # As much above the usual one as makes a fast connection none.
+    # The rise must be at least the yellow limit: a lower RTT is fast.
     least_us, factor = limits().yellow_us, limits().queue_factor
     rows = np.flatnonzero((at >= 0) & (highest_us >= least_us))
     basis, usual_us = known.rtts(lambda name: before.rows[name][at[rows]])

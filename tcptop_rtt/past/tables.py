@@ -1,4 +1,4 @@
-"""The tables of a snapshot, as columns in which little differs from one snapshot to the next."""
+"""Takes a snapshot's tables apart into columns that change little from one snapshot to the next."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from tcptop_rtt.model.targets import TARGET, no_targets
 from tcptop_rtt.past.change import Columns
 
 Tables = tuple[Columns, ...]
-"""Connections with the cells of their sparklines, listeners, targets."""
+"""The columns of connections, with the cells of their sparklines, of listeners and of targets."""
 
 _PLACE = "place"
-"""Where a row of a table beside that of connections was in it."""
+"""The column that holds the place of a listener or target in its table."""
 
 _NO_ROWS, _NO_LISTENERS, _NO_TARGETS = no_rows(), no_listeners(), no_targets()
-"""Shared by all that is kept: a hundred empty columns are 10 KB."""
+"""Shared by all kept snapshots, as a hundred empty columns take 10 KB."""
 
 
 def rest_of(snapshot: Snapshot) -> Snapshot:
-    """What is kept as it is: no table."""
+    """Returns a snapshot without its tables, sparklines and trace."""
     return replace(
         snapshot, rows=_NO_ROWS, cells_us=(), trace=None, listeners=_NO_LISTENERS, targets=_NO_TARGETS
     )
 
 
 def tables_of(snapshot: Snapshot, before: Tables) -> Tables:
-    """All that a snapshot has of connections, listeners and targets.
+    """Returns the columns of a snapshot's connections, listeners and targets.
 
-    :param before: those of the snapshot before, whose places rows keep; empty: there is none
+    :param before: the tables of the previous snapshot, where rows keep their places; empty: there is none
     """
     connections = {name: snapshot.rows[name] for name in ROW.names or ()}
     connections.update(zip(_cell_names(snapshot.clock_ns), snapshot.cells_us, strict=True))
@@ -44,7 +44,7 @@ def tables_of(snapshot: Snapshot, before: Tables) -> Tables:
 
 
 def snapshot_of(rest: Snapshot, tables: Tables) -> Snapshot:
-    """The snapshot as it went in, but for the trace."""
+    """Returns the whole snapshot again, without the trace."""
     connections, listeners, targets = tables
     return replace(
         rest,
@@ -56,20 +56,20 @@ def snapshot_of(rest: Snapshot, tables: Tables) -> Snapshot:
 
 
 def _cell_names(clock_ns: int) -> list[str]:
-    """A second's cell keeps its name as long as it is there: so it does not change from second to second."""
+    """Returns the cells' names, oldest first. A second keeps its name, so that its column stays the same."""
     now = clock_ns // CELL_NS
     return [f"cell {second % SPARK_CELLS}" for second in range(now - SPARK_CELLS + 1, now + 1)]
 
 
 def _split(table: NDArray[np.void], before: NDArray[np.uint64]) -> Columns:
-    """The columns of a table whose rows are in an order of its own, and move with each that comes or goes."""
+    """Returns a table's columns. Rows keep their places here, though they move in the table."""
     order = _kept_places(before, table["id"])
     columns = {name: table[name][order] for name in table.dtype.names or ()}
     return columns | {_PLACE: order.astype(np.uint32)}
 
 
 def _kept_places(before: NDArray[np.uint64], now: NDArray[np.uint64]) -> Indices:
-    """An order of the rows of now: those that were there stay where they were, as far as there is room."""
+    """Returns an order of the current rows. Known rows keep their places, if the table is long enough."""
     at = matched(before, now)
     stays = np.flatnonzero((at >= 0) & (at < len(now)))
     order = np.full(len(now), -1)

@@ -1,1 +1,1 @@
-"""The screens: the table, one connection, the help."""
+"""The screens, such as the table, the details of one connection, and the help."""

@@ -1,4 +1,4 @@
-"""The table, and beside it, where there is room, the details of the selected connection."""
+"""The table and, if there is room beside it, the details of the selected connection."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from tcptop_rtt.screens.details_pane import DetailsPane
 
 WIDE = 200
-"""From so many columns on, details stand beside the table once a connection is selected."""
+"""From this width on, the details of a selected connection are shown unless the user hides them."""
 LEAST_WIDTH = 140
-"""From so many columns on they may."""
+"""From this width on, the user can show details."""
 
 
 class TableAndDetails(Horizontal):
-    """The table shares its place with the details, which follow its selection."""
+    """The table, and the details beside it, which follow the table's selection."""
 
     @dataclass
     class TraceWanted(Message):
-        """Every ACK of a connection is of use here; None: of none any more."""
+        """The details need every ACK of a connection; None: they no longer need any."""
 
         id: int | None
 
     wanted: var[bool | None] = var(None, init=False)
-    """Whether there should be details; None: where there is much room."""
+    """Whether the user wants details; None: they are shown from the width WIDE on."""
 
     def __init__(self, table: ConnectionTable, first: Snapshot, glyphs: Glyphs) -> None:
         super().__init__()
         self._table = table
         self._snapshot = first
         self._glyphs = glyphs
-        self._pane: DetailsPane | None = None  # once it has been wanted
+        self._pane: DetailsPane | None = None  # created when first needed
 
     def compose(self) -> ComposeResult:
         yield self._table
@@ -50,7 +50,7 @@ class TableAndDetails(Horizontal):
             self.watch(self._table, name, self._place_later, init=False)
 
     def _place_later(self) -> None:
-        self.call_later(self._place)  # the table has to go by the change first
+        self.call_later(self._place)  # the table has to react to the change first
 
     def on_resize(self) -> None:
         self._place()
@@ -60,11 +60,11 @@ class TableAndDetails(Horizontal):
 
     @property
     def traced(self) -> int | None:
-        """The connection of which every ACK is of use here."""
+        """The connection of which the details need every ACK; None: there is none."""
         return None if self._pane is None else self._pane.traced
 
     def paint(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, in the table and beside it."""
+        """Shows a snapshot in the table and in the details."""
         self._table.show(snapshot)
         self._snapshot = snapshot
         if self._pane is not None:
@@ -72,7 +72,7 @@ class TableAndDetails(Horizontal):
         self._place()
 
     def toggle(self) -> str:
-        """Show the details, or hide them; why nothing has happened, if so."""
+        """Shows or hides the details. Returns why nothing has happened; empty: something has."""
         if self._pane is not None and self._pane.display:
             self.wanted = False
         elif self._table.cursor_id is None or self._table.page.kind is not None:
@@ -85,7 +85,7 @@ class TableAndDetails(Horizontal):
         return ""
 
     def _place(self) -> None:
-        """Let the details follow the selection, or hide them."""
+        """Lets the details follow the selection, or hides them."""
         table = self._table
         room = self.size.width >= (WIDE if self.wanted is None else LEAST_WIDTH)
         selected = table.pinned is not None and table.page.kind is None

@@ -1,4 +1,4 @@
-"""What the bad ones among the listed connections have in common."""
+"""The screen that shows what the bad ones among the listed connections have in common."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tcptop_rtt.widgets.status_bar import describe
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
 
 BAR = 10
-"""Cells of a share's bar."""
+"""The cells of a share's bar."""
 BAR_WIDTH = 100
-"""Narrower terminals have no room for it."""
+"""Narrower terminals have no room for the bar."""
 
 
 class CommonTitle(StyledLines):
-    """How many are bad, and what that means."""
+    """The lines above the list: how many connections are bad, and what counts as bad."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "common-title", "name", "value", "flag", "chosen", *COMMON_STYLES
@@ -42,12 +42,12 @@ class CommonTitle(StyledLines):
 
 
 class CommonScreen(LiveScreen):
-    """What bad connections share, the most telling first. It goes on with each snapshot.
+    """Lists what bad connections share, by evidence, and updates the list with each snapshot.
 
-    :param first: what the table shows
-    :param filter: the table's
-    :param scope: the group that is open there
-    :param narrow: called with the filter for what the user has chosen
+    :param first: the snapshot that the table shows
+    :param filter: the table's filter
+    :param scope: the group that is open in the table
+    :param narrow: called with the filter for the line that the user has chosen
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -113,7 +113,7 @@ class CommonScreen(LiveScreen):
         self._show_title()
 
     def watch_meaning(self) -> None:
-        self._common = Common(0, 0)  # the order of another question
+        self._common = Common(0, 0)  # the list for another meaning has an order of its own
         self._lines.start_over()
         self.paint(self._shown)
 
@@ -126,12 +126,12 @@ class CommonScreen(LiveScreen):
 
     @property
     def share(self) -> Share | None:
-        """What the cursor is on."""
+        """The share on the cursor's line; None: the line has none."""
         key = self._lines.cursor_key
         return next((share for share in self._common.shares if share.key == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer what would do something."""
+        """Offers actions that would do something."""
         if action == "copy":
             return False
         if action == "narrow":
@@ -143,7 +143,7 @@ class CommonScreen(LiveScreen):
             self.dismiss(None)
 
     def action_narrow(self) -> None:
-        """Leave with a filter for what is chosen."""
+        """Filters the table by the share under the cursor, and leaves."""
         share = self.share
         if share is None or not self.is_current:
             return
@@ -157,7 +157,7 @@ class CommonScreen(LiveScreen):
         self.action_narrow()
 
     def action_next_meaning(self, step: int) -> None:
-        """Ask the same of other connections."""
+        """Counts other connections as bad."""
         them = [one for one, _ in self._offered]
         at = [one.name for one in them].index(self.meaning.name)
         self.meaning = them[(at + step) % len(them)]
@@ -223,5 +223,5 @@ class CommonScreen(LiveScreen):
 
 
 def _times(lift: float) -> str:
-    """How many times as frequent: ``x1.9``, ``x22``."""
+    """Returns how many times as frequent a value is: ``x1.9``, ``x22``."""
     return f"x{lift:.1f}" if lift < 9.95 else f"x{lift:.0f}"

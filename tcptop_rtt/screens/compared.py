@@ -1,4 +1,4 @@
-"""What has been compared, as a table: one of services, one of remote networks."""
+"""The screen of a comparison: one table of services, one of remote networks."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from tcptop_rtt.widgets.filter_line import FilterLine
 
 WIDE = 120
-"""Narrower terminals have room for when sides begin only."""
+"""Narrower terminals only have room for the file and the beginning of each side."""
 
 
 class ComparedTable(ConnectionTable):
-    """Its lines have no details."""
+    """A table whose lines have no details."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "open_details" and super().check_action(action, parameters)
 
 
 class ComparedScreen(FilteredScreen):
-    """Both sides in the title, their groups below."""
+    """Shows both sides in the title, and their groups below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", tooltip="Clear the filter, or end", id="back-to-groups"),
@@ -80,11 +80,11 @@ class ComparedScreen(FilteredScreen):
 
     @property
     def chosen(self) -> Connection | None:
-        """There are no connections."""
+        """None, as there are no connections."""
         return None
 
     def paint(self, snapshot: Snapshot) -> None:
-        """It stays as it is."""
+        """Does nothing, as a comparison never changes."""
 
     def make_filter_line(self) -> FilterLine:
         from tcptop_rtt.widgets.filter_line import FilterLine, Words
@@ -93,17 +93,17 @@ class ComparedScreen(FilteredScreen):
         return FilterLine(self.filter.text, Words(parse, TABLE.matches, example))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """What is of now is not offered; while the filter is typed, keys but Esc are its text."""
+        """Offers no freezing and no copying; while a filter is typed, keys but Esc are its text."""
         return action not in ("toggle", "copy") and (action == "back" or not self.typing)
 
     def action_next_table(self) -> None:
-        """To the other table, in the same order."""
+        """Shows the other table, in the same order."""
         at = self._kinds.index(self.page.kind) if self.page.kind else 0
         self.page = self.page._replace(kind=self._kinds[(at + 1) % len(self._kinds)])
         self.table.select(None)
 
     def action_back(self) -> None:
-        """Clear the filter, or end."""
+        """Clears the filter, or ends the program if there is none."""
         if not (self.typing or self.filter.text):
             self.app.exit()
             return
@@ -122,7 +122,7 @@ class ComparedScreen(FilteredScreen):
         self._show_title()
 
     def _show_title(self) -> None:
-        """Both sides; below them what has just been done, or else what the table has and its marks say."""
+        """Shows both sides; below, the table's name and a message, what is missing, or what marks mean."""
         sides: list[Part] = []
         for letter, side in (("A", self._result.a), ("B", self._result.b)):
             said = f"{side.words}  {side.host}  {side.name}    "

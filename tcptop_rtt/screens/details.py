@@ -25,13 +25,13 @@ from tcptop_rtt.widgets.keys import MOVING
 from tcptop_rtt.widgets.rtt_chart import RttChart
 
 RECENT_S = 60.0
-"""What the chart shows, unless the user wants everything."""
+"""The chart shows so many seconds, unless the user wants everything."""
 CURSOR_STRIDE = 10
-"""Columns of a large step of the chart's cursor."""
+"""The columns of a large step of the chart's cursor."""
 
 
 class DetailsScreen(LiveScreen):
-    """The details of one connection. Once it has ended they stay, marked CLOSED, with the last values."""
+    """Shows the details of one connection. After its end the last values stay, marked CLOSED."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -106,7 +106,7 @@ class DetailsScreen(LiveScreen):
         """The user wants to see the connection so many lines further in the table."""
 
         step: int
-        shows_all: bool  # as the chart does here
+        shows_all: bool  # whether the chart shows everything here
 
     shows_all: var[bool] = var(False, init=False)
     """The chart shows everything, not just the last minute."""
@@ -141,7 +141,7 @@ class DetailsScreen(LiveScreen):
 
     @property
     def connection_id(self) -> int:
-        """Whose details these are."""
+        """The id of the connection."""
         return self._watched.id
 
     def watch_problem(self) -> None:

@@ -16,9 +16,9 @@ from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.widgets.facts import Block, Fact
 
 BAR = 6
-"""Cells of a share's bar."""
+"""The cells of a share's bar."""
 MINUTE_S = 60.0
-"""Quantiles are of the samples of so long."""
+"""Quantiles are of the samples of the last so many seconds."""
 
 WHO_STYLE = {"nobody": "good", "unknown": "unknown"}
 
@@ -30,7 +30,7 @@ def style_of(verdict: Verdict) -> str:
 def blocks(
     row: Shown, trace: Trace | None, verdict: Verdict, glyphs: Glyphs, other: Shown | None = None
 ) -> tuple[Block, ...]:
-    """All blocks, the most wanted first: a narrow terminal shows the others after scrolling.
+    """Returns all blocks, the most wanted first: on a narrow terminal, the user scrolls to the others.
 
     :param other: the other end; None: it is not seen
     """
@@ -77,7 +77,7 @@ def _why(row: Connection, verdict: Verdict, glyphs: Glyphs) -> Block:
 
 
 def _wait(row: Shown, glyphs: Glyphs, other: Shown | None) -> Block:
-    """A request's wait in parts; those of hosts have their names where both are seen."""
+    """Returns a request's wait in parts; where both hosts are seen, their parts have their names."""
     hosts = {"peer": other.host, "ours": row.host} if other is not None and other.host else {}
     parts_us = row.wait.parts_us or (0.0,) * len(waits.PARTS)
     said = "several requests at once: no telling" if row.wait.several else fmt.UNKNOWN
@@ -117,7 +117,7 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
     p50_us, p95_us, p99_us = quantiles(trace.rtt_us[recent], trace.weight[recent], 0.5, 0.95, 0.99)
     smoothed = " smoothed ones" if "rtt_samples" in row.lacking else ""
     facts += [
-        # Until ACKs have come since the details were opened, what is known of before.
+        # Until ACKs have come since the details were opened, the row's percentiles are shown.
         _level("p50 1m", p50_us if p50_us > 0 else row.rtt_p50_us or 0),
         _level("p95 1m", p95_us if p95_us > 0 else row.rtt_p95_us or 0),
         _level("p99 1m", p99_us),

@@ -18,22 +18,22 @@ from tcptop_rtt.widgets.facts import FactPanel
 from tcptop_rtt.widgets.rtt_chart import RttChart
 
 SHOW_REST_S = 0.15
-"""For so long the selection has to rest before its details are drawn: moving it is not held up."""
+"""The selection rests so long before its details are drawn, so that moving it is not slowed down."""
 TRACE_REST_S = 1.0
-"""And then for so long before every ACK is reported, which costs the connection time, and a scan."""
+"""After so long again, every ACK is reported, which costs the connection time, and a scan."""
 
 
 class DetailsPane(Vertical):
-    """Chart and facts of the connection that it follows; while it is hidden it costs nothing.
+    """Shows chart and facts of the connection that it follows. While it is hidden, it costs nothing.
 
-    :param set_trace: called with the connection of which every ACK is of use; None: of none any more
+    :param set_trace: called with the connection of which every ACK is needed; None: none is needed any more
     """
 
     def __init__(self, first: Snapshot, glyphs: Glyphs, set_trace: Callable[[int | None], object]) -> None:
         super().__init__()
         self.display = False
         self.traced: int | None = None
-        """The connection of which every ACK is of use."""
+        """The connection of which every ACK is needed; None: there is none."""
         self._set_trace = set_trace
         self._glyphs = glyphs
         self._snapshot = first
@@ -51,7 +51,7 @@ class DetailsPane(Vertical):
         yield self._facts
 
     def follow(self, connection: int | None) -> None:
-        """Show another connection as soon as the selection rests; None: hide at once."""
+        """Shows another connection as soon as the selection rests; with None, hides at once."""
         if connection == self._followed:
             return
         self._followed = connection

@@ -1,4 +1,4 @@
-"""The lines above the details of one connection: which one, whose, and the verdict."""
+"""The lines above the details of one connection: its owner, its endpoints, and the verdict."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tcptop_rtt.view.watched import Watched
 from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledLines, component_classes
 
 MIN_ENDPOINT = 21
-"""An IPv4 address and a port always fit."""
+"""The least cells of an endpoint: an IPv4 address and a port always fit."""
 TITLE_REST = 40
-"""Cells of the first line besides the endpoints, at most: process, PID, arrow, state."""
+"""The most cells of the first line besides the endpoints: process, PID, arrow, state."""
 
 
 class TitleLines(StyledLines):
-    """Which connection, its owner, and the verdict."""
+    """Shows a connection's owner, its endpoints, and the verdict."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "title-lines", "name", "value", "flag", "stalled", *COMMON_STYLES
@@ -32,11 +32,11 @@ class TitleLines(StyledLines):
         self._glyphs = glyphs
 
     def show(self, watched: Watched, flags: Sequence[str] = (), message: str = "", problem: str = "") -> None:
-        """Show what is known of the connection.
+        """Shows what is known of the connection.
 
         :param flags: words in capitals before its name
         :param message: what has just been done
-        :param problem: why there will be nothing newer
+        :param problem: why there will be no newer snapshot
         """
         row, verdict, closed = watched.row, watched.verdict, watched.closed
         if row is None or verdict is None:

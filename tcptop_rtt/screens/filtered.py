@@ -1,4 +1,4 @@
-"""Which rows the table of a screen shows, and the line in which that is typed."""
+"""A screen whose table the user can filter, and the line in which the filter is typed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class FilteredScreen(SortedScreen):
     """A screen with a table that can be filtered."""
 
     filter: var[Filter] = var(Filter(), bindings=True)
-    _filter_line: FilterLine | None = None  # once it has been wanted
+    _filter_line: FilterLine | None = None  # created when first needed
 
     @property
     def typing(self) -> bool:
-        """Whether the keys are the filter's."""
+        """Whether keys go to the filter line."""
         return self._filter_line is not None and self._filter_line.has_focus_within
 
     @property
     def above_filter_line(self) -> Widget:
-        """What the line comes below."""
+        """The widget below which the filter line opens."""
         return self.table
 
     async def action_filter(self) -> None:
@@ -39,7 +39,7 @@ class FilteredScreen(SortedScreen):
         self._filter_line.open()
 
     def make_filter_line(self) -> FilterLine:
-        """Where the filter is typed."""
+        """Returns the line in which the filter is typed."""
         from tcptop_rtt.widgets.filter_line import FilterLine
 
         return FilterLine(self.filter.text)
@@ -54,20 +54,20 @@ class FilteredScreen(SortedScreen):
         self.filter = replace(self.filter, text=message.text)
 
     def on_filter_line_closed(self) -> None:
-        self.set_focus(self.table)  # Widget.focus() would wait its turn, and the next key go to the line
+        self.set_focus(self.table)  # Widget.focus() takes effect later: the next key would go to the line
 
     def narrow(self, text: str) -> None:
-        """Add to the filter."""
+        """Adds a condition to the filter."""
         self.put_filter(replace(self.filter, text=query.both(self.filter.text, text)))
 
     def put_filter(self, filter: Filter) -> None:  # noqa: A002
-        """Filter by something that is not typed; the line has it, too."""
+        """Sets a filter that is not typed; the filter line shows it, too."""
         self.filter = filter
         if self._filter_line is not None:
             self._filter_line.fill(filter.text)
 
     def clear_filter(self) -> None:
-        """Show all again, as far as the command line lets them through."""
+        """Clears the text of the filter; options of the command line, such as a PID, still hold."""
         if self._filter_line is not None:
             self._filter_line.close(clear=True)
         self.filter = replace(self.filter, text="")

@@ -1,4 +1,4 @@
-"""The screen over many hosts: tables that a Prometheus server has the numbers of."""
+"""The screen of many hosts: tables with the numbers of a Prometheus server."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _OF_CONNECTIONS = {
     "copy": ("copy-remote", "copy-command"),
     "record": ("record",),
 }
-"""What only connections of this machine can do: actions, and the keys for them by their ids."""
+"""Actions that only work for connections of this machine, and the ids of their keys."""
 
 
 class _Left(NamedTuple):
-    """Where somebody has come from, to go back to."""
+    """What the screen showed before a row was opened, for going back."""
 
     question: Question
     filter: Filter
@@ -52,9 +52,9 @@ class _Left(NamedTuple):
 
 
 class FleetScreen(MainScreen):
-    """Hosts, processes, services and networks; Enter opens what a row is made of, as far as there is more.
+    """Shows hosts, processes, services and networks; Enter shows what a row is made of, if that is known.
 
-    :param question: the first one
+    :param question: the first question to the server
     """
 
     IDLE: ClassVar[Mapping[str, str]] = dict.fromkeys(
@@ -66,7 +66,7 @@ class FleetScreen(MainScreen):
 
     @dataclass
     class Asked(Message):
-        """The user wants to see something else."""
+        """The user's choice needs another question to the server."""
 
         question: Question
 
@@ -95,7 +95,7 @@ class FleetScreen(MainScreen):
         self.set_interval(1.0, self._count)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take the newest answer; one to another question came too late."""
+        """Takes the newest answer; an answer to another question is too late, and is ignored."""
         if isinstance(snapshot, FleetSnapshot) and snapshot.question == self.question:
             super().show(snapshot)
 
@@ -107,7 +107,7 @@ class FleetScreen(MainScreen):
             self._status.tell(answer, age_ns // 10**9)
 
     def _note(self) -> str:
-        """What there is to say of a table without a row."""
+        """Returns the line of text for an empty table."""
         answer = self.table.snapshot
         if not isinstance(answer, FleetSnapshot) or not answer.answered_ns:
             return "the server has not answered yet"
@@ -140,8 +140,8 @@ class FleetScreen(MainScreen):
         self._ask(question, self._page_of(question, self.page))
 
     def on_connection_table_group_wanted(self, message: ConnectionTable.GroupWanted) -> None:
-        """Ask for what the row is made of."""
-        message.prevent_default()  # the screen of connections has another answer
+        """Asks the server what the row is made of."""
+        message.prevent_default()  # the base class would list connections
         answer = self.table.snapshot
         if not isinstance(answer, FleetSnapshot) or answer.question != self.question:
             return
@@ -151,7 +151,7 @@ class FleetScreen(MainScreen):
             self.tell("nothing finer is known of it: Esc goes back")
             return
         self._trail.append(_Left(self.question, self.filter, self.page, self.table.pinned))
-        self.clear_filter()  # it is about rows of another kind
+        self.clear_filter()  # the filter is about rows of another table
         self._ask(question, self._page_of(question, self.page))
 
     def action_back(self) -> None:
@@ -166,7 +166,7 @@ class FleetScreen(MainScreen):
     def _ask(self, question: Question, page: Page, row: int | None = None) -> None:
         self.frozen = False
         self.question = question
-        self.show(nothing_yet(question))  # no number may stand below the name of something else
+        self.show(nothing_yet(question))  # no number may stand below the name of another table
         self.page = page
         self.table.select(row)
         self.refresh_bindings()

@@ -1,4 +1,4 @@
-"""What the keys do and what the columns mean."""
+"""The help: what the keys do and what the columns mean."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FILTER = [
 
 
 def key_sections(app: type[App[None]], keymap: Keymap) -> dict[str, Lines]:
-    """All keys and what they do, by where they can be pressed."""
+    """Returns all keys and what they do, by the place where they work."""
     return {
         title: [(key_names(binding, keymap), binding.tooltip) for binding in bindings]
         for title, bindings in placed(app).items()
@@ -52,13 +52,13 @@ def key_sections(app: type[App[None]], keymap: Keymap) -> dict[str, Lines]:
 
 
 class HelpText(VerticalScroll, inherit_bindings=False):
-    """The part that scrolls."""
+    """The part of the help that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*MOVE_KEYS]
 
 
 class HelpScreen(ModalScreen[None]):
-    """Over whatever is below; the data goes on."""
+    """Shows the help over the current screen; measuring goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -13,7 +13,7 @@ from tcptop_rtt.widgets.keys import bindings_of, key_name, keymap_of, keys_of
 
 
 def why_nothing(app: App[None], screen: LiveScreen, event: Key) -> str:
-    """One sentence."""
+    """Returns one sentence that says why a key has done nothing."""
     keymap = keymap_of(app)
     pressed = event.character if event.is_printable and event.character else key_name(event.key)
     name = fmt.printable(pressed)
@@ -31,7 +31,7 @@ def why_nothing(app: App[None], screen: LiveScreen, event: Key) -> str:
 
 
 def _reason(screen: LiveScreen, action: str) -> str:
-    """Why a key of this screen does nothing now, by the id of its binding; empty: nothing more is known."""
+    """Returns why a key of this screen does nothing now, by the id of its binding; empty: not known."""
     if action in screen.IDLE:
         return screen.IDLE[action]
     if not isinstance(screen, MainScreen):

@@ -1,4 +1,4 @@
-"""Where each key works, and the keys that somebody has chosen instead."""
+"""Where each key works, and the keys that the user has chosen instead."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tcptop_rtt.widgets.keys import MOVE_KEYS, Keymap, bindings_of, key_name, ke
 from tcptop_rtt.widgets.moment_list import MomentList
 
 _FIXED = {"leave"}
-"""What always ends the program."""
+"""Actions whose keys cannot be changed: they always end the program."""
 
 
 def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
-    """All bindings, by where they work."""
+    """Returns all bindings, by the place where they work."""
     general = [*bindings_of(LiveScreen), *bindings_of(app)]
     table = [*bindings_of(ConnectionTable), *bindings_of(MainScreen)]
     moments = [*bindings_of(MomentList), *bindings_of(MomentsScreen)]
@@ -47,16 +47,16 @@ def placed(app: type[App[None]]) -> dict[str, list[Binding]]:
 
 
 def actions(app: type[App[None]]) -> list[str]:
-    """What can have another key, by id."""
+    """Returns the ids of the actions whose keys can be changed."""
     ids = (binding.id for bindings in placed(app).values() for binding in bindings)
     return [each for each in ids if each and each not in _FIXED]
 
 
 def keymap(chosen: Mapping[str, str], app: type[App[None]]) -> Keymap:
-    """Chosen keys as Textual takes them.
+    """Returns chosen keys in Textual's form.
 
-    :param chosen: by the id of an action its key, as it is written
-    :raises UsageError: there is no such action or key, or the key is another action's
+    :param chosen: keys as the user writes them, by the ids of actions
+    :raises UsageError: there is no such action or key, or another action has the key
     """
     found = {}
     for action, written in chosen.items():

@@ -19,9 +19,9 @@ MESSAGE_S = 3.0
 
 
 class LiveScreen(Screen[None], inherit_bindings=False):
-    """A screen that paints snapshots while it is the active one, and keeps one while it is frozen."""
+    """A screen that paints each snapshot while it is the active one, unless it is frozen."""
 
-    # A terminal of a few lines keeps them for data.
+    # A terminal of a few lines uses all of them for data.
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (8, "-tall"), (40, "-high")]  # noqa: RUF012 - Textual declares it so
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,10 +57,10 @@ class LiveScreen(Screen[None], inherit_bindings=False):
     problem: var[str] = var("", init=False)
     """Why there will be no newer snapshot."""
     message: var[str] = var("", init=False)
-    """What has just been done."""
+    """What has just been done, or why nothing has."""
 
     class Resumed(Message):
-        """It is uncovered again, and what it shows is old."""
+        """The screen is uncovered again, and what it shows is old."""
 
     def __init__(self, first: Snapshot) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class LiveScreen(Screen[None], inherit_bindings=False):
         raise NotImplementedError
 
     def action_copy(self, what: str) -> None:
-        """Copy something of the connection, and say what."""
+        """Copies the peer's address or the ss command of the connection, and says so."""
         row = self.chosen
         if row is not None:
             text = checks.remote(row) if what == "remote" else checks.by_ss(row)
@@ -81,7 +81,7 @@ class LiveScreen(Screen[None], inherit_bindings=False):
             self.tell(f"copied: {text}")
 
     def tell(self, message: str) -> None:
-        """Show for a while what has been done, or why nothing has; an empty one says nothing."""
+        """Shows for a while what has been done, or why nothing has; an empty message clears the old one."""
         self.message = message
         if self._silencer is not None:
             self._silencer.stop()

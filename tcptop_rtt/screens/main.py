@@ -1,4 +1,4 @@
-"""The screen that everything starts on: the header lines, the table, the filter input."""
+"""The screen that the program starts with: the header lines, the table, the filter input."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ REFRESHES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
-    """All connections. What the user has chosen is kept here, and the widgets are bound to it.
+    """Shows all connections. It holds the user's choices, and its widgets are bound to them.
 
-    :param set_refresh: called with the chosen seconds between two snapshots; None: there is no choice
-    :param note: called for the line of text in an empty table
-    :param resolver: has names of hosts and services; None: nobody has
-    :param named: whether they are shown from the start
-    :param columns: of connections; None: all
+    :param set_refresh: called with the chosen seconds between two snapshots; None: they cannot be chosen
+    :param note: returns the line of text for an empty table
+    :param resolver: finds names of hosts and services; None: there are no names
+    :param named: whether names are shown from the start
+    :param columns: the columns of connections; None: all
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*MAIN_KEYS]
@@ -53,9 +53,9 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     shared_scale: var[bool] = var(False)
     refresh_s: var[float] = var(1.0, init=False, bindings=True)
     host: var[str] = var("")
-    """Where the connections are; empty: not known yet."""
+    """The host of the connections; empty: not known yet."""
     waiting_for: var[str] = var("")
-    """What there is no first snapshot for yet; empty if there is one."""
+    """What the program waits for before the first snapshot; empty: nothing."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self._glyphs = glyphs
         self._set_refresh = set_refresh
         self._left: dict[Kind | None, tuple[Order, int | None]] = {}
-        """The order and the selection of what has been shown before."""
+        """The order and the selection of each table when it was last left."""
         self.table = ConnectionTable(first, glyphs, note, columns)
         self.beside = TableAndDetails(self.table, first, glyphs)
         self._status = self.STATUS_BAR(glyphs)
@@ -115,7 +115,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.watch(self.table, "shown", self._count)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take the newest snapshot; the header lines tell of it even while the table is frozen."""
+        """Takes the newest snapshot; the header lines show it even while the table is frozen."""
         self.waiting_for = ""
         self._status.heard()
         super().show(snapshot)
@@ -164,13 +164,13 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
             self._set_refresh(seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what would change something; while the filter is typed, keys but Esc are its text."""
+        """Offers actions that would change something; while a filter is typed, keys but Esc are its text."""
         if action == "back":
             return self.typing or self.travelling or bool(self.filter.text) or self.page.scope is not None
         if self.typing:
             return False
         if action == "copy":
-            return self.page.kind is None and self.table.lines > 0  # there are connections in it
+            return self.page.kind is None and self.table.lines > 0  # the table lists connections
         if action == "switch_names":
             return self._resolver is not None
         if action == "record":
@@ -186,11 +186,11 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
 
     @property
     def kinds(self) -> tuple[Kind | None, ...]:
-        """The tables, in the order in which one goes through them."""
+        """The tables, in the order in which Tab goes through them; None: that of connections."""
         return None, *KINDS
 
     def action_next_table(self, step: int) -> None:
-        """From the connections to their groups, of one kind after the other, and back."""
+        """Shows the next table: after the connections each kind of group, then the connections again."""
         kinds = self.kinds
         at = kinds.index(self.page.scope.kind if self.page.scope else self.page.kind)
         self._turn_to(kinds[(at + step) % len(kinds)])
@@ -199,7 +199,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self._turn_to(None, message.scope)
 
     def _turn_to(self, kind: Kind | None, scope: Scope | None = None) -> None:
-        """Show something else, as it was when it was left."""
+        """Shows another table, with the order and selection that it had when it was left."""
         left = self.page
         if left.scope is None:
             self._left[left.kind] = left.order, self.table.pinned
@@ -212,19 +212,19 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
     # The time between two snapshots
 
     def action_change_refresh(self, step: int) -> None:
-        """To the next longer or shorter time."""
+        """Changes to the next longer or shorter time."""
         others = self._other_refreshes(step)
         if others:
             self.refresh_s = others[0]
 
     def _other_refreshes(self, step: int) -> list[float]:
-        """The longer or shorter ones, the nearest first."""
+        """Returns the longer or shorter times, the nearest first."""
         if step > 0:
             return [seconds for seconds in REFRESHES_S if seconds > self.refresh_s]
         return [seconds for seconds in reversed(REFRESHES_S) if seconds < self.refresh_s]
 
     def action_common(self) -> None:
-        """What the bad ones of the listed connections have in common."""
+        """Shows what the bad ones of the listed connections have in common."""
         from tcptop_rtt.screens.common import CommonScreen
 
         if self.is_current:
@@ -236,7 +236,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
             self.app.push_screen(screen)
 
     def action_back(self) -> None:
-        """Go one step back: to now, or else clear the filter, or else leave the group."""
+        """Goes one step back: returns to now, or else clears the filter, or else leaves the group."""
         if self.travelling and not self.typing:
             self.return_to_now()
         elif self.page.scope and not (self.typing or self.filter.text):

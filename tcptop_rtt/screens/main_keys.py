@@ -1,4 +1,4 @@
-"""The keys of the screen that everything starts on."""
+"""The keys of the screen that the program starts with."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAIN_KEYS: tuple[BindingType, ...] = (
         id="sort-why",
         group=SORTING,
     ),
-    # Priority: else what is typed right behind it is on its way to the table before the line is open.
+    # Priority: otherwise, keys typed right after it would go to the table, before the line is open.
     Binding(
         "slash",
         "filter",

@@ -14,7 +14,7 @@ from tcptop_rtt.widgets.moment_list import MomentList
 
 
 class MomentsScreen(ModalScreen[Moment | None]):
-    """Over the table; what is chosen is its result. The log goes on meanwhile."""
+    """Shows the log over the table, and goes on updating it. Its result is the chosen moment."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,m,q", "leave", "Close", tooltip="Close the log of moments", id="close-moments"),
@@ -31,7 +31,7 @@ class MomentsScreen(ModalScreen[Moment | None]):
         yield self.list
 
     def show(self, log: Log) -> None:
-        """Take those of by now."""
+        """Shows the newest log."""
         self.list.show(log)
 
     def on_moment_list_chosen(self, message: MomentList.Chosen) -> None:

@@ -1,4 +1,4 @@
-"""Names of hosts and services instead of numbers, for the screen that lists them."""
+"""Names of hosts and services instead of numbers, for a screen that lists connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.view import naming
 
 NEWS_S = 0.5
-"""So often it is looked for names that have come."""
+"""Seconds between two checks for new names."""
 
 NAMES_KEY = Binding(
     "n",
@@ -23,14 +23,14 @@ NAMES_KEY = Binding(
 
 
 class NamedScreen(LiveScreen):
-    """A screen that shows names, if the user wants some.
+    """A screen that shows names if the user wants them.
 
-    :param resolver: has the names; None: nobody has
-    :param named: whether they are shown from the start
+    :param resolver: finds names; None: there are no names
+    :param named: whether names are shown from the start
     """
 
     names: var[Names] = var(NO_NAMES)
-    """Those that are shown."""
+    """The names that are shown."""
 
     def __init__(self, first: Snapshot, resolver: Names | None, named: bool) -> None:
         super().__init__(first)
@@ -65,5 +65,5 @@ class NamedScreen(LiveScreen):
             self.show_new_names()
 
     def show_new_names(self) -> None:
-        """Show the names that have come since the last snapshot."""
+        """Shows names that were found since the last snapshot."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The details of one connection: what its other end says, where that is seen, too."""
+"""The details of one connection: the facts of its other end, if that is seen, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tcptop_rtt.widgets.facts import Block, Fact
 
 
 def other_end(row: Shown, other: Shown, glyphs: Glyphs) -> Block:
-    """Whose it is, how it is there, and which part of an answer's time is whose."""
+    """Returns the other end's process and state, and which end takes which part of an answer's time."""
     state = fmt.state(other.state, other.closed, other.stalled)
     facts = [
         *([Fact("host", fmt.printable(other.host, glyphs))] if other.host else []),

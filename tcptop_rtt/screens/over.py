@@ -1,4 +1,4 @@
-"""What lies over the table for a moment: the letters of its columns, and how the program itself is doing."""
+"""Screens that open over the table: the letters of its columns, and what the program itself costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LABEL = 15
 
 
 class OverLines(StyledLines):
-    """The lines of what lies over a screen."""
+    """The lines of a screen that is open over another one."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("over", "title", "key", "value", *COMMON_STYLES)
 
@@ -31,9 +31,9 @@ class OverLines(StyledLines):
 
 
 class SortScreen(ModalScreen[str | None]):
-    """Asks for the letter of a column; its answer is the key of the column, None if there shall be none.
+    """Asks for the letter of a column. Its result is the column's key; None: the user has cancelled.
 
-    :param letters: the columns to choose from
+    :param letters: the columns to choose from, by letter
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,7 +69,7 @@ class SortScreen(ModalScreen[str | None]):
 
     def on_key(self, event: Key) -> None:
         if event.key == "escape":
-            return  # the binding's
+            return  # the binding handles it
         event.stop()
         column = self._letters.get(event.character or "")
         if column is None:
@@ -84,11 +84,11 @@ class SortScreen(ModalScreen[str | None]):
 
 
 class HealthScreen(ModalScreen[None]):
-    """How the program itself is doing, live.
+    """Shows how the program itself is doing, live.
 
-    :param cost: as measured last; None: never
-    :param rights: at this moment
-    :param measure: called to have that measured; None: it cannot be
+    :param cost: the latest measurement; None: there was none
+    :param rights: the current rights
+    :param measure: called to measure the cost; None: it cannot be measured
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -125,7 +125,7 @@ class HealthScreen(ModalScreen[None]):
         self._write()
 
     def show(self, health: Health, cost: OwnCost | None, rights: Rights) -> None:
-        """Tell the newest."""
+        """Shows the newest values."""
         if cost is not self._facts[1]:
             self._measuring = False
         self._facts = health, cost, rights
@@ -141,7 +141,7 @@ class HealthScreen(ModalScreen[None]):
         labels = max(_LABEL, *(len(one.label) + 1 for one in facts))  # programs in the kernel have long names
         values = [wrap(one.value, self.size.width - labels - 2) for one in facts]
         if len(lines) + sum(map(len, values)) > self.size.height:
-            values = [[one.value] for one in facts]  # cut off rather than out of sight
+            values = [[one.value] for one in facts]  # cuts values off, so that no line is out of sight
         for one, (first, *others) in zip(facts, values, strict=True):
             lines.append([(f"{one.label:{labels}}", "dim"), (first, one.style)])
             lines += [[(" " * labels, "dim"), (other, one.style)] for other in others]
@@ -151,11 +151,11 @@ class HealthScreen(ModalScreen[None]):
         self._write()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what the feed can do."""
+        """Offers the measurement if the feed can do it."""
         return self._measure is not None if action == "measure" else super().check_action(action, parameters)
 
     def action_measure(self) -> None:
-        """Measure; the answer comes with a snapshot."""
+        """Starts a measurement; its result comes with a snapshot."""
         if self._measure is not None:
             self._measuring = True
             self._measure()

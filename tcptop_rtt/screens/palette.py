@@ -17,7 +17,7 @@ from tcptop_rtt.widgets.keys import MOVING, SORTING, bindings_of
 
 
 class Palette(CommandPalette):
-    """Textual's, with plain characters where the terminal has no others."""
+    """Textual's command palette, with plain characters where the terminal has no others."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(
@@ -25,7 +25,7 @@ class Palette(CommandPalette):
         )
 
     def _action_command_list(self, action: str) -> None:
-        # Textual's list looks for the highlighted line also before it has laid out any.
+        # Textual looks for the highlighted line even before its list has laid out any.
         with suppress(KeyError):
             super()._action_command_list(action)
 
@@ -38,7 +38,7 @@ class Palette(CommandPalette):
 
 
 def commands(app: App[None], screen: Screen[None]) -> Iterator[SystemCommand]:
-    """What can be done on a screen now: its keys but those that move, and sorting by any column."""
+    """Yields what can be done on a screen now: its keys except for moving, and sorting by any column."""
     offered = {"command_palette"}
     for node in filter(None, (screen.focused, screen, app)):
         for binding in bindings_of(type(node)):

@@ -1,4 +1,4 @@
-"""A live screen that can also show what was: second by second, and from moment to moment."""
+"""A live screen that can also show the past: second by second, and from moment to moment."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ TIME_KEYS = (
         id="moments",
     ),
 )
-"""Those of this screen; whoever inherits from it says where they stand among its own."""
+"""The keys of this screen; a subclass decides where they stand among its own."""
 
 
 class PastScreen(NamedScreen):
-    """While it is in the past it shows one snapshot of then; the newest one waits for its return."""
+    """While the user is in the past, one old snapshot is shown; the newest one is kept for the return."""
 
     travelling: var[bool] = var(False, init=False, bindings=True)
-    """What is shown is of the past."""
+    """Whether the past is shown."""
     past: var[str] = var("", init=False)
-    """Of when it is; empty: of now."""
+    """The time that is shown, as text; empty: now."""
 
     def __init__(self, first: Snapshot, glyphs: Glyphs, resolver: Names | None, named: bool) -> None:
         super().__init__(first, resolver, named)
@@ -67,20 +67,20 @@ class PastScreen(NamedScreen):
         self._past = Past()
         self._visit: Visit | None = None
         self._shown = first
-        """What is on the screen."""
+        """The snapshot on the screen."""
         self._moments: MomentsScreen | None = None
 
     @property
     def snapshot_shown(self) -> Snapshot:
-        """What the header tells of: the past that is shown, or now, even while the display is frozen."""
+        """The snapshot of the header: the old one that is shown, or the newest, even while frozen."""
         return self._shown if self.travelling else self._latest
 
     def show_row(self, table: str, row: int) -> None:
-        """Select a row of what is shown: a connection, or one of the kind of this name."""
+        """Shows the table of this name, and selects the row with this id."""
         raise NotImplementedError
 
     def take_past(self, past: Past) -> None:
-        """Take what is kept by now."""
+        """Takes the kept frames and moments."""
         self._past = past
         if self._moments is not None:
             self._moments.show(past.log)
@@ -95,27 +95,27 @@ class PastScreen(NamedScreen):
             self._shown = snapshot
 
     async def action_toggle(self, attribute_name: str) -> None:
-        """To freeze what stands still already is to let it go on."""
+        """Toggles an attribute; freezing while the past is shown returns to now."""
         if attribute_name == "frozen" and self.travelling:
             self.return_to_now()
         else:
             await super().action_toggle(attribute_name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer steps in the past only."""
+        """Offers steps in the past only."""
         return action != "step" or self.travelling
 
-    # Going there
+    # Going to the past
 
     def action_travel(self) -> None:
-        """To the second before the one that is shown, or back to now."""
+        """Goes to the frame before the snapshot that is shown, or back to now."""
         if self.travelling:
             self.return_to_now()
         elif not self._visit_frame(self._past.before(self._shown.clock_ns)):
             self.tell("nothing earlier is kept yet")
 
     def action_step(self, step: int) -> None:
-        """A kept second earlier or later; after the last one comes now."""
+        """Goes to the previous or next kept frame; after the last one comes now."""
         at_ns = self._shown.clock_ns
         if step > 0:
             if not self._visit_frame(self._past.after(at_ns)):
@@ -124,13 +124,13 @@ class PastScreen(NamedScreen):
             self.tell("nothing earlier is kept")
 
     def _visit_frame(self, number: int | None) -> bool:
-        """Show a frame, if there is one."""
+        """Shows a frame, if there is one, and returns whether there is."""
         if number is None:
             return False
         self._visit = self._past.visit(number, self._visit)
         self._shown = joined(self._visit.snapshot)
         self.travelling = True
-        self.frozen = False  # this has come in its place
+        self.frozen = False  # the past is shown instead
         self.paint(self._shown)
         self.show(self._latest)
         return True
@@ -147,7 +147,7 @@ class PastScreen(NamedScreen):
     # Moments
 
     def action_moments(self) -> None:
-        """Open their log."""
+        """Opens the log of moments."""
         from tcptop_rtt.screens.moments import MomentsScreen
 
         self._moments = MomentsScreen(self._past.log, self._glyphs)

@@ -1,4 +1,4 @@
-"""Keys that concern the program itself, on every screen, and what it says of those that do nothing."""
+"""Keys that work on every screen, and the message for a key that does nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ProgramKeys(App[None]):
-    """What the keys of the whole program do; the dashboard itself is built upon it."""
+    """The actions of the keys that work on every screen; the dashboard is built upon this class."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -71,21 +71,21 @@ class ProgramKeys(App[None]):
 
     @property
     def cost(self) -> OwnCost | None:
-        """What it costs, as measured last; None: never."""
+        """The cost of the program, as measured last; None: never."""
         return None
 
     @property
     def rights(self) -> Rights:
-        """Whose rights there are, and which; empty: none of this machine."""
+        """Whose rights the program uses on this machine, and which; empty: it uses none."""
         return ()
 
     @property
     def measure_cost(self) -> Callable[[], None] | None:
-        """Has that measured; None: it cannot be."""
+        """Measures the cost; None: it cannot be measured."""
         return None
 
     def show_health(self) -> None:
-        """Tell the newest, where it is looked at."""
+        """Shows the newest values if the screen of the own cost is open."""
         if self._own_health is not None and self.screen is self._own_health:
             self._own_health.show(self.health, self.cost, self.rights)
 
@@ -102,7 +102,7 @@ class ProgramKeys(App[None]):
         self.tell(says)
 
     async def on_key(self, event: Key) -> None:
-        """Look for a binding, as Textual does at the end, and if there is none say why nothing happens."""
+        """Runs the key's binding, as Textual would do last; if there is none, says why nothing happens."""
         event.prevent_default()
         if await self._check_bindings(event.key):
             return
@@ -113,7 +113,7 @@ class ProgramKeys(App[None]):
             screen.tell(why_nothing(self, screen, event))
 
     def tell(self, message: str) -> None:
-        """Say something for a moment, where there is a line for it."""
+        """Shows a message for a moment, if the screen has a line for it."""
         if isinstance(self.screen, LiveScreen):
             self.screen.tell(message)
 

@@ -27,9 +27,9 @@ class RecordedScreen(LiveScreen):
     """A screen that starts and ends recordings."""
 
     recordings: Recordings | None = None
-    """What is recorded; None: nothing can be."""
+    """Starts and ends recordings; None: nothing can be recorded."""
     recording: var[str] = var("", init=False)
-    """The file and its size, or why it goes on no longer; empty: nothing is recorded."""
+    """The file and its size, or why the recording has stopped; empty: nothing is recorded."""
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)

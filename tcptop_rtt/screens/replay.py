@@ -1,4 +1,4 @@
-"""The table over a recording: it is played, and any time of it can be gone to."""
+"""The table of a recording: the user can play it, and go to any time of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class ReplayScreen(MainScreen):
-    """What is shown is what the player says; the display itself is never frozen."""
+    """Shows the player's snapshots. The display itself is never frozen: the player stands still instead."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "play", "Play", tooltip="In a recording: play, or stand still", id="play"),
@@ -71,7 +71,7 @@ class ReplayScreen(MainScreen):
     }
 
     _wanted: Moment | None = None
-    """Its row is to be selected once what is shown is of its time."""
+    """The moment whose row is selected as soon as a snapshot of its time is shown."""
 
     def __init__(self, player: Player, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -90,7 +90,7 @@ class ReplayScreen(MainScreen):
         if self.is_mounted:
             self._time_line.show(playing)
         wanted = self._wanted
-        if wanted is not None and snapshot.time_ns == wanted.time_ns:  # others may still be on their way
+        if wanted is not None and snapshot.time_ns == wanted.time_ns:  # older answers may come first
             self._wanted = None
             self.show_row(wanted.table, wanted.id)
 
@@ -111,20 +111,20 @@ class ReplayScreen(MainScreen):
         self.player.step(step)
 
     def action_change_speed(self, step: int) -> None:
-        """To the next higher or lower speed."""
+        """Changes to the next higher or lower speed."""
         others = self._other_speeds(step)
         if others:
             self.player.set_speed(others[0])
 
     def _other_speeds(self, step: int) -> list[float]:
-        """The higher or lower ones, the nearest first."""
+        """Returns the higher or lower speeds, the nearest first."""
         now = self.player.playing.speed
         if step > 0:
             return [speed for speed in SPEEDS if speed > now]
         return [speed for speed in reversed(SPEEDS) if speed < now]
 
     def action_go_to_time(self) -> None:
-        """Ask for a time."""
+        """Asks for a time, and goes there."""
         from tcptop_rtt.screens.seek import SeekScreen
 
         def go(time_ns: int | None) -> None:
@@ -142,12 +142,12 @@ class ReplayScreen(MainScreen):
     # Moments
 
     def action_moments(self) -> None:
-        """Open the log of those of the whole recording."""
+        """Opens the log of moments of the whole recording."""
         from tcptop_rtt.screens.moments import MomentsScreen
 
         found = [moment_of(line) for line in self.player.playing.moments]
         moments = tuple(sorted(filter(None, found), key=lambda moment: moment.time_ns))
-        # The clock of a snapshot begins anew at each start of the machine; a recording may go on.
+        # By the wall clock: CLOCK_MONOTONIC restarts at each boot, and a recording may go on after one.
         log = Log(moments, tuple(self._shown.time_ns - moment.time_ns for moment in moments))
         screen: MomentsScreen = MomentsScreen(log, self._glyphs)
         self.app.push_screen(screen, self._on_moment)

@@ -15,9 +15,9 @@ from tcptop_rtt.view.times import HINT
 
 
 class SeekScreen(ModalScreen[int | None]):
-    """Its answer is the time, None if there shall be none.
+    """Asks for a time. Its result is in nanoseconds; None: the user wants none.
 
-    :param time_of: what a text says; None: it is no time
+    :param time_of: returns the time that a text names; None: the text is no time of the recording
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,4 +1,4 @@
-"""By which column the table of a screen is sorted."""
+"""A screen whose table the user can sort by a column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SortedScreen(LiveScreen):
     table: ConnectionTable
 
     def action_sort(self, key: str) -> None:
-        """Sort by a column, the interesting end first, however the order has been."""
+        """Sorts by a column, the interesting end first, whatever the order was before."""
         column = self.page.table.column.get(key)
         if column is not None:
             self._sort(Order.first_of(column))

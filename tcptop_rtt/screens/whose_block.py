@@ -1,4 +1,4 @@
-"""The details of one connection: whose it is."""
+"""The details of one connection: the processes that hold it, and its peer's names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tcptop_rtt.view.shown import Shown
 from tcptop_rtt.widgets.facts import Block, Fact
 
 HOLDERS = 50
-"""So many of a socket's holders are listed by name."""
+"""At most so many of a socket's holders are listed by name."""
 DESCRIPTORS, BLOCKED = 8, 10
-"""So many of its descriptors, and of the threads blocked on it, are listed."""
+"""At most so many of a socket's descriptors, and of the threads blocked on it, are listed."""
 NOBODY = "no thread in read, write or epoll; poll and select cannot be told"
 
 
 def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
-    """All that is known of who holds the connection, and the names of the peer."""
+    """Returns all that is known of the processes that hold the connection, and the names of the peer."""
     process = trace.process if trace else None
     uid = f"uid {row.uid or 0}"
     facts = [
