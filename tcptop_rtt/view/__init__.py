@@ -1,1 +1,1 @@
-"""What is shown of a snapshot: fields and columns, order, filters, groups, what holds a connection up."""
+"""How a snapshot is shown: fields and columns, order, filters, groups, and what holds connections up."""

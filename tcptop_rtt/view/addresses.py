@@ -1,4 +1,4 @@
-"""Addresses and ports to short strings for a terminal."""
+"""Formats addresses and ports as short strings for a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tcptop_rtt.view.format import printable
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 _KEPT = 8_192
-"""So many texts are remembered, 2 MiB of them: where all addresses differ, more would hardly be of use."""
+"""How many texts are cached, in 2 MiB: where all addresses differ, a larger cache would hardly help."""
 
 
 @lru_cache(maxsize=_KEPT)
 def address(family: int, raw: bytes) -> str:
-    """An address from its 16 bytes; family 4 is stored v4-mapped."""
+    """Returns the text of an address of 16 bytes; IPv4 addresses are v4-mapped."""
     if family == 4:
         return socket.inet_ntop(socket.AF_INET, raw[12:16])
     return socket.inet_ntop(socket.AF_INET6, raw)
@@ -26,7 +26,7 @@ def endpoint(
 ) -> str:
     """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
 
-    :param ifindex: the interface that it is bound to, 0: none; without it a link-local address is ambiguous
+    :param ifindex: the interface of the socket, 0 if none; a link-local address is ambiguous without it
     """
     host = address(family, raw)
     if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
@@ -35,11 +35,11 @@ def endpoint(
 
 
 _LEAST_OF_HOST = 4
-"""Characters of an address: fewer say nothing."""
+"""Fewer characters of an address are not worth showing."""
 
 
 def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """An endpoint cut in the middle of its address, so that both its network and its port stay."""
+    """Cuts an endpoint in the middle of its address, which keeps both its network and its port."""
     if len(text) <= width:
         return text
     gap = glyphs.gap

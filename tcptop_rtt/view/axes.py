@@ -15,13 +15,13 @@ Floats = NDArray[np.float64]
 _ENDS = (1, 1.5, 2, 3, 4, 5, 7, 10, 15)
 """Where an axis may begin and end, in each decade."""
 _SPAN = 2
-"""From the lowest to the highest RTT of an axis, at least: what is less is no news."""
+"""The least ratio of an axis's highest RTT to its lowest: smaller differences are unimportant."""
 
 _CLOCK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 _CLOCK = 8
-"""Cells of ``22:35:14``."""
+"""Width of ``22:35:14`` in cells."""
 _APART = 4
-"""Cells between two times, at least."""
+"""The least number of cells between two times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Axis:
     high: float
 
     def height(self, us: Floats) -> Floats:
-        """0 at the bottom, 1 at the top; clipped."""
+        """Returns the height of each RTT: 0 at the bottom, 1 at the top; clipped."""
         with np.errstate(divide="ignore", invalid="ignore"):
             share: Floats = (np.log(us) - math.log(self.low)) / math.log(self.high / self.low)
         return np.clip(share, 0.0, 1.0)
 
     def level(self, us: Floats, levels: int) -> NDArray[np.intp]:
-        """Which of so many levels, counted from the bottom; -1 where there is no value."""
+        """Returns the level of each RTT, counted from the bottom; -1 where there is no value."""
         height = self.height(us)
         known = ~np.isnan(height)
         level = (np.where(known, height, 0.0) * levels).astype(np.intp)
@@ -64,7 +64,7 @@ class Axis:
 
 
 def axis_for(us: Floats) -> Axis:
-    """An axis around the values, between round ones so that it rarely moves."""
+    """Returns an axis that spans the values and ends at round ones, so that it rarely changes."""
     known = us[us > 0]
     if not len(known):
         return Axis(100.0, 10_000.0)
@@ -77,9 +77,9 @@ def axis_for(us: Floats) -> Axis:
 
 
 def clock_ticks(now_s: float, end_s: float, column_s: float, columns: int) -> dict[int, str]:
-    """Clock times by the column that they begin in: round ones, and now at the end, as far as they fit.
+    """Returns round clock times that fit, and the current time at the end, by the column of their first cell.
 
-    :param end_s: when the last column ends; seconds since the Unix epoch, as now
+    :param end_s: when the last column ends, in seconds since the Unix epoch, as ``now_s``
     """
     found: dict[int, str] = {}
     last = columns - _CLOCK

@@ -1,4 +1,4 @@
-"""What several causes make of the fields of rows: has the RTT risen, why, and what a request waits for."""
+"""Values that causes derive from rows: whether the RTT has risen, why, and what a request waits for."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tcptop_rtt.view.waits import Waits
 DELAYED_ACK_US = (35_000, 50_000)
 """Linux holds an ACK back for 40 ms (TCP_DELACK_MIN, include/net/tcp.h), give or take a jiffy."""
 BARE_SHARE = 0.2
-"""Bare ACKs per data segment of ours, and per segment of the peer's: below it, ACKs come with data."""
+"""Bare ACKs per data segment of ours, and per segment of the peer: up to this share, ACKs come with data."""
 CROSSING_SHARE = 0.1
-"""Of the data that comes while we wait: where more had been sent before our latest came there, several
-requests are on their way at once."""
+"""Crossings (see the field ``crossings``) per answer or crossing: above this share, several requests are on
+their way at once."""
 BARE_COUNT = 10
-"""Of our data segments: Linux acknowledges a connection's first ones at once (TCP_MAX_QUICKACKS)."""
+"""Least number of our data segments: Linux acknowledges the first ones at once (TCP_MAX_QUICKACKS)."""
 
 
 WAITED = frozenset({"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"})
-"""Without these fields nobody knows what a request waits for."""
+"""The fields without which it is unknown what a request waits for."""
 
 
 class Columns:
-    """The fields of some rows, and what several causes make of them.
+    """The fields of some rows, and the values derived from them.
 
-    :param lacking: the fields that nobody tells
+    :param lacking: the fields that this kernel does not have
     """
 
     def __init__(self, get: Get, lacking: frozenset[str] = frozenset()) -> None:
@@ -45,7 +45,7 @@ class Columns:
 
     @cached_property
     def fresh(self) -> Mask:
-        """Where the RTT is of now."""
+        """Which rows have a current RTT."""
         found: Mask = known.rtts(self._get)[0] == RttBasis.FRESH
         return found
 
@@ -56,7 +56,7 @@ class Columns:
 
     @cached_property
     def delays_acks(self) -> Mask:
-        """Where the peer holds ACKs back, as an answer may go with them."""
+        """Which rows have a peer that delays ACKs in order to send them with an answer."""
         highest_us = np.where(self["rtt_samples"] > 0, self["rtt_hi_us"], self["last_rtt_us"])
         held_us = highest_us.astype(np.int64) - self.lowest_us
         late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
@@ -66,7 +66,7 @@ class Columns:
 
     @cached_property
     def risen(self) -> Mask:
-        """Where the RTT has risen for another reason than that: one explanation is enough."""
+        """Which rows have a risen RTT that delayed ACKs do not explain: one explanation is enough."""
         srtt_us = self["srtt_us"].astype(np.int64)
         risen = (srtt_us >= limits().queue_factor * self.lowest_us) & (
             srtt_us - self.lowest_us >= limits().queue_us
@@ -76,9 +76,9 @@ class Columns:
 
     @cached_property
     def acks_ride(self) -> Mask:
-        """Where a peer about to answer keeps its ACK for the answer (``inet_csk_enter_pingpong_mode``).
+        """Which rows have a peer that sends its ACKs with its answers (``inet_csk_enter_pingpong_mode``).
 
-        What the RTT is above its minimum is then the peer's time to answer, as far as ACKs are kept so long.
+        The RTT above its minimum is then the peer's time to answer, up to the time an ACK may be delayed.
         """
         segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
         bare = segs_in - self["data_segs_in_1m"]
@@ -89,15 +89,15 @@ class Columns:
 
     @cached_property
     def answers_late(self) -> Mask:
-        """Where the RTT has risen by that."""
+        """Which rows have a risen RTT because the peer sends its ACKs with its answers."""
         found: Mask = self.risen & self.acks_ride
         return found
 
     @cached_property
     def waits(self) -> Waits:
-        """What a request waits for, by the means of the last minute."""
+        """What a request waits for, as means over the last minute."""
         path_us = self.lowest_us.astype(np.float64)
-        # An ACK that waits for the answer makes an RTT of the answer's time.
+        # Where an ACK waits for the answer, the RTT includes the time to answer.
         honest = self.fresh & ~self.acks_ride & ~self.delays_acks
         queue_us = np.where(honest, np.maximum(self["srtt_us"] - path_us, 0), 0)
         asks, serves = self["direction"] == Direction.OUT, self["direction"] == Direction.IN
@@ -107,7 +107,7 @@ class Columns:
         requests = np.where(asks, answers, np.where(serves, replies, 0))
         to_send_us = self._held_up_us / np.maximum(np.where(requests > 0, requests, self._round_trips), 1)
         several = self["crossings_1m"] > CROSSING_SHARE * (answers + self["crossings_1m"])
-        # The RTT is that of the first of several segments, the answer's time that of the last.
+        # The RTT is timed from the first of several segments, the answer from the last one.
         several |= asks & honest & (answers > 0) & (answer_us < self["srtt_us"] / 2)
         is_known = self["scanned"] & (self["window_ms"] > 0) & (path_us > 0) & (self.fresh | (requests > 0))
         if self._waits_untold:
@@ -124,26 +124,26 @@ class Columns:
 
     @property
     def _held_up_us(self) -> NDArray[np.float64]:
-        """Without room to send, in the last minute."""
+        """Microseconds in the last minute without room to send."""
         held_up: NDArray[np.float64] = self["rwnd_limited_us_1m"] + self["sndbuf_limited_us_1m"].astype(float)
         return held_up
 
     @property
     def _round_trips(self) -> NDArray[np.float64]:
-        """As many as the last minute had room for."""
+        """How many round trips the last minute had time for."""
         number: NDArray[np.float64] = 1000.0 * self["window_ms"] / np.maximum(self["srtt_us"], 1)
         return number
 
     @cached_property
     def local(self) -> Mask:
-        """Where the peer is this machine."""
+        """Whether the peer is this machine."""
         return is_local(self._get)
 
 
 def is_local(get: Get) -> Mask:
     """Whether the peer is this machine, by the addresses."""
     laddr, raddr = (np.ascontiguousarray(get(name)).view(">u8").reshape(-1, 2) for name in ("laddr", "raddr"))
-    # Family 4 is v4-mapped: the address is the lower half of the second word.
+    # IPv4 addresses are v4-mapped: the address is the lower half of the second word.
     loopback4 = (get("family") == 4) & (raddr[:, 1] >> np.uint64(24) & np.uint64(0xFF) == 127)
     loopback6 = (get("family") == 6) & (raddr[:, 0] == 0) & (raddr[:, 1] == 1)
     same = (laddr[:, 0] == raddr[:, 0]) & (laddr[:, 1] == raddr[:, 1])

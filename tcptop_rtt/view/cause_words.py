@@ -1,4 +1,4 @@
-"""What holds a connection up in words: briefly for a column, as a sentence, and with what speaks for it."""
+"""Describes what holds a connection up: briefly for a column, as a sentence, and with the evidence."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Words(NamedTuple):
 
 
 REST_MS = 10_000
-"""After a longer rest firewalls and the like may have forgotten a connection."""
+"""After a rest of this length, firewalls and the like may have forgotten a connection."""
 
 RTO_LEAST_US, RTO_MOST_US = 200_000, 120_000_000
-"""Between these the kernel keeps its timeout: TCP_RTO_MIN, which is added to the RTT, and TCP_RTO_MAX."""
+"""Limits of the kernel's retransmission timeout: TCP_RTO_MIN, which is added to the RTT, and TCP_RTO_MAX."""
 
 NOT_CONNECTED = (
     "nothing listens there, or a firewall rejects it",
@@ -31,28 +31,28 @@ NOT_CONNECTED = (
     "its process has not waited for an answer",
     "another error",
 )
-"""What each way to fail means, in the order of CONNECT_ERRORS."""
+"""The likely reason of each connect error, in the order of CONNECT_ERRORS."""
 
 
 def way_to_fail(number: int) -> str:
-    """How connecting has failed, by its number in CONNECT_ERRORS."""
+    """Returns the text of a connect error, by its number in CONNECT_ERRORS."""
     return str(CONNECT_ERRORS[number]).replace("-", " ")
 
 
 def not_connected(row: Connection) -> Words:
-    """Connecting has failed."""
+    """Describes a failed connect."""
     number = row.connect_error or 0
     kind = way_to_fail(number)
     return Words(kind, f"connecting has failed: {kind}", NOT_CONNECTED[number - 1])
 
 
 def _waited(row: Connection) -> str:
-    """Since it was opened; ``>``: or longer, as it was there before us."""
+    """Returns the connection's age; ``>`` marks a least age, where the opening was not seen."""
     return ("" if row.open_seen else ">") + fmt.age(row.age_ns)
 
 
 def no_answer(row: Connection) -> Words:
-    """Our SYN has no answer."""
+    """Describes a SYN of ours without an answer."""
     age = _waited(row)
     return Words(
         f"no answer {age}", "no answer to our SYN", "nothing listens there, or the path drops everything"
@@ -64,7 +64,7 @@ def _quiet(row: Connection) -> str:
 
 
 def window_closed(row: Connection) -> Words:
-    """Probes of a closed window have no answer."""
+    """Describes unanswered probes of a closed window."""
     return Words(
         "window closed",
         f"its window is closed, {row.probes} probes unanswered",
@@ -73,7 +73,7 @@ def window_closed(row: Connection) -> Words:
 
 
 def silent(row: Connection) -> Words:
-    """Nothing is acknowledged any more."""
+    """Describes a peer that acknowledges nothing any more."""
     timeouts = row.retransmits
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
     waits_ms = _unanswered_ms(row)
@@ -86,9 +86,9 @@ def silent(row: Connection) -> Words:
 
 
 def _unanswered_ms(row: Connection) -> int | None:
-    """For how long what was sent has had no answer; of a connection that had rested, the rest is not in it.
+    """Returns for how long sent data has been unanswered, without the rest before it; None if unknown.
 
-    With each timeout the next one comes after twice the time (tcp_retransmit_timer()).
+    Each timeout is twice as long as the one before (tcp_retransmit_timer()).
     """
     if row.last_ack_ms is None or row.last_sent_ms is None or row.rto_us is None:
         return row.last_ack_ms
@@ -100,7 +100,7 @@ def _unanswered_ms(row: Connection) -> int | None:
 
 
 def peer_not_reading(row: Connection) -> Words:
-    """There is no room at the peer."""
+    """Describes a peer whose receive window is closed while data waits here."""
     return Words(
         "peer not reading",
         "not reading: its receive window is closed",
@@ -109,7 +109,7 @@ def peer_not_reading(row: Connection) -> Words:
 
 
 def peer_slow(row: Connection) -> Words:
-    """The peer's window often has no room."""
+    """Describes a peer whose receive window often has no room."""
     share = shares(row).rwnd_limited or 0.0
     return Words(
         f"peer slow {share:.0%}",
@@ -119,7 +119,7 @@ def peer_slow(row: Connection) -> Words:
 
 
 def backlog(row: Connection) -> Words:
-    """Nobody has accepted it."""
+    """Describes a connection that its process has not accepted."""
     where = "it waits in the listener's accept queue"
     return Words(
         f"{'queue full' if row.queue_full else 'backlog'} {_waited(row)}",
@@ -129,7 +129,7 @@ def backlog(row: Connection) -> Words:
 
 
 def not_reading(row: Connection) -> Words:
-    """Data stands here."""
+    """Describes data that our process does not read."""
     size = fmt.size(row.recv_q_bytes or 0)
     return Words(
         f"not read {size}",
@@ -139,7 +139,7 @@ def not_reading(row: Connection) -> Words:
 
 
 def send_buffer(row: Connection) -> Words:
-    """Our buffer often has no room."""
+    """Describes a send buffer of ours that often has no room."""
     share = shares(row).sndbuf_limited or 0.0
     return Words(
         f"send buffer {share:.0%}",
@@ -149,7 +149,7 @@ def send_buffer(row: Connection) -> Words:
 
 
 def losing(row: Connection) -> Words:
-    """Segments are sent again."""
+    """Describes retransmits."""
     share = fmt.percent1(loss(row) or 0.0)
     return Words(
         f"loss {share}",
@@ -160,7 +160,7 @@ def losing(row: Connection) -> Words:
 
 
 def late_acks(row: Connection) -> Words:
-    """ACKs are held back."""
+    """Describes delayed ACKs."""
     held_us = ((row.rtt_hi_us if row.rtt_samples else row.last_rtt_us) or 0) - (row.min_rtt_us or 0)
     held = fmt.rtt(held_us)
     return Words(
@@ -171,7 +171,7 @@ def late_acks(row: Connection) -> Words:
 
 
 def answers(row: Connection) -> Words:
-    """The peer's process takes its time."""
+    """Describes a peer whose process answers late."""
     took, count = fmt.rtt(row.answer_us), row.answers_1m or 0
     return Words(
         f"answers {took}",
@@ -182,7 +182,7 @@ def answers(row: Connection) -> Words:
 
 
 def we_answer(row: Connection) -> Words:
-    """Our process takes its time."""
+    """Describes a process of ours that answers late."""
     took, count = fmt.rtt(row.reply_us), row.replies_1m or 0
     return Words(
         f"we take {took}",
@@ -192,7 +192,7 @@ def we_answer(row: Connection) -> Words:
 
 
 def acks_wait(row: Connection) -> Words:
-    """ACKs wait for answers."""
+    """Describes ACKs that the peer sends only with its answers."""
     srtt, segs_in = fmt.rtt(row.srtt_us), row.segs_in_1m or 0
     bare = segs_in - (row.data_segs_in_1m or 0)
     return Words(
@@ -204,7 +204,7 @@ def acks_wait(row: Connection) -> Words:
 
 
 def lag(row: Connection) -> Words:
-    """The RTT has risen without a network."""
+    """Describes a risen RTT between two sockets of this machine."""
     now, best, times = _risen(row)
     return Words(
         f"lag x{times}",
@@ -214,7 +214,7 @@ def lag(row: Connection) -> Words:
 
 
 def queue(row: Connection) -> Words:
-    """The RTT has risen."""
+    """Describes a risen RTT on a network path."""
     now, best, times = _risen(row)
     return Words(
         f"queue x{times}",
@@ -229,7 +229,7 @@ def _risen(row: Connection) -> tuple[str, str, str]:
 
 
 def long_path(row: Connection) -> Words:
-    """The RTT has never been low."""
+    """Describes a path whose minimum RTT is high."""
     lowest = fmt.rtt(row.min_rtt_us)
     return Words(
         "long path",

@@ -1,6 +1,6 @@
-"""What holds connections up: each cause as a rule over columns, and in words for one row.
+"""The causes that hold connections up: each is a rule over columns, and is described in words for one row.
 
-Of counters the last minute counts: what was wrong an hour ago is not what holds a connection up.
+The rules read the counters of the last minute: a fault of an hour ago does not hold a connection up now.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from tcptop_rtt.view.thresholds import limits
 Who = Literal["network", "peer", "us"]
 
 LIMITED_BUSY_US = 100_000
-"""The kernel counts in jiffies: in less time a few of them would be a share."""
+"""The kernel counts in jiffies: of less busy time, a few of them would be a large share."""
 NO_ANSWER_US = 10_000_000
-"""What comes later may be a long poll, a person at the other end, or the two ends' own pace."""
+"""A later answer may be due to a long poll, a person at the other end, or the two ends' own pace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One thing that can be wrong.
 
-    :param name: what filters and the stream call it
-    :param holds: of which rows it is true; what is not known counts as 0
-    :param reads: the fields among these that a kernel may not tell, or only a scan brings: without them
-        nothing is concluded
-    :param words: of a row of which it is true
-    :param stops: nothing goes on as long as it lasts
-    :param explains: it explains a high RTT of a connection that is well, which only the details tell
-    :param check: a command that shows it
+    :param name: its name in filters and in the stream
+    :param holds: returns which rows it is true of; unknown values count as 0
+    :param reads: the fields it needs that a kernel may lack or only a scan reads: without them nothing is
+        concluded
+    :param words: describes it for a row that it is true of
+    :param stops: the connection makes no progress as long as it lasts
+    :param explains: it only explains a high RTT of a healthy connection, and only the details show it
+    :param check: returns a command that shows it
     """
 
     name: str
@@ -54,7 +54,7 @@ class Cause:
 
 
 def _not_connected(kind: str) -> Callable[[Columns], Mask]:
-    """Of which rows connecting has ended that way."""
+    """Returns the rule for one connect error."""
     number = CONNECT_ERRORS.index(kind)
 
     def holds(c: Columns) -> Mask:
@@ -136,7 +136,7 @@ _WHO_REFUSES: dict[str, Who] = {
     "given-up": "us",
     "other": "us",
 }
-"""By the way that connecting has failed."""
+"""Who is at fault, by the connect error."""
 
 CAUSES = (
     *(
@@ -225,20 +225,20 @@ CAUSES = (
         "long-path", "network", _is_far, words.long_path, frozenset({"min_rtt_us"}), check=checks.by_tcpdump
     ),
 )
-"""Most severe first: the first that holds is the verdict."""
+"""The causes, the most severe first: the first that holds is the verdict."""
 
 READ = frozenset[str]().union(*(cause.reads for cause in CAUSES))
-"""The fields without which a cause cannot be told."""
+"""All fields without which some cause cannot be found."""
 
 NAMES = (None, *(cause.name for cause in CAUSES))
-"""By the number of the verdict: 0 is none."""
+"""The names of the causes by the number of the verdict; 0 is no verdict."""
 
 _GROUPS = (("no-answer", "window-closed", "silent"), ("peer-not-reading", "peer-slow"))
-"""Of these only the first is told."""
+"""Of the causes in a group, only the first that holds is reported."""
 
 
 def holding(get: Get, lacking: frozenset[str] = frozenset()) -> list[Mask]:
-    """For each cause, in their order, of which rows it is true.
+    """Returns for each cause, in the order of CAUSES, which rows it is true of.
 
     :param get: gives the values of a field
     :param lacking: the fields that this kernel does not have
@@ -264,16 +264,16 @@ def numbered(number: int) -> Cause | None:
 
 
 def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint8]:
-    """The number of each row's verdict, as in :data:`NAMES`: the lower, the worse, but for 0.
+    """Returns the number of each row's verdict, as in :data:`NAMES`: 0 is none, else a lower number is worse.
 
-    Those that merely explain a number are left out: who asks and is answered, and has nothing to send in
-    between, acknowledges the answer late, or with the next question.
+    Causes that only explain a high RTT are left out: a peer that has nothing to send after an answer normally
+    acknowledges it late, or with its next request.
     """
     numbers = np.zeros(len(get("id")), np.uint8)
     for number, holds in reversed(list(enumerate(holding(get, lacking), 1))):
         if not CAUSES[number - 1].explains:
             numbers[holds] = number
-    # Of what is over nothing is held up any more, unless it never became a connection.
+    # Nothing holds up a closed connection any more; a failed connect keeps its verdict.
     numbers[get("closed") & (get("connect_error") == 0)] = 0
     of_both = get("both_why")
     joined = of_both > 0
@@ -282,8 +282,8 @@ def verdicts(get: Get, lacking: frozenset[str] = frozenset()) -> NDArray[np.uint
 
 
 def worse(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The more severe one of two verdicts, row by row."""
-    # None is 0: it wraps around to the highest number.
+    """Returns the more severe of two verdicts, row by row."""
+    # Minus 1, no verdict (0) wraps around to 255, the least severe number.
     found: NDArray[np.uint8] = np.minimum(one - np.uint8(1), other - np.uint8(1)) + np.uint8(1)
     return found
 

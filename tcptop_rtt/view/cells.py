@@ -1,4 +1,4 @@
-"""What the cells of tables say: of a row its text, and the name of the style that colours it."""
+"""Makes the cells of tables: each has a text, and the name of the style that colours it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tcptop_rtt.view.shown import Shown
 
 
 class Cell(NamedTuple):
-    """A cell's text, and what colours it: the name of a style of the table."""
+    """A cell's text, and the name of the table's style that colours it."""
 
     text: str
     style: str = ""
 
 
 MakeCell = Callable[[Any, Glyphs], Cell]
-"""Of a row as its table's ``views`` makes it, with the characters of the terminal."""
+"""Makes a cell of a view (see ``Table.views``), with the characters that the terminal can show."""
 
 
 def process(row: Connection, glyphs: Glyphs) -> Cell:
-    """Who holds the socket."""
+    """The process that holds the socket."""
     return Cell(fmt.process(row, glyphs), "" if row.holder == Holder.PROCESS else "dim")
 
 
 def pid(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """Its number."""
+    """The PID of the process that holds the socket."""
     return Cell(fmt.pid(row), "" if row.holder == Holder.PROCESS else "dim")
 
 
@@ -41,42 +41,42 @@ def local(row: Connection, glyphs: Glyphs) -> Cell:
 
 
 def remote(row: Shown, glyphs: Glyphs) -> Cell:
-    """The peer's, or its names."""
+    """The peer's address and port, or their names."""
     return Cell(naming.remote(row, row.names, glyphs))
 
 
 def state(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """The state, or what is wrong."""
+    """The connection's state, or STALLED, or CLOSED."""
     text = fmt.state(row.state, row.closed, row.stalled)
     return Cell(text, "stalled" if text == "STALLED" else "dim")
 
 
 def rtt(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """The RTT of now, or how old it is."""
+    """The current RTT, or an older one with its age."""
     level = fmt.rtt_level(row)
     style = "stalled" if row.stalled else "dim" if level == "unknown" else level
     return Cell(fmt.rtt_now(row), style)
 
 
 def peak(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """The highest RTT of the last minutes: dim where it is no worse than now."""
+    """The highest RTT of the last minutes: dim where its level is that of the row's RTT."""
     us = row.peak_rtt_us
     worse = us is not None and fmt.level(us) != fmt.level(row.rtt.us)
     return Cell(fmt.peak(row), fmt.level(us) if us and worse else "dim")
 
 
 def text(name: str) -> MakeCell:
-    """Bytes of others, as they may be shown."""
+    """Text from outside, made printable."""
     return lambda row, glyphs: Cell(fmt.printable(bytes(row.row[name]), glyphs), "dim")
 
 
 def microseconds(name: str) -> MakeCell:
-    """A time as the RTT is written."""
+    """A time, formatted as an RTT."""
     return lambda row, _: Cell(fmt.rtt(row.number(name)), "dim")
 
 
 def quotient(total_us: str, count: str) -> MakeCell:
-    """A time per one of several, which is known where their sum is."""
+    """A mean time, formatted as an RTT: a sum of times divided by their number."""
 
     def cell(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
         total, of = row.number(total_us), row.number(count)
@@ -89,19 +89,19 @@ WAIT_CELLS = 9
 
 
 def wait(row: Shown, glyphs: Glyphs) -> Cell:
-    """What the side that asks waits for, as a bar."""
+    """A bar of the parts that the side that asks waits for."""
     if row.wait.several:
         return Cell("several", "dim")
     return Cell(waits.bar(row.wait.parts_us, WAIT_CELLS, glyphs) if row.wait.parts_us else "")
 
 
 def retrans(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """Segments sent again: a warning if there were some in the last minute."""
+    """The retransmits: a warning if there were any in the last minute."""
     return Cell(fmt.tally(row.retrans), "warn" if row.retrans_1m else "dim")
 
 
 def rate(of: Callable[[Connection], float | None]) -> MakeCell:
-    """Bits per second."""
+    """A rate in bits per second."""
 
     def cell(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
         bps = of(row)
@@ -111,17 +111,17 @@ def rate(of: Callable[[Connection], float | None]) -> MakeCell:
 
 
 def age(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
-    """How old the connection is."""
+    """The age of the connection."""
     return Cell(fmt.age_of(row), "dim")
 
 
 def why(row: Shown, glyphs: Glyphs) -> Cell:
-    """What holds it up; nothing where all is well, or too little is known."""
+    """What holds the connection up; empty if nothing does, or too little is known."""
     return cause(row.cause, _of_host(row, row.cause, glyphs) if row.cause else "")
 
 
 def _of_host(row: Shown, found: Cause, glyphs: Glyphs) -> str:
-    """A cause in words; where both ends are shown, with the host that it is at."""
+    """Returns a cause in words; where a row shows both ends, with the name of the host at fault."""
     if row.ends is None:
         return found.words(row).brief
     here, there = row.ends if row.ends[0].cause is found else row.ends[::-1]
@@ -133,5 +133,5 @@ def _of_host(row: Shown, found: Cause, glyphs: Glyphs) -> str:
 
 
 def cause(of: Cause | None, text: str) -> Cell:
-    """What holds something up, in the colour of how bad that is."""
+    """The text of a cause, coloured by its severity."""
     return Cell(text, "" if of is None else "bad" if of.stops else "warn")

@@ -1,4 +1,4 @@
-"""How likely it is that some connections have something in common by mere chance."""
+"""Computes how likely it is that connections have something in common by mere chance."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Counts = NDArray[np.int64]
 
 
 def log_chances(shared: Counts, members: Counts, bad: int, total: int) -> NDArray[Any]:
-    """The logarithm of the chance that so many of the bad ones are members, or more.
+    """Returns the logarithm of the chance that ``shared`` or more of the bad connections are members.
 
-    It is the tail of the hypergeometric distribution, as in Fisher's exact test (R. A. Fisher, The Design of
-    Experiments, 1935). From one number to the next its terms shrink ever faster: a geometric series with the
-    first quotient is no less than their sum, and a few per cent more where it matters.
+    The chance is the tail of the hypergeometric distribution, as in Fisher's exact test (R. A. Fisher, The
+    Design of Experiments, 1935). The quotient of successive terms falls. So a geometric series with the first
+    quotient is an upper bound of the sum, and at most a few per cent above it where it matters.
 
-    :param shared: shape (N,): how many bad ones are members
-    :param members: shape (N,): how many of all are
-    :param bad: how many of all are bad
-    :param total: how many there are
+    :param shared: shape (N,): how many bad connections are members
+    :param members: shape (N,): how many of all connections are members
+    :param bad: how many connections are bad
+    :param total: how many connections there are
     """
     factorial = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, total + 1)))))
     others = total - bad - members + shared  # neither bad nor members
@@ -30,7 +30,7 @@ def log_chances(shared: Counts, members: Counts, bad: int, total: int) -> NDArra
         - factorial[total] + factorial[members] + factorial[total - members]
     )  # fmt: skip
     quotient = (bad - shared) * (members - shared) / ((shared + 1) * (others + 1))
-    # From a quotient of 1 on there are fewer than to be expected, which nobody calls a coincidence.
+    # A quotient of 1 or more means that no more bad connections are members than chance alone would give.
     bound = first - np.log1p(-np.minimum(quotient, 1 - 1e-9))
     found: NDArray[Any] = np.where(quotient < 1, np.minimum(bound, 0.0), 0.0)
     return found

@@ -1,7 +1,7 @@
-"""What a chart of one connection shows: its recent past, sorted into the chart's columns.
+"""The data of one connection's chart: its recent past, sorted into the chart's columns.
 
-A column is a stretch of time that begins at a multiple of its length, so that from one snapshot to the next
-what has been drawn moves to the left and is otherwise the same.
+A column is a stretch of time that begins at a multiple of its length. So from one snapshot to the next the
+columns move to the left and otherwise stay the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Flags = NDArray[np.bool_]
 
 WINDOWS_S = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
 HOLD_S = 3.0
-"""The smoothed line ends where no sample came for longer."""
+"""The smoothed line ends where no sample has come for longer than this."""
 
 
 def _none() -> Floats:
@@ -30,7 +30,7 @@ def _none() -> Floats:
 
 
 def no_changes() -> Changes:
-    """Nothing is known of them."""
+    """Returns changes of which nothing is known."""
     return Changes(_none(), np.zeros(0, np.uint32), np.zeros(0, bool))
 
 
@@ -38,7 +38,7 @@ def no_changes() -> Changes:
 class Series:
     """What is known of a connection's past.
 
-    Times are in seconds, ascending to 0, which is the end; RTTs in microseconds, 0 or nan: none.
+    Times are in seconds, ascending to 0, which is the end. RTTs are in microseconds; 0 or nan if unknown.
     """
 
     time_s: Floats = field(default_factory=_none)
@@ -47,9 +47,9 @@ class Series:
     weight: Floats = field(default_factory=_none)  # as in Trace
     changes: Changes = field(default_factory=no_changes)
     end_ns: int = 0  # CLOCK_MONOTONIC at time 0
-    end_wall_ns: int = 0  # the same by the wall clock, Unix epoch
-    empty: str = "waiting for the first RTT sample"  # what to say where there is nothing to draw
-    each: str = "each ACK"  # what brings a value
+    end_wall_ns: int = 0  # the wall clock at time 0, Unix epoch
+    empty: str = "waiting for the first RTT sample"  # shown where there is nothing to draw
+    each: str = "each ACK"  # the source of each value
 
     @property
     def silent_s(self) -> float:
@@ -58,7 +58,7 @@ class Series:
         return -float(self.time_s[sampled[-1]]) if len(sampled) else 0.0
 
     def since(self, recent_s: float) -> Series:
-        """Without the samples that are older, and without leading times that have none."""
+        """Returns the series from the first sample of the last ``recent_s`` seconds on."""
         sampled = np.flatnonzero((self.rtt_us > 0) & (self.time_s >= -recent_s))
         start = int(sampled[0]) if len(sampled) else len(self.time_s)
         parts = {name: getattr(self, name)[start:] for name in ("time_s", "rtt_us", "srtt_us", "weight")}
@@ -67,7 +67,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of the samples in view, microseconds; nan where there is none."""
+    """Quantiles of the samples in view, in microseconds; nan if there is no sample."""
 
     low_us: float
     p50_us: float
@@ -78,23 +78,23 @@ class Quantiles:
 class Columns:
     """The columns of a chart, the oldest first: arrays of shape (N,)."""
 
-    column_s: float  # the length of each
-    end_wall_ns: int  # when the last one ends, Unix epoch
-    highest_us: Floats  # of its samples; nan: there is none
-    srtt_us: Floats  # the last one of it or, for HOLD_S, before it; nan: there is none
-    retrans: NDArray[np.intp]  # segments sent again
-    stalled: Flags  # at any time in it
+    column_s: float  # the length of each column
+    end_wall_ns: int  # when the last column ends, Unix epoch
+    highest_us: Floats  # the highest sample in the column; nan if there is none
+    srtt_us: Floats  # the last srtt in the column or, for HOLD_S, before it; nan if there is none
+    retrans: NDArray[np.intp]  # retransmitted segments in the column
+    stalled: Flags  # whether the connection was stalled at any time in the column
     visible: Quantiles
 
     def moment(self, column: int) -> str:
-        """When a column begins: ``22:35:14``, with tenths where columns are that short."""
+        """Returns when a column begins: ``22:35:14``, with tenths if columns are shorter than a second."""
         since_end_s = (len(self.stalled) - column) * self.column_s
         tenths = math.floor(self.end_wall_ns / 1e8 - 10 * since_end_s + 1e-3)
         clock = fmt.clock(tenths // 10)
         return f"{clock}.{tenths % 10}" if self.column_s < 1 else clock
 
     def reading(self, column: int) -> str:
-        """What a cursor in a column reads."""
+        """Returns the text that describes the column under the cursor."""
         highest_us, srtt_us, retrans = self.highest_us[column], self.srtt_us[column], self.retrans[column]
         words = [f"highest {fmt.rtt(highest_us)}" if highest_us > 0 else "no sample"]
         words += [f"srtt {fmt.rtt(srtt_us)}"] * bool(srtt_us > 0)
@@ -104,13 +104,13 @@ class Columns:
 
 
 def window_for(time_s: Floats) -> int:
-    """The shortest of the round windows, in seconds, that shows it all."""
+    """Returns the shortest of the round windows, in seconds, that covers all times."""
     oldest = -float(time_s[0]) if len(time_s) else 0.0
     return next((window for window in WINDOWS_S if window >= oldest), WINDOWS_S[-1])
 
 
 def columns_at(series: Series, time_s: Floats, window_s: float, columns: int) -> Indices:
-    """Which column each time falls into; negative: it is older than the oldest."""
+    """Which column each time falls into; negative if it is older than the oldest column."""
     column_s = window_s / columns
     last = math.floor(series.end_ns / 1e9 / column_s)
     at = np.floor((series.end_ns / 1e9 + time_s) / column_s).astype(np.intp)
@@ -127,10 +127,10 @@ def extremes(at: Indices, values: Floats, columns: int) -> tuple[Floats, Floats]
 
 
 def smoothed(at: Indices, values: Floats, columns: int, hold: int) -> Floats:
-    """The last value of each column, held until the next, but for ``hold`` columns at most; nan elsewhere."""
+    """Returns the last value of each column, held for at most ``hold`` columns without one; nan elsewhere."""
     known = (values > 0) & (at >= 0)
     line = np.full(columns, np.nan)
-    line[at[known]] = values[known]  # of several writes to one column the last stays
+    line[at[known]] = values[known]  # numpy keeps the last of several writes to one column
     have = np.where(np.isnan(line), -1, np.arange(columns))
     latest = np.maximum.accumulate(have)
     held = (latest >= 0) & (np.arange(columns) - latest <= hold)
@@ -151,7 +151,7 @@ def quantiles(values: NDArray[Any], weight: NDArray[Any], *shares: float) -> lis
 
 
 def gained(at: Indices, total: NDArray[np.uint32], columns: int) -> NDArray[np.intp]:
-    """How much a running total has gained in each column; what it began with is no gain."""
+    """Returns how much a running total has grown in each column; its first value is not counted as growth."""
     gains = np.maximum(np.diff(total.astype(np.int64), prepend=total[:1].astype(np.int64)), 0)
     found = np.zeros(columns, np.intp)
     np.add.at(found, at[at >= 0], gains[at >= 0])
@@ -159,7 +159,11 @@ def gained(at: Indices, total: NDArray[np.uint32], columns: int) -> NDArray[np.i
 
 
 def lasting(at: Indices, on: Flags, columns: int) -> Flags:
-    """In which columns a state is on, given where it begins and ends; the last one lasts to the end."""
+    """Returns in which columns a state is on.
+
+    :param at: the column of each change of the state; the last change lasts to the end
+    :param on: whether the state is on from each change
+    """
     edges = np.zeros(columns + 1, np.intp)
     until = np.append(at[1:], columns - 1)[: len(at)]
     seen = on & (until >= 0)

@@ -1,4 +1,4 @@
-"""How to see by other tools what a verdict says: commands to copy."""
+"""Commands to copy that show with other tools what a verdict says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tcptop_rtt.view import addresses
 
 
 def by_ss(row: Connection) -> str:
-    """The kernel's own numbers of this connection."""
+    """Returns the command that shows the kernel's own numbers of this connection."""
     local = addresses.endpoint(row.family, row.laddr, row.lport or 0)
     peer = addresses.endpoint(row.family, row.raddr, row.rport or 0)
     return f"ss -tinmo src {local} dst {peer}"
@@ -19,15 +19,15 @@ def remote(row: Connection) -> str:
 
 
 def by_tcpdump(row: Connection) -> str:
-    """Its packets, with their times."""
+    """Returns the command that shows the connection's packets, with their times."""
     return f"tcpdump -ni any host {remote(row)} and port {row.rport or 0} and port {row.lport or 0}"
 
 
 def of_process(row: Connection) -> str:
-    """What the process spends its time in."""
+    """Returns the command that shows what the process spends its time on."""
     return f"strace -rp {row.pid}" if row.pid else by_ss(row)
 
 
 def of_listener(row: Connection) -> str:
-    """Recv-Q is how many connections wait there, Send-Q how many may."""
+    """Returns the command that shows the listener: Recv-Q connections wait there, at most Send-Q may."""
     return f"ss -tlne sport = :{row.lport or 0}"

@@ -1,6 +1,6 @@
-"""What bad connections have in common, compared with all: how many share it, and how many of all do.
+"""Finds what bad connections have in common: how many of them share it, and how many of all connections do.
 
-What may be chance is left out, and of networks inside each other the one is told that explains most.
+What may be chance is left out. Of networks inside each other, only the one with the most evidence is listed.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from tcptop_rtt.view.facets import FACETS, Level, One, Said
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 LEAST_BAD = 3
-"""Two of anything have something in common."""
+"""Fewer connections are not compared: any two have something in common."""
 LEAST_SHARE = 0.05
-"""What fewer of the bad ones have is not what they share."""
+"""The least share of the bad connections that must have a value."""
 LEAST_RATIO = 2.0
-"""So many times as often it has to be found among the bad ones as among the others."""
+"""A value must be at least so many times as frequent among the bad connections as among the others."""
 CHANCE = 0.01
-"""In at most this share of comparisons something is listed that is mere chance: each value that is tried has
-its part of it (the Bonferroni correction)."""
+"""At most this share of comparisons lists something that is mere chance. It is divided among the values that
+are tried (the Bonferroni correction)."""
 KEPT_RATIO, KEPT_CHANCE = 1.7, 0.05
-"""What is listed already stays up to here, so that it does not come and go."""
+"""The looser limits for values that are listed already, so that they do not come and go."""
 STEADY = 1.25
-"""What is listed keeps its place unless something else has so much more evidence."""
+"""A listed value keeps its place unless another one has so many times as much evidence."""
 MOST = 30
-"""More lines than these nobody reads."""
+"""At most so many values are listed: nobody reads more lines."""
 _SMALL = 65_535
-"""Numbers up to here are counted faster than sorted."""
+"""Numbers up to here are faster to count than to sort."""
 
 Key = tuple[str, int]
-"""Which value of which level: the same in each snapshot."""
+"""The name of a level and the number of a value of it, which are the same in each snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One thing that bad connections have in common.
+    """One value that bad connections have in common.
 
-    :param shared: how many bad ones have it
-    :param members: how many of all have it
-    :param known: of how many of all it is known whether they have it
-    :param bad_known: of how many bad ones
-    :param evidence: minus the logarithm of the chance: the higher the lift and the more share it, the higher
+    :param shared: how many bad connections have it
+    :param members: how many of all connections have it
+    :param known: of how many of all connections it is known whether they have it
+    :param bad_known: of how many bad connections that is known
+    :param evidence: minus the logarithm of the chance: it rises with the lift and with ``shared``
     """
 
     key: Key
@@ -61,17 +61,17 @@ class Share:
 
     @property
     def lift(self) -> float:
-        """How many times as frequent it is among the bad ones as among all."""
+        """How many times as frequent the value is among the bad connections as among all."""
         return self.shared * self.known / (self.bad_known * self.members)
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What has been found.
+    """The result of a comparison.
 
     :param bad: how many connections are bad
-    :param total: how many there are, those included
-    :param more: how many further ones there are besides ``shares``
+    :param total: how many connections there are, the bad ones included
+    :param more: how many further shares there are besides ``shares``
     """
 
     bad: int
@@ -81,7 +81,7 @@ class Common:
 
 
 class _Level(NamedTuple):
-    """A level over some rows, and its values that more than a few bad ones share."""
+    """A level over some rows, and those of its values that may be listed."""
 
     level: Level
     numbers: NDArray[np.uint64]
@@ -98,9 +98,9 @@ class _Level(NamedTuple):
 
 class _Candidate(NamedTuple):
     rank: int
-    """Its level's in the facet."""
+    """The place of its level in the facet."""
     at: int
-    """Its value's in the level."""
+    """The place of its value in the level."""
     weight: float
 
 
@@ -111,12 +111,12 @@ def compare(
     before: Sequence[Key] = (),
     glyphs: Glyphs = UNICODE,
 ) -> Common:
-    """Find what bad connections have in common.
+    """Finds what bad connections have in common.
 
-    :param get: gives the values of a field of all that are compared
-    :param bad: which of them are bad
+    :param get: returns the values of a field of all compared connections
+    :param bad: which connections are bad
     :param lacking: the fields that this kernel does not have
-    :param before: what has been listed so far, in that order
+    :param before: the keys of the values that were listed last, in that order
     """
     total, count = len(bad), int(np.count_nonzero(bad))
     if count < LEAST_BAD or count == total:
@@ -131,14 +131,14 @@ def compare(
 def _counted(level: Level, get: Get, bad: Mask, lacking: frozenset[str]) -> _Level:
     known = level.known(get, lacking)
     has = level.has(get, lacking)
-    # What nobody has needs no numbers.
+    # Where no row has a value, no numbers are needed.
     numbers = level.values(get) if has.any() else np.zeros(len(bad), np.uint64)
     whole, bad_whole = int(np.count_nonzero(known)), int(np.count_nonzero(known & bad))
     values, members = _tally(numbers[has])
     often = members >= LEAST_BAD
     values, members = values[often], members[often]
     shared = _found(values, *_tally(numbers[has & bad]))
-    # Where none of the others has it, half a one keeps the number finite.
+    # Where none of the others has the value, half a connection keeps the ratio finite.
     ratio = shared * (whole - bad_whole) / np.maximum((members - shared) * bad_whole, 0.5 * max(1, bad_whole))
     enough = shared >= max(LEAST_BAD, LEAST_SHARE * bad_whole)
     listed = enough & (ratio >= KEPT_RATIO)
@@ -160,7 +160,7 @@ def _tally(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.i
 def _found(
     wanted: NDArray[np.uint64], values: NDArray[np.uint64], counts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many there are of each that is wanted."""
+    """Returns how often each of the wanted values occurs; ``values`` and ``counts`` are of :func:`_tally`."""
     at = places(values, wanted)
     found = np.zeros(len(wanted), np.int64)
     found[at >= 0] = counts[at[at >= 0]]
@@ -170,9 +170,9 @@ def _found(
 def _shares(
     levels: list[_Level], get: Get, tried: int, listed: frozenset[Key], glyphs: Glyphs
 ) -> Iterator[Share]:
-    """Of one facet those that are no chance, and of those inside each other the one with most evidence."""
+    """Yields the shares of one facet that are not chance; of shares inside each other, the strongest one."""
     candidates = [one for rank, level in enumerate(levels) for one in _candidates(level, rank, tried, listed)]
-    # Where two say the same, the narrower one says more.
+    # Of two with the same evidence, the narrower one is more precise.
     candidates.sort(key=lambda one: (-one.weight, -one.rank))
     kept: list[tuple[int, int]] = []
     for rank, at, _ in candidates:
@@ -206,7 +206,7 @@ def _candidates(level: _Level, rank: int, tried: int, listed: frozenset[Key]) ->
 
 
 def _overlaps(levels: list[_Level], one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether of two values, each by its level and a row that has it, one is inside the other."""
+    """Whether one of two values, each given by its level and a row that has it, is inside the other."""
     wider, narrower = sorted((one, other))
     if wider[0] == narrower[0]:
         return False
@@ -215,7 +215,7 @@ def _overlaps(levels: list[_Level], one: tuple[int, int], other: tuple[int, int]
 
 
 def _in_order(shares: Iterable[Share], before: Sequence[Key]) -> list[Share]:
-    """By evidence, but as before where that differs by little: lines that jump cannot be read."""
+    """Sorts by evidence, but as in ``before`` where that differs little: lines that jump cannot be read."""
     places = {key: place for place, key in enumerate(before)}
     order = sorted(shares, key=lambda share: places.get(share.key, len(places)))
     swapped = True

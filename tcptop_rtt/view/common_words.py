@@ -1,4 +1,4 @@
-"""What bad connections have in common, in sentences that are read at a glance."""
+"""Sentences, to be read at a glance, on what bad connections have in common."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def count(common: Common, meaning: Meaning) -> str:
 
 
 def sentence(share: Share, common: Common, meaning: Meaning) -> tuple[str, str]:
-    """What they share, and how many of all do: "27 of 31 slow ones go to 10.2.7.0/24", "; 4% of all do"."""
+    """How many bad ones share it, and of all: "27 of 31 slow ones go to 10.2.7.0/24", "; 4% of all do"."""
     said = share.said
     first = f"{share.shared:,} of {common.bad:,} {meaning.ones} {said.does}"
     if 2 * common.bad <= common.total:
         part, whole, of = share.members, share.known, "all"
-    else:  # they are the most of all themselves
+    else:  # most of all connections are bad
         part, whole, of = share.members - share.shared, share.known - share.bad_known, "the others"
     percent = fmt.percent(part, whole) if part else "none"
     unknown = common.bad - share.bad_known

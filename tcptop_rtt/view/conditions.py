@@ -24,16 +24,16 @@ Values = NDArray[np.float64]
 
 
 class Aggregate(NamedTuple):
-    """A number of several connections."""
+    """A number computed from several connections."""
 
     of_each: Callable[[Get, frozenset[str]], tuple[NDArray[np.generic], Mask]]
-    """What each of them adds to it, and of which that is unknown."""
+    """Returns the value of each connection, and which values are unknown."""
     of_all: Callable[[Values], float]
-    """Of at least one that is known."""
+    """Computes the number from the known values, of which there is at least one."""
     unit: Unit
     text: Callable[[float], str]
     of_none: float | None = None
-    """Where there is no connection at all; None: nothing is known of none."""
+    """The number where there is no connection at all; None if it is unknown then."""
 
 
 def _ranked(share: float) -> Callable[[Values], float]:
@@ -68,24 +68,24 @@ AGGREGATES = {
     ),
     "rate": Aggregate(_bits, _total, unit_of("in_bps"), lambda bps: f"{fmt.bits(bps)}b/s", 0.0),
 }
-"""Of RTTs those of now count, as in the table: the kernel's smoothed one of each connection."""
+"""The RTT of each connection is the kernel's smoothed one, as in the table; only current RTTs count."""
 
 
 class Measured(NamedTuple):
-    """What a condition has found in one snapshot."""
+    """The result of a condition in one snapshot."""
 
     value: float | None
-    """None: it is not known."""
+    """None if unknown."""
     holds: bool
     indices: Indices
-    """The connections that are asked for, those that add most to it first."""
+    """The connections that the condition selects, those with the highest values first."""
     known: int
-    """Of how many of them it is known, those come first."""
+    """How many of them have a known value; they come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One of them, as it was written."""
+    """One condition, as it was written."""
 
     text: str
     name: str
@@ -93,17 +93,17 @@ class Condition:
     sign: str
     limit: float
     lasting_ns: int
-    """For so long it has to hold."""
+    """How long the condition has to hold."""
 
     @property
     def aggregate(self) -> Aggregate:
-        """What it looks at."""
+        """The aggregate that the condition compares."""
         return AGGREGATES[self.name]
 
     def measure(self, rows: Rows, chosen: Filter, lacking: frozenset[str]) -> Measured:
-        """Look at the rows of one snapshot.
+        """Evaluates the condition on the rows of one snapshot.
 
-        :param chosen: what else they have to match
+        :param chosen: a filter that the rows must match, too
         :param lacking: the fields that this kernel does not have
         """
         indices = listed(rows, chosen, lacking)
@@ -126,9 +126,9 @@ _QUOTED = re.compile(r'"[^"]*"|[()]')
 
 
 def parse(text: str) -> Condition:
-    """Make a condition of what is written.
+    """Parses the text of a condition.
 
-    :raises QueryError: it is none; what is wrong, and where
+    :raises QueryError: the text is no condition; says what is wrong, and where
     """
     head = _HEAD.match(text)
     if not head:

@@ -1,4 +1,4 @@
-"""Is it the network, the peer or us? A verdict on one connection from its counters alone."""
+"""Decides from the counters of one connection alone whether the network, the peer or our side holds it up."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ IDLE_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who holds the connection up, in a few words, and what speaks for it."""
+    """Who holds the connection up, a summary in a few words, and the evidence."""
 
     who: Who
     summary: str
     reasons: tuple[str, ...]
     check: str = ""
-    """A command that shows it; empty: there is nothing to show."""
+    """A command that shows the problem; empty if there is none."""
 
     def __str__(self) -> str:
-        """One line; a culprit is named first."""
+        """Returns one line, which begins with the culprit if there is one."""
         return self.summary if self.who in ("nobody", "unknown") else f"{self.who}: {self.summary}"
 
 
 def diagnose(row: Connection) -> Verdict:
-    """The verdict on one connection. Nothing is concluded from what this kernel does not tell."""
+    """Returns the verdict on one connection. Nothing is concluded from fields that this kernel lacks."""
     found = [(cause, cause.words(row)) for cause in causes.one(row)]
     if found:
         (cause, first), *others = found
@@ -60,7 +60,7 @@ def _resent(row: Connection) -> str:
 
 
 def _without_sample(row: Connection) -> Verdict:
-    """Nothing is wrong as far as can be seen, but of the path nothing is known now."""
+    """Returns the verdict on a connection without a fault that can be seen, and without a current RTT."""
     rtt = row.rtt
     reasons = ["only data of ours that the peer acknowledges brings a sample", _resent(row)]
     if rtt.basis == RttBasis.OLD:

@@ -1,4 +1,4 @@
-"""Both ends of a connection, where both are seen: on one machine, or on two hosts."""
+"""Finds both ends of a connection where both are seen: on one machine, or on two hosts."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tcptop_rtt.view.waits import Wait
 
 _NAMES = ROW.names or ()
 _OF_RTT = (*_NAMES[_NAMES.index("srtt_us") : _NAMES.index("peak_time_s") + 1], "bytes_acked")
-"""What the samples of one end make, and what says whether they are of data: these stay together."""
+"""The fields made from RTT samples, and the one that says if data brought these: all come from one end."""
 _ADDED = ("retrans", "lost", "retrans_1m", "resent_fast", "resent_timeout", "resent_probe")
-"""Each end counts what it has sent."""
+"""These are added up: each end counts only the segments that it sends."""
 TO = b" > "
-"""Between the names of two hosts: from here to there."""
+"""Stands between the names of two hosts; the calling host comes first."""
 
 
 def pairs(rows: Rows) -> Indices:
-    """The row of each one's other end, (N,); -1: it is not seen, or there are several that may be it.
+    """Returns for each row the row of its other end, (N,); -1 if that is not seen, or several rows may be it.
 
-    Private addresses are not unique: where two rows have all four numbers in common, neither has another end.
+    Private addresses are not unique: where two rows share addresses and ports, neither has another end.
     """
     there_are = np.flatnonzero(rows["connect_error"] == 0)
     get = fields_of(rows, there_are)
     local = is_local(get)
-    # Each host has a 127.0.0.1, and so has each of its namespaces.
+    # Each network namespace of each host has a 127.0.0.1.
     place = np.where(local, get("host"), b""), np.where(local, get("netns"), 0)
     here, there = (get("laddr"), get("lport")), (get("raddr"), get("rport"))
     own = mixed([*place, get("family"), *here, *there])
@@ -58,7 +58,7 @@ def pairs(rows: Rows) -> Indices:
 
 
 def other_end(rows: Rows, at: int) -> int | None:
-    """That of one row; None: it is not seen, or there are several that may be it."""
+    """Returns the row of one row's other end; None if that is not seen, or several rows may be it."""
     ports = {int(rows[name][at]) for name in ("lport", "rport")}
     near = np.flatnonzero(np.isin(rows["lport"], list(ports)) & np.isin(rows["rport"], list(ports)))
     other = pairs(rows.take(near))[np.searchsorted(near, at)]
@@ -66,10 +66,10 @@ def other_end(rows: Rows, at: int) -> int | None:
 
 
 def joined(snapshot: Snapshot) -> Snapshot:
-    """The same, where one row shows both ends of a connection between two of its hosts.
+    """Returns the snapshot with one row that shows both ends of each connection between two of its hosts.
 
-    That is the row of the end that has called, with the names of both hosts, what both have sent again and
-    what holds either of them up. Its RTT is the other end's where only that has one of now.
+    It is the calling end's row, with the names of both hosts, the retransmits of both ends and the worse of
+    their verdicts. Its RTT is the other end's where only the other end has a current one.
     """
     rows, lacking = snapshot.rows, snapshot.health.unknown
     hosts = rows["host"]
@@ -110,14 +110,14 @@ def joined(snapshot: Snapshot) -> Snapshot:
 
 
 def _of(rows: Rows, indices: Indices) -> Get:
-    """Their fields, in that order."""
+    """Returns the fields of some rows, in the order of ``indices``."""
     return lambda name: rows[name][indices]
 
 
 def _names(here: NDArray[np.bytes_], there: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
-    """The names of both hosts, for as many pairs; long ones are cut, so that there is something of each."""
+    """Returns the names of both hosts of each pair; long names are cut so that a part of each remains."""
     both = list(zip(here.tolist(), there.tolist(), strict=True))
-    names = {pair: _name(*pair) for pair in set(both)}  # there are few
+    names = {pair: _name(*pair) for pair in set(both)}  # few pairs differ
     return np.array([names[pair] for pair in both], ROW["host"])
 
 
@@ -128,23 +128,23 @@ def _name(one: bytes, other: bytes) -> bytes:
 
 
 class Answer(NamedTuple):
-    """Where the time of an answer goes, as both ends tell it: means of the last minute, microseconds."""
+    """The parts of an answer's time, measured at both ends: means over the last minute, in microseconds."""
 
     asks: Connection
     answers: Connection
     total_us: float
     """From the request to the answer, at the end that asks."""
     there_us: float
-    """Of it, in the process that answers."""
+    """The part of it in the process that answers."""
 
     @property
     def path_us(self) -> float:
-        """All the rest: both ways between the hosts."""
+        """The rest: the path between the hosts, in both directions."""
         return max(0.0, self.total_us - self.there_us)
 
 
 def answer_of(one: Connection, other: Connection) -> Answer | None:
-    """How long the end that was called takes to answer the one that has called; None: it is not known."""
+    """Returns how long the called end takes to answer the calling end; None if unknown."""
     ways = [DIRECTIONS[end.direction] if end.direction < len(DIRECTIONS) else None for end in (one, other)]
     if ways == [None, None]:
         return None
@@ -155,9 +155,9 @@ def answer_of(one: Connection, other: Connection) -> Answer | None:
 
 
 def parted(wait: Wait, answer: Answer | None) -> Wait:
-    """The same wait, where the end that answers tells its part; what else an answer takes is the path.
+    """Returns the wait with the answering end's own measurement; the rest of the answer's time is the path.
 
-    :param wait: of the end that asks
+    :param wait: the wait of the end that asks
     """
     if wait.parts_us is None or answer is None:
         return wait
@@ -168,7 +168,7 @@ def parted(wait: Wait, answer: Answer | None) -> Wait:
 
 
 def show_both(views: list[Shown], indices: Indices, ends: Ends, lacking: frozenset[str]) -> None:
-    """Let the views of some rows have those of both ends, where they show both.
+    """Adds the views of both ends to the views of those rows that show both ends, and divides their waits.
 
     :param lacking: the fields that this kernel does not have
     """

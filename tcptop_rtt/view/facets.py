@@ -1,7 +1,7 @@
-"""What connections may have in common: of each kind its values, what to call them, and the filter for one.
+"""What connections may have in common: for each kind its values, their descriptions, and a filter for one.
 
-A route is not among them, as a socket does not tell its own: our address comes nearest, and the interface
-where a socket is bound to one.
+The route is missing, as a socket does not report it. Our address and the interface that a socket is bound to
+come nearest to it.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 
 One = Callable[[str], Any]
-"""Gives the value of a field of one row."""
+"""Returns the value of a field of one row."""
 
 AGES = ((10, "10s"), (60, "1m"), (600, "10m"), (3600, "1h"))
-"""Where the classes of ages end, in seconds and as filters have it."""
+"""Where the classes of ages end, in seconds and as filters write it."""
 
 
 class Said(NamedTuple):
-    """What connections share, in words."""
+    """A value that connections share, in words."""
 
     does: str
-    """What they do: "go to 10.0.0.0/8"."""
+    """What the connections do: "go to 10.0.0.0/8"."""
     do: str
-    """The verb that stands for that: "do"."""
+    """The verb that stands for ``does`` in "4% of all do"."""
     filter: str
-    """What selects all that share it; empty: no filter can say it."""
+    """The filter that selects the connections with this value; empty if no filter can."""
 
 
 class Level(NamedTuple):
-    """One way to tell connections apart.
+    """One way to divide connections by a value.
 
-    :param name: that no other one has
-    :param values: a number per row, the same where they share it
-    :param has: which rows have a value that can be shared
-    :param known: of which rows it is known whether they have one; all those that have one are among them
+    :param name: is unique among the levels
+    :param values: returns a number per row, equal for rows with the same value
+    :param has: returns which rows have a value
+    :param known: returns of which rows it is known whether they have a value; it includes all rows with one
     :param say: puts the value of a row into words
     """
 
@@ -56,7 +56,7 @@ class Level(NamedTuple):
 
 
 Facet = tuple[Level, ...]
-"""Ways of the same kind, each of which divides what the one before it leaves together."""
+"""Levels of the same kind, each of which divides the values of the one before it."""
 
 
 def _all(get: Get, _: frozenset[str]) -> Mask:
@@ -72,7 +72,7 @@ def _text(name: str) -> Callable[[Get], NDArray[np.uint64]]:
 
 
 def _quoted(text: str) -> str:
-    """A text as a filter takes it; empty: it cannot be written."""
+    """Returns a text as a filter takes it; empty if a filter cannot contain it."""
     if '"' in text:
         return ""
     return text if re.fullmatch(r"[\w.@:/+-]+", text, re.ASCII) else f'"{text}"'
@@ -84,10 +84,10 @@ def _equals(word: str, raw: bytes) -> str:
 
 
 def _network(side: str, family: int, bits: int) -> Level:
-    """Networks of one size.
+    """Returns the level of networks of one size.
 
     :param side: ``raddr`` or ``laddr``
-    :param bits: of the prefix
+    :param bits: length of the prefix
     """
     whole = 32 if family == 4 else 128
     mask = (1 << whole) - (1 << whole - bits)
@@ -122,7 +122,7 @@ def _port(name: str, whose: str) -> Level:
 
 
 def _no_process(get: Get) -> Mask:
-    """Where it is known that there is none."""
+    """Returns which rows certainly have no process."""
     found: Mask = (get("holder") == Holder.NOBODY) | (get("holder") == Holder.KERNEL)
     return found
 
@@ -178,7 +178,7 @@ def _congestion_known(get: Get, lacking: frozenset[str]) -> Mask:
 
 
 def _age_classes(get: Get) -> NDArray[np.uint64]:
-    """By the age; all that were there before us are one class, as their age is not known."""
+    """Returns the class of each row's age; rows older than the program, of unknown age, are one class."""
     ends_ns = [end_s * 1_000_000_000 for end_s, _ in AGES]
     classes = np.searchsorted(ends_ns, get("age_ns"), "right")
     return np.where(get("open_seen"), classes, len(AGES) + 1).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""The kinds of fields, and of their columns, that there are several of."""
+"""Makes fields, and their columns, of the kinds that there are several of."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def integer(
     words: tuple[str, ...] = (),
     match: Match | None = None,
 ) -> Field:
-    """A whole number.
+    """A field of whole numbers.
 
-    :param words: for filters, besides the name and the column's key
-    :param match: how a filter asks for it, if not for the field's own values
+    :param words: words for it in filters, besides the name and the column's key
+    :param match: how a filter matches it, if not by the field's own values
     """
     match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
     parse = parsing.integers(name)
@@ -29,7 +29,7 @@ def integer(
 
 
 def flag(name: str, meaning: str) -> Field:
-    """Yes or no."""
+    """A field that is yes or no."""
     match = matches.flags(name)
     return Field(name, "boolean", meaning, values.flags(name), match, nullable=False, parse=parsing.flags)
 
@@ -42,7 +42,7 @@ def choice(
     words: tuple[str, ...] = (),
     match: Match | None = None,
 ) -> Field:
-    """One of a few texts."""
+    """A field that holds one of a few texts."""
     choices = tuple(text for text in texts if text is not None)
     match = match or matches.choices(name, texts)
     of_rows, parse = values.choices(name, texts), parsing.choices(texts)
@@ -52,7 +52,7 @@ def choice(
 def text(
     name: str, meaning: str, example: str, column: Column | None = None, words: tuple[str, ...] = ()
 ) -> Field:
-    """Bytes of others."""
+    """A field of text from outside."""
     return Field(
         name,
         "string",
@@ -66,7 +66,7 @@ def text(
 
 
 def host(meaning: str, key: str = "host") -> Field:
-    """The host of a row, if rows are of several."""
+    """The field of a row's host; its column is shown only with several hosts."""
     cell, sort = cells.text(key), sort_keys.by_text(key)
     column = Column(
         key, "HOST", 12, 4, f"{meaning}; only with several hosts", cell, sort,
@@ -81,7 +81,7 @@ def host(meaning: str, key: str = "host") -> Field:
 
 
 def address(name: str, meaning: str, column: Column) -> Field:
-    """Of one end."""
+    """The field of the address of one end."""
     match, parse = matches.addresses(name), parsing.addresses
     of_rows = values.addresses(name)
     return Field(name, "string", meaning, of_rows, match, nullable=False, column=column, parse=parse)
@@ -90,7 +90,7 @@ def address(name: str, meaning: str, column: Column) -> Field:
 def endpoint(
     key: str, title: str, priority: int, meaning: str, side: str, least: tuple[int, int] | None = None
 ) -> Column:
-    """The column of an address and its port, ``l`` or ``r``."""
+    """The column of an address and its port; ``side`` is ``l`` (ours) or ``r`` (the peer's)."""
     cell, sort = cells.local if side == "l" else cells.remote, sort_keys.by_endpoint(side)
     return Column(
         key, title, 21, priority, meaning, cell, sort, least=least, wide=47, numeric=False, cut="middle"
@@ -98,14 +98,14 @@ def endpoint(
 
 
 def rtt(name: str, meaning: str, key: str, title: str, priority: int, words: tuple[str, ...] = ()) -> Field:
-    """A time as the RTT is written; what the stream says of it stands in the help, too."""
+    """A field of times formatted as RTTs; its meaning describes the column, too."""
     cell, sort = cells.microseconds(name), sort_keys.by_number(name)
     column = Column(key, title, fmt.RTT_WIDTH, priority, meaning, cell, sort)
     return integer(name, meaning, column, words=words)
 
 
 def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]) -> Field:
-    """The sum of several times, of which the column, and what a filter asks for, is their mean."""
+    """A field of sums of times; its column shows their mean, and a filter compares the mean."""
     key, title, priority, of_column = column
     cell, sort = cells.quotient(total, count), sort_keys.by_quotient(total, count)
     match = matches.numbers(numbers.quotient(total, count), matches.unit_of(total))
@@ -114,5 +114,5 @@ def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]
 
 
 def rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
-    """Bits per second."""
+    """A column of bits per second."""
     return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))

@@ -1,7 +1,7 @@
-"""The one table of fields of connections: of each its name, meaning and value in the stream, and its column.
+"""The table of a connection's fields: for each its name, meaning and value in the stream, and its column.
 
-The stream, its schema, the screen's table, plain tables, sorting and help are all made from it. What is not
-known is None: :mod:`tcptop_rtt.model.known` says when that is so.
+The stream, its schema, the screen's table, plain tables, sorting and help are all made from this table.
+Unknown values are None: :mod:`tcptop_rtt.model.known` says which are unknown.
 """
 
 from __future__ import annotations
@@ -373,4 +373,4 @@ _NO_FIELD = {
 }
 
 CONNECTIONS = Table("connections", ROW, _FIELDS, shown, _NO_FIELD)
-"""Every connection: what the stream tells of it, besides when it was and the cgroup of the process."""
+"""The table of connections: all that the stream says of one, but for the time and its process's cgroup."""

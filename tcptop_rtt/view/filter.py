@@ -1,4 +1,4 @@
-"""Which connections to show; pure functions over a snapshot's rows."""
+"""Selects the connections to show, with pure functions over a snapshot's rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a connection must match to be shown; None and empty match all."""
+    """What a connection must match to be shown; None and an empty text match all."""
 
     text: str = ""  # in the language of :mod:`tcptop_rtt.view.query`
     pid: int | None = None
@@ -31,10 +31,10 @@ class Filter:
 
 @lru_cache(maxsize=64)
 def parse(text: str, names: Names = NO_NAMES) -> Ask | None:
-    """The question that a filter's text asks; None: it is empty.
+    """Returns the question that a filter's text asks; None if the text is empty.
 
-    :param names: of hosts and services, that are looked for, too, as far as they are known when it is asked
-    :raises QueryError: it is no filter; what is wrong, and where
+    :param names: the names of hosts and services to search, too, as far as they are known by then
+    :raises QueryError: the text is no filter; says what is wrong, and where
     """
     return query.parse(text, CONNECTIONS.matches, partial(_find, names))
 
@@ -47,9 +47,9 @@ def select(
 ) -> Indices:
     """Indices of the rows that match, ascending.
 
-    :param filter: its text can be parsed
+    :param filter: must have a text that can be parsed
     :param lacking: the fields that this kernel does not have
-    :param names: of hosts and services
+    :param names: the names of hosts and services
     """
     keep: NDArray[np.bool_] | None = None
     for field in ("pid", "family", "lport", "rport"):
@@ -70,14 +70,14 @@ def listed(
     lacking: frozenset[str] = frozenset(),
     names: Names = NO_NAMES,
 ) -> Indices:
-    """What tables have of :func:`select`: what has never become a connection is counted by target."""
+    """As :func:`select`, without failed connects, which tables do not list: they are counted by target."""
     indices = select(rows, filter, lacking, names)
     found: Indices = indices[rows["connect_error"][indices] == 0]
     return found
 
 
 def as_rows(others: NDArray[np.void], state: int) -> Rows:
-    """Rows of another kind as connections in that state of which no measurement is known, for filters."""
+    """Converts rows of another kind to connections in one state, without measurements, for filters."""
     columns = {name: np.zeros(len(others), ROW[name]) for name in ROW.names or ()}
     columns |= {name: others[name] for name in columns.keys() & set(others.dtype.names or ())}
     columns["state"][:] = state
@@ -85,7 +85,7 @@ def as_rows(others: NDArray[np.void], state: int) -> Rows:
 
 
 def _find(names: Names, word: str) -> Ask:
-    """Look for a text in host, process, PID, endpoints, names and state, as they are shown."""
+    """Searches for a text in host, process, PID, endpoints, names and state, as they are shown."""
     word = word.lower()
 
     def answer(get: Get, _: frozenset[str]) -> Answer:
@@ -110,11 +110,11 @@ _SEARCHED = np.dtype(
 _unpack = struct.Struct("=16s16s16sII16sHHB").unpack
 
 _known: dict[bytes, str] = {}
-"""Texts by the fields they are made of: a filter is typed letter by letter, and applied to each snapshot."""
+"""Texts by the fields they are made of. They are kept, as filters run for each key and each snapshot."""
 
 
 def _texts(get: Get) -> list[str]:
-    """What words are looked for in, in lower case."""
+    """Returns for each row the text to search for words, in lower case."""
     packed = np.empty(len(get("id")), _SEARCHED)
     for name in _SEARCHED.names or ():
         packed[name] = get(name)
@@ -141,7 +141,7 @@ def _text(
     rport: int,
     family: int,
 ) -> str:
-    # Parts are separated by what no word contains, so that a match never spans two of them.
+    # Parts are separated by a character that no word contains, so that a match never spans two parts.
     parts = (
         fmt.printable(comm.rstrip(b"\0")),
         str(pid) if pid else "",

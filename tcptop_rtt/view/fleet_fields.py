@@ -1,4 +1,4 @@
-"""The tables of a fleet: the same columns for each, behind what a row has in common."""
+"""The tables of a fleet: all have the same columns after the first one, which names the rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tcptop_rtt.view.values import Values
 
 
 def label(row: np.void, glyphs: Glyphs) -> str:
-    """What a row is called."""
+    """Returns the name of a row."""
     return fmt.printable(bytes(row["name"]), glyphs) or fmt.UNKNOWN
 
 
 def span(range_s: int) -> str:
-    """A time range as it is given: ``90s``, ``15m``, ``2h``."""
+    """Formats a time range as it is entered: ``90s``, ``15m``, ``2h``."""
     for unit, seconds in (("d", 86_400), ("h", 3600), ("m", 60)):
         if range_s % seconds == 0:
             return f"{range_s // seconds}{unit}"
@@ -36,7 +36,7 @@ def span(range_s: int) -> str:
 
 
 def _to_six_digits(name: str) -> Values:
-    """No more is known."""
+    """The values of a field, rounded to six significant digits: the numbers are no more precise."""
 
     def of_rows(get: Get, lacking: frozenset[str]) -> list[Any]:
         numbers = values.reals(name)(get, lacking)

@@ -1,4 +1,4 @@
-"""What the tables of a fleet list of an answer."""
+"""Lists the rows of an answer from the server in the tables of a fleet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tcptop_rtt.view.side_rows import no_sparks
 
 
 class FleetList(Listing):
-    """The rows of an answer that match a filter; none of an answer to another question."""
+    """The rows of an answer that match a filter; empty if the answer is to another question."""
 
     def __init__(
         self,
@@ -54,19 +54,19 @@ class FleetList(Listing):
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> Ask | None:
-    """The question that a filter's text asks; None: it is empty.
+    """Returns the question that a filter's text asks; None if the text is empty.
 
-    :raises QueryError: it is no filter; what is wrong, and where
+    :raises QueryError: the text is no filter; says what is wrong, and where
     """
     return query.parse(text, WORDS, _find)
 
 
 WORDS = table("hosts", Question().range_s).matches
-"""What a filter can ask for, in each of the tables."""
+"""The words that a filter can use, which are the same in each table."""
 
 
 def selected(rows: NDArray[np.void], text: str) -> Indices:
-    """Which rows match a filter, ascending."""
+    """Indices of the rows that match a filter, ascending."""
     ask = parse(text)
     if ask is None or not len(rows):
         return np.arange(len(rows))
@@ -74,7 +74,7 @@ def selected(rows: NDArray[np.void], text: str) -> Indices:
 
 
 def _find(word: str) -> Ask:
-    """Look for a text in the name, and in what holds connections up."""
+    """Searches for a text in the name, and in what holds connections up."""
     word = word.lower()
 
     def answer(get: Get, _: frozenset[str]) -> Answer:
@@ -91,13 +91,13 @@ def _find(word: str) -> Ask:
 
 
 def _inside(snapshot: Snapshot, indices: Indices, row: int) -> Mask:  # noqa: ARG001
-    """There are no connections to be inside."""
+    """Returns no connection: a fleet's answer contains none."""
     return np.zeros(len(indices), bool)
 
 
 @lru_cache(maxsize=16)
 def kinds(range_s: int) -> tuple[Kind, ...]:
-    """The tables, in the order in which one goes through them."""
+    """Returns the tables, in the order in which the user goes through them."""
     return tuple(
         Kind(table(name, range_s), partial(FleetList, name, range_s), _inside, label, first="rtt")
         for name in LABELS
@@ -105,7 +105,7 @@ def kinds(range_s: int) -> tuple[Kind, ...]:
 
 
 def inner(question: Question, labels: tuple[str, ...]) -> Question | None:
-    """What one row of an answer is made of: the next table that tells more; None: none does."""
+    """Returns the question for the next table that divides one row of an answer; None if no table does."""
     within = dict(question.within) | dict(zip(LABELS[question.table], labels, strict=True))
     names = list(LABELS)
     at = names.index(question.table)

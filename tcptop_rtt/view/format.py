@@ -1,4 +1,4 @@
-"""Numbers and foreign text to short strings for a terminal.
+"""Formats numbers and text from outside as short strings for a terminal.
 
 Nothing from outside (process names, command lines, paths) may reach a terminal without :func:`printable`.
 """
@@ -20,18 +20,18 @@ UNKNOWN = "?"
 NOTHING = "-"
 NEVER = "never"
 RTT_WIDTH = 7
-"""The widest that :func:`rtt` gets."""
+"""The greatest width of :func:`rtt`."""
 AGED_RTT_WIDTH = 10
-"""The widest that :func:`rtt_now` gets."""
+"""The greatest width of :func:`rtt_now`."""
 PEAK_WIDTH = 11
-"""The widest that :func:`peak` gets."""
+"""The greatest width of :func:`peak`."""
 
 Level = Literal["unknown", "good", "warn", "bad"]
 
 
 def printable(raw: bytes | str, glyphs: Glyphs = UNICODE) -> str:
-    """One line of :func:`~tcptop_rtt.model.outside.harmless` text, in ASCII where there is nothing else."""
-    # Long ones are few, and would take megabytes.
+    """Returns one line of :func:`~tcptop_rtt.model.outside.harmless` text; in ASCII if ``glyphs`` are."""
+    # Long texts are rare, and would fill megabytes of the cache.
     return _printable(raw, glyphs) if len(raw) <= 64 else _printable.__wrapped__(raw, glyphs)
 
 
@@ -62,7 +62,7 @@ def rtt(us: float | None) -> str:
 
 
 def _brief_rtt(us: int) -> str:
-    """What leaves room for an age."""
+    """Microseconds in fewer characters than :func:`rtt`, so that there is room for an age."""
     if us < 1_000:
         return f"{us}us"
     if us < 9_950:
@@ -73,9 +73,9 @@ def _brief_rtt(us: int) -> str:
 
 
 def rtt_now(row: Connection) -> str:
-    """What the RTT column says: one that is not of now says how old it is, a stalled one nothing.
+    """Formats the RTT column: an RTT that is not current has its age, a stalled connection has no RTT.
 
-    ``48.2ms``; ``320ms 31m``: taken so long ago; ``320ms >31m``: or before; ``~48.2ms``: the receiver's
+    ``48.2ms``; ``320ms 31m``: taken 31 minutes ago; ``320ms >31m``: or earlier; ``~48.2ms``: the receiver's
     estimate.
     """
     if row.stalled:
@@ -98,13 +98,13 @@ def peak(row: Connection) -> str:
 
 
 def rtt_level(row: Connection) -> Level:
-    """How the RTT of now is judged; there is nothing to judge of any other."""
+    """Returns the level of a row's RTT; ``unknown`` unless the RTT is current."""
     now = row.rtt
     return level(now.us) if now.basis == RttBasis.FRESH else "unknown"
 
 
 def level(us: float) -> Level:
-    """How an RTT in microseconds is judged at a glance."""
+    """Returns the level of an RTT in microseconds, by the thresholds of the colours."""
     if not us > 0:
         return "unknown"
     if us < limits().yellow_us:
@@ -155,9 +155,9 @@ _STEP_NS = 10_000_000_000
 
 
 def age_of(row: Connection) -> str:
-    """How old a connection is; ``>``: it was there before we were.
+    """The age of a connection; ``>``: its opening was not seen, and it is at least that old.
 
-    A mere bound moves in steps of minutes.
+    A least age changes once a minute at most.
     """
     if not row.open_seen:
         return f">{'0s' if row.age_ns < 60_000_000_000 else age(row.age_ns)}"
@@ -165,7 +165,7 @@ def age_of(row: Connection) -> str:
 
 
 def age_in_steps(ns: int) -> str:
-    """As :func:`age`, but from ten seconds on in steps of so many: what only counts is no news."""
+    """As :func:`age`, but from ten seconds on in steps of ten seconds, so that it rarely changes."""
     return age(ns if ns < _STEP_NS else ns // _STEP_NS * _STEP_NS)
 
 
@@ -192,12 +192,12 @@ def span(ms: float) -> str:
 
 
 def window(row: Connection) -> str:
-    """How long the last minute of this connection was."""
+    """Returns the time that this connection's counters of the last minute cover: ``the last 42s``."""
     return f"the last {span(row.window_ms or 0)}"
 
 
 def percent(part: float, whole: float) -> str:
-    """``part`` of ``whole``; ``-`` if there is no whole."""
+    """``part`` of ``whole`` in per cent; ``-`` if ``whole`` is 0."""
     if whole <= 0:
         return NOTHING
     share = 100 * part / whole
@@ -205,7 +205,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def percent1(share: float) -> str:
-    """A small share, to the tenth: ``1.1%``."""
+    """A share in per cent; below 10%, with tenths: ``1.1%``."""
     return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
 
 
@@ -223,7 +223,7 @@ def moment(epoch: float) -> str:
 
 
 def state(number: int, closed: bool, stalled: bool) -> str:
-    """What the state column says: what is wrong goes before what the kernel calls it."""
+    """Returns the text of the state column: CLOSED or STALLED if so, else the kernel's state."""
     if closed:
         return "CLOSED"
     if stalled:
@@ -232,7 +232,7 @@ def state(number: int, closed: bool, stalled: bool) -> str:
 
 
 def process(row: Connection, glyphs: Glyphs = UNICODE) -> str:
-    """Who holds it: in brackets who only listens there, and the kernel."""
+    """The process that holds the socket: a listener in parentheses, the kernel as ``[kernel]``."""
     name = printable(row.comm, glyphs)
     match row.holder:
         case Holder.NOBODY:
@@ -246,7 +246,7 @@ def process(row: Connection, glyphs: Glyphs = UNICODE) -> str:
 
 
 def pid(row: Connection) -> str:
-    """The PID of who holds it."""
+    """The PID of the process that holds the socket."""
     if row.holder in (Holder.NOBODY, Holder.KERNEL):
         return NOTHING
     return str(row.pid) if row.pid else UNKNOWN
