@@ -15,7 +15,7 @@ from tcptop_rtt.sources.loader.request import READS, Request
 from tcptop_rtt.sources.program import Program
 from tcptop_rtt.view.cause_columns import Columns
 from tests.live.conftest import Watch
-from tests.live.link import Link, echoing
+from tests.live.link import ADDRESSES, Link, echoing
 from tests.live.pairs import Pair, connected, row_of, serving
 
 JIFFIES_US = 20_000
@@ -174,6 +174,42 @@ def test_a_slow_path_and_a_slow_answer_are_told_apart(watch: Watch) -> None:
         # What is neither path nor queue is the process's time, give or take how the link itself varies.
         assert found.path_us[0] >= 50_000
         assert found.total_us[0] == pytest.approx(answered_us.mean(), rel=0.05)
+
+
+_ASK_OFTEN = """
+import socket, sys, time
+print("ready", flush=True)
+connection = socket.create_connection((sys.argv[1], 8085))
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for _ in range(150):
+    connection.sendall(bytes(100))
+    connection.recv(100)
+    time.sleep(0.02)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("lost", ["requests", "answers"])
+def test_the_time_that_a_loss_takes_is_no_process_s(watch: Watch, lost: str) -> None:
+    """The kernel probes for a lost tail 100 ms after the process has sent it."""
+    with Link(delay_ms=25, lose_each=11) as link:
+        places = [(link.b, ADDRESSES["b"][0]), (link.a, ADDRESSES["a"][0])]  # it loses what a sends
+        (there, address), (here, _) = places if lost == "requests" else reversed(places)
+        link.start(there, echoing(8085).replace(ADDRESSES["b"][0], address))
+        client = link.start(here, _ASK_OFTEN.replace("sys.argv[1]", repr(address)))
+        assert client.stdout
+        assert client.stdout.readline() == "done\n"
+        rows = watch.look().rows
+        inside = np.flatnonzero(np.isin(rows["netns"], list(link.namespaces)) & ~rows["closed"])
+        served, asking = (rows[inside[rows[name][inside] == 8085]] for name in ("lport", "rport"))
+        assert (asking if lost == "requests" else served)["retrans"][0] >= 10
+        assert served["replies"][0] >= 75
+        # It answers at once, and is asked again 20 ms after its answer.
+        assert served["reply_sum_us"][0] / served["replies"][0] < 5_000
+        assert 20_000 <= asking["reply_sum_us"][0] / asking["replies"][0] < 25_000
+        if lost == "requests":
+            assert 50_000 <= asking["answer_sum_us"][0] / asking["answers"][0] < 60_000
 
 
 def test_requests_that_do_not_wait_for_each_other_are_told_as_such(watch: Watch) -> None:

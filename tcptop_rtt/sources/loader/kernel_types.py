@@ -124,7 +124,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "packets_out": _for("in_flight"),
         "sacked_out": _for("in_flight"),
         "lost_out": _for("in_flight"),
-        "retrans_out": _for("in_flight", *_WAITS),
+        "retrans_out": _for("in_flight"),
         "rate_delivered": _for("delivery_rate_bps"),
         "rate_interval_us": _for("delivery_rate_bps"),
         "write_seq": _for("notsent_bytes"),
