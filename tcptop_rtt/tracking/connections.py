@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.kernel_time import monotonic_ns
 from tcptop_rtt.model.records import RECORD, Direction, Kind, Records
-from tcptop_rtt.model.rows import ESTABLISHED, UNKNOWN_U32, Indices
+from tcptop_rtt.model.rows import ESTABLISHED, Indices
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, ProcessKey, Snapshot, Trace
+from tcptop_rtt.tracking.ages import Ages
 from tcptop_rtt.tracking.copying import Copying
 from tcptop_rtt.tracking.history import History
 from tcptop_rtt.tracking.holders import Holders
@@ -56,7 +57,8 @@ class Connections:
         self._quantiles = self._store.attach(Quantiles(self._store, self._snapshot_ns))
         self._minute = self._store.attach(Minute(self._store, self._snapshot_ns))
         self._rates = Rates(self._store)
-        self._copying = Copying(self._store, self._rates, self._minute)
+        self._ages = Ages(self._store)
+        self._copying = Copying(self._store, self._rates, self._minute, self._ages)
         self._samples = SampleCounter(self._store, self._history, self._peaks, self._quantiles)
         self._holders = Holders(self._store)
         self._units = UnitNames(self._store)
@@ -231,10 +233,11 @@ class Connections:
         self._advance(now_ns)
         self._minute.advance(now_ns)
         self._minute.update()
-        self._rates.update(now_ns)
+        unmet = self._holders.rows_no_longer_met()
+        self._rates.update(now_ns, unmet)
         self._peaks.update(now_ns, wall_ns)
         self._quantiles.update(now_ns)
-        self._update_ages(now_ns)
+        self._ages.update(now_ns, unmet)
         rows = self._store.freeze()
         cells_us = self._history.latest(SPARK_CELLS, self._store.count)
         trace = self._freeze(self._trace, now_ns) if self._trace else None
@@ -244,16 +247,6 @@ class Connections:
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
         targets, listeners = self._targets.freeze(now_ns), self._listeners.freeze(now_ns)
         return Snapshot(wall_ns, now_ns, rows, cells_us, health, trace, targets=targets, listeners=listeners)
-
-    def _update_ages(self, now_ns: int) -> None:
-        store, closed = self._store, self._store.closed()
-        opened_ns, sampled_us = store["opened_ns"], store["sampled_us"]
-        store.set_all("age_ns", now_ns - opened_ns)
-        store.set("age_ns", closed, store["ended_ns"][closed] - opened_ns[closed])
-        # Whole milliseconds of both: so all ages grow by the same from snapshot to snapshot.
-        ages_ms = np.maximum(now_ns // 1_000_000 - sampled_us.astype(np.int64) // 1000, 0)
-        ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
-        store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))
 
     def _freeze(self, trace: TraceLog, now_ns: int) -> Trace:
         return trace.freeze(now_ns, self._holders.owners_of(trace.id), self._holders.note_on(trace.id))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import ENTRY, RECORD, Direction, Kind, names_between
 from tcptop_rtt.model.rows import UNKNOWN_U32, Holder
+from tcptop_rtt.tracking.ages import Ages
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.minute import Minute
 from tcptop_rtt.tracking.rates import Rates
@@ -31,12 +32,14 @@ class Copying:
 
     :param rates: are told of rows with news
     :param minute: takes what scans have read
+    :param ages: is told when that was
     """
 
-    def __init__(self, store: RowStore, rates: Rates, minute: Minute) -> None:
+    def __init__(self, store: RowStore, rates: Rates, minute: Minute, ages: Ages) -> None:
         self._store = store
         self._rates = rates
         self._minute = minute
+        self._ages = ages
 
     def copy(self, batch: Located) -> None:
         """Copy records into their rows. Of several records of a row the last one counts."""
@@ -74,6 +77,7 @@ class Copying:
         paced = np.where(batch["pacing_rate"] < _UNPACED, batch["pacing_rate"], 0)
         store.set("pacing_rate_bps", batch.rows, paced * 8)
         self._minute.add_scan(batch)
+        self._ages.add_scan(batch)
 
     def _copy_lasting(self, batch: Located) -> None:
         """Copy what stays for a connection's life."""

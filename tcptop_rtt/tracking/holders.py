@@ -142,6 +142,12 @@ class Holders:
         """Live connections that the latest scan has not met."""
         return self._store.select(~(self._kept["in_scan"] | self._store["closed"]))
 
+    def rows_no_longer_met(self) -> Indices:
+        """Those of them that an earlier scan has met."""
+        missing = self.rows_missing_from_scan()
+        found: Indices = missing[self._store["scanned"][missing]]
+        return found
+
     def owners_of(self, connection: int) -> tuple[Owner, ...]:
         """All processes that hold a connection, by the latest scan."""
         held = self._held[self._held["id"] == connection]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
@@ -44,13 +45,17 @@ class Rates:
             kept.set("rate_base_ns", rows[begins], np.maximum(before_ns[begins], batch["opened_ns"][begins]))
             kept.set("rate_active", rows[changed], True)
 
-    def update(self, now_ns: int) -> None:
-        """Bring the rates of all rows up to date."""
+    def update(self, now_ns: int, unmet: Indices) -> None:
+        """Bring the rates of all rows up to date.
+
+        :param unmet: rows that scans no longer meet
+        """
         store, kept = self._store, self._kept
         active = store.select(kept["rate_active"])
-        # Up to the time that the counters are of, as scans may be rarer than snapshots; rates of closed
-        # connections go on falling.
-        until_ns = np.where(store["closed"][active], np.uint64(now_ns), store["time_ns"][active])
+        # Up to the time that the counters are of, as scans may be rarer than snapshots. Where no scan will
+        # read them again, as of closed connections, rates fall without it.
+        falls = store["closed"][active] | np.isin(active, unmet)
+        until_ns = np.where(falls, np.uint64(now_ns), store["time_ns"][active])
         newer = until_ns > kept["rate_base_ns"][active]
         active, until_ns = active[newer], until_ns[newer]
         elapsed_s = (until_ns - kept["rate_base_ns"][active]) / 1e9

@@ -249,6 +249,29 @@ def test_rates_are_right_between_scans_and_end_with_the_traffic(harness: Harness
     assert 0 < harness.rows()["in_bps"][0] < 0.05 * at_the_end
 
 
+def test_what_scans_no_longer_meet_goes_on_ageing_and_its_rates_fall(harness: Harness) -> None:
+    """As in a network namespace that is gone, where the kernel still sends what its process has left."""
+    other = {"id": 2, "sock": 200}
+    for _ in range(3):
+        harness.wait(1)
+        at = {"bytes_acked": harness.now_ns // 1000, "last_ack_ms": 8, "last_received_ms": 0xFFFFFFFF}
+        at |= {"time_ns": harness.now_ns, "open_seen": 1}
+        harness.scan(entries(at, at | other))
+        harness.rows()
+    rate = harness.rows()["out_bps"][0]
+    assert rate > 1e6
+    for _ in range(4):
+        harness.wait(10)
+        harness.scan(entries({**at, **other, "time_ns": harness.now_ns}))
+        rows = harness.rows()
+    first, second = (rows[int(np.flatnonzero(rows["id"] == id_)[0])] for id_ in (1, 2))
+    assert (first["last_ack_ms"], second["last_ack_ms"]) == (40_008, 8)
+    assert first["last_received_ms"] == 0xFFFFFFFF
+    assert first["out_bps"] < rate / 1000
+    harness.scan(entries({**at, "time_ns": harness.now_ns}))
+    assert harness.rows()["last_ack_ms"].tolist() == [8, 8]
+
+
 def test_the_rate_counts_from_the_opening_though_its_record_was_lost(harness: Harness) -> None:
     born = {"open_seen": 1, "opened_ns": harness.now_ns}
     harness.wait(20)
