@@ -219,7 +219,7 @@ BPF_ITER(task_file)
 	if (!task || !file || !control)
 		return 0;
 #ifdef FOLLOW
-	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs in the process that reads it. */
+	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs in its reader. */
 #endif
 	any = socket_of(file);
 	if (!any)
