@@ -47,7 +47,7 @@ def use(effective: Collection[int]) -> None:
 
 
 def bound(kept: Collection[int]) -> None:
-    """Never let this thread, or what it starts, gain other capabilities than these, as whichever user.
+    """Never let this thread, or what it starts, gain other capabilities than these, even as another user.
 
     :raises OSError: CAP_SETPCAP is missing
     """

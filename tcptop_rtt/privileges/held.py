@@ -17,7 +17,7 @@ class Held:
     """The rights that this process and its helper hold.
 
     :param helper: PID of the process that has rights in place of this one; None if there is none
-    :param landlock: version of the Landlock that limits this process, which /proc does not show; 0 if none
+    :param landlock: the Landlock version that limits this process, which /proc does not show; 0 if none
     :param left: what could not be given up
     """
 

@@ -29,7 +29,7 @@ def files_of(uid: int, gid: int) -> Iterator[None]:
     """
     before = LIBC.setfsgid(gid), LIBC.setfsuid(uid)
     try:
-        # These calls report no error. A second call returns the present value.
+        # These calls report no error. A second call returns what the first one has set.
         if (LIBC.setfsuid(uid), LIBC.setfsgid(gid)) != (uid, gid):
             raise PermissionError(f"it cannot be done as UID {uid}")
         yield

@@ -81,7 +81,7 @@ class GivenUp(NamedTuple):
     """The outcome of :func:`give_up`."""
 
     landlock: int
-    """The version of the Landlock that limits this process; 0 if none."""
+    """The Landlock version that limits this process; 0 if none."""
     left: tuple[str, ...]
     """What could not be given up, and why."""
 
