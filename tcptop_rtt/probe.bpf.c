@@ -2,9 +2,9 @@
 /*
  * Watches every TCP socket of the machine and reports its round-trip time.
  *
- * This is bcc's dialect of BPF C. These are the programs; the files in bpf/ have
- * what they call. bcc rewrites the use of maps in its main text only, so there is
- * no #include: sources/loader/files.py puts those files before this one, in order.
+ * The language is bcc's dialect of C. This file has the BPF programs, the files in
+ * bpf/ have what they call. bcc rewrites the use of maps in its main text only, so
+ * there is no #include: sources/loader/files.py puts those files before this one.
  */
 
 #define ECONNABORTED		103	/* include/uapi/asm-generic/errno.h */
@@ -13,7 +13,7 @@
 
 /*
  * Runs for every segment of an established connection: at the entry of
- * tcp_rcv_established(), or at the tracepoint that this function begins with.
+ * tcp_rcv_established(), or at the tracepoint tcp_probe near its beginning.
  */
 int on_segment(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -37,15 +37,15 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	take_sample(sk, &c->window);
 	take_turns(sk, skb, &c->window.turn, &c->window.waits);
-	/* The slot serves from the next segment on, as another socket may claim it at this moment. */
+	/* The slot is used from the next segment on, because another socket may claim it at the same time. */
 	if (!slot->sock)
 		claim_slot(slot, &c->window);
 	return 0;
 }
 
 /*
- * The task that has locked the socket is its owner. The exception is "ss -K",
- * which closes other processes' sockets with this error: see tcp_abort().
+ * Whether the current task owns the socket: the task that has locked it does. The
+ * exception is "ss -K", which closes other processes' sockets: see tcp_abort().
  */
 static __always_inline bool acts_as_owner(struct sock *sk)
 {
@@ -77,8 +77,8 @@ static __always_inline struct connection *connection_of(struct sock *sk, int aft
 }
 
 /*
- * A connection that leaves SYN_RECV is reported as open. It may be known
- * before: a simultaneous open comes from SYN_SENT, and a server may use a
+ * A connection that leaves SYN_RECV is reported as open. Earlier records of it are
+ * possible: a simultaneous open comes from SYN_SENT, and a server may use a
  * connection of Fast Open in SYN_RECV.
  */
 static __always_inline u32 kind_of_change(int before, int after)
@@ -128,7 +128,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	if (kind != KIND_CLOSE)
 		return 0;
 	leave_last_entry(sk, c, after);
-	/* The peer has reset it, and an unknown process still holds it: on_destroy() names that one. */
+	/* The peer has reset it, and an unknown process still holds it: on_destroy() reports that process. */
 	if (!c->tgid && has_holder(sk))
 		c->closed = true;
 	else
@@ -136,7 +136,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* The last event of a socket. The owner of one that the peer has reset closes it here. */
+/* The last event of a socket. If the peer has reset it, its owner closes it here. */
 int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
@@ -161,7 +161,7 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* Why it is sent again: ACKs told of a loss, a timeout did, or it probes for the loss of the last segment. */
+/* Counts why a segment is sent again: for a loss shown by ACKs, after a timeout, or as a loss probe. */
 static __always_inline void count_resent(struct connection *c, struct sock *sk, u64 skb)
 {
 	u32 state = ca_state_of(sk), segments = segments_of(skb);
@@ -175,8 +175,8 @@ static __always_inline void count_resent(struct connection *c, struct sock *sk, 
 }
 
 /*
- * Reports retransmissions while a silent peer sends no ACK, as scans may not
- * see a socket without a descriptor. The kernel counts the timeout after this.
+ * Reports retransmissions while a silent peer sends no ACK, because not every scan
+ * sees a socket without a descriptor. The kernel counts the timeout after this.
  */
 int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -219,7 +219,7 @@ BPF_ITER(task_file)
 	if (!task || !file || !control)
 		return 0;
 #ifdef FOLLOW
-	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs as user space reads it. */
+	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs in its reader. */
 #endif
 	any = socket_of(file);
 	if (!any)
@@ -254,9 +254,10 @@ BPF_ITER(task_file)
 
 #ifndef NO_TCP_ITERATOR
 /*
- * Writes the sockets of a network namespace that have no descriptor, after the
- * scan of descriptors. They wait to be accepted, are closed by their process
- * but not by TCP, are subflows of MPTCP, or belong to the kernel or io_uring.
+ * Writes the listeners of a network namespace, and its connections without a
+ * descriptor, after the scan of descriptors. Such connections wait to be accepted,
+ * are closed by their process but not by TCP, are subflows of MPTCP, or belong to
+ * the kernel or io_uring.
  */
 BPF_ITER(tcp)
 {

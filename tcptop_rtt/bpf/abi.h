@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * What crosses to user space: the records of the ring buffer, the entries of a
- * scan, and the memory that both sides share. model/records.py mirrors it,
- * and tests/unit/test_records.py compares the two field by field.
+ * The data that crosses to user space: the records of the ring buffer, the entries
+ * of a scan, and the memory that both sides share. model/records.py mirrors these
+ * structures, and tests/unit/test_records.py compares the two field by field.
  */
 
 #define COMM_LEN		16
@@ -13,11 +13,11 @@ enum kind {
 	KIND_OPEN	= 1,	/* a connection was opened */
 	KIND_STATE	= 2,	/* its TCP state has changed */
 	KIND_SEGMENT	= 3,	/* a window is over, or the traced socket got a segment */
-	KIND_RETRANS	= 4,	/* a segment was sent again: identity and retransmissions */
-	KIND_OWNER	= 5,	/* a process used the socket: identity and process */
+	KIND_RETRANS	= 4,	/* a segment was sent again; has only identity and retransmissions */
+	KIND_OWNER	= 5,	/* a process used the socket; has only identity and process */
 	KIND_CLOSE	= 6,	/* the kernel has closed the connection */
-	KIND_ENTRY	= 7,	/* an entry of a scan, for a descriptor or a socket without one */
-	KIND_MPTCP	= 8,	/* an MPTCP socket's descriptor: its inode and process */
+	KIND_ENTRY	= 7,	/* a scan's entry of a descriptor, or of a socket without descriptor */
+	KIND_MPTCP	= 8,	/* a descriptor of an MPTCP socket: its inode and process */
 };
 
 /* Who opened a connection; mirrored by Direction in model/records.py. */
@@ -36,26 +36,26 @@ struct record {
 	u64	sock;
 	u64	time_ns;		/* CLOCK_MONOTONIC */
 	u64	opened_ns;
-	u64	started_ns;		/* of the process, CLOCK_BOOTTIME: unique together with tgid */
-	u64	sampled_us;		/* of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
+	u64	started_ns;		/* start of the process, CLOCK_BOOTTIME; unique together with tgid */
+	u64	sampled_us;		/* time of the latest ACK with a sample, CLOCK_MONOTONIC; 0: none */
 	u64	window_start;		/* the jiffy at which the window of rtt_* began */
-	u64	rtt_sum_us;		/* of rtt_samples */
+	u64	rtt_sum_us;		/* of all rtt_samples */
 	u32	kind;
 	u32	tgid;			/* 0: the record has no process */
-	u32	pid;			/* in user space's PID namespace; 0: it is outside */
+	u32	pid;			/* in user space's PID namespace; 0: the process is outside it */
 	u32	process_uid;
 	u32	rtt_samples;
 	u32	rtt_lo_us;
 	u32	rtt_hi_us;
 	u32	last_rtt_us;
-	u32	single_rtt_us;		/* one sample by itself; 0: none */
+	u32	single_rtt_us;		/* a sample reported by itself; 0: none */
 	u32	min_rtt_us;
 	u16	lport;
 	u8	direction;
 	u8	open_seen;
-	u8	port_chosen;		/* connect() picked it, so no listener has it */
-	u8	error;			/* sk_err of a connection that is closed; 0: none */
-	u8	followed;		/* a process below user space's own has held it: see is_followed() */
+	u8	port_chosen;		/* connect() picked lport, so no listener has it */
+	u8	error;			/* sk_err of a closed connection; 0: none */
+	u8	followed;		/* a descendant of user space has held it: see is_followed() */
 	u8	pad;
 	char	comm[COMM_LEN];
 	u64	bytes_acked;
@@ -69,7 +69,7 @@ struct record {
 	u32	mss;
 	u32	retrans;
 	u32	lost;
-	u32	ifindex;		/* of the interface that the socket is bound to; 0: none */
+	u32	ifindex;		/* interface that the socket is bound to; 0: none */
 	u16	rport;
 	u8	family;			/* 4 or 6 */
 	u8	state;
@@ -83,10 +83,10 @@ _Static_assert(sizeof(struct record) == 224, "keep RECORD in model/records.py in
 
 /* Who may use a socket; mirrored by Hold in model/records.py. */
 enum hold {
-	HOLD_SOCKET	= 1,	/* a process has it, or the kernel itself */
-	HOLD_FILE	= 2,	/* it has an open file */
-	HOLD_DEAD	= 4,	/* an orphan: its last holder is gone */
-	HOLD_UNSEEN	= 8,	/* who has its file could not be looked for: BPF always can */
+	HOLD_SOCKET	= 1,	/* a process or the kernel itself has the socket */
+	HOLD_FILE	= 2,	/* the socket has an open file */
+	HOLD_DEAD	= 4,	/* the socket is an orphan: its last holder is gone */
+	HOLD_UNSEEN	= 8,	/* who has the file is not known; never set here, only by sock_diag */
 };
 
 /* What a scan writes of each socket; mirrored by ENTRY in model/records.py. */
@@ -94,13 +94,13 @@ struct entry {
 	struct record record;
 	u64	pacing_rate;		/* bytes per second */
 	u64	delivery_rate;		/* bytes per second */
-	u64	inode;			/* of a subflow: its MPTCP socket's; 0: none */
+	u64	inode;			/* a subflow has that of its MPTCP socket; 0: none */
 	u32	hold;			/* enum hold */
-	/* Of a listener. */
-	u32	queue;			/* connections to be accepted */
-	u32	queue_limit;		/* how many there may be */
-	u32	drops;			/* handshakes and segments that it has dropped */
-	/* From here on user space keeps each field as it is. */
+	/* These three are a listener's. */
+	u32	queue;			/* connections that wait to be accepted */
+	u32	queue_limit;		/* how many may wait */
+	u32	drops;			/* handshakes and segments dropped by the listener */
+	/* User space keeps each field from here on as it is. */
 	u32	first_byte_us;
 	u32	dsack_dups;
 	u64	busy_us;
@@ -139,11 +139,11 @@ struct control {
 	u32	scan;			/* the number of the current scan */
 	u64	traced_sock;		/* the socket whose every ACK is reported */
 	/* The BPF program counts here. */
-	u64	dropped_records;	/* those that found no room */
+	u64	dropped_records;	/* records that found no room */
 	u64	untracked;		/* connections that found no memory */
-	u32	time_wait;		/* met by a scan, before which user space sets it to 0 */
+	u32	time_wait;		/* sockets that a scan met; user space sets it to 0 before the scan */
 	u32	syn_recv;		/* likewise */
-	u32	reader;			/* user space's own process, as its scans tell; 0: nothing is followed */
+	u32	reader;			/* tgid of the process that reads the scans; 0: nothing is followed */
 	u32	pad;
 };
 _Static_assert(sizeof(struct control) == 48, "keep CONTROL in model/records.py in step");

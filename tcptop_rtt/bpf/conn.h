@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* The life of a connection: how it is found, opened and closed, and whose it is. */
+/* The life of a connection: finding, opening and closing it, and its process. */
 
 /*
- * The address as a number. The verifier allows no shift of a pointer, but
- * swapping the bytes makes it a number.
+ * The socket's address as a number. The verifier forbids shifting a pointer, but
+ * swapping the bytes of a pointer makes it a number.
  */
 static __always_inline u64 address_of(struct sock *sk)
 {
 	u64 swapped = __builtin_bswap64((u64)sk);
 
-	asm volatile("" : "+r"(swapped));	/* or the compiler would drop both swaps */
+	asm volatile("" : "+r"(swapped));	/* else the compiler would drop both swaps */
 	return __builtin_bswap64(swapped);
 }
 
-/* Of a connection older than the program nobody knows whose turn it is: ours ends soon, and is not counted. */
+/*
+ * Starts a window. For a connection older than the program it is not known whose
+ * turn it is: ours is assumed, which ends when we send, and is not counted.
+ */
 static __always_inline void window_init(struct rtt_window *w, struct sock *sk, bool open_seen)
 {
 	__builtin_memset(w, 0, sizeof(*w));
@@ -22,7 +25,7 @@ static __always_inline void window_init(struct rtt_window *w, struct sock *sk, b
 	w->sock = (u64)sk;
 }
 
-/* The state of a connection that is new to the program. */
+/* Fills in a connection that is new to the program. */
 static __always_inline void conn_init(struct connection *c, struct sock *sk,
 				      enum direction direction, bool open_seen)
 {
@@ -31,7 +34,7 @@ static __always_inline void conn_init(struct connection *c, struct sock *sk,
 
 	__builtin_memset(c, 0, sizeof(*c));
 	id = ids.lookup(&zero);
-	/* A softirq may get the same count as the task that it interrupts; their sockets differ. */
+	/* A softirq may get the same count as the task that it interrupts, but not the same address. */
 	if (id)
 		c->id = ++*id << 24 | (address_of(sk) >> 7 & 0xfff) << 12 |
 			(bpf_get_smp_processor_id() & 0xfff);
@@ -41,7 +44,7 @@ static __always_inline void conn_init(struct connection *c, struct sock *sk,
 	window_init(&c->window, sk, open_seen);
 }
 
-/* Adds a connection older than the program. If two CPUs meet it at once, the first one wins. */
+/* Adds a connection older than the program. If two CPUs add it at once, the first one wins. */
 static __always_inline struct connection *conn_track_existing(struct sock *sk)
 {
 	struct connection fresh;
@@ -62,8 +65,8 @@ static __always_inline struct connection *conn_find_or_track(struct sock *sk)
 }
 
 /*
- * The connection that a scan writes an entry of. If there is no memory for it,
- * it is not tracked: its id is then the address of its socket.
+ * The connection that a scan writes an entry of. If there is no memory to track
+ * it, its id is the address of its socket.
  */
 static __always_inline struct connection *conn_for_scan(struct sock *sk)
 {
@@ -91,7 +94,7 @@ static __always_inline struct rtt_window *slot_of(struct sock *sk)
 	return rtt_windows.lookup(&slot);
 }
 
-/* Starts a connection. An earlier one of the same socket address is over. */
+/* Starts tracking a connection, in place of any earlier one at the same socket address. */
 static __always_inline struct connection *conn_open(struct sock *sk, enum direction direction)
 {
 	struct connection fresh;
@@ -136,8 +139,8 @@ static __always_inline void claim_slot(struct rtt_window *slot, const struct rtt
 }
 
 /*
- * Whether user space has started the process, or one that has started it. User space
- * adopts orphans, so it is above them, too.
+ * Whether the task descends from user space's process, which adopts its orphaned
+ * descendants and so stays their ancestor.
  */
 static __always_inline bool is_followed(struct task_struct *task)
 {
@@ -157,7 +160,7 @@ static __always_inline void read_user(struct record *r, struct connection *c, st
 		c->followed = r->followed = true;
 }
 
-/* Puts the current process into the record, as it is the one that uses the socket. */
+/* Writes the current process into the record as the one that uses the socket. */
 static __always_inline void name_owner(struct record *r, struct connection *c)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();

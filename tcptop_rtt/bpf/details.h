@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* Reads what only scans tell of a socket: who may hold it, its queues, windows, rates and ages. */
+/* Reads what an entry has beyond a record: who may hold the socket, its queues, windows, rates and ages. */
 
 #define SOCK_DEAD		0	/* enum sock_flags in include/net/sock.h */
 
@@ -19,11 +19,11 @@ static __always_inline void read_hold(struct entry *e, struct sock *sk)
 	READ(file, socket->file);
 	if (file)
 		e->hold |= HOLD_FILE;
-	/* SOCK_INODE(). It lies beyond struct socket, where the verifier allows no plain load. */
+	/* SOCK_INODE(). The inode is beyond struct socket, where the verifier allows no plain load. */
 	READ_BYTES(e->inode, ((struct socket_alloc *)socket)->i_ino);
 }
 
-/* Who waits to be accepted by a listener, and what it has dropped: tcp_listendrop() counts there. */
+/* Reads a listener's accept queue, and its drops, which tcp_listendrop() counts. */
 static __always_inline void read_queue(struct entry *e, struct sock *sk)
 {
 	READ(e->queue, sk->sk_ack_backlog);
@@ -37,7 +37,7 @@ static __always_inline u64 jiffies_to_us(u32 jiffies)
 	return (u64)jiffies * TICK_NS / 1000;
 }
 
-/* It is a bit field in most kernels, so the rest of its byte is cut off. */
+/* chrono_type is a bit field in most kernels, so the other bits of its byte are masked out. */
 static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
 {
 	u8 bits;
@@ -134,7 +134,7 @@ static __always_inline void read_segments(struct entry *e, struct tcp_sock *tp)
 	READ(e->dsack_dups, tp->dsack_dups);
 }
 
-/* The fields that only a scan reads. */
+/* Reads the fields that an entry has beyond a record. */
 static __always_inline void read_details(struct entry *e, struct sock *sk)
 {
 	struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * All that there is to tell of a connection: scans write it, beside what they
- * meet of listeners and MPTCP, and a connection that is followed leaves it behind.
+ * Entries: a scan writes them for the connections, listeners and MPTCP sockets
+ * that it meets, and a followed connection leaves one behind at its end.
  */
 
 #define IPPROTO_MPTCP		262
 #define S_IFMT			0170000
 #define S_IFSOCK		0140000
 
-/* The latest answer may not be counted yet. What has been told never gets less: that is looked at last. */
+/*
+ * Copies the waits, and adds the latest answer if it is not counted yet. The count
+ * is compared last, so that no answer is added twice: a reported count never falls.
+ */
 static __always_inline void copy_waits(struct entry *e, struct sock *sk, const struct rtt_window *w)
 {
 	const struct waits *waits = &w->waits;
@@ -48,8 +51,8 @@ static __always_inline void fill_entry(struct entry *e, struct sock *sk, struct 
 }
 
 /*
- * What a connection was like at its end. Of one that is not followed its record is
- * enough: a scan has read the rest of those that last.
+ * Sends the final entry of a followed connection. For any other connection its
+ * record is enough: scans read the other fields while it lasts.
  */
 static __always_inline void leave_last_entry(struct sock *sk, struct connection *c, int state)
 {
@@ -82,8 +85,8 @@ static __always_inline struct entry *new_entry(void)
 }
 
 /*
- * Reads the samples that on_segment() has not reported, and may not for long
- * as the socket may be idle: those of a window that is over, and the latest ACK's.
+ * Reads the samples that on_segment() has not reported yet: those of a window that
+ * is over, and the latest ACK's. If the socket is idle, they would wait for long.
  * The socket is not locked, so the window is checked again after the copy.
  */
 static __always_inline void read_unreported_samples(struct record *r, struct sock *sk,
@@ -96,12 +99,12 @@ static __always_inline void read_unreported_samples(struct record *r, struct soc
 		return;
 	read_samples(r, w);
 	barrier();
-	/* The copy is whole if its window was over, and no other one has begun since. */
+	/* The copy is consistent if its window was over, and no other window has begun since. */
 	if (w->window_start != r->window_start || !window_is_over(w, control))
 		r->rtt_samples = 0;
 }
 
-/* An entry that does not fit is written again by the next read, so its sample is put back. */
+/* An entry that does not fit is written again by the next read, so its sample is marked as unreported. */
 static __always_inline void write_entry(struct seq_file *seq, struct entry *e, struct sock *sk,
 					struct connection *c)
 {
@@ -114,7 +117,7 @@ static __always_inline void write_entry(struct seq_file *seq, struct entry *e, s
 		w->rack = counted;
 }
 
-/* A listener is no connection: its endpoint is enough to find those that it accepts. */
+/* A listener is no connection. Its endpoint is enough to find the connections that it accepts. */
 static __always_inline void fill_listener(struct entry *e, struct sock *sk)
 {
 	e->record.kind = KIND_ENTRY;
@@ -148,7 +151,7 @@ static __always_inline struct sock *socket_of(struct file *file)
 	return sk;
 }
 
-/* Writes who holds an MPTCP socket. Its subflows have no descriptor, but its inode's number. */
+/* Writes which process holds an MPTCP socket. Its subflows have its inode, but no descriptor. */
 static __always_inline void write_mptcp(struct seq_file *seq, struct task_struct *task,
 					struct file *file, struct sock *sk)
 {

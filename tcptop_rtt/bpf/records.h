@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* Records, from the room that they take to all that they tell of a connection. */
+/* Records: reserving them in the ring buffer, filling them in, and submitting them. */
 
 static __always_inline struct record *reserve_record(void)
 {
@@ -10,13 +10,13 @@ static __always_inline struct record *reserve_record(void)
 	return r;
 }
 
-/* User space polls, so no record wakes it. */
+/* User space polls the ring buffer, so no record wakes it. */
 static __always_inline void submit_record(struct record *r)
 {
 	records.ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 
-/* The identity of a connection. The caller adds what the record is about. */
+/* Fills in the identity of a connection. The caller adds what the record is about. */
 static __always_inline void init_partial_record(struct record *r, u32 kind, struct sock *sk,
 						const struct connection *c)
 {
@@ -30,7 +30,7 @@ static __always_inline void init_partial_record(struct record *r, u32 kind, stru
 	r->followed = c->followed;
 }
 
-/* All that a record has of a connection, except its process and its samples. */
+/* Fills in all that a record has of a connection, except its process and its samples. */
 static __always_inline void fill_record(struct record *r, u32 kind, struct sock *sk,
 					const struct connection *c)
 {
@@ -43,7 +43,7 @@ static __always_inline void fill_record(struct record *r, u32 kind, struct sock 
 	read_retransmits(r, sk);
 }
 
-/* The record of something that happened to sk; NULL if there is no room. */
+/* A new record of an event of sk; NULL if the ring buffer has no room. */
 static __always_inline struct record *
 new_record(u32 kind, struct sock *sk, const struct connection *c)
 {

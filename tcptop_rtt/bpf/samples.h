@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* The RTT samples of a socket: counted, and told once a window is over. */
+/* The RTT samples of a socket: counted in a window, and reported once the window is over. */
 
 static __always_inline void read_samples(struct record *r, const struct rtt_window *w)
 {
@@ -23,7 +23,7 @@ static __always_inline void take_single_sample(struct record *r, struct sock *sk
 	r->single_rtt_us = rack.rtt_us;
 }
 
-/* The samples of a window that is over stay until the next sample. */
+/* Whether the window is over. Its samples stay there until the next sample comes. */
 static __always_inline bool window_is_over(const struct rtt_window *w,
 					   const struct control *control)
 {
@@ -41,7 +41,7 @@ static __always_inline void add_sample(struct rtt_window *w, u32 rtt_us)
 	w->rtt_samples++;
 }
 
-/* A failed reservation costs as much as a report, so try again only after an interval. */
+/* A failed reservation costs as much as a report, so the next one is tried only after an interval. */
 static __always_inline bool may_reserve_again(const struct rtt_window *w,
 					      const struct control *control)
 {
@@ -49,8 +49,8 @@ static __always_inline bool may_reserve_again(const struct rtt_window *w,
 }
 
 /*
- * Sends the samples of the window if it is over, and the new sample
- * of the traced socket. False if there is no room: the samples stay.
+ * Sends the samples of the window if it is over, and the new sample of the traced
+ * socket. False if the ring buffer has no room: the samples then stay.
  */
 static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w, bool due,
 					   bool traced, u32 rtt_us)
@@ -60,7 +60,7 @@ static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w
 	struct record *r;
 
 	if (!c) {
-		/* Another CPU has closed it, so the slot is free. */
+		/* Another CPU has closed the connection, so its slot is freed. */
 		w->sock = 0;
 		return true;
 	}
@@ -82,7 +82,7 @@ static __always_inline bool report_segment(struct sock *sk, struct rtt_window *w
 
 /*
  * Counts the sample of the previous ACK, if it had one. The first sample of a
- * window sends those of the window before, so a socket sends at most one record
+ * window sends those of the previous window, so a socket sends at most one record
  * per report interval.
  */
 static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
@@ -105,7 +105,7 @@ static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 		due = report_segment(sk, w, due, traced, rack.rtt_us) && due;
 	if (due) {
 		w->window_start = bpf_jiffies64();
-		barrier();	/* The changed start shows a scan that the samples change. */
+		barrier();	/* By the changed start a scan sees that the samples are changing. */
 		w->rtt_samples = 0;
 		w->rtt_sum_us = 0;
 	}

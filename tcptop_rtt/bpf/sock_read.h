@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * Reads the kernel's sockets. No map is used here, nor in the next two files.
+ * Reads the kernel's sockets. The files before maps.h use no map.
  *
  * sources/loader/kernel_types.py lists the fields that are read. It makes their
- * definitions from the running kernel's BTF, and they stand before this text.
+ * definitions from the running kernel's BTF; the loader puts them before this text.
  * bcc turns a plain "p->field" into a checked read in the function that
  * received p, so only helpers read fields of the kernel's structures.
  */
@@ -20,11 +20,11 @@
 
 /*
  * The verifier knows the types of a program's arguments, so it allows plain
- * loads. One costs a fortieth of a checked read. The loads are volatile,
- * because the verifier refuses one that the compiler has merged over two fields.
+ * loads. A plain load costs a fortieth of a checked read. The loads are volatile,
+ * because the verifier refuses a load that the compiler has merged from two fields.
  */
 #ifdef CHECKED_READS
-/* The comma removes const, which would let the compiler assume the 0. */
+/* The comma removes const, with which the compiler would assume that __value stays 0. */
 #define READ(dst, src) do {						\
 	typeof(((void)0, OR_ZERO(src, src))) __value = 0;		\
 	READ_BYTES(__value, src);					\
@@ -57,7 +57,7 @@ static __always_inline struct sock *as_tcp(struct sock *sk)
 
 /*
  * on_segment() always gets a full TCP socket, so nothing has to be checked.
- * The cast costs no call; kernels without it take the checked way.
+ * The cast costs no call; on kernels without it as_tcp() checks the socket.
  */
 static __always_inline struct sock *as_established(struct sock *sk)
 {
@@ -70,7 +70,7 @@ static __always_inline struct sock *as_established(struct sock *sk)
 #endif
 }
 
-/* Whether a task has locked the socket by lock_sock(). A softirq does not. */
+/* Whether a task has locked the socket by lock_sock(), which a softirq never does. */
 static __always_inline bool locked_by_current(struct sock *sk)
 {
 	int owned;
@@ -138,7 +138,7 @@ static __always_inline void read_identity(struct record *r, struct sock *sk)
 	r->port_chosen = reuse < 0;
 }
 
-/* Why TCP has ended the connection; nothing where its process has. */
+/* Reads why TCP ended the connection; 0 if its process did. */
 static __always_inline void read_error(struct record *r, struct sock *sk)
 {
 	int error;
@@ -183,7 +183,7 @@ static __always_inline void read_retransmits(struct record *r, struct sock *sk)
 	READ(r->probes, icsk->icsk_probes_out);
 }
 
-/* The latest RTT sample, as tcp_sock keeps it: its members rack.mstamp and so on have flat names here. */
+/* An RTT sample as tcp_sock keeps it. The members rack.mstamp and so on are named rack_mstamp here. */
 struct rack {
 	u64	mstamp;
 	u32	rtt_us;
@@ -206,7 +206,7 @@ static __always_inline bool same_sample(const struct rack *a, const struct rack 
 	return a->mstamp == b->mstamp && a->rtt_us == b->rtt_us && a->end_seq == b->end_seq;
 }
 
-/* It is a bit field, so the rest of its byte is cut off. */
+/* icsk_ca_state is a bit field, so the other bits of its byte are masked out. */
 static __always_inline u32 ca_state_of(struct sock *sk)
 {
 	u8 bits;
@@ -215,7 +215,7 @@ static __always_inline u32 ca_state_of(struct sock *sk)
 	return bits >> icsk_ca_state_SHIFT & icsk_ca_state_MASK;
 }
 
-/* TCP_SKB_CB() of a struct sk_buff. It comes as a number, since bcc rewrites the uses of a pointer. */
+/* TCP_SKB_CB() of a struct sk_buff. skb is a number, because bcc rewrites the uses of a pointer. */
 static __always_inline const struct tcp_skb_cb *control_block(u64 skb)
 {
 	return (const void *)(skb + offsetof(struct sk_buff, cb));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* Reads the kernel's tasks: which process it is, and who has started it. */
+/* Reads the kernel's tasks: the process of a task, and its ancestors. */
 
 #define PF_KTHREAD		0x00200000	/* include/linux/sched.h */
 #define MAX_PID_NS_LEVEL	32	/* include/linux/pid_namespace.h */
@@ -12,17 +12,17 @@ static __always_inline bool is_kernel_thread(struct task_struct *task)
 	return flags & PF_KTHREAD;
 }
 
-/* Before Linux 5.17 the rest of an earlier, longer name may follow the terminating 0. */
+/* Reads up to the terminating 0: before Linux 5.17 the rest of an earlier, longer name may follow it. */
 static __always_inline void read_comm(char *comm, struct task_struct *task)
 {
 	__builtin_memset(comm, 0, COMM_LEN);
 	bpf_probe_read_kernel_str(comm, COMM_LEN, &task->comm);
 }
 
-/* The process's PID in user space's PID namespace; 0: it is outside of it. */
+/* The process's PID in user space's PID namespace; 0: it is outside. */
 static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
 {
-#ifdef PID_NAMESPACE	/* its inode; not defined in the initial one, where the PID is the tgid */
+#ifdef PID_NAMESPACE	/* the namespace's inode; undefined for the initial one, where the PID is the tgid */
 	struct pid *pid = NULL;
 	struct upid *upid;
 	struct pid_namespace *namespace;
@@ -50,7 +50,7 @@ static __always_inline u32 pid_of(struct task_struct *leader, u32 tgid)
 #endif
 }
 
-/* The process of a task. It has the name of its first thread. */
+/* Reads the process of a task. A process has the name of its first thread. */
 static __always_inline void read_process(struct record *r, struct task_struct *task)
 {
 	struct task_struct *leader;
@@ -67,7 +67,7 @@ static __always_inline void read_process(struct record *r, struct task_struct *t
 
 #define MOST_ANCESTORS	64
 
-/* Whether that process is among the parents of a task, the parents of those, and so on. */
+/* Whether the process with this tgid is an ancestor of the task. */
 static __always_inline bool descends_from(struct task_struct *task, u32 tgid)
 {
 	u32 above, generation;

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
  * How long the two ends of a connection wait for each other. They take turns:
- * the peer's turn is over when data of its comes, ours at the first segment
- * that comes after we have sent. No protocol is read, and between two turns a
- * segment costs one comparison.
+ * the peer's turn ends when its data arrives, ours at the first segment that
+ * arrives after we have sent. No application protocol is read. Between two turns
+ * a segment costs one comparison.
  *
- * To read the clock would cost more than all the rest. An answer that brings the
- * ACK of our latest data needs no reading: its time is the RTT sample, which the
- * kernel takes after the hook.
+ * Reading the clock would cost more than all the rest. It is not read for an answer
+ * that brings the ACK of our latest data: the wait is then the RTT sample, which
+ * the kernel takes after the hook.
  */
 
-#define LONGEST_WAIT_US	600000000ULL	/* Six of them fit into 32 bits: user space takes differences. */
+#define LONGEST_WAIT_US	600000000ULL	/* Six of them fit into the 32 bits of user space's sums. */
 
-/* What is counted of a socket, in the second cache line of its window. */
+/* The waits of a socket, in the second cache line of its window. */
 struct waits {
-	u64	arrived_us;	/* when the peer's turn ended; 0: not known, or in the sample */
+	u64	arrived_us;	/* when the peer's turn ended; 0: not known, or given by the sample */
 	u64	answer_sum_us;	/* from our last data to the first of the peer's */
 	u64	reply_sum_us;	/* from the peer's last data to our next */
 	u32	arrived_jiffies; /* when the peer's turn ended, as the kernel keeps such times */
-	u32	by_sample;	/* it ended with the ACK of our latest data, and is not counted yet */
+	u32	by_sample;	/* an answer came with the ACK of our latest data, and is not counted yet */
 	u32	answers;
 	u32	replies;
-	u32	crossings;	/* data that the peer had sent before our latest came there */
-	u32	first_byte_us;	/* until the peer's first data: see note_first_byte(); 0: not known */
-	u32	retrans;	/* segments that we had sent again when the peer's latest turn ended */
+	u32	crossings;	/* segments of data that the peer sent before our latest data reached it */
+	u32	first_byte_us;	/* wait for the peer's first data: see note_first_byte(); 0: not known */
+	u32	retrans;	/* our retransmits when the peer's latest turn ended */
 	u32	pad[3];
 };
 _Static_assert(sizeof(struct waits) == 64, "keep waits in one cache line");
 
-/* A turn is a number: 0 is the peer's, ours has what we had sent when it began. */
+/* A turn is a number: 0 for the peer's turn; for ours it is made of snd_nxt when the turn began. */
 #define PEERS_TURN	0
 
 static __always_inline u32 turn_after(u32 snd_nxt)
@@ -44,7 +44,7 @@ static __always_inline u32 our_turn(const struct tcp_sock *tp)
 	return turn_after(snd_nxt);
 }
 
-/* FIN counts as data, as an answer may be that. */
+/* A FIN counts as data, because it may be the answer. */
 static __always_inline bool carries_data(const struct tcp_skb_cb *cb)
 {
 	u32 seq, end_seq;
@@ -59,7 +59,7 @@ static __always_inline u64 shortened(u64 wait_us)
 	return wait_us < LONGEST_WAIT_US ? wait_us : LONGEST_WAIT_US;
 }
 
-/* From our first data, or from when it was established if the peer speaks first, to the peer's first data. */
+/* Keeps the wait for the peer's first data: since ours, or since the handshake if the peer speaks first. */
 static __always_inline void note_first_byte(struct waits *waits, u64 wait_us)
 {
 	if (!waits->first_byte_us)
@@ -73,7 +73,7 @@ static __always_inline void count_answer(struct waits *waits, u64 wait_us)
 	waits->answers++;
 }
 
-/* Whether the latest RTT sample is that of the answer which ended the peer's turn. */
+/* Whether the latest RTT sample is that of the answer that ended the peer's turn. */
 static __always_inline bool sample_of_answer(struct sock *sk, u32 turn, const struct waits *waits,
 					     struct rack *sample)
 {
@@ -84,8 +84,8 @@ static __always_inline bool sample_of_answer(struct sock *sk, u32 turn, const st
 }
 
 /*
- * How much later than the end of the peer's turn its last data came. Of one segment
- * that is nothing. Of several the kernel keeps the jiffy of the last, which is exact enough.
+ * How long after the end of its turn the peer's last data came: 0 if that was one
+ * segment. The kernel keeps the jiffy of the last segment, which is exact enough.
  */
 static __always_inline u64 later_us(struct sock *sk, const struct waits *waits)
 {
@@ -97,9 +97,9 @@ static __always_inline u64 later_us(struct sock *sk, const struct waits *waits)
 }
 
 /*
- * Whether we have sent a segment again since the peer's latest turn ended. What is
- * waited for then is the recovery of a loss, and no answer. total_retrans counts
- * the probe for a lost tail, too, which retrans_out does not.
+ * Whether we have retransmitted since the peer's latest turn ended. The wait is the
+ * recovery of a loss then, and no answer. total_retrans counts the probe for a lost
+ * tail, too, which retrans_out does not.
  */
 static __always_inline bool sent_again(const struct tcp_sock *tp, const struct waits *waits)
 {
@@ -110,9 +110,9 @@ static __always_inline bool sent_again(const struct tcp_sock *tp, const struct w
 }
 
 /*
- * The first segment after we have sent. The socket's clock still stands at that
- * moment: tcp_rcv_established() sets it right after the hook. If a segment was
- * sent again, it stands at the latest time.
+ * Ends our turn, at the first segment after we have sent. tcp_mstamp still is the
+ * time of our sending: tcp_rcv_established() sets it right after the hook. After a
+ * retransmission it is the time of that, so the reply is not counted.
  */
 static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits *waits)
 {
@@ -135,7 +135,7 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 	waits->replies++;
 }
 
-/* An answer to what has been acknowledged before: its segment is the one of the latest RTT sample. */
+/* Times an answer to data that was acknowledged before: rack_mstamp is when that data was sent. */
 static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits)
 {
 	u64 bytes_acked, sent_us, wait_us;
@@ -150,13 +150,13 @@ static __always_inline void time_answer(const struct tcp_sock *tp, struct waits 
 		count_answer(waits, wait_us);
 		return;
 	}
-	/* Its acknowledgement has established the connection. */
+	/* Only our SYN: its ACK has established the connection. */
 	READ(rtt_us, tp->rack_rtt_us);
 	if (rtt_us <= wait_us)
 		note_first_byte(waits, wait_us - rtt_us);
 }
 
-/* Data in the peer's turn: it ends, unless the data was on its way before our latest came there. */
+/* Ends the peer's turn at its data, unless the peer sent that before our latest data reached it. */
 static __always_inline void end_peers_turn(const struct tcp_sock *tp, const struct tcp_skb_cb *cb,
 					   u32 *turn, struct waits *waits)
 {

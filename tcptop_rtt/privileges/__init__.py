@@ -1,4 +1,5 @@
 """Giving rights up for good: capabilities, the user, files and networks (Landlock), system calls (seccomp).
 
-All of these are of a thread, and pass to those that it starts: whoever gives up has no other thread yet.
+Each of these rights belongs to a thread, and passes to the threads that it starts. A process has to give them
+up before it starts a second thread.
 """

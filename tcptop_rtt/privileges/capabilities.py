@@ -21,33 +21,33 @@ _NAMES = (
 _VERSION_3 = 0x20080522
 _HEADER, _DATA = struct.Struct("=Ii"), struct.Struct("=6I")
 _CAPBSET_READ, _CAPBSET_DROP, _SET_SECUREBITS, _CAP_AMBIENT = 23, 24, 28, 47  # include/uapi/linux/prctl.h
-_NO_NEW_PRIVS = 38  # there, too
+_NO_NEW_PRIVS = 38  # include/uapi/linux/prctl.h
 _AMBIENT_CLEAR_ALL = 4
 _SECURE = 0xEF
-"""No right comes by being root, by becoming another user, or as ambient one; locked for good, and so is that
-none stays by KEEP_CAPS (include/uapi/linux/securebits.h)."""
+"""Neither root, nor a change of user, nor the ambient set adds capabilities, and KEEP_CAPS keeps none.
+All of this is locked for good (include/uapi/linux/securebits.h)."""
 
 
 def names_of(mask: int) -> list[str]:
-    """The names of capabilities; of those that are newer than this program their numbers."""
+    """The names of the capabilities in a mask; numbers for capabilities that are newer than this program."""
     bits = (bit for bit in range(mask.bit_length()) if mask >> bit & 1)
     return [f"CAP_{_NAMES[bit]}" if bit < len(_NAMES) else f"CAP_{bit}" for bit in bits]
 
 
 def permitted() -> set[int]:
-    """What this thread may do."""
+    """The permitted capabilities of this thread."""
     _, low, _, _, high, _ = _get()
     mask = low | high << 32
     return {bit for bit in range(64) if mask >> bit & 1}
 
 
 def use(effective: Collection[int]) -> None:
-    """Use these of the permitted ones, for now."""
+    """Make only these of the permitted capabilities effective, for now."""
     _set(_mask(effective), _mask(permitted()))
 
 
 def bound(kept: Collection[int]) -> None:
-    """Let this thread, and what it starts, never have others than these again, whoever it becomes.
+    """Never let this thread, or what it starts, gain other capabilities than these, even as another user.
 
     :raises OSError: CAP_SETPCAP is missing
     """
@@ -55,7 +55,7 @@ def bound(kept: Collection[int]) -> None:
     while True:
         try:
             is_in = prctl(_CAPBSET_READ, bit)
-        except OSError:  # there is no such capability
+        except OSError:  # the kernel has no such capability
             break
         if is_in and bit not in kept:
             prctl(_CAPBSET_DROP, bit)
@@ -69,7 +69,7 @@ def no_new_privileges() -> None:
 
 
 def drop(kept: Collection[int]) -> None:
-    """Have none but these, and hand none on."""
+    """Keep only these capabilities, and pass none on to executed programs."""
     prctl(_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
     mask = _mask(set(kept) & permitted())
     _set(mask, mask)

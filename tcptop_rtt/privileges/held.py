@@ -1,4 +1,4 @@
-"""Which rights processes have, as ``/proc`` tells it: what is, not what was meant to be."""
+"""Which rights processes have, as ``/proc`` shows them: the real ones, not the intended ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tcptop_rtt.privileges.capabilities import names_of
 
 _STATUS_BYTES = 1 << 16
 _MOST = 4
-"""More capabilities are counted."""
+"""If there are more capabilities, only their number is shown."""
 
 
 class Held:
-    """What is held, for who wants to know.
+    """The rights that this process and its helper hold.
 
-    :param helper: the process that has rights in place of this one; None: there is none
-    :param landlock: the version that this process is limited by, of which /proc says nothing; 0: by none
+    :param helper: PID of the process that has rights in place of this one; None if there is none
+    :param landlock: the Landlock version that limits this process, which /proc does not show; 0 if none
     :param left: what could not be given up
     """
 
@@ -27,7 +27,7 @@ class Held:
         self._left = left
 
     def rights(self) -> Rights:
-        """Whose rights, and which, at this moment; empty: it cannot be known."""
+        """The present rights, as pairs of holder and rights; empty if they cannot be read."""
         try:
             return tuple(self._look())
         except OSError:
@@ -45,15 +45,15 @@ class Held:
 
 
 def of_this_process() -> str:
-    """Of all its threads, the most that any of them has."""
+    """The rights of this process: the most that any of its threads has."""
     with os.scandir("/proc/self/task") as threads:
         return _words([_status(f"{thread.path}/status") for thread in threads])
 
 
 def of(pid: int) -> str:
-    """Of another process.
+    """The rights of another process.
 
-    :raises OSError: there is none
+    :raises OSError: there is no such process
     """
     return _words([_status(f"/proc/{pid}/status")])
 

@@ -1,4 +1,4 @@
-"""Becoming another user, for good or to make a file."""
+"""Becoming another user, for good or only to make a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tcptop_rtt.system_call import LIBC
 
 
 def become(uid: int, gid: int) -> None:
-    """That user, in that group and no other.
+    """Become a user, in this group and no other.
 
     :raises OSError: CAP_SETUID or CAP_SETGID is missing, or there is no such user in this user namespace
     """
@@ -21,15 +21,15 @@ def become(uid: int, gid: int) -> None:
 
 @contextmanager
 def files_of(uid: int, gid: int) -> Iterator[None]:
-    """While this lasts, what this thread does with files it does as that user, in that group: setfsuid(2).
+    """Let this thread access files as this user, in this group, inside the ``with`` block: setfsuid(2).
 
-    It takes CAP_SETUID and CAP_SETGID, or that they are the real ones.
+    Needs CAP_SETUID and CAP_SETGID, unless this is the process's own user and group.
 
-    :raises PermissionError: it has not
+    :raises PermissionError: these capabilities are missing
     """
     before = LIBC.setfsgid(gid), LIBC.setfsuid(uid)
     try:
-        # Whether it has been done is only known by asking once more, for what was before.
+        # These calls report no error. A second call returns what the first one has set.
         if (LIBC.setfsuid(uid), LIBC.setfsgid(gid)) != (uid, gid):
             raise PermissionError(f"it cannot be done as UID {uid}")
         yield

@@ -1,6 +1,6 @@
-"""Landlock: to which files and TCP ports this thread, and what it starts, may get from now on.
+"""Landlock limits which files and TCP ports this thread, and what it starts, may reach.
 
-The structures are those of include/uapi/linux/landlock.h. Each version of its interface (ABI) refuses more.
+The structures are those of include/uapi/linux/landlock.h. Each version of the interface (ABI) refuses more.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ _PATH, _PORT = 1, 2
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE, _MAKE_REG = 1, 2, 4, 8, 1 << 5, 1 << 8
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-"""What there is to allow of a file; the rest is of directories."""
+"""The kinds of access that apply to a file; the others apply to directories only."""
 _BITS = {1: 13, 2: 14, 3: 15, 4: 15}
-"""So many kinds of access to files each version knows; later ones 16."""
+"""How many kinds of access to files each version knows; later versions know 16."""
 _BIND, _CONNECT = 1, 2
 _ABSTRACT_UNIX = 1
 
 READ = _READ_FILE | _READ_DIR
 LIST = _READ_DIR
-"""Of a directory, which names are in it."""
+"""List the names in a directory."""
 USE = _READ_FILE | _WRITE_FILE
-"""Of terminals and the like."""
+"""For terminals and similar devices."""
 WRITE = READ | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE
-"""Make, write and remove files."""
+"""Read, make, write and remove files."""
 
 
 def version() -> int:
-    """Of the kernel's interface; 0: it has none, or it is switched off."""
+    """The version of the kernel's interface; 0 if it has none, or it is switched off."""
     try:
         return call(_CREATE_RULESET, None, 0, _ASK_VERSION)
     except OSError:
@@ -43,7 +43,7 @@ def version() -> int:
 
 
 class Rules:
-    """What is allowed; all else is not.
+    """What is allowed; everything else is refused.
 
     :raises OSError: the kernel has no Landlock
     """
@@ -57,7 +57,7 @@ class Rules:
         self._rules = call(_CREATE_RULESET, _buffer(attributes), len(attributes), 0)
 
     def allow(self, path: str, access: int) -> None:
-        """Allow access to a file, or to all that is in a directory; to what is not there, none."""
+        """Allow access to a file, or to everything in a directory. A missing path is skipped."""
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
@@ -75,7 +75,7 @@ class Rules:
             self._add(_PORT, struct.pack("=2Q", _CONNECT, port))
 
     def enforce(self) -> None:
-        """From now on, for good."""
+        """Enforce the rules from now on, for good."""
         try:
             call(_RESTRICT_SELF, self._rules, 0)
         finally:

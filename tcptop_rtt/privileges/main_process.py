@@ -1,4 +1,4 @@
-"""What the program itself gives up, once what needs rights goes on in other processes."""
+"""What the main process gives up, once other processes do what needs rights."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _OF_ETC = (
     *("passwd", "group", "localtime", "timezone", "locale.alias", "ld.so.cache", "terminfo"),
     *("ssl", "pki", "ca-certificates"),
 )
-"""Of /etc for root, who has secrets there, and can read these without any right."""
+"""The files of /etc that stay open to root, who has secrets there. Reading these takes no capability."""
 _PERHAPS_LINKS = (
     "/etc/resolv.conf",
     *("/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/certs"),
 )
-"""Of /etc, too, but on some distributions they lead elsewhere."""
+"""Paths in /etc that are links to elsewhere on some distributions."""
 
 _NEW_NAMESPACES = (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 """CLONE_NEW*: include/uapi/linux/sched.h."""
@@ -47,7 +47,7 @@ _REFUSED = (
     *("name_to_handle_at", "open_by_handle_at", "fanotify_init"),
     # the machine's settings
     *("sethostname", "setdomainname", "settimeofday", "clock_settime", "adjtimex", "clock_adjtime"),
-    # who it is
+    # the identity of this process
     *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset"),
 )
 _MOST_BPF_COMMANDS = _MOST_FAMILIES = 64
@@ -56,20 +56,20 @@ _MOST_SIGNALS = 64
 
 @dataclass(frozen=True)
 class Needs:
-    """What has to be possible still."""
+    """What must stay possible."""
 
     user: tuple[int, int] | None = None
-    """User and group to become; None: to stay who it is."""
+    """User and group to become; None to stay the same user."""
     as_root: bool = False
-    """To stay root besides, without a right of root's, as who owns files of root's."""
+    """Whether the effective user stays root, without capabilities, to use files that root owns."""
     written: tuple[str, ...] = ()
     """Directories in which files are made."""
     ports: frozenset[int] | None = None
-    """TCP ports, of others, to connect to; None: nothing of a network is needed."""
+    """TCP ports of others to connect to; None if no network is needed."""
     bpf_commands: frozenset[int] = frozenset()
-    """Of bpf(2)."""
+    """The commands of bpf(2) that are needed."""
     tests: Mapping[int, Callable[[], bool]] | None = None
-    """Capabilities that stay unless this can be done without any."""
+    """By capability, a test whether its purpose works without any capability: if so, it is given up."""
 
 
 def has_rights() -> bool:
@@ -78,18 +78,18 @@ def has_rights() -> bool:
 
 
 class GivenUp(NamedTuple):
-    """How it went."""
+    """The outcome of :func:`give_up`."""
 
     landlock: int
-    """The version that limits this process; 0: none."""
+    """The Landlock version that limits this process; 0 if none."""
     left: tuple[str, ...]
     """What could not be given up, and why."""
 
 
 def give_up(needs: Needs) -> GivenUp:
-    """Give up all else, for good.
+    """Give up everything that is not needed, for good.
 
-    There is no other thread yet.
+    The process must not have a second thread yet.
     """
     left: list[str] = []
 
@@ -118,7 +118,7 @@ def give_up(needs: Needs) -> GivenUp:
 
 
 def _become(uid: int, gid: int, as_root: bool, places: set[str]) -> None:
-    """Become a user who can read this program; capabilities stay as they are."""
+    """Become a user, who must be able to read this program. Capabilities stay as they are."""
     uids, gids = os.getresuid(), os.getresgid()
     os.setgroups([])
     os.setresgid(gid, gid, gid)
@@ -142,7 +142,7 @@ def _kept(tests: Mapping[int, Callable[[], bool]], places: set[str]) -> set[int]
 
 
 def _can_read(places: set[str]) -> bool:
-    """Whether what is imported late can be."""
+    """Whether these directories can be read, for modules that are imported later."""
     return all(os.access(path, os.R_OK | os.X_OK) for path in places)
 
 
@@ -170,7 +170,7 @@ def _limit_files(needs: Needs, places: set[str]) -> int:
 
 
 def _elsewhere() -> Iterator[str]:
-    """The directories that links of /etc lead to: what is in them may be replaced."""
+    """The directories outside /etc that its links lead to; not single files, as these may be replaced."""
     for link in _PERHAPS_LINKS:
         path = os.path.realpath(link)
         if not path.startswith("/etc/"):
@@ -181,7 +181,7 @@ def _limit_calls(needs: Needs) -> None:
     filter_ = seccomp.Filter(allows=True)
     for call in _REFUSED:
         filter_.refuse(call)
-    # Who cannot look into its structure makes threads in the older way.
+    # A filter cannot look into clone3's structure. After ENOSYS the C library makes threads by clone.
     filter_.refuse("clone3", error=ENOSYS)
     for flag in _NEW_NAMESPACES:
         filter_.refuse("clone", seccomp.equals(0, flag, flag))
@@ -189,7 +189,7 @@ def _limit_calls(needs: Needs) -> None:
         filter_.refuse("bpf", seccomp.equals(0, command))
     for family in set(range(_MOST_FAMILIES)) - _families(needs):
         filter_.refuse("socket", seccomp.equals(0, family))
-    # Signals of its own, and the one that stops a job with all that belongs to it.
+    # Allowed are signals to itself, and the one that stops a job with all its processes.
     filter_.refuse("tgkill", seccomp.differs(0, os.getpid()))
     for number in set(range(1, _MOST_SIGNALS + 1)) - {signal.SIGTSTP}:
         filter_.refuse("kill", seccomp.equals(1, number))
@@ -197,7 +197,7 @@ def _limit_calls(needs: Needs) -> None:
 
 
 def _families(needs: Needs) -> set[int]:
-    """Of sockets that it may open: root could ask other services of root's by AF_UNIX."""
+    """The families of sockets that may be opened: not AF_UNIX as root, as it leads to root's services."""
     families = {int(socket.AF_NETLINK)}
     if os.geteuid() != 0:
         families.add(socket.AF_UNIX)

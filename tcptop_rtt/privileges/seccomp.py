@@ -1,4 +1,4 @@
-"""Filters of system calls, by the distribution's libseccomp: it knows their numbers on each machine."""
+"""Filters of system calls, by the distribution's libseccomp, which knows their numbers on each machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000  # include/ua
 _MASKED_EQUAL, _NOT_EQUAL = 7, 1  # enum scmp_compare of seccomp.h
 _BAD_ARCHITECTURE = 2  # SCMP_FLTATR_ACT_BADARCH
 _INT = 0xFFFFFFFF
-"""An argument of type int has 32 bits: what is above them the kernel does not look at."""
+"""The bits of an argument of type int: the kernel ignores those above the lower 32."""
 
 
 class _Comparison(ctypes.Structure):
@@ -27,19 +27,19 @@ class _Comparison(ctypes.Structure):
 
 
 def equals(argument: int, value: int, mask: int = _INT) -> _Comparison:
-    """That those bits of an argument are that."""
+    """The condition that the masked bits of an argument equal a value."""
     return _Comparison(argument, _MASKED_EQUAL, mask, value)
 
 
 def differs(argument: int, value: int) -> _Comparison:
-    """That an argument is something else."""
+    """The condition that an argument differs from a value."""
     return _Comparison(argument, _NOT_EQUAL, value, 0)
 
 
 class Filter:
-    """What this thread, and what it starts, may call.
+    """The system calls that this thread, and what it starts, may make.
 
-    :param allows: all calls but those that are refused; else none but those that are allowed
+    :param allows: whether all calls are allowed except refused ones; else only the allowed ones are
     :raises OSError: libseccomp is missing
     """
 
@@ -48,15 +48,15 @@ class Filter:
         self._context = self._library.seccomp_init(_ALLOW if allows else _ERRNO | errno.EPERM)
         if not self._context:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-        # Calls of another architecture have other numbers.
+        # Calls of another architecture have other numbers, so they end the process.
         self._library.seccomp_attr_set(self._context, _BAD_ARCHITECTURE, _KILL_PROCESS)
 
     def refuse(self, call: str, *where: _Comparison, error: int = errno.EPERM) -> None:
-        """Refuse a call where all of this holds; one that this machine has not is left out."""
+        """Refuse a call where all conditions hold. A call that this machine lacks is skipped."""
         self._add(_ERRNO | error, call, where)
 
     def allow(self, call: str, *where: _Comparison) -> None:
-        """Allow a call where all of this holds; one that this machine has not is left out."""
+        """Allow a call where all conditions hold. A call that this machine lacks is skipped."""
         self._add(_ALLOW, call, where)
 
     def _add(self, action: int, call: str, where: Collection[_Comparison]) -> None:
@@ -67,7 +67,7 @@ class Filter:
         _checked(self._library.seccomp_rule_add_array(self._context, action, number, len(where), comparisons))
 
     def load(self) -> None:
-        """From now on, for good.
+        """Enforce the filter from now on, for good.
 
         :raises OSError: the kernel has no such filters
         """
@@ -79,7 +79,8 @@ class Filter:
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    """
+    """Load libseccomp.
+
     :raises OSError: it is missing
     """
     library = ctypes.CDLL("libseccomp.so.2")

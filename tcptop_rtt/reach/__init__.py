@@ -1,4 +1,4 @@
-"""What takes rights over others: looking into processes of other users, and into other network namespaces.
+"""What needs rights over others: looking into processes of other users, and into other network namespaces.
 
-Nothing here imports numpy: what needs these rights is to be small.
+Nothing here imports numpy: the code that runs with these rights should be small.
 """

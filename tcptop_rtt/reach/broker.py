@@ -1,12 +1,12 @@
-"""The helper that keeps the rights to look into others, and nothing else: it answers what ``Reach`` asks.
+"""The helper, which keeps only the rights to look into others, and answers the questions of ``Reach``.
 
-Who asks may have been taken over. It gets what these few answers tell, by numbers of processes and network
-namespaces: no path, no command and no byte of its choice gets any further.
+An attacker may have taken over the asking process. It can only ask these few questions, by numbers of
+processes and network namespaces: the helper takes no path, no command and no other bytes from it.
 """
 
 from __future__ import annotations
 
-import array  # noqa: F401 - socket imports it late, when no file can be mapped as code any more
+import array  # noqa: F401 - socket imports array late, when no file can be mapped as code any more
 import errno
 import os
 import signal
@@ -23,16 +23,16 @@ from tcptop_rtt.reach.few_calls import allow_few_calls
 from tcptop_rtt.reach.wire import Answer, Question, answer, question_from
 
 CAPABILITIES = (capabilities.DAC_READ_SEARCH, capabilities.SYS_PTRACE, capabilities.SYS_ADMIN)
-"""To list and read what /proc has of other users' processes; to enter network namespaces, and to have the
-kernel count what BPF programs cost."""
+"""The first two serve to read other users' processes in /proc. SYS_ADMIN serves to enter network namespaces,
+and to have the kernel count what BPF programs cost."""
 
 
 def main(channel: socket.socket, uid: str = "", gid: str = "") -> None:
-    """Answer until nobody asks any more.
+    """Answer questions until the asking process has ended.
 
-    :param uid: the user that it becomes, with the group ``gid``; empty: it stays who it is
+    :param uid: the user that the helper becomes, with the group ``gid``; empty to stay the same user
     """
-    # It ends with who asks, which is what a service's manager means, too.
+    # The helper ends with the asking process, to which a service manager sends these signals, too.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     _give_up((int(uid), int(gid)) if uid else None)
@@ -41,7 +41,7 @@ def main(channel: socket.socket, uid: str = "", gid: str = "") -> None:
 
 
 def _give_up(user: tuple[int, int] | None) -> None:
-    """Give up as much as the kernel has ways for: what is left is told by ``/proc``."""
+    """Give up as much as the kernel supports; ``/proc`` shows what is left."""
     capabilities.no_new_privileges()
     with suppress(OSError):
         capabilities.bound(CAPABILITIES)
@@ -90,7 +90,7 @@ class _Way(NamedTuple):
 
     answer: Callable[..., Answer]
     numbers: int = 0
-    """So many belong to it."""
+    """How many numbers the question has."""
     takes_descriptor: bool = False
 
 

@@ -1,4 +1,4 @@
-"""The rights of a helper, asked for: this process has none of them any more."""
+"""Uses the rights of a helper process, by asking it. This process has given up its own."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.reach.wire import Answer, Question, ask
 
 PATIENCE_S = 60.0
-"""A helper that has not answered by then never will: it is done without."""
+"""After this time without an answer the helper is ended, and the program goes on without it."""
 _SCHED = 2
-"""CPUCLOCK_SCHED in include/linux/posix-timers_types.h: the clock of a process, beside its number."""
+"""CPUCLOCK_SCHED in include/linux/posix-timers_types.h: with a PID it names the clock of a process."""
 _GONE = "what looks into other processes and network namespaces has ended: start tcptop-rtt again"
 
 
 class _GoneError(OSError):
-    """There is no helper any more."""
+    """The helper has ended."""
 
 
 class Brokered(Reach):
-    """Asks a helper; but of its own network namespace this process knows all by itself.
+    """Asks a helper, except about this process's own network namespace, for which no rights are needed.
 
-    Without the helper others' processes and network namespaces are not known, and that is said.
+    Once the helper has ended, other processes and network namespaces are unknown: :attr:`problem` says so.
 
-    :param user: user and group that the helper becomes; None: it stays who it is
+    :param user: user and group that the helper becomes; None to stay the same user
     """
 
     def __init__(self, user: tuple[int, int] | None = None) -> None:
@@ -38,13 +38,13 @@ class Brokered(Reach):
         self._lock = threading.Lock()
         self._problem = ""
         self._cpu_s = 0.0
-        # It is ready as soon as somebody asks: whoever has begun it does not wait.
+        # Nothing waits for the helper to start before the first question.
         self._helper = Helper("tcptop_rtt.reach.broker", *map(str, user or ()))
         self._helper.channel.settimeout(PATIENCE_S)
 
     @property
     def pid(self) -> int:
-        """Of the helper."""
+        """The PID of the helper."""
         return self._helper.process.pid
 
     @property
@@ -54,7 +54,7 @@ class Brokered(Reach):
         return self._problem
 
     def cpu_s(self) -> float:
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the helper has ended
             self._cpu_s = time.clock_gettime(~self.pid << 3 | _SCHED)
         return self._cpu_s
 
@@ -109,15 +109,16 @@ class Brokered(Reach):
     def close(self) -> None:
         """End the helper."""
         with suppress(OSError):
-            self._helper.channel.shutdown(2)  # whoever waits for an answer waits no longer
+            self._helper.channel.shutdown(2)  # a thread that waits for an answer waits no longer
         self._helper.end()
         with self._lock:
             self._helper.channel.close()
 
     def _ask(self, word: str, *numbers: int, descriptor: int | None = None) -> Answer:
-        """
-        :raises _GoneError: there is nobody to answer
-        :raises OSError: it cannot be done
+        """Ask the helper, and wait for its answer.
+
+        :raises _GoneError: the helper has ended
+        :raises OSError: the helper cannot do it
         """
         with self._lock:
             if self._problem:

@@ -1,4 +1,4 @@
-"""The rights of this process, used by itself."""
+"""Uses the rights of this process itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOCKSTAT_BYTES = 4096
 
 
 class Direct(Reach):
-    """Whatever this process may do, done by it."""
+    """Looks into processes and network namespaces with the rights of this process."""
 
     def __init__(self) -> None:
         self._ways = Ways()
@@ -54,7 +54,7 @@ class Direct(Reach):
 
 
 def _time_wait() -> int | None:
-    """The sockets in TIME-WAIT of the network namespace that this thread is in; None: that is not told."""
+    """The number of sockets in TIME-WAIT in the network namespace of this thread; None if unknown."""
     try:
         words = read_bytes(_SOCKSTAT, _SOCKSTAT_BYTES).partition(b"TCP:")[2].split()
     except OSError:

@@ -23,16 +23,16 @@ _ALWAYS = (
     *("getpid", "gettid", "getuid", "geteuid", "getgid", "getegid"),
 )
 _FCNTL = (0, 1, 2, 3, 4, 1030)
-"""F_DUPFD to F_SETFL, and F_DUPFD_CLOEXEC: none that has a signal sent."""
+"""F_DUPFD to F_SETFL, and F_DUPFD_CLOEXEC: no command that makes the kernel send a signal."""
 _IOCTL = (0x5450, 0x5451, 0x5401)
-"""FIONCLEX and FIOCLEX; TCGETS, by which a file is known to be no terminal."""
+"""FIONCLEX and FIOCLEX; TCGETS, by which Python finds out that a file is no terminal."""
 _PROT_EXEC = 4
 _MAKES = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | (os.O_TMPFILE & ~os.O_DIRECTORY)
-"""Flags without which a file is only read."""
+"""Flags of open(2): without any of them a file can only be read."""
 
 
 def allow_few_calls() -> None:
-    """None but these, from now on.
+    """Refuse all system calls but these, from now on.
 
     :raises OSError: libseccomp is missing, or the kernel has no such filters
     """

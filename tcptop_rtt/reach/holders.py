@@ -1,4 +1,4 @@
-"""Which processes have a descriptor of which socket, as far as /proc tells this user."""
+"""Which processes have a descriptor of which socket, as far as /proc shows it to this user."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LINK = "socket:["
 
 
 def holders() -> Holders:
-    """All sockets with their processes.
+    """All sockets that processes have descriptors of, with these processes.
 
     :raises OSError: no descriptor is free
     """
     began_s = time.thread_time()
     found: list[Holder] = []
-    denied = not os.path.exists("/proc/1")  # where /proc is mounted with hidepid
+    denied = not os.path.exists("/proc/1")  # true if /proc is mounted with hidepid
     for pid in _pids():
         try:
             found += _sockets_of(pid)
@@ -31,7 +31,7 @@ def holders() -> Holders:
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise
-            continue  # it has ended meanwhile
+            continue  # the process has ended meanwhile
     return Holders(found, denied, time.thread_time() - began_s)
 
 
@@ -43,9 +43,9 @@ def _pids() -> Iterator[str]:
 def _sockets_of(pid: str) -> list[Holder]:
     """The sockets that a process has descriptors of, each once.
 
-    :raises OSError: it is no process any more, or another user's
+    :raises OSError: the process has ended, or is another user's
     """
-    # By this descriptor there is no other process, though one may get the PID meanwhile.
+    # The descriptor leads to this process only, even if another one gets its PID meanwhile.
     with _opened(f"/proc/{pid}", None) as process:
         with _opened("fd", process) as directory:
             inodes = set()

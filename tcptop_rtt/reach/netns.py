@@ -15,9 +15,9 @@ _OURS = "/proc/thread-self/ns/net"
 
 
 class Ways:
-    """Ways into the namespaces that have a process or, as those of ``ip netns``, a name.
+    """Paths of the network namespaces that have a process or, as those of ``ip netns``, a name.
 
-    None is held open: that would keep it alive.
+    No namespace is held open, because that would keep it alive.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Ways:
         return os.stat(_OURS).st_ino
 
     def find(self) -> tuple[int, ...]:
-        """Search for them; the inode numbers of all of them, ours first."""
+        """Search for all namespaces, and return their inode numbers, ours first."""
         self._ways = {self.ours: _OURS}
         for way in _possible_ways():
             with contextlib.suppress(OSError):
@@ -41,9 +41,9 @@ class Ways:
 
     @contextmanager
     def inside(self, netns: int) -> Iterator[None]:
-        """While this lasts, the calling thread, and no other, is in that namespace.
+        """Put the calling thread, and no other, into a namespace inside the ``with`` block.
 
-        :raises OSError: there is no way there any more, or CAP_SYS_ADMIN is missing
+        :raises OSError: no path leads there any more, or CAP_SYS_ADMIN is missing
         """
         if netns == self.ours:
             yield
@@ -56,7 +56,7 @@ class Ways:
             yield
 
     def _leads_there(self, netns: int) -> bool:
-        """Whether the known way still does: a process ends, and another may get its PID."""
+        """Whether the known path still leads there: its process may have ended, and another have the PID."""
         with contextlib.suppress(OSError):
             return netns in self._ways and os.stat(self._ways[netns]).st_ino == netns
         return False
@@ -76,7 +76,7 @@ def _possible_ways() -> Iterator[str]:
 
 @contextmanager
 def network_namespace_at(path: str) -> Iterator[None]:
-    """While this lasts, the calling thread, and no other, is in the namespace that a file stands for.
+    """Put the calling thread, and no other, into the namespace of a file inside the ``with`` block.
 
     :raises OSError: there is no such file, or CAP_SYS_ADMIN is missing
     """
@@ -89,5 +89,5 @@ def network_namespace_at(path: str) -> Iterator[None]:
 
 
 def _enter(namespace_fd: int) -> None:
-    # os.setns() is there only from Python 3.12 on.
+    # Python has os.setns() only from 3.12 on.
     checked(LIBC.setns(namespace_fd, CLONE_NEWNET))

@@ -1,7 +1,7 @@
 """By which descriptors a process holds a socket, and which of its threads are blocked on it.
 
-Only what /proc says for certain: a thread in a system call whose first argument is the descriptor, or an
-epoll instance that watches it. What poll() and select() watch is in the process's memory, and is not read.
+Only what /proc shows for certain counts: a thread in a system call whose first argument is the descriptor, or
+an epoll instance that watches it. What poll() and select() watch is in the process's memory, and is not read.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _CALLS = {
 
 
 def use_of(pid: int, inode: int) -> SocketUse | None:
-    """How a process uses a socket; None: it does not hold it.
+    """How a process uses a socket; None if it does not hold it.
 
-    :raises OSError: it is not there, or we may not look
+    :raises OSError: there is no such process, or this user may not look into it
     """
     target = _target(inode)
     descriptors = tuple(sorted(fd for fd in _numbers(f"/proc/{pid}/fd", MOST_DESCRIPTORS)
@@ -49,11 +49,11 @@ def use_of(pid: int, inode: int) -> SocketUse | None:
 
 
 def _blocked(pid: int, tid: int, calls: dict[int, str], inode: int) -> BlockedThread | None:
-    """A thread that is blocked on the socket."""
+    """The thread, if it is blocked on the socket."""
     task = f"/proc/{pid}/task/{tid}"
     try:
         fields = read_bytes(f"{task}/syscall", _LINE_BYTES).split()
-        call = calls.get(int(fields[0])) if len(fields) > 1 else None  # else it is running
+        call = calls.get(int(fields[0])) if len(fields) > 1 else None  # else the thread is running
         if call is None:
             return None
         fd = int(fields[1], 16)
@@ -62,7 +62,7 @@ def _blocked(pid: int, tid: int, calls: dict[int, str], inode: int) -> BlockedTh
             return None
         return BlockedThread(tid, read_bytes(f"{task}/comm", _LINE_BYTES).rstrip(b"\n"), call)
     except (OSError, ValueError):
-        return None  # it has ended
+        return None  # the thread has ended
 
 
 def _is(task: str, fd: int, inode: int) -> bool:
@@ -74,7 +74,7 @@ def _watches(task: str, epoll: int, inode: int) -> bool:
     """Whether an epoll instance watches the socket (proc_pid_fdinfo(5))."""
     for line in read_bytes(f"{task}/fdinfo/{epoll}", _FDINFO_BYTES).split(b"\n"):
         words = line.split()
-        # The number was the socket's when it was registered, and may be another's by now.
+        # The descriptor was the socket's when it was registered, but may be another file's by now.
         if words[:1] == [b"tfd:"] and f"ino:{inode:x}".encode() in words and _is(task, int(words[1]), inode):
             return True
     return False

@@ -1,4 +1,4 @@
-"""What goes between who asks and who has the rights: a question in one message, an answer in one or more.
+"""The messages between the asking process and the helper: a question is one message, an answer one or more.
 
 A question is a word, whole numbers, and perhaps a descriptor. An answer is a value or an error, and perhaps a
 descriptor. The channel is of type SOCK_SEQPACKET, so that each message arrives whole.
@@ -20,7 +20,7 @@ _MOST_NUMBER = 1 << 64
 
 
 class Question(NamedTuple):
-    """What is asked."""
+    """A question to the helper."""
 
     word: str
     numbers: tuple[int, ...] = ()
@@ -28,19 +28,19 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What there is to say."""
+    """The answer to a question."""
 
     value: Any = None
     descriptor: int | None = None
     error: tuple[int, str] | None = None
-    """Number and words of what has failed."""
+    """Number and text of the error."""
 
 
 def ask(channel: socket.socket, question: Question) -> Answer:
-    """Send a question, and wait for its answer. Whoever asks closes both descriptors.
+    """Send a question, and wait for its answer. The caller closes both descriptors.
 
-    :raises OSError: nobody answers, or no descriptor is free
-    :raises ValueError: that is no answer
+    :raises OSError: the helper does not answer, or no descriptor is free
+    :raises ValueError: the message is no answer
     """
     text = json.dumps([question.word, *question.numbers]).encode()
     socket.send_fds(channel, [text], _some(question.descriptor))
@@ -57,9 +57,9 @@ def ask(channel: socket.socket, question: Question) -> Answer:
 
 
 def question_from(channel: socket.socket) -> Question | None:
-    """The next question; None: there will be none.
+    """Receive the next question; None if the asking process has ended.
 
-    :raises ValueError: it is none
+    :raises ValueError: the message is no question
     :raises OSError: no descriptor is free
     """
     text, descriptors = received(channel, _QUESTION_BYTES, 1)
@@ -78,7 +78,7 @@ def question_from(channel: socket.socket) -> Question | None:
 
 
 def answer(channel: socket.socket, given: Answer) -> None:
-    """Send an answer; closes its descriptor."""
+    """Send an answer, and close its descriptor."""
     text = json.dumps([given.value, given.error]).encode()
     parts = [text[at : at + _PART_BYTES] for at in range(0, len(text), _PART_BYTES)]
     try:

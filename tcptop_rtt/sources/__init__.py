@@ -1,1 +1,1 @@
-"""What reads the kernel, by BPF or by its list of sockets. Records and entries come out."""
+"""The sources of records and entries: they read the kernel by BPF, or by its list of sockets."""

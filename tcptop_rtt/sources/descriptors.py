@@ -1,4 +1,4 @@
-"""Which processes have a descriptor of which socket, as far as /proc tells this user."""
+"""Which processes have a descriptor of which socket, as far as /proc shows it to this user."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ HOLDER = np.dtype(
 _PROCESS = [name for name in HOLDER.names or () if name != "inode"]
 
 FRESH_S = 5.0
-"""So often all descriptors are listed anew: a socket may have been passed on."""
+"""The least time between two regular listings of all descriptors: a socket may be passed on meanwhile."""
 MOST_SHARE, REFRESH_SHARE = 0.05, 0.02
-"""Of one core, that listing them may take: where something new has come, and where nothing has."""
+"""The shares of one core that listing them may take: if something new has come, and if nothing has."""
 
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 class Descriptors:
-    """Remembers what the latest look into /proc has found; looks again where that is of use.
+    """Remembers what the latest look into /proc has found, and looks again if that is of use.
 
     :param reach: looks into processes
-    :param clock_s: for the time between two looks
+    :param clock_s: measures the time between two looks
     """
 
     def __init__(self, reach: Reach, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class Descriptors:
         self._clock_s = clock_s
         self._held = np.zeros(0, HOLDER)
         self._in_vain: NDArray[np.uint64] = np.zeros(0, np.uint64)
-        """Inodes that no process of ours has had when it was looked for them."""
+        """Inodes whose process an earlier look did not find: they are no reason to look again."""
         self._missed: list[NDArray[np.uint64]] = []
         self._next_look = self._next_refresh = -np.inf
         self._denied = False
@@ -50,7 +50,7 @@ class Descriptors:
         return self._denied and (self._unknown or self._was_unknown)
 
     def begin(self) -> None:
-        """Before the sockets of a scan: look again, if what is known has become old.
+        """Begin a scan: look again if the latest look is old, or if one of its processes has ended.
 
         :raises OSError: no descriptor is free
         """
@@ -65,8 +65,8 @@ class Descriptors:
         return not set(np.unique(self._held["pid"]).tolist()) <= set(map(int, _pids()))
 
     def add_holders(self, sockets: Records) -> Records:
-        """One entry per process that has a descriptor of a socket, with that process; sockets of which none
-        is known stay as they are.
+        """Return one entry per process that has a descriptor of a socket, with that process. The entry of a
+        socket without a known process stays as it is.
         """
         inodes = sockets["inode"]
         first, count = self._places(inodes)
@@ -82,14 +82,14 @@ class Descriptors:
         return joined
 
     def _is_missed(self, sockets: Records, count: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether the process of a socket is not known though it may be one that can be looked into."""
+        """Which sockets have no known process, although this user may be able to look into it."""
         missed: NDArray[np.bool_] = (sockets["inode"] != 0) & (count == 0)
         if self._denied and os.geteuid():
             missed &= sockets["uid"] == os.geteuid()
         return missed
 
     def _places(self, inodes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Of each of them the first of the processes that have it, and how many have it."""
+        """By inode, the place in ``_held`` of the first process that has it, and how many have it."""
         first, after = (np.searchsorted(self._held["inode"], inodes, side) for side in _SIDES)
         return first, np.where(inodes != 0, after - first, 0)
 
@@ -98,7 +98,7 @@ class Descriptors:
         of_socket = np.repeat(np.arange(len(sockets)), lines)
         joined = take_rows(sockets, of_socket)
         held = np.flatnonzero(count[of_socket])
-        # The holders of one socket stand one after the other, there and here.
+        # The holders of one socket are neighbours, in _held and in the result.
         number = np.arange(len(joined)) - np.repeat(np.cumsum(lines) - lines, lines)
         processes = self._held[(first[of_socket] + number)[held]]
         for name in _PROCESS:

@@ -1,8 +1,8 @@
-"""What the kernel answers to a question for TCP sockets, as entries: all messages of a dump at once.
+"""Turns the kernel's answer to a request for TCP sockets into entries, all messages of a dump at once.
 
 The structures are those of include/uapi/linux/inet_diag.h (``inet_diag_req_v2``, ``inet_diag_msg``, the
-attributes ``INET_DIAG_INFO``, ``CONG``, ``SKMEMINFO``) and include/uapi/linux/tcp.h (``tcp_info``). They only
-grow, so an older kernel's are shorter; net/ipv4/tcp.c, ``tcp_get_info()``, says what is in them.
+attributes ``INET_DIAG_INFO``, ``CONG``, ``SKMEMINFO``) and include/uapi/linux/tcp.h (``tcp_info``, filled by
+``tcp_get_info()`` in net/ipv4/tcp.c). They only grow, so an older kernel's are shorter.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, SYN_RECV, SYN_SENT, TI
 from tcptop_rtt.sources.netlink import HEADER, Messages
 
 _INFO, _CONG, _SKMEMINFO = 2, 4, 7  # the attributes' numbers
-_ATTRIBUTE = 4  # bytes of struct nlattr before what it holds
+_ATTRIBUTE = 4  # bytes of struct nlattr, which precedes the payload
 _CLOSED_BY_US = tuple(STATES.index(name) for name in ("FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"))
-"""No process has ever left a socket in another state: one that was never accepted is in none of these."""
+"""The states of a socket that its process has closed. A socket that waits to be accepted is in none."""
 
 _REQUEST = struct.Struct("=BBBxI48x")
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -36,7 +36,7 @@ def _request(family: int, states: int, *attributes: int) -> bytes:
 
 
 LISTENERS = tuple(_request(family, 1 << LISTEN, _SKMEMINFO) for family in FAMILIES)
-"""Ask for what listens."""
+"""Requests for the listeners."""
 CONNECTIONS = tuple(
     _request(
         family,
@@ -46,7 +46,7 @@ CONNECTIONS = tuple(
     )
     for family in FAMILIES
 )
-"""Ask for all else but what is in TIME-WAIT, of which there may be very many."""
+"""Requests for all connections but those in TIME-WAIT, of which there may be very many."""
 
 _MESSAGE = np.dtype(
     [
@@ -86,10 +86,10 @@ _INFO_FIELDS = np.dtype(
         *((name, "u4") for name in ("dsack_dups", "reord_seen", "rcv_ooopack", "snd_wnd", "rcv_wnd")),
     ]
 )
-"""``struct tcp_info`` without the prefix of its names, as far as it is read. It has no holes."""
+"""``struct tcp_info`` up to the last field that is read, without prefixes of names. It has no padding."""
 
 _SK_MEMINFO = np.dtype([("others", "u4", 8), ("drops", "u4")])
-"""The array of SK_MEMINFO_DROPS and what stands before it, in include/uapi/linux/sock_diag.h."""
+"""The array up to SK_MEMINFO_DROPS, in include/uapi/linux/sock_diag.h."""
 
 _COPIED = {
     "srtt_us": "rtt",
@@ -121,7 +121,7 @@ _COPIED = {
     "data_segs_out": "data_segs_out",
     "dsack_dups": "dsack_dups",
 }
-"""By field of an entry the one of tcp_info that it is."""
+"""By field of an entry, the field of tcp_info that is copied."""
 
 _IN_ROW = {"pacing_rate": "pacing_rate_bps", "delivery_rate": "delivery_rate_bps"}
 """Fields of an entry that have another name in a row."""
@@ -135,29 +135,29 @@ UNTOLD = frozenset(
         *("first_byte_us", "answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
     }
 )
-"""Fields of a row that no kernel tells in this way."""
+"""Fields of a row that sock_diag has on no kernel."""
 
 
 class Connections(NamedTuple):
-    """What messages tell of connections."""
+    """The connections in some messages."""
 
     entries: Records
-    """Of dtype ENTRY, without process, network namespace and times of other scans."""
+    """Of dtype ENTRY, without process, network namespace, and what follows from an earlier scan."""
     syn_recv: int
-    """Handshakes that are no whole sockets yet."""
+    """Number of handshakes, which are no full sockets yet."""
     untold: frozenset[str]
-    """The fields of a row that this kernel's tcp_info lacks; nothing where no message has one."""
+    """The fields of a row that this kernel's tcp_info lacks; empty if no message has a tcp_info."""
 
 
 def connections(messages: Messages, time_ns: int) -> Connections:
-    """The whole sockets among these messages.
+    """The connections among these messages that are full sockets.
 
-    :param time_ns: CLOCK_MONOTONIC, of when the messages came
+    :param time_ns: when the messages came, CLOCK_MONOTONIC
     """
     raw = _Raw(messages.raw)
     starts = np.array(messages.starts, np.intp)
     places = raw.attributes(starts, _INFO, _CONG)
-    # What is left of a closed socket has FIN-WAIT-2 as its state, and no tcp_info.
+    # A closed socket that is only kept as a timer is in FIN-WAIT-2, too, but has no tcp_info.
     whole = places[_INFO] > 0
     handshakes = raw.gather(starts[~whole] + HEADER.size, _MESSAGE)["state"] == SYN_RECV
     heads = raw.gather(starts[whole] + HEADER.size, _MESSAGE)
@@ -185,7 +185,7 @@ def listeners(messages: Messages, time_ns: int) -> Records:
 
 
 def untold_by(length: int) -> frozenset[str]:
-    """The fields of a row that a tcp_info of so many bytes does not hold."""
+    """The fields of a row that a tcp_info of this length in bytes lacks."""
     fields: Mapping[str, Any] = _INFO_FIELDS.fields or {}
     return frozenset(
         _IN_ROW.get(name, name)
@@ -195,7 +195,7 @@ def untold_by(length: int) -> frozenset[str]:
 
 
 def _identified(heads: NDArray[np.void], time_ns: int) -> Records:
-    """What is in the message itself."""
+    """Entries with the fields that are in the message itself, not in its attributes."""
     entries = np.zeros(len(heads), ENTRY)
     is_v4 = heads["family"] == socket.AF_INET
     for name, of in (("laddr", "src"), ("raddr", "dst")):
@@ -214,7 +214,7 @@ def _identified(heads: NDArray[np.void], time_ns: int) -> Records:
     for name in ("state", "uid", "inode"):
         entries[name] = heads[name]
     entries["direction"] = np.where(heads["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)
-    # One without an inode waits to be accepted, or its process has closed it.
+    # A socket without an inode waits to be accepted, or its process has closed it.
     left = np.where(np.isin(heads["state"], _CLOSED_BY_US), Hold.DEAD, 0)
     entries["hold"] = np.where(heads["inode"] != 0, Hold.SOCKET | Hold.FILE | Hold.UNSEEN, left)
     return entries
@@ -226,7 +226,7 @@ def _add_info(entries: Records, info: NDArray[np.void], heads: NDArray[np.void])
     unacked, sacked, lost, retrans = (info[of] for of in ("unacked", "sacked", "lost", "retrans"))
     entries["in_flight"] = unacked - sacked - lost + retrans
     entries["recv_q_bytes"] = heads["rqueue"]
-    # The two were read one after the other.
+    # The kernel reads the two one after the other, so the unsent bytes may be more.
     entries["unacked_bytes"] = heads["wqueue"] - np.minimum(heads["wqueue"], info["notsent_bytes"])
     opening = np.isin(info["state"], (SYN_SENT, SYN_RECV))
     for name in ("last_sent_ms", "last_received_ms"):
@@ -235,9 +235,9 @@ def _add_info(entries: Records, info: NDArray[np.void], heads: NDArray[np.void])
 
 
 def _sampled_us(entries: Records) -> NDArray[np.uint64]:
-    """When the latest RTT sample was taken, as far as can be told; 0: none since the handshake.
+    """When the latest RTT sample was taken, as far as is known; 0: none since the handshake.
 
-    It came with an ACK, and where nothing is on its way, one RTT after the latest data was sent.
+    It came with the latest ACK, but if nothing is in flight, at most one RTT after the latest data was sent.
     """
     now_us = entries["time_ns"].astype(np.int64) // 1000
     acked_us = now_us - 1000 * entries["last_ack_ms"].astype(np.int64)
@@ -248,28 +248,28 @@ def _sampled_us(entries: Records) -> NDArray[np.uint64]:
 
 
 class _Raw:
-    """The bytes of a dump: everything in it stands at a multiple of four."""
+    """The bytes of a dump, in which everything is aligned to four bytes."""
 
     def __init__(self, raw: bytes) -> None:
         longest = max(_MESSAGE.itemsize, _INFO_FIELDS.itemsize)
-        # A structure may end beyond the last message, where this kernel's is shorter.
+        # Where this kernel's structure is shorter than ours, ours may end beyond the last message.
         self._words = np.frombuffer(raw + bytes(-len(raw) % 4 + longest), np.uint32)
 
     def gather(
         self, at: NDArray[np.intp], dtype: np.dtype[np.void], length: int = 1 << 16
     ) -> NDArray[np.void]:
-        """Structures at these places; what is behind their length is 0."""
+        """The structures at these offsets; bytes beyond the length are 0."""
         found = sliding_window_view(self._words, dtype.itemsize // 4)[at // 4]
         found.view(np.uint8)[:, length:] = 0
         structures: NDArray[np.void] = found.view(dtype)[:, 0]
         return structures
 
     def lengths(self, at: NDArray[np.intp]) -> NDArray[np.int64]:
-        """The bytes of these attributes, without their headers."""
+        """The lengths of these attributes in bytes, without their headers."""
         return self._headers(at)[0] - 4
 
     def text(self, at: NDArray[np.intp], most: int) -> NDArray[np.bytes_]:
-        """Text of attributes, without what stands behind its end."""
+        """The texts of these attributes, cut at the terminating zero."""
         raw = sliding_window_view(self._words, most // 4)[at // 4 + 1].view(np.uint8)
         lengths = np.where(at > 0, self.lengths(at), 0)
         raw[np.arange(most) >= lengths[:, None]] = 0
@@ -278,9 +278,9 @@ class _Raw:
         return text
 
     def attributes(self, starts: NDArray[np.intp], *numbers: int) -> dict[int, NDArray[np.intp]]:
-        """Where in each message the attributes of these numbers begin; 0: it has none.
+        """By number, the offset of that attribute in each message; 0 if the message has none.
 
-        All messages are walked through side by side.
+        All messages are walked through in parallel.
         """
         found = {number: np.zeros(len(starts), np.intp) for number in numbers}
         ends = starts + self._words[starts // 4]
@@ -299,6 +299,6 @@ class _Raw:
             at[left] += length + 3 & ~3
 
     def _headers(self, at: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Length and number: two halves of a word, in the order of this machine's bytes."""
+        """Length and number of attributes: two halves of a word, in this machine's byte order."""
         halves = np.ascontiguousarray(self._words[at // 4]).view(np.uint16).reshape(-1, 2).astype(np.int64)
         return halves[:, 0], halves[:, 1]

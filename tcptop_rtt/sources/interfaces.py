@@ -1,4 +1,4 @@
-"""Names of network interfaces, each of its own network namespace."""
+"""Names of network interfaces, by network namespace."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Collection, Mapping
 from tcptop_rtt.model.reach import Reach
 
 FRESH_S = 10.0
-"""So long a namespace is not asked again; names may change."""
+"""The time after which names are read again, as they may change."""
 
 
 class Interfaces:
-    """What interfaces are called; of those namespaces only that were asked for last."""
+    """Keeps the names of interfaces, but only of the namespaces that were wanted last."""
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._known: dict[int, tuple[float, Mapping[int, bytes]]] = {}
 
     def names(self, wanted: Collection[int]) -> dict[tuple[int, int], bytes]:
-        """By network namespace and index, of all interfaces in these namespaces that can be looked into."""
+        """The names by network namespace and index, of the wanted namespaces that can be looked into."""
         now = time.monotonic()
         for gone in self._known.keys() - set(wanted):
             del self._known[gone]
@@ -35,4 +35,4 @@ class Interfaces:
         try:
             return self._reach.interface_names(netns)
         except OSError:
-            return {}  # it is gone, or CAP_SYS_ADMIN is missing
+            return {}  # the namespace is gone, or CAP_SYS_ADMIN is missing

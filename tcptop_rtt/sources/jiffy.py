@@ -8,5 +8,5 @@ _CLOCK_MONOTONIC_COARSE = 6  # include/uapi/linux/time.h; its resolution is one 
 
 
 def jiffy_s() -> float:
-    """How long one is."""
+    """The length of a jiffy."""
     return time.clock_getres(_CLOCK_MONOTONIC_COARSE)

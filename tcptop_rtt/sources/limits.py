@@ -1,4 +1,4 @@
-"""How much the kernel side has room for."""
+"""How many connections, samples and records the BPF program has room for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 FEWEST_CONNECTIONS, MOST_CONNECTIONS = 1 << 17, 1 << 22
 BYTES_PER_CONNECTION = 8192
-"""Of the machine's memory: a socket with its file takes the kernel more."""
+"""The machine's memory per possible connection: a socket with its file takes the kernel more."""
 LAST_BYTES = 1 << 21
-"""Of the ring buffer for what followed connections were like at their end: some 5,000 of them."""
+"""Size of the ring buffer for the final entries of followed connections: some 5,000 of them."""
 
 
 def connections_for(memory_bytes: int) -> int:
-    """How many a machine can have at most, as a power of 2: each takes a bucket of 16 bytes beforehand."""
+    """The most connections of a machine, as a power of 2: for each the map takes 16 bytes in advance."""
     possible = 1 << (memory_bytes // BYTES_PER_CONNECTION).bit_length() - 1
     return min(max(FEWEST_CONNECTIONS, possible), MOST_CONNECTIONS)
 
@@ -24,11 +24,11 @@ def _connections_here() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the BPF program is compiled for. Its maps take the memory when they are made."""
+    """The sizes that the BPF program is compiled for."""
 
     ring_bytes: int = 1 << 22
-    """Of the ring buffer: a power of two of pages."""
+    """Size of the ring buffer: a power of two of pages."""
     rtt_window_bits: int = 17
-    """The logarithm of how many sockets can collect RTT samples at once."""
+    """The binary logarithm of the number of slots for RTT windows."""
     connections: int = field(default_factory=_connections_here)
-    """How many are tracked at once."""
+    """How many connections can be tracked at once."""

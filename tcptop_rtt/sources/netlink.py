@@ -1,4 +1,4 @@
-"""Dumps of the kernel's sockets over netlink: the datagrams, checked, with the place of each message.
+"""Dumps of the kernel's sockets over netlink: checked datagrams, with the offset of each message.
 
 The structures are ``struct nlmsghdr`` and ``struct nlmsgerr`` in include/uapi/linux/netlink.h.
 """
@@ -19,14 +19,14 @@ _REQUEST, _DUMP_INTERRUPTED, _DUMP = 0x1, 0x10, 0x300
 
 HEADER = struct.Struct("=IHHII")
 _SAME_BYTES = 12
-"""Of a header, without the port it is sent to: length, kind, flags, and number of the question."""
+"""The size of a header without its last field, the port: length, kind, flags and sequence number."""
 _NUMBER = struct.Struct("=i")
 _MOST_ERRNO = 4095  # include/linux/err.h
 
 BUFFER_BYTES = 1 << 16
-"""The kernel fills 32 KiB at a time, if there is room for it."""
+"""The kernel sends 32 KiB at a time, if the buffer has room for it."""
 PART_BYTES = 1 << 22
-"""So much of a dump is handed out together, about: numpy's price is by the array."""
+"""About how much of a dump is yielded at once: numpy has a cost per array."""
 TRIES = 4
 
 
@@ -35,7 +35,7 @@ class Messages(NamedTuple):
 
     raw: bytes
     starts: list[int]
-    """Where in it the header of each one is."""
+    """The offset in ``raw`` of each message's header."""
 
 
 def connected_socket() -> socket.socket:
@@ -46,7 +46,7 @@ def connected_socket() -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
     try:
         made.bind((0, 0))
-        made.connect((0, 0))  # nobody but the kernel answers
+        made.connect((0, 0))  # only the kernel may answer
     except BaseException:
         made.close()
         raise
@@ -54,10 +54,10 @@ def connected_socket() -> socket.socket:
 
 
 class Netlink:
-    """A socket of the network namespace that it was opened in. It sees that one from wherever it is used.
+    """A netlink socket. It shows the network namespace that it was opened in, wherever the caller is.
 
-    :param connected: one that :func:`connected_socket` has made, which belongs to this; None: a new one
-    :param buffer_bytes: a longer datagram makes the buffer grow
+    :param connected: a socket of :func:`connected_socket`, which this object then owns; None to open one
+    :param buffer_bytes: the initial size of the buffer, which grows for a longer datagram
     :raises OSError: the kernel has no such sockets, or there is no free descriptor
     """
 
@@ -71,11 +71,11 @@ class Netlink:
         self._socket.close()
 
     def dump(self, request: bytes, part_bytes: int = PART_BYTES) -> Iterator[Messages]:
-        """Ask for all that a request selects.
+        """Yield all messages that a request selects.
 
-        What has been handed out may come again: a dump that was interrupted is made once more.
+        A message may come twice, because a dump that was interrupted is made once more.
 
-        :raises OSError: the kernel refuses it, or interrupts it each time
+        :raises OSError: the kernel refuses the dump, or interrupts it each time
         """
         for _ in range(TRIES):
             interrupted = yield from self._dump(request, part_bytes)
@@ -84,7 +84,7 @@ class Netlink:
         raise OSError(errno.EINTR, "the list of sockets changes all the time")
 
     def _dump(self, request: bytes, part_bytes: int) -> Generator[Messages, None, bool]:
-        """Whether the kernel has interrupted it."""
+        """Make a dump once, and return whether the kernel has interrupted it."""
         self._sequence += 1
         length = HEADER.size + len(request)
         flags = _REQUEST | _DUMP
@@ -105,7 +105,7 @@ class Netlink:
         return interrupted
 
     def _receive(self) -> bytes:
-        # Its length is asked for first: what does not fit into the buffer would be lost.
+        # The datagram's length is asked for first: what does not fit into the buffer would be lost.
         size = self._socket.recvmsg_into([], 0, socket.MSG_PEEK | socket.MSG_TRUNC)[0]
         if size > len(self._buffer):
             self._buffer = bytearray(size)
@@ -114,11 +114,11 @@ class Netlink:
 
 
 def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, bool]:
-    """Where the messages of a dump are in a datagram, whether the dump is complete, and whether the kernel
-    has had to interrupt it.
+    """The offsets of a dump's messages in a datagram, whether the dump is complete, and whether the kernel
+    has interrupted it.
 
-    :param sequence: of the dump; messages of another one, which was given up, count for nothing
-    :raises OSError: the kernel says so, or it is no netlink datagram
+    :param sequence: number of the dump; messages of another dump, which was given up, are ignored
+    :raises OSError: the kernel reports an error, or the bytes are no netlink datagram
     """
     starts: list[int] = []
     done = interrupted = False
@@ -143,9 +143,9 @@ def parse_datagram(datagram: bytes, sequence: int) -> tuple[list[int], bool, boo
 
 
 def _alike(datagram: bytes, at: int, step: int) -> int:
-    """How many messages follow each other with the same header; each alone would take three times as long.
+    """How many messages in a row have the same header. Parsing each by itself would take three times as long.
 
-    :param step: from one to the next
+    :param step: bytes from one message to the next
     """
     count = (len(datagram) - at) // step
     header = datagram[at : at + _SAME_BYTES]

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from tcptop_rtt.model.reach import Reach
 
 EVERYWHERE_S = 10.0
-"""Between two searches."""
+"""The time between two searches."""
 
 
 class Namespaces:
-    """Those that there is a way into.
+    """The network namespaces that there is a way into.
 
     :param reach: finds them
     """
@@ -26,7 +26,7 @@ class Namespaces:
         """The inode numbers of all of them, ours first, as of the latest search."""
 
     def search(self, anew: bool = False) -> bool:
-        """Search for them, if that was long ago, or is wanted anew; whether it has been done."""
+        """Search, if the latest search was long ago or ``anew`` is set. Returns whether it has searched."""
         if not anew and time.monotonic() < self._search_at_s:
             return False
         self._search_at_s = time.monotonic() + EVERYWHERE_S

@@ -1,4 +1,4 @@
-"""Which source is taken: the BPF program, or where that cannot be had the kernel's list of sockets."""
+"""Chooses the source: the BPF program or, where that cannot run, the kernel's list of sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WITHOUT_BPF = "sock_diag"
 SOURCES = ("auto", "fentry", "tcp_probe", WITHOUT_BPF)
-"""What can be asked for: ``auto`` takes the best that there is."""
+"""The sources that can be asked for: ``auto`` takes the best one that works."""
 
 
 def _nothing() -> None:
@@ -24,31 +24,31 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Opener:
-    """The way to a source that may take long to open."""
+    """Opens a source, which may take long."""
 
     open: Callable[[], Source]
     """To be called once, in a thread of its own.
 
-    :raises TcptopError: it cannot be had here, and why
+    :raises TcptopError: the source does not work here, and why
     """
     stage: Callable[[], str] = str
-    """What takes long at this moment; nothing: it is not known."""
+    """What takes long at this moment; empty if unknown."""
     cancel: Callable[[], None] = _nothing
     """Makes ``open`` end soon; any thread may call it."""
     reach: Reach | None = None
-    """Looks into processes and network namespaces; None: nobody does."""
+    """Looks into processes and network namespaces; None if nothing does."""
     held: Callable[[], Rights] = tuple
-    """Whose rights there are, and which."""
+    """The present rights, as pairs of holder and rights."""
 
 
 def source_opener(source: str, reach: Reach, follow: bool = False, needs_bpf: bool = False) -> Opener:
-    """Begin with what takes long, and return the way to the source.
+    """Begin with what takes long, and return an opener of the source.
 
     :param source: one of :data:`SOURCES`
     :param reach: looks into processes and network namespaces for it
-    :param follow: whether it tells the connections of what descends from this process
-    :param needs_bpf: whether ``auto`` is content with nothing less
-    :raises TcptopError: the source that is asked for cannot be had here, and why
+    :param follow: whether it marks the connections of this process's descendants
+    :param needs_bpf: whether ``auto`` accepts nothing but BPF
+    :raises TcptopError: the source that is asked for does not work here, and why
     """
     if source == WITHOUT_BPF:
         return Opener(lambda: _sock_diag(reach), reach=reach)
@@ -77,7 +77,7 @@ def _best(loading: Loading, reach: Reach) -> Source:
 def _probe(loading: Loading, reach: Reach) -> Source:
     """The BPF program as a source."""
     made = loading.wait()
-    # Not before: they need numpy, which is imported meanwhile.
+    # Imported this late because they need numpy, which is imported during the wait.
     from tcptop_rtt.sources.probe import Probe
     from tcptop_rtt.sources.program import Program
 
@@ -90,14 +90,15 @@ def _probe(loading: Loading, reach: Reach) -> Source:
 
 
 def _sock_diag(reach: Reach, no_bpf: str = "") -> Source:
-    """
-    :param no_bpf: why there can be none; empty: it is not wanted
+    """The kernel's list of sockets as a source.
+
+    :param no_bpf: why BPF does not work; empty if it is not wanted
     """
     from tcptop_rtt.sources.sock_diag import SockDiag
 
     try:
         return SockDiag(reach, no_bpf or "asked for by --source")
     except TcptopError as error:
-        # What the best source needs comes first: with it there is no need of this one.
+        # What BPF needs comes first: with BPF this source is not needed.
         both = f"{no_bpf}; without BPF: {error}"
         raise TcptopError(both if no_bpf not in ("", str(error)) else str(error)) from error

@@ -1,4 +1,4 @@
-"""What the programs in the kernel cost, as the kernel itself counts it while it is asked to (bpf_stats)."""
+"""What the BPF programs cost, as the kernel itself counts it on request (bpf_stats)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tcptop_rtt.sources.bpf_call import RunTime, run_time
 from tcptop_rtt.sources.loader.places import FILES, SOCKETS
 
 _OURS = {FILES.program, SOCKETS.program}
-"""They run when this process reads, on its processor time."""
+"""The iterators, which run when this process reads them, on its processor time."""
 
 
 class RunTimes:
     """Counts between :meth:`begin` and :meth:`end`.
 
-    The counting itself reads two clocks per run, of every BPF program of the machine: nobody leaves it on.
+    Counting reads two clocks per run of every BPF program of the machine, so it is not left on.
 
-    :param programs: their descriptors, by their names
-    :param count: has the kernel count until the descriptor that it returns is closed
+    :param programs: the descriptors of the programs, by name
+    :param count: makes the kernel count until the returned descriptor is closed
     """
 
     def __init__(self, programs: Mapping[str, int], count: Callable[[], int]) -> None:
@@ -29,7 +29,8 @@ class RunTimes:
         self._before: dict[str, RunTime] = {}
 
     def begin(self) -> None:
-        """
+        """Start counting.
+
         :raises OSError: the kernel does not count, as without CAP_SYS_ADMIN
         """
         self._counting = self._count()
@@ -40,9 +41,9 @@ class RunTimes:
             raise
 
     def end(self) -> tuple[ProgramRuns, ...]:
-        """What has run since.
+        """Stop counting, and return what has run since.
 
-        :raises OSError: it cannot be read
+        :raises OSError: the counts cannot be read
         """
         try:
             found = self._read()
@@ -56,7 +57,7 @@ class RunTimes:
         )
 
     def close(self) -> None:
-        """Count no longer."""
+        """Stop counting."""
         if self._counting is not None:
             os.close(self._counting)
             self._counting = None

@@ -1,4 +1,4 @@
-"""The kernel side as a source of records: drains the ring buffer, runs the scans."""
+"""The BPF program as a source: drains the ring buffers, runs the scans."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tcptop_rtt.sources.program import Program
 from tcptop_rtt.sources.ringbuf import RingBuffer
 
 PART_ENTRIES = 8192
-"""Of a scan, about: so many are in memory at once."""
+"""About how many entries of a scan are in memory at once."""
 
 
 class Probe(Source):
-    """Every TCP socket of the machine, as the BPF program tells of it.
+    """Every TCP socket of the machine, as the BPF program reports it.
 
-    :param program: attached; closed together with this
+    :param program: is attached; :meth:`close` closes it, too
     :param reach: finds network namespaces, and makes iterators there
     """
 
@@ -49,12 +49,12 @@ class Probe(Source):
 
     @property
     def hook(self) -> str:
-        """Where segments are met."""
+        """Where the program sees segments."""
         return self._program.hook
 
     @property
     def hook_note(self) -> str:
-        """Why the first choice is refused."""
+        """Why the first choice of hook was refused; empty if it was not."""
         return self._program.hook_note
 
     @property
@@ -64,12 +64,12 @@ class Probe(Source):
 
     @property
     def problem(self) -> str:
-        """That it does not see others any more."""
+        """Why other processes and network namespaces are not seen any more; empty if they are."""
         return self._reach.problem
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
-        """What the latest scan of each network namespace has counted."""
+        """The sockets without rows that the latest scan of each network namespace has counted."""
         return tuple(self._waiting.values())
 
     def set_report_interval(self, seconds: float) -> None:
@@ -78,7 +78,7 @@ class Probe(Source):
 
     def read(self) -> Batch:
         """Take what is in the ring buffers."""
-        # First: the record of an end was there before what the connection was like then.
+        # Final entries are read first: the CLOSE record of a connection was written before its final entry.
         last = self._last.read() if self._last else NO_ENTRIES
         records = self._ring.read()
         dropped_records, untracked = (
@@ -87,10 +87,10 @@ class Probe(Source):
         return Batch(records, dropped_records, untracked, last)
 
     def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:
-        """List every descriptor of a socket, then the sockets without one: those of the network namespaces in
-        ``unheld``, and at times those of all.
+        """List every descriptor of a socket, then the sockets without a descriptor: of the network namespaces
+        that ``unheld`` returns, and at times of all.
 
-        :raises OSError: it cannot be done now, as without a free descriptor
+        :raises OSError: the scan cannot be done now, as without a free descriptor
         """
         self._control["scan"] += 1
         yield from _parts(self._program.open_files())
@@ -101,7 +101,7 @@ class Probe(Source):
             try:
                 fd = self._reach.iterator_in(netns, link)
             except OSError:
-                # It is gone, or CAP_SYS_ADMIN is missing: it is done without.
+                # The namespace is gone, or CAP_SYS_ADMIN is missing: the scan leaves it out.
                 self._waiting.pop(netns, None)
                 if netns == self._namespaces.ours:
                     raise
@@ -112,9 +112,9 @@ class Probe(Source):
             self._waiting[netns] = Waiting(netns, time_wait, syn_recv)
 
     def _where(self, unheld: Collection[int]) -> Collection[int]:
-        """At times everywhere, else only where a known connection is without a descriptor.
+        """The network namespaces to list: at times all, else only those in ``unheld``.
 
-        What opens is known by its record, unless a record was dropped.
+        Records report which connections open there, so all are listed again after a record was dropped.
         """
         lost, self._dropped_records = self._dropped_records, int(self._control["dropped_records"][0])
         if not self._namespaces.search(anew=self._dropped_records != lost):
@@ -128,7 +128,7 @@ class Probe(Source):
         return self._interfaces.names(namespaces)
 
     def ended(self, connections: Mapping[int, int]) -> list[int]:
-        """Which of these connections, socket to id, the kernel side knows no longer: their ids."""
+        """The ids of those of these connections, socket to id, that the kernel side has no longer."""
         return [
             connection
             for sock, connection in connections.items()
@@ -136,7 +136,7 @@ class Probe(Source):
         ]
 
     def trace(self, sock: int) -> None:
-        """Report every ACK of this socket from now on; 0: of none."""
+        """Report every ACK of this socket from now on; 0 for none."""
         self._control["traced_sock"] = sock
 
     def begin_counting(self) -> None:
@@ -144,7 +144,7 @@ class Probe(Source):
         self._run_times.begin()
 
     def end_counting(self) -> tuple[ProgramRuns, ...]:
-        """What each of them has cost since."""
+        """Stop counting, and return what each of them has cost."""
         return self._run_times.end()
 
     def close(self) -> None:
@@ -159,14 +159,14 @@ class Probe(Source):
 
 
 def _parts(fd: int) -> Iterator[Records]:
-    """All that an iterator has to say; closes it."""
+    """Yield all entries that an iterator writes, in parts, and close its descriptor."""
     chunks: list[bytes] = []
     try:
         while True:
             try:
                 chunk = os.read(fd, 1 << 20)
             except BlockingIOError:
-                continue  # bpf_seq_read() pauses after a million objects that it had nothing to say of
+                continue  # bpf_seq_read() pauses after a million objects without output
             chunks.append(chunk)
             if not chunk or sum(map(len, chunks)) >= PART_ENTRIES * ENTRY.itemsize:
                 yield np.frombuffer(b"".join(chunks), ENTRY)

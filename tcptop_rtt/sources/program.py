@@ -1,4 +1,4 @@
-"""The BPF program as it runs: the descriptors that the loader has handed over, and the ways through them.
+"""The running BPF program: the descriptors that the loader has handed over, and what is read through them.
 
 This process loads and attaches nothing, and has no compiler.
 """
@@ -19,7 +19,7 @@ from tcptop_rtt.sources.loader.request import Request
 
 
 class Program:
-    """What runs in the kernel until this is closed.
+    """The BPF program, which runs in the kernel until this object is closed.
 
     :param made: what the loader has handed over
     """
@@ -27,7 +27,7 @@ class Program:
     def __init__(self, made: Handover) -> None:
         self.hook = made.hook
         self.hook_note = made.hook_note
-        """Why the first choice is refused."""
+        """Why the first choice of hook was refused; empty if it was not."""
         self.unknown = made.unknown
         """The fields of a row that this kernel does not have."""
         self.ring_fd = made.maps["records"]
@@ -37,13 +37,13 @@ class Program:
         self._connection_bytes = bpf_call.map_info(self._connections_fd).value_bytes
         self._maps = made.maps
         self.links = made.links
-        """Their descriptors, by the names of the programs that they attach."""
+        """Descriptors of links, by the names of the programs that they attach."""
         self.programs = made.programs
-        """Their descriptors, by their names."""
+        """Descriptors of programs, by name."""
 
     @classmethod
     def loaded(cls, request: Request | None = None) -> Program:
-        """A program that runs, after waiting for it.
+        """Load the program, and wait until it runs.
 
         :raises TcptopError: it cannot run here, and why
         """
@@ -58,18 +58,19 @@ class Program:
         return None if connection["closed"] else int(connection["id"])
 
     def open_files(self) -> int:
-        """A file descriptor that reads as one ``ENTRY`` per descriptor of a TCP or MPTCP socket."""
+        """A file descriptor from which one ``ENTRY`` per descriptor of a TCP or MPTCP socket can be read."""
         return bpf_call.create_iterator(self.links[FILES.program])
 
     @property
     def sockets_link(self) -> int | None:
-        """The link of an iterator that reads as one ``ENTRY`` per socket of the network namespace in which it
-        is created that the latest scan of descriptors has not met. None before Linux 5.9.
+        """The link of the iterator over sockets; None before Linux 5.9. It writes an ``ENTRY`` per listener
+        of the network namespace in which it is created, and per connection there that the latest scan of
+        descriptors has not met.
         """
         return self.links.get(SOCKETS.program)
 
     def detach_hook(self) -> int:
-        """Meet no segment any more; the descriptor of the program that did, which stays open here."""
+        """Detach the hook, and return the descriptor of its program, which this object keeps open."""
         name = HOOKS[self.hook].program
         os.close(self.links.pop(name))
         return self.programs[name]

@@ -1,4 +1,4 @@
-"""What loading the BPF program needs of this machine and of who runs it; asked before bcc is imported."""
+"""What loading the BPF program needs of this machine and this user; checked before bcc is imported."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39  # include/uapi/linux/capabi
 
 
 def require_bpf() -> None:
-    """Go on only where there is a chance.
+    """Check whether loading the BPF program may succeed.
 
-    :raises TcptopError: there is none, and why
+    :raises TcptopError: it cannot succeed, and why
     """
     _require_capabilities()
     _require_btf()

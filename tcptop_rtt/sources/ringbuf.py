@@ -27,7 +27,7 @@ class RingBuffer:
     """
 
     def __init__(self, map_fd: int, dtype: np.dtype[np.void]) -> None:
-        self._size = size = map_info(map_fd).max_entries  # of such a map in bytes
+        self._size = size = map_info(map_fd).max_entries  # in bytes, for this type of map
         self._dtype = dtype
         self._slot = np.dtype([("length", "<u4"), ("page", "<u4"), ("record", f"V{dtype.itemsize}")])
         page = mmap.PAGESIZE
@@ -39,7 +39,7 @@ class RingBuffer:
         self._fence.acquire()
 
     def read(self) -> NDArray[np.void]:
-        """Take all that is there, oldest first: an array of its own, shape (N,)."""
+        """Take all finished records, oldest first, as a new array of shape (N,)."""
         start = int(self._consumer[0])
         count = (int(self._producer[0]) - start) // self._slot.itemsize
         self._order_loads()
@@ -50,15 +50,15 @@ class RingBuffer:
         unfinished = np.flatnonzero(lengths & _BUSY)
         if len(unfinished):
             slots, lengths = slots[: unfinished[0]], lengths[: unfinished[0]]
-        # As plain bytes: numpy would copy structures field by field.
+        # Copied as plain bytes, because numpy would copy structures field by field.
         records: NDArray[np.void] = slots["record"][lengths & _DISCARDED == 0].view(self._dtype)
         self._consumer[0] = start + len(slots) * self._slot.itemsize
         return records
 
     def _order_loads(self) -> None:
-        """Load what follows after what was loaded before, as the kernel's smp_store_release() wants it.
+        """Keep the loads before and after this call in order, as the kernel's smp_store_release() requires.
 
-        Processors such as arm64's may load in another order; letting a lock go and taking it again keeps it.
+        Processors such as arm64's may load in another order; releasing and acquiring a lock prevents this.
         """
         self._fence.release()
         self._fence.acquire()

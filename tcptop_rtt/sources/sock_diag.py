@@ -1,6 +1,6 @@
-"""Sockets as the kernel lists them to everybody, without BPF and without root: asked for again and again.
+"""Polls the kernel's list of sockets, which is open to every user, without BPF and without root.
 
-It sees what is there when it asks: no connection that comes and goes in between, and no single ACK.
+It sees what exists when it polls: no connection that comes and goes between two polls, and no single ACK.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from tcptop_rtt.sources.netlink import Netlink
 from tcptop_rtt.sources.netns import Namespaces
 
 _FRESH_US = 1_000_000
-"""An RTT that is no older counts as of now, when a connection is met for the first time."""
+"""In the first scan of a network namespace an RTT sample no older than this counts as new."""
 
 
 class SockDiag(Source):
     """Every TCP socket of the network namespaces that this user may enter, with the processes that this user
     may look into.
 
-    :param reach: what this user may look into
-    :param hook_note: why there is nothing better
+    :param reach: looks into processes and network namespaces
+    :param hook_note: why BPF is not used
     :raises TcptopError: the kernel does not list its sockets
     """
 
@@ -58,54 +58,54 @@ class SockDiag(Source):
 
     @property
     def hook(self) -> str:
-        """The name of this source, which has none."""
+        """The name of this source, which has no hook."""
         return "sock_diag"
 
     @property
     def hook_note(self) -> str:
-        """Why there is nothing better."""
+        """Why BPF is not used."""
         return self._hook_note
 
     @property
     def polls(self) -> bool:
-        """It does nothing else."""
+        """Always true: this source only polls."""
         return True
 
     @property
     def unknown(self) -> frozenset[str]:
-        """What only BPF tells, and what this kernel's tcp_info lacks."""
+        """The fields that only BPF knows, and those that this kernel's tcp_info lacks."""
         return UNTOLD | self._untold
 
     @property
     def missed(self) -> str:
-        """What there may be that it does not see."""
+        """What this source does not see."""
         others = "; others' processes unknown" if self._descriptors.incomplete else ""
         return f"short connections and spikes between polls are missed{others}"
 
     @property
     def problem(self) -> str:
-        """That it does not see others any more."""
+        """Why other processes and network namespaces are not seen any more; empty if they are."""
         return self._reach.problem
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
-        """What the latest scan of each network namespace has counted."""
+        """The sockets without rows that the latest scan of each network namespace has counted."""
         return tuple(self._waiting.values())
 
     def set_report_interval(self, seconds: float) -> None:
-        """Nothing comes by itself."""
+        """Do nothing: no records come between scans."""
 
     def trace(self, sock: int) -> None:
-        """No ACK is seen."""
+        """Do nothing: no ACK is seen."""
 
     def read(self) -> Batch:
-        """Nothing comes by itself."""
+        """Return no records: none come between scans."""
         return Batch(np.zeros(0, RECORD), 0)
 
     def scan(self, unheld: Callable[[], Collection[int]] = tuple) -> Iterator[Records]:  # noqa: ARG002
         """List the sockets of each network namespace.
 
-        :raises OSError: it cannot be done now, as without a free descriptor
+        :raises OSError: the scan cannot be done now, as without a free descriptor
         """
         self._descriptors.begin()
         if self._namespaces.search():
@@ -118,7 +118,7 @@ class SockDiag(Source):
                 self._forget(netns)
                 if netns == self._namespaces.ours or error.errno in (errno.EMFILE, errno.ENFILE):
                     raise
-                continue  # it is gone, or this user may not enter it
+                continue  # the namespace is gone, or this user may not enter it
             with closing(Netlink(socket.socket(fileno=fd))) as netlink:
                 yield from self._scan_one(netns, netlink, time_wait)
 
@@ -133,7 +133,7 @@ class SockDiag(Source):
             for messages in netlink.dump(request):
                 entries = listeners(messages, monotonic_ns())
                 entries["netns"] = netns
-                # Without a process, too: so it is known that those that are not met are gone.
+                # Entries without a process mark a namespace as scanned: its other listeners are gone.
                 yield np.concatenate([self._descriptors.add_holders(entries), entries])
         for request in CONNECTIONS:
             for messages in netlink.dump(request):
@@ -153,8 +153,8 @@ class SockDiag(Source):
         return self._interfaces.names(namespaces)
 
     def ended(self, connections: Mapping[int, int]) -> list[int]:
-        """Those that were missing before already: the kernel may leave one out of its list once, as others
-        come and go.
+        """The ids that were missing at the previous call, too: the kernel may leave a socket out of its list
+        once, as others come and go.
         """
         missing = set(connections.values())
         gone = missing & self._missing
@@ -162,7 +162,7 @@ class SockDiag(Source):
         return list(gone)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: nothing is held open."""
 
 
 class _Met:
@@ -183,21 +183,21 @@ class _Met:
 
 
 def _add_times(entries: Records, before: _Met | None) -> None:
-    """Add what follows from when the scan before was made."""
+    """Add the fields that follow from the time of the previous scan."""
     entries["opened_ns"] = entries["time_ns"]
     told_us = entries["time_ns"] // 1000 - _FRESH_US
     if before is not None:
         told_us = np.full(len(entries), before.began_ns // 1000, np.uint64)
         new = np.flatnonzero(~before.has(entries["id"]))
         entries["open_seen"][new] = 1
-        # It was opened before its first data, and after the scan before.
+        # A new connection was opened before its first data, and after the previous scan.
         since_ns = entries["time_ns"][new] - np.uint64(before.began_ns)
         entries["opened_ns"][new] -= np.minimum(_ages_ns(entries, new), since_ns)
     entries["single_rtt_us"] = np.where(entries["sampled_us"] > told_us, entries["srtt_us"], 0)
 
 
 def _ages_ns(entries: Records, which: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """How old connections are at least: the kernel counts from their beginning, too."""
+    """The least ages of connections: the kernel counts these times from a connection's beginning, too."""
     ages_ms = (entries[name][which] for name in ("last_sent_ms", "last_received_ms", "last_ack_ms"))
     known_ms = [np.where(age == UNKNOWN_U32, 0, age) for age in ages_ms]
     ages_ns: NDArray[np.uint64] = np.maximum.reduce(known_ms).astype(np.uint64) * np.uint64(1_000_000)

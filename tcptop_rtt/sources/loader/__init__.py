@@ -1,5 +1,5 @@
-"""What compiles, loads and attaches the BPF program: a process of its own, which ends when that is done.
+"""The loader: a process of its own that compiles, loads and attaches the BPF program, and then ends.
 
-The compiler's library takes 100 MiB, and loading takes privileges. The process that shows what the program
-tells needs neither, and gets descriptors.
+The compiler's library takes 100 MiB, and loading takes privileges. The main process needs neither: it gets
+descriptors from the loader.
 """

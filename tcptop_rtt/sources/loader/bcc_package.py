@@ -1,4 +1,4 @@
-"""bcc's Python module comes from the distribution: what to do where it is missing, or another one."""
+"""Says how to install bcc's Python module, which the distribution has, if it is missing or another one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _BCC_PACKAGES = {
 
 @contextmanager
 def bcc_required() -> Iterator[None]:
-    """Around an import of what needs bcc.
+    """Wraps an import of code that needs bcc.
 
-    :raises TcptopError: bcc cannot be imported; with the command that mends it
+    :raises TcptopError: bcc cannot be imported; names the command that installs it
     """
     try:
         yield
@@ -33,7 +33,7 @@ def bcc_required() -> Iterator[None]:
         if name == "bcc":
             raise TcptopError(_mend(error)) from error
         raise
-    except OSError as error:  # of its library, which ctypes loads
+    except OSError as error:  # of bcc's library, which ctypes loads
         raise TcptopError(f"bcc's library cannot be loaded ({error}): run sudo {_command()}") from error
 
 

@@ -1,6 +1,6 @@
-"""The running kernel's own type information (BTF), as far as it is asked for: where a member is.
+"""Reads the running kernel's type information (BTF): where the members of structures are.
 
-libbpf, which bcc's library brings along, finds and checks the types; its ``struct btf_type`` is read here.
+libbpf, which is part of bcc's library, finds and checks the types; its ``struct btf_type`` is read here.
 The layout is that of include/uapi/linux/btf.h.
 """
 
@@ -53,13 +53,13 @@ class Member(NamedTuple):
     scalar: bool
     """Whether it is a number, and no structure or array."""
     pointer_to: str | None
-    """The structure that it points to; an empty name for anything else; None: it is no pointer."""
+    """The name of the structure that it points to, empty for another target; None if it is no pointer."""
 
 
 class Btf:
-    """The kernel's types. Close it, as it holds megabytes.
+    """The kernel's types. Close this object after use, as it holds megabytes.
 
-    :raises TcptopError: the kernel has none
+    :raises TcptopError: the kernel's types cannot be read
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Btf:
             raise TcptopError(f"cannot read {BTF_PATH}: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 
     def close(self) -> None:
-        """Free it."""
+        """Free the types."""
         self._lib.btf__free(self._btf)
 
     def struct(self, name: str) -> int | None:
@@ -90,17 +90,17 @@ class Btf:
         return self._find(name, _FUNC)
 
     def attach_target(self, attach_type: int, name: str) -> int | None:
-        """The number of what a program of this type is attached to, as libbpf finds it."""
+        """The number of the function or type that a program is attached to, found as libbpf does."""
         if attach_type == TRACE_RAW_TP:
             return self._find(f"btf_trace_{name}", _TYPEDEF)
         return self.function(f"bpf_iter_{name}" if attach_type == TRACE_ITER else name)
 
     def size(self, number: int) -> int:
-        """Of a type, in bytes."""
+        """The size of a type, in bytes."""
         return int(self._lib.btf__resolve_size(self._btf, number))
 
     def member(self, struct: int, path: str) -> Member | None:
-        """The member that a path in C's words leads to: ``rtt_min.s[0].v``. None: there is no such one."""
+        """The member at a path as C writes it, such as ``rtt_min.s[0].v``; None if there is none."""
         number, offset_bits, size_bits = struct, 0, 0
         for step in re.findall(r"[^.[\]]+", path):
             number, kind = self._resolved(number)
@@ -151,7 +151,7 @@ class Btf:
         return self._name(kind.name_off) if kind.kind == _STRUCT else ""
 
     def _member_of(self, struct: int, name: str, depth: int) -> tuple[int, int, int] | None:
-        """Type, offset and width (0: the type's own), both in bits, of a member, or of a nameless one's."""
+        """Type, offset and width in bits (0: the type's own) of a member, also inside nameless members."""
         _, kind = self._resolved(struct)
         if kind.kind not in (_STRUCT, _UNION) or depth > _DEEPEST:
             return None

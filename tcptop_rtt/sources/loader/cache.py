@@ -1,8 +1,8 @@
-"""Compiled code, kept from one start to the next where nobody but root can write.
+"""A cache of compiled code, kept from one start to the next where nobody but root can write.
 
-What is kept is looked up by all that has gone into it: the kernel's types, the program's text, the flags and
-the compiler. It is taken from no directory and no file that anybody but root could have written to, and the
-kernel checks what is loaded.
+Code is looked up by all that it was made from: the kernel's types, the program's text, the flags and the
+compiler. It is not read from a directory or file that anybody but root could have written to, and the kernel
+checks the code that is loaded.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tcptop_rtt.sources.requirements import BTF_PATH
 
 DIRECTORY = "/var/cache/tcptop-rtt"
 KEPT = 16
-"""So many programs: those of a few kernels, each with and without the way for older ones."""
+"""How many programs are kept: those of a few kernels, each with plain and with checked reads."""
 _MOST_BYTES = 1 << 20
 _HERE = Path(__file__).resolve().parent
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def key_of(text: bytes, flags: Sequence[str]) -> str:
-    """What a program's code is kept under."""
+    """The key under which a program's code is kept."""
     digest = hashlib.sha256()
     parts = [BTF_PATH.read_bytes(), text, *(flag.encode() for flag in flags), *_own_files(), *_compiler()]
     for part in parts:
@@ -39,7 +39,7 @@ def key_of(text: bytes, flags: Sequence[str]) -> str:
 
 
 def kept(key: str) -> Code | None:
-    """The code that is kept under a key; None: there is none that can be trusted."""
+    """The code that is kept under a key; None if there is none that can be trusted."""
     with suppress(OSError, ValueError), _directory() as directory:
         file = os.open(key, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
         try:
@@ -55,10 +55,10 @@ def kept(key: str) -> Code | None:
 
 
 def keep(key: str, code: Code) -> None:
-    """Keep it, if that can be done; only the newest are kept."""
+    """Keep code under a key, if that is possible, and remove all but the newest ones."""
     text = code.to_bytes()
     with suppress(OSError), _directory() as directory:
-        # A file without a name until it is whole: whoever is killed leaves nothing behind.
+        # The file has no name until it is complete: a process that is killed leaves nothing behind.
         file = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o600, dir_fd=directory)
         try:
             os.write(file, hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
@@ -82,7 +82,7 @@ def _oldest_first(directory: int) -> list[str]:
 def _directory() -> Iterator[int]:
     """A descriptor of the directory, which is made where it is missing.
 
-    :raises OSError: there is none, or none that is root's alone
+    :raises OSError: it cannot be opened, or is not root's alone
     """
     if os.geteuid() != 0:
         raise PermissionError(DIRECTORY)
@@ -100,7 +100,7 @@ def _directory() -> Iterator[int]:
 
 
 def _entered(directory: int, name: str) -> int:
-    """A directory inside another, whose descriptor is closed."""
+    """Open a directory inside another one, and close the descriptor of the outer one."""
     inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
     os.close(directory)
     if _is_anybodys(os.fstat(inside)):
@@ -110,18 +110,18 @@ def _entered(directory: int, name: str) -> int:
 
 
 def _is_anybodys(status: os.stat_result) -> bool:
-    """Whether somebody else than root may have written to it."""
+    """Whether somebody other than root may have written to a file or directory."""
     return status.st_uid != 0 or bool(status.st_mode & _OTHERS_MAY_WRITE)
 
 
 def _own_files() -> Iterator[bytes]:
-    """What makes code of the text besides the compiler: it describes the kernel's types, and is included."""
+    """Our own files that affect the code: the loader, which describes the kernel's types, and the headers."""
     for directory, files in (_HERE, "*.py"), (STAND_INS, "**/*.h"):
         yield from (path.read_bytes() for path in sorted(directory.glob(files)))
 
 
 def _compiler() -> Iterator[bytes]:
-    """Which compiler there is, without loading it: its files, and when they were written."""
+    """What identifies the compiler without loading it: its files, and when they were written."""
     package = PathFinder.find_spec("bcc")
     origin = package.origin if package and package.origin else ""
     directories = ["/usr/lib64", "/usr/lib", f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}"]

@@ -1,4 +1,4 @@
-"""The program as the compiler has left it: bytes, which a kernel with the same types can load without it."""
+"""The compiled program as bytes, which a kernel with the same types can load without the compiler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tcptop_rtt.sources.bpf_call import MapInfo
 
 KERNEL_FUNCTION = 1 << 30
-"""Added to the number of a kernel function that is called; numbers without it are helpers'."""
+"""Added to the number of a kernel function that is called; numbers without it are those of BPF helpers."""
 
 _INSTRUCTION = struct.Struct("=BBhi")  # struct bpf_insn in include/uapi/linux/bpf.h
 _CALL, _PSEUDO_KFUNC_CALL = 0x85, 2
@@ -19,18 +19,18 @@ _LOAD_64, _PSEUDO_MAP_FD = 0x18, 1
 
 
 class Code(NamedTuple):
-    """Maps, programs, and what of the kernel they were made for."""
+    """Maps, programs, and what is known of the kernel that they were made for."""
 
     maps: Mapping[str, MapInfo]
     programs: Mapping[str, bytes]
-    """Their instructions; instead of a map's descriptor there is its place in ``maps``."""
+    """Their instructions, with a map's index in ``maps`` instead of its descriptor."""
     targets: Mapping[str, int]
-    """The numbers that places have in the kernel's BTF, where they are there."""
+    """By name of a place, its number in the kernel's BTF; places that the kernel lacks are missing."""
     unknown: frozenset[str]
     """The fields of a row that this kernel does not have."""
 
     def to_bytes(self) -> bytes:
-        """To be kept."""
+        """The code as bytes for the cache."""
         parts = {
             "maps": self.maps,
             "programs": {name: base64.b64encode(code).decode() for name, code in self.programs.items()},
@@ -41,9 +41,9 @@ class Code(NamedTuple):
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Code:
-        """What :meth:`to_bytes` has made.
+        """The code that :meth:`to_bytes` has made bytes of.
 
-        :raises ValueError: it has not
+        :raises ValueError: the text is something else
         """
         try:
             parts = json.loads(text)
@@ -58,17 +58,17 @@ class Code(NamedTuple):
 
 
 def with_places(code: bytes, places: Mapping[int, int]) -> bytes:
-    """Instructions with places of maps instead of descriptors."""
+    """Instructions with indices of maps instead of descriptors."""
     return _with_maps(code, places.__getitem__)
 
 
 def with_descriptors(code: bytes, descriptors: list[int]) -> bytes:
-    """Instructions with descriptors of maps instead of places; the kernel takes these."""
+    """Instructions with descriptors of maps instead of indices, as the kernel takes them."""
     return _with_maps(code, descriptors.__getitem__)
 
 
 def with_kernel_calls(code: bytes) -> bytes:
-    """Mark the calls of kernel functions as such, which bcc's compiler has no way to."""
+    """Mark the calls of kernel functions as such, which bcc's compiler cannot do."""
     marked = bytearray(code)
     for place, (operation, registers, offset, target) in _instructions(code):
         if operation == _CALL and target & KERNEL_FUNCTION:
@@ -86,7 +86,7 @@ def _with_maps(code: bytes, other: Callable[[int], int]) -> bytes:
 
 
 def _instructions(code: bytes) -> Iterator[tuple[int, tuple[int, int, int, int]]]:
-    """Each with its place. A load of 64 bits is two; the second one, of zeros and a constant, is left out."""
+    """Offset and fields of each instruction, without the second half of 64-bit loads, which is data."""
     second = False
     for place in range(0, len(code), _INSTRUCTION.size):
         fields = _INSTRUCTION.unpack_from(code, place)

@@ -1,6 +1,6 @@
-"""Compiling BPF programs by bcc, out of nothing but our own text and headers, and without a temporary file.
+"""Compiles BPF programs by bcc, from our own text and headers only, and without a temporary file.
 
-Our own headers stand in for those of the kernel that bcc includes: none are needed, and none are taken.
+Our own headers stand in for the kernel headers that bcc includes: those are neither needed nor used.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tcptop_rtt.model.errors import TcptopError, remedy
 from tcptop_rtt.sources.loader.files import STAND_INS
 
 _DESCRIPTORS = 8
-"""Free ones that compiling takes at once, and a few more."""
+"""How many free descriptors compiling takes at once, and a few more."""
 
-libbcc.lib.libbpf_set_print(None)  # what it has to say would go to the terminal
-# bcc itself asks for no table's name.
+libbcc.lib.libbpf_set_print(None)  # libbpf's messages would go to the terminal
+# bcc's module does not declare this function.
 libbcc.lib.bpf_table_name.restype, libbcc.lib.bpf_table_name.argtypes = c_char_p, [c_void_p, c_size_t]
 
 
 def compile_program(text: bytes, *flags: str) -> BPF:
-    """bcc's module of a program's text; its maps are made, nothing is loaded yet.
+    """Compile a program's text to a module of bcc. Its maps are made, but nothing is loaded yet.
 
-    :raises TcptopError: the compiler refuses it; with its first message
+    :raises TcptopError: the compiler refuses the text; has the compiler's first message
     """
     _require_descriptors()
     page = f"-DPAGE_SIZE={os.sysconf('SC_PAGE_SIZE')}"
@@ -41,21 +41,21 @@ def compile_program(text: bytes, *flags: str) -> BPF:
 
 
 def map_descriptors(module: BPF) -> dict[str, int]:
-    """Of a module's maps, by their names."""
+    """The descriptors of a module's maps, by name."""
     count = libbcc.lib.bpf_num_tables(module.module)
     names = [libbcc.lib.bpf_table_name(module.module, place) for place in range(count)]
     return {name.decode(): libbcc.lib.bpf_table_fd(module.module, name) for name in names}
 
 
 def instructions_of(module: BPF, function: str) -> bytes:
-    """A function's instructions, with descriptors of the module's maps; nothing: it has none of this name."""
+    """A function's instructions, with descriptors of the module's maps; empty if it is missing."""
     if not libbcc.lib.bpf_function_start(module.module, function.encode()):
         return b""
     return bytes(module.dump_func(function.encode()))
 
 
 def _require_descriptors() -> None:
-    """bcc goes on when clang cannot open a header, and crashes on the types that are missing then."""
+    """Check that descriptors are free: if clang cannot open a header, bcc crashes on the missing types."""
     spare: list[int] = []
     try:
         while len(spare) < _DESCRIPTORS:
@@ -69,8 +69,8 @@ def _require_descriptors() -> None:
 
 @contextmanager
 def _only_our_headers() -> Iterator[None]:
-    """bcc looks for headers in the working directory first, which anybody may have written to."""
-    before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long for a name, or gone
+    """Leave the working directory: bcc first looks there for headers, which may be anybody's."""
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)  # its path may be too long, or gone
     os.environ["BCC_KERNEL_SOURCE"] = str(STAND_INS)
     try:
         os.chdir(STAND_INS / "include")
@@ -83,7 +83,7 @@ def _only_our_headers() -> Iterator[None]:
 
 @contextmanager
 def _messages() -> Iterator[int]:
-    """What the compiler writes to descriptor 2: a descriptor to read it from."""
+    """Redirect descriptor 2 into memory, and give a descriptor to read the compiler's messages from."""
     messages = os.memfd_create("compiler-messages")
     saved = os.dup(2)
     try:

@@ -1,4 +1,4 @@
-"""From the program's text to its code, by bcc: the slow part, of a third of a second."""
+"""Makes the program's code from its text, by bcc. This is the slow part: it takes a third of a second."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_n
 
 
 def compiler_flags(request: Request, reads: Sequence[str]) -> list[str]:
-    """What the program is compiled with."""
+    """The flags that the program is compiled with."""
     limits, namespace = request.limits, _inner_pid_namespace()
     return [
         "-g0",  # debug information costs a tenth of the time, and nothing reads it
-        *("-Xclang", "-disable-llvm-passes"),  # bcc runs them all once more; they cost a fifth of it
+        *("-Xclang", "-disable-llvm-passes"),  # bcc runs the passes again anyway; they cost a fifth
         f"-DRING_PAGES={limits.ring_bytes // os.sysconf('SC_PAGE_SIZE')}",
         f"-DMAX_CONNECTIONS={limits.connections}",
         f"-DRTT_WINDOW_BITS={limits.rtt_window_bits}",
@@ -38,6 +38,7 @@ def compiler_flags(request: Request, reads: Sequence[str]) -> list[str]:
 def compiled(flags: Sequence[str], lists_sockets: bool) -> Code:
     """The program's code for the running kernel.
 
+    :param lists_sockets: whether the code has the iterator over sockets, where the kernel supports it
     :raises TcptopError: it cannot be compiled, and why
     """
     from tcptop_rtt.sources.loader.bcc_package import bcc_required
@@ -65,6 +66,6 @@ def compiled(flags: Sequence[str], lists_sockets: bool) -> Code:
 
 
 def _inner_pid_namespace() -> int | None:
-    """The inode of the one we are in, which no other has as long as we live; None: it is the initial one."""
+    """The inode of our PID namespace, unique as long as this process lives; None if it is the initial one."""
     inode = os.stat("/proc/self/ns/pid").st_ino
     return inode if inode != _INITIAL_PID_NAMESPACE else None

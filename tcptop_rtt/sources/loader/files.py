@@ -1,4 +1,4 @@
-"""What is compiled."""
+"""The text that is compiled."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _PARTS = (
 """The files of the program, in the order in which the compiler reads them."""
 
 STAND_INS = _PACKAGE / "bpf/stand_ins"
-"""bcc includes a handful of kernel headers by itself; these stand in for them."""
+"""The headers that stand in for the few kernel headers that bcc includes by itself."""
 
 
 def program_text() -> bytes:
-    """All parts as one text, as bcc rewrites the use of maps in no file that its text includes.
+    """All parts as one text, because bcc does not rewrite the use of maps in included files.
 
     The compiler's messages name the part.
     """

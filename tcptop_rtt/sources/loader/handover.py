@@ -1,4 +1,4 @@
-"""What the loader tells the process that has started it: messages, of which the last brings descriptors.
+"""The messages of the loader to the process that has started it. The last one brings descriptors.
 
 The socket is of type SOCK_SEQPACKET, so that each message arrives whole.
 """
@@ -14,7 +14,7 @@ from tcptop_rtt.helper import received
 
 _MOST_BYTES, _MOST_DESCRIPTORS = 1 << 16, 32
 _HANDED_OVER = ("records", "last_entries", "controls", "connections")
-"""Those maps that are read outside the kernel."""
+"""The maps that are read outside the kernel."""
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,30 @@ class Stage:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why there is no program; one line."""
+    """The program was not loaded; one line says why."""
 
     problem: str
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What runs in the kernel as long as these descriptors are open."""
+    """The program, which runs in the kernel as long as these descriptors are open."""
 
     hook: str
     hook_note: str
-    """Why the first choice is refused."""
+    """Why the first choice of hook was refused; empty if it was not."""
     unknown: frozenset[str]
     """The fields of a row that this kernel does not have."""
     maps: dict[str, int]
-    """By their names; only those that are read outside the kernel are handed over."""
+    """Descriptors of maps, by name; only those that are read outside the kernel are handed over."""
     links: dict[str, int]
-    """By the names of the programs that they attach."""
+    """Descriptors of links, by the names of the programs that they attach."""
     programs: dict[str, int]
-    """By their names."""
+    """Descriptors of programs, by name."""
 
 
 def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
-    """Send a message; of a hand-over also the descriptors."""
+    """Send a message; with a hand-over also its descriptors."""
     if not isinstance(message, Handover):
         channel.send(json.dumps({type(message).__name__: vars(message)}).encode())
         return
@@ -67,9 +67,9 @@ def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
 
 
 def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
-    """The next message; None: the loader has ended.
+    """Receive the next message; None if the loader has ended.
 
-    :raises OSError: no descriptor is free for those that it brings
+    :raises OSError: no descriptor is free for those that the message brings
     """
     text, descriptors = received(channel, _MOST_BYTES, _MOST_DESCRIPTORS)
     if not text:

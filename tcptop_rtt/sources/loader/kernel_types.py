@@ -1,7 +1,7 @@
 """The kernel's structures for probe.bpf.c: only the members that it reads, where this kernel has them.
 
-:data:`STRUCTS` is the one table of what is read. A member that a kernel has moved needs no change; one that
-it has renamed needs a further path in its entry.
+:data:`STRUCTS` is the one table of what is read. A member that a kernel has moved needs no change. A renamed
+member needs another path in its entry.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Field(NamedTuple):
     """A member that is read."""
 
     paths: tuple[str, ...] = ()
-    """Where it may be, the first choice first; as it is called here where none is given."""
+    """Where it may be, the first choice first; empty if it has the name that is used here."""
     tells: tuple[str, ...] = ()
-    """The fields of a row or listener that are unknown without it; none: the program needs it."""
+    """The fields of a row or listener that are unknown without it; empty if the program needs it."""
 
 
 def _at(*paths: str) -> Field:
@@ -50,7 +50,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "real_cred": _for("uid"),
         "thread_pid": _for("pid"),
     },
-    # What a process is called in a PID namespace other than the initial one.
+    # The PID of a process in a PID namespace other than the initial one.
     "pid": {"level": _for("pid"), "numbers": _for("pid")},
     "upid": {"nr": _for("pid"), "ns": _for("pid")},
     "pid_namespace": {"inode": _for("pid", at=("ns.inum",))},
@@ -153,13 +153,13 @@ class KernelTypes(NamedTuple):
     text: str
     """C definitions."""
     unknown: frozenset[str]
-    """The fields of a row that this kernel does not tell."""
+    """The fields of a row that this kernel does not have."""
 
 
 def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) -> KernelTypes:
-    """The running kernel's.
+    """The types of the running kernel.
 
-    :param optional: what is used besides :data:`STRUCTS` where the kernel has it
+    :param optional: structures that are used besides :data:`STRUCTS` where the kernel has them
     :raises TcptopError: an essential member is missing; says which
     """
     structs = STRUCTS | {name: fields for name, fields in optional.items() if btf.struct(name)}
@@ -199,7 +199,7 @@ def _find(btf: Btf, struct: int, name: str, field: Field) -> Member | None:
 
 
 def _definition(name: str, member: Member | None, structs: object) -> list[str]:
-    """A member by itself, at its place; for one of some bits, what cuts off the others."""
+    """The definition of one member at its offset; for a bit field also how to mask out other bits."""
     bits = f"#define {name}_SHIFT {{}}\n#define {name}_MASK {{:#x}}"
     if member is None:
         return [f"\t\tstruct missing {name};", bits.format(0, 0)]

@@ -1,4 +1,4 @@
-"""From code to what runs in the kernel: maps, programs, and the links that attach these."""
+"""Loads code into the kernel: makes maps, loads programs, and attaches these by links."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FTRACE_SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 
 
 def load(code: Code, hook: str) -> Handover:
-    """Load and attach it.
+    """Load and attach the program.
 
-    :param hook: ``auto``, or the one to force
-    :raises TcptopError: the kernel refuses it, and why
+    :param hook: ``auto``, or the hook to force
+    :raises TcptopError: the kernel refuses the program, and why
     """
     _allow_locked_memory()
-    # Another program may be tried after this one, so nothing stays of one that is refused.
+    # Another program may be tried after this one, so a refused program must leave nothing behind.
     with ExitStack() as opened:
         maps: dict[str, int] = {}
         links: dict[str, int] = {}
@@ -48,11 +48,11 @@ def load(code: Code, hook: str) -> Handover:
 
 
 class _Attaching:
-    """Programs that are attached one after the other.
+    """Loads and attaches programs one after the other.
 
-    :param maps: their maps' descriptors, in order
-    :param links: takes the descriptors of what attaches them
-    :param programs: takes theirs
+    :param maps: descriptors of the maps, in the order of the code
+    :param links: gets the descriptors of the links
+    :param programs: gets the descriptors of the programs
     """
 
     def __init__(self, code: Code, maps: list[int], links: dict[str, int], programs: dict[str, int]) -> None:
@@ -62,7 +62,7 @@ class _Attaching:
         self._programs = programs
 
     def attach_hook(self, wanted: str) -> tuple[str, str]:
-        """Attach to the first hook that takes it, whatever the version: which, and why none before."""
+        """Attach to the first hook that the kernel takes. Returns it, and why the one before was refused."""
         note = ""
         for hook, place in HOOKS.items():
             if wanted in ("auto", hook):
@@ -75,7 +75,7 @@ class _Attaching:
         raise TcptopError(note + ("; use --source tcp_probe" if wanted == "fentry" else ""))
 
     def attach(self, place: Place) -> None:
-        """Attach to a place that is not gone without."""
+        """Attach to a place that the program needs."""
         try:
             self._link(place)
         except OSError as error:
@@ -105,13 +105,13 @@ def _close_all(descriptors: dict[str, int]) -> None:
 
 
 def _require_ftrace() -> None:
-    """Without it a program would be attached, and never run."""
+    """Check that ftrace is on: without it a program would be attached, but never run."""
     if _FTRACE_SWITCH.exists() and _FTRACE_SWITCH.read_text() == "0\n":
         raise OSError(errno.EOPNOTSUPP, "the sysctl kernel.ftrace_enabled is 0")
 
 
 def _allow_locked_memory() -> None:
-    """Before Linux 5.11 maps count as locked memory, of which there is little by default."""
+    """Lift the limit of locked memory. Before Linux 5.11 maps count as such, and the default is low."""
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 

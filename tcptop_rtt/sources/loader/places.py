@@ -8,7 +8,7 @@ from tcptop_rtt.sources.bpf_call import TRACE_FENTRY, TRACE_ITER, TRACE_RAW_TP
 
 
 class Place(NamedTuple):
-    """A place in the kernel at which one of our programs runs, knowing the types of what it gets."""
+    """A place in the kernel at which one of our programs runs, with arguments of known types."""
 
     program: str
     attach_type: int
@@ -16,7 +16,7 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As complaints call it."""
+        """The name in error messages."""
         if self.attach_type == TRACE_FENTRY:
             return f"fentry of {self.target}"
         return f"{'iter/' if self.attach_type == TRACE_ITER else 'tracepoint '}{self.target}"
@@ -26,7 +26,7 @@ HOOKS = {
     "fentry": Place("on_segment", TRACE_FENTRY, "tcp_rcv_established"),
     "tcp_probe": Place("on_segment", TRACE_RAW_TP, "tcp_probe"),
 }
-"""What every segment of an established connection comes by; the first choice first."""
+"""The places that every segment of an established connection passes; the first choice first."""
 
 FILES = Place("bpf_iter__task_file", TRACE_ITER, "task_file")
 SOCKETS = Place("bpf_iter__tcp", TRACE_ITER, "tcp")
@@ -37,6 +37,6 @@ ALWAYS = (
     Place("on_retransmit", TRACE_RAW_TP, "tcp_retransmit_skb"),
     FILES,
 )
-"""The others that it does not go without."""
+"""The other places that the program needs."""
 
 ALL = (*HOOKS.values(), *ALWAYS, SOCKETS)

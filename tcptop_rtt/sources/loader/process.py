@@ -12,9 +12,9 @@ from tcptop_rtt.sources.requirements import require_bpf
 
 
 class Loading:
-    """The loader, at work in a process of its own.
+    """The loader, running in a process of its own.
 
-    :raises TcptopError: there is no chance that it can load anything here, and why
+    :raises TcptopError: the loader cannot succeed here, and why
     """
 
     def __init__(self, request: Request) -> None:
@@ -24,9 +24,9 @@ class Loading:
         self._helper = Helper("tcptop_rtt.sources.loader.work", request.to_text())
 
     def wait(self) -> Handover:
-        """What it hands over, once that runs in the kernel.
+        """Wait until the program runs in the kernel, and return what the loader hands over.
 
-        :raises TcptopError: it cannot run here, and why
+        :raises TcptopError: the program cannot run here, and why
         :raises OSError: no descriptor is free
         """
         try:
@@ -45,11 +45,11 @@ class Loading:
             self._helper.process.wait()
 
     def cancel(self) -> None:
-        """End it, and with it :meth:`wait`. Any thread may call this, at any time."""
+        """End the loader, and with it :meth:`wait`. Any thread may call this, at any time."""
         self._helper.end()
 
     def _ending(self) -> str:
-        """What there is to say of a loader that has ended without a word."""
+        """The error message for a loader that has ended without a message."""
         code = self._helper.process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         return f"what loads the BPF program was ended {how}: start tcptop-rtt again"

@@ -1,4 +1,4 @@
-"""What the loader does, in a process of its own."""
+"""The work of the loader, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tcptop_rtt.sources.loader.request import Request
 
 
 def main(channel: socket.socket, text: str) -> None:
-    """Load what is asked for, hand it over, and end."""
+    """Load the requested program, and hand it over."""
     request = Request.from_text(text)
     try:
         send(channel, made(request, lambda stage: send(channel, Stage(stage))))
@@ -27,10 +27,10 @@ def main(channel: socket.socket, text: str) -> None:
 
 
 def made(request: Request, tell: Callable[[str], None]) -> Handover:
-    """What is asked for, running in the kernel.
+    """Load the requested program, and return it when it runs in the kernel.
 
-    :param tell: called with what takes long
-    :raises TcptopError: it cannot run here, and why
+    :param tell: called with a description of each step that takes long
+    :raises TcptopError: the program cannot run here, and why
     """
     for reads in request.reads:
         try:
