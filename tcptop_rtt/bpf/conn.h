@@ -21,6 +21,7 @@ static __always_inline void window_init(struct rtt_window *w, struct sock *sk, b
 {
 	__builtin_memset(w, 0, sizeof(*w));
 	w->rack = latest_sample(sk);
+	READ(w->waits.retrans, ((struct tcp_sock *)sk)->total_retrans);
 	w->turn = open_seen ? PEERS_TURN : our_turn((struct tcp_sock *)sk);
 	w->sock = (u64)sk;
 }

@@ -136,7 +136,7 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 }
 
 /* Times an answer to data that was acknowledged before: rack_mstamp is when that data was sent. */
-static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits)
+static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits, bool is_recovery)
 {
 	u64 bytes_acked, sent_us, wait_us;
 	u32 rtt_us;
@@ -147,7 +147,10 @@ static __always_inline void time_answer(const struct tcp_sock *tp, struct waits 
 		return;
 	wait_us = waits->arrived_us - sent_us;
 	if (bytes_acked > 1) {	/* more than our SYN */
-		count_answer(waits, wait_us);
+		if (is_recovery)
+			note_first_byte(waits, wait_us);
+		else
+			count_answer(waits, wait_us);
 		return;
 	}
 	/* Only our SYN: its ACK has established the connection. */
@@ -162,6 +165,7 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 {
 	u32 snd_nxt, snd_una, ack_seq;
 	bool is_acked, is_recovery;
+	u64 sent_us;
 
 	READ(snd_nxt, tp->snd_nxt);
 	READ(ack_seq, cb->ack_seq);
@@ -175,8 +179,12 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 	waits->arrived_jiffies = bpf_jiffies64();
 	waits->arrived_us = is_acked || is_recovery ? bpf_ktime_get_ns() / 1000 : 0;
 	waits->by_sample = !is_acked && !is_recovery;
-	if (is_acked && !is_recovery)
-		time_answer(tp, waits);
+	if (is_acked) {
+		time_answer(tp, waits, is_recovery);
+	} else if (is_recovery) {
+		READ(sent_us, tp->tcp_mstamp);
+		note_first_byte(waits, sent_us < waits->arrived_us ? waits->arrived_us - sent_us : 0);
+	}
 	READ(waits->retrans, tp->total_retrans);
 	*turn = turn_after(snd_nxt);
 }
