@@ -107,7 +107,7 @@ class Keyboard:
         return bool(data)
 
     def _split(self, text: str) -> None:
-        """Separates pastes from keys. Textual's parser keeps endless pastes, and reads keys in them."""
+        """Separates pastes from keys: Textual's parser limits no paste, and takes escapes in it for keys."""
         text, self._held = self._held + text, ""
         while text:
             mark = BRACKETED_PASTE_START if self._paste is None else BRACKETED_PASTE_END
