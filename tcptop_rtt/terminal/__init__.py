@@ -1,1 +1,1 @@
-"""The terminal under the dashboard: its modes, its keys, what is written to it, and its end."""
+"""Drives the terminal: sets and restores its modes, reads its keys, and writes to it."""

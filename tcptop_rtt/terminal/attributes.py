@@ -1,4 +1,4 @@
-"""The attributes of text, as sequences set them (SGR, ECMA-48, 8.3.117), and the way from some to others."""
+"""Text attributes as SGR sequences set them (ECMA-48, 8.3.117), and the sequences that change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEFAULTS = ("39", "49")
 
 
 class Attributes(NamedTuple):
-    """As parameters of a sequence; empty: as after a reset."""
+    """The attributes in effect, as SGR parameters; all are empty after a reset."""
 
     foreground: str = ""
     background: str = ""
@@ -23,14 +23,14 @@ PLAIN = Attributes()
 
 @lru_cache(maxsize=4096)
 def added(before: Attributes, parameters: str) -> Attributes:
-    """What attributes are after a further sequence."""
+    """Returns the attributes after an SGR sequence with these parameters."""
     foreground, background, others = before
     codes = iter(parameters.split(";"))
     for code in codes:
         if code in _RESET:
             foreground, background, others = PLAIN
             continue
-        if code in ("38", "48"):  # a colour by its number or its parts
+        if code in ("38", "48"):  # followed by a palette index or by RGB values
             kind = next(codes, "")
             colour = ";".join([code, kind, *islice(codes, 1 if kind == "5" else 3)])
         elif _is_colour(code):
@@ -46,13 +46,13 @@ def added(before: Attributes, parameters: str) -> Attributes:
 
 
 def _is_colour(code: str) -> bool:
-    """Of the 16 colours, or the terminal's own: 30 to 49, 90 to 97, 100 to 107."""
+    """Returns whether a code is one of the 16 colours or the default: 30 to 49, 90 to 97, 100 to 107."""
     return code.isdecimal() and (30 <= int(code) <= 49 or 90 <= int(code) <= 107)
 
 
 @lru_cache(maxsize=4096)
 def difference(before: Attributes, wanted: Attributes) -> str:
-    """The sequence from some attributes to others; empty: they are the same."""
+    """Returns the SGR sequence that changes ``before`` into ``wanted``; empty if they are equal."""
     if before == wanted:
         return ""
     lost = before.others - wanted.others

@@ -1,4 +1,4 @@
-"""The terminal's background: the question for it, and the answer, told from keys."""
+"""Asks the terminal for its background colour, and separates the answer from keys."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from textual import constants
 from textual.message import Message
 
 QUESTION = "\x1b]11;?\x1b\\"
-"""OSC 11 of xterm, which most terminals have."""
+"""OSC 11 of xterm, which most terminals support."""
 REST_S = 1.0
-"""What has begun as an answer goes on within this time, however slow the line."""
+"""The rest of a begun answer arrives within this time, even over a slow connection."""
 _BEGIN = "\x1b]11;"
 _MOST_CHARACTERS = 64
 _PART = r"([0-9a-fA-F]{1,4})"
@@ -21,13 +21,13 @@ _COLOUR = re.compile(rf"rgb:{_PART}/{_PART}/{_PART}|rgba:{_PART}/{_PART}/{_PART}
 
 @dataclass
 class BackgroundReported(Message):
-    """What the terminal draws on: red, green and blue from 0 to 1."""
+    """The terminal's background colour: red, green and blue from 0 to 1."""
 
     rgb: tuple[float, float, float]
 
 
 class Answers:
-    """Takes answers out of what is typed, wherever reads have cut them.
+    """Takes answers out of the terminal's input, even if one is split over several reads.
 
     :param report: called with each answer
     """
@@ -35,17 +35,17 @@ class Answers:
     def __init__(self, report: Callable[[BackgroundReported], object]) -> None:
         self._report = report
         self._held = ""
-        """The beginning of an answer, or of what may become one."""
+        """Input that is, or may become, the beginning of an answer."""
         self._gave_escape = False
-        """The last that was given up was the first character of an answer, or the key Esc."""
+        """Whether give_up() has just returned an Esc: the key, or the first character of an answer."""
 
     @property
     def waits_s(self) -> float:
-        """For how long to wait for the rest of what has begun; 0: nothing has."""
+        """How long to wait for the rest of a begun answer; 0 if none has begun."""
         return (constants.ESCAPE_DELAY if self._held == _BEGIN[0] else REST_S) if self._held else 0.0
 
     def take(self, text: str) -> str:
-        """What is left of the text for the keyboard."""
+        """Returns the part of the input that is for the keyboard."""
         if self._gave_escape and text.startswith(_BEGIN[1:]):
             text = _BEGIN[0] + text
         self._gave_escape = False
@@ -63,7 +63,7 @@ class Answers:
                 if len(rest) <= _MOST_CHARACTERS:
                     self._held = begin + rest
                     return keys
-                text = ""  # it is none
+                text = ""  # too long for an answer
             elif rest[end] == "\x07":
                 self._answer(rest[:end])
                 text = rest[end + 1 :]
@@ -76,7 +76,7 @@ class Answers:
         return keys
 
     def give_up(self) -> str:
-        """What has begun does not go on: what of it were keys."""
+        """Stops waiting for the rest of an answer. Returns the held input if it was keys."""
         held, self._held = self._held, ""
         self._gave_escape = held == _BEGIN[0]
         return "" if held.startswith(_BEGIN) else held

@@ -1,7 +1,7 @@
-"""What the terminal shows. Only what differs from it is written.
+"""Keeps track of what the terminal shows, so that only changed cells are written.
 
 Textual paints a whole line when one of its cells has changed. Rich sets all attributes before each text, and
-resets them behind it. Over a slow connection most of that is waste.
+resets them after it. Over a slow connection most of that is waste.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from rich.cells import cell_len
 from tcptop_rtt.terminal.attributes import PLAIN, Attributes, added, difference
 
 _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m|\x1b\[([0-9]+);([0-9]+)H|(\n)|(\x1b\[\?(?:25|2026)[hl])")
-"""What sets attributes, what moves the cursor, and what does neither, nor paints."""
+"""SGR, a cursor position, a line feed, or a mode that paints nothing: cursor visible, synchronised output."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""In text: it may be another sequence, and do anything."""
+"""Control characters in the remaining text: they may begin a sequence with any effect."""
 
 _NEAR = 8
-"""To move costs as much as to write so many cells again."""
+"""Moving the cursor costs as much output as writing this many cells again."""
 _DOUBT_S = 1.0
-"""So often one line is taken as not known, as others may have written to the terminal, too."""
+"""At this interval one line is forgotten, as other programs may have written to the terminal."""
 
 _Cell = tuple[str, Attributes]
 _Line = dict[int, _Cell]
-"""By column, from 1."""
+"""Cells by column, from 1."""
 
 
 class Contents:
-    """Follows what is written to one terminal."""
+    """Keeps track of the cells, attributes and cursor of one terminal."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,18 +39,18 @@ class Contents:
         self._lines: dict[int, _Line] = {}
         self._set = PLAIN
         self._wanted = PLAIN
-        self._cursor: tuple[int, int] | None = None  # line and column; None: where it is is not known
-        self._place: tuple[int, int] | None = None  # where it is wanted
+        self._cursor: tuple[int, int] | None = None  # line and column; None: unknown
+        self._place: tuple[int, int] | None = None  # where the cursor is wanted; None: unknown
 
     def forget(self) -> None:
-        """Nothing is known any more of what is shown."""
+        """Forgets what the terminal shows."""
         self._lines.clear()
         self._cursor = None
 
     def update(self, text: str) -> str:
-        """What brings the terminal from what it shows to what this text would make it show.
+        """Returns output with the same effect as a text, without the cells that are shown already.
 
-        :param text: its sequences are whole
+        :param text: contains complete sequences only
         """
         self._doubt()
         found: list[str] = []
@@ -84,7 +84,7 @@ class Contents:
         elif self._place is None:
             found.append(newline)
         else:
-            # The terminal's driver makes a carriage return and a line feed of it.
+            # The kernel's terminal driver adds a carriage return to a line feed.
             self._place = self._place[0] + 1, 1
 
     def _text(self, text: str, found: list[str]) -> None:
@@ -105,7 +105,7 @@ class Contents:
                 start += 1
                 continue
             while start and not cells[start][0]:
-                start -= 1  # half a wide character is none
+                start -= 1  # a wide character is only written whole
             end = _end_of_change(shown, cells, column, start)
             self._write(cells[start:end], line, column + start, found)
             _replace(shown, column + start, cells[start:end])
@@ -125,7 +125,7 @@ class Contents:
 
 
 def _cells(text: str, attributes: Attributes) -> list[_Cell]:
-    """A wide character has a second, empty cell; what has no width of its own belongs to the one before."""
+    """Returns the cells. A wide character's second cell is empty; a zero-width one joins the cell before."""
     if text.isascii():
         return [(character, attributes) for character in text]
     cells: list[_Cell] = []
@@ -139,7 +139,7 @@ def _cells(text: str, attributes: Attributes) -> list[_Cell]:
 
 
 def _end_of_change(shown: _Line, cells: list[_Cell], column: int, start: int) -> int:
-    """Behind the last cell that differs, before so many that are the same."""
+    """Returns where the change ends: after the last changed cell before _NEAR unchanged ones."""
     end = start + 1
     for at in range(start + 1, len(cells)):
         if at - end >= _NEAR:
@@ -150,7 +150,7 @@ def _end_of_change(shown: _Line, cells: list[_Cell], column: int, start: int) ->
 
 
 def _replace(shown: _Line, column: int, cells: list[_Cell]) -> None:
-    """A wide character of which one half is written over is gone."""
+    """Stores written cells. Overwriting half of a wide character removes its other half."""
     end = column + len(cells)
     if shown.get(column, " ")[0] == "":
         shown.pop(column - 1, None)

@@ -1,4 +1,4 @@
-"""The terminal's modes: taken when the dashboard opens, given back whenever and however it ends or stops."""
+"""Sets the terminal's modes when the dashboard opens, and restores them whenever it stops or ends."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from textual.app import App
 
 _MOUSE_MODES = ["1000", "1003", "1015", "1006"]
-"""Its buttons, all its movements, in two encodings."""
+"""Mouse buttons, all mouse movements, and two encodings of them."""
 _MODES = [*_MOUSE_MODES, "1004", "2004"]
-"""The mouse; focus; marks around pastes."""
+"""The mouse, focus changes, and marks around pastes."""
 _MOUSE_OFF = "".join(f"\x1b[?{mode}l" for mode in _MOUSE_MODES)
 _MOUSE_ON = "".join(f"\x1b[?{mode}h" for mode in _MOUSE_MODES)
 _ENTER = (
-    "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the other screen, without cursor and wrapping
+    "\x1b[?1049h\x1b[?25l\x1b[?7l"  # the alternate screen, without cursor and line wrapping
     + "".join(f"\x1b[?{mode}h" for mode in _MODES)
     + "\x1b[>25u"  # Kitty's keyboard protocol
-    + "\x1b[?2026$p"  # does it draw a whole screen at once?
+    + "\x1b[?2026$p"  # asks whether the terminal supports synchronised output
 )
 _LEAVE = "\x1b[?2026l" + "".join(f"\x1b[?{mode}l" for mode in _MODES) + "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
 
 _LEAVE_S = 1.0
-"""How long a terminal that takes no output may hold up leaving it."""
+"""The longest wait for a terminal that takes no output when its modes are restored."""
 
 
 def _deadly_signals() -> list[int]:
-    """Signals that end a process which does nothing about them, but for those of the processor's faults."""
+    """Returns the unhandled signals that would end this process, except those of processor faults."""
     harmless = {signal.SIGCHLD, signal.SIGURG, signal.SIGCONT, signal.SIGWINCH}
     stopping = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
     faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
@@ -54,20 +54,20 @@ def _deadly_signals() -> list[int]:
 
 
 class Dashboard(Protocol):
-    """What the driver asks of the dashboard."""
+    """What the driver needs of the dashboard."""
 
     asks_background: bool
-    """Whether it wants to know what the terminal draws on."""
+    """Whether the dashboard wants to know the terminal's background colour."""
 
     def leave(self) -> None:
-        """End soon; from any thread."""
+        """Ends the dashboard soon. Any thread may call this."""
         ...
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver with input, output and signals of its own.
+    """Textual's driver with its own input, output and signal handling.
 
-    It reads from standard input, and writes to standard output, as libraries write to standard error.
+    The driver reads standard input. It writes to standard output, as libraries write to standard error.
     """
 
     def __init__(
@@ -81,19 +81,19 @@ class TerminalDriver(LinuxDriver):
         before = {number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGCONT)}
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         for number, handler in before.items():
-            signal.signal(number, handler)  # Textual's take every SIGCONT for the end of a stop of its own
+            signal.signal(number, handler)  # Textual's expect a SIGCONT only after Textual's own stop
         output: Any = sys.__stdout__
         self._writer = Writer(output.fileno(), output.encoding, self._ask_for_repaint)
         self._inbox = Inbox(app, self._loop)
         self._keyboard: Keyboard | None = None
         self._in_use = False
-        """The terminal is in the dashboard's modes."""
+        """Whether the terminal is in the dashboard's modes."""
         self._is_leaving = False
-        """It is being given back."""
+        """Whether the terminal's modes are being restored."""
         self._has_mouse = True
         self._handled: dict[int, Any] = {}
 
-    # What Textual calls
+    # Called by Textual
 
     def write(self, data: str) -> None:
         if self._in_use:
@@ -106,7 +106,7 @@ class TerminalDriver(LinuxDriver):
             self._inbox.put(message)
 
     def process_message(self, message: Message) -> None:
-        # SIGWINCH tells the size; a pasted report could ask for a screen of any.
+        # The size comes from SIGWINCH: a size report within a paste could demand a screen of any size.
         if not isinstance(message, events.Resize | InBandWindowResize):
             super().process_message(message)
 
@@ -122,7 +122,7 @@ class TerminalDriver(LinuxDriver):
         self._take_terminal()
 
     def disable_input(self) -> None:
-        """Read no more keys, and drop those that wait."""
+        """Stops reading keys, and drops those that wait."""
         keyboard, self._keyboard = self._keyboard, None
         if keyboard is not None:
             keyboard.stop()
@@ -146,12 +146,12 @@ class TerminalDriver(LinuxDriver):
     # The modes
 
     def use_mouse(self, on: bool) -> None:
-        """Take the mouse, or leave it to the terminal."""
+        """Turns mouse reports on, or leaves the mouse to the terminal."""
         self._has_mouse = on
         self.write(_MOUSE_ON if on else _MOUSE_OFF)
 
     def _take_terminal(self) -> None:
-        """Also of a terminal that others have changed meanwhile, or that is in our modes already."""
+        """Sets the modes, even if other programs have changed them or they are set already."""
         self._wait_for_foreground()
         with suppress(termios.error):
             attributes = termios.tcgetattr(self.fileno)
@@ -159,14 +159,14 @@ class TerminalDriver(LinuxDriver):
             attributes[tty.IFLAG] = self._patch_iflag(attributes[tty.IFLAG])
             attributes[tty.CC][termios.VMIN] = 1
             termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
-        # Some modes have levels: a terminal that is in them already would go into the next.
+        # Some modes nest: to set them again without leaving them would enter a second level.
         modes = _LEAVE + _ENTER if self._in_use else _ENTER
         self._in_use = True
         self.write(modes)
         if not self._has_mouse:
             self.write(_MOUSE_OFF)
         if self._dashboard.asks_background:
-            self.write(QUESTION)  # nobody waits for the answer: until it comes the theme is the dark one
+            self.write(QUESTION)  # the dark theme is used until the answer comes
         if self._keyboard is None:
             self._keyboard = Keyboard(
                 self.fileno,
@@ -183,19 +183,19 @@ class TerminalDriver(LinuxDriver):
         if not self._in_use:
             return
         self._in_use, self._is_leaving = False, True
-        if not _is_in_background(self.fileno):  # else it is somebody else's by now
+        if not _is_in_background(self.fileno):  # otherwise another job has the terminal
             self._writer.write_last(_LEAVE, _LEAVE_S)
             self._restore_attributes()
         self._is_leaving = False
 
     def _restore_attributes(self) -> None:
         with _unstoppable(), suppress(termios.error):
-            termios.tcflush(self.fileno, termios.TCIFLUSH)  # such as answers that nobody waits for any more
+            termios.tcflush(self.fileno, termios.TCIFLUSH)  # drops late answers, for example
             if self.attrs_before is not None:
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
 
     def _wait_for_foreground(self) -> None:
-        """The kernel stops a background process that sets anything, until it comes to the foreground."""
+        """Waits for the foreground: the kernel stops a background process that sets a terminal's modes."""
         with suppress(termios.error):
             termios.tcsetattr(self.fileno, termios.TCSANOW, termios.tcgetattr(self.fileno))
 
@@ -225,12 +225,12 @@ class TerminalDriver(LinuxDriver):
         return dashboard
 
     def _on_terminal_gone(self) -> None:
-        """Called by the keyboard's thread."""
+        """Ends the dashboard. The keyboard's thread calls this."""
         self._writer.close()
         self._end()
 
     def _handle(self, number: int, handler: Any) -> None:
-        """Handle a signal while the terminal is ours, unless it was to be ignored."""
+        """Handles a signal until application mode stops, unless the signal is ignored already."""
         before = signal.getsignal(number)
         if before != signal.SIG_IGN:
             self._handled[number] = before
@@ -243,11 +243,11 @@ class TerminalDriver(LinuxDriver):
         self._loop.call_soon_threadsafe(self._stop, os.getpid())
 
     def _on_continue(self, _number: int, _frame: FrameType | None) -> None:
-        if self._in_use:  # else it has been given back, and is taken where it was
+        if self._in_use:  # otherwise _stop() or resume_application_mode() takes the terminal
             self._loop.call_soon_threadsafe(self._go_on)
 
     def _on_death(self, number: int, _frame: FrameType | None) -> None:
-        """Give the terminal back at once, and die as if nothing had been done about the signal."""
+        """Restores the terminal at once, and ends the process by the signal's default action."""
         if (self._in_use or self._is_leaving) and not _is_in_background(self.fileno):
             self._writer.write_at_once(_LEAVE, _LEAVE_S)
             self._restore_attributes()
@@ -255,23 +255,23 @@ class TerminalDriver(LinuxDriver):
         signal.raise_signal(number)
 
     def stop_job(self) -> None:
-        """Give the shell back: stop this process and all others of its job."""
+        """Stops this process and all others of its job, and so returns to the shell."""
         if signal.SIGTSTP in self._handled:
             self._stop(0)
 
     def _stop(self, pid: int) -> None:
-        """:param pid: as for kill(): 0 is the whole process group"""
+        """Stops until SIGCONT. ``pid`` is as for kill(): 0 is the whole process group."""
         if not self._in_use:
             return
         self._give_terminal_back()
-        # The kernel ignores it for a job that no shell could ever continue.
+        # The kernel ignores SIGTSTP in an orphaned process group, which no shell could continue.
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(pid, signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._on_stop)
         self._go_on()
 
     def _go_on(self) -> None:
-        """After a stop: whoever had the terminal meanwhile has left their own modes and text."""
+        """Sets the modes and repaints after a stop: other programs may have left their own modes and text."""
         self._take_terminal()
         self._repaint()
 
@@ -280,12 +280,12 @@ def _is_in_background(fd: int) -> bool:
     try:
         return os.tcgetpgrp(fd) != os.getpgrp()
     except OSError:
-        return False  # it is not the controlling terminal, and knows no background
+        return False  # not the controlling terminal, so it has no background
 
 
 @contextmanager
 def _unstoppable() -> Iterator[None]:
-    """Let the kernel not stop this process for changing a terminal."""
+    """Blocks SIGTTOU, so that the kernel does not stop this process for changing a terminal."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
     try:
         yield

@@ -1,4 +1,4 @@
-"""Hands input to the dashboard, each event when all that the one before has set off is done."""
+"""Passes input to the dashboard, each event after all effects of the previous one are done."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 MAX_WAITING = 256
 """More keys than anybody types while the screen is busy for a moment."""
 _SETTLE_S = 1.0
-"""What an event sets off takes no longer, or the next one does not wait for it."""
+"""The longest that an event waits for the effects of the previous one."""
 
 
 class Inbox:
-    """Keys that come in one burst mean what they mean one by one: Enter may move the focus for the next.
+    """A queue of input: keys in a burst work as if typed slowly, as Enter may move the focus for the next.
 
-    :param loop: the dashboard's
+    :param loop: the dashboard's event loop
     """
 
     def __init__(self, app: App[None], loop: asyncio.AbstractEventLoop) -> None:
@@ -33,18 +33,18 @@ class Inbox:
         self._delivered = 0.0
 
     def has_room(self) -> bool:
-        """Whether :meth:`put` would take a message; from any thread."""
+        """Returns whether :meth:`put` would take a message. Any thread may call this."""
         return len(self._waiting) < MAX_WAITING
 
     def put(self, message: Message) -> None:
-        """Hand this over in its turn, or drop it if too much waits; from any thread."""
+        """Queues a message, or drops it if the queue is full. Any thread may call this."""
         if self.has_room():
             self._waiting.append(message)
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._start)
 
     def clear(self) -> None:
-        """Drop all that waits."""
+        """Drops all waiting messages."""
         self._waiting.clear()
 
     def _start(self) -> None:
@@ -57,12 +57,12 @@ class Inbox:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SETTLE_S):
                         await self._settle()
-            if self._waiting:  # still: Ctrl-C drops them
+            if self._waiting:  # Ctrl-C may have dropped them meanwhile
                 self._app.post_message(self._waiting.popleft())
                 self._delivered = self._loop.time()
 
     async def _settle(self) -> None:
-        """Until no message waits or is being handled: what is handled may set off more."""
+        """Waits until no message is queued or being handled. A handler may post more messages."""
         busy = True
         while busy:
             busy = self._is_busy()
@@ -73,7 +73,7 @@ class Inbox:
         return any(pump.message_queue_size for pump in self._pumps())
 
     async def _pass_through(self) -> None:
-        """Until every queue has handled what is in it now."""
+        """Waits until every message pump has handled the messages that are queued now."""
         missing = 0
         passed = asyncio.Event()
 

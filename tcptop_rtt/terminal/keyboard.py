@@ -1,4 +1,4 @@
-"""Reads the terminal: keys, mouse and pastes, however many, broken or endless they are."""
+"""Reads keys, mouse events and pastes from the terminal, even if they are too many, broken or endless."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tcptop_rtt.terminal.background import Answers, BackgroundReported
 
 MAX_PASTE_CHARACTERS = 4096
 PASTE_SILENCE_S = 2.0
-"""A paste that pauses for so long has ended, even if the terminal never says so."""
+"""A paste ends after a pause of this length, even if the terminal never sends the end mark."""
 _READ_BYTES = 4096
 _PARSED_CHARACTERS = 256
-"""At a time: the parser takes some 60 microseconds for each."""
+"""Characters parsed at a time: the parser takes some 60 microseconds for each."""
 _CTRL_C = "\x03"
 _CTRL_C_KITTY = "\x1b[99;5u"
 
 
 class Keyboard:
-    """A thread that reads until it is stopped or the terminal is gone.
+    """A thread that reads input until it is stopped or the terminal is gone.
 
     :param take: called with every message
-    :param has_room: whether messages are taken now; what comes meanwhile is dropped unread
-    :param leave: called at once when Ctrl-C is pressed, before all that waits
+    :param has_room: returns whether messages are taken now; input is dropped while they are not
+    :param leave: called as soon as Ctrl-C is read, ahead of all waiting input
     :param gone: called when the terminal is gone
-    :param report_background: called with the terminal's background, once it answers
+    :param report_background: called with the background colour that the terminal reports
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Keyboard:
         self._parser = XTermParser()
         self._paste: str | None = None
         self._held = ""
-        """The end of what was read, which may be the beginning of a paste's mark."""
+        """The end of the last input, if it may be the beginning of a paste mark."""
         self._stop_reader, self._stop_writer = os.pipe()
         self._thread = threading.Thread(target=self._run, name="terminal-input", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no more; what is typed from now on belongs to others."""
+        """Stops reading, and leaves later input to other programs."""
         os.write(self._stop_writer, b"x")
         self._thread.join()
         os.close(self._stop_reader)
@@ -92,7 +92,7 @@ class Keyboard:
         return None
 
     def _read(self) -> bool:
-        """Take what is there; whether the terminal still is."""
+        """Reads and handles the available input. Returns False if the terminal is gone."""
         try:
             data = os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
@@ -107,7 +107,7 @@ class Keyboard:
         return bool(data)
 
     def _split(self, text: str) -> None:
-        """Tell pastes from keys. Textual's parser keeps all of a paste, and takes escapes in it for keys."""
+        """Separates pastes from keys: Textual's parser limits no paste, and takes escapes in it for keys."""
         text, self._held = self._held + text, ""
         while text:
             mark = BRACKETED_PASTE_START if self._paste is None else BRACKETED_PASTE_END
@@ -130,7 +130,7 @@ class Keyboard:
         self._paste = None
 
     def _silence(self) -> None:
-        """What has begun is not going to go on."""
+        """Ends an unfinished answer, paste or key sequence after a pause."""
         rest = self._answers.give_up()
         if self._paste is not None:
             if rest:
@@ -148,7 +148,7 @@ class Keyboard:
             return
         for start in range(0, len(text), _PARSED_CHARACTERS):
             if not self._has_room():
-                self._parser = XTermParser()  # what it has begun with may have lost its end
+                self._parser = XTermParser()  # the end of a begun sequence may be lost
                 return
             part = text[start : start + _PARSED_CHARACTERS]
             self._hand_over(partial(self._parser.feed, part))
@@ -157,7 +157,7 @@ class Keyboard:
         try:
             for message in messages():
                 if isinstance(message, Key) and message.is_printable:
-                    message.character = harmless(message.character or "")  # a line shows what is typed
+                    message.character = harmless(message.character or "")  # an input line shows it
                 self._take(message)
-        except Exception:  # whatever it stumbles over, the next key is a new one
+        except Exception:  # broken input must not affect the next key
             self._parser = XTermParser()

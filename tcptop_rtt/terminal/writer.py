@@ -1,4 +1,4 @@
-"""Writes to the terminal in a thread of its own, so that a slow or dead one never holds the dashboard up."""
+"""Writes to the terminal in a separate thread, so that a slow or dead terminal never blocks the dashboard."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from collections.abc import Callable
 from tcptop_rtt.terminal.contents import Contents
 
 MAX_WAITING_CHARACTERS = 1 << 20
-"""More than a terminal of any size takes for a few full pictures."""
+"""More than a few full screens of a terminal of any size."""
 _CHUNK_BYTES = 4096
 _CANCEL = "\x18"
-"""Ends a sequence that was written in part."""
+"""The control character CAN, which ends a partly written sequence."""
 
 
 class Writer:
-    """A bounded queue before the terminal. What does not fit is dropped, and drawn again later.
+    """A bounded queue of output. Output that does not fit is dropped, and the screen is repainted later.
 
     :param fd: the terminal
-    :param repaint: called in a thread, when something was dropped and the terminal takes output again
+    :param repaint: called in the writer's thread after a drop, when the terminal takes output again
     """
 
     def __init__(self, fd: int, encoding: str, repaint: Callable[[], None]) -> None:
@@ -36,13 +36,13 @@ class Writer:
         self._forgotten = False
         self._closed = False
         self._cut = False
-        """What is being written is to end where it is."""
+        """Whether the current write is to stop at once."""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> None:
-        """Write soon; never blocks."""
+        """Queues text for writing. Never blocks."""
         with self._changed:
             if self._closed or self._dropped:
                 return
@@ -52,21 +52,21 @@ class Writer:
             self._append(text)
 
     def forget(self) -> None:
-        """Take nothing as known of what the terminal shows, as after it has got another size."""
+        """Forgets what the terminal shows, for example after a resize."""
         with self._changed:
             self._forgotten = True
 
     def write_last(self, text: str, timeout_s: float) -> None:
-        """Write now, and wait until it is out, or until that has taken too long."""
+        """Queues text, and waits until it is written or the timeout has passed."""
         with self._changed:
             if self._waiting_characters > MAX_WAITING_CHARACTERS // 2:
                 self._drop()
             self._write_out(text, timeout_s)
 
     def write_at_once(self, text: str, timeout_s: float) -> None:
-        """Write this instead of all that waits, and of the rest of what is being written.
+        """Writes text in place of the queue and of the rest of the current write.
 
-        It waits as write_last() does, and may be called where a signal has interrupted anything else of this.
+        Waits as write_last() does. May be called by a signal handler that has interrupted another method.
         """
         with self._changed:
             self._drop()
@@ -74,7 +74,7 @@ class Writer:
             self._write_out(_CANCEL + text, timeout_s)
 
     def close(self) -> None:
-        """Drop what waits, and all that comes."""
+        """Drops the queued output and all later output."""
         with self._changed:
             self._closed = True
             self._pieces.clear()
@@ -105,8 +105,8 @@ class Writer:
                 text = "".join(self._pieces)
                 self._pieces.clear()
                 self._waiting_characters = 0
-                # The screen before it is complete, so the terminal has room for a new one.
                 forgotten, self._forgotten = self._forgotten, False
+                # Repaint when the queue is empty: the terminal has then taken all earlier output.
                 repaint, self._dropped = self._dropped and not text, self._dropped and bool(text)
                 self._busy = True
                 cut, self._cut = self._cut, False
@@ -117,14 +117,14 @@ class Writer:
             try:
                 self._send((text if cut else self._contents.update(text)).encode(self._encoding, "replace"))
             except OSError:
-                self.close()  # it is gone; whoever reads from it says so
+                self.close()  # the terminal is gone, which the keyboard's thread reports
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         while view and not (self._closed or self._cut):
-            poll.poll()  # somebody may have made the descriptor non-blocking
+            poll.poll()  # another process may have made the descriptor non-blocking
             if self._cut:
                 return
             try:

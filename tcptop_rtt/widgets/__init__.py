@@ -1,1 +1,1 @@
-"""What is drawn on the screens."""
+"""The widgets that the screens consist of."""

@@ -1,4 +1,4 @@
-"""Widgets of Textual's without any character beyond ASCII."""
+"""Textual's widgets, drawn with ASCII characters only."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 
 
 class AsciiScrollBarRender(ScrollBarRender):
-    """A scroll bar of plain coloured cells: no eighths of a block at its ends."""
+    """A scroll bar of coloured spaces, without partial block characters at its ends."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 def use_ascii_scrollbars() -> None:
-    """For all scroll bars of the program."""
+    """Draws all scroll bars of the program in ASCII."""
     ScrollBar.renderer = AsciiScrollBarRender

@@ -1,4 +1,4 @@
-"""Which columns fit on the screen, how wide they are, and what is cut to fit."""
+"""Chooses the columns that fit on the screen and their widths, and shortens cells to fit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tcptop_rtt.view.table import Column
 
 
 class SizedColumn(NamedTuple):
-    """A column with the width that it got."""
+    """A column and its width on the screen, in cells."""
 
     column: Column
     width: int
 
 
 def cell(placed: SizedColumn, row: Shown, glyphs: Glyphs) -> Cell | None:
-    """A cell of a row, no wider than its column; None: it is a sparkline's."""
+    """Returns a cell of a row, shortened if its column may be cut; None for a sparkline."""
     column, width = placed
     if column.cell is None:
         return None
@@ -38,24 +38,24 @@ def cell(placed: SizedColumn, row: Shown, glyphs: Glyphs) -> Cell | None:
 
 
 def arrow(descending: bool, glyphs: Glyphs) -> str:
-    """The mark of the column that the table is sorted by."""
+    """Returns the mark of the column that the table is sorted by."""
     return glyphs.falling if descending else glyphs.rising
 
 
 _GROW = ("spark", "remote", "local")
-"""Who gets spare width, in this order."""
+"""The columns that get spare width, in this order."""
 
 GUTTER = 1
-"""Cells before the first column: the cursor's mark."""
+"""Cells before the first column, for the cursor's mark."""
 GAP = 1
 
 
 _SORTED_PRIORITY = 3
-"""Of the column that the table is sorted by, which would say nothing if it were not seen."""
+"""The sorted column has at least this priority, as the order means nothing without the column."""
 
 
 def _wishes(columns: tuple[Column, ...], sorted_by: str) -> Iterator[tuple[int, str, int]]:
-    """Priority, column and width of all that columns would like to have."""
+    """Yields the priority, key and width of each width that a column asks for: the least, then the full."""
     for column in columns:
         width, priority = column.least or (column.width, column.priority)
         if column.key == sorted_by:
@@ -65,7 +65,7 @@ def _wishes(columns: tuple[Column, ...], sorted_by: str) -> Iterator[tuple[int, 
 
 
 def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple[str, int]]:
-    """Who gets spare width, in order, and up to which width."""
+    """Yields the columns that get spare width, in order, and the width that each may reach."""
     spark, *ends = (next((column for column in columns if column.key == key), None) for key in _GROW)
     if spark and long_addresses:
         yield spark.key, spark.width
@@ -79,10 +79,10 @@ def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple
 def fit_columns(
     columns: tuple[Column, ...], width: int, long_addresses: bool, sorted_by: str
 ) -> tuple[SizedColumn, ...]:
-    """The columns that fit into ``width`` cells; the most important one always does.
+    """Returns the columns that fit into ``width`` cells. The most important column is always among them.
 
-    :param long_addresses: there are IPv6 addresses or names, so wider address columns are of use.
-    :param sorted_by: the column that is to be seen because the table is sorted by it
+    :param long_addresses: whether IPv6 addresses or names make wider address columns useful
+    :param sorted_by: the key of the sorted column, which gets a better priority
     """
     room = width - GUTTER
     widths: dict[str, int] = {}
@@ -100,7 +100,7 @@ def fit_columns(
 
 
 def at(placed: tuple[SizedColumn, ...], x: int) -> Column | None:
-    """The column at a cell of the line, counted from the left."""
+    """Returns the column at a cell of the line, counted from the left."""
     start = GUTTER
     for column, width in placed:
         if start <= x < start + width + GAP:

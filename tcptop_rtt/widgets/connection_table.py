@@ -27,11 +27,11 @@ from tcptop_rtt.widgets.table_lines import Frame, LineStrips, TableStyle
 
 
 class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings=False):
-    """The lines of what is listed, as columns.
+    """The table of connections or groups.
 
-    :param first: what there is to show before the first snapshot, without any connection
-    :param note: called for the line of text in an empty table
-    :param chosen: the columns of connections; None: all
+    :param first: a snapshot without connections, shown until the first real one
+    :param note: returns the line of text for an empty table; empty: the table says why itself
+    :param chosen: the columns to show for connections; None: all
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -50,7 +50,7 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
     ]
 
     shared_scale: var[bool] = var(False, init=False)
-    """Draw all sparklines to one scale."""
+    """Whether all sparklines have one scale."""
 
     @dataclass
     class DetailsWanted(Message):
@@ -66,7 +66,7 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
 
     @dataclass
     class TitleClicked(Message):
-        """The title of a column that the table can be sorted by."""
+        """The user has clicked the title of a column that the table can be sorted by."""
 
         key: str
 
@@ -83,7 +83,7 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
         self._glyphs = glyphs
         self._long_addresses = False
         self._last_frame: Frame | None = None
-        self._before: Frame | None = None  # what was drawn when something changed
+        self._before: Frame | None = None  # the last frame before the changes
         self._has_changed = False
         self._strips = LineStrips(self._styles)
 
@@ -92,13 +92,13 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer details only if there is a connection to show them of."""
+        """Offers details only if the table has a line to show them of."""
         return action != "open_details" or self.lines > 0
 
     def watch_shared_scale(self) -> None:
         self._redraw()
 
-    # Opening what is selected
+    # Opening the selected line
 
     def action_open_details(self) -> None:
         id_ = self.cursor_id
@@ -139,14 +139,14 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
         self._strips.clear()
 
     def _redraw(self) -> None:
-        """Draw it again, once for all that changes now: an order and the selected line change together."""
+        """Redraws the table once for several changes: the order and the selected line may change together."""
         if not self._has_changed:
             self._has_changed, self._before = True, self._last_frame
             self.call_next(self._draw_changes)
         self._last_frame = None
 
     def _draw_changes(self) -> None:
-        """Draw what differs: on a quiet table that is a few lines."""
+        """Draws only the lines that differ, which on a quiet table are few."""
         self._has_changed = False
         before, now = self._before, self._frame()
         if before is None or (before.top, before.size, before.placed) != (now.top, now.size, now.placed):
@@ -160,7 +160,7 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
             self.refresh(*(Region(0, y, now.size.width, 1) for y in changed))
 
     def _frame(self) -> Frame:
-        """The visible lines, made once per snapshot and place in it."""
+        """Returns the visible lines, made once for each change, scroll position and size."""
         top, size = self.scroll_offset.y, self.size
         frame = self._last_frame
         if frame is None or (frame.top, frame.size) != (top, size):
@@ -169,7 +169,7 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
 
     def _make_frame(self, top: int, size: Size) -> Frame:
         if not self._begun:
-            return Frame(top, size, (), [])  # titles above nothing would mean that there is no connection
+            return Frame(top, size, (), [])  # titles alone would mean that there are no connections
         visible = self._ranking.window(top, top + self._page)
         listing = self._listing
         # Keep the columns wide once a long address was in view.
@@ -188,8 +188,8 @@ class ConnectionTable(ListedView, StyledWidget, can_focus=True, inherit_bindings
         return Frame(top, size, placed, lines)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
+        """Returns complete strips, and so skips Textual's pass over each line for borders and filters."""
         frame = self._frame()
-        # Without a scroll bar, draw in its place, too.
+        # The lines take the place of a hidden scroll bar, too.
         width = frame.size.width - self.show_vertical_scrollbar * self.scrollbar_size_vertical
         return crop_strips(self._strips.draw(frame.lines, frame.placed, crop.line_range, width), width, crop)

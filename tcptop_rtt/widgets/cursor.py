@@ -1,4 +1,4 @@
-"""A cursor that the keys which scroll other widgets move from line to line."""
+"""A cursor that moves from line to line, by the keys that scroll other widgets."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from textual.scroll_view import ScrollView
 
 
 class CursorView(ScrollView):
-    """Lines of which one is selected and always in sight."""
+    """A view of lines with a cursor on the selected line. The view scrolls when the user moves the cursor."""
 
     _cursor = 0
-    """The selected line, from 0; the top ones of the widget do not count if they do not scroll."""
+    """The index of the selected line, from 0, without the fixed lines at the top."""
     _fixed_lines = 0
     """Lines at the top that do not scroll."""
 
     @abstractmethod
     def _move_to(self, index: int) -> None:
-        """Select a line, or the nearest that there is, and show it."""
+        """Selects the line with an index, or else the nearest line, and scrolls to it."""
 
     @property
     @abstractmethod
     def _last(self) -> int:
-        """The last line that can be selected; -1: there is none."""
+        """The index of the last line that can be selected; -1 if there is none."""
 
     @property
     def _page(self) -> int:
-        """How many lines are in sight."""
+        """How many lines are visible, without the fixed ones."""
         return max(1, self.size.height - self._fixed_lines)
 
     def _reveal(self) -> None:
-        """Scroll as far as it takes to have the selected line in sight."""
+        """Scrolls just far enough to show the selected line."""
         top = self.scroll_offset.y
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False)

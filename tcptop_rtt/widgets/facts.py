@@ -23,13 +23,13 @@ LABEL = 14
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One value; without a label it takes the whole line."""
+    """One value. Without a label, the value takes the whole line."""
 
     label: str
     value: str
     style: str = "value"
     of: tuple[str, ...] = ()
-    """The fields of a row that the value is made of; it is unknown where one of them is."""
+    """The row's fields that the value is made of. If one of them is unknown, the value is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _draw(block: Block, width: int) -> list[list[Part]]:
 
 
 def arrange(blocks: tuple[Block, ...], width: int) -> list[list[Part]]:
-    """Lines of all blocks, each block in the column that is shortest so far."""
+    """Returns the lines of all blocks. Each block goes into the column that is shortest so far."""
     count = max(1, (width + GAP) // (COLUMN + GAP))
     column_width = max(LABEL + 2, min(WIDEST, (width - GAP * (count - 1)) // count))
     columns: list[list[list[Part]]] = [[] for _ in range(count)]
@@ -70,7 +70,7 @@ def arrange(blocks: tuple[Block, ...], width: int) -> list[list[Part]]:
 
 
 class FactPanel(ScrollView, StyledWidget, can_focus=True, inherit_bindings=False):
-    """The blocks, scrollable."""
+    """A scrollable view of blocks."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "facts", "title", "label", "value", *COMMON_STYLES

@@ -22,13 +22,13 @@ from tcptop_rtt.view.filter import parse
 from tcptop_rtt.view.query import QueryError
 
 Parse = Callable[[str], object]
-"""Takes the text of a filter, or raises QueryError."""
+"""Parses the text of a filter, or raises QueryError."""
 
 
 class Words(NamedTuple):
-    """What can be typed.
+    """What can be typed into the filter line.
 
-    :param fields: that a filter can ask for
+    :param fields: the names of fields that a filter can ask for
     """
 
     parse: Parse
@@ -42,21 +42,21 @@ OF_CONNECTIONS = Words(
 
 _HINT = "Enter keeps, Esc clears"
 HISTORY = 50
-"""So many filters are kept."""
+"""The number of earlier filters that are kept."""
 _LAST_WORD = re.compile(r"(?:^|[\s(!])([a-z_]+)$")
 
 
 class FilterLine(Horizontal):
-    """Filters while it is typed in; Enter keeps the filter, Esc (bound by the screen) clears it."""
+    """Filters while the user types. Enter keeps the filter, Esc (bound by the screen) clears it."""
 
     @dataclass
     class Changed(Message):
-        """There is another text to filter by, which can be parsed."""
+        """The text has changed, and can be parsed."""
 
         text: str
 
     class Closed(Message):
-        """The line is gone; the keys belong to the table again."""
+        """The line is closed, and keys go to the table again."""
 
     def __init__(self, text: str, words: Words = OF_CONNECTIONS) -> None:
         super().__init__()
@@ -71,11 +71,11 @@ class FilterLine(Horizontal):
 
     def open(self) -> None:
         self.display = True
-        # Widget.focus() would wait its turn, and keys typed meanwhile would be commands.
+        # Widget.focus() would set the focus later, and keys typed before that would be commands.
         self.screen.set_focus(self._input)
 
     def fill(self, text: str) -> None:
-        """Take a text that was not typed here."""
+        """Sets the text to one that was not typed here."""
         self._input.value = harmless(text)
 
     def close(self, clear: bool = False) -> None:
@@ -108,7 +108,7 @@ def _error_in(text: str, parse: Parse) -> QueryError | None:
 
 
 class _MarkError(Highlighter):
-    """Marks the place that is wrong."""
+    """Marks the word in which the parser has found an error."""
 
     def __init__(self, parse: Parse) -> None:
         self._parse = parse
@@ -121,11 +121,11 @@ class _MarkError(Highlighter):
 
 
 class _CompleteName(Suggester):
-    """Completes the name of a field, which the right arrow key takes."""
+    """Suggests the rest of a field's name. The right arrow key accepts the suggestion."""
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__(use_cache=True, case_sensitive=True)
-        self._names = sorted(names, key=len)  # the short one is meant in most cases
+        self._names = sorted(names, key=len)  # the shortest is meant in most cases
 
     async def get_suggestion(self, value: str) -> str | None:
         last = _LAST_WORD.search(value)
@@ -135,7 +135,7 @@ class _CompleteName(Suggester):
 
 
 class FilterInput(Input):
-    """Text with the filters before it, which the arrow keys bring back."""
+    """An input with a history of filters, which the up and down keys bring back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -157,7 +157,7 @@ class FilterInput(Input):
         self._at = 0
 
     def remember(self) -> None:
-        """Keep the text for later."""
+        """Adds the text to the history."""
         if self.value:
             others = [text for text in self._before if text != self.value]
             self._before = [*others[1 - HISTORY :], self.value]

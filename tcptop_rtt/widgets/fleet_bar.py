@@ -1,4 +1,4 @@
-"""The lines above a fleet's table: which server, how old its answer is, and what all rows come to."""
+"""The lines above a fleet's table: the server, the age of its answer, and totals of the rows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tcptop_rtt.widgets.status_bar import StatusBar, value
 from tcptop_rtt.widgets.styled import Part
 
 OLD_S = 15
-"""From here on an answer's age is marked."""
+"""The age of an answer is shown if it is at least this."""
 
 
 class FleetBar(StatusBar):
-    """As above the table of one machine."""
+    """The status bar above a fleet's table."""
 
     _answer: FleetSnapshot | None = None
     _age_s = 0
 
     def tell(self, answer: FleetSnapshot, age_s: int) -> None:
-        """Take an answer, shown or not, and how old it is by now."""
+        """Shows the newest answer's totals and age, even if the table still shows an older answer."""
         self._answer, self._age_s = answer, age_s
         self._write()
 
@@ -35,7 +35,7 @@ class FleetBar(StatusBar):
         stalled = float(np.nansum(groups["stalled"]))
         failed = float(np.nansum(groups["failed_per_s"]))
         table = answer.question.table
-        # A row has the most of something: of those that are left out there is no sum.
+        # An answer has only the rows with the most of something: the sums leave out all others.
         return [
             [name],
             [("  " + fmt.clock(answer.time_ns / 1e9), "dim")],

@@ -18,9 +18,9 @@ from tcptop_rtt.widgets.styled import Part, StyledLines, component_classes
 
 
 class KeyLine(StyledLines):
-    """Keys that can be pressed now; a click on one presses it.
+    """Shows the keys that can be pressed now. A click on a key presses it.
 
-    The keys of the whole program come last. A narrow terminal keeps them and drops others.
+    The keys of the whole program come last. A narrow terminal drops other keys, and keeps these.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("key-line", "key", "description")
@@ -28,7 +28,7 @@ class KeyLine(StyledLines):
     def __init__(self) -> None:
         super().__init__()
         self._keys: list[tuple[int, str]] = []
-        """Where each key's text ends, and the key."""
+        """The cell in which each key's text ends, and the key."""
 
     @property
     def keys(self) -> list[str]:
@@ -49,7 +49,7 @@ class KeyLine(StyledLines):
         of_app: dict[str, Binding] = {}
         for node, binding, enabled, _ in screen.active_bindings.values():
             if binding.show and enabled:
-                # Of several keys for one action the first is enough.
+                # Only the first of several keys for one action is shown.
                 (of_app if node is self.app else of_screen).setdefault(binding.action, binding)
         room = self.size.width - sum(map(_width, of_app.values()))
         shown = []

@@ -1,4 +1,4 @@
-"""The keys: how they are written, and those that move in everything that scrolls.
+"""How keys are written, and the keys that move in everything that scrolls.
 
 Each key is described once, in its binding. The key line, the help and the command palette are made from that.
 """
@@ -76,14 +76,14 @@ MOVE_KEYS = (
 
 
 def key_name(key: str) -> str:
-    """A key as it is written on the screen: ``PgUp``, ``Ctrl-P``, ``?``."""
+    """Returns a key as it is written on the screen: ``PgUp``, ``Ctrl-P``, ``?``."""
     if key.startswith("ctrl+"):
         return f"Ctrl-{key.removeprefix('ctrl+').upper()}"
     return _NAMES.get(key) or (key.upper() if _FUNCTION_KEY.fullmatch(key) else key_to_character(key) or key)
 
 
 def key_of(written: str) -> str | None:
-    """What Textual calls a key; None: there is none that is written so."""
+    """Returns Textual's name of a written key; None if no key is written like this."""
     if len(written) == 1:
         return _character_to_key(written) if written.isprintable() and not written.isspace() else None
     small = written.lower()
@@ -96,32 +96,32 @@ def key_of(written: str) -> str | None:
 
 
 Keymap = Mapping[str, str]
-"""By the id of a binding the keys that it has instead of its own, as Textual names them."""
+"""Maps a binding's id to the keys that replace its own, as Textual names them."""
 
 
 def chosen_keys(written: Mapping[str, str]) -> Keymap:
-    """The keys that somebody has chosen, by the id of their binding; what is no key is left out."""
+    """Returns the user's keys by the id of their binding, without those that are no key."""
     keys = {action: key_of(key) for action, key in written.items()}
     return {action: key for action, key in keys.items() if key is not None}
 
 
 def keymap_of(app: App[None]) -> Keymap:
-    """What ``set_keymap`` has been given."""
+    """Returns the keymap that ``set_keymap`` has set."""
     return app._keymap
 
 
 def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
-    """All keys of a binding, as Textual names them."""
+    """Returns all keys of a binding, as Textual names them."""
     return keymap.get(binding.id or "", binding.key).split(",")
 
 
 def key_names(binding: Binding, keymap: Keymap) -> str:
-    """The same, as they are written."""
+    """Returns all keys of a binding, as they are written."""
     return " ".join(key_name(key) for key in keys_of(binding, keymap))
 
 
 def bindings_of(owner: type[DOMNode]) -> list[Binding]:
-    """The bindings that a class and its bases declare; those of Textual's own classes have no id."""
+    """Returns the bindings of a class and its bases, except Textual's own bindings, which have no id."""
     return [
         binding
         for declaring in owner.__mro__

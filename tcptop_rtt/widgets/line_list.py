@@ -1,4 +1,4 @@
-"""Lines of text with a cursor that belongs to what a line says, not to its place."""
+"""Lines of text with a cursor that stays with a line's key, wherever that line moves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, compone
 class ListLine(NamedTuple):
     """One line.
 
-    :param key: what it is about: the cursor stays with that; None: the cursor passes it over
+    :param key: names the line's subject, which the cursor stays with; None: the line cannot be selected
     """
 
     key: Hashable
@@ -29,9 +29,9 @@ class ListLine(NamedTuple):
 
 
 class LineList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False):
-    """Lines that can be chosen, and below them lines that cannot.
+    """Lines that can be selected, and below them lines that cannot.
 
-    Until the user moves the cursor it stays on the first line.
+    Until the user moves the cursor, the cursor stays on the first line.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -40,10 +40,10 @@ class LineList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False)
     BINDINGS: ClassVar[list[BindingType]] = [*MOVE_KEYS]
 
     cursor_key: var[Hashable] = var(None)
-    """What the cursor is on; None: there is nothing."""
+    """The key of the selected line; None if there is none."""
 
     class Chosen(Message):
-        """A line was clicked twice."""
+        """The user has double-clicked a line."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class LineList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False)
         self._moved = False
 
     def show(self, lines: Sequence[ListLine]) -> None:
-        """Show other lines; the cursor stays with its own if that is still there, or else on its place."""
+        """Shows other lines. The cursor, if it was moved, stays with its key or else at its position."""
         if lines == self._lines:
             return
         self._lines = list(lines)
@@ -66,7 +66,7 @@ class LineList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False)
         self.refresh()
 
     def start_over(self) -> None:
-        """Put the cursor on the first line, whichever comes there."""
+        """Puts the cursor on the first line, and keeps it there until the user moves it."""
         self._moved = False
         self._cursor = 0
         self.scroll_to(y=0, animate=False)

@@ -19,25 +19,25 @@ from tcptop_rtt.widgets.order import Page
 
 
 class ListedView(CursorView):
-    """Connections or groups in sorted order. The cursor belongs to one of them, not to a line.
+    """Connections or groups in sorted order. The cursor stays with one of them when lines move.
 
-    Until the user moves the cursor it stays on the first line, whichever connection that is.
+    Until the user moves the cursor, the cursor stays on the first line.
 
-    :param first: what there is to show before the first snapshot, without any connection
+    :param first: a snapshot without connections, shown until the first real one
     """
 
     page: var[Page] = var(Page(), init=False)
     filter: var[Filter] = var(Filter(), init=False)
     follow: var[bool] = var(False, init=False)
-    """Hold the selected connection on its line of the screen, and let the others move."""
+    """Whether the selected connection stays on its line of the screen while the others move."""
     pinned: var[int | None] = var(None, init=False)
-    """What the cursor stays with; None: with the first line, whichever that is."""
+    """The id that the cursor stays with; None: the cursor stays on the first line."""
     names: var[Names] = var(NO_NAMES, init=False)
     """Names of hosts and services, to be shown instead of numbers."""
     travelling: var[bool] = var(False)
-    """It shows the past: what is selected may not have begun then, and stays selected."""
+    """Whether the table shows the past. The selection then stays, even if it did not exist yet."""
     shown: var[int] = var(0)
-    """How many connections match the filter, and are in the group that is open."""
+    """How many connections match the filter, and are in the open group if there is one."""
 
     def __init__(self, first: Snapshot) -> None:
         super().__init__()
@@ -48,13 +48,13 @@ class ListedView(CursorView):
 
     @abstractmethod
     def _redraw(self) -> None:
-        """Draw it as it is now."""
+        """Draws the lines as they are now."""
 
     # What is listed
 
     @property
     def total(self) -> int:
-        """How many connections there are, with those that do not match."""
+        """How many connections there are, including those that do not match the filter."""
         return self._listing.total
 
     @property
@@ -64,7 +64,7 @@ class ListedView(CursorView):
 
     @property
     def sorts(self) -> dict[str, Column]:
-        """What it can be sorted by now: a column that is empty is not offered."""
+        """The columns that the lines can be sorted by now, by key, without columns that are empty."""
         table = self._listing.table
         shown = with_values(table.columns, self._listing.rows)
         return {column.key: column for column in shown if column.sort}
@@ -76,13 +76,13 @@ class ListedView(CursorView):
         return ids[0] if ids else None
 
     def shows(self, id: int) -> bool:  # noqa: A002
-        """Whether there is a line of it, or one that shows it beside its other end."""
+        """Returns whether a line shows a connection or group. One line may show both ends of a connection."""
         found = self._listing.row_of(id)
         return found is not None and self._ranking.rank(found) is not None
 
     @property
     def ids(self) -> list[int]:
-        """All shown connections or groups, from the first line to the last."""
+        """The ids of all listed connections or groups, from the first line to the last."""
         return self._ids(0, self.lines)
 
     def _ids(self, start: int, stop: int) -> list[int]:
@@ -91,11 +91,11 @@ class ListedView(CursorView):
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is drawn; while the screen is frozen, not the latest."""
+        """The snapshot that is drawn. While the screen is frozen, this is not the latest."""
         return self._snapshot
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another snapshot; sort order, filter and cursor stay."""
+        """Draws another snapshot. Sort order, filter and cursor stay."""
         self._snapshot = snapshot
         self._begun = True
         self._arrange()
@@ -104,7 +104,7 @@ class ListedView(CursorView):
         self._arrange(reveal=True)
 
     def select(self, id: int | None) -> None:  # noqa: A002
-        """Put the cursor on a connection or group; None: on the first line, whichever that is."""
+        """Puts the cursor on a connection or group, or, if None, keeps it on the first line."""
         self.pinned = id
         if id is None:
             self.action_scroll_home()
@@ -112,7 +112,7 @@ class ListedView(CursorView):
             self._arrange(reveal=True)
 
     def show_top(self) -> None:
-        """Go to the first line, as after sorting; one that is followed is looked for instead."""
+        """Goes to the first line after sorting. A cursor that follows a connection stays with it."""
         if not self.follow:
             self.action_scroll_home()
 
@@ -123,7 +123,7 @@ class ListedView(CursorView):
         self._arrange()
 
     def show_new_names(self) -> None:
-        """Show the names that have come since the last snapshot."""
+        """Shows the names that have come since the last snapshot."""
         self._arrange()
 
     def watch_follow(self) -> None:
@@ -172,12 +172,12 @@ class ListedView(CursorView):
         found = self._listing.row_of(self.pinned)
         if found is None:
             if not self.travelling:
-                self.pinned = self.cursor_id  # it is gone: select its neighbour
+                self.pinned = self.cursor_id  # the row is gone: select its neighbour
             return
         rank = self._ranking.rank(found)
-        if rank is not None:  # one that the filter hides may come back
+        if rank is not None:  # a hidden row stays pinned, as it may come back
             self._cursor = rank
-            self.pinned = self.cursor_id  # it may be shown by the row of its other end from now on
+            self.pinned = self.cursor_id  # the other end's row may show the connection now
 
     # Moving about
 
@@ -196,14 +196,14 @@ class ListedView(CursorView):
         self._redraw()
 
     def action_scroll_home(self) -> None:
-        """To the first line, and stay there whichever connection comes to it."""
+        """Goes to the first line, and stays there whichever connection comes first."""
         self.pinned = None
         self._cursor = 0
         self.scroll_to(y=0, animate=False)
         self._redraw()
 
     def step(self, step: int) -> int | None:
-        """Select another connection so many lines further, and return it; None: there is none."""
+        """Selects the connection ``step`` lines further on, and returns its id; None if there is none."""
         if not 0 <= self._cursor + step < self.lines:
             return None
         self._move_to(self._cursor + step)
@@ -211,7 +211,7 @@ class ListedView(CursorView):
 
     @property
     def selected(self) -> Any:
-        """What the cells of the selected line are made of; None: there is no line."""
+        """The values that the selected line's cells are made of; None if there is no line."""
         if not self.lines:
             return None
         return self._listing.views(self._ranking.window(self._cursor, self._cursor + 1))[0]

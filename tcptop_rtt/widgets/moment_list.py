@@ -23,11 +23,11 @@ from tcptop_rtt.widgets.styled import COMMON_STYLES, Part, StyledWidget, compone
 CLOCK, AGO, WORDS, PROCESS = 8, 8, 26, 15
 """Widths in cells; the remote address has the rest."""
 NARROW_PROCESS, NARROW, NARROWEST = 11, 90, 70
-"""In fewer cells an address needs them more."""
+"""The process column's narrow width, and the list widths below which it is narrow or left out."""
 
 
 class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=False):
-    """One line per moment. The cursor stays with its moment when newer ones come."""
+    """One line per moment. Below the first line, the cursor stays with its moment when newer ones come."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "moment-list", "header", "value", "cursor", *COMMON_STYLES
@@ -51,11 +51,11 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
     @property
     def moments(self) -> tuple[Moment, ...]:
-        """The newest first."""
+        """All moments of the log, the newest first."""
         return self._log.moments[::-1]
 
     def show(self, log: Log) -> None:
-        """Take those of by now."""
+        """Shows the moments of a log."""
         selected = self.selected
         self._log = log
         if selected is not None and self._cursor:
@@ -69,7 +69,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
     @property
     def selected(self) -> Moment | None:
-        """The moment under the cursor; None: there is none."""
+        """The moment under the cursor; None if there is none."""
         return self.moments[self._cursor] if self._log.moments else None
 
     # Moving about
@@ -122,7 +122,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
         return " ".join((fit("TIME", CLOCK), fit("AGO", AGO, right=True), *titles))
 
     def _line(self, number: int, width: int) -> list[Part]:
-        """Of the moment of this number in the log."""
+        """Returns the line of the moment with this index in the log."""
         moment, ago_ns, glyphs = self._log.moments[number], self._log.ago_ns[number], self._glyphs
         row, is_kept = moment.row, number >= self._log.forgotten
         ago = fmt.since(ago_ns) if ago_ns >= 0 else f"+{fmt.since(-ago_ns)}"
@@ -140,6 +140,6 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
 
 
 def _widths(width: int) -> tuple[int, int]:
-    """Those of process and remote address."""
+    """Returns the widths of the process and of the remote address."""
     process = PROCESS if width >= NARROW else NARROW_PROCESS if width >= NARROWEST else 0
     return process, max(0, width - CLOCK - AGO - WORDS - process - 4)

@@ -11,12 +11,12 @@ from tcptop_rtt.view.listing import Kind, Scope
 from tcptop_rtt.view.table import Column, Table
 
 _OWN_LETTERS = {"rtt": "r", "process": "p", "why": "w"}
-"""Those that sort by these columns without asking."""
+"""Keys that sort by these columns on the main screen, too."""
 _SPARE = string.digits + string.ascii_letters
 
 
 def letters(table: Table) -> dict[str, Column]:
-    """A letter for each column that the table can be sorted by: one of its title, as far as they go."""
+    """Returns a letter for each column that can be sorted by: one of its title, if one is free."""
     found = {_OWN_LETTERS[key]: key for key in table.sorts if key in _OWN_LETTERS}
     for key in table.sorts:
         if key not in _OWN_LETTERS:
@@ -34,17 +34,17 @@ class Order(NamedTuple):
     descending: bool = True
 
     def reversed(self) -> Order:
-        """The same column the other way round."""
+        """Returns the order by the same column in the other direction."""
         return self._replace(descending=not self.descending)
 
     @staticmethod
     def first_of(column: Column) -> Order:
-        """Sorted by a column, the interesting end first."""
+        """Returns the order by a column, the interesting end first."""
         return Order(column.key, column.falls_first)
 
     @classmethod
     def of(cls, kind: Kind | None, before: Page) -> Order:
-        """What a kind of rows is sorted by at first: in its own order, or in that of the page before."""
+        """Returns the first order of a kind of rows: the kind's own, the previous page's, or the default."""
         table = Page(kind).table
         if kind is not None and kind.first:
             return cls.first_of(table.column[kind.first])
@@ -52,14 +52,14 @@ class Order(NamedTuple):
         return before.order if before.order.key in table.sorts and not own else cls()
 
     def next_to(self, columns: Mapping[str, Column], step: int) -> Order:
-        """Sorted by a column further to the right, or to the left; after the last one comes the first."""
+        """Returns the order by the column ``step`` further to the right. After the last comes the first."""
         keys = list(columns)
         at = keys.index(self.key) + step if self.key in columns else 0
         return self.first_of(columns[keys[at % len(keys)]])
 
 
 class Page(NamedTuple):
-    """What the table shows: rows of a kind, or connections, all or those of one such row."""
+    """What the table shows: rows of a kind, all connections, or the connections of one row of a kind."""
 
     kind: Kind | None = None
     scope: Scope | None = None
@@ -67,5 +67,5 @@ class Page(NamedTuple):
 
     @property
     def table(self) -> Table:
-        """Whose columns there are."""
+        """The table whose columns are shown."""
         return CONNECTIONS if self.kind is None else self.kind.table

@@ -1,4 +1,4 @@
-"""The chart of one connection as a widget: it paints view/plot.py, and has a cursor."""
+"""The chart of one connection as a widget: it shows the lines of view/plot.py, and has a cursor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tcptop_rtt.widgets.styled import StyledWidget, component_classes, crop_stri
 
 
 class RttChart(StyledWidget):
-    """RTT over time. Its cursor belongs to a moment, not to a place on the screen."""
+    """RTT over time. The cursor stays at a time, not at a place on the screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("rtt-chart", *filter(None, plot.STYLES))
 
@@ -25,13 +25,13 @@ class RttChart(StyledWidget):
         self._glyphs = glyphs
         self._series = Series()
         self._cursor_ns: int | None = None
-        """The moment, CLOCK_MONOTONIC."""
+        """The time of the cursor, CLOCK_MONOTONIC; None if there is no cursor."""
         self._strips: list[Strip] = []
         self._drawn: Size | None = None
-        """For which size the strips are; None: they are of other data."""
+        """The size that the strips are made for; None if they have to be made again."""
 
     def show(self, series: Series) -> None:
-        """Draw other data; the cursor stays at its moment, or at the oldest that is shown."""
+        """Draws other data. The cursor stays at its time, or at the oldest time that is shown."""
         self._series = series
         self._redraw()
 
@@ -48,7 +48,7 @@ class RttChart(StyledWidget):
 
     @property
     def _cursor(self) -> int | None:
-        """Its column."""
+        """The column of the cursor; None if there is no cursor."""
         if self._cursor_ns is None or not self._columns:
             return None
         time_s = np.array([(self._cursor_ns - self._series.end_ns) / 1e9])
@@ -59,7 +59,7 @@ class RttChart(StyledWidget):
         return window_for(self._series.time_s)
 
     def move_cursor(self, step: int) -> None:
-        """Move it so many columns; without one it begins at the latest sample."""
+        """Moves the cursor by ``step`` columns. If there is none, it begins at the latest sample."""
         at = self._cursor
         if at is None:
             sampled_s = self._series.time_s[self._series.rtt_us > 0][-1:]
@@ -69,7 +69,7 @@ class RttChart(StyledWidget):
             self._put_cursor(at + step)
 
     def _put_cursor(self, column: int) -> None:
-        """Into the middle of a column: it stays in the same one, however the time is rounded."""
+        """Puts the cursor into the middle of a column, so that no rounding moves it into another."""
         columns = self._columns
         column_s = self._window_s / columns
         end_s = (self._series.end_ns / 1e9 // column_s + 1) * column_s
@@ -78,12 +78,12 @@ class RttChart(StyledWidget):
         self._redraw()
 
     def drop_cursor(self) -> None:
-        """Be without one."""
+        """Removes the cursor."""
         self._cursor_ns = None
         self._redraw()
 
     def on_click(self, event: Click) -> None:
-        """Put it where the click is; a click on it takes it away."""
+        """Puts the cursor at the click. A click on the cursor removes it."""
         column = event.x - plot.MARGIN
         if column == self._cursor:
             self.drop_cursor()
@@ -108,7 +108,7 @@ class RttChart(StyledWidget):
         return plot.lines(self._series, self._glyphs, *self.size, self._cursor)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
+        """Returns complete strips, and so skips Textual's pass over each line for borders and filters."""
         width, height = self.size
         if self._drawn != self.size:
             self._drawn = self.size

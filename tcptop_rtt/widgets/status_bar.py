@@ -1,4 +1,4 @@
-"""The lines above the table: how things are, and what is being shown."""
+"""The lines above the table: totals and problems, and what the table shows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tcptop_rtt.widgets.order import Page
 from tcptop_rtt.widgets.styled import INDENT, Part, StyledLines, component_classes
 
 SILENT_S = 10.0
-"""How much later than it is due a snapshot may come before that is told."""
+"""How much later than due a snapshot may come before the delay is shown."""
 
 
 class Counts(NamedTuple):
-    """How many connections there are, how many of them match the filter, and sockets that are none."""
+    """Numbers of connections, of those that match the filter, and of sockets that are not connections."""
 
     total: int = 0
     shown: int = 0
@@ -32,13 +32,13 @@ class Counts(NamedTuple):
     full_queues: int = 0
     """Listeners that take no more connections."""
     failed_per_s: float = 0.0
-    """Connects."""
+    """Failed connects per second."""
     time_ns: int = 0
-    """Wall clock, of when this is."""
+    """The wall-clock time of these numbers, Unix epoch."""
 
 
 class StatusBar(StyledLines):
-    """Two lines; what matters most comes first, as a narrow terminal has no room for the rest."""
+    """Two lines. What matters most comes first, as a narrow terminal has no room for the rest."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "status-bar", "name", "dim", "value", "bad", "flag", "filter"
@@ -49,19 +49,19 @@ class StatusBar(StyledLines):
     follow: var[bool] = var(False)
     frozen: var[bool] = var(False)
     past: var[str] = var("")
-    """Of when the table is, and why; empty: of now."""
+    """The past time that the table shows, in words; empty if the table shows the present."""
     refresh_s: var[float] = var(1.0)
     problem: var[str] = var("")
     message: var[str] = var("")
     waiting_for: var[str] = var("")
     host: var[str] = var("")
     recording: var[str] = var("")
-    """The file that is written, and its size; empty: there is none."""
+    """The file of the recording, and its size; empty if nothing is recorded."""
     summary: var[Summary] = var(Summary())
     health: var[Health] = var(Health())
     counts: var[Counts] = var(Counts())
     silent_s: var[float] = var(0.0)
-    """For how long there was no snapshot, where there should have been one; 0: there was."""
+    """How long there has been no snapshot, if one is overdue; 0 if none is."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -69,14 +69,14 @@ class StatusBar(StyledLines):
         self._heard_s = time.monotonic()
 
     def heard(self) -> None:
-        """There is a new snapshot."""
+        """Notes that a new snapshot has come."""
         self._heard_s = time.monotonic()
         self.silent_s = 0.0
 
     def _listen(self) -> None:
         silent_s = time.monotonic() - self._heard_s
-        expected = self.refresh_s and not self.problem  # what is played comes when its user wants it
-        meant_s = max(self.refresh_s, self.health.refresh_s) + SILENT_S  # a budget may space them
+        expected = self.refresh_s and not self.problem  # in a recording (refresh_s is 0) none is due
+        meant_s = max(self.refresh_s, self.health.refresh_s) + SILENT_S  # a budget may delay snapshots
         self.silent_s = silent_s if expected and silent_s > meant_s else 0.0
 
     def on_mount(self) -> None:
@@ -93,7 +93,7 @@ class StatusBar(StyledLines):
         self._write()
 
     def _facts(self) -> list[list[Part]]:
-        """The first line; a fact may be empty."""
+        """Returns the facts of the first line. A fact may be empty."""
         name: Part = (fmt.printable(self.host, self._glyphs) or "tcptop-rtt", "name")
         if self.waiting_for:
             return [[name, ("  " + self.waiting_for, "value")]]
@@ -121,7 +121,7 @@ class StatusBar(StyledLines):
         ]
 
     def _place(self) -> str:
-        """What the table lists, where that is not all connections."""
+        """Returns what the table lists; empty for all connections."""
         scope, kind = self.page.scope, self.page.kind
         if scope:
             return f"{scope.kind.name} > {scope.label}"
@@ -166,9 +166,9 @@ class StatusBar(StyledLines):
 
 
 def _fitting(facts: list[list[Part]], room: int) -> list[Part]:
-    """The first one, and then as many as have room whole: half of one would say something else.
+    """Returns the first fact, and as many others as fit whole, as half a fact could be misread.
 
-    :param room: cells; none: it is not known yet
+    :param room: in cells; not positive: not known yet
     """
     first, *others = facts
     line = list(first)
@@ -188,7 +188,7 @@ def label(label: str, value: str, style: str = "value") -> list[Part]:
 
 
 def describe(filter: Filter) -> str:  # noqa: A002
-    """A filter in words; empty if it lets everything through."""
+    """Returns a filter in words; empty if the filter lets everything through."""
     parts = [f'"{filter.text}"'] if filter.text else []
     if filter.pid is not None:
         parts.append(f"pid {filter.pid}")

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 Part = tuple[str, str]
-"""Text, and the component class (without the widget's prefix) that colours it; empty: the widget's own."""
+"""Text, and its component class without the widget's prefix; empty: the widget's own style."""
 
 
 COMMON_STYLES = ("dim", "good", "warn", "bad", "unknown")
@@ -21,7 +21,7 @@ COMMON_STYLES = ("dim", "good", "warn", "bad", "unknown")
 
 
 def component_classes(prefix: str, *styles: str) -> set[str]:
-    """A widget's ``COMPONENT_CLASSES``: one class per style, as ``facts--title``."""
+    """Returns a widget's ``COMPONENT_CLASSES``: one class per style, such as ``facts--title``."""
     return {f"{prefix}--{style}" for style in styles}
 
 
@@ -37,14 +37,14 @@ class StyleBook:
         self._known.clear()
 
     def __call__(self, name: str = "", row: str = "") -> Style:
-        """The style of a cell ``name`` in a row of class ``row``; empty: the widget's own."""
+        """Returns the style of a cell ``name`` in a row of class ``row``; empty: the widget's own."""
         style = self._known.get((name, row))
         if style is None:
             style = self._known[name, row] = self._combine(name, row)
         return style
 
     def _combine(self, name: str, row: str) -> Style:
-        """The style as the terminal gets it: with the filters that Textual applies to lines that it draws."""
+        """Returns the style after the filters that Textual applies only to lines that Textual draws."""
         style = self._unfiltered(name, row)
         _, background = self._widget.background_colors
         for each in self._widget.get_line_filters():
@@ -59,12 +59,12 @@ class StyleBook:
             return base
         whole, own = get(self._classes[name]), get(self._classes[name], partial=True)
         if row and base.reverse:
-            return base + own.without_color  # cells of different colours would be different backgrounds
+            return base + own.without_color  # a cell's colour would become its background
         # Only the colour and the attributes: a cell's background is its row's.
         return base + Style(color=whole.color) + own.without_color
 
     def strip(self, parts: Sequence[Part], width: int, indent: int = 0, row: str = "") -> Strip:
-        """A line of exactly ``width`` cells, in a row of class ``row``."""
+        """Returns a line of exactly ``width`` cells, in a row of class ``row``."""
         segments = [Segment(" " * indent, self(row=row))] if indent else []
         segments += [Segment(text, self(style, row)) for text, style in parts]
         return Strip(segments).adjust_cell_length(width, self(row=row))
@@ -72,7 +72,7 @@ class StyleBook:
 
 @lru_cache(maxsize=8192)
 def fit(text: str, cells: int, right: bool = False) -> str:
-    """Text in exactly ``cells`` cells; a wide character counts as two."""
+    """Returns text in exactly ``cells`` cells. A wide character counts as two."""
     if text.isascii() and len(text) <= cells:
         return text.rjust(cells) if right else text.ljust(cells)
     length = cell_len(text)
@@ -83,7 +83,7 @@ def fit(text: str, cells: int, right: bool = False) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Text cut into lines of at most ``cells`` cells, at spaces where there are some."""
+    """Returns text cut into lines of at most ``cells`` cells, at spaces where possible."""
     cells = max(2, cells)
     lines: list[str] = []
     start, end = 0, _end_of_line(text, 0, cells)
@@ -99,7 +99,7 @@ def wrap(text: str, cells: int) -> list[str]:
 
 
 def _end_of_line(text: str, start: int, cells: int) -> int:
-    """Where the line that begins at ``start`` is full; each character is looked at once."""
+    """Returns where the line that begins at ``start`` is full. Looks at each of its characters once."""
     if text.isascii():
         return min(len(text), start + cells)
     width = 0
@@ -111,7 +111,7 @@ def _end_of_line(text: str, start: int, cells: int) -> int:
 
 
 def crop_strips(strips: list[Strip], width: int, crop: Region) -> list[Strip]:
-    """What is wanted of lines that are ``width`` cells wide."""
+    """Returns the wanted columns of strips that are ``width`` cells wide."""
     if crop.x == 0 and crop.right >= width:
         return strips
     return [strip.crop(crop.x, crop.right) for strip in strips]
@@ -120,7 +120,7 @@ def crop_strips(strips: list[Strip], width: int, crop: Region) -> list[Strip]:
 class StyledWidget(Widget):
     """A widget that draws its own lines in the styles of its component classes.
 
-    Name it behind a widget of Textual's: Textual takes default styles from the first base class only.
+    Put it after Textual's widget among the base classes: Textual takes default styles from the first only.
     """
 
     @cached_property
@@ -133,22 +133,22 @@ class StyledWidget(Widget):
         self.forget_drawn()
 
     def forget_drawn(self) -> None:
-        """Drop what has been drawn in colours that are no longer valid."""
+        """Drops lines that were drawn in colours that are no longer valid."""
 
 
 INDENT = 1
-"""Of lines of text, cells."""
+"""The indent of lines of text, in cells."""
 
 
 class StyledLines(StyledWidget):
-    """A few lines of coloured text; they are only drawn again when they change, and never laid out again."""
+    """A few lines of coloured text. They are drawn again only when they change, and never laid out again."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[list[Part]] = []
         self._strips: list[Strip] = []
         self._drawn: Size | None = None
-        """For which size the strips are; None: they are of other lines or colours."""
+        """The size that the strips are made for; None if they have to be made again."""
 
     def set_lines(self, lines: list[list[Part]]) -> None:
         if lines != self._lines:
@@ -165,7 +165,7 @@ class StyledLines(StyledWidget):
         self._drawn = None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Skip Textual's pass over each line for borders and filters: these strips are complete."""
+        """Returns complete strips, and so skips Textual's pass over each line for borders and filters."""
         width, height = self.size
         if self._drawn != self.size:
             self._drawn = self.size

@@ -35,7 +35,7 @@ class TableStyle(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What is visible of one snapshot."""
+    """The visible part of one snapshot's table."""
 
     top: int  # index of the first visible row
     size: Size
@@ -44,7 +44,7 @@ class Frame(NamedTuple):
 
 
 def lines(table: TableStyle, rows: list[Shown], spark_us: NDArray[np.float32], cursor: int) -> list[Line]:
-    """The header and one line per row."""
+    """Returns the header and one line per row."""
     cells = next((width for column, width in table.placed if column.cell is None), 0)
     shared = sparks.spark_scale(spark_us) if table.shared_scale else None
     drawn = sparks.sparks(spark_us, shared or sparks.own_scales(spark_us), cells, table.glyphs.spark)
@@ -58,7 +58,7 @@ _NEWS_STYLES = {" ": "spark", "w": "warn", "b": "bad"}
 
 
 def _spark_parts(spark: str, news: str) -> list[Part]:
-    """A sparkline, each cell in the style of its news."""
+    """Returns a sparkline, each cell in the style of its news: bad, risen or high, or none."""
     if not news.strip():
         return [(spark + " " * GAP, "spark")]
     runs = [(kind, len(list(run))) for kind, run in groupby(news)]
@@ -106,26 +106,26 @@ def _padded(made: Cell, placed: SizedColumn) -> Part:
 
 
 def note(table: TableStyle, text: str) -> Line:
-    """A line of words across all columns."""
+    """Returns a line of text across all columns."""
     return "row", " ", [(fit(text, sum(cells + GAP for _, cells in table.placed)), "dim")]
 
 
 class LineStrips:
-    """Lines as strips; one that is the same as before on its line of the screen is not made again."""
+    """Makes strips of lines. A line that has not changed since the last frame keeps its strip."""
 
     def __init__(self, styles: StyleBook) -> None:
         self._styles = styles
         self._made: dict[int, tuple[Line | None, Strip]] = {}
 
     def clear(self) -> None:
-        """Forget all: colours have changed."""
+        """Forgets all strips, as colours have changed."""
         self._styles.clear()
         self._made.clear()
 
     def draw(
         self, lines: list[Line], placed: tuple[SizedColumn, ...], wanted: Iterable[int], width: int
     ) -> list[Strip]:
-        """The strips of the wanted lines, blank below the last one, ``width`` cells each."""
+        """Returns the strips of the wanted lines, blank below the last one, ``width`` cells each."""
         used = GUTTER + sum(cells + GAP for _, cells in placed)
         strips = []
         for y in wanted:
@@ -151,5 +151,5 @@ class LineStrips:
         segments.append(Segment(run, self._styles(run_style, row)))
         if used > width:
             return Strip(segments).adjust_cell_length(width, base)
-        # The length is known: to measure every segment would cost as much as to format it.
+        # The length is known. Measuring every segment would cost as much as formatting it.
         return Strip([*segments, Segment(" " * (width - used), base)], width)

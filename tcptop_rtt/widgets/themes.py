@@ -1,4 +1,4 @@
-"""The palettes as Textual's themes, and which of them to begin with."""
+"""The palettes as Textual themes, and the choice of the first theme."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tcptop_rtt.view.palettes import PALETTES, SIXTEEN_COLOURS, Palette
 
 
 def theme(palette: Palette) -> Theme:
-    """A theme whose variables are the palette's colours, with ``-`` for ``_``."""
+    """Returns a theme whose variables are the palette's colours, with ``-`` for ``_``."""
     own = {
         field.name.replace("_", "-"): str(getattr(palette, field.name))
         for field in fields(palette)
@@ -34,7 +34,7 @@ def theme(palette: Palette) -> Theme:
 
 
 def _of_textual(palette: Palette) -> dict[str, str]:
-    """What Textual's own widgets would mix themselves, with less contrast."""
+    """Returns colours that Textual would otherwise mix for its own widgets, with less contrast."""
     return {
         "ansi-background": palette.background,
         "ansi-foreground": palette.foreground,
@@ -64,14 +64,14 @@ THEMES = {name: theme(palette) for name, palette in PALETTES.items()}
 
 
 def usable(no_color: bool) -> list[str]:
-    """The names of those that can be used: of the terminal's own colours nobody knows the shades of grey."""
+    """Returns the usable themes. Without colour they need greys, and the terminal's own are unknown."""
     return [name for name, each in THEMES.items() if not (no_color and each.ansi)]
 
 
 def first_theme(asked: str | None, colour_system: str | None, no_color: bool) -> str:
-    """What to begin with.
+    """Returns the name of the theme to begin with.
 
-    :param asked: by the user; None: by nobody
+    :param asked: the theme that the user asked for, if any
     :param colour_system: what the terminal can show, as Rich calls it: ``truecolor``, ``256``, ``standard``
     """
     wanted = asked or (SIXTEEN_COLOURS.name if colour_system == "standard" else "dark")
@@ -80,6 +80,6 @@ def first_theme(asked: str | None, colour_system: str | None, no_color: bool) ->
 
 
 def next_theme(name: str, no_color: bool) -> str:
-    """The theme after this one; after the last comes the first."""
+    """Returns the theme after this one. After the last comes the first."""
     names = usable(no_color)
     return names[(names.index(name) + 1) % len(names)]

@@ -1,4 +1,4 @@
-"""A recording as a line: a click goes to a time."""
+"""A line that stands for a recording. A click on it goes to that time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tcptop_rtt.widgets.styled import COMMON_STYLES, StyledLines, component_clas
 
 
 class TimeLine(StyledLines):
-    """One line; marks are the moments."""
+    """One line, on which marks show the moments."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("time-line", "value", "here", *COMMON_STYLES)
 
     @dataclass
     class Wanted(Message):
-        """The user wants to see a time."""
+        """The user wants to go to a time."""
 
         time_ns: int
 
@@ -36,8 +36,8 @@ class TimeLine(StyledLines):
         self._marks = NO_MARKS
 
     def show(self, playing: Playing) -> None:
-        """Go by how it is played."""
-        if playing.moments is not self._playing.moments:  # with each snapshot they are the same
+        """Shows the state of the playback."""
+        if playing.moments is not self._playing.moments:  # most snapshots bring the same moments
             self._marks = _marks_of(playing.moments)
         self._playing = playing
         self._draw()
@@ -57,7 +57,7 @@ class TimeLine(StyledLines):
 
 
 def _marks_of(moments: Sequence[Mapping[str, Any]]) -> Marks:
-    """Those of moments in the words of the stream, which anybody may have written."""
+    """Returns the marks of a stream's moments. Anybody may have written the stream, even invalid times."""
     found = [(moment.get("time_ns"), moment.get("kind") in SEVERE) for moment in moments]
     found = [(time_ns, severe) for time_ns, severe in found if is_natural(time_ns)]
     times_ns, severe = zip(*found, strict=True) if found else ((), ())
