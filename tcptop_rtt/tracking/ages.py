@@ -9,7 +9,7 @@ from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 
-_KEPT = np.dtype([("aged_ms", "u4")])  # the clock up to which the ages that a scan has read are, modulo 2**32
+_KEPT = np.dtype([("aged_ms", "u4")])  # when the ages in _SCANNED were right, modulo 2**32
 _SCANNED = ("last_sent_ms", "last_received_ms", "last_ack_ms")
 
 
@@ -21,20 +21,20 @@ class Ages:
         self._kept = store.attach(ColumnStore(_KEPT))
 
     def add_scan(self, batch: Located) -> None:
-        """Note when a scan has read these rows."""
+        """Note when a scan read these rows."""
         self._kept.set("aged_ms", batch.rows, batch["time_ns"] // 1_000_000 & UNKNOWN_U32)
 
     def update(self, now_ns: int, unmet: Indices) -> None:
         """Bring all ages up to date.
 
-        :param unmet: rows that scans no longer meet, as their network namespace is gone: the ages that scans
-            read go on there, too
+        :param unmet: rows that scans no longer meet, as those of a network namespace that is gone. Their
+            ages grow, too, though no scan reads them
         """
         store, closed = self._store, self._store.closed()
         opened_ns, sampled_us = store["opened_ns"], store["sampled_us"]
         store.set_all("age_ns", now_ns - opened_ns)
         store.set("age_ns", closed, store["ended_ns"][closed] - opened_ns[closed])
-        # Whole milliseconds of both: so all ages grow by the same from snapshot to snapshot.
+        # Both times are cut to milliseconds, so that all ages grow by the same amount between two snapshots.
         ages_ms = np.maximum(now_ns // 1_000_000 - sampled_us.astype(np.int64) // 1000, 0)
         ages_ms[(sampled_us == 0) | (ages_ms > UNKNOWN_U32)] = UNKNOWN_U32
         store.set_all("rtt_age_ms", ages_ms.astype(np.uint32))

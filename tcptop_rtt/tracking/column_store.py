@@ -1,4 +1,4 @@
-"""Columns that grow with the connections. Freezing one costs nothing until it changes."""
+"""Columns that grow with the connections. Freezing a column costs nothing until the column changes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Where = Indices | NDArray[np.bool_] | slice
 
 
 class ColumnStore:
-    """An array per field of a structured dtype, all of one length: a row takes the same place in each.
+    """An array per field of a structured dtype, all of one length: a row has the same index in each.
 
-    A frozen column never changes: the next change goes to a copy.
+    A frozen column never changes: the next write goes to a copy.
     """
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
@@ -34,16 +34,16 @@ class ColumnStore:
         return self._columns[name]
 
     def writable(self, name: str) -> NDArray[Any]:
-        """A column, to change in place."""
+        """A column, for writing in place."""
         column = self._columns[name]
         if not column.flags.writeable:
             column = self._columns[name] = column.copy()
         return column
 
     def set(self, name: str, rows: Where, values: Any) -> None:
-        """Write to some rows of a column. Of several values for one row the last one stays.
+        """Write to some rows of a column. If a row has several values, the last one stays.
 
-        A frozen column that would not change is not copied: most values that a scan reads are as they were.
+        A frozen column is copied only if a value changes: most values that a scan reads do not.
         """
         if not isinstance(rows, slice) and not len(rows):
             return
@@ -52,7 +52,7 @@ class ColumnStore:
             self.writable(name)[rows] = values
 
     def set_all(self, name: str, values: NDArray[Any]) -> None:
-        """Replace a whole column, with the rows that are not in use."""
+        """Replace a whole column, including the rows that are not in use."""
         self._columns[name] = values
 
     def clear(self, rows: slice) -> None:
@@ -66,13 +66,13 @@ class ColumnStore:
             self.set(name, to, column[rows])
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all."""
+        """Make room for this many rows in all."""
         for name, column in self._columns.items():
             self._columns[name] = resized(column, length)
         self._length = length
 
     def freeze(self, names: Sequence[str], count: int) -> dict[str, NDArray[Any]]:
-        """The first rows of some columns as they are now. They never change."""
+        """The first ``count`` rows of some columns, read-only. Their values never change."""
         for name in names:
             self._columns[name].flags.writeable = False
         return {name: self._columns[name][:count] for name in names}

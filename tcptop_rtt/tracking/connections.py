@@ -1,7 +1,7 @@
-"""The one state of the program: every connection's latest numbers and recent history.
+"""The state of the program: every connection's latest numbers and recent history.
 
-Records come in by the batch, frozen snapshots go out. What a record changes has parts of its own: copying,
-rates, samples, holders, the last minute, the trace.
+Batches of records come in, frozen snapshots go out. Separate parts apply the records: copying, rates,
+samples, holders, the last minute, the trace.
 """
 
 from __future__ import annotations
@@ -70,17 +70,17 @@ class Connections:
     # --- records come in ------------------------------------------------------------------------------
 
     def ingest(self, records: Records) -> None:
-        """Take what a source has read, in order of time."""
+        """Apply the records that a source has read, in order of time."""
         if not len(records):
             return
         self._advance(self._clock_ns())
         self._apply(self._store.locate(records))
 
     def ingest_scan(self, entries: Records) -> None:
-        """Take a part of a scan, which refreshes the rows of its connections.
+        """Apply one part of a scan to the rows of its connections.
 
-        :meth:`ingest` what the ring buffer holds first. When an interval of samples ends during a scan, the
-        scan may have the latest interval, and the ring buffer those before.
+        Call :meth:`ingest` with the records in the ring buffer first: if a window of samples ends during the
+        scan, the scan may have the latest window, and the ring buffer the windows before it.
         """
         now_ns = self._clock_ns()
         self._advance(now_ns)
@@ -88,12 +88,12 @@ class Connections:
         entries = self._scan.take_others(entries)
         batch = self._store.locate(entries)
         self._scan.add(batch, self._store["id"][batch.rows])
-        # A connection has an entry per descriptor.
+        # A connection has one entry per descriptor, and the first one is enough.
         _, first = np.unique(batch.rows, return_index=True)
         self._apply(batch.at(first))
 
     def ingest_last(self, entries: Records) -> None:
-        """Take what connections were like at their end. :meth:`ingest` their last records first."""
+        """Apply entries written at the end of connections. Call :meth:`ingest` with their records first."""
         if not len(entries):
             return
         now_ns = self._clock_ns()
@@ -102,17 +102,17 @@ class Connections:
         self._apply(self._store.locate(entries))
 
     def apply_scan(self) -> None:
-        """The scan is complete: it is the last word on who holds which socket."""
+        """Take the holders of sockets, and the listeners, from the scan, which is complete now."""
         scan = self._scan.complete()
         self._holders.apply(scan)
         self._listeners.apply(scan.listeners, self._clock_ns())
 
     def drop_scan(self) -> None:
-        """The scan has failed before its end."""
+        """Forget the parts of a scan that has failed before its end."""
         self._scan.drop()
 
     def _advance(self, now_ns: int) -> None:
-        """Begin what samples that come from now on are counted into."""
+        """Begin the cells and half minutes that are due, before samples are counted into them."""
         self._history.advance(now_ns)
         self._peaks.advance(now_ns)
         self._quantiles.advance(now_ns)
@@ -138,7 +138,7 @@ class Connections:
             self._trace.add(traced, overdue & (traced["kind"] != Kind.CLOSE))
 
     def _time_connect(self, batch: Located) -> None:
-        """How long our own connect() has taken, by the first record of the new state."""
+        """Set how long our own connect() has taken, from the first record of state ESTABLISHED."""
         batch = batch.where((batch.kinds == Kind.STATE) & (batch["state"] == ESTABLISHED))
         store = self._store
         new = batch.where(
@@ -157,13 +157,13 @@ class Connections:
         return dict(zip(socks.tolist(), ids.tolist(), strict=True))
 
     def close_missing(self, ids: list[int]) -> None:
-        """Close connections that turn out to have ended unseen."""
+        """Close connections that have ended without a record of their end."""
         self._store.close(self._store.rows_of(np.array(ids, np.uint64)))
 
     def unheld_namespaces(self, before_ns: int) -> set[int]:
-        """The network namespaces of live connections that the scan under way has found no descriptor of.
+        """The network namespaces of live connections without a descriptor in the scan under way.
 
-        :param before_ns: when it began; it need not have met connections that were opened later
+        :param before_ns: when the scan began: it need not have met connections that were opened later
         """
         store = self._store
         unheld = ~store["closed"] & (store["opened_ns"] < before_ns)
@@ -189,15 +189,15 @@ class Connections:
         store.set("interface", rows[changed], interfaces[changed])
 
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
-        """Set what runs each process.
+        """Set the unit (container, pod or systemd unit) of each process.
 
-        :param look_up: asked once for each process
+        :param look_up: returns the unit of a process; called once for each process
         """
         self._units.name(look_up)
         self._listeners.name_units(look_up)
 
     def set_trace(self, connection: int | None) -> int:
-        """Log every ACK of one connection from now on, or of none; return its socket, 0 if there is none."""
+        """Log every ACK of one connection from now on, or of none. Returns its socket; 0 if it has none."""
         row = self._store.row_of(connection) if connection is not None else None
         if connection is None or row is None:
             self._trace = None
@@ -207,7 +207,7 @@ class Connections:
         return 0 if self._store["closed"][row] else int(self._store["sock"][row])
 
     def owner_of(self, connection: int) -> ProcessKey:
-        """The process that a connection is shown under."""
+        """The process that is shown as the holder of a connection."""
         row = self._store.row_of(connection)
         if row is None:
             return ProcessKey(0, 0)
@@ -217,7 +217,7 @@ class Connections:
 
     @property
     def snapshot_is_urgent(self) -> bool:
-        """Whether so many connections have ended since the last one that memory grows for them."""
+        """Whether so many connections have ended since the last snapshot that their rows take much memory."""
         closed = self._store.closed()
         if len(closed) <= CLOSED_KEPT:
             return False
@@ -243,7 +243,7 @@ class Connections:
         trace = self._freeze(self._trace, now_ns) if self._trace else None
         self._samples.reset()
         self._snapshot_ns = now_ns
-        # Each of them has been in a snapshot: at least in this one.
+        # Each row dropped here has been in a snapshot, at least in this one.
         self._store.drop_closed(now_ns - CLOSED_SHOWN_NS)
         targets, listeners = self._targets.freeze(now_ns), self._listeners.freeze(now_ns)
         return Snapshot(wall_ns, now_ns, rows, cells_us, health, trace, targets=targets, listeners=listeners)
@@ -253,6 +253,6 @@ class Connections:
 
 
 def _overdue(retransmits: NDArray[np.uint8], probes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether an answer has not come in time: a single unanswered probe may still be in flight."""
+    """Whether an answer is overdue. A single unanswered probe is not: it may still be in flight."""
     overdue: NDArray[np.bool_] = (retransmits >= 1) | (probes >= 2)
     return overdue

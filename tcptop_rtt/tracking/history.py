@@ -1,4 +1,4 @@
-"""Recent RTT of every connection: the highest sample of each second, and of each ten seconds before."""
+"""Recent RTT of every connection: its highest sample per second, and per ten seconds before that."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tcptop_rtt.model.snapshot import CELL_NS
 from tcptop_rtt.tracking.room import resized
 
 CELLS = 60
-OLD_CELLS = 59  # all fits into ten minutes
+OLD_CELLS = 59  # with the ten seconds under way, ten minutes
 _CELLS_PER_OLD = 10
 
 
 class History:
-    """A minute of cells per row, and ten minutes of old ones; nan where no segment brought a sample.
+    """Keeps a minute of one-second cells, and ten minutes of ten-second cells; nan if there was no sample.
 
-    Time is the first axis, so that one cell of all rows is one stretch of memory.
+    Time is the first axis, so that one cell of all rows is contiguous in memory.
     """
 
     def __init__(self, now_ns: int) -> None:
@@ -27,26 +27,26 @@ class History:
         self._frozen: dict[int, NDArray[np.float32]] = {}
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all."""
+        """Make room for this many rows in all."""
         self._cells, self._old = (resized(cells, length, np.nan) for cells in (self._cells, self._old))
 
     def advance(self, now_ns: int) -> None:
         """Begin the cells that are due."""
         now = now_ns // CELL_NS
         if now - self._now > CELLS:
-            # All cells are older than a minute: nobody has called meanwhile.
+            # No call has come for more than a minute: all cells are too old.
             self._cells[:] = self._old[:] = np.nan
             self._now = now
         for begun in range(self._now + 1, now + 1):
             self._cells[begun % CELLS] = np.nan
-            # The cell before the present one may get more.
+            # One cell late, as the cell before the present one may still get samples.
             if begun % _CELLS_PER_OLD == 1:
                 self._sum_up(begun // _CELLS_PER_OLD - 1, begun - 1)
         self._now = now
 
     def _sum_up(self, old: int, end: int) -> None:
         """Fill an old cell from the cells before ``end``."""
-        first = (end - _CELLS_PER_OLD) % CELLS  # CELLS is a multiple, so that they do not wrap
+        first = (end - _CELLS_PER_OLD) % CELLS  # CELLS is a multiple of it, so the slice does not wrap
         np.fmax.reduce(self._cells[first : first + _CELLS_PER_OLD], axis=0, out=self._old[old % OLD_CELLS])
 
     def clear(self, rows: slice) -> None:
@@ -62,15 +62,15 @@ class History:
         self._old[:, to] = self._old[:, rows]
 
     def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
-        """Count samples, in order of time, into the present cell, and early ones into the cell before."""
+        """Count samples, in order of time. Those older than the present cell go into the cell before it."""
         values, early = rtt_us.astype(np.float32), int(np.count_nonzero(time_ns < self._now * CELL_NS))
         for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
             np.fmax.at(self._cells[cell % CELLS], rows[part], values[part])
 
     def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
-        """The last cells of the first rows, oldest first, each of shape (count,). They never change."""
+        """The last cells of the first rows, oldest first, each a read-only array of shape (count,)."""
         latest = {cell: self._freeze(cell, count) for cell in range(self._now - cells + 1, self._now + 1)}
-        # The last two still change. The others change when rows begin or move, or when their number does.
+        # The last two cells still change. The others change only if rows are opened, moved or dropped.
         self._frozen = {cell: frozen for cell, frozen in latest.items() if cell < self._now - 1}
         return tuple(latest.values())
 
@@ -82,9 +82,9 @@ class History:
         return frozen
 
     def past(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The samples of one row, oldest first: when their cells began, on the clock in ns, and their RTT."""
+        """The sampled cells of one row, oldest first: when each began, in ns of the clock, and its RTT."""
         minute = np.arange(self._now - CELLS + 1, self._now + 1)
-        # Old cells that begin before the minute: the minute has the others in detail.
+        # Only the old cells that begin before the minute, which has one-second cells of its own.
         end = -(-minute[0] // _CELLS_PER_OLD)
         old = np.arange(max(0, self._now // _CELLS_PER_OLD - OLD_CELLS), end)
         begun = np.concatenate([old * _CELLS_PER_OLD, minute])

@@ -1,4 +1,4 @@
-"""The process of each connection: from scans, and from processes that were seen using one."""
+"""The process of each connection, from scans and from records of processes that use a connection."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tcptop_rtt.tracking.scan import HOLDER, Scan
 
 _KEPT = np.dtype(
     [
-        ("in_scan", "?"),  # the latest scan has met it
-        ("tgid", "u4"),  # the PID of its process in the first PID namespace; 0: not known
+        ("in_scan", "?"),  # the latest scan has met the connection
+        ("tgid", "u4"),  # the PID of its process in the initial PID namespace; 0 if unknown
     ]
 )
 
 _PROCESS_COLUMNS = {"pid": "pid", "comm": "comm", "uid": "process_uid", "started_ns": "started_ns"}
-"""By column the field of a record or holder."""
+"""For each column the field of a record or holder."""
 
 _NOTES = {
     Holder.UNKNOWN: "no process is known to hold it",
@@ -31,13 +31,13 @@ _NOTES = {
     Holder.NOBODY: "no process holds it: the kernel still has data to send, or waits for the peer's end",
     Holder.KERNEL: "the kernel itself holds it",
 }
-"""Why there is no process, or not yet."""
+"""Why a row has no process, or none yet."""
 
 
 class Holders:
     """Sets ``holder`` and the process of each row.
 
-    A process is known by its PID and the time it began: another may have its PID later.
+    A process is identified by its PID and start time, as another process may get the same PID later.
     """
 
     def __init__(self, store: RowStore) -> None:
@@ -48,7 +48,7 @@ class Holders:
     # --- from records ---------------------------------------------------------------------------------
 
     def set_users(self, batch: Located) -> None:
-        """Show the processes that were seen using a connection."""
+        """Set the processes that records report as users of a connection."""
         used = batch.where(batch["tgid"] != 0)
         if len(used):
             self._set_process(used.rows, used.records)
@@ -62,7 +62,7 @@ class Holders:
     # --- from a scan ----------------------------------------------------------------------------------
 
     def apply(self, scan: Scan) -> None:
-        """Take the holders that a scan has found: it is the last word on them."""
+        """Set the holders that a complete scan has found, in place of those known before."""
         self._held = np.concatenate([scan.with_descriptor, scan.under_mptcp])
         self._mark_met(self._held, scan.unheld)
         self._set_holders(self._held)
@@ -76,7 +76,7 @@ class Holders:
         self._kept.set_all("in_scan", marks)
 
     def _set_holders(self, held: NDArray[np.void]) -> None:
-        """Show one process for each row: the one that is shown, if it is among them."""
+        """Set one process for each row: the one set before if it still holds the row, else the oldest."""
         held = held[oldest_first(held, held["row"])]
         store, rows = self._store, held["row"]
         first = np.ones(len(held), bool)
@@ -92,14 +92,14 @@ class Holders:
     def _set_unheld(self, unheld: NDArray[np.void], listeners: Listeners) -> None:
         store, rows, hold = self._store, unheld["row"], unheld["hold"]
         has_socket = (hold & Hold.SOCKET) != 0
-        # The sockets under an MPTCP one that was closed are not marked as dead.
+        # The kernel does not mark sockets under a closed MPTCP socket as dead.
         used = np.isin(store["holder"][rows], (Holder.PROCESS, Holder.NOBODY))
         dead = ((hold & Hold.DEAD) != 0) | used | (store["direction"][rows] == Direction.OUT)
         self._set_orphans(rows[~has_socket & dead])
         self._set_waiting(rows[~has_socket & ~dead], listeners)
         self._clear_process(rows[has_socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
         self._clear_process(rows[(hold & Hold.UNSEEN) != 0], Holder.UNKNOWN)
-        # The rest has a file, but no descriptor: io_uring has it, or it is on its way to another process.
+        # The other sockets have a file but no descriptor: io_uring has it, or it is being sent to a process.
 
     def _set_orphans(self, rows: Indices) -> None:
         held = rows[self._store["holder"][rows] == Holder.PROCESS]
@@ -108,7 +108,7 @@ class Holders:
         self._clear_process(rows, Holder.NOBODY)
 
     def _set_waiting(self, rows: Indices, listeners: Listeners) -> None:
-        """Show who listens where these connections wait to be accepted."""
+        """Set the listener as the process of connections that wait to be accepted."""
         if not len(rows):
             return
         store = self._store
@@ -127,7 +127,7 @@ class Holders:
         self._kept.set("tgid", rows, 0)
 
     def _set_directions(self, listeners: Listeners) -> None:
-        """Tell by their local ports who opened connections that are older than the program."""
+        """Set who opened connections that are older than the program, by their local ports."""
         store = self._store
         rows = store.select(store["direction"] == Direction.UNKNOWN)
         if not len(rows):
@@ -149,13 +149,13 @@ class Holders:
         return found
 
     def owners_of(self, connection: int) -> tuple[Owner, ...]:
-        """All processes that hold a connection, by the latest scan."""
+        """All processes that held a connection at the latest scan."""
         held = self._held[self._held["id"] == connection]
         _, first = np.unique(held["tgid"], return_index=True)
         return tuple(sorted(Owner(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
 
     def note_on(self, connection: int) -> str:
-        """Why a connection has no process, or has it only so far; empty if it has one."""
+        """Why a connection has no process, or only that of its listener; empty if it has its own."""
         row = self._store.row_of(connection)
         if row is None:
             return ""

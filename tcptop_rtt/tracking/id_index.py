@@ -1,4 +1,4 @@
-"""Row numbers by id, for whole batches of ids at once: a dict would take a Python call for each."""
+"""Row numbers by id, for whole batches of ids at once: a dict would take a Python call for each id."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tcptop_rtt.model.rows import Indices
 Ids = NDArray[np.uint64]
 
 _FREE, _REMOVED = np.uint64(0), np.uint64(MOST_ID)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio: Fibonacci hashing
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Fibonacci hashing
 _FEWEST_BITS = 10
 
 
 class IdIndex:
     """A hash table with open addressing.
 
-    Ids are neither 0 nor MOST_ID, row numbers below 2**31. No id comes twice in one call of :meth:`set` or
-    :meth:`remove`.
+    Ids are neither 0 nor MOST_ID, and row numbers are below 2**31. No id may occur twice in one call of
+    :meth:`set` or :meth:`remove`.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class IdIndex:
         self._rows = np.zeros(1 << bits, np.int32)
         self._shift, self._mask = np.uint64(64 - bits), (1 << bits) - 1
         self._count = 0
-        self._used = 0  # slots that are not free, with those of removed ids
+        self._used = 0  # slots that are not free, including those of removed ids
 
     def __len__(self) -> int:
         return self._count
@@ -46,13 +46,13 @@ class IdIndex:
         return None if row < 0 else row
 
     def set(self, ids: Ids, rows: Indices) -> None:
-        """Add new ids, or give known ones another row."""
+        """Add new ids, or give known ids another row."""
         if 3 * (self._used + len(ids)) > 2 * len(self._ids):
             self._grow(len(ids))
         slots, pending = self._home(ids), np.arange(len(ids))
         while len(pending):
             free = pending[self._ids[slots[pending]] == _FREE]
-            self._ids[slots[free]] = ids[free]  # of several that want one slot one gets it; the others go on
+            self._ids[slots[free]] = ids[free]  # if several ids want a slot, one gets it; the others go on
             new = int(np.count_nonzero(self._ids[slots[free]] == ids[free]))
             self._count, self._used = self._count + new, self._used + new
             there = self._ids[slots[pending]] == ids[pending]

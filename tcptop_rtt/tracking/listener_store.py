@@ -1,4 +1,4 @@
-"""Every listener from scan to scan: which is which, and how much it drops per second."""
+"""Follows listeners from scan to scan: keeps their ids, and how much each drops per second."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from tcptop_rtt.tracking.side_tables import frozen
 from tcptop_rtt.tracking.smoothing import EVENTS_OVER_S, LEAST_EVENTS_PER_S, newest_share
 
 UNHELD_KEPT_NS = 60_000_000_000
-"""Scans of whole network namespaces, which alone meet listeners without a descriptor, are further apart than
-those of descriptors: so long such a one is kept without being met."""
+"""How long a listener without a descriptor is kept after a scan has met it. Only scans of whole network
+namespaces meet such listeners, and these scans are further apart than those of descriptors."""
 MOST_NAMED = 200
-"""So many processes are looked up before one snapshot; each costs some system calls."""
+"""At most this many processes are looked up before one snapshot; each costs some system calls."""
 
 _KEPT = np.dtype(
     [
         *LISTENER.descr,
         ("sock", "u8"),
         ("read_ns", "u8"),
-        ("held", "?"),  # a descriptor of it was met
-        ("named", "?"),  # what runs its process has been looked up
+        ("held", "?"),  # a scan has met a descriptor of it
+        ("named", "?"),  # the unit of its process has been looked up
     ]
 )
 _SAME = ("netns", "ifindex", "family", "laddr", "lport")
-"""What a listener keeps for its life."""
+"""Fields that never change during the life of a listener."""
 
 
 class ListenerStore:
-    """Keeps the listeners. There are few beside connections, so each scan makes all of them anew."""
+    """Keeps the listeners. They are far fewer than connections, so each scan builds all rows anew."""
 
     def __init__(self) -> None:
         self._rows = np.zeros(0, _KEPT)
         self._ids = 0
 
     def apply(self, listeners: Listeners, now_ns: int) -> None:
-        """Take what a complete scan has found."""
+        """Take the listeners that a complete scan has found."""
         before, fresh = self._rows, _one_each(listeners)
         self._continue(before, fresh)
-        # A scan of a network namespace writes all of its listeners, those that have a descriptor too.
+        # A scan of a network namespace writes all of its listeners, including those with a descriptor.
         scanned = listeners.entries["netns"][listeners.entries["tgid"] == 0]
         stays = ~(before["held"] | np.isin(before["netns"], scanned) | np.isin(before["sock"], fresh["sock"]))
         stays &= before["read_ns"] + UNHELD_KEPT_NS > now_ns
@@ -52,7 +52,7 @@ class ListenerStore:
         self._rows = rows[np.argsort(rows["sock"])]
 
     def _continue(self, before: NDArray[np.void], fresh: NDArray[np.void]) -> None:
-        """Find out which are the same as before; the others are new, and get ids of their own."""
+        """Let known listeners keep id, rate and unit. The others are new, and get new ids."""
         fresh["drops_per_s"] = np.nan
         same = np.zeros(len(fresh), bool)
         if len(before):
@@ -60,7 +60,7 @@ class ListenerStore:
             then, same = before[place], place >= 0
             for name in _SAME:
                 same &= then[name] == fresh[name]
-            same &= then["drops"] <= fresh["drops"]  # or another one has the memory now
+            same &= then["drops"] <= fresh["drops"]  # else another socket has this memory now
             then, now = then[same], fresh[same]
             now["id"] = then["id"]
             elapsed_s = np.maximum(now["read_ns"] - then["read_ns"], 1) / 1e9
@@ -75,14 +75,14 @@ class ListenerStore:
         self._ids += new
 
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
-        """Set what runs each process, once for each."""
+        """Set the unit of each listener's process, once for each listener."""
         for at in np.flatnonzero(~self._rows["named"])[:MOST_NAMED].tolist():
             row = self._rows[at]
             row["unit"] = look_up(ProcessKey(int(row["pid"]), int(row["started_ns"]))) if row["pid"] else b""
             row["named"] = True
 
     def freeze(self, now_ns: int) -> NDArray[np.void]:
-        """All listeners as the latest scans have found them, read-only."""
+        """All listeners as found by the latest scans, read-only."""
         return frozen(self._rows, LISTENER, "read_ms", "read_ns", now_ns)
 
 
@@ -95,7 +95,7 @@ def _smoothed(
 
 
 def _one_each(listeners: Listeners) -> NDArray[np.void]:
-    """A row per socket, in the order of the sockets, with the oldest process that has it."""
+    """One row per socket, in the order of the sockets, with the oldest process that holds the socket."""
     entries, processes = listeners.entries, listeners.processes
     nobody = processes["tgid"] == 0
     order = oldest_first(processes, nobody, entries["sock"])

@@ -1,4 +1,4 @@
-"""The listening sockets that a scan has met: who waits where, and which ports were accepted on."""
+"""The listening sockets that a scan has met: which process listens where, and on which ports."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tcptop_rtt.model.rows import Get, Indices
 
 
 def oldest_first(processes: NDArray[np.void], *within: NDArray[Any]) -> Indices:
-    """The order of processes by when they began: PIDs begin anew, so that a child may have a lower one.
+    """The order of processes by start time: PIDs wrap, so a child may have a lower PID than its parent.
 
-    :param within: what else to sort by before, the most important last, as in ``np.lexsort``
+    :param within: keys to sort by before the start time, most important last, as in ``np.lexsort``
     """
     return np.lexsort((processes["tgid"], processes["started_ns"], *within))
 
@@ -23,8 +23,8 @@ def oldest_first(processes: NDArray[np.void], *within: NDArray[Any]) -> Indices:
 class Listeners:
     """Listening sockets with their processes.
 
-    :param entries: of a scan; several of one socket where several processes have it
-    :param processes: the process of each, with ``tgid`` 0 where none is known
+    :param entries: of a scan; a socket has several entries if several processes hold it
+    :param processes: the process of each entry; its ``tgid`` is 0 if it is unknown
     """
 
     def __init__(self, entries: Records, processes: NDArray[np.void]) -> None:
@@ -32,10 +32,10 @@ class Listeners:
         self.processes = processes
 
     def find(self, get: Get) -> tuple[Indices, NDArray[np.bool_]]:
-        """The place of who listens where each connection is accepted, -1: nobody that is known; and whether
-        the queue there is full, of several all.
+        """The place of each connection's listener, -1 if no process is known; and whether its accept queue
+        is full.
 
-        Of several processes it is the oldest one.
+        If several listen there, the place is that of the oldest process, and all queues have to be full.
 
         :param get: gives the values of a field of the connections
         """
@@ -51,7 +51,7 @@ class Listeners:
         return np.where(found < 0, -1, known[first][found]), (found >= 0) & full[found]
 
     def have_port(self, netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.bool_]:
-        """Whether something listens on each of these ports, at whatever address."""
+        """Whether something listens on each of these ports, at any address."""
         return np.isin(_port_keys(netns, lport), _port_keys(self.entries["netns"], self.entries["lport"]))
 
 

@@ -17,7 +17,7 @@ class Located:
     """A batch of records in order of time, all of one dtype.
 
     :param rows: the row of each record; several records may have the same one
-    :param kinds: their ``kind`` field, close together as it is read often
+    :param kinds: the ``kind`` of each record, copied into an array of its own as it is read often
     """
 
     records: Records
@@ -36,5 +36,5 @@ class Located:
         return Located(take_rows(self.records, places), self.rows[places], self.kinds[places])
 
     def where(self, mask: NDArray[np.bool_]) -> Located:
-        """The records that the mask marks: without a copy, if it marks all."""
+        """The records that the mask marks, without a copy if it marks all."""
         return self if np.count_nonzero(mask) == len(mask) else self.at(mask.nonzero()[0])

@@ -1,4 +1,4 @@
-"""What the counters of every connection have gained over about the last minute."""
+"""How much the counters of every connection have gained over about the last minute."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 STEP_NS = 10_000_000_000
-STEPS = 6  # with the present one: a window is 50 to 60 s long
+STEPS = 6  # including the present one, so a window is 50 to 60 s long
 
 _KEPT = np.dtype(
     [
-        ("scanned_ms", "u4"),  # time of the latest scan, or of the opening before there is one, modulo 2**32
-        ("retrans", "u4"),  # as that scan has read it, like the other counters
+        ("scanned_ms", "u4"),  # time of the latest scan, or of the opening if there was none, modulo 2**32
+        ("retrans", "u4"),  # as read by the latest scan, like the other counters
     ]
 )
 _COUNTERS = (
@@ -30,7 +30,7 @@ _GAINS = ("window_ms", "retrans_1m", *(f"{name}_1m" for name in _COUNTERS))
 class Minute:
     """Keeps the counters of each row as they were when each of the last steps began.
 
-    32 bits of each are kept, which is enough for differences. Time is the first axis, as in the history.
+    Only 32 bits of each counter are kept, enough for differences. Time is the first axis, as in the history.
     """
 
     def __init__(self, store: RowStore, now_ns: int) -> None:
@@ -54,11 +54,11 @@ class Minute:
             self._past[:, number, rows] = values
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all."""
+        """Make room for this many rows in all."""
         self._past = resized(self._past, length)
 
     def clear(self, rows: slice) -> None:
-        """Begin with new connections, at the time that they were opened."""
+        """Count the gains of new connections from the time they were opened."""
         self._kept.set("scanned_ms", rows, _milliseconds(self._store["opened_ns"][rows]))
         self._begin(rows)
 
@@ -67,7 +67,7 @@ class Minute:
         self._past[:, :, to] = self._past[:, :, rows]
 
     def advance(self, now_ns: int) -> None:
-        """Begin the steps that are due, before the next scan is taken."""
+        """Begin the steps that are due. Call it before :meth:`add_scan`."""
         now = now_ns // STEP_NS
         for begun in range(max(self._now, now - STEPS) + 1, now + 1):
             self._past[begun % STEPS] = self._counters(slice(None))
@@ -75,10 +75,10 @@ class Minute:
         self._now = now
 
     def add_scan(self, batch: Located) -> None:
-        """Take the counters that a scan has read, once they are in the rows."""
+        """Take the counters that a scan has read, after they were copied into the rows."""
         self._kept.set("scanned_ms", batch.rows, _milliseconds(batch["time_ns"]))
         self._kept.set("retrans", batch.rows, batch["retrans"])
-        # What an older connection had before it was first seen may be of any time.
+        # A connection older than the program may have gained its first counts at any time.
         older = ~(self._store["scanned"][batch.rows] | self._store["open_seen"][batch.rows])
         self._begin(batch.rows[older])
         self._store.set("scanned", batch.rows, True)
@@ -95,5 +95,5 @@ class Minute:
 
 
 def _milliseconds(time_ns: NDArray[np.uint64]) -> NDArray[np.integer]:
-    """Of 32 bits: differences are right in spite of it."""
+    """Milliseconds modulo 2**32, of which differences are still right."""
     return time_ns // 1_000_000 & UNKNOWN_U32

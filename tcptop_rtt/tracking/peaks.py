@@ -10,7 +10,7 @@ from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 CELL_MS = 60_000
-CELLS = 10  # with the present one: nothing is older than ten minutes, and nothing of the last nine is missed
+CELLS = 10  # including the present one, so the peaks are of the last nine to ten minutes
 
 _TIME_BITS = np.uint64(32)
 
@@ -18,19 +18,19 @@ _TIME_BITS = np.uint64(32)
 class Peaks:
     """Sets ``peak_rtt_us``, ``peak_age_ms`` and ``peak_time_s`` of the rows.
 
-    A cell is a minute's highest sample: its RTT in the upper half, and in the lower half when it was, in
-    milliseconds modulo 2**32. So the highest cell is the highest sample, of equal ones the latest. 0: none.
-    It is 88 bytes a row. Time is the first axis, as in the history.
+    A cell has a minute's highest sample: its RTT in the upper 32 bits, and its time in milliseconds modulo
+    2**32 in the lower 32 bits; 0 if there was none. So the greatest cell has the highest sample, and of equal
+    samples the latest. A row takes 88 bytes. Time is the first axis, as in the history.
     """
 
     def __init__(self, store: RowStore, now_ns: int) -> None:
         self._store = store
         self._cells = np.zeros((CELLS, 0), np.uint64)
-        self._highest = np.zeros(0, np.uint64)  # of all cells
+        self._highest = np.zeros(0, np.uint64)  # cell of each row
         self._now = _cell_of(now_ns)
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all."""
+        """Make room for this many rows in all."""
         self._cells, self._highest = resized(self._cells, length), resized(self._highest, length)
 
     def clear(self, rows: slice) -> None:
@@ -51,11 +51,11 @@ class Peaks:
         for begun in range(max(self._now, now - CELLS) + 1, now + 1):
             self._cells[begun % CELLS] = 0
         self._now = now
-        # Once a minute: samples keep it up to date in between.
+        # Once a minute is enough: add() updates it in between.
         np.maximum.reduce(self._cells, axis=0, out=self._highest)
 
     def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
-        """Count samples, in order of time. Early ones go into the cell before, as in the history."""
+        """Count samples, in order of time. Those older than the present cell go into the cell before it."""
         time_ms = time_ns // np.uint64(1_000_000)
         samples = rtt_us.astype(np.uint64) << _TIME_BITS | time_ms & np.uint64(UNKNOWN_U32)
         early = int(np.count_nonzero(time_ms < self._now * CELL_MS))
@@ -66,9 +66,9 @@ class Peaks:
     def update(self, now_ns: int, wall_ns: int) -> None:
         """Bring the peaks of all rows up to date."""
         rtt_us = (self._highest >> _TIME_BITS).astype(np.uint32)
-        # Differences of 32 bits are right though the times wrap.
+        # The difference is right although the times wrap at 2**32.
         age_ms = np.uint32(now_ns // 1_000_000 & UNKNOWN_U32) - self._highest.astype(np.uint32)
-        age_ms[age_ms > UNKNOWN_U32 // 2] = 0  # the record is newer than the reading of the clock
+        age_ms[age_ms > UNKNOWN_U32 // 2] = 0  # the sample is newer than now_ns
         self._store.set_all("peak_rtt_us", rtt_us)
         self._store.set_all("peak_age_ms", age_ms)
         self._store.set_all("peak_time_s", np.uint32(wall_ns // 1_000_000_000) - age_ms // np.uint32(1000))

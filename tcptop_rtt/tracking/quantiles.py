@@ -11,13 +11,13 @@ from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
 HALF_NS = 30_000_000_000
-"""What is counted is dropped after one to two of these."""
+"""Samples are dropped after one to two of these."""
 MANY = 2_000
 MANY_UPDATED_NS = 2_900_000_000
-"""So many rows with news are brought up to date only once in so long: each takes about a microsecond."""
+"""More than MANY rows are updated only once per MANY_UPDATED_NS: each row takes about a microsecond."""
 
 _AT_ONCE = 2_048
-"""So many are brought up to date together: what is between finds room in a processor's cache."""
+"""Rows that are updated together: intermediate results then fit into a processor's cache."""
 
 STEPS_PER_OCTAVE = 8
 _FIRST_OCTAVE, _OCTAVES = 4, 20  # from 16 us to 17 s
@@ -27,29 +27,29 @@ _FIELDS = {"rtt_p50_us": 0.5, "rtt_p95_us": 0.95}
 
 
 class Quantiles:
-    """Sets ``rtt_p50_us`` and ``rtt_p95_us`` of the rows; 0: there was no sample.
+    """Sets ``rtt_p50_us`` and ``rtt_p95_us`` of the rows; 0 if there was no sample.
 
-    Samples are counted in steps, of which each is 9 % longer than the last. A row with samples has a slot of
-    1.3 KB, others have none: most connections of a big machine are idle.
+    Samples are counted in steps, each 9 % wider than the one before. A row with samples has a slot of 1.3 KB.
+    Other rows have none, as most connections of a big machine are idle.
     """
 
     def __init__(self, store: RowStore, now_ns: int) -> None:
         self._store = store
-        self._slot = np.full(0, -1, np.int32)  # of each row; -1: it has none
+        self._slot = np.full(0, -1, np.int32)  # of each row; -1 if it has none
         self._row = np.zeros(0, np.intp)  # of each slot in use
         self._free = np.zeros(0, np.int32)
         self._half = now_ns // HALF_NS
-        # By half, slot and step; and by half and slot.
+        # Indexed by half, slot and step; the two after it by half and slot.
         self._counts = np.zeros((2, 0, STEPS), np.uint32)
         self._lowest = np.zeros((2, 0), np.uint32)
         self._highest = np.zeros((2, 0), np.uint32)
-        self._due = np.zeros(0, bool)  # by slot: its row is not up to date
+        self._due = np.zeros(0, bool)  # by slot: whether its row is out of date
         self._updated_ns = 0
 
     # --- rows come and go -----------------------------------------------------------------------------
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all. With less of it, slots that are free go, too."""
+        """Make room for this many rows in all. If it is less than before, free slots are dropped, too."""
         is_less = length < len(self._slot)
         self._slot = resized(self._slot, length, -1)
         if is_less:
@@ -58,7 +58,7 @@ class Quantiles:
     def _drop_free_slots(self) -> None:
         used = np.flatnonzero(self._slot >= 0)
         slots = self._slot[used]
-        # In one stretch, as add() needs it, where to index would leave them in another order of memory.
+        # np.take() keeps the arrays contiguous, as add() needs them; indexing would change their order.
         self._counts, self._lowest, self._highest = (
             np.take(part, slots, axis=1) for part in (self._counts, self._lowest, self._highest)
         )
@@ -73,7 +73,7 @@ class Quantiles:
         self._slot[rows] = -1
 
     def move(self, rows: Indices, to: Indices) -> None:
-        """Give the samples of some rows to others, and forget those of the others."""
+        """Move the samples of some rows to others, whose own samples are dropped."""
         replaced = self._slot[to]
         self._release(replaced[replaced >= 0])
         moved = self._slot[rows]
@@ -93,7 +93,7 @@ class Quantiles:
         self._highest[half, slots] = 0
 
     def _slots_of(self, rows: Indices) -> NDArray[np.int32]:
-        """The slots of rows; those that have none get one."""
+        """The slots of rows. A row without a slot gets one."""
         new = np.unique(rows[self._slot[rows] < 0])
         if len(new):
             if len(self._free) < len(new):
@@ -104,7 +104,7 @@ class Quantiles:
 
     def _make_room(self, slots: int) -> None:
         before = len(self._row)
-        # Twice as much: to copy takes long, and pages that nothing has been counted in take no memory yet.
+        # Twice the room, as copying takes long, and pages without counts take no memory yet.
         more = max(slots, 256, before)
         counts = np.zeros((2, before + more, STEPS), np.uint32)
         counts[:, :before] = self._counts
@@ -125,7 +125,7 @@ class Quantiles:
         used = np.flatnonzero(self._slot >= 0)
         slots = self._slot[used]
         for begun in {half % 2} if half == self._half + 1 else {0, 1}:
-            self._counts[begun, slots] = 0  # those of others are 0 already
+            self._counts[begun, slots] = 0  # free slots are 0 already
             self._forget_ends(slice(None), begun)
         self._half = half
         silent = (self._highest[:, slots] == 0).all(axis=0)
@@ -138,10 +138,10 @@ class Quantiles:
     def add(self, rows: Indices, parts: tuple[Part, ...]) -> None:
         """Count samples of rows.
 
-        :param parts: values of each, and how many samples count as that
+        :param parts: values of each row, and how many of its samples count as that value
         """
         slots, half = self._slots_of(rows).astype(np.intp), self._half % 2
-        all_counts = self._counts[half].reshape(-1)  # by one number numpy adds thirty times as fast as by two
+        all_counts = self._counts[half].reshape(-1)  # np.add.at() is thirty times as fast as with two indices
         for us, counts in parts:
             some = (counts > 0) & (us > 0)
             octaves = np.log2(us[some]) - _FIRST_OCTAVE
@@ -152,7 +152,7 @@ class Quantiles:
         self._due[slots] = True
 
     def update(self, now_ns: int) -> None:
-        """Bring the rows with news up to date."""
+        """Update the rows that are out of date."""
         slots = np.flatnonzero(self._due)
         if not len(slots) or (len(slots) > MANY and now_ns - self._updated_ns < MANY_UPDATED_NS):
             return
@@ -176,7 +176,7 @@ def _quantile_us(
 ) -> NDArray[np.uint32]:
     """The RTT below which this share of the samples is, in microseconds, shape (rows,).
 
-    Within a step samples count as spread evenly between its ends, or the lowest and highest there is.
+    Samples count as spread evenly within a step, or within its part between lowest and highest sample.
 
     :param upto: samples up to the end of each step, shape (rows, STEPS)
     """
@@ -186,7 +186,7 @@ def _quantile_us(
     before = np.where(step > 0, upto[every, step - 1], 0)
     part = (wanted - before) / np.maximum(upto[every, step] - before, 1)
     start, end = (2.0 ** (_FIRST_OCTAVE + (step + one) / STEPS_PER_OCTAVE) for one in (0, 1))
-    # The first and the last step have no end.
+    # The first step has no lower end, and the last step no upper end.
     start = np.where(step == 0, lowest, np.clip(start, lowest, highest))
     end = np.where(step == STEPS - 1, highest, np.clip(end, lowest, highest))
     found: NDArray[np.uint32] = np.maximum(start + (end - start) * part, 1).astype(np.uint32)

@@ -15,14 +15,14 @@ _OVER_S = 1.0
 _KEPT = np.dtype(
     [
         ("rate_active", "?"),  # a rate is not 0, or a counter has changed since the previous snapshot
-        ("rate_base_acked", "u8"),  # the counters that the rates are up to
+        ("rate_base_acked", "u8"),  # the counters as of the latest update of the rates
         ("rate_base_received", "u8"),
-        ("rate_base_ns", "u8"),  # when the counters were that, if the row is active
+        ("rate_base_ns", "u8"),  # the time of these counters, if the row is active
     ]
 )
 
 _RATES = {"out_bps": ("rate_base_acked", "bytes_acked"), "in_bps": ("rate_base_received", "bytes_received")}
-"""By rate the base and the counter."""
+"""For each rate its base and its counter."""
 
 
 class Rates:
@@ -33,10 +33,10 @@ class Rates:
         self._kept = store.attach(ColumnStore(_KEPT))
 
     def mark_active(self, batch: Located) -> None:
-        """Mark the rows whose counters these records change. Call it before they are copied."""
+        """Mark the rows whose counters these records change. Call it before the records are copied."""
         kept, rows = self._kept, batch.rows
         before_ns = self._store["time_ns"][rows]
-        # Rates count from what an older connection had at first sight.
+        # If a connection is older than the program, its rates start from the first counters seen.
         first = (before_ns == 0) & (batch["open_seen"] == 0)
         for base, counter in _RATES.values():
             kept.set(base, rows[first], batch[counter][first])
@@ -52,8 +52,8 @@ class Rates:
         """
         store, kept = self._store, self._kept
         active = store.select(kept["rate_active"])
-        # Up to the time that the counters are of, as scans may be rarer than snapshots. Where no scan will
-        # read them again, as of closed connections, rates fall without it.
+        # Rates end at the time of the counters, as scans may be rarer than snapshots. Rates of closed
+        # connections, and of those that no scan reads again, go on falling.
         falls = store["closed"][active] | np.isin(active, unmet)
         until_ns = np.where(falls, np.uint64(now_ns), store["time_ns"][active])
         newer = until_ns > kept["rate_base_ns"][active]

@@ -1,4 +1,4 @@
-"""How much room there is for rows: more as soon as it is needed, less once most of it is not."""
+"""How much room to have for rows: more as soon as it is needed, less once most of it is free."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ LEAST = 1024
 
 
 def grown(rows: int, room: int) -> int:
-    """How much to make once rows need more room than there is: that rows come one by one costs little."""
+    """The new room, if rows need more than there is. It has spare rows, so that adding one costs little."""
     return max(LEAST, rows, room + room // 8)
 
 
 def shrunk(rows: int, room: int) -> int:
-    """How much is enough: twice the rows where they take less than a quarter, as after a burst of them."""
+    """The room that is enough: twice the rows, if they take less than a quarter, as after a burst."""
     return max(LEAST, 2 * rows) if room > LEAST and 4 * rows < room else room
 
 
 def resized(values: NDArray[Any], length: int, empty: float = 0) -> NDArray[Any]:
-    """The same with another length of the last axis, as far as it reaches; empty beyond."""
+    """A copy with another length of the last axis. New elements are ``empty``."""
     if empty:
         result = np.full((*values.shape[:-1], length), empty, values.dtype)
     else:

@@ -1,4 +1,4 @@
-"""Rows of connections: where each one is, from its first record until it is dropped.
+"""The rows of connections, each from its connection's first record until the row is dropped.
 
 The rows in use are the first ones, without a gap.
 """
@@ -24,26 +24,26 @@ _SHOWN = ROW.names or ()
 _INTERNAL = np.dtype(
     [
         ("sock", "u8"),
-        ("kernel_id", "u8"),  # what the kernel side calls the connection now
-        ("port_chosen", "?"),  # connect() has picked the local port, so no listener has it
+        ("kernel_id", "u8"),  # the id that the kernel side has for the connection now
+        ("port_chosen", "?"),  # connect() has picked the local port, so no listener has that port
         ("opened_ns", "u8"),
-        ("closed_ns", "u8"),  # when that was read
-        ("ended_ns", "u8"),  # when it was, if that is known
-        ("time_ns", "u8"),  # of the newest record; 0: there was no whole one yet
-        ("sampled_us", "u8"),  # of the latest RTT sample; 0: none
+        ("closed_ns", "u8"),  # when the row was closed
+        ("ended_ns", "u8"),  # when the connection ended; closed_ns if unknown
+        ("time_ns", "u8"),  # of the newest record; 0 until there was a whole one
+        ("sampled_us", "u8"),  # of the latest RTT sample; 0 if none
     ]
 )
-"""What is known of a row beside the fields of ``ROW``."""
+"""Fields of a row that are not in snapshots."""
 
 
 class PerRow(Protocol):
-    """Something that has a place for every row, and follows the rows when they come and move."""
+    """Data with a place for every row, which follow the rows as these are opened and moved."""
 
     def resize(self, length: int) -> None:
-        """Have room for as many rows in all: more than before, or less. Those in use find room."""
+        """Make room for this many rows in all, more or fewer than before. The rows in use always fit."""
 
     def clear(self, rows: slice) -> None:
-        """Forget what was in these rows: new connections take them."""
+        """Forget the data of these rows, as new connections take them."""
 
     def move(self, rows: Indices, to: Indices) -> None:
         """Copy some rows over others."""
@@ -70,7 +70,7 @@ class RowStore:
         self._closed = 0
 
     def attach(self, part: Part) -> Part:
-        """Let something follow the rows from now on. There must be none yet."""
+        """Let ``part`` follow the rows from now on. There must be no rows yet."""
         self._parts.append(part)
         return part
 
@@ -86,7 +86,7 @@ class RowStore:
         return self._columns[name]
 
     def set(self, name: str, rows: Where, values: Any) -> None:
-        """Write to some rows of a column. Of several values for one row the last one stays."""
+        """Write to some rows of a column. If a row has several values, the last one stays."""
         self._columns.set(name, rows, values)
 
     def set_all(self, name: str, values: NDArray[Any]) -> None:
@@ -94,7 +94,7 @@ class RowStore:
         self._columns.set_all(name, values)
 
     def writable(self, name: str) -> NDArray[Any]:
-        """A column, to change in place."""
+        """A column, for writing in place."""
         return self._columns.writable(name)
 
     def copy(self, batch: Located, *names: str) -> None:
@@ -136,9 +136,9 @@ class RowStore:
         return Located(records, rows, records["kind"].copy())
 
     def _find_renamed(self, records: Records) -> Indices:
-        """Rows of connections that the kernel side had no memory for, or has none for now; -1 for others.
+        """Find the rows of connections to which the kernel side has given another id; -1 for others.
 
-        The address of the socket stands for the id then.
+        While the kernel side has no memory for a connection, the address of its socket is its id.
         """
         rows = self._row_of_sock.find(records["sock"])
         if not self.count:
@@ -158,21 +158,21 @@ class RowStore:
         return all_same
 
     def _remove_kernel_ids(self, rows: Indices) -> None:
-        """A kernel id that differs from the row's own id is in the index beside it."""
+        """Remove from the index the kernel ids that differ from the row's own id."""
         ids = self["kernel_id"][rows]
         self._row_of_id.remove(ids[ids != self["id"][rows]])
 
     # --- the life of a row ----------------------------------------------------------------------------
 
     def _open(self, records: Records) -> Indices:
-        """Open rows for new connections. These are their first records."""
+        """Open rows for new connections, given their first records."""
         start, self.count = self.count, self.count + len(records)
         rows = np.arange(start, self.count)
         if self.count > self.capacity:
             self._resize(room.grown(self.count, self.capacity))
         self._clear(slice(start, self.count), records)
         self._row_of_id.set(records["id"], rows)
-        # Of two connections with one socket the later one has it: the record of the other's end was lost.
+        # If two connections have one socket, the earlier one has ended, and the record of its end was lost.
         socks = records["sock"][::-1]
         socks, last = np.unique(socks, return_index=True)
         last = len(records) - 1 - last
@@ -211,7 +211,7 @@ class RowStore:
         self._row_of_sock.remove(socks[self._row_of_sock.find(socks) == rows])
 
     def _set_last_holder(self, rows: Indices) -> None:
-        """The process of a closed connection is the last one that held it. A listener did not hold it."""
+        """Set the process of closed connections to the last one that held them. A listener did not."""
         holder = self["holder"][rows]
         orphans, waiting = rows[holder == Holder.NOBODY], rows[holder == Holder.LISTENER]
         for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
@@ -225,13 +225,13 @@ class RowStore:
         return self.select(self["closed"]) if self._closed else np.zeros(0, np.intp)
 
     def passed(self, closed: Indices, before_ns: int) -> Indices:
-        """Those that closed before that time, or have never been connections."""
+        """Of closed rows, those closed before a time, and those of connects that failed."""
         old = self["closed_ns"][closed] < before_ns
         passed: Indices = closed[old | (self["connect_error"][closed] != 0)]
         return passed
 
     def drop_closed(self, before_ns: int) -> None:
-        """Drop the rows that have passed by that time. The last rows take their places."""
+        """Drop the rows that :meth:`passed` returns. The last rows take their places."""
         dropped = self.passed(self.closed(), before_ns)
         if not len(dropped):
             return

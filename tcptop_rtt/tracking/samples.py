@@ -1,4 +1,4 @@
-"""RTT samples, counted into the rows: each of them once, though scan and hook may both report it."""
+"""Counts RTT samples into the rows, each sample once, though scan and hook may both report it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tcptop_rtt.tracking.quantiles import Quantiles
 from tcptop_rtt.tracking.row_store import RowStore
 
 _ENDS = ("time_ns", "min_rtt_us")
-"""First and last of the neighbouring fields that samples are in."""
+"""The first and last of the neighbouring fields that hold samples."""
 
 _FIELDS = np.dtype([(name, RECORD[name]) for name in names_between(RECORD, *_ENDS)])
 _SPAN = {dtype: field_span(dtype, *_ENDS) for dtype in (RECORD, ENTRY)}
 
 _KEPT = np.dtype(
     [
-        ("window_start", "u8"),  # the latest one whose samples are counted
-        ("samples", "u4"),  # how many of it
+        ("window_start", "u8"),  # of the latest window whose samples are counted
+        ("samples", "u4"),  # how many samples of that window are counted
         ("sum_us", "u8"),  # and their sum
     ]
 )
 
 
 class SampleCounter:
-    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us``, ``last_rtt_us`` of the rows, fills what keeps their past.
+    """Sets ``rtt_samples``, ``rtt_sum/lo/hi_us``, ``last_rtt_us`` of rows; fills history, peaks, quantiles.
 
     ``counted`` is the number of samples since the latest :meth:`reset`.
     """
@@ -56,12 +56,12 @@ class SampleCounter:
 
     def count(self, batch: Located) -> None:
         """Count the samples of these records."""
-        # Copied close together, as each field is read several times.
+        # Copied into a small array, as each field is read several times.
         fields = batch.records.view(_SPAN[batch.records.dtype])["span"].copy().view(_FIELDS)
         batch = Located(fields, batch.rows, batch.kinds)
-        # A hook's own single samples are for the trace: they come again with their interval.
+        # Single samples of the hook are for the trace only: they come again with their window.
         single = batch.where((batch["single_rtt_us"] > 0) & (batch.kinds != Kind.SEGMENT))
-        # A scan and the hook may report one interval; one whose record found no room comes again, grown.
+        # A window may come again, from a scan or the hook, and may have gained samples meanwhile.
         latest = self._kept["window_start"][batch.rows]
         again = batch["window_start"] == latest
         counted = np.where(again, self._kept["samples"][batch.rows], 0)
@@ -99,7 +99,7 @@ class SampleCounter:
         store.set("rtt_lo_us", fresh, UNKNOWN_U32)
         store.set("rtt_hi_us", fresh, 0)
         store.set("rtt_sum_us", fresh, 0)
-        # A row may have several records.
+        # Not by indexing, as a row may have several records.
         np.add.at(store.writable("rtt_samples"), batch.rows, samples)
         np.add.at(store.writable("rtt_sum_us"), batch.rows, sum_us)
         np.minimum.at(store.writable("rtt_lo_us"), batch.rows, lo_us)

@@ -1,4 +1,4 @@
-"""What the parts of a scan say about who holds which socket, kept until the scan is complete."""
+"""Collects the holders of sockets from the parts of a scan, until the scan is complete."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tcptop_rtt.tracking.located import Located
 
 _FIELDS = ("tgid", "pid", "started_ns", "process_uid", "comm", "hold", "inode")
 HOLDER = np.dtype([("row", "i8"), ("id", "u8"), *((name, ENTRY[name]) for name in _FIELDS)])
-"""A row and a process that holds it, or none. It is much smaller than an entry: 27 MB of 400,000 sockets."""
+"""A row and a process that holds it, if any. It is much smaller than an entry: 27 MB for 400,000 sockets."""
 
 
 class Scan(NamedTuple):
     """The connections of a complete scan, in arrays of dtype :data:`HOLDER`."""
 
     with_descriptor: NDArray[np.void]
-    """One for each descriptor of a connection."""
+    """One holder for each descriptor of a connection."""
     under_mptcp: NDArray[np.void]
-    """Those without a descriptor that belong to an MPTCP socket, with the process that holds that socket."""
+    """Connections without a descriptor under an MPTCP socket, with the process that holds that socket."""
     unheld: NDArray[np.void]
-    """All others, without a process."""
+    """All other connections, without a process."""
     listeners: Listeners
 
 
@@ -39,7 +39,7 @@ class ScanCollector:
         self._listeners: list[Records] = []
 
     def take_others(self, entries: Records) -> Records:
-        """Collect the entries of listeners and of MPTCP sockets. Return the others, those of connections."""
+        """Collect the entries of listeners and of MPTCP sockets. Returns the entries of connections."""
         mptcp, listening = entries["kind"] == Kind.MPTCP, entries["state"] == LISTEN
         if mptcp.any():
             self._mptcp.append(_holders(entries[mptcp]))
@@ -54,7 +54,7 @@ class ScanCollector:
         self._connections.append(holders)
 
     def rows_with_descriptor(self) -> Indices:
-        """The rows of connections of which a descriptor has been met so far."""
+        """The rows of connections with a descriptor, in the parts collected so far."""
         parts = [part["row"][part["tgid"] != 0] for part in self._connections]
         return np.concatenate(parts) if parts else np.zeros(0, np.intp)
 
@@ -64,7 +64,7 @@ class ScanCollector:
             parts.clear()
 
     def complete(self) -> Scan:
-        """Hand out the whole scan, and begin with the next one."""
+        """Return the whole scan, and begin the next one."""
         connections, mptcp = _join(self._connections, HOLDER), _join(self._mptcp, HOLDER)
         listeners = _join(self._listeners, ENTRY)
         self.drop()
@@ -94,7 +94,7 @@ def _join(parts: list[NDArray[np.void]], dtype: np.dtype[np.void]) -> NDArray[np
 
 
 def _processes_of(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.void]:
-    """The process of each listener. One under an MPTCP socket has the process that holds that socket."""
+    """The process of each listener. Under an MPTCP socket it is the process that holds that socket."""
     processes = _holders(listeners)
     nameless = np.flatnonzero(processes["tgid"] == 0)
     above = _find_by_inode(mptcp, processes["inode"][nameless])
@@ -103,7 +103,7 @@ def _processes_of(listeners: Records, mptcp: NDArray[np.void]) -> NDArray[np.voi
 
 
 def _find_by_inode(mptcp: NDArray[np.void], inodes: NDArray[np.uint64]) -> Indices:
-    """The place of an MPTCP socket of each inode, with the oldest process that has it; -1: there is none."""
+    """The place in ``mptcp`` of each inode's socket with its oldest process; -1 if there is none."""
     order = oldest_first(mptcp, mptcp["inode"])
     at = places(mptcp["inode"][order], inodes)
     found = np.full(len(inodes), -1)

@@ -1,4 +1,4 @@
-"""Tables beside that of connections, as snapshots get them."""
+"""Freezes the tables that snapshots have beside the connections: listeners and targets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tcptop_rtt.model.rows import UNKNOWN_U32
 def frozen(
     kept: NDArray[np.void], dtype: np.dtype[np.void], age: str, since: str, now_ns: int
 ) -> NDArray[np.void]:
-    """The rows as they are now, read-only.
+    """A read-only copy of the rows, with an age added.
 
-    :param kept: has the fields of ``dtype``, and others
-    :param age: the field for how long ago something was, in ms
-    :param since: the field of ``kept`` for when that was, in ns
+    :param kept: the rows, with the fields of ``dtype`` and others
+    :param age: the field of the result that gets the age, in ms
+    :param since: the field of ``kept`` with the time that the age counts from, in ns
     """
     rows = np.zeros(len(kept), dtype)
     for name in dtype.names or ():

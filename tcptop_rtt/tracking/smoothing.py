@@ -1,4 +1,4 @@
-"""Rates that follow what is counted, and forget what is long ago."""
+"""Smoothed rates, in which newer readings weigh more than older ones."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 EVENTS_OVER_S = 5.0
-"""Of what happens now and then. Clients whose connects fail come again after one second, three and seven: so
-there may be none between two readings."""
+"""The time that rates of rare events are averaged over. Clients whose connects fail try again after 1, 3 and
+7 seconds, so there may be none between two readings."""
 LEAST_EVENTS_PER_S = 0.05
-"""Less is over."""
+"""Lower rates count as 0."""
 
 
 def newest_share(elapsed_s: Any, over_s: float) -> Any:
-    """How much the rate since the latest reading counts beside those before.
+    """The weight of the newest rate; the average before it has the rest.
 
-    :param elapsed_s: since that reading, a number or an array
-    :param over_s: the time that the rate is averaged over, about
+    :param elapsed_s: the time that the newest rate is over, a number or an array
+    :param over_s: the time that the average is over, about
     """
     return 1 - np.exp(-elapsed_s / over_s)

@@ -1,4 +1,4 @@
-"""Counts connects that have failed by where they went: a row of its own for each would bury all others."""
+"""Counts failed connects by target: a row for each of them would bury all other rows."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from tcptop_rtt.tracking.side_tables import frozen
 from tcptop_rtt.tracking.smoothing import EVENTS_OVER_S, LEAST_EVENTS_PER_S, newest_share
 
 MOST = 4096
-"""So many targets are remembered, those of the latest failures."""
+"""At most this many targets are kept, those with the latest failures."""
 QUIET_NS = 10_000_000_000
-"""With none for so long it is over."""
+"""After so long without a failure a target's rate is 0."""
 
 _KEPT = np.dtype(
     [
         *TARGET.descr,
         ("latest_ns", "u8"),
-        ("gained", "u4"),  # since the previous snapshot
+        ("gained", "u4"),  # failures since the previous snapshot
         ("smoothed", "f8"),
-        ("weight", "f8"),  # how much of it has been measured: the rest is the nothing that it began with
+        ("weight", "f8"),  # how much of ``smoothed`` was measured: the rest is the 0 that it began with
     ]
 )
 _KEY = ("netns", "raddr", "rport", "comm")
 
 
 def _kinds() -> NDArray[np.uint8]:
-    """By each error of a socket the kind of failure."""
+    """For each error of a socket its kind of failure, as an index into CONNECT_ERRORS."""
     kinds = np.full(256, CONNECT_ERRORS.index("other"), np.uint8)
     kinds[0] = CONNECT_ERRORS.index("given-up")
     kinds[errno.ECONNREFUSED] = CONNECT_ERRORS.index("refused")
@@ -56,11 +56,11 @@ class Targets:
         self._updated_ns = now_ns
 
     def count(self, batch: Located) -> None:
-        """Take the records of connections that have been closed: of those that there have never been."""
+        """Count the connects that have failed, by their records of kind CLOSE."""
         closed = batch.where(batch.kinds == Kind.CLOSE)
         if not len(closed):
             return
-        # The handshake alone counts into bytes_acked. Who is called sends no SYN, and has not failed.
+        # A handshake counts into bytes_acked, so 0 means that it failed. Only connects from here are counted.
         called = self._store["direction"][closed.rows] == Direction.OUT
         failed = closed.where((closed["bytes_acked"] == 0) & called)
         if len(failed):
@@ -73,7 +73,7 @@ class Targets:
         ids = mixed(self._store[name][rows] for name in _KEY)
         different, place = np.unique(ids, return_inverse=True)
         latest = np.zeros(len(different), np.intp)
-        latest[place] = np.arange(len(rows))  # the last one stays
+        latest[place] = np.arange(len(rows))  # if a target has several failures, the last one stays
         self._make_room_for(different, rows[latest])
         at = np.searchsorted(self._targets["id"], different)
         targets = self._targets[at]
@@ -112,6 +112,6 @@ class Targets:
             targets["per_s"] = targets["smoothed"] / targets["weight"]
             over = (targets["per_s"] < LEAST_EVENTS_PER_S) | (targets["latest_ns"] + QUIET_NS < now_ns)
             for name in ("per_s", "smoothed", "weight"):
-                targets[name][over] = 0  # the next ones begin anew
+                targets[name][over] = 0  # the next failures begin a new average
             targets["gained"] = 0
         return frozen(targets, TARGET, "latest_ms", "latest_ns", now_ns)

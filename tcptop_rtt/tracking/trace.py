@@ -10,12 +10,12 @@ from tcptop_rtt.model.snapshot import Changes, Owner, Trace
 
 SAMPLES_KEPT = 32_768
 READ_KEPT = 32
-"""Of the samples of one read so many are kept: a connection may bring 100,000 a second."""
+"""At most this many samples of one read are kept: a connection may bring 100,000 a second."""
 _OLD_GROUP, _OLD_KEPT = 64, 16
-"""Once there are more than SAMPLES_KEPT, each so many of the older half become so few."""
+"""Once there are more than SAMPLES_KEPT samples, each _OLD_GROUP of the older half become _OLD_KEPT."""
 CHANGES_KEPT = 8_192
 CHANGE_NS = 100_000_000
-"""Of the retransmissions of one such stretch of time only the last one's time is kept."""
+"""Retransmissions in the same stretch of this length are logged once, at the time of the last one."""
 
 _SAMPLE = np.dtype([("time_ns", "u8"), ("rtt_us", "u4"), ("srtt_us", "u4"), ("weight", "f4")])
 _CHANGE = np.dtype([("time_ns", "u8"), ("retrans", "u4"), ("stalled", "?")])
@@ -24,9 +24,9 @@ Samples = NDArray[np.void]
 
 
 def thinned(samples: Samples, count: int) -> Samples:
-    """A few samples that stand for all of these: the lowest, the highest, and some between, evenly spread.
+    """A few samples that represent all: the lowest, the highest, and some between, evenly spread by rank.
 
-    :param samples: shape (N,), in order of time, as is what is returned
+    :param samples: shape (N,), in order of time, like the result
     :param count: how many to keep, at least 2
     """
     if len(samples) <= count:
@@ -37,18 +37,18 @@ def thinned(samples: Samples, count: int) -> Samples:
     at = np.searchsorted(below, np.linspace(0, total, count), side="left")
     kept = samples[by_rtt[np.minimum(at, len(samples) - 1)]]
     kept["weight"] = total / (count - 1)
-    kept["weight"][[0, -1]] /= 2  # each of the others has a neighbour on both sides
+    kept["weight"][[0, -1]] /= 2  # these two have a neighbour on one side only
     return kept[np.argsort(kept["time_ns"], kind="stable")]
 
 
 class TraceLog:
-    """What has happened to one connection since tracing began, after its history. Its size is bounded.
+    """A log of one connection: its history, then what has happened since tracing began. Its size is bounded.
 
-    :param past_ns: when the cells of its history began, oldest first, shape (N,)
+    :param past_ns: when the cells of the history began, oldest first, shape (N,)
     :param past_us: the highest RTT of each cell, shape (N,)
     :param now_ns: when tracing begins
-    :param retrans: segments sent again before
-    :param stalled: whether it is stalled
+    :param retrans: segments retransmitted before
+    :param stalled: whether the connection is stalled
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TraceLog:
         self.id = connection
         self._past = np.zeros(len(past_ns), _SAMPLE)
         self._past["time_ns"] = past_ns
-        # srtt_us and weight stay 0: a highest sample is no measure of the others.
+        # srtt_us and weight stay 0: the highest sample of a cell says nothing about the others.
         self._past["rtt_us"] = past_us
         self._log = np.zeros(0, _SAMPLE)
         self._changes = np.array([(now_ns, retrans, stalled)], _CHANGE)
@@ -74,7 +74,7 @@ class TraceLog:
     def add(self, records: Records, stalled: NDArray[np.bool_]) -> None:
         """Log these records of the connection.
 
-        :param stalled: whether the connection is stalled, by each of them that tells of retransmissions
+        :param stalled: whether the connection is stalled, as of each record
         """
         self._add_changes(records, stalled)
         self._add_samples(records[records["single_rtt_us"] > 0])
@@ -90,7 +90,7 @@ class TraceLog:
         new["weight"] = 1
         log = np.concatenate([self._log, thinned(new, READ_KEPT)])
         if (log["time_ns"][1:] < log["time_ns"][:-1]).any():
-            # A scan's samples arrive after newer ones, which the ring buffer brought while it went on.
+            # Samples of a scan may arrive after newer ones, which the ring buffer brought during the scan.
             log = log[np.argsort(log["time_ns"], kind="stable")]
         self._log = log if len(log) <= SAMPLES_KEPT else _coarser_when_old(log)
         lowest, highest = int(new["rtt_us"].min()), int(new["rtt_us"].max())
@@ -99,9 +99,9 @@ class TraceLog:
         self._samples += len(new)
 
     def _add_changes(self, records: Records, stalled: NDArray[np.bool_]) -> None:
-        """Log where the number of segments sent again has changed, or the stall has begun or ended."""
+        """Log each change of the number of retransmits, and each beginning and end of a stall."""
         kinds = records["kind"]
-        # The record of an owner has no numbers; of a scan's entry, newer records may have come before.
+        # OWNER records have no counters, and a scan's entry may come after newer records.
         telling = (kinds != Kind.OWNER) & (records["time_ns"] >= self._changes["time_ns"][-1])
         new = np.zeros(np.count_nonzero(telling), _CHANGE)
         for name in ("time_ns", "retrans"):
@@ -113,13 +113,13 @@ class TraceLog:
         new, turned = (part[turned | (new["retrans"] != before["retrans"])] for part in (new, turned))
         if not len(new):
             return
-        # Of several in one stretch of time the last one has the count of all.
+        # If a stretch of time has several retransmissions, the last one has the count of all.
         stretch = new["time_ns"] // CHANGE_NS
         superseded = np.append((stretch[1:] == stretch[:-1]) & ~turned[1:], False)
         self._changes = np.concatenate([self._changes, new[~superseded]])[-CHANGES_KEPT:]
 
     def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Trace:
-        """The log as it is now. The caller fills in the process."""
+        """The log as it is now. The caller fills in what it knows of the process."""
         log = np.concatenate([self._past, self._log])
 
         def seconds(events: NDArray[np.void]) -> NDArray[np.float64]:
@@ -150,7 +150,7 @@ class TraceLog:
 
 
 def _coarser_when_old(log: Samples) -> Samples:
-    """The newer half as it is; of the older one some samples that stand for all."""
+    """A log with its newer half unchanged, and its older half thinned."""
     half = len(log) // 2
     groups = [log[start : start + _OLD_GROUP] for start in range(0, half, _OLD_GROUP)]
     return np.concatenate([*(thinned(group, _OLD_KEPT) for group in groups), log[len(groups) * _OLD_GROUP :]])

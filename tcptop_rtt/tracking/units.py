@@ -1,4 +1,4 @@
-"""Names what runs the process of each connection."""
+"""Names the unit (container, pod or systemd unit) that runs the process of each connection."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.row_store import RowStore
 
 MOST_AT_ONCE = 200
-"""So many processes are looked up before one snapshot; each costs some system calls."""
+"""At most this many processes are looked up before one snapshot; each costs some system calls."""
 
 
 class UnitNames:
-    """Sets ``unit`` of the rows, once for each process that holds one."""
+    """Sets ``unit`` of the rows, with one look-up per process."""
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
         self._kept = store.attach(ColumnStore(np.dtype([("named", "u8")])))
 
     def name(self, look_up: Callable[[ProcessKey], bytes]) -> None:
-        """Name what is new, as far as there is time for it."""
+        """Set the unit of rows whose process is new, of at most MOST_AT_ONCE processes."""
         store = self._store
         processes = _mixed(store["pid"], store["started_ns"])
         rows = store.select(processes != self._kept["named"])
@@ -38,6 +38,6 @@ class UnitNames:
 
 
 def _mixed(pids: NDArray[np.uint32], started_ns: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A number for each process; 0: none."""
+    """A number for each process; 0 if there is none."""
     mixed: NDArray[np.uint64] = pids.astype(np.uint64) << np.uint64(40) ^ started_ns
     return np.where(pids == 0, np.uint64(0), mixed)
