@@ -80,7 +80,7 @@ class TcptopApp(ProgramApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", tooltip="Keys and columns explained", id="help"),
         Binding(
-            "q", "quit", "Quit", tooltip="End the program; from anywhere else back to the table", id="quit"
+            "q", "go_out", "Quit", tooltip="End the program; from anywhere else back to the table", id="quit"
         ),
         Binding(
             "ctrl+p",
@@ -231,6 +231,11 @@ class TcptopApp(ProgramApp):
     def on_table_and_details_trace_wanted(self, message: TableAndDetails.TraceWanted) -> None:
         if self.screen is self.main:
             self._feed.set_trace(message.id)
+
+    def action_go_out(self) -> None:
+        """Leaves the past or the group that is shown, or else ends the program."""
+        if not (isinstance(self.screen, MainScreen) and self.screen.go_out()):
+            self.exit()
 
     def action_help(self) -> None:
         from tcptop_rtt.screens.help import HelpScreen

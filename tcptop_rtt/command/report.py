@@ -99,7 +99,7 @@ def _notes(account: Account) -> list[str]:
         )
     still_open = account.unfinished()
     if still_open:
-        notes.append(f"{still_open:,} still open: their numbers are those of now")
+        notes.append(f"{still_open:,} still open: their numbers are those at this moment")
     return notes
 
 

@@ -178,7 +178,7 @@ def _fields_of(measure: _Measure) -> tuple[Field, ...]:
         Field(
             f"{name}_shift",
             "number",
-            f"{of}: B less A" + ("" if name == "loss" else ", divided by A; null: A is 0 or not known"),
+            f"{of}: B minus A" + ("" if name == "loss" else ", divided by A; null: A is 0 or not known"),
             partial(_shifts, name),
             matches.numbers(partial(_shift_known, name), share),
             column=column,
@@ -214,7 +214,7 @@ _FIELDS = (
     text("comm", "of a service of ours, the process's name", "nginx", words=("proc",)),
     integer("rport", "of a service, the server's port", words=("port",)),
     integer("samples_a", "how many RTT samples A has"),
-    integer("samples_b", "how many B has"),
+    integer("samples_b", "how many RTT samples B has"),
     Field(
         "farthest",
         "string",

@@ -36,7 +36,7 @@ class CostMeter:
         try:
             self._source.begin_counting()
         except OSError as error:
-            self._note = f"the kernel counts nothing: {error.strerror or error}"
+            self._note = f"the kernel cannot count the cost: {error.strerror or error}"
         self._began = now, _ = self._clock.monotonic_s(), self._clock.process_s()
         self.over_s = now + MEASURED_S
 

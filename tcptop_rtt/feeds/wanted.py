@@ -25,7 +25,7 @@ class WantedProcess:
             raise TcptopError(f"no process has PID {pid} here: ps -e lists those that there are") from error
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.ENOENT):
-                problem = f"{pid} is no process but a thread of one: ps -eL lists both numbers, PID and LWP"
+                problem = f"{pid} is a thread, not a process: ps -eL lists both numbers, PID and LWP"
                 raise TcptopError(problem) from error
             return  # a sandbox forbids the call: the end of the process will not be noticed
         self._ended.register(self._fd, select.POLLIN)

@@ -28,7 +28,7 @@ examples:
   sudo tcptop-rtt run -- curl -s example.org        what a command's connections were like
   tcptop-rtt web1 web2 db1                 the connections of other hosts, by ssh
 
-tcptop-rtt run --help tells more of running a command.
+tcptop-rtt run --help describes running a command.
 """
 
 
@@ -64,7 +64,7 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
         type=values.share,
         metavar="SHARE",
         help="cost no more than this share of one processor, such as 0.5%%, here and in the kernel together: "
-        "records, scans and at last updates come less often, and what is given up is told",
+        "records, scans and at last updates come less often, and the program shows what it reduces",
     )
     add("--count", "-n", type=values.positive, metavar="N", help="end after N tables or JSON updates")
     add(

@@ -42,7 +42,7 @@ class Keeping:
     @property
     def problem(self) -> str:
         """What cannot be kept or saved, and why, as a sentence; empty if all is well."""
-        return f"cannot keep anything just now: {self.failure}" if self.failure else self._unsaved
+        return f"cannot keep anything at the moment: {self.failure}" if self.failure else self._unsaved
 
     def begin(self, origin: Origin) -> None:
         """Take the origin of the snapshots, for the headers."""

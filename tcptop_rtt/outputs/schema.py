@@ -97,7 +97,7 @@ def schema() -> dict[str, Any]:
                 ["listener"],
                 {
                     "time_ns": _TIME,
-                    "closed": {"type": "boolean", "description": "it listens no longer"},
+                    "closed": {"type": "boolean", "description": "it no longer listens"},
                     **{field.name: _property(field) for field in listener_fields.STREAMED},
                 },
             ),
@@ -118,7 +118,7 @@ def schema() -> dict[str, Any]:
                 {
                     "time_ns": _TIME,
                     "clock_ns": {**_COUNT, "description": "the same by CLOCK_MONOTONIC"},
-                    "gone": {**_IDS, "description": "connections that are shown no longer"},
+                    "gone": {**_IDS, "description": "connections that are no longer shown"},
                     "health": {
                         "type": "object",
                         "description": "how the program itself is doing",

@@ -40,7 +40,7 @@ class Held:
             try:
                 yield "by its helper", of(self._helper)
             except OSError:
-                yield "by its helper", "nothing: it has ended"
+                yield "by its helper", "none: the helper has ended"
         yield from (("not given up", one) for one in self._left)
 
 

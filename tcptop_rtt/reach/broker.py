@@ -72,7 +72,7 @@ def _answer(question: Question, reach: Reach) -> Answer:
     try:
         way = _WAYS.get(question.word)
         if way is None or len(question.numbers) != way.numbers:
-            raise ValueError("there is no such question")
+            raise ValueError("unknown question")
         if (question.descriptor is not None) != way.takes_descriptor:
             raise ValueError("it does not come with a descriptor")
         return way.answer(reach, *question.numbers, *_given(question.descriptor))

@@ -111,7 +111,7 @@ def contents(data: Any) -> Contents:
     found = _indexed(data) or _walked(data)
     newest = max((frame.head.version for frame in found.frames), default=VERSION)
     if newest > VERSION and not found.problem:
-        return found._replace(problem=f"version {newest} of recordings: what is new in it is not shown")
+        return found._replace(problem=f"version {newest} of recordings: its new features are not shown")
     return found
 
 
@@ -164,7 +164,7 @@ def _walked(data: Any) -> Contents:
         if not found.whole:
             problem = problem or f"it ends in the middle of a frame, at byte {size:,}"
     if damages == MOST_DAMAGES:
-        problem += f", and in {MOST_DAMAGES - 1} other places: it is read no further"
+        problem += f", and in {MOST_DAMAGES - 1} other places: reading stops there"
     return Contents(frames, tuple(moments), end, problem)
 
 

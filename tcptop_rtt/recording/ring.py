@@ -54,7 +54,7 @@ class Ring:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise OSError(errno.EBUSY, "another tcptop-rtt keeps there already") from None
+            raise OSError(errno.EBUSY, "another tcptop-rtt already records there") from None
 
     @property
     def part_ns(self) -> int:
@@ -139,6 +139,6 @@ def _size(path: str) -> int:
 def _check(directory: str) -> None:
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode):
-        raise OSError(errno.ENOTDIR, "it is no directory")
+        raise OSError(errno.ENOTDIR, "it is not a directory")
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise OSError(errno.EPERM, "it is not ours alone to write to")
+        raise OSError(errno.EPERM, "others can write to it")

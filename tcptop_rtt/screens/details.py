@@ -38,7 +38,7 @@ class DetailsScreen(LiveScreen):
             "escape,q",
             "leave",
             "Back",
-            tooltip="Let go of the cursor in the chart; back to the table",
+            tooltip="Remove the chart's cursor, or go back to the table",
             id="back",
         ),
         Binding(

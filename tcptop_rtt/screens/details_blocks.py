@@ -80,7 +80,7 @@ def _wait(row: Shown, glyphs: Glyphs, other: Shown | None) -> Block:
     """Returns a request's wait in parts; where both hosts are seen, their parts have their names."""
     hosts = {"peer": other.host, "ours": row.host} if other is not None and other.host else {}
     parts_us = row.wait.parts_us or (0.0,) * len(waits.PARTS)
-    said = "several requests at once: no telling" if row.wait.several else fmt.UNKNOWN
+    said = "several requests at once: not known" if row.wait.several else fmt.UNKNOWN
     facts = [Fact("", waits.bar(parts_us, 2 * cells.WAIT_CELLS, glyphs) or said)]
     for name, glyph, us in zip(waits.PARTS, glyphs.waits, parts_us, strict=True):
         label = fmt.printable(hosts[name], glyphs) if name in hosts else name
@@ -131,7 +131,7 @@ def _rtt(row: Connection, trace: Trace | None) -> Block:
 def _smoothed(row: Connection) -> Fact:
     text = fmt.rtt(row.srtt_us)
     if row.srtt_us and not row.was_sampled:
-        text += ", of the handshake"
+        text += ", from the handshake"
     return Fact("smoothed", text, fmt.rtt_level(row))
 
 
@@ -162,7 +162,7 @@ def _congestion(row: Connection, glyphs: Glyphs) -> Block:
             ),
             Fact("in all", f"{retrans:,}"),
             Fact("sent again", _lost(row), of=("data_segs_out",)),
-            Fact("told by ACKs", f"{row.resent_fast or 0:,}", of=("resent_fast",)),
+            Fact("after ACKs", f"{row.resent_fast or 0:,}", of=("resent_fast",)),
             Fact("by timeout", f"{row.resent_timeout or 0:,}", of=("resent_timeout",)),
             Fact("as probe", f"{row.resent_probe or 0:,}", of=("resent_probe",)),
             Fact("needlessly", f"{row.dsack_dups or 0:,}, says the peer", of=("dsack_dups",)),
@@ -247,7 +247,7 @@ def _times(row: Connection) -> Block:
             ),
             Fact("opened", f"{opened}, {age} ago" if row.open_seen else f"{opened}, seen for {age}"),
             *(
-                [Fact("its end", "was missed: all this is older", "warn")]
+                [Fact("its end", "was missed: these values are older", "warn")]
                 if row.closed and not row.end_seen
                 else []
             ),

@@ -148,7 +148,7 @@ class FleetScreen(MainScreen):
         found = np.flatnonzero(answer.groups["id"] == np.uint64(message.scope.id))
         question = inner(self.question, answer.labels[int(found[0])]) if len(found) else None
         if question is None:
-            self.tell("nothing finer is known of it: Esc goes back")
+            self.tell("there are no further details of it: Esc goes back")
             return
         self._trail.append(_Left(self.question, self.filter, self.page, self.table.pinned))
         self.clear_filter()  # the filter is about rows of another table
@@ -156,12 +156,17 @@ class FleetScreen(MainScreen):
 
     def action_back(self) -> None:
         """Clear the filter, or else go back to the row that was opened."""
-        if self.typing or self.filter.text or not self._trail:
+        if self.typing or self.filter.text or not self.go_out():
             self.clear_filter()
-            return
+
+    def go_out(self) -> bool:
+        """Goes back to the row that was opened, if any was."""
+        if not self._trail:
+            return False
         left = self._trail.pop()
         self._ask(left.question, left.page, left.row)
         self.put_filter(left.filter)
+        return True
 
     def _ask(self, question: Question, page: Page, row: int | None = None) -> None:
         self.frozen = False

@@ -29,7 +29,7 @@ class LiveScreen(Screen[None], inherit_bindings=False):
             "space",
             "toggle('frozen')",
             "Freeze",
-            tooltip="Freeze the display, or let it go on; measuring never stops",
+            tooltip="Freeze or resume the display; measuring continues",
             id="freeze",
         ),
         Binding(

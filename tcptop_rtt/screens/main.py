@@ -237,9 +237,15 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
 
     def action_back(self) -> None:
         """Goes one step back: returns to now, or else clears the filter, or else leaves the group."""
-        if self.travelling and not self.typing:
+        if self.typing or (self.filter.text and not self.travelling) or not self.go_out():
+            self.clear_filter()
+
+    def go_out(self) -> bool:
+        """Leaves the past, or else the group that is shown; returns False if there is nothing to leave."""
+        if self.travelling:
             self.return_to_now()
-        elif self.page.scope and not (self.typing or self.filter.text):
+        elif self.page.scope is not None:
             self._turn_to(self.page.scope.kind)
         else:
-            self.clear_filter()
+            return False
+        return True

@@ -74,7 +74,7 @@ class SortScreen(ModalScreen[str | None]):
         column = self._letters.get(event.character or "")
         if column is None:
             name = event.character if event.is_printable else event.key
-            self._show(f"{name} is no column")
+            self._show(f"no column has the key {name}")
         elif self.is_current:
             self.dismiss(column.key)
 

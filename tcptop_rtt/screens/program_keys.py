@@ -98,7 +98,11 @@ class ProgramKeys(App[None]):
     def action_toggle_mouse(self) -> None:
         self._mouse = not self._mouse
         self.use_mouse(self._mouse)
-        says = "the mouse is ours again" if self._mouse else "the mouse is the terminal's: it selects text"
+        says = (
+            "the mouse works in this program again"
+            if self._mouse
+            else "the mouse is the terminal's: it selects text"
+        )
         self.tell(says)
 
     async def on_key(self, event: Key) -> None:

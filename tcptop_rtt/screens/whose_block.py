@@ -15,7 +15,7 @@ HOLDERS = 50
 """At most so many of a socket's holders are listed by name."""
 DESCRIPTORS, BLOCKED = 8, 10
 """At most so many of a socket's descriptors, and of the threads blocked on it, are listed."""
-NOBODY = "no thread in read, write or epoll; poll and select cannot be told"
+NOBODY = "no thread in read, write or epoll; poll and select cannot be seen"
 
 
 def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:

@@ -28,7 +28,7 @@ _NOTES = {
     Holder.UNKNOWN: "no process is known to hold it",
     Holder.PROCESS: "",
     Holder.LISTENER: "it waits to be accepted",
-    Holder.NOBODY: "no process holds it: the kernel still has data to send, or waits for the peer's end",
+    Holder.NOBODY: "no process holds it: the kernel still has data to send, or waits for the peer to close",
     Holder.KERNEL: "the kernel itself holds it",
 }
 """Why a row has no process, or none yet."""

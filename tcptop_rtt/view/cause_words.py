@@ -27,8 +27,8 @@ RTO_LEAST_US, RTO_MOST_US = 200_000, 120_000_000
 NOT_CONNECTED = (
     "nothing listens there, or a firewall rejects it",
     "no answer",
-    "no way there",
-    "its process has not waited for an answer",
+    "no route to it",
+    "the process gave up before an answer came",
     "another error",
 )
 """The likely reason of each connect error, in the order of CONNECT_ERRORS."""
@@ -133,7 +133,7 @@ def not_reading(row: Connection) -> Words:
     size = fmt.size(row.recv_q_bytes or 0)
     return Words(
         f"not read {size}",
-        f"process is not reading: {size} stand in the receive queue",
+        f"process is not reading: {size} wait in the receive queue",
         f"the last of it arrived {fmt.span(row.last_received_ms or 0)} ago",
     )
 
@@ -166,7 +166,7 @@ def late_acks(row: Connection) -> Words:
     return Words(
         f"ACKs late {held}",
         f"delays its ACKs: some come {held} late",
-        "usual where it answers late or in halves; the path itself is as fast as the lowest RTT",
+        "usual where it answers late or in parts; the path itself is as fast as the lowest RTT",
     )
 
 

@@ -156,7 +156,9 @@ def parse(text: str) -> Condition:
             raise QueryError(f"{lasting[1]!r} is not a time such as 30s or 5m", lasting.start(1))
         lasting_ns, at = lasts_ns, lasting.end()
     if text[at:].strip():
-        raise QueryError("nothing but for 30s may follow", at + len(text[at:]) - len(text[at:].lstrip()))
+        raise QueryError(
+            "only a duration may follow, such as for 30s", at + len(text[at:]) - len(text[at:].lstrip())
+        )
     return Condition(text.strip(), name, ask, comparison[1], limit, lasting_ns)
 
 

@@ -42,14 +42,14 @@ def diagnose(row: Connection) -> Verdict:
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
     if not row.scanned:
-        return Verdict("unknown", "not looked at yet", ("only a scan tells of its queues and windows",))
+        return Verdict("unknown", "not scanned yet", ("its queues and windows are known after a scan",))
     missing = row.lacking & causes.READ
     if missing and "rtt_samples" in row.lacking:
         why = "how long each end takes to answer, and what single segments meet, only BPF sees"
         return Verdict("unknown", "nothing found, as far as is seen without BPF", (why,))
     if missing:
         why = f"it lacks {', '.join(sorted(missing))}"
-        return Verdict("unknown", "nothing found, as far as this kernel tells", (why,))
+        return Verdict("unknown", "nothing found, as far as this kernel reports", (why,))
     return _without_sample(row) if row.rtt.basis != RttBasis.FRESH else _healthy(row, srtt)
 
 

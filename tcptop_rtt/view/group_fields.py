@@ -93,10 +93,10 @@ def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Tabl
 
     first = Column("process", title, 24, 0, meaning, name, sort, wide=40, numeric=False, cut="end")
     spark = Column(
-        "spark", f"LAST {SPARK_S}s", 8, 7, "highest RTT per second, of all of them", None, None,
+        "spark", f"LAST {SPARK_S}s", 8, 7, "highest RTT per second of the group", None, None,
         wide=SPARK_CELLS, numeric=False,
     )  # fmt: skip
-    meant = "the most severe that holds one of them up"
+    meant = "the most severe cause in the group"
     why = Column(
         "why", "WHY", 16, 3, meant, _why, sort_keys.by_verdict, falls=True, numeric=False, cut="end"
     )  # fmt: skip

@@ -148,7 +148,7 @@ def any_of(*matches: Match) -> Match:
 
 def _is_equal(sign: str, word: str) -> bool:
     if sign not in (":", "=", "!="):
-        raise ValueNotTakenError(f"{word} has no more and less: ask with : or =")
+        raise ValueNotTakenError(f"{word} cannot be compared: use : or =")
     return sign != "!="
 
 

@@ -32,13 +32,13 @@ def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
         *([HealthLine("not seen", fmt.printable(health.missed, glyphs), "bad")] if health.missed else []),
         *_samples(health),
         HealthLine("records lost", f"{lost:,} since the start", _style(lost > 0)),
-        HealthLine("how fresh", late or "as it is meant to be", _style(bool(late))),
+        HealthLine("how fresh", late or "on time", _style(bool(late))),
         *([HealthLine("no memory for", f"{missed:,} connections in the kernel", "bad")] if missed else []),
         HealthLine("scans", scans if health.scan_s else "there was none yet"),
         HealthLine("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
         *_budget(health, glyphs),
         HealthLine("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
-        HealthLine("not told", ", ".join(sorted(health.unknown)) or "this kernel tells every field"),
+        HealthLine("not available", ", ".join(sorted(health.unknown)) or "this kernel has every field"),
     ]
 
 

@@ -122,7 +122,7 @@ class _Parser:
             return self._word(token)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise QueryError("too many ( or ! inside each other", token.at)
+            raise QueryError("( or ! nested too deeply", token.at)
         if token.text == "!":
             if not self._tokens or self._next_is("or", ")"):
                 raise QueryError("a word is missing after !", token.at + 1)

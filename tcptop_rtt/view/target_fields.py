@@ -57,12 +57,19 @@ _FIELDS = (
     host("from where"),
     side_rows.endpoint("r", "remote", "REMOTE", "the address", "where connects go", _remote),
     integer("rport", "its port"),
-    side_rows.process("the name of the process", "whose connects", "curl"),
+    side_rows.process("the name of the process", "the process that connects", "curl"),
     number("pid", "the process id of the latest one", "pid", "PID", 7, 7, side_rows.pid),
     number("count", "how many connects have failed", "count", "N", 6, 1, count("count")),
-    number("per_s", "per second, over about the last five", "per_s", "N/s", 6, 4, _per_s, _by_rate),
+    number("per_s", "failures per second, over about five", "per_s", "N/s", 6, 4, _per_s, _by_rate),
     number(
-        "latest_ms", "since the latest one", "latest", "LAST", 5, 5, _latest, sort_keys.by_number("latest_ms")
+        "latest_ms",
+        "since the latest failure",
+        "latest",
+        "LAST",
+        5,
+        5,
+        _latest,
+        sort_keys.by_number("latest_ms"),
     ),
     *(
         number(name, meaning, name, title, len(title), 10 + at, count(name))

@@ -132,4 +132,4 @@ def _reason(error: Exception) -> str:
         return brief(why or error.strerror)
     if isinstance(error, http.client.RemoteDisconnected | OSError):
         return "it hangs up without an answer"
-    return f"what it answers is no HTTP: {brief(type(error).__name__)}"
+    return f"its answer is not HTTP: {brief(type(error).__name__)}"

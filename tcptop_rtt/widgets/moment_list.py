@@ -34,7 +34,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Go there", tooltip="To the time of the moment", id="go-to-moment"),
+        Binding("enter", "choose", "Go there", tooltip="Go to the time of the moment", id="go-to-moment"),
         *MOVE_KEYS,
     ]
 
@@ -113,7 +113,7 @@ class MomentList(CursorView, StyledWidget, can_focus=True, inherit_bindings=Fals
                 return self._styles.strip([("  ", ""), *line], width)
             marked = [(f"{self._glyphs.cursor} ", ""), *line]
             return Strip(Segment(text, self._styles(style, "cursor")) for text, style in marked)
-        note = "nothing of note so far" if y == 1 else ""
+        note = "nothing notable so far" if y == 1 else ""
         return self._styles.strip([(note, "dim")], width, indent=2)
 
     def _titles(self, width: int) -> str:

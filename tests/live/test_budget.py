@@ -100,5 +100,5 @@ def test_without_the_right_to_count_it_is_an_estimate_and_says_so(record: Callab
         told = recording.wait_for(
             lambda line: line["event"] == "refresh" and line["health"]["kernel_note"] != ""
         )["health"]
-    assert told["kernel_note"] == "the kernel counts nothing: Operation not permitted"
+    assert told["kernel_note"] == "the kernel cannot count the cost: Operation not permitted"
     assert told["kernel_percent"] > 0

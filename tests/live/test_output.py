@@ -62,7 +62,7 @@ def _pipe(capacity: int = _SMALL_PIPE) -> Iterator[tuple[int, int]]:
 
 
 def _is_full(fd: int) -> bool:
-    """Whether what is in it stays the same: its writer waits."""
+    """Whether the file stays the same: its writer waits."""
     seen = []
     for _ in range(6):
         seen.append(int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), "little"))

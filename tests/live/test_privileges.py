@@ -158,7 +158,7 @@ def test_a_helper_that_is_killed_is_told_and_what_needs_none_goes_on(terminal: O
         with socket.create_connection(address):
             it.wait_for_shown(f"127.0.0.1:{address[1]}")
     it.type(b"i")
-    it.wait_for_shown("nothing: it has ended")
+    it.wait_for_shown("none: the helper has ended")
     it.type(b"i")
     it.check_keys()
     it.type(b"q")

@@ -349,6 +349,8 @@ def test_where_nothing_more_can_be_recorded_that_is_told_once_and_metrics_go_on(
             _, more = process.communicate(timeout=END_S)
         finally:
             process.kill()
-    assert told == f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+    assert (
+        told == f"tcptop-rtt: cannot record into {path}: File too large; the part already written is kept\n"
+    )
     assert (process.returncode, more) == (0, "")
     assert lines_of(run("--replay", str(path), "--json"))

@@ -164,7 +164,10 @@ def test_where_nothing_more_can_be_recorded_that_is_told_once_and_the_stream_goe
     # Without any connection a recording grows slowly, so that the limit comes long after its beginning.
     options = ("--json", "--interval", "0.2", "--count", "60", "--record", str(path), "--lport", "1")
     ended = run(*options, before=("prlimit", "--fsize=5000"))
-    assert ended.stderr == f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+    assert (
+        ended.stderr
+        == f"tcptop-rtt: cannot record into {path}: File too large; the part already written is kept\n"
+    )
     assert ended.returncode == 1
     assert sum('"event":"refresh"' in line for line in ended.stdout.splitlines()) == 60
     assert ended.stdout.splitlines()[-1].startswith('{"event":"end"')

@@ -161,7 +161,7 @@ def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that
             "env -i PATH=/nowhere /bin/sh -c 'exec tcptop-rtt'",
             "not found: tcptop-rtt is not installed there",
         ),
-        ({}, "echo hello", "it sends no stream of tcptop-rtt, but: hello"),
+        ({}, "echo hello", "it does not send a tcptop-rtt stream: hello"),
     ],
 )
 def test_a_host_that_cannot_be_looked_at_is_told_in_one_line(

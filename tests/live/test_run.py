@@ -197,7 +197,7 @@ socket.socket().connect_ex(closed.getsockname())
     ended = _run("--", sys.executable, "-c", script)  # it does not wait for what goes on in the background
     os.kill(int(ended.stdout), signal.SIGTERM)  # init has adopted it by now
     assert ended.returncode == 0
-    assert "1 still open: their numbers are those of now" in ended.stderr
+    assert "1 still open: their numbers are those at this moment" in ended.stderr
     assert re.search(r"^127\.0\.0\.1:\d+ +1 +1 .* refused$", ended.stderr, re.MULTILINE)
 
 

@@ -37,7 +37,7 @@ def test_the_number_of_a_thread_is_told_as_such() -> None:
     thread.start()
     ended = run("--pid", str(thread.native_id), "--count", "1")
     done.set()
-    assert complaint(ended).startswith(f"tcptop-rtt: {thread.native_id} is no process but a thread of one")
+    assert complaint(ended).startswith(f"tcptop-rtt: {thread.native_id} is a thread, not a process")
 
 
 def _tables(process: subprocess.Popen[str]) -> Iterator[list[str]]:

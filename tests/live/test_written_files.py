@@ -68,9 +68,9 @@ def test_what_is_kept_is_roots_alone() -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (f"mkdir tcptop-rtt; chown {NOBODY} tcptop-rtt", "it is not ours alone to write to"),
-        ("mkdir tcptop-rtt; chmod 770 tcptop-rtt", "it is not ours alone to write to"),
-        ("mkdir its; ln -s its tcptop-rtt", "it is no directory"),
+        (f"mkdir tcptop-rtt; chown {NOBODY} tcptop-rtt", "others can write to it"),
+        ("mkdir tcptop-rtt; chmod 770 tcptop-rtt", "others can write to it"),
+        ("mkdir its; ln -s its tcptop-rtt", "it is not a directory"),
         ("mkdir -m 700 tcptop-rtt; ln -s ../its tcptop-rtt/lock", "Too many levels of symbolic links"),
     ],
     ids=["owner", "mode", "link", "lock"],

@@ -85,6 +85,22 @@ async def test_enter_opens_a_group_and_esc_goes_back_to_the_same_line(stage: Ope
         assert it.main.order.key == "process"
 
 
+async def test_q_leaves_a_group_and_the_past_before_it_ends_the_program(stage: Open) -> None:
+    async with stage((120, 20)) as it:
+        for step in range(3):
+            await it.show(*rows(), step=step)
+        await it.press("tab", "tab", "tab", "enter", "h")
+        assert it.main.travelling
+        await it.press("q")
+        assert not it.main.travelling
+        assert "processes > " in it.screen_text
+        await it.press("q")
+        assert "processes > " not in it.screen_text
+        assert not it.feed.finished.is_set()
+        await it.pilot.press("q")
+    assert it.feed.finished.is_set()
+
+
 async def test_groups_keep_cursor_order_and_filter_through_refreshes(stage: Open) -> None:
     async with stage((120, 20)) as it:
         await it.show(*rows())

@@ -63,11 +63,11 @@ async def test_esc_keeps_the_order_and_an_unknown_letter_says_so(stage: Open) ->
         await it.show(row(1), row(2))
         before = it.main.order
         await it.press("o", "z")
-        assert "z is no column" in it.screen_text
+        assert "no column has the key z" in it.screen_text
         await it.press("question_mark")
-        assert "? is no column" in it.screen_text
+        assert "no column has the key ?" in it.screen_text
         await it.press("down")
-        assert "down is no column" in it.screen_text
+        assert "no column has the key down" in it.screen_text
         await it.press("escape")
         assert (it.app.screen, it.main.order) == (it.main, before)
         await it.press("o", "z", "j")
@@ -202,11 +202,12 @@ async def test_m_measures_what_it_costs_and_tells_it_when_it_comes(stage: Open) 
 
 async def test_where_the_kernel_counts_nothing_it_says_why(stage: Open) -> None:
     async with stage((80, 24)) as it:
-        refused = OwnCost(1, 1.0, 0.62, None, note="the kernel counts nothing: Operation not permitted")
+        note = "the kernel cannot count the cost: Operation not permitted"
+        refused = OwnCost(1, 1.0, 0.62, None, note=note)
         await it.show(row(1), cost=refused)
         await it.press("i")
         assert "0.62%" in it.screen_text
-        assert "the kernel counts nothing: Operation not permitted" in it.screen_text
+        assert "the kernel cannot count the cost: Operation not permitted" in it.screen_text
 
 
 async def test_what_cannot_be_measured_is_not_offered(stage: Open) -> None:

@@ -269,7 +269,7 @@ async def test_the_cursor_stays_with_its_moment_while_others_come(stage: Open) -
 async def test_the_log_closes_without_going_anywhere(stage: Open, key: str) -> None:
     async with stage((80, 24), glyphs=ASCII) as it:
         await it.press("m")
-        assert "nothing of note so far" in it.screen_text
+        assert "nothing notable so far" in it.screen_text
         assert it.screen_text.isascii()
         await it.press("enter")
         assert isinstance(it.app.screen, MomentsScreen)

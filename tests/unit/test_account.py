@@ -163,7 +163,7 @@ def test_text_of_others_is_harmless_and_what_may_be_missing_is_told(tmp_path: Pa
         f"tcptop-rtt: sh -c x\ufffd[2J\ufffd{244 * 'y'}…: exit status 3 after 1500ms, 1 connection"
     )
     assert "7 records were lost and 0 connections not tracked: what follows may be incomplete" in text
-    assert "1 still open: their numbers are those of now" in text
+    assert "1 still open: their numbers are those at this moment" in text
     assert "\n[red]\ufffd[2J    ?  198.51.100.1:443  ESTAB" in text
 
 

@@ -95,8 +95,8 @@ def test_those_that_add_most_come_first_and_what_else_is_asked_for_counts() -> N
         ("p99()>20", 6, "'20' is not a number such as 50ms"),
         ("count()>20ms", 8, "'20ms' is not a number such as 10"),
         ("p99()>20ms for ever", 15, "'ever' is not a time such as 30s or 5m"),
-        ("p99()>20ms since 3s", 11, "nothing but for 30s may follow"),
-        ("p99()>20ms for 3s or so", 18, "nothing but for 30s may follow"),
+        ("p99()>20ms since 3s", 11, "only a duration may follow, such as for 30s"),
+        ("p99()>20ms for 3s or so", 18, "only a duration may follow, such as for 30s"),
     ],
 )
 def test_what_is_no_condition_is_told_with_its_place(text: str, at: int, message: str) -> None:

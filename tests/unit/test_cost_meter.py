@@ -75,7 +75,7 @@ def test_a_count_that_is_refused_leaves_the_processor_time_and_says_so() -> None
     scene.next()
     scene.feed.measure_cost()
     cost = next(cost for cost in (scene.next() for _ in range(6)) if cost)
-    assert cost.note == "the kernel counts nothing: Operation not permitted"
+    assert cost.note == "the kernel cannot count the cost: Operation not permitted"
     assert (cost.kernel_percent, cost.programs) == (None, ())
     assert cost.cpu_percent == pytest.approx(100 * WORK_S / 0.5, rel=0.6)
 

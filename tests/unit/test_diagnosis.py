@@ -142,7 +142,7 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         (RISEN | {"rtt_age_ms": 10_000}, "network", "queueing"),
         ({"rtt_age_ms": 60_000, "rcv_rtt_us": 5, "last_received_ms": 9}, "nobody", "it only receives now"),
         # What has not been read says nothing.
-        ({"scanned": False}, "unknown", "not looked at yet"),
+        ({"scanned": False}, "unknown", "not scanned yet"),
         (
             {"scanned": False, "notsent_bytes": 70_000, "snd_wnd_bytes": 0, "recv_q_bytes": 200_000},
             "unknown",

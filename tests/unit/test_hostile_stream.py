@@ -127,9 +127,9 @@ def _column(**values: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ([OPEN, {**REFRESH, "gone": [[1]]}], "line 2: no list of ids"),
-        ([OPEN, {**REFRESH, "gone": [1.5]}], "line 2: no list of ids"),
-        ([{**TWO, "values": [[1], [2]]}, REFRESH], "line 1: no list of ids"),
+        ([OPEN, {**REFRESH, "gone": [[1]]}], "line 2: not a list of ids"),
+        ([OPEN, {**REFRESH, "gone": [1.5]}], "line 2: not a list of ids"),
+        ([{**TWO, "values": [[1], [2]]}, REFRESH], "line 1: not a list of ids"),
         ([{**OPEN, "srtt_us": [1, 2]}, REFRESH], "line 2: srtt_us: no such value (up to 1 lines before)"),
         ([OPEN, _column(values=[[1, 2]]), REFRESH], "line 2: srtt_us: no such value"),
         ([OPEN, _column(table="cells", second=1, values=[[1, 2]]), REFRESH], "line 2: cells: no such value"),
@@ -139,8 +139,8 @@ def _column(**values: object) -> dict[str, Any]:
             [_column(table="listeners", field="age_ns", ids=[], values=[], plus=1), REFRESH],
             "line 1: age_ns is no field of listeners",
         ),
-        ([DEEP], "line 1: no line of JSON with an object"),
-        ([b'{"event":' + DEEP], "line 1: no line of JSON with an object"),
+        ([DEEP], "line 1: not a JSON object"),
+        ([b'{"event":' + DEEP], "line 1: not a JSON object"),
     ],
 )
 def test_a_line_that_is_not_what_the_stream_has_is_left_out_and_told(
@@ -276,7 +276,7 @@ def test_a_file_of_nothing_but_heads_that_are_none_is_soon_left() -> None:
     data = _Counted(none * 250_000)
     found = contents(data)
     assert found.frames == []
-    assert found.problem.endswith(f"and in {MOST_DAMAGES - 1} other places: it is read no further")
+    assert found.problem.endswith(f"and in {MOST_DAMAGES - 1} other places: reading stops there")
     assert data.read < (MOST_DAMAGES + 1) * (1 << 20)
 
 

@@ -142,7 +142,7 @@ def test_it_stays_within_its_size(tmp_path: Path, wall: Wall) -> None:
 def test_only_one_keeps_there_and_only_where_nobody_else_can_write(tmp_path: Path) -> None:
     ring = Ring(str(tmp_path / "it"), HOUR_NS)
     assert stat.S_IMODE((tmp_path / "it").stat().st_mode) == 0o700
-    with pytest.raises(OSError, match="another tcptop-rtt keeps there already"):
+    with pytest.raises(OSError, match="another tcptop-rtt already records there"):
         Ring(str(tmp_path / "it"), HOUR_NS)
     ring.close()
     Ring(str(tmp_path / "it"), HOUR_NS).close()
@@ -169,7 +169,7 @@ def test_a_full_disk_is_told_and_it_goes_on_when_there_is_room(
             wall.now_ns = snapshot.time_ns
             keeping.show(snapshot, ())
         assert keeping.failure == "No space left on device"
-        assert keeping.problem == "cannot keep anything just now: No space left on device"
+        assert keeping.problem == "cannot keep anything at the moment: No space left on device"
     for snapshot in snapshots[13:20]:
         wall.now_ns = snapshot.time_ns
         keeping.show(snapshot, ())
@@ -360,7 +360,7 @@ def test_what_cannot_be_kept_is_told_once_while_the_output_goes_on(
         output.show(snapshot)
     output.end(0)
     recordings.close()
-    expected = [f"cannot keep anything just now: {problem}"]
+    expected = [f"cannot keep anything at the moment: {problem}"]
     assert told[-1:] == expected
     assert len(told) == 1 + (gone == "directory")  # the file is gone first
     assert output.is_whole  # it is of the file that was asked for

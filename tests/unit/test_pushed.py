@@ -125,8 +125,8 @@ def test_a_file_that_others_can_read_or_that_is_none_is_refused(file: Path) -> N
     for path, why in (
         (file, f"it is for others, too: run chmod go= {file}"),
         (missing, "No such file or directory"),
-        (fifo, "it is no regular file"),
-        (file.parent, "it is no regular file"),
+        (fifo, "it is not a regular file"),
+        (file.parent, "it is not a regular file"),
     ):
         with pytest.raises(UsageError) as refused, pushing("http://127.0.0.1", headers=str(path)):
             pass
@@ -228,7 +228,7 @@ def _answer(**fields: Any) -> bytes:
         (500, {}, b"", "it answers 500"),
         (401, {}, b"", "401: it asks for credentials: --otlp-headers FILE, or http://NAME:PASSWORD@127."),
         (307, {"Location": "http://127.0.0.1:9/steal"}, b"", "it redirects to http://127.0.0.1:9/steal"),
-        (200, {}, b"<html>hello</html>", "what it answers is no OTLP"),
+        (200, {}, b"<html>hello</html>", "its answer is not OTLP"),
         (200, {}, b"x" * (5 << 20), "its answer is larger than 4 MiB"),
     ],
     ids=lambda it: str(it)[:20],
@@ -310,7 +310,7 @@ def test_who_speaks_grpc_is_known_by_the_port(monkeypatch: pytest.MonkeyPatch) -
                 connection.sendall(settings)
                 connection.shutdown(socket.SHUT_WR)
                 assert becomes(lambda: bool(said))
-    assert said[0].endswith(f": what it answers is no HTTP: BadStatusLine ({port} is for gRPC: take 4318)")
+    assert said[0].endswith(f": its answer is not HTTP: BadStatusLine ({port} is for gRPC: take 4318)")
 
 
 def test_a_receiver_that_cannot_prove_who_it_is_gets_nothing(

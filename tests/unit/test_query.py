@@ -171,7 +171,7 @@ def test_what_this_kernel_lacks_matches_neither_way() -> None:
         ("port:https", "'https' is not a number such as 10", 5),
         ("port:80,", "'' is not a number such as 10", 5),
         ("curl remote:10.0.0", "'10.0.0' is not an address or network such as 10.0.0.0/8", 12),
-        ("state>estab", "a text has no more and less: ask with : or =", 6),
+        ("state>estab", "a text cannot be compared: use : or =", 6),
         ("stalled:maybe", "'maybe' is neither yes nor no", 8),
         ("proc:,", "there is no text to look for", 5),
         ("(nginx", "there is no ) for this (", 0),
@@ -181,7 +181,7 @@ def test_what_this_kernel_lacks_matches_neither_way() -> None:
         ("()", "a word is missing here", 1),
         ("a !", "a word is missing after !", 3),
         ('a "b', 'a " has no other', 2),
-        ("!" * (MAX_DEPTH + 1) + "a", "too many ( or ! inside each other", MAX_DEPTH),
+        ("!" * (MAX_DEPTH + 1) + "a", "( or ! nested too deeply", MAX_DEPTH),
     ],
 )
 def test_an_error_tells_what_is_wrong_and_where(text: str, message: str, at: int) -> None:

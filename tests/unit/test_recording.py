@@ -216,7 +216,7 @@ def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Sna
         assert output.is_whole
         output.end(0)
     assert not output.is_whole
-    assert told == [f"cannot record into {path}: File too large; what is in it stays"]
+    assert told == [f"cannot record into {path}: File too large; the part already written is kept"]
     assert read(path)[0] == lines_of(snapshots[:1])
 
 
@@ -244,7 +244,7 @@ def test_that_its_end_finds_no_room_is_told_where_metrics_are_counted(
     for number, handler in zip(stop_signals(), before, strict=True):
         signal.signal(number, handler)
     assert capsys.readouterr().err == (
-        f"tcptop-rtt: cannot record into {path}: File too large; what is in it stays\n"
+        f"tcptop-rtt: cannot record into {path}: File too large; the part already written is kept\n"
     )
 
 
@@ -287,8 +287,8 @@ def test_one_of_a_later_version_is_read_as_far_as_it_is_known_and_says_so(
     first = whole.frames[0]
     head = head_bytes(replace(first.head, version=2, moments=()))
     later = contents(head + data[first.at : first.at + first.size])
-    assert later.problem == "version 2 of recordings: what is new in it is not shown"
+    assert later.problem == "version 2 of recordings: its new features are not shown"
     assert [(frame.size, frame.whole) for frame in later.frames] == [(first.size, True)]
     index = index_bytes([frame._replace(head=replace(frame.head, version=3)) for frame in later.frames], ())
     indexed = contents(head + data[first.at : first.at + first.size] + index)
-    assert indexed.problem == "version 3 of recordings: what is new in it is not shown"
+    assert indexed.problem == "version 3 of recordings: its new features are not shown"

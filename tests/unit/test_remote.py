@@ -206,10 +206,10 @@ def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tm
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("echo hello there", "a: it sends no stream of tcptop-rtt, but: hello there"),
+        ("echo hello there", "a: it does not send a tcptop-rtt stream: hello there"),
         ("true", "a: it sends nothing"),
-        ('echo \'{"event":"header"}\'', "a: it sends no stream of tcptop-rtt, but: line 1"),
-        ("yes", "a: it sends no stream of tcptop-rtt, but: y"),
+        ('echo \'{"event":"header"}\'', "a: it does not send a tcptop-rtt stream: line 1"),
+        ("yes", "a: it does not send a tcptop-rtt stream: y"),
     ],
 )
 def test_where_no_host_has_a_stream_one_line_says_why(script: Path, text: str, told: str) -> None:

@@ -184,7 +184,7 @@ def test_lines_of_what_a_filter_selects_and_tables(there: Path) -> None:
         (b"", "nothing in {} can be shown: --record writes what can"),
         (
             b"hello\nworld\n",
-            "nothing in {} can be shown: line 1: no line of JSON with an object (and 1 more)",
+            "nothing in {} can be shown: line 1: not a JSON object (and 1 more)",
         ),
         (b'{"event":"x"}\n', "nothing in {} can be shown: line 1: event 'x' is not known to this version"),
         (b"\x1f\x8bnonsense", "nothing in {} can be shown: gzip cannot decompress it any further"),

@@ -315,6 +315,6 @@ def test_where_the_kernel_does_not_count_it_is_an_estimate_and_says_why() -> Non
     run = Run(1.0, sockets=10, hook_percent=0.1)
     run.source.count_failure = PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     health = run.on(SETTLED_S)[-1].health
-    assert health.kernel_note == "the kernel counts nothing: Operation not permitted"
+    assert health.kernel_note == "the kernel cannot count the cost: Operation not permitted"
     per_s = 10 / health.report_interval_s
     assert health.kernel_percent == pytest.approx(100 * per_s * (RECORD_S + Budget().segment_s), rel=0.1)

@@ -74,13 +74,13 @@ class Client:
         except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":
-            raise FleetError(f"it refuses the question: {brief(answer.get('error'))}")
+            raise FleetError(f"it rejects the query: {brief(answer.get('error'))}")
         if status != http.client.OK:
             raise FleetError(f"it answers {status}: there is no Prometheus API at {self._path or '/'}")
         data = answer.get("data") if isinstance(answer, dict) and answer.get("status") == "success" else None
         result = data.get("result") if isinstance(data, dict) and data.get("resultType") == kind else None
         if not isinstance(result, list):
-            raise FleetError("what it answers is no answer of a Prometheus server")
+            raise FleetError("its answer is not that of a Prometheus server")
         return result
 
     def _post(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:

@@ -76,7 +76,7 @@ class RemoteFeed(Feed):
         """What to say if the table is empty. May be called at any time."""
         if any(host.state.snapshot and len(host.state.snapshot.rows) for host in self._hosts):
             return ""
-        return "there is no TCP connection on any of these hosts that has answered"
+        return "no host that has answered has a TCP connection"
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """The control group of a process on one of the hosts."""
@@ -179,5 +179,5 @@ class RemoteFeed(Feed):
             elif state.problem:
                 found.append(f"{host.name}: {state.problem}")
             elif silent_s > max(LATE_S, 3 * self._refresh_s):
-                found.append(f"{host.name}: silent for {fmt.age(int(silent_s) * 10**9)}, rows are of then")
+                found.append(f"{host.name}: silent for {fmt.age(int(silent_s) * 10**9)}, rows are that old")
         return "; ".join(found)

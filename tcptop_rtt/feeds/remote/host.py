@@ -19,7 +19,7 @@ SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """The pause before the next try, which doubles each time."""
 MOST_NOISE_LINES = 1000
 """A shell's greeting before the stream may have so many lines."""
-NO_STREAM = "it sends no stream of tcptop-rtt, but"
+NO_STREAM = "it does not send a tcptop-rtt stream"
 STEADY_S = 30.0
 """After a stream of this length, the pause is the shortest again."""
 

@@ -37,7 +37,7 @@ _REMEDIES = (
     ),
     (
         r"permission denied \([^)]*\)",
-        "it takes no key of yours, or asks for a password: try ssh-copy-id {host}",
+        "it accepts none of your keys, or asks for a password: try ssh-copy-id {host}",
     ),
     (
         r"(a password is required|a terminal is required|askpass)",

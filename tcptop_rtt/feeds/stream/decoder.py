@@ -77,7 +77,7 @@ class StreamDecoder:
         except BadLineError as error:
             self.say(str(error))
         except (msgspec.MsgspecError, RecursionError):
-            self.say("no line of JSON with an object")
+            self.say("not a JSON object")
         except UnicodeDecodeError:
             self.say("no UTF-8")
         return None
@@ -144,7 +144,7 @@ class StreamDecoder:
     def _take_header(self, line: Line) -> None:
         origin, version = parts.origin(line), line.get("version")
         if version != FORMAT_VERSION and self.origin is None:
-            self.say(f"version {version} of the stream: what is new in it is not shown")
+            self.say(f"version {version} of the stream: its new features are not shown")
         self.origin = origin
 
     # --- a snapshot is complete -----------------------------------------------------------------------

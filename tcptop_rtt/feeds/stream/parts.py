@@ -47,7 +47,7 @@ def values(line: Mapping[str, Any]) -> list[Any]:
     """
     found = line.get("values", [])
     if not isinstance(found, list):
-        raise BadLineError("no list of values")
+        raise BadLineError("not a list of values")
     return found
 
 

@@ -145,14 +145,14 @@ def _is_mapped(addresses: NDArray[np.void]) -> Mask:
 def ids_of(values: object) -> NDArray[np.uint64]:
     """An array of the ids in a line.
 
-    :raises BadLineError: they are no list of ids
+    :raises BadLineError: they are not a list of ids
     """
     if not isinstance(values, list) or len(values) > MOST_ROWS:
-        raise BadLineError("no list of ids")
+        raise BadLineError("not a list of ids")
     try:
         return np.array(msgspec.convert(values, list[int]), np.uint64)
     except (msgspec.ValidationError, ValueError, OverflowError):
-        raise BadLineError("no list of ids") from None
+        raise BadLineError("not a list of ids") from None
 
 
 def array_of(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=_most,
         default=MOST_LABEL_SETS,
         metavar="N",
-        help=f"most sets of labels; what is beyond is counted as other (default: {MOST_LABEL_SETS})",
+        help=f"most sets of labels; further sets are counted as other (default: {MOST_LABEL_SETS})",
     )
 
 

@@ -31,7 +31,7 @@ def headers_of(path: str, invoker: int) -> dict[str, str]:
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"--otlp-headers {path}: it is no regular file")
+            raise UsageError(f"--otlp-headers {path}: it is not a regular file")
         if found.st_uid not in (0, os.geteuid(), invoker):
             whose = f"it belongs to UID {found.st_uid}: run chown {invoker} {path}"
             raise UsageError(f"--otlp-headers {path}: {whose}")

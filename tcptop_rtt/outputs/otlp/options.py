@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--otlp",
         metavar="URL",
         help="push metrics by OTLP over HTTP to this OpenTelemetry receiver instead, such as "
-        f"http://127.0.0.1:4318, every {USUAL_PUSH_S:g} seconds (--interval); what is told apart is as with "
+        f"http://127.0.0.1:4318, every {USUAL_PUSH_S:g} seconds (--interval); the labels are those of "
         "--prometheus",
     )
     parser.add_argument(

@@ -113,7 +113,7 @@ def _complaint(body: bytes) -> str:
     try:
         partial = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:
-        raise NotTakenError("what it answers is no OTLP", is_transient=False) from None
+        raise NotTakenError("its answer is not OTLP", is_transient=False) from None
     if partial.rejected_data_points:
         return f"it has refused {partial.rejected_data_points} numbers: {brief(partial.error_message)}"
     return f"it says: {brief(partial.error_message)}" if partial.error_message else ""
