@@ -12,13 +12,13 @@ from tcptop_rtt import environment, start
 from tcptop_rtt.config import settings_of
 from tcptop_rtt.config.settings import Settings
 from tcptop_rtt.feeds.fleet.options import USUAL_INTERVAL_S
-from tcptop_rtt.model.errors import TcptopError, UsageError, remedy
+from tcptop_rtt.model.errors import TcptopError, UsageError, remedy, shortage
 from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
 from tcptop_rtt.options.run_parser import RUN, make_run_parser
 from tcptop_rtt.outputs.otlp.options import pace
-from tcptop_rtt.standard_streams import complain
+from tcptop_rtt.standard_streams import complain, drop_unwritable_errors
 from tcptop_rtt.view import thresholds
 
 RUN_REFRESH_S = 0.25
@@ -28,9 +28,19 @@ the highest are exact."""
 
 def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     """Run what the options ask for; return the exit code: 0, 1 for an error, 2 for wrong usage."""
+    try:
+        return _main(run)
+    finally:
+        drop_unwritable_errors()
+
+
+def _main(run: Callable[[argparse.Namespace], int]) -> int:
     invoker = environment.invoker()
     original = environment.clean()
-    options = _parse()
+    try:
+        options = _parse()
+    except OSError:  # wrong usage that cannot be reported
+        return 2
     options.environment = original
     options.invoker = invoker
     code = 1
@@ -45,12 +55,17 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
         problem = str(error)
     except OSError as error:
         problem = f"{error}{remedy(error)}"
+    except (ImportError, MemoryError, RuntimeError) as error:
+        if not (problem := shortage(error)):
+            problem = _unexpected(error)
     except Exception as error:  # a bug: one line is enough for a report
-        problem = (
-            f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
-        )
+        problem = _unexpected(error)
     complain(problem)
     return code
+
+
+def _unexpected(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
 
 
 def _add_settings(options: argparse.Namespace, settings: Settings) -> None:

@@ -51,6 +51,15 @@ def complaint(problem: object) -> str:
     return f"tcptop-rtt: {harmless(cut(str(problem), MOST_COMPLAINT))}\n"
 
 
+def drop_unwritable_errors() -> None:
+    """Leave nothing in standard error that cannot be written, or Python would end with exit code 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.stderr = None
+
+
 def complain(line: object) -> None:
     """Write a problem to standard error, if that is possible, and go on."""
     with suppress(OSError, ValueError):

@@ -20,10 +20,22 @@ from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.system_call import prctl
 from tcptop_rtt.view import format as fmt
 
-_PASSED_ON = (
-    *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
-    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
-)
+_OURS = {
+    *(signal.SIGKILL, signal.SIGCHLD),
+    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
+    *(
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGTRAP,
+        signal.SIGABRT,
+        signal.SIGSYS,
+    ),
+}
+"""Signals that are not for the command: of children, of job control, and of the program's own faults."""
+_HARMLESS = {signal.SIGWINCH, signal.SIGURG}
+"""Of the others, those that end no process by themselves."""
 _FROM_KERNEL = 0x80  # SI_KERNEL: the terminal sent it to its whole foreground, the command included
 _PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
@@ -50,10 +62,10 @@ def hold_signals() -> set[int]:
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, _held()))
 
 
-def _held() -> set[signal.Signals]:
+def _held() -> set[int]:
     """Return the signals to block. A signal ignored since the start, as by nohup, stays ignored."""
-    passed = {number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN}
-    return passed | {signal.SIGCHLD}
+    others = signal.valid_signals() - _OURS
+    return {number for number in others if signal.getsignal(number) != signal.SIG_IGN} | {signal.SIGCHLD}
 
 
 class Command:
@@ -88,7 +100,7 @@ class Command:
 
         :raises NotStartedError: it cannot be started, or a signal has asked the program to end
         """
-        pending = sorted(signal.sigpending() & _held() - {signal.SIGCHLD})
+        pending = sorted((signal.sigpending() & _held()) - {signal.SIGCHLD} - _HARMLESS)
         if pending:
             raise NotStartedError("", BY_SIGNAL + pending[0])
         _adopt_orphans()

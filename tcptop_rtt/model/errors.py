@@ -16,6 +16,18 @@ def remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, "")
 
 
+def shortage(error: Exception) -> str:
+    """Return what there is too little of, if that is the cause of an error; else nothing."""
+    if isinstance(error, MemoryError):
+        return "there is too little memory: free some, or raise ulimit -v first"
+    if isinstance(error, ImportError):
+        name = error.name or "numpy"
+        return f"cannot load {name}: there may be too little memory: free some, or raise ulimit -v first"
+    if "start new thread" in str(error):
+        return "no thread can be started: raise ulimit -u first"
+    return ""
+
+
 class TcptopError(Exception):
     """Ends the program with its message on stderr and exit code 1.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tcptop_rtt.recording.frames import Contents, Frame, contents
-from tcptop_rtt.recording.zstd import ZstdError, decompressed
+from tcptop_rtt.recording.zstd import ZstdError, decompressed, most_unpacked
 
 MOST_LINE_BYTES = 1 << 26
 """The program writes no longer lines."""
@@ -111,20 +111,32 @@ def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> It
 
     :param whole: the data are complete: what follows the last newline is a line, too
     """
-    rest = b""
+    begun: list[bytes] = []  # of the line that goes on: to join them at each chunk would take ever longer
+    size = 0
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n") if rest else chunk.split(b"\n")
-        yield from filter(None, lines)
-        if len(rest) > MOST_LINE_BYTES:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if others:
+            *lines, last = (b"".join(begun), *others)
+            yield from filter(None, lines)
+            begun, size = [last], len(last)
+        if size > MOST_LINE_BYTES:
             complain(f"a line of more than {MOST_LINE_BYTES:,} bytes: the rest is left out")
             return
-    if rest and whole:
-        yield rest
+    if size and whole:
+        yield b"".join(begun)
 
 
 def _decompressed(fd: int, frame: Frame, complain: Complain) -> Iterator[bytes]:
+    made = 0
     try:
-        yield from decompressed(_chunks(fd, frame.at, frame.at + frame.size))
+        for part in decompressed(_chunks(fd, frame.at, frame.at + frame.size)):
+            made += len(part)
+            if made > most_unpacked(frame.size):
+                complain(f"the frame at byte {frame.at:,} expands too much: the rest of it is left out")
+                return
+            yield part
     except ZstdError:
         complain(f"the frame at byte {frame.at:,} is damaged: the rest of it is left out")
 

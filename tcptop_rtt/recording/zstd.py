@@ -10,10 +10,25 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
 
-__all__ = ["CompressionParameter", "ZstdCompressor", "ZstdDecompressor", "ZstdError", "decompressed"]
+__all__ = [
+    "CompressionParameter",
+    "ZstdCompressor",
+    "ZstdDecompressor",
+    "ZstdError",
+    "decompressed",
+    "most_unpacked",
+]
 
 MOST_BYTES = 1 << 20
 """The most bytes to decompress at a time: it limits memory even if little data expand to very much."""
+
+MOST_EXPANSION = 1_000
+_ALWAYS_UNPACKED = 64 << 20
+
+
+def most_unpacked(packed_bytes: int) -> int:
+    """The most bytes to take from compressed data of this size: recordings expand 20 to 300 times."""
+    return _ALWAYS_UNPACKED + MOST_EXPANSION * packed_bytes
 
 
 def decompressed(chunks: Iterable[bytes]) -> Generator[bytes, None, bool]:

@@ -231,14 +231,15 @@ def _times(row: Connection) -> Block:
     opened = {"out": "from here", "in": "by the peer", None: fmt.UNKNOWN}[direction]
     age = fmt.age(row.age_ns)
 
-    def last(label: str, name: str) -> Fact:
-        return Fact(label, fmt.ago(row.number(name)), of=(name,))
+    def last(label: str, name: str, segments: int | None = None) -> Fact:
+        # Before the first data the kernel has the time of the opening there: tcp_finish_connect() sets it.
+        return Fact(label, "never" if segments == 0 else fmt.ago(row.number(name)), of=(name,))
 
     return Block(
         "LAST ACTIVITY",
         (
-            last("sent", "last_sent_ms"),
-            last("received", "last_received_ms"),
+            last("sent", "last_sent_ms", row.data_segs_out),
+            last("received", "last_received_ms", row.data_segs_in),
             last("ACK", "last_ack_ms"),
             Fact(
                 "connecting",

@@ -154,6 +154,7 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
             full_queues=int(np.count_nonzero(is_full(snapshot.listeners.__getitem__))),
             failed_per_s=float(snapshot.targets["per_s"].sum()),
             time_ns=snapshot.time_ns,
+            closed=int(np.count_nonzero(snapshot.rows["closed"])),
         )
 
     def watch_problem(self) -> None:

@@ -57,16 +57,18 @@ class Writer:
             self._forgotten = True
 
     def write_last(self, text: str, timeout_s: float) -> None:
-        """Queues text, and waits until it is written or the timeout has passed."""
+        """Queues text, and waits until it is written. After the timeout it goes before the queue."""
         with self._changed:
             if self._waiting_characters > MAX_WAITING_CHARACTERS // 2:
                 self._drop()
-            self._write_out(text, timeout_s)
+            if not self._write_out(text, timeout_s):
+                self.write_at_once(text, timeout_s)
 
     def write_at_once(self, text: str, timeout_s: float) -> None:
         """Writes text in place of the queue and of the rest of the current write.
 
-        Waits as write_last() does. May be called by a signal handler that has interrupted another method.
+        Waits until it is written, or the timeout has passed. A signal handler that has interrupted another
+        method may call it.
         """
         with self._changed:
             self._drop()
@@ -80,9 +82,9 @@ class Writer:
             self._pieces.clear()
             self._changed.notify_all()
 
-    def _write_out(self, text: str, timeout_s: float) -> None:
+    def _write_out(self, text: str, timeout_s: float) -> bool:
         self._append(text)
-        self._changed.wait_for(lambda: self._closed or not (self._pieces or self._busy), timeout_s)
+        return self._changed.wait_for(lambda: self._closed or not (self._pieces or self._busy), timeout_s)
 
     def _append(self, text: str) -> None:
         self._pieces.append(text)

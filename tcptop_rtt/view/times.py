@@ -29,6 +29,8 @@ def _within(ns: float | None, least_ns: int, most_ns: int) -> int | None:
 def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
     """A time of the wall clock in nanoseconds, Unix epoch; None if the text is no time.
 
+    A minute or second in which the recording begins is the beginning.
+
     :param at_ns: the time that spans are relative to
     :param first_ns: the beginning of the recording
     :param last_ns: its end: a time without a date is on this day or the day before
@@ -49,12 +51,19 @@ def time_ns(text: str, at_ns: int, first_ns: int, last_ns: int) -> int | None:
     fraction_ns = int((fraction or "").ljust(9, "0"))
     if hms[0] > 23 or hms[1] > 59 or hms[2] > 59:
         return None
+    named_ns = TIMES_NS["m"] if second is None else TIMES_NS["s"] if fraction is None else 1
+
+    def from_beginning(found_ns: int | None) -> int | None:
+        begins_in_it = found_ns is not None and found_ns < first_ns < found_ns + named_ns
+        return first_ns if begins_in_it else found_ns
+
     if year:
-        return _epoch_ns((int(year), int(month), int(day)), hms, fraction_ns)
+        return from_beginning(_epoch_ns((int(year), int(month), int(day)), hms, fraction_ns))
     # On the day of the end if that is in the recording, else a day earlier, up to a day before it begins.
     last = time.localtime(last_ns / 1e9)
     for days in (0, -1):
-        found_ns = _epoch_ns((last.tm_year, last.tm_mon, last.tm_mday + days), hms, fraction_ns)
+        date = last.tm_year, last.tm_mon, last.tm_mday + days
+        found_ns = from_beginning(_epoch_ns(date, hms, fraction_ns))
         if found_ns is not None and found_ns <= last_ns and (found_ns >= first_ns or days):
             return found_ns if found_ns >= first_ns - _DAY_NS else None
     return _epoch_ns((last.tm_year, last.tm_mon, last.tm_mday), hms, fraction_ns)

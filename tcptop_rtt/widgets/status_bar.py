@@ -22,6 +22,10 @@ SILENT_S = 10.0
 """How much later than due a snapshot may come before the delay is shown."""
 
 
+MANY_CLOSED, CLOSED_SHARE = 10, 0.1
+"""From so many, and this share of all rows, closed ones are counted apart, as the total would mislead."""
+
+
 class Counts(NamedTuple):
     """Numbers of connections, of those that match the filter, and of sockets that are not connections."""
 
@@ -35,6 +39,8 @@ class Counts(NamedTuple):
     """Failed connects per second."""
     time_ns: int = 0
     """The wall-clock time of these numbers, Unix epoch."""
+    closed: int = 0
+    """Those of ``total`` that have ended, and are shown for a few seconds more."""
 
 
 class StatusBar(StyledLines):
@@ -98,7 +104,7 @@ class StatusBar(StyledLines):
         if self.waiting_for:
             return [[name, ("  " + self.waiting_for, "value")]]
         health, summary = self.health, self.summary
-        total, shown, time_wait, syn_recv, full, failed_per_s, time_ns = self.counts
+        total, shown, time_wait, syn_recv, full, failed_per_s, time_ns, closed = self.counts
         count = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
         late = own_health.how_late(max(health.behind_s, self.silent_s))
         return [
@@ -112,6 +118,7 @@ class StatusBar(StyledLines):
             value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else [],
             value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else [],
             value(f"{summary.slow:,}", "slow", "bad") if summary.slow else [],
+            value(f"{closed:,}", "closed") if closed >= max(MANY_CLOSED, CLOSED_SHARE * total) else [],
             value(fmt.rtt(summary.p95_us), "p95") if summary.p95_us else [],
             value(fmt.per_second(summary.retrans_per_s), "retr/s"),
             value(fmt.bits(summary.in_bps), "in b/s"),

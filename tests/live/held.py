@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 from collections.abc import Callable
 
 import pyte
@@ -65,6 +66,7 @@ class Pty:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._closed = threading.Event()
+        self._bytes_per_s = 0  # as fast as it comes
         if not paused:
             self.read()
 
@@ -75,6 +77,10 @@ class Pty:
     def read(self) -> None:
         """Take what the program writes, from now on."""
         self._reader.start()
+
+    def slow_down(self, bytes_per_s: int) -> None:
+        """Take no more than that."""
+        self._bytes_per_s = bytes_per_s
 
     def fill(self) -> None:
         """Have it take nothing more until it is read."""
@@ -87,7 +93,9 @@ class Pty:
     def _read(self) -> None:
         while not self._closed.is_set():
             if select.select([self.ours], [], [], 0.1)[0]:
-                self.output += os.read(self.ours, 65536)
+                self.output += os.read(self.ours, self._bytes_per_s // 10 or 65536)
+                if self._bytes_per_s:
+                    time.sleep(0.1)
 
     def type(self, keys: bytes) -> None:
         os.write(self.ours, keys)

@@ -245,6 +245,9 @@ def test_a_signal_that_we_are_sent_goes_to_the_command() -> None:
 import os, signal, sys, time
 signal.signal(signal.SIGUSR1, lambda *_: print("usr1", flush=True))
 signal.signal(signal.SIGINT, lambda *_: print("int", flush=True))
+signal.signal(signal.SIGWINCH, lambda *_: print("winch", flush=True))
+signal.signal(signal.SIGPWR, lambda *_: print("pwr", flush=True))
+signal.signal(signal.SIGRTMIN + 3, lambda *_: print("rt3", flush=True))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
 print("ready", flush=True)
 while True:
@@ -258,7 +261,13 @@ while True:
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        for number, said in ((signal.SIGUSR1, "usr1\n"), (signal.SIGINT, "int\n")):
+        for number, said in (
+            (signal.SIGUSR1, "usr1\n"),
+            (signal.SIGINT, "int\n"),
+            (signal.SIGWINCH, "winch\n"),
+            (signal.SIGPWR, "pwr\n"),
+            (signal.SIGRTMIN + 3, "rt3\n"),
+        ):
             process.send_signal(number)
             assert process.stdout.readline() == said
         process.send_signal(signal.SIGTERM)

@@ -188,6 +188,21 @@ def test_a_terminal_that_is_slow_to_take_the_last_picture_is_restored_before_it_
     it.check_restored()
 
 
+@pytest.mark.parametrize("leave", [b"\x03", signal.SIGTERM])
+def test_a_slow_terminal_is_restored_when_the_program_is_left(terminal: Open, leave: bytes | int) -> None:
+    it = terminal(lines=100).started()
+    time.sleep(1)
+    it.slow_down(2000)
+    it.type(b"?")  # the help takes many seconds, more than leaving waits
+    time.sleep(0.5)
+    if isinstance(leave, bytes):
+        it.type(leave)
+    else:
+        it.process.send_signal(leave)
+    assert it.ended() == 0
+    it.check_restored()
+
+
 def test_one_that_comes_while_a_slow_terminal_is_given_back_restores_it_too(terminal: Open) -> None:
     it = held_up(terminal)
     it.type(b"q")

@@ -135,7 +135,7 @@ async def test_it_is_ascii_where_the_terminal_is(stage: Open) -> None:
     async with stage((100, 30), glyphs=ASCII) as it:
         await it.show(row(1))
         await offers(it)
-        assert "Freeze the display" in it.screen_text
+        assert "Freeze or resume the display" in it.screen_text
         assert it.screen_text.isascii()
 
 

@@ -111,7 +111,7 @@ def test_a_time_alone_is_a_minute_and_the_filter_leaves_out_the_rest(there: Path
     ("options", "code", "complaint"),
     [
         (["--compare", "after", "before"], 1, f"B ({at(0)} to "),
-        (["--compare", "before", "text"], 1, "nothing in text can be compared: line 1: no line of JSON"),
+        (["--compare", "before", "text"], 1, "nothing in text can be compared: line 1: not a JSON object"),
         (["--compare", "before", "nowhere"], 1, "cannot open nowhere: No such file or directory"),
         (["--compare", "before", "short"], 1, "nothing in short can be compared: it takes two updates"),
         (["--compare", "one"], 2, "takes two times, such as --at 14:00..14:10 --with 15:00..15:10"),

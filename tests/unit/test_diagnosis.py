@@ -146,7 +146,7 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         (
             {"scanned": False, "notsent_bytes": 70_000, "snd_wnd_bytes": 0, "recv_q_bytes": 200_000},
             "unknown",
-            "not looked at",
+            "not scanned",
         ),
         ({"scanned": False, "stalled": True, "retransmits": 2}, "peer", "2 timeouts in a row, no ACK"),
         (

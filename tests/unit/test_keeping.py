@@ -147,10 +147,10 @@ def test_only_one_keeps_there_and_only_where_nobody_else_can_write(tmp_path: Pat
     ring.close()
     Ring(str(tmp_path / "it"), HOUR_NS).close()
     (tmp_path / "it").chmod(0o777)
-    with pytest.raises(OSError, match="not ours alone"):
+    with pytest.raises(OSError, match="others can write to it"):
         Ring(str(tmp_path / "it"), HOUR_NS)
     (tmp_path / "link").symlink_to("it")
-    with pytest.raises(OSError, match="no directory"):
+    with pytest.raises(OSError, match="not a directory"):
         Ring(str(tmp_path / "link"), HOUR_NS)
 
 
@@ -366,3 +366,24 @@ def test_what_cannot_be_kept_is_told_once_while_the_output_goes_on(
     assert output.is_whole  # it is of the file that was asked for
     if gone == "file":
         assert len(kept(str(directory))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "from_beginning_s"),
+    [
+        ("02:46", 0.0),
+        ("02:46:40", 0.0),
+        ("1970-01-01 02:46:40", 0.0),
+        ("02:46:40.9", 0.4),
+        ("02:46:41", 0.5),
+    ],
+)
+def test_a_second_in_which_it_begins_is_the_beginning(
+    in_utc: None,  # noqa: ARG001
+    text: str,
+    from_beginning_s: float,
+) -> None:
+    """As the program itself names it: without a fraction."""
+    first_ns = 10_000_500_000_000
+    found = time_ns(text, 11 * HOUR_NS, first_ns, 11 * HOUR_NS)
+    assert found == first_ns + round(from_beginning_s * 1e9)

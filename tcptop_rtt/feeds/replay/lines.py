@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
 from tcptop_rtt.feeds.replay.footage import Start
-from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.feeds.stream.decoder import MOST_BYTES, StreamDecoder
 from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
 
 FRAME_BYTES = 1 << 20
+MOST_UNREADABLE = 100_000
+"""Lines in a row. Until there is a snapshot, lines are kept in memory."""
 CHECKPOINTS = 64
 """At most so many decoders are kept, each from before a frame. Beyond that, every other one is dropped."""
 
@@ -93,6 +95,10 @@ class LinesFootage:
                 self._span_ns = (self._span_ns[0] or snapshot.time_ns, snapshot.time_ns)
                 if size >= FRAME_BYTES or not self._frames:
                     break
+            if decoder.unreadable >= MOST_UNREADABLE or size > MOST_BYTES:
+                self._complain(f"nothing can be shown of the last {len(lines):,} lines: reading stops there")
+                self._ended = True
+                break
         else:
             self._ended = True
         if not lines:

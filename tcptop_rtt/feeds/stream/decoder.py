@@ -21,6 +21,11 @@ from tcptop_rtt.view.streamed import FORMAT_VERSION, SIDES
 
 MOST_LINES = 1 << 23
 """The largest number of lines for one snapshot."""
+MOST_BYTES = 1 << 30
+"""The most bytes of one snapshot. More than 500,000 connections have room, each on a line of its own."""
+MOST_ROW_BYTES = 1 << 16
+"""The most bytes of a line that is not a list of values; a connection's takes 3,000."""
+_LISTS = ("column", "state", "refresh")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -35,6 +40,8 @@ class StreamDecoder:
         self._complain = complain
         self.line = 0
         """The number of the latest line, for messages."""
+        self.unreadable = 0
+        """How many lines in a row could not be read."""
         self.origin: Origin | None = None
         """Where the snapshots are from; None until a header has come."""
         self.dropped_records = 0
@@ -50,7 +57,7 @@ class StreamDecoder:
 
     def _begin(self) -> None:
         """Begin to collect the lines of the next snapshot."""
-        self._count = 0
+        self._count = self._bytes = 0
         self._rows: dict[int, Line] = {}
         self._side_rows: dict[str, dict[int, Line]] = {kind.id_field: {} for kind in SIDES}
         self._columns: list[tuple[int, Line]] = []
@@ -72,8 +79,11 @@ class StreamDecoder:
     def take(self, text: bytes) -> Snapshot | None:
         """Decode a line; return a snapshot if the line completes one."""
         self.line += 1
+        self.unreadable += 1
         try:
-            return self._take(text)
+            snapshot = self._take(text)
+            self.unreadable = 0
+            return snapshot
         except BadLineError as error:
             self.say(str(error))
         except (msgspec.MsgspecError, RecursionError):
@@ -91,10 +101,14 @@ class StreamDecoder:
             raise BadLineError(f"it is longer than {MOST_LINE_BYTES:,} bytes")
         line = _decode(text)
         event = line.get("event")
+        if len(text) > MOST_ROW_BYTES and event not in _LISTS:
+            raise BadLineError(f"it is longer than {MOST_ROW_BYTES:,} bytes")
         self._count += 1
-        if self._count > MOST_LINES:
+        self._bytes += len(text)
+        if self._count > MOST_LINES or self._bytes > MOST_BYTES:
+            much = f"{self._count:,} lines, {self._bytes:,} bytes"
             self._begin()
-            raise BadLineError(f"{MOST_LINES:,} lines without a refresh")
+            raise BadLineError(f"{much} without a refresh")
         older = self._older(line) if not self._refreshes else None
         match event:
             case "open" | "sample" | "close":
