@@ -16,7 +16,8 @@ from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
 
 FRAME_BYTES = 1 << 20
 MOST_UNREADABLE = 100_000
-"""Lines in a row. Until there is a snapshot, lines are kept in memory."""
+"""Lines in a row: a file with more is no stream."""
+_AT_ONCE_BYTES = 1 << 16
 CHECKPOINTS = 64
 """At most so many decoders are kept, each from before a frame. Beyond that, every other one is dropped."""
 
@@ -65,7 +66,7 @@ class LinesFootage:
             return iter(())
         kept = self._frames[frame]
         data = os.pread(self._kept.fileno(), kept.size, kept.at)
-        return iter(ZstdDecompressor().decompress(data).split(b"\n"))
+        return filter(None, ZstdDecompressor().decompress(data).split(b"\n"))
 
     def begins_anew(self, frame: int) -> bool:
         return frame == 0
@@ -83,11 +84,13 @@ class LinesFootage:
 
     def _more(self) -> bool:
         """Keep the next lines as a frame; return False if there are none."""
-        decoder, lines, size = self._ahead, list[bytes](), 0
+        if self._ended:
+            return False
+        decoder, packed, size = self._ahead, _Packed(), 0
         number, first_ns = len(self._frames), 0
         before = decoder.copy(_say_nothing) if number % self._every == 0 else None
         for line in self._lines:
-            lines.append(line)
+            packed.add(line)
             size += len(line) + 1
             snapshot = decoder.take(line)
             if snapshot is not None:
@@ -96,14 +99,14 @@ class LinesFootage:
                 if size >= FRAME_BYTES or not self._frames:
                     break
             if decoder.unreadable >= MOST_UNREADABLE or size > MOST_BYTES:
-                self._complain(f"nothing can be shown of the last {len(lines):,} lines: reading stops there")
+                self._complain(f"line {decoder.line:,}: nothing before it can be shown: reading stops")
                 self._ended = True
                 break
         else:
             self._ended = True
-        if not lines:
+        if not size:
             return False
-        data = ZstdCompressor(level=1).compress(b"\n".join(lines), ZstdCompressor.FLUSH_FRAME)
+        data = packed.data()
         at = self._kept.seek(0, os.SEEK_END)
         self._kept.write(data)
         self._kept.flush()
@@ -114,6 +117,33 @@ class LinesFootage:
             self._every *= 2
             self._checkpoints = {at: kept for at, kept in self._checkpoints.items() if at % self._every == 0}
         return True
+
+
+class _Packed:
+    """Compresses lines as they come, as there may be very many before a snapshot."""
+
+    def __init__(self) -> None:
+        self._compressor = ZstdCompressor(level=1)
+        self._parts: list[bytes] = []
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def add(self, line: bytes) -> None:
+        """Add a line, without its newline."""
+        self._lines.append(line)
+        self._size += len(line) + 1
+        if self._size >= _AT_ONCE_BYTES:
+            self._parts.append(self._compressor.compress(self._taken()))
+
+    def data(self) -> bytes:
+        """Return all lines, compressed."""
+        last = self._compressor.compress(self._taken(), ZstdCompressor.FLUSH_FRAME)
+        return b"".join((*self._parts, last))
+
+    def _taken(self) -> bytes:
+        text = b"".join(line + b"\n" for line in self._lines)
+        self._lines, self._size = [], 0
+        return text
 
 
 def _say_nothing(_: str) -> None:
