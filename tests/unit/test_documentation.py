@@ -69,3 +69,19 @@ def test_every_fault_has_a_test_and_says_how_it_is_brought_about_and_what_was_se
         assert len(fault) == 5, fault
         assert all(fault), fault
         assert "`tests/" in fault[-1], fault
+
+
+VAGUE = ("told", "seat", "picture", "hand_back", "begin_brief", "give_birth")
+
+
+def test_no_word_of_the_program_stands_for_many_things() -> None:
+    """Each of these has been a name or a verb for half a dozen things."""
+    package = ROOT / "tcptop_rtt"
+    for path in (
+        *package.rglob("*.py"),
+        *package.rglob("*.h"),
+        *package.rglob("*.c"),
+        *package.rglob("*.tcss"),
+    ):
+        found = re.findall(rf"\b({'|'.join(VAGUE)})\b", path.read_text())
+        assert not found, f"{path.name}: {found}"
