@@ -216,6 +216,16 @@ def test_every_line_that_a_full_device_did_not_take_is_counted() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("--bogus",), 2), (("--pid", "4194303", "--once"), 1), (("--replay", "/dev/null"), 1)],
+)
+def test_errors_that_cannot_be_written_change_no_exit_status(arguments: tuple[str, ...], status: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([PROGRAM, *arguments], stderr=full, check=False, timeout=START_S)
+    assert ended.returncode == status
+
+
 def test_what_is_appended_to_a_file_that_others_write_to_stays_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("before\n")
