@@ -205,7 +205,8 @@ class TerminalDriver(LinuxDriver):
         self._app.post_message(events.Resize(size, size))
 
     def _ask_for_repaint(self) -> None:
-        self._loop.call_soon_threadsafe(self._repaint)
+        with suppress(RuntimeError):  # the loop is closed, as the program ends
+            self._loop.call_soon_threadsafe(self._repaint)
 
     def _repaint(self) -> None:
         if self._app.screen_stack:

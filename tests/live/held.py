@@ -148,7 +148,7 @@ class Pty:
             # It may have left before, and entered again; the last of its output may not be read yet.
             self._expect_last(b"\x1b[?%sl" % mode, b"\x1b[?%sh" % mode)
         self._expect_last(b"\x1b[?25h", b"\x1b[?25l")
-        assert b"Traceback" not in self.output
+        assert b"Traceback" not in self.output, bytes(self.output[-3000:])
 
     def _expect_last(self, last: bytes, before: bytes) -> None:
         self.expect(lambda: self.output.rfind(last) > self.output.rfind(before), f"{last!r} after {before!r}")

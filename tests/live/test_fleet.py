@@ -86,7 +86,7 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
         terminal.wait_for("Connection refused")
         terminal.wait_for("s old", timeout_s=START_S)
         assert terminal.line_with(f"to :{port}", "ms")
-        terminal.press("q")
+        terminal.press("C-c")
         terminal.check_restored()
 
 
