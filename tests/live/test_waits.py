@@ -190,10 +190,12 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("lost", ["requests", "answers"])
-def test_the_time_that_a_loss_takes_is_no_process_s(watch: Watch, lost: str) -> None:
-    """The kernel probes for a lost tail 100 ms after the process has sent it."""
-    with Link(delay_ms=25, lose_each=11) as link:
+def _means_us(watch: Watch, lost: str, lose_each: int) -> tuple[float, float, float]:
+    """The mean reply of the answering and of the asking end, and the mean answer that the latter has seen.
+
+    Requests are answered at once, and the next one comes 20 ms later.
+    """
+    with Link(delay_ms=25, lose_each=lose_each) as link:
         places = [(link.b, ADDRESSES["b"][0]), (link.a, ADDRESSES["a"][0])]  # it loses what a sends
         (there, address), (here, _) = places if lost == "requests" else reversed(places)
         link.start(there, echoing(8085).replace(ADDRESSES["b"][0], address))
@@ -202,14 +204,25 @@ def test_the_time_that_a_loss_takes_is_no_process_s(watch: Watch, lost: str) -> 
         assert client.stdout.readline() == "done\n"
         rows = watch.look().rows
         inside = np.flatnonzero(np.isin(rows["netns"], list(link.namespaces)) & ~rows["closed"])
-        served, asking = (rows[inside[rows[name][inside] == 8085]] for name in ("lport", "rport"))
-        assert (asking if lost == "requests" else served)["retrans"][0] >= 10
-        assert served["replies"][0] >= 75
-        # It answers at once, and is asked again 20 ms after its answer.
-        assert served["reply_sum_us"][0] / served["replies"][0] < 5_000
-        assert 20_000 <= asking["reply_sum_us"][0] / asking["replies"][0] < 25_000
-        if lost == "requests":
-            assert 50_000 <= asking["answer_sum_us"][0] / asking["answers"][0] < 60_000
+        served, asking = (rows[inside[rows[name][inside] == 8085]][0] for name in ("lport", "rport"))
+        assert not lose_each or (asking if lost == "requests" else served)["retrans"] >= 10
+        assert min(served["replies"], asking["replies"]) >= 75
+        means = [(served, "reply_sum_us", "replies"), (asking, "reply_sum_us", "replies")]
+        means.append((asking, "answer_sum_us", "answers"))
+        served_us, asking_us, answer_us = (float(row[total] / row[count]) for row, total, count in means)
+        return served_us, asking_us, answer_us
+
+
+@pytest.mark.parametrize("lost", ["requests", "answers"])
+def test_the_time_that_a_loss_takes_is_no_process_s(watch: Watch, lost: str) -> None:
+    """The kernel probes for a lost tail 100 ms after the process has sent it: 30 ms more, on average."""
+    clean = _means_us(watch, lost, 0)
+    lossy = _means_us(watch, lost, 11)
+    least_us = 12_000
+    assert lossy[0] < clean[0] + least_us, (clean, lossy)
+    assert lossy[1] < clean[1] + least_us, (clean, lossy)
+    if lost == "requests":  # of answers that are lost this end cannot know
+        assert lossy[2] < clean[2] + least_us, (clean, lossy)
 
 
 def test_requests_that_do_not_wait_for_each_other_are_told_as_such(watch: Watch) -> None:
