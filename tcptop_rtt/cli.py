@@ -55,17 +55,11 @@ def _main(run: Callable[[argparse.Namespace], int]) -> int:
         problem = str(error)
     except OSError as error:
         problem = f"{error}{remedy(error)}"
-    except (ImportError, MemoryError, RuntimeError) as error:
-        if not (problem := shortage(error)):
-            problem = _unexpected(error)
     except Exception as error:  # a bug: one line is enough for a report
-        problem = _unexpected(error)
+        words = " ".join(str(error).split())
+        problem = shortage(error) or f"unexpected {type(error).__name__}: {words}: please report this line"
     complain(problem)
     return code
-
-
-def _unexpected(error: Exception) -> str:
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())}: please report this line"
 
 
 def _add_settings(options: argparse.Namespace, settings: Settings) -> None:

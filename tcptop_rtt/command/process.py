@@ -17,25 +17,13 @@ from contextlib import suppress
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.exit_status import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from tcptop_rtt.model.outside import name_of
+from tcptop_rtt.signals import FAULTS, HARMLESS, JOB_CONTROL
 from tcptop_rtt.system_call import prctl
 from tcptop_rtt.view import format as fmt
 
-_OURS = {
-    *(signal.SIGKILL, signal.SIGCHLD),
-    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT),
-    *(
-        signal.SIGSEGV,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-        signal.SIGTRAP,
-        signal.SIGABRT,
-        signal.SIGSYS,
-    ),
-}
+_OURS = FAULTS | JOB_CONTROL
+_OURS |= {signal.SIGKILL, signal.SIGCHLD, signal.SIGCONT, signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS}
 """Signals that are not for the command: of children, of job control, and of the program's own faults."""
-_HARMLESS = {signal.SIGWINCH, signal.SIGURG}
-"""Of the others, those that end no process by themselves."""
 _FROM_KERNEL = 0x80  # SI_KERNEL: the terminal sent it to its whole foreground, the command included
 _PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
@@ -100,7 +88,7 @@ class Command:
 
         :raises NotStartedError: it cannot be started, or a signal has asked the program to end
         """
-        pending = sorted((signal.sigpending() & _held()) - {signal.SIGCHLD} - _HARMLESS)
+        pending = sorted((signal.sigpending() & _held()) - HARMLESS)
         if pending:
             raise NotStartedError("", BY_SIGNAL + pending[0])
         _adopt_orphans()

@@ -23,7 +23,7 @@ def shortage(error: Exception) -> str:
     if isinstance(error, ImportError):
         name = error.name or "numpy"
         return f"cannot load {name}: there may be too little memory: free some, or raise ulimit -v first"
-    if "start new thread" in str(error):
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return "no thread can be started: raise ulimit -u first"
     return ""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tcptop_rtt.recording.frames import Contents, Frame, contents
-from tcptop_rtt.recording.zstd import ZstdError, decompressed, most_unpacked
+from tcptop_rtt.recording.zstd import ExpansionError, ZstdError, bounded, decompressed
 
 MOST_LINE_BYTES = 1 << 26
 """The program writes no longer lines."""
@@ -129,14 +129,11 @@ def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> It
 
 
 def _decompressed(fd: int, frame: Frame, complain: Complain) -> Iterator[bytes]:
-    made = 0
+    parts = decompressed(_chunks(fd, frame.at, frame.at + frame.size))
     try:
-        for part in decompressed(_chunks(fd, frame.at, frame.at + frame.size)):
-            made += len(part)
-            if made > most_unpacked(frame.size):
-                complain(f"the frame at byte {frame.at:,} expands too much: the rest of it is left out")
-                return
-            yield part
+        yield from bounded(parts, lambda: frame.size)
+    except ExpansionError:
+        complain(f"the frame at byte {frame.at:,} expands too much: the rest of it is left out")
     except ZstdError:
         complain(f"the frame at byte {frame.at:,} is damaged: the rest of it is left out")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 if sys.version_info >= (3, 14):
     from compression.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
@@ -12,11 +12,12 @@ else:
 
 __all__ = [
     "CompressionParameter",
+    "ExpansionError",
     "ZstdCompressor",
     "ZstdDecompressor",
     "ZstdError",
+    "bounded",
     "decompressed",
-    "most_unpacked",
 ]
 
 MOST_BYTES = 1 << 20
@@ -26,9 +27,28 @@ MOST_EXPANSION = 1_000
 _ALWAYS_UNPACKED = 64 << 20
 
 
-def most_unpacked(packed_bytes: int) -> int:
-    """The most bytes to take from compressed data of this size: recordings expand 20 to 300 times."""
-    return _ALWAYS_UNPACKED + MOST_EXPANSION * packed_bytes
+class ExpansionError(ValueError):
+    """Data expand more than any recording does: those expand 20 to 300 times."""
+
+
+def bounded(
+    parts: Generator[bytes, None, bool], packed_bytes: Callable[[], int]
+) -> Generator[bytes, None, bool]:
+    """Yield decompressed data, and return what their generator returns.
+
+    :param packed_bytes: the size of the compressed data that have been read so far
+    :raises ExpansionError: the data expand too much
+    """
+    made = 0
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as end:
+            return bool(end.value)
+        made += len(part)
+        if made > _ALWAYS_UNPACKED + MOST_EXPANSION * packed_bytes():
+            raise ExpansionError
+        yield part
 
 
 def decompressed(chunks: Iterable[bytes]) -> Generator[bytes, None, bool]:

@@ -233,7 +233,7 @@ def _times(row: Connection) -> Block:
 
     def last(label: str, name: str, segments: int | None = None) -> Fact:
         # Before the first data the kernel has the time of the opening there: tcp_finish_connect() sets it.
-        return Fact(label, "never" if segments == 0 else fmt.ago(row.number(name)), of=(name,))
+        return Fact(label, fmt.ago(None if segments == 0 else row.number(name)), of=(name,))
 
     return Block(
         "LAST ACTIVITY",

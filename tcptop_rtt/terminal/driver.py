@@ -18,6 +18,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
+from tcptop_rtt.signals import FAULTS, HARMLESS, JOB_CONTROL
 from tcptop_rtt.terminal.background import QUESTION
 from tcptop_rtt.terminal.inbox import Inbox
 from tcptop_rtt.terminal.keyboard import Keyboard
@@ -46,10 +47,7 @@ _LEAVE_S = 1.0
 
 def _deadly_signals() -> list[int]:
     """Returns the unhandled signals that would end this process, except those of processor faults."""
-    harmless = {signal.SIGCHLD, signal.SIGURG, signal.SIGCONT, signal.SIGWINCH}
-    stopping = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-    faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
-    numbers = signal.valid_signals() - harmless - stopping - faults - {signal.SIGKILL}
+    numbers = signal.valid_signals() - HARMLESS - JOB_CONTROL - FAULTS - {signal.SIGKILL}
     return [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
 
 

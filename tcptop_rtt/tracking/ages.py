@@ -7,6 +7,7 @@ import numpy as np
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
+from tcptop_rtt.tracking.minute import milliseconds
 from tcptop_rtt.tracking.row_store import RowStore
 
 _KEPT = np.dtype([("aged_ms", "u4")])  # when the ages in _SCANNED were right, modulo 2**32
@@ -22,7 +23,7 @@ class Ages:
 
     def add_scan(self, batch: Located) -> None:
         """Note when a scan read these rows."""
-        self._kept.set("aged_ms", batch.rows, batch["time_ns"] // 1_000_000 & UNKNOWN_U32)
+        self._kept.set("aged_ms", batch.rows, milliseconds(batch["time_ns"]))
 
     def update(self, now_ns: int, unmet: Indices) -> None:
         """Bring all ages up to date.

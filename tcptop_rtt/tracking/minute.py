@@ -59,7 +59,7 @@ class Minute:
 
     def clear(self, rows: slice) -> None:
         """Count the gains of new connections from the time they were opened."""
-        self._kept.set("scanned_ms", rows, _milliseconds(self._store["opened_ns"][rows]))
+        self._kept.set("scanned_ms", rows, milliseconds(self._store["opened_ns"][rows]))
         self._begin(rows)
 
     def move(self, rows: Indices, to: Indices) -> None:
@@ -76,7 +76,7 @@ class Minute:
 
     def add_scan(self, batch: Located) -> None:
         """Take the counters that a scan has read, after they were copied into the rows."""
-        self._kept.set("scanned_ms", batch.rows, _milliseconds(batch["time_ns"]))
+        self._kept.set("scanned_ms", batch.rows, milliseconds(batch["time_ns"]))
         self._kept.set("retrans", batch.rows, batch["retrans"])
         # A connection older than the program may have gained its first counts at any time.
         older = ~(self._store["scanned"][batch.rows] | self._store["open_seen"][batch.rows])
@@ -94,6 +94,6 @@ class Minute:
             self._store.set_all(name, now - then)
 
 
-def _milliseconds(time_ns: NDArray[np.uint64]) -> NDArray[np.integer]:
+def milliseconds(time_ns: NDArray[np.uint64]) -> NDArray[np.integer]:
     """Milliseconds modulo 2**32, of which differences are still right."""
     return time_ns // 1_000_000 & UNKNOWN_U32

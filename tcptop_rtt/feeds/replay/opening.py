@@ -16,7 +16,7 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.opened import STANDARD_INPUT, Opened
 from tcptop_rtt.recording.reader import Complain, RecordingReader, split
-from tcptop_rtt.recording.zstd import MOST_BYTES, ZstdError, decompressed, most_unpacked
+from tcptop_rtt.recording.zstd import MOST_BYTES, ExpansionError, ZstdError, bounded, decompressed
 
 _READ_BYTES = 1 << 18
 _WAIT_MS = 100
@@ -111,7 +111,7 @@ def _unpacked(
 
     :param unpack: returns whether the compressed data are complete
     """
-    read = made = 0
+    read = 0
 
     def counted() -> Iterator[bytes]:
         nonlocal read
@@ -120,19 +120,10 @@ def _unpacked(
             yield chunk
 
     try:
-        parts = unpack(counted())
-        while True:
-            try:
-                part = next(parts)
-            except StopIteration as end:
-                if not end.value:
-                    complain(f"the {name} data are incomplete")
-                return
-            made += len(part)
-            if made > most_unpacked(read):
-                complain(f"byte {read:,} of the {name} data expands too much: reading stops there")
-                return
-            yield part
+        if not (yield from bounded(unpack(counted()), lambda: read)):
+            complain(f"the {name} data are incomplete")
+    except ExpansionError:
+        complain(f"byte {read:,} of the {name} data expands too much: reading stops there")
     except (zlib.error, ZstdError):
         complain(f"the {name} data are damaged at about byte {read:,}")
 
