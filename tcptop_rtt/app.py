@@ -210,16 +210,16 @@ class TcptopApp(ProgramApp):
         from tcptop_rtt.screens.details import DetailsScreen
 
         self._feed.set_trace(connection)
-        screen = DetailsScreen(
-            connection, latest, self._glyphs, self.main.problem, shows_all, self.main.names
-        )
+        is_gone = not (latest.rows["id"] == connection).any()
+        first = self.main.table.snapshot if is_gone else latest  # a frozen table still has it
+        screen = DetailsScreen(connection, first, self._glyphs, self.main.problem, shows_all, self.main.names)
         self.push_screen(screen, self._on_details_left)
 
     async def on_details_screen_neighbour_wanted(self, message: DetailsScreen.NeighbourWanted) -> None:
-        if self.screen is self.main:
+        if self.screen is self.main or self._latest is None:
             return  # the details have been left meanwhile
-        connection = self.main.table.step(message.step)
-        if connection is not None and self._latest is not None:
+        connection = self.main.neighbour(message.step, self._latest)
+        if connection is not None:
             await self.pop_screen()
             self._open_details(connection, self._latest, message.shows_all)
         else:

@@ -18,7 +18,7 @@ from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
 from tcptop_rtt.options.run_parser import RUN, make_run_parser
 from tcptop_rtt.outputs.otlp.options import pace
-from tcptop_rtt.standard_streams import complain, drop_unwritable_errors
+from tcptop_rtt.standard_streams import complain, drop_unwritable, occupy_closed_numbers
 from tcptop_rtt.view import thresholds
 
 RUN_REFRESH_S = 0.25
@@ -31,12 +31,13 @@ def main(run: Callable[[argparse.Namespace], int] = start.run) -> int:
     try:
         return _main(run)
     finally:
-        drop_unwritable_errors()
+        drop_unwritable()
 
 
 def _main(run: Callable[[argparse.Namespace], int]) -> int:
     invoker = environment.invoker()
     original = environment.clean()
+    occupy_closed_numbers()
     try:
         options = _parse()
     except OSError:  # wrong usage that cannot be reported

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from tcptop_rtt import environment
 from tcptop_rtt.feeds.replay.problems import Problems
 from tcptop_rtt.front_end import run_app
 from tcptop_rtt.model.errors import TcptopError
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from tcptop_rtt.view.preferences import Preferences
 
 
-def load() -> None:
+def load(screen: bool) -> None:
     """Import the modules that a comparison needs, while signals are deferred."""
-    for name in ("comparing.compared", "comparing.fields", "feeds.replay.sides", "outputs.compared"):
-        importlib.import_module(f"tcptop_rtt.{name}")
+    last = "compare_app" if screen else "outputs.compared"
+    with environment.reachable_directory():
+        for name in ("comparing.compared", "comparing.fields", "feeds.replay.sides", last):
+            importlib.import_module(f"tcptop_rtt.{name}")
 
 
 def run(

@@ -12,9 +12,9 @@ from tcptop_rtt.comparing.result import Result
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.program_app import ProgramApp
 from tcptop_rtt.screens.compared import ComparedScreen
-from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.preferences import Preferences
+from tcptop_rtt.widgets.keys import pressed
 
 
 class CompareApp(ProgramApp):
@@ -36,7 +36,7 @@ class CompareApp(ProgramApp):
         """Run the key's action, or say that the key does nothing."""
         event.prevent_default()
         if not await self._check_bindings(event.key) and not self.main.typing:
-            self.tell(f"{fmt.printable(event.character or event.key, self._glyphs)} does nothing here")
+            self.tell(f"{pressed(event)} does nothing here")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the screen of the program's own cost: reading has ended."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,29 @@ _KEPT = (
 _KEPT_PREFIX = "LC_"
 _ZONES = ("/usr/share/zoneinfo/", "/etc/localtime")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@contextmanager
+def reachable_directory() -> Iterator[None]:
+    """Stay in the root directory for a moment if the working directory has no path under it.
+
+    This is the case after ``nsenter --root``. Rich asks for the path when it is imported. It copes with a
+    deleted directory, but not with the error of Landlock, which keeps libc from looking for the path.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.chdir("/")
+        try:
+            yield
+        finally:
+            os.fchdir(here)
+            os.close(here)
+        return
+    yield
 
 
 class Invoker(NamedTuple):

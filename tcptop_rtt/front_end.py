@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tcptop_rtt import environment
 from tcptop_rtt.signals import on_stop
+from tcptop_rtt.standard_streams import complain
 
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
@@ -24,7 +26,8 @@ _LEAVE_S = 10
 
 def load(screen: bool) -> None:
     """Import the modules of a front end, while signals are deferred."""
-    importlib.import_module("tcptop_rtt.app" if screen else "tcptop_rtt.outputs.text")
+    with environment.reachable_directory():
+        importlib.import_module("tcptop_rtt.app" if screen else "tcptop_rtt.outputs.text")
 
 
 def show(
@@ -68,7 +71,10 @@ def _run_screen(
     refresh_s, resolver = (0.0, None) if feed.player else (options.interval, Resolver())
     named, preferences, glyphs = options.names, options.preferences, of_locale()
     run_app(TcptopApp(feed, chosen, refresh_s, glyphs, note, resolver, named, preferences, recordings, held))
-    return 0
+    _, failure = recordings.finish() if recordings is not None else ("", "")
+    if failure:
+        complain(failure)
+    return int(bool(failure))
 
 
 def run_app(app: ProgramApp) -> None:

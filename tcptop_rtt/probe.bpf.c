@@ -7,7 +7,7 @@
  * there is no #include: sources/loader/files.py puts those files before this one.
  */
 
-#define ECONNABORTED		103	/* include/uapi/asm-generic/errno.h */
+#define EADDRNOTAVAIL		99	/* include/uapi/asm-generic/errno.h */
 #define TCP_CA_RECOVERY		3	/* enum tcp_ca_state in include/uapi/linux/tcp.h */
 #define TCP_CA_LOSS		4
 
@@ -44,15 +44,38 @@ int on_segment(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * Whether the current task owns the socket: the task that has locked it does. The
- * exception is "ss -K", which closes other processes' sockets: see tcp_abort().
+ * Whether only a process that holds the socket changes its state so: by connect(),
+ * shutdown() or close(). What a segment changes may also be done in a task that has
+ * locked the socket to look at it, as our scan and "ss -i" do, because that task then
+ * processes what came meanwhile: see __release_sock(). Such an end leaves an error, or
+ * comes after we have sent a FIN. "ss -K" leaves an error, too: see tcp_abort().
  */
-static __always_inline bool acts_as_owner(struct sock *sk)
+static __always_inline bool is_holders_act(struct sock *sk, int before, int after)
 {
 	int error;
 
+	if (after == BPF_TCP_SYN_SENT || after == BPF_TCP_FIN_WAIT1 || after == BPF_TCP_LAST_ACK)
+		return true;
+	if (after != BPF_TCP_CLOSE)
+		return false;
 	READ(error, sk->sk_err);
-	return locked_by_current(sk) && error != ECONNABORTED;
+	return !error && (before == BPF_TCP_SYN_SENT || before == BPF_TCP_SYN_RECV ||
+			  before == BPF_TCP_ESTABLISHED || before == BPF_TCP_CLOSE_WAIT);
+}
+
+/*
+ * Why the connection has ended. A connect that has sent nothing found no local port:
+ * tcp_v4_connect() then goes back to the state CLOSE without an error. With Fast Open
+ * the SYN waits for data, and close() may come before that.
+ */
+static __always_inline void read_end(struct record *r, struct sock *sk, int before)
+{
+	u32 segs_out;
+
+	read_error(r, sk);
+	READ(segs_out, ((struct tcp_sock *)sk)->segs_out);
+	if (before == BPF_TCP_SYN_SENT && !segs_out && !r->error && !shutdown_of(sk))
+		r->error = EADDRNOTAVAIL;
 }
 
 /* Whether a process still holds the socket. */
@@ -119,9 +142,9 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 		take_single_sample(r, sk, w);
 		if (kind == KIND_CLOSE) {
 			read_samples(r, w);
-			read_error(r, sk);
+			read_end(r, sk, before);
 		}
-		if (!c->tgid && acts_as_owner(sk))
+		if (!c->tgid && is_holders_act(sk, before, after) && locked_by_current(sk))
 			name_owner(r, c);
 		submit_record(r);
 	}
@@ -161,6 +184,16 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* Whether sending again has failed. The tracepoint tells of that only where it has such an argument. */
+static __always_inline bool failed_to_send(struct bpf_raw_tracepoint_args *ctx)
+{
+#ifdef TELLS_FAILED_RETRANSMITS
+	return (int)ctx->args[2];
+#else
+	return false;
+#endif
+}
+
 /* Counts why a segment is sent again: for a loss shown by ACKs, after a timeout, or as a loss probe. */
 static __always_inline void count_resent(struct connection *c, struct sock *sk, u64 skb)
 {
@@ -191,7 +224,8 @@ int on_retransmit(struct bpf_raw_tracepoint_args *ctx)
 	c = connections.lookup(&key);
 	if (!control || !c)
 		return 0;
-	count_resent(c, sk, ctx->args[1]);
+	if (!failed_to_send(ctx))
+		count_resent(c, sk, ctx->args[1]);
 	if (now - c->retrans_reported < control->report_interval_jiffies)
 		return 0;
 	c->retrans_reported = now;
@@ -218,9 +252,7 @@ BPF_ITER(task_file)
 
 	if (!task || !file || !control)
 		return 0;
-#ifdef FOLLOW
 	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs in its reader. */
-#endif
 	any = socket_of(file);
 	if (!any)
 		return 0;
@@ -268,6 +300,7 @@ BPF_ITER(tcp)
 
 	if (!common || !control)
 		return 0;
+	control->reader = bpf_get_current_pid_tgid() >> 32;	/* A scan runs in its reader. */
 	READ(state, common->skc_state);
 	if (state == BPF_TCP_TIME_WAIT)
 		control->time_wait++;

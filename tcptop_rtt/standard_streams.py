@@ -36,9 +36,14 @@ def kept_from_keys(path: str) -> str:
     return f"/dev/fd/{piped}"
 
 
+def leads_session() -> bool:
+    """Return whether this process leads its session: it alone is told that the terminal is gone."""
+    return os.getsid(0) == os.getpid()
+
+
 def terminal_of_our_own() -> list[int]:
     """Return a descriptor of the terminal if it is this session's alone: with it the program has to end."""
-    if os.getsid(0) != os.getpid():
+    if not leads_session():
         return []
     try:
         return [os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)]
@@ -51,8 +56,31 @@ def complaint(problem: object) -> str:
     return f"tcptop-rtt: {harmless(cut(str(problem), MOST_COMPLAINT))}\n"
 
 
-def drop_unwritable_errors() -> None:
-    """Leave nothing in standard error that cannot be written, or Python would end with exit code 120."""
+def occupy_closed_numbers() -> None:
+    """Open /dev/null where standard streams are closed, so that no file of ours gets their numbers.
+
+    A child's standard streams would then be put over a file that is meant for the child.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+
+
+def drop_unwritable() -> None:
+    """Leave nothing in standard output and error that cannot be written.
+
+    Python would end with exit code 120, and say in many words why.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None
+    except (OSError, ValueError) as error:
+        sys.stdout = None
+        complain(f"cannot write to standard output: {getattr(error, 'strerror', error)}")
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

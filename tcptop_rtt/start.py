@@ -78,7 +78,7 @@ def _compare(options: argparse.Namespace, screen: bool) -> int:
     opened = [open_file(path) for path in options.compare] or [open_kept(environment.state_directory())]
     _without_rights(needs_of_replay(options), screen)
     with deferred_signals():
-        compare.load()
+        compare.load(screen)
     return compare.run(opened, options, _chosen(options), screen)
 
 
@@ -111,8 +111,8 @@ def _replay(options: argparse.Namespace, screen: bool, cleanup: ExitStack) -> in
         cleanup.callback(feed.close)
     feed.open()
     chosen = _chosen(options)
-    whole = options.json and chosen == Filter() and options.count is options.at is None
-    lines = feed.lines() if whole else None
+    a_part = options.once or options.fail_if or options.count is not None or options.at is not None
+    lines = feed.lines() if options.json and chosen == Filter() and not a_part else None
     return front_end.show(feed, options, chosen, screen, lines=lines, held=held)
 
 

@@ -8,6 +8,9 @@
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
+/* From here on an answer or a reply is slow; SLOW_WAIT_US in model/waited.py is the same. */
+#define SLOW_WAIT_US		100000
+
 /* What a record is about; mirrored by Kind in model/records.py. */
 enum kind {
 	KIND_OPEN	= 1,	/* a connection was opened */
@@ -128,9 +131,11 @@ struct entry {
 	u32	resent_fast;
 	u32	resent_timeout;
 	u32	resent_probe;
+	u32	slow_answers;		/* of the answers, those that took SLOW_WAIT_US or longer */
+	u32	slow_replies;
 	char	congestion_control[CA_NAME_LEN];
 };
-_Static_assert(sizeof(struct entry) == 408, "keep ENTRY in model/records.py in step");
+_Static_assert(sizeof(struct entry) == 416, "keep ENTRY in model/records.py in step");
 
 /* Memory shared with user space; mirrored by CONTROL in model/records.py. */
 struct control {
@@ -143,7 +148,7 @@ struct control {
 	u64	untracked;		/* connections that found no memory */
 	u32	time_wait;		/* sockets that a scan met; user space sets it to 0 before the scan */
 	u32	syn_recv;		/* likewise */
-	u32	reader;			/* tgid of the process that reads the scans; 0: nothing is followed */
+	u32	reader;			/* tgid of the process that reads the scans */
 	u32	pad;
 };
 _Static_assert(sizeof(struct control) == 48, "keep CONTROL in model/records.py in step");

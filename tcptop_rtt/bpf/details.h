@@ -31,12 +31,6 @@ static __always_inline void read_queue(struct entry *e, struct sock *sk)
 	READ(e->drops, sk->sk_drops);
 }
 
-/* The loader defines TICK_NS, the length of a jiffy. */
-static __always_inline u64 jiffies_to_us(u32 jiffies)
-{
-	return (u64)jiffies * TICK_NS / 1000;
-}
-
 /* chrono_type is a bit field in most kernels, so the other bits of its byte are masked out. */
 static __always_inline u32 chrono_type_of(const struct tcp_sock *tp)
 {
@@ -57,11 +51,11 @@ static __always_inline void read_chronograph(struct entry *e, struct tcp_sock *t
 	READ(sndbuf, tp->chrono_sndbuf_limited);
 	/* enum tcp_chrono */
 	if (type == 1)
-		busy += now - start;
+		busy += jiffies_since(now, start);
 	else if (type == 2)
-		rwnd += now - start;
+		rwnd += jiffies_since(now, start);
 	else if (type == 3)
-		sndbuf += now - start;
+		sndbuf += jiffies_since(now, start);
 	e->busy_us = jiffies_to_us(busy + rwnd + sndbuf);
 	e->rwnd_limited_us = jiffies_to_us(rwnd);
 	e->sndbuf_limited_us = jiffies_to_us(sndbuf);
@@ -76,7 +70,7 @@ static __always_inline void read_in_flight(struct entry *e, struct tcp_sock *tp)
 	READ(sacked_out, tp->sacked_out);
 	READ(lost_out, tp->lost_out);
 	READ(retrans_out, tp->retrans_out);
-	e->in_flight = packets_out - sacked_out - lost_out + retrans_out;
+	e->in_flight = not_negative(packets_out - sacked_out - lost_out + retrans_out);
 }
 
 static __always_inline void read_rates(struct entry *e, struct tcp_sock *tp)
@@ -102,16 +96,16 @@ static __always_inline void read_queues(struct entry *e, struct tcp_sock *tp)
 	READ(snd_una, tp->snd_una);
 	READ(rcv_nxt, tp->rcv_nxt);
 	READ(copied_seq, tp->copied_seq);
-	e->notsent_bytes = write_seq - snd_nxt;
-	e->unacked_bytes = snd_nxt - snd_una;
-	e->recv_q_bytes = rcv_nxt - copied_seq;
+	e->notsent_bytes = not_negative(write_seq - snd_nxt);
+	e->unacked_bytes = not_negative(snd_nxt - snd_una);
+	e->recv_q_bytes = not_negative(rcv_nxt - copied_seq);
 	READ(e->snd_wnd_bytes, tp->snd_wnd);
 	READ(e->rcv_wnd_bytes, tp->rcv_wnd);
 }
 
 static __always_inline u32 ms_since(u32 now, u32 then)
 {
-	return then ? (u64)(now - then) * TICK_NS / 1000000 : ~0U;
+	return then ? jiffies_to_us(jiffies_since(now, then)) / 1000 : ~0U;
 }
 
 static __always_inline void read_ages(struct entry *e, struct tcp_sock *tp, u32 now)

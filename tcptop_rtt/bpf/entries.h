@@ -21,6 +21,8 @@ static __always_inline void copy_waits(struct entry *e, struct sock *sk, const s
 	e->answer_sum_us = waits->answer_sum_us;
 	e->replies = waits->replies;
 	e->reply_sum_us = waits->reply_sum_us;
+	e->slow_answers = waits->slow_answers;
+	e->slow_replies = waits->slow_replies;
 	e->crossings = waits->crossings;
 	e->first_byte_us = waits->first_byte_us;
 	barrier();
@@ -30,6 +32,7 @@ static __always_inline void copy_waits(struct entry *e, struct sock *sk, const s
 	if (waits->answers == e->answers) {
 		e->answers++;
 		e->answer_sum_us += sample.rtt_us;
+		e->slow_answers += sample.rtt_us >= SLOW_WAIT_US;
 		if (!e->first_byte_us)
 			e->first_byte_us = sample.rtt_us;
 	}

@@ -19,8 +19,8 @@ static __always_inline void take_single_sample(struct record *r, struct sock *sk
 
 	if (same_sample(&rack, &w->rack))
 		return;
+	r->single_rtt_us = sample_between(&w->rack, &rack);
 	w->rack = rack;
-	r->single_rtt_us = rack.rtt_us;
 }
 
 /* Whether the window is over. Its samples stay there until the next sample comes. */
@@ -90,24 +90,26 @@ static __always_inline void take_sample(struct sock *sk, struct rtt_window *w)
 	struct rack rack = latest_sample(sk);
 	struct control *control;
 	bool due, traced;
+	u32 rtt_us;
 
 	if (same_sample(&rack, &w->rack))
 		return;
+	rtt_us = sample_between(&w->rack, &rack);
 	w->rack = rack;
 	control = shared_control();
-	if (!control)
+	if (!control || (!rtt_us && !rack.mstamp))
 		return;
 	due = window_is_over(w, control);
 	traced = control->traced_sock == (u64)sk;
 	if (due && w->rtt_samples)
 		due = may_reserve_again(w, control);
 	if ((due && w->rtt_samples) || traced)
-		due = report_segment(sk, w, due, traced, rack.rtt_us) && due;
+		due = report_segment(sk, w, due, traced, rtt_us) && due;
 	if (due) {
 		w->window_start = bpf_jiffies64();
 		barrier();	/* By the changed start a scan sees that the samples are changing. */
 		w->rtt_samples = 0;
 		w->rtt_sum_us = 0;
 	}
-	add_sample(w, rack.rtt_us);
+	add_sample(w, rtt_us);
 }

@@ -7,7 +7,7 @@
  *
  * Reading the clock would cost more than all the rest. It is not read for an answer
  * that brings the ACK of our latest data: the wait is then the RTT sample, which
- * the kernel takes after the hook.
+ * the kernel takes after the hook, and keeps if the peer sends SACKs.
  */
 
 #define LONGEST_WAIT_US	600000000ULL	/* Six of them fit into the 32 bits of user space's sums. */
@@ -24,7 +24,9 @@ struct waits {
 	u32	crossings;	/* segments of data that the peer sent before our latest data reached it */
 	u32	first_byte_us;	/* wait for the peer's first data: see note_first_byte(); 0: not known */
 	u32	retrans;	/* our retransmits when the peer's latest turn ended */
-	u32	pad[3];
+	u32	slow_answers;
+	u32	slow_replies;
+	u32	pad;
 };
 _Static_assert(sizeof(struct waits) == 64, "keep waits in one cache line");
 
@@ -70,6 +72,7 @@ static __always_inline void count_answer(struct waits *waits, u64 wait_us)
 {
 	note_first_byte(waits, wait_us);
 	waits->answer_sum_us += shortened(wait_us);
+	waits->slow_answers += wait_us >= SLOW_WAIT_US;
 	waits->answers++;
 }
 
@@ -119,12 +122,16 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 	const struct tcp_sock *tp = (const void *)sk;
 	u64 arrived_us = waits->arrived_us, sent_us;
 	struct rack sample;
+	bool by_sample;
 
-	if (sample_of_answer(sk, turn, waits, &sample)) {
+	by_sample = sample_of_answer(sk, turn, waits, &sample);
+	/* A scan must not add an answer that is being counted: see copy_waits(). */
+	waits->by_sample = 0;
+	barrier();
+	if (by_sample) {
 		count_answer(waits, sample.rtt_us);
 		arrived_us = sample.mstamp + sample.rtt_us;
 	}
-	waits->by_sample = 0;
 	if (!arrived_us || sent_again(tp, waits))
 		return;
 	READ(sent_us, tp->tcp_mstamp);
@@ -132,17 +139,26 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 	if (sent_us < arrived_us)
 		return;
 	waits->reply_sum_us += shortened(sent_us - arrived_us);
+	waits->slow_replies += sent_us - arrived_us >= SLOW_WAIT_US;
 	waits->replies++;
 }
 
-/* Times an answer to data that was acknowledged before: rack_mstamp is when that data was sent. */
+/*
+ * Times an answer to data that was acknowledged before: rack_mstamp is when that data
+ * was sent. Without SACKs only the jiffy of that is known.
+ */
 static __always_inline void time_answer(const struct tcp_sock *tp, struct waits *waits, bool is_recovery)
 {
 	u64 bytes_acked, sent_us, wait_us;
-	u32 rtt_us;
+	u32 rtt_us, then;
 
 	READ(bytes_acked, tp->bytes_acked);
 	READ(sent_us, tp->rack_mstamp);
+	if (!sent_us && bytes_acked > 1) {
+		READ(then, tp->lsndtime);
+		sent_us = waits->arrived_us -
+			  jiffies_to_us(jiffies_since(waits->arrived_jiffies, then));
+	}
 	if (!sent_us || sent_us > waits->arrived_us)
 		return;
 	wait_us = waits->arrived_us - sent_us;
@@ -163,9 +179,9 @@ static __always_inline void time_answer(const struct tcp_sock *tp, struct waits 
 static __always_inline void end_peers_turn(const struct tcp_sock *tp, const struct tcp_skb_cb *cb,
 					   u32 *turn, struct waits *waits)
 {
+	bool is_acked, is_recovery, by_sample;
 	u32 snd_nxt, snd_una, ack_seq;
-	bool is_acked, is_recovery;
-	u64 sent_us;
+	u64 sent_us, wait_us, mstamp;
 
 	READ(snd_nxt, tp->snd_nxt);
 	READ(ack_seq, cb->ack_seq);
@@ -177,13 +193,19 @@ static __always_inline void end_peers_turn(const struct tcp_sock *tp, const stru
 	is_acked = snd_una == snd_nxt;
 	is_recovery = sent_again(tp, waits);
 	waits->arrived_jiffies = bpf_jiffies64();
-	waits->arrived_us = is_acked || is_recovery ? bpf_ktime_get_ns() / 1000 : 0;
-	waits->by_sample = !is_acked && !is_recovery;
+	READ(mstamp, tp->rack_mstamp);
+	by_sample = !is_acked && !is_recovery && mstamp;
+	waits->arrived_us = by_sample ? 0 : bpf_ktime_get_ns() / 1000;
+	waits->by_sample = by_sample;
 	if (is_acked) {
 		time_answer(tp, waits, is_recovery);
-	} else if (is_recovery) {
+	} else if (!by_sample) {
 		READ(sent_us, tp->tcp_mstamp);
-		note_first_byte(waits, sent_us < waits->arrived_us ? waits->arrived_us - sent_us : 0);
+		wait_us = sent_us < waits->arrived_us ? waits->arrived_us - sent_us : 0;
+		if (is_recovery)
+			note_first_byte(waits, wait_us);
+		else
+			count_answer(waits, wait_us);
 	}
 	READ(waits->retrans, tp->total_retrans);
 	*turn = turn_after(snd_nxt);

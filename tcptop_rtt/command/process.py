@@ -18,13 +18,14 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.exit_status import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.signals import FAULTS, HARMLESS, JOB_CONTROL
+from tcptop_rtt.standard_streams import leads_session
 from tcptop_rtt.system_call import prctl
 from tcptop_rtt.view import format as fmt
 
 _OURS = FAULTS | JOB_CONTROL
 _OURS |= {signal.SIGKILL, signal.SIGCHLD, signal.SIGCONT, signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS}
 """Signals that are not for the command: of children, of job control, and of the program's own faults."""
-_FROM_KERNEL = 0x80  # SI_KERNEL: the terminal sent it to its whole foreground, the command included
+_FROM_KERNEL = 0x80  # SI_KERNEL in include/uapi/asm-generic/siginfo.h
 _PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
 
 
@@ -128,7 +129,7 @@ class Command:
             received = signal.sigwaitinfo(held)
             if received.si_signo == signal.SIGCHLD:
                 self._reap(command)
-            elif received.si_code != _FROM_KERNEL and self.status is None:
+            elif self.status is None and not _has_come_to_all(received):
                 with suppress(PermissionError):  # the command may have changed its user, as sudo does
                     os.kill(command, received.si_signo)
 
@@ -146,6 +147,12 @@ class Command:
                 code = os.waitstatus_to_exitcode(status)
                 self.status = BY_SIGNAL - code if code < 0 else code
                 self._on_end()
+
+
+def _has_come_to_all(received: signal.struct_siginfo) -> bool:
+    """Return whether the terminal has sent the signal to its whole foreground, the command included."""
+    hung_up = received.si_signo == signal.SIGHUP and leads_session()  # the kernel tells only its leader
+    return received.si_code == _FROM_KERNEL and not hung_up
 
 
 def _adopt_orphans() -> None:

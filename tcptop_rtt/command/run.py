@@ -30,7 +30,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
     """Run the command, write the report, and return the command's exit status.
 
     :param feed: open, from a source that follows the descendants of this process
-    :raises TcptopError: the report cannot be written
+    :raises TcptopError: the report cannot be opened, or measuring has ended before the command
     """
     out = open_output(options.output, options.invoker.uid) if options.output else None
     stderr = sys.stderr.fileno() if sys.stderr is not None else None
@@ -42,7 +42,7 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
         lambda: feed.set_refresh(LAST_REFRESH_S),
     )
     account = Account(chosen)
-    started = ended = False
+    started = ended = scanned = False
     end = float("inf")
     try:
         for snapshot in feed.snapshots():
@@ -54,8 +54,12 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
             account.take(snapshot)
             if ended:
                 end = min(end, time.monotonic() + LINGER_S)
-                if not account.unfinished() or time.monotonic() >= end:
+                if scanned or not account.unfinished():
                     break
+                if time.monotonic() >= end:
+                    # What is still open sends no last record, and the latest scan may be before all it did.
+                    feed.scan()
+                    scanned = True
             ended = command.status is not None  # the next snapshot is then taken after the end
     except NotStartedError as error:
         if str(error):
@@ -71,10 +75,10 @@ def run_command(feed: Feed, options: Namespace, chosen: Filter) -> int:
             write_json(writer, account, ended_so)
         else:
             write_tables(
-                writer, account, ended_so, os.get_terminal_size(fd).columns if os.isatty(fd) else None
+                writer, account, ended_so, os.get_terminal_size(fd).columns or None if os.isatty(fd) else None
             )
-        if writer.failure:
-            raise TcptopError(f"cannot write the report: {writer.failure}")
+        if writer.failure:  # whoever runs the command needs its status all the same
+            complain(f"cannot write the report: {writer.failure}")
     return command.status
 
 

@@ -96,8 +96,10 @@ class Tally:
 
     def add(self, snapshot: Snapshot) -> None:
         """Adds a snapshot; the first one only gives counters to compare the next one with."""
-        indices = listed(snapshot.rows, self._chosen, snapshot.health.unknown)
-        get = fields_of(snapshot.rows, indices)
+        rows, lacking = snapshot.rows, snapshot.health.unknown
+        # Gains need all rows, as a filter may select different connections each time.
+        indices = listed(rows, Filter(), lacking)
+        get = fields_of(rows, indices)
         numbers = mixed([get(name) for name in ("id", "raddr", "lport", "rport")])
         order = np.argsort(numbers)
         elapsed_s = max(0.0, (snapshot.clock_ns - self._clock_ns) / 1e9) if self._begun else 0.0
@@ -105,13 +107,15 @@ class Tally:
         found = at >= 0
         if elapsed_s > PAUSE_S and not found.any():
             elapsed_s = 0.0
-        gained = self._gained(get, snapshot.health.unknown, at, found)
+        gained = self._gained(get, lacking, at, found)
         if self._begun:
             self.last_ns = snapshot.time_ns
             self.watched_s += elapsed_s
             while self.watched_s > SLICES * self.slice_s:
                 self._merge_slices()
-            self._count(get, numbers, gained, elapsed_s)
+            chosen = np.flatnonzero(np.isin(indices, listed(rows, self._chosen, lacking)))
+            gains = {name: values[chosen] for name, values in gained.items()}
+            self._count(fields_of(rows, indices[chosen]), numbers[chosen], gains, elapsed_s)
         else:
             self.first_ns = self.last_ns = snapshot.time_ns
         self._begun, self._clock_ns = True, snapshot.clock_ns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -58,6 +57,8 @@ def parse(raw: bytes, path: str) -> Settings:
 
     :raises UsageError: something in it is wrong: where, and what would be right
     """
+    import tomllib  # most users have no file
+
     try:
         entries = tomllib.loads(raw.decode())
     except UnicodeDecodeError as error:

@@ -109,6 +109,11 @@ class Feed(Protocol):
         """What :meth:`open` is waiting for; empty if for nothing that takes long."""
         return ""
 
+    @property
+    def problem(self) -> str:
+        """What of a recording could not be read so far; empty if all of it, or if there is none."""
+        return ""
+
     def open(self) -> None:
         """Wait until the feed can begin, or is stopped.
 
@@ -140,6 +145,13 @@ class Feed(Protocol):
         Without TRACE there is no trace, or one without single ACKs that has what is known of the process.
         """
         ...
+
+    def scan(self) -> None:
+        """Read all sockets, however lately that was done, and make a snapshot at once.
+
+        A feed that reads no sockets itself does nothing.
+        """
+        return
 
     def measure_cost(self) -> None:
         """Measure what the program costs for about a second, then make a snapshot with a newer

@@ -55,14 +55,14 @@ class LiveFeed(Feed):
         self._budget = budget or Budget()
         self._clock = clock or Clock()
         self._processes = processes or Processes()
-        self._units = Units(self._processes.cgroup)
+        self._units = Units(self._processes.read_cgroup, self._clock.monotonic_s)
         self._users = users or UserNames()
         self._use = use or UseWatch(lambda _pid, _inode: None)
         self._stage = stage
         self._reader: Reader | None = None
         self._wanted_trace: int | None = None
         self._traced: int | None = None
-        self._asked = self._cost_wanted = False
+        self._asked = self._cost_wanted = self._scan_wanted = False
         self._stopped = False
         # A signal handler may call stop() on this thread while it waits: an Event would deadlock.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -77,6 +77,11 @@ class LiveFeed(Feed):
     def set_trace(self, connection: int | None) -> None:
         """Report every ACK of one connection in each snapshot's ``trace``, or of none."""
         self._wanted_trace = connection
+        self._wake.put(None)
+
+    def scan(self) -> None:
+        """Scan for a snapshot at once, whatever the budget says."""
+        self._scan_wanted = True
         self._wake.put(None)
 
     def measure_cost(self) -> None:
@@ -183,6 +188,10 @@ class LiveFeed(Feed):
             self._asked = True
         if self._cost_wanted:
             reader.meter.begin()
+        if self._scan_wanted:
+            self._scan_wanted = False
+            reader.forget_pause()
+            self._asked = True
         asked, self._asked = self._asked, False
         return asked
 

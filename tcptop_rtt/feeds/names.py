@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.feeds.lookups import Lookups
+from tcptop_rtt.feeds.namespaces import own_netns
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.names import Address, Names
 from tcptop_rtt.model.outside import host_name_of, service_name_of
 
@@ -68,10 +69,7 @@ class Resolver(Names):
         self._hosts = Lookups(host, HOST_THREADS, HOST_PAUSE_S)
         self._services = Lookups(service, 1, SERVICE_PAUSE_S)
         self._later_s = 0.0
-        try:
-            self.netns = os.stat("/proc/self/ns/net").st_ino
-        except OSError:
-            self.netns = 0
+        self.netns = own_netns()
 
     @property
     def version(self) -> int:  # type: ignore[override]
@@ -100,7 +98,7 @@ class Resolver(Names):
         if now >= self._later_s:
             self._later_s = now + LATER_S
             self._hosts.ask_later(lambda: _different(families, addresses))
-            self._services.ask_later(lambda: np.unique(ports).tolist())
+            self._services.ask_later(lambda: distinct(ports).tolist())
 
 
 def _different(families: NDArray[Any], addresses: NDArray[Any]) -> Iterable[Address]:

@@ -13,14 +13,19 @@ MOST = 1024
 OURS = "ours"
 
 
+def own_netns() -> int:
+    """The inode number of this process's network namespace; 0: unknown."""
+    return _inode_of("/proc/self/ns/net")
+
+
 def namespace_name(inode: int, directory: str = DIRECTORY) -> str:
     """The name of a network namespace; empty if it has none.
 
     :param inode: the namespace's inode number, as in a row
     """
+    if inode == own_netns():
+        return OURS
     try:
-        if os.stat("/proc/self/ns/net").st_ino == inode:
-            return OURS
         with os.scandir(directory) as entries:
             for entry in islice(entries, MOST):
                 if _inode_of(entry.path) == inode:
@@ -31,7 +36,7 @@ def namespace_name(inode: int, directory: str = DIRECTORY) -> str:
 
 
 def _inode_of(path: str) -> int:
-    """The inode of the namespace that is mounted there; 0 while the mount is being made or removed."""
+    """The inode of the namespace at that path; 0 if there is none, as while a mount is made or removed."""
     try:
         return os.stat(path).st_ino
     except OSError:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pwd
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import psutil
-
+from tcptop_rtt.model.errors import remedy
 from tcptop_rtt.model.outside import TEXT_BYTES, name_of, read_bytes, text_of
 from tcptop_rtt.model.proc_stat import NS_PER_TICK, STAT_BYTES, ProcStat, stat_of
 from tcptop_rtt.model.snapshot import Owner, Process, ProcessKey
+
+if TYPE_CHECKING:
+    import psutil
 
 _CGROUP_FILE_BYTES = 1 << 16
 """The file has a line with a path for each hierarchy."""
@@ -42,10 +46,11 @@ class UserNames:
     def get(self, uid: int) -> str:
         """The name of a user; empty if there is none, or it is not known yet."""
         if uid not in self._asked:
-            self._asked.add(uid)
             asking = threading.Thread(target=self._ask, args=(uid,), name="user-name", daemon=True)
-            asking.start()
-            asking.join(_NAME_WAIT_S)
+            with suppress(RuntimeError):  # no more threads can be started now
+                asking.start()
+                self._asked.add(uid)
+                asking.join(_NAME_WAIT_S)
         return self._names.get(uid, "")
 
     def _ask(self, uid: int) -> None:
@@ -64,9 +69,14 @@ class Processes:
 
     def describe(self, key: ProcessKey) -> Process | None:
         """The process as it is now; None if it has ended, or may not be read."""
-        pid = key.pid
-        if not self._is_there(key):
+        try:
+            return self._described(key.pid) if self._is_there(key) else None
+        except OSError:
             return None
+
+    def _described(self, pid: int) -> Process | None:
+        import psutil  # it would take 9 ms of the start, and the table needs nothing of it
+
         try:
             if self._last is None or self._last.pid != pid or not self._last.is_running():
                 self._last = psutil.Process(pid)
@@ -79,7 +89,7 @@ class Processes:
                     cpu_percent=process.cpu_percent(),
                     rss_bytes=process.memory_info().rss,
                 )
-        except (psutil.Error, OSError):
+        except psutil.Error:
             return None
 
     def parents(self, key: ProcessKey) -> tuple[Owner, ...]:
@@ -99,9 +109,20 @@ class Processes:
 
     def cgroup(self, key: ProcessKey) -> str | None:
         """The path of the process's cgroup; None if not known."""
+        with suppress(OSError):
+            return self.read_cgroup(key)
+        return None
+
+    def read_cgroup(self, key: ProcessKey) -> str | None:
+        """Likewise, but tells what may be read later from what never will be.
+
+        :raises OSError: no descriptor or memory is left for reading it now
+        """
         try:
             raw = read_bytes(f"/proc/{key.pid}/cgroup", _CGROUP_FILE_BYTES)
-        except OSError:
+        except OSError as error:
+            if remedy(error):
+                raise
             return None
         # Checked after reading: the file could have been that of a new process with the same PID.
         return cgroup_path(raw) if self._is_there(key) else None

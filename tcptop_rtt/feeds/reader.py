@@ -13,6 +13,7 @@ import numpy as np
 from tcptop_rtt.feeds.budget import Budget, stretched_s
 from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.cost_meter import CostMeter
+from tcptop_rtt.feeds.namespaces import own_netns
 from tcptop_rtt.feeds.pacing import Pace
 from tcptop_rtt.feeds.thrift import Spacing, Spent, Thrift
 from tcptop_rtt.model.outside import TEXT_BYTES, read_bytes
@@ -55,6 +56,7 @@ class Reader:
         """Records per second between the latest two reads, dropped records included."""
         self._read_at = clock.monotonic_s()
         self._tracing = False
+        self._netns = own_netns()
 
     @property
     def health(self) -> Health:
@@ -79,6 +81,10 @@ class Reader:
         """Have every ACK of one connection reported, or of none. The next :meth:`look` may scan at once."""
         self._tracing = connection is not None
         self._source.trace(self._connections.set_trace(connection))
+        self.forget_pause()
+
+    def forget_pause(self) -> None:
+        """Have the next :meth:`look` scan, if it may, however lately that was done."""
         self._last_scan = -math.inf
 
     def look(self, now: float, may_scan: bool) -> None:
@@ -214,6 +220,7 @@ class Reader:
             kernel_note=self.meter.latest.note if self.meter.latest else "",
             spaced=frozenset(name for name, times in thrift.spacing._asdict().items() if times > 1),
             behind_s=self._behind_s(late_s),
+            netns=self._netns,
         )
 
     def _most(self) -> Spacing:

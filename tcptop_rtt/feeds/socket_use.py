@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from tcptop_rtt.model.outside import read_bytes
@@ -57,9 +58,11 @@ class UseWatch:
         if self._thread is None or not self._thread.is_alive():
             if wanted != self._wanted:
                 self._wanted, self._inode, self._found, self._next_find_s = wanted, 0, None, 0.0
-            self._thread = threading.Thread(target=self._run, args=(wanted,), name="socket-use", daemon=True)
-            self._thread.start()
-            self._thread.join(_PATIENCE_S)
+            thread = threading.Thread(target=self._run, args=(wanted,), name="socket-use", daemon=True)
+            with suppress(RuntimeError):  # no more threads can be started now
+                thread.start()
+                self._thread = thread
+                thread.join(_PATIENCE_S)
         return self._found if wanted == self._wanted else None
 
     def _run(self, wanted: Socket) -> None:

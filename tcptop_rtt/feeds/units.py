@@ -11,6 +11,8 @@ from tcptop_rtt.model.snapshot import ProcessKey
 
 _KEPT = 4_096
 """The number of processes whose units are remembered."""
+_KEPT_S = 20
+"""For at most so long, as a process may be moved to another unit."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _POD = re.compile(r"pod([0-9a-f]{8})[0-9a-f_-]*")
@@ -42,15 +44,21 @@ def unit_of(path: str) -> str:
 
 
 class Units:
-    """Finds the unit of a process and remembers it, as most processes never change theirs.
+    """Finds the unit of a process and remembers it for some seconds.
 
-    :param cgroup: returns the path of a process's control group; None if not known
+    :param cgroup: returns the path of a process's control group; None if unknown; OSError: it cannot be read
+        at the moment, which is not remembered
+    :param clock_s: the time in seconds
     """
 
-    def __init__(self, cgroup: Callable[[ProcessKey], str | None]) -> None:
+    def __init__(self, cgroup: Callable[[ProcessKey], str | None], clock_s: Callable[[], float]) -> None:
         self._cgroup = cgroup
-        self.of = lru_cache(maxsize=_KEPT)(self._find)
+        self._clock_s = clock_s
+        self._found = lru_cache(maxsize=_KEPT)(self._find)
 
-    def _find(self, process: ProcessKey) -> bytes:
+    def of(self, process: ProcessKey) -> bytes:
         """The unit's name as the column holds it; empty if there is none, or it is not known."""
+        return self._found(process, int(self._clock_s() // _KEPT_S))
+
+    def _find(self, process: ProcessKey, _time: int) -> bytes:
         return unit_of(self._cgroup(process) or "").encode("utf-8", "replace")[:UNIT_BYTES]

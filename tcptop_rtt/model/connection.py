@@ -150,6 +150,8 @@ class Connection:
     replies = _Number()
     reply_sum_us = _Number()
     crossings = _Number()
+    slow_answers = _Number()
+    slow_replies = _Number()
     window_ms = _Number()
     retrans_1m = _Number()
     segs_in_1m = _Number()
@@ -163,6 +165,8 @@ class Connection:
     replies_1m = _Number()
     reply_sum_us_1m = _Number()
     crossings_1m = _Number()
+    slow_answers_1m = _Number()
+    slow_replies_1m = _Number()
 
     @property
     def answer_us(self) -> float | None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Indices, Rows
 
 Ids = NDArray[np.uint64]
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the different values, ascending.
+
+    ``np.unique()`` and ``np.union1d()`` do the same, but import ``numpy.ma``, which takes 15 ms of the start.
+    """
+    ordered = np.sort(values)
+    is_first = np.ones(len(ordered), bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
 
 
 def places(ascending: Ids, ids: Ids) -> Indices:

@@ -82,6 +82,11 @@ def nothing(name: str) -> int:
     return _NOTHING.get(name, (0,))[0]
 
 
+def _lacks(name: str, lacking: frozenset[str]) -> bool:
+    """Return whether a field, or one that it needs, is lacking in all rows."""
+    return bool(lacking) and (name.removesuffix("_1m") in lacking or not lacking.isdisjoint(_needed(name)))
+
+
 def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
     """Return in which rows a field is unknown.
 
@@ -89,7 +94,7 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
     :param lacking: fields that this kernel does not have
     """
     values = get(name)
-    if name.removesuffix("_1m") in lacking:
+    if _lacks(name, lacking):
         return np.ones(values.shape, bool)
     mask = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     if name in SCANNED:
@@ -113,7 +118,7 @@ def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int
     :param lacking: fields of the row that this kernel does not have
     """
     # These are the rules of is_unknown(), as numpy is slow with single values.
-    if name.removesuffix("_1m") in lacking or (name in SCANNED and not row["scanned"]):
+    if _lacks(name, lacking) or (name in SCANNED and not row["scanned"]):
         return None
     if not all(row[needed] for needed in _needed(name)):
         return None

@@ -43,10 +43,10 @@ def is_full(get: Get) -> NDArray[np.bool_]:
 
 
 class Endpoints:
-    """The endpoints of listeners: network namespace, address and port. Several listeners may share one.
+    """The endpoints of listeners: network namespace, interface, address and port. Several may share one.
 
     :param get: gives the values of a field of the listeners
-    :param within: the fields, besides address and port, that equal endpoints share
+    :param within: the fields, besides interface, address and port, that equal endpoints share
     """
 
     def __init__(self, get: Get, within: tuple[str, ...] = ("netns",)) -> None:
@@ -54,7 +54,7 @@ class Endpoints:
         ports = np.zeros(1 << 16, bool)
         ports[get("lport")] = True
         self._ports = ports
-        keys = mixed([*map(get, within), get("lport"), get("laddr")])
+        keys = mixed([*map(get, within), get("ifindex"), get("lport"), get("laddr")])
         self._keys, self.of_listeners = np.unique(keys, return_inverse=True)
 
     def __len__(self) -> int:
@@ -69,14 +69,17 @@ class Endpoints:
         rows = np.flatnonzero(self._ports[get("lport")])
         if not len(rows):
             return found
-        lport, laddr, family = (get(name)[rows] for name in ("lport", "laddr", "family"))
-        within = [get(name)[rows] for name in self._within]
-        at = places(self._keys, mixed([*within, lport, laddr]))
-        # As in the kernel, one address goes before 0.0.0.0, and 0.0.0.0 before ::.
-        for address, may in ((_ANY4, family == 4), (_ANY6, True)):
-            left = np.flatnonzero((at < 0) & may)
-            anywhere = np.repeat(address, len(left))
-            keys = mixed([*(each[left] for each in within), lport[left], anywhere])
-            at[left] = places(self._keys, keys)
+        lport, laddr, family, ifindex = (get(name)[rows] for name in ("lport", "laddr", "family", "ifindex"))
+        within, at = [get(name)[rows] for name in self._within], np.full(len(rows), -1)
+        # As in the kernel, one address goes before 0.0.0.0, 0.0.0.0 before ::, and an interface before all.
+        for address, may in ((None, np.True_), (_ANY4, family == 4), (_ANY6, np.True_)):
+            for bound in (True, False):
+                left = np.flatnonzero((at < 0) & may & ((ifindex != 0) | (not bound)))
+                if not len(left):
+                    continue
+                interface = ifindex[left] if bound else np.zeros(len(left), ifindex.dtype)
+                place = laddr[left] if address is None else np.repeat(address, len(left))
+                keys = mixed([*(each[left] for each in within), interface, lport[left], place])
+                at[left] = places(self._keys, keys)
         found[rows] = at
         return found

@@ -138,6 +138,8 @@ ENTRY = np.dtype(
         ("resent_fast", "u4"),
         ("resent_timeout", "u4"),
         ("resent_probe", "u4"),
+        ("slow_answers", "u4"),
+        ("slow_replies", "u4"),
         ("congestion_control", "S16"),
     ]
 )
@@ -171,7 +173,7 @@ CONNECTION = np.dtype(
 )
 """The beginning of what the kernel side has of each connection: ``struct connection`` in bpf/maps.h."""
 
-if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 408, 48):
+if (RECORD.itemsize, ENTRY.itemsize, CONTROL.itemsize) != (224, 416, 48):
     raise AssertionError("model/records.py and bpf/abi.h differ")
 
 

@@ -45,15 +45,17 @@ STATES = (
 """State names as ``ss`` prints them, indexed by the kernel's ``TCP_*`` numbers (include/net/tcp_states.h)."""
 
 ESTABLISHED, LISTEN, CLOSED = (STATES.index(name) for name in ("ESTAB", "LISTEN", "CLOSED"))
+FIN_CAME = tuple(STATES.index(name) for name in ("CLOSE-WAIT", "LAST-ACK", "CLOSING"))
+"""The states in which the peer's FIN has come: it counts as a byte until the process reads the end."""
 SYN_SENT, SYN_RECV, TIME_WAIT = (STATES.index(name) for name in ("SYN-SENT", "SYN-RECV", "TIME-WAIT"))
 
 DIRECTIONS = (None, "out", "in")
 """Indexed by the ``direction`` field: unknown, connected from here, accepted here."""
 
 
-CONNECT_ERRORS = (None, "refused", "timed-out", "unreachable", "given-up", "other")
+CONNECT_ERRORS = (None, "refused", "timed-out", "unreachable", "given-up", "no-port", "other")
 """Indexed by the ``connect_error`` field: how connecting has ended without a connection. ``given-up``: by its
-process, before there was an answer."""
+process, before there was an answer; ``no-port``: no local port was free."""
 
 
 class Holder(IntEnum):
@@ -192,6 +194,8 @@ ROW = np.dtype(
         ("replies", "u4"),  # our replies to the peer's data
         ("reply_sum_us", "u8"),  # from the peer's last data to our next data
         ("crossings", "u4"),  # data that the peer sent before it had our latest data, so it is no answer
+        ("slow_answers", "u4"),  # of the answers, those that took SLOW_WAIT_US or longer
+        ("slow_replies", "u4"),
         # Increases in about the last minute before the latest scan, or since the connection was opened or
         # first seen.
         ("window_ms", "u4"),  # the length of that time; 0: unknown yet
@@ -207,6 +211,8 @@ ROW = np.dtype(
         ("replies_1m", "u4"),
         ("reply_sum_us_1m", "u4"),
         ("crossings_1m", "u4"),
+        ("slow_answers_1m", "u4"),
+        ("slow_replies_1m", "u4"),
     ]
 )
 """All that is known of a connection."""

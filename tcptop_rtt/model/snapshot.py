@@ -42,6 +42,7 @@ class Health:
     kernel_note: str = ""  # why kernel_percent is an estimate; empty: it is measured
     spaced: frozenset[str] = frozenset()  # those of SPACED that come less often because of the budget
     behind_s: float = 0.0  # how old the numbers may be, as reads or scans are late; 0: not late
+    netns: int = 0  # inode number of this process's network namespace; 0: unknown, or hosts differ
 
 
 RECORDS, SCANS, REFRESHES = SPACED = ("records", "scans", "refreshes")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
 from tcptop_rtt.feeds.base import Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Origin, Snapshot
+from tcptop_rtt.outputs.json_line import in_ascii
 from tcptop_rtt.outputs.writer import Writer
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 class Output(Protocol):
@@ -36,8 +39,8 @@ class Output(Protocol):
         ...
 
 
-def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, skipped: int = 0) -> None:
-    """Write the snapshots of a feed, as long as somebody reads.
+def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, skipped: int = 0) -> int:
+    """Write the snapshots of a feed, as long as somebody reads, and return how many were written.
 
     :param feed: open
     :param writer: the writer of the output
@@ -58,26 +61,24 @@ def write_all(feed: Feed, output: Output, writer: Writer, count: int | None, ski
                 break
     output.end(dropped_records)
     complain(writer)
+    return shown
 
 
 def write_lines(lines: Iterable[bytes], writer: Writer) -> None:
-    """Write untrusted lines of JSON, as long as somebody reads. Only printable ASCII is written unchanged.
+    """Write lines of JSON as they are, but in printable ASCII, as long as somebody reads.
 
-    :raises TcptopError: as :func:`write_all`; or some lines are no JSON, and were left out
+    :param lines: brings an empty one, which is none of them, while no others come
+    :raises TcptopError: as :func:`write_all`
     """
-    left_out: list[int] = []
-    for number, line in enumerate(lines, 1):
-        harmless = line if _is_plain(line) else _in_ascii(line)
-        if harmless is None:
-            left_out.append(number)
+    for line in lines:
+        if not line:
+            writer.flush()
             continue
-        writer.write_bytes(harmless + b"\n")
+        writer.write_bytes(line + b"\n" if _is_plain(line) else _escaped(line) + b"\n")
         if writer.failure or writer.gone:
             break
     writer.flush()
     complain(writer)
-    if left_out:
-        raise TcptopError(f"{_lines_are(len(left_out))} left out: line {left_out[0]:,} is no line of JSON")
 
 
 def _is_plain(line: bytes) -> bool:
@@ -85,14 +86,13 @@ def _is_plain(line: bytes) -> bool:
     return line.isascii() and line.decode().isprintable()
 
 
-def _in_ascii(line: bytes) -> bytes | None:
-    """Return the line as JSON in printable ASCII; None if it is no JSON."""
-    from tcptop_rtt.outputs.json_line import in_ascii  # seldom needed
+def _escaped(line: bytes) -> bytes:
+    """Return the line with escapes in its strings; elsewhere JSON has no such characters but white space."""
 
-    try:
-        return in_ascii(json.loads(line))
-    except (ValueError, RecursionError):
-        return None
+    def escape(found: re.Match[str]) -> str:
+        return " " if found[0] in "\t\r" else in_ascii(found[0])[1:-1].decode()
+
+    return _NOT_PLAIN.sub(escape, line.decode(errors="replace").strip()).encode()
 
 
 def complain(writer: Writer) -> None:
@@ -101,9 +101,5 @@ def complain(writer: Writer) -> None:
     :raises TcptopError: writing to standard output failed
     """
     if writer.failure:
-        lines = _lines_are(writer.unwritten)
+        lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")
-
-
-def _lines_are(count: int) -> str:
-    return "1 line is" if count == 1 else f"{count:,} lines are"

@@ -100,8 +100,9 @@ class Exporter:
                 self._say_where()
             if count == last:
                 break
-        complaints.take(recordings.finish()[1])
-        return 0
+        _, failure = recordings.finish()
+        complaints.take(failure)
+        return int(bool(failure))
 
     def _say_where(self) -> None:
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.recordings import Complaints
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import addresses
 from tcptop_rtt.view import format as fmt
@@ -26,6 +27,7 @@ class Gate:
     :param chosen: a filter that connections must match, in addition to the condition's
     :param watched_ns: how long to watch; None for no limit
     :param stop: called when watching ends
+    :param say: called with one line about each problem because of which connections may not be judged
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Gate:
         as_json: bool,
         watched_ns: int | None,
         stop: Callable[[], None],
+        say: Callable[[str], None],
     ) -> None:
         self._out = out
         self._filter = chosen
         self._json = as_json
         self._watched_ns = watched_ns
         self._stop = stop
+        self._complaints = Complaints(say)
         self._since: dict[Condition, tuple[int, int]] = {}
         """For each condition that holds, since when: by CLOCK_MONOTONIC and by the wall clock."""
         self._conditions = conditions
@@ -57,6 +61,7 @@ class Gate:
         """Check the conditions on the next snapshot."""
         if self._over:
             return
+        self._complaints.take(snapshot.health.problem)
         now_ns = snapshot.clock_ns
         if self._began_ns is None:
             self._began_ns = now_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
-from tcptop_rtt.outputs.stream import StreamLines, joined
+from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.filter import Filter
 
@@ -33,5 +33,6 @@ class JsonLines:
         self._write(self._stream.end(dropped_records))
 
     def _write(self, lines: list[bytes]) -> None:
-        self._out.write_bytes(joined(lines))
+        for some in lines:
+            self._out.write_bytes(some)
         self._out.flush()

@@ -70,17 +70,22 @@ class Keeping:
         moment = self._moment
         if moment is not None and snapshot.clock_ns >= moment.clock_ns + AFTER_NS:
             self._moment = None
-            try:
-                if self._recording is not None:
-                    self._recording.complete_frame()
-                self._ring.save(moment.time_ns - BEFORE_NS, moment.words, moment.time_ns)
-                self._unsaved = ""
-            except OSError as error:
-                when = fmt.clock(moment.time_ns / 1e9)
-                self._unsaved = f"cannot save the minutes around {when}: {error.strerror or error}"
+            self._save(moment)
+
+    def _save(self, moment: Moment) -> None:
+        try:
+            if self._recording is not None:
+                self._recording.complete_frame()
+            self._ring.save(moment.time_ns - BEFORE_NS, moment.words, moment.time_ns)
+            self._unsaved = ""
+        except OSError as error:
+            when = fmt.clock(moment.time_ns / 1e9)
+            self._unsaved = f"cannot save the minutes around {when}: {error.strerror or error}"
 
     def end(self, dropped_records: int) -> None:
-        """End the recording, and close the ring."""
+        """End the recording, and close the ring. A moment is saved with what has come after it so far."""
+        if self._moment is not None:
+            self._save(self._moment)
         if self._recording is not None:
             self._recording.end(dropped_records)
         self._ring.close()

@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from typing import TextIO
 
+from tcptop_rtt.outputs.writer import write_a_little
+
 
 class Progress:
     """Shows one line if the stream is a terminal, and else nothing.
@@ -25,7 +27,8 @@ class Progress:
             text = text[: os.get_terminal_size(self._stream.fileno()).columns - 1]
         if text == self._said:
             return
-        with suppress(OSError):  # a failing terminal must not stop the program
-            self._stream.write(f"\r{text.ljust(len(self._said))}" + ("" if text else "\r"))
-            self._stream.flush()
-        self._said = text
+        line = f"\r{text.ljust(len(self._said))}" + ("" if text else "\r")
+        # A failing terminal must not stop the program, and a stopped one not hold it and its signals up.
+        with suppress(OSError):
+            write_a_little(self._stream.fileno(), line.encode(self._stream.encoding, "replace"))
+            self._said = text

@@ -62,16 +62,20 @@ class Recordings:
     def wanted(cls, options: argparse.Namespace, feed: Feed, chosen: Filter) -> Recordings:
         """Make the recordings that the options ask for.
 
-        :raises TcptopError: a file cannot be made
+        :raises TcptopError: a file cannot be made; then none is left behind
         """
         uid = options.invoker.uid
         owner = environment.owner_of_files(uid)
         home = environment.home_of(uid)
         recordings = cls(feed, chosen, Owner(*owner) if owner else None, home, options.record_limit)
-        if options.record is not None:
-            recordings.open(options.record)
-        if options.keep is not None:
-            recordings.keep(environment.state_directory(), options.keep)
+        try:
+            if options.record is not None:
+                recordings.open(options.record)
+            if options.keep is not None:
+                recordings.keep(environment.state_directory(), options.keep)
+        except TcptopError:
+            recordings.close()
+            raise
         return recordings
 
     def open(self, path: str | None = None) -> str:
@@ -204,7 +208,7 @@ class Recordings:
 
 
 class Complaints:
-    """Reports problems of recordings, each once while it lasts.
+    """Reports problems, each once while it lasts.
 
     :param say: called with one line
     """

@@ -12,7 +12,7 @@ from tcptop_rtt.model.rows import CLOSED, LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Line, Part, part_of
-from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.filter import Filter, select_others
 from tcptop_rtt.view.streamed import LISTENER_COLUMNS, TARGET_COLUMNS, Kind
 
 
@@ -44,7 +44,7 @@ class SideLines:
         rows, lacking = self.rows(snapshot), snapshot.health.unknown
         self._last = last = self.part
         followed = np.isin(rows["id"], last.ids)  # rows stay, even if their process changes
-        followed[select(as_rows(rows, self.state), self._filter, lacking)] = True
+        followed[select_others(rows, self.state, self._filter, lacking)] = True
         self.part = now = part_of(rows, np.flatnonzero(followed))
         places, met = last.find(now.ids)
         news = ~met
@@ -60,6 +60,8 @@ class SideLines:
         return columns.changes(self.kind, self._last, self.part, self._told, elapsed_ns, lacking)
 
     def _lines(self, snapshot: Snapshot, part: Part, rows: NDArray[np.intp], closed: bool) -> Iterator[Line]:
+        if not len(rows):
+            return
         fields = self.kind.fields
         values = [
             field.values(lambda name: part.rows[name][rows], snapshot.health.unknown) for field in fields

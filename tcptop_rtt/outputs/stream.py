@@ -7,18 +7,19 @@ and a ``refresh`` line says that a snapshot is complete.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import starmap
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Part, part_of
-from tcptop_rtt.outputs.json_line import Line, encoded
+from tcptop_rtt.outputs.json_line import Line, encoded, pieces
 from tcptop_rtt.outputs.side_lines import ListenerLines, TargetLines
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -48,7 +49,7 @@ _AT_ONCE = 2048
 
 
 class StreamLines:
-    """Makes the lines of snapshots, one after the other.
+    """Makes the lines of snapshots, one after the other, in pieces of whole lines.
 
     :param cgroup: returns the cgroup path of a process, or None
     """
@@ -56,7 +57,7 @@ class StreamLines:
     def __init__(self, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
         self._filter = chosen
         self._cgroup_of = cgroup
-        self._cgroups: dict[int, tuple[ProcessKey, str | None]] = {}
+        self._cgroups: dict[int, tuple[tuple[int, int], str | None]] = {}  # with PID and start of the process
         self._origin: Origin | None = None
         self._snapshot: Snapshot | None = None
         self._part = NOTHING[CONNECTION_COLUMNS.name]
@@ -71,11 +72,11 @@ class StreamLines:
 
     def of(self, snapshot: Snapshot) -> list[bytes]:
         """Return the lines of the changes since the previous snapshot."""
-        return list(map(encoded, self._of(snapshot)))
+        return list(pieces(self._of(snapshot)))
 
     def state(self) -> list[bytes]:
         """Return a header and the whole latest snapshot as lines; reading may begin here."""
-        return list(map(encoded, self._state()))
+        return list(pieces(self._state()))
 
     def end(self, dropped_records: int) -> list[bytes]:
         """Return the last line. The stream's name for dropped records is ``lost``."""
@@ -89,12 +90,12 @@ class StreamLines:
         indices, events = _events(last, now, verdicts, self._verdicts)
         # A new connection with samples gets a second line, which has them: its "open" line has none.
         samples = np.where(events == "open", 0, snapshot.rows["rtt_samples"][indices])
-        yield from self._lines(snapshot, events, snapshot.rows.take(indices, rtt_samples=samples))
+        yield from self._lines(snapshot, events, snapshot.rows, indices, rtt_samples=samples)
         yield from self._changed_waiting(snapshot)
         for side in self._sides:
             yield from side.lines(snapshot)
         elapsed_ns = before.clock_ns if before else snapshot.clock_ns, snapshot.clock_ns
-        with_line = np.unique(snapshot.rows["id"][indices])
+        with_line = distinct(snapshot.rows["id"][indices])
         for line in (
             *columns.changes(CONNECTION_COLUMNS, last, now, with_line, elapsed_ns, lacking),
             *(line for side in self._sides for line in side.changes(elapsed_ns, lacking)),
@@ -112,8 +113,8 @@ class StreamLines:
         indices = last.indices[~there & ~last.get("closed")]
         if len(indices) and isinstance(last.rows, Rows):
             closed, none = np.full(len(indices), CLOSED), np.zeros(len(indices), int)
-            rows = last.rows.take(indices, state=closed, rtt_samples=none)
-            yield from self._lines(snapshot, np.full(len(indices), "close"), rows)
+            events = np.full(len(indices), "close")
+            yield from self._lines(snapshot, events, last.rows, indices, state=closed, rtt_samples=none)
 
     def _changed_waiting(self, snapshot: Snapshot) -> Iterator[Line]:
         """Yield the changed numbers of sockets in TIME-WAIT and SYN-RECV, if there is no filter."""
@@ -134,23 +135,34 @@ class StreamLines:
         followed[select(rows, self._filter, lacking)] = True
         return part_of(rows, np.flatnonzero(followed))
 
-    def _lines(self, snapshot: Snapshot, events: NDArray[np.str_], rows: Rows) -> Iterator[Line]:
-        """Yield a line for each row."""
-        for start in range(0, len(rows), _AT_ONCE):
-            part = rows.take(np.arange(start, min(start + _AT_ONCE, len(rows))))
+    def _lines(
+        self,
+        snapshot: Snapshot,
+        events: NDArray[np.str_],
+        rows: Rows,
+        indices: Indices,
+        **other: NDArray[np.int64],
+    ) -> Iterator[Line]:
+        """Yield a line for each of the rows at the indices.
+
+        :param other: by field, values for these rows that are written instead
+        """
+        for start in range(0, len(indices), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            part = rows.take(indices[some], **{name: values[some] for name, values in other.items()})
             fields = [field.values(part.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
-            names, times = events[start : start + _AT_ONCE].tolist(), [snapshot.time_ns] * len(part)
+            names, times = events[some].tolist(), [snapshot.time_ns] * len(part)
             values = zip(names, times, self._cgroup_paths(part), *fields, strict=True)
             yield from starmap(_ConnectionLine, values)
 
     def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
         """Yield the cgroup path of each row. It is looked up once per connection and process."""
-        own = (rows[name].tolist() for name in ("id", "pid", "started_ns"))
-        for connection, pid, started_ns in zip(*own, strict=True):
-            key = ProcessKey(pid, started_ns)
+        processes = zip(rows["pid"].tolist(), rows["started_ns"].tolist(), strict=True)
+        for connection, process in zip(rows["id"].tolist(), processes, strict=True):
             known = self._cgroups.get(connection)
-            if known is None or known[0] != key:
-                known = self._cgroups[connection] = (key, self._cgroup_of(key) if pid else None)
+            if known is None or known[0] != process:
+                path = self._cgroup_of(ProcessKey(*process)) if process[0] else None
+                known = self._cgroups[connection] = (process, path)
             yield known[1]
 
     def _state(self) -> Iterator[Line]:
@@ -201,8 +213,3 @@ def _events(
     lines = np.concatenate([opened, later])
     order = np.argsort(lines, kind="stable")
     return now.indices[lines[order]], events[order]
-
-
-def joined(lines: Iterable[bytes]) -> bytes:
-    """Return the lines as one piece of a file."""
-    return b"".join(lines)

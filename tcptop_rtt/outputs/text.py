@@ -42,22 +42,41 @@ def run_text(
     writer = Writer(sys.stdout.fileno(), lambda: stop.asked, sys.stdout.encoding)
     if not options.fail_if:  # with it the exit code is needed, even if nobody reads
         threading.Thread(target=stop.without_reader, daemon=True).start()
+    code = 0
     try:
         if lines is not None:
             write_lines(lines, writer)
         elif options.fail_if:
-            from tcptop_rtt.outputs.gate import Gate
-
-            gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop)
-            is_recorded = _write(feed, options, gate, recorded, writer)
-            return gate.exit_code or (stop.came and BY_SIGNAL + stop.came) or int(not is_recorded)
+            code = _watch(feed, options, chosen, recorded, writer, stop)
         else:
             output = _output(feed, options, chosen, note, recorded, writer)
-            return int(not _write(feed, options, output, recorded, writer))
+            code = int(not _write(feed, options, output, recorded, writer, stop))
     except TcptopError as error:
         _complain(str(error))
-        return 1
-    return 0
+        code = 1
+    if feed.problem:
+        _complain(f"not all of the recording can be read: {feed.problem}")
+    return code
+
+
+def _watch(
+    feed: Feed,
+    options: argparse.Namespace,
+    chosen: Filter,
+    recordings: Recordings | None,
+    writer: Writer,
+    stop: _Stop,
+) -> int:
+    """Watch the conditions of ``--fail-if``, and return the exit code."""
+    from tcptop_rtt.outputs.gate import Gate
+
+    gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop, _complain)
+    try:
+        failed = not _write(feed, options, gate, recordings, writer, stop)
+    except TcptopError as error:  # that a condition has held counts more than that its line is lost
+        _complain(str(error))
+        failed = True
+    return gate.exit_code or (stop.came and BY_SIGNAL + stop.came) or int(failed)
 
 
 class _Stop:
@@ -85,17 +104,20 @@ def _write(
     output: Output,
     recordings: Recordings | None,
     writer: Writer,
+    stop: _Stop,
 ) -> bool:
-    """Write the snapshots, and return whether the recording is complete."""
-    # The first snapshot has no rates, so --once and conditions begin with the second.
-    skipped = int(options.once or bool(options.fail_if))
+    """Write the snapshots, and return whether the recording is complete.
+
+    :raises TcptopError: as :func:`write_all`; or there was nothing to write or to judge
+    """
+    # The first snapshot has no rates, so --once and conditions begin with the second. --at names the first.
+    skipped = int(options.at is None and (options.once or bool(options.fail_if)))
     count = 1 if options.once else options.count
-    if recordings is None:
-        write_all(feed, output, writer, count, skipped)
-        return True
-    recorded = AlsoRecorded(output, recordings, _complain)
-    write_all(feed, recorded, writer, count, skipped)
-    return recorded.is_whole
+    recorded = None if recordings is None else AlsoRecorded(output, recordings, _complain)
+    shown = write_all(feed, recorded or output, writer, count, skipped)
+    if skipped and not (shown or stop.asked or writer.gone):
+        raise TcptopError("there is only one refresh, which has no rates: --at 100% takes it as it is")
+    return recorded is None or recorded.is_whole
 
 
 def _output(

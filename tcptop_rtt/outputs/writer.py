@@ -116,7 +116,7 @@ def _without_waiting(fd: int) -> Callable[[bytes | bytearray], int]:
     try:
         own = _opened_again(fd)
     except OSError:
-        return lambda data: _write_a_little(fd, data)
+        return lambda data: write_a_little(fd, data)
     return lambda data: os.write(own, data)
 
 
@@ -140,8 +140,11 @@ def _opened_again(fd: int) -> int:
     return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
-def _write_a_little(fd: int, data: bytes | bytearray) -> int:
-    """Write at most PIPE_BUF bytes: a pipe that poll() reports as writable has room for that."""
+def write_a_little(fd: int, data: bytes | bytearray) -> int:
+    """Write at most PIPE_BUF bytes: a pipe that poll() reports as writable has room for that.
+
+    :raises BlockingIOError: there is no room
+    """
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     if not poll.poll(0):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import Indices, as_words, is_same, word_of
 
 Columns = Mapping[str, NDArray[Any]]
@@ -71,7 +72,7 @@ def added(first: Change, second: Change, columns: Columns) -> Change:
     """
     size = max(first.before, second.after)  # rows that have come and gone in between are dropped
     parts = [_unpack(change, columns) for change in (first, second)]
-    rows = np.union1d(parts[0].rows, parts[1].rows)
+    rows = distinct(np.concatenate([parts[0].rows, parts[1].rows]))
     some, all_ = dict[str, Words](), dict[str, Words]()
     for part in parts:
         at = np.searchsorted(rows, part.rows)

@@ -52,6 +52,8 @@ _REFUSED = (
 )
 _MOST_BPF_COMMANDS = _MOST_FAMILIES = 64
 _MOST_SIGNALS = 64
+_SIGNALS_OF_FILES = {"fcntl": (8, 10, 15), "ioctl": (0x8901, 0x8902)}
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: who gets which signal when a file has data."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,11 @@ def _limit_calls(needs: Needs) -> None:
     filter_.refuse("tgkill", seccomp.differs(0, os.getpid()))
     for number in set(range(1, _MOST_SIGNALS + 1)) - {signal.SIGTSTP}:
         filter_.refuse("kill", seccomp.equals(1, number))
+    for call, commands in _SIGNALS_OF_FILES.items():
+        for command in commands:
+            filter_.refuse(call, seccomp.equals(1, command))
+    # A limit of processor time ends a process, too.
+    filter_.refuse("prlimit64", seccomp.differs(0, 0))
     filter_.load()
 
 

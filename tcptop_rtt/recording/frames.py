@@ -22,6 +22,9 @@ MOST_HEAD_BYTES = 1 << 20
 MOST_DAMAGES = 64
 """Reading stops after so many damaged places, as each may cost as much as a large head."""
 MOST_INDEX_BYTES = 1 << 28
+MOST_BLOCK_BYTES = 1 << 17
+"""The size limit of a block in the format of Zstandard."""
+_REPEATED, _RESERVED = 1, 3  # types of blocks
 
 _SKIPPABLE = struct.Struct("<II")  # magic, bytes that follow
 _INDEX_END = struct.Struct("<Q8s")  # size of the index, and the mark that shows that there is one
@@ -63,6 +66,7 @@ class Frame(NamedTuple):
     at: int  # where the data begin
     size: int  # the size of the data
     whole: bool = True  # the file has the frame's end
+    joins: bool = True  # it goes on where the frame before it has ended
 
 
 class Index(msgspec.Struct, frozen=True, array_like=True):
@@ -93,7 +97,7 @@ class Contents(NamedTuple):
     frames: list[Frame]
     moments: tuple[Mapping[str, Any], ...]
     end: int
-    """Where the frames end, and the index begins."""
+    """Where the last whole frame ends; in an orderly file the index begins there."""
     problem: str = ""
     """What cannot be read, and where; empty if everything can."""
 
@@ -116,7 +120,7 @@ def contents(data: Any) -> Contents:
 
 
 def _indexed(data: Any) -> Contents | None:
-    """The contents by the index; None if there is no valid index."""
+    """The contents by the index; None if there is no valid index of the whole file."""
     size = len(data)
     if size < _INDEX_END.size + _SKIPPABLE.size:
         return None
@@ -128,16 +132,19 @@ def _indexed(data: Any) -> Contents | None:
         index = msgspec.json.decode(data[start : start + length], type=Index)
     except UNREADABLE:
         return None
-    frames, after = [], 0
+    frames, after, begin = [], 0, start - _SKIPPABLE.size
     if len(index.heads) != len(index.places):
         return None
     for head, (at, length) in zip(index.heads, index.places, strict=True):
-        if at < after or length < 0 or at + length > start:
+        if at < after or length < 0:
             return None
         after = at + length
         frames.append(Frame(head, at, length))
+    # Of files that were joined, the last one's index counts from where that one began.
+    if after != begin or (frames and frames[0].at != _SKIPPABLE.size + _skippable_at(data, 0)[1]):
+        return None
     moments = [moment for head in index.heads for moment in head.moments]
-    return Contents(frames, (*moments, *index.moments), start - _SKIPPABLE.size)
+    return Contents(frames, (*moments, *index.moments), begin)
 
 
 def _walked(data: Any) -> Contents:
@@ -146,23 +153,32 @@ def _walked(data: Any) -> Contents:
     moments: list[Mapping[str, Any]] = []
     at, size, problem = 0, len(data), ""
     end = damages = 0
+    joins = True
     while at < size and damages < MOST_DAMAGES:
         try:
+            if _skippable_at(data, at)[0] == INDEX_MAGIC:
+                at, later_moments = _past_index(data, at)
+                moments += later_moments
+                joins = False  # another recording follows, if anything
+                continue
             found = _frame_at(data, at)
         except _DamagedError as damage:
             problem = problem or f"{damage} at byte {at:,} of {size:,}"
             damages += 1
+            joins = False
             at = data.find(_SKIPPABLE.pack(HEAD_MAGIC, 0)[:4], at + 1)
             if at < 0:
                 break
             continue
-        if found is None:
-            break
-        frames.append(found)
+        frames.append(found._replace(joins=joins))
+        joins = found.whole
         moments += found.head.moments
-        at = end = found.at + found.size
-        if not found.whole:
-            problem = problem or f"it ends in the middle of a frame, at byte {size:,}"
+        at = found.at + found.size
+        if found.whole:
+            end = at
+        else:
+            where = f"it ends in the middle of a frame, at byte {size:,}"
+            problem = problem or (where if at == size else f"a frame breaks off at byte {at:,} of {size:,}")
     if damages == MOST_DAMAGES:
         problem += f", and in {MOST_DAMAGES - 1} other places: reading stops there"
     return Contents(frames, tuple(moments), end, problem)
@@ -172,50 +188,77 @@ class _DamagedError(Exception):
     """There is no frame here."""
 
 
-def _frame_at(data: Any, at: int) -> Frame | None:
-    """The head and frame at a place; None at the index, or if the file ends within the head.
+def _skippable_at(data: Any, at: int) -> tuple[int, int]:
+    """The magic number of the skippable frame at a place, and how many bytes follow.
+
+    :raises _DamagedError: the file ends before
+    """
+    if len(data) - at < _SKIPPABLE.size:
+        raise _DamagedError("no frame of a recording")
+    magic, length = _SKIPPABLE.unpack(data[at : at + _SKIPPABLE.size])
+    return magic, length
+
+
+def _past_index(data: Any, at: int) -> tuple[int, tuple[Mapping[str, Any], ...]]:
+    """Where the index at a place ends, and its own moments. Its frames have been walked to.
+
+    :raises _DamagedError: it is cut off, or cannot be read
+    """
+    _, length = _skippable_at(data, at)
+    begin = at + _SKIPPABLE.size
+    packed = data[begin : begin + length] if length <= MOST_INDEX_BYTES else b""
+    try:
+        # Of one that is cut off, what follows in the file stands where the mark should be.
+        if len(packed) == length and packed.endswith(_INDEX_MARK):
+            return begin + length, msgspec.json.decode(packed[: -_INDEX_END.size], type=Index).moments
+    except UNREADABLE:
+        pass
+    raise _DamagedError("the index cannot be read")
+
+
+def _frame_at(data: Any, at: int) -> Frame:
+    """The head and frame at a place.
 
     :raises _DamagedError: anything else is there
     """
-    if len(data) - at < _SKIPPABLE.size:
-        return None
-    magic, length = _SKIPPABLE.unpack(data[at : at + _SKIPPABLE.size])
-    if magic == INDEX_MAGIC:
-        return None
+    magic, length = _skippable_at(data, at)
     if magic != HEAD_MAGIC or length > MOST_HEAD_BYTES:
         raise _DamagedError("no frame of a recording")
     start = at + _SKIPPABLE.size
     if start + length > len(data):
-        return None
+        raise _DamagedError("a head that is cut off")
     try:
         head = msgspec.json.decode(data[start : start + length], type=Head)
     except UNREADABLE:
         raise _DamagedError("the head of a frame cannot be read") from None
     begin = start + length
-    end = _end_of(data, begin)
-    return Frame(head, begin, min(end, len(data)) - begin, end <= len(data))
+    end, is_whole = _end_of(data, begin)
+    return Frame(head, begin, end - begin, is_whole)
 
 
-def _end_of(data: Any, at: int) -> int:
-    """Where a Zstandard frame ends, by its blocks (RFC 8878); beyond the data if the frame is incomplete.
+def _end_of(data: Any, at: int) -> tuple[int, bool]:
+    """Where a Zstandard frame ends, by its blocks (RFC 8878), and whether that is its proper end.
 
     :raises _DamagedError: there is no frame
     """
     size = len(data)
     if size - at < 5:
-        return size + 1
+        return size, False
     if int.from_bytes(data[at : at + 4], "little") != DATA_MAGIC:
         raise _DamagedError("no frame of Zstandard")
     described = int(data[at + 4])
     single, checked = described >> 5 & 1, described >> 2 & 1
     at += 5 + (1 - single) + (0, 1, 2, 4)[described & 3] + (single, 2, 4, 8)[described >> 6]
-    while True:
-        if at + 3 > size:
-            return size + 1
+    while at + 3 <= size:
         block = int.from_bytes(data[at : at + 3], "little")
-        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        kind, length = block >> 1 & 3, block >> 3
+        if kind == _RESERVED or length > MOST_BLOCK_BYTES:
+            return at, False  # a recording that was killed, with another behind it
+        at += 3 + (1 if kind == _REPEATED else length)
         if block & 1:
-            return at + (4 if checked else 0)
+            at += 4 if checked else 0
+            return min(at, size), at <= size
+    return size, False
 
 
 def start_before(frames: Sequence[Frame], time_ns: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import stat
 import tempfile
 from typing import IO, NamedTuple
@@ -52,6 +54,8 @@ def open_kept(directory: str) -> Opened:
 
     :raises TcptopError: there are none, or they cannot be read
     """
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # the usual 1,024 are six weeks
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         fds = tuple(os.open(one.path, flags) for one in kept(directory))
@@ -60,6 +64,9 @@ def open_kept(directory: str) -> Opened:
     except FileNotFoundError:
         fds = ()
     except OSError as error:
+        if error.errno == errno.EMFILE:
+            many = f"has more than the {most_files:,} files that may be open at once"
+            raise TcptopError(f"{directory} {many}: raise ulimit -Hn first") from None
         raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
     if not fds:
         raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")

@@ -42,7 +42,10 @@ def directory_of(owner: Owner | None, home: str) -> str:
     here = os.stat(".")
     uid = os.geteuid() if owner is None else owner.uid
     if here.st_uid == uid and not here.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return str(Path.cwd())
+        try:
+            return str(Path.cwd())
+        except PermissionError:  # it has no path under the root directory: see environment.py
+            return "."
     return home
 
 

@@ -93,7 +93,7 @@ class RecordingReader:
 
     @property
     def end(self) -> int:
-        """Where the last frame ends."""
+        """Where the last whole frame ends."""
         return self._contents.end
 
     def begin_of(self, number: int) -> int:
@@ -109,11 +109,16 @@ class RecordingReader:
 def split(chunks: Iterator[bytes], complain: Complain, whole: bool = True) -> Iterator[bytes]:
     """Split data into lines, without newlines; empty lines are left out.
 
+    A chunk of nothing says that nothing has come for a moment, and so does the empty line that is made of it.
+
     :param whole: the data are complete: what follows the last newline is a line, too
     """
     begun: list[bytes] = []  # of the line that goes on: to join them at each chunk would take ever longer
     size = 0
     for chunk in chunks:
+        if not chunk:
+            yield chunk
+            continue
         first, *others = chunk.split(b"\n")
         begun.append(first)
         size += len(first)

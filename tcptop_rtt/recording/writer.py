@@ -18,14 +18,13 @@ STATE_NS = 10_000_000_000
 LONGEST_WITHOUT_STATE_NS = 60_000_000_000
 """The whole state is written after LONGEST_WITHOUT_STATE_NS. It is written after STATE_NS already if the
 other lines since then have as many bytes as the latest state, so that states at most double the data."""
-_AT_ONCE = 64
-"""The number of lines that are compressed by one call."""
 LEFT_SHARE = 0.5
 """How much of the size limit the newest frames may take when the oldest are removed."""
 
 _OPTIONS: dict[int, int] = {CompressionParameter.compression_level: 1, CompressionParameter.checksum_flag: 1}
 
 Lines = list[bytes]
+"""Lines in pieces of one or more."""
 Moments = tuple[Mapping[str, Any], ...]
 
 
@@ -42,6 +41,7 @@ class RecordingWriter:
         self._fd = self._place.create()
         self._limit = limit_bytes
         self._frames: list[Frame] = []
+        self._index_size = len(index_bytes([], ()))
         self._compressor: ZstdCompressor | None = None
         self._head = Head(Kind.START, 0, 0)
         self._at = 0  # where the frame's data begin
@@ -128,9 +128,7 @@ class RecordingWriter:
     def _put(self, lines: Lines) -> None:
         if self._compressor is not None:
             self._raw += self._raw_of(lines)
-            # A few at a time: joining all lines would take some KiB more memory for each row.
-            parts = (b"".join(lines[at : at + _AT_ONCE]) for at in range(0, len(lines), _AT_ONCE))
-            blocks = [self._compressor.compress(part) for part in parts]
+            blocks = [self._compressor.compress(some) for some in lines]
             blocks.append(self._compressor.flush(ZstdCompressor.FLUSH_BLOCK))
             self._write(b"".join(blocks))
 
@@ -139,6 +137,7 @@ class RecordingWriter:
             self._write(self._compressor.flush(ZstdCompressor.FLUSH_FRAME))
             self._compressor = None
             self._frames.append(Frame(self._head, self._at, self.size - self._at))
+            self._index_size += _in_index(self._frames[-1])
 
     def _write(self, data: bytes) -> None:
         """Append all of the data, or nothing of it.
@@ -158,8 +157,9 @@ class RecordingWriter:
         """Remove the oldest frames if the next ones could exceed the size limit."""
         if self._limit is None or not self._frames:
             return
-        largest = max(frame.size for frame in self._frames[-64:])
-        index = 512 * len(self._frames)
+        largest = max(2 * _in_index(frame) + frame.size for frame in self._frames[-64:])
+        # The moments will be in the next head, which the index repeats.
+        index = self._index_size + 2 * len(index_bytes([], self._moments))
         if self.size + 2 * largest + index < self._limit:
             return
         kept = self._kept_of(int(self._limit * LEFT_SHARE))
@@ -173,12 +173,20 @@ class RecordingWriter:
         self._fd = fd
         self.size -= start
         self._frames = [frame._replace(at=frame.at - start) for frame in kept]
+        self._index_size = len(index_bytes(self._frames, ()))
 
     def _kept_of(self, room: int) -> list[Frame] | None:
         """The newest frames that fit, beginning with a state; None if no frame can be removed."""
+        index = self._index_size
         for number, frame in enumerate(self._frames):
-            if number and frame.head.kind == Kind.STATE and self.size - frame.at <= room:
+            if number and frame.head.kind == Kind.STATE and self.size - frame.at + index <= room:
                 return self._frames[number:]
+            index -= _in_index(frame)
         # Not even the frames from the newest state on fit: they are kept all the same.
         newest = [n for n, frame in enumerate(self._frames) if frame.head.kind == Kind.STATE][-1:]
         return self._frames[newest[0] :] if newest and newest[0] else None
+
+
+def _in_index(frame: Frame) -> int:
+    """How many bytes a frame takes in the index at most: its head, as it stands before it, and its place."""
+    return len(head_bytes(frame.head)) + len(f"{frame.at},{frame.size}")

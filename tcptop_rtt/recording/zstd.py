@@ -52,17 +52,20 @@ def bounded(
 
 
 def decompressed(chunks: Iterable[bytes]) -> Generator[bytes, None, bool]:
-    """Yield the decompressed data of consecutive frames.
+    """Yield the decompressed data of consecutive frames; nothing where the chunk is nothing.
 
     :return: whether the last frame is complete
     :raises ZstdError: a frame cannot be decompressed any further
     """
     decompressor = ZstdDecompressor()
     for chunk in chunks:
+        if not chunk:
+            yield chunk
         rest = chunk
         while rest or not (decompressor.needs_input or decompressor.eof):
             if decompressor.eof:
                 decompressor = ZstdDecompressor()
-            yield decompressor.decompress(rest, MOST_BYTES)
+            if part := decompressor.decompress(rest, MOST_BYTES):
+                yield part
             rest = decompressor.unused_data if decompressor.eof else b""
     return decompressor.eof

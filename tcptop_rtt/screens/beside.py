@@ -48,6 +48,7 @@ class TableAndDetails(Horizontal):
     def on_mount(self) -> None:
         for name in ("pinned", "page", "filter", "shown"):
             self.watch(self._table, name, self._place_later, init=False)
+        self.watch(self._table, "names", self._show_names, init=False)
 
     def _place_later(self) -> None:
         self.call_later(self._place)  # the table has to react to the change first
@@ -71,6 +72,15 @@ class TableAndDetails(Horizontal):
             self._pane.paint(snapshot)
         self._place()
 
+    def show_new_names(self) -> None:
+        """Shows the names that have come since the last snapshot."""
+        self._table.show_new_names()
+        self._show_names()
+
+    def _show_names(self) -> None:
+        if self._pane is not None:
+            self._pane.show_names(self._table.names)
+
     def toggle(self) -> str:
         """Shows or hides the details. Returns why nothing has happened; empty: something has."""
         if self._pane is not None and self._pane.display:
@@ -93,7 +103,7 @@ class TableAndDetails(Horizontal):
         if self._pane is None and connection is not None:
             from tcptop_rtt.screens.details_pane import DetailsPane
 
-            self._pane = DetailsPane(self._snapshot, self._glyphs, self._want_trace)
+            self._pane = DetailsPane(self._snapshot, self._table.names, self._glyphs, self._want_trace)
             self.mount(self._pane)
         if self._pane is not None:
             self._pane.follow(connection)

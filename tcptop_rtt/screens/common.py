@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.rows import fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.live import LiveScreen
@@ -47,6 +48,7 @@ class CommonScreen(LiveScreen):
     :param first: the snapshot that the table shows
     :param filter: the table's filter
     :param scope: the group that is open in the table
+    :param names: the names that the table shows, which the filter searches, too
     :param narrow: called with the filter for the line that the user has chosen
     """
 
@@ -78,12 +80,14 @@ class CommonScreen(LiveScreen):
         first: Snapshot,
         filter: Filter,  # noqa: A002
         scope: Scope | None,
+        names: Names,
         glyphs: Glyphs,
         narrow: Callable[[str], None],
     ) -> None:
         super().__init__(first)
         self._filter = filter
         self._scope = scope
+        self._names = names
         self._glyphs = glyphs
         self._narrow = narrow
         self._shown = first  # a frozen screen shows an older snapshot than the latest
@@ -166,11 +170,12 @@ class CommonScreen(LiveScreen):
         self._shown = snapshot
         before = [share.key for share in self._common.shares]
         lacking, number_before = snapshot.health.unknown, len(self._offered)
-        listed = matching(snapshot, self._filter, self._scope)
+        listed = matching(snapshot, self._filter, self._scope, self._names)
         judged = Judged(fields_of(snapshot.rows, listed), lacking)
         self._offered = meanings.offered(judged, self.meaning.name)
         if self._filter.text:
-            self._offered.append((meanings.selected_by(self._filter.text), len(listed)))
+            selected = meanings.selected_by(self._filter.text, self._names)
+            self._offered.append((selected, len(listed)))
         if self.meaning.widens:
             listed = matching(snapshot, replace(self._filter, text=""), self._scope)
             judged = Judged(fields_of(snapshot.rows, listed), lacking)

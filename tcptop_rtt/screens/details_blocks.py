@@ -85,13 +85,18 @@ def _wait(row: Shown, glyphs: Glyphs, other: Shown | None) -> Block:
     for name, glyph, us in zip(waits.PARTS, glyphs.waits, parts_us, strict=True):
         label = fmt.printable(hosts[name], glyphs) if name in hosts else name
         facts.append(Fact(f"{glyph} {label}", fmt.rtt(us) if row.wait.parts_us else fmt.UNKNOWN))
-    facts.append(Fact("peer answers", _mean(row.answer_us, row.answers_1m), of=("answers",)))
-    facts.append(Fact("we answer", _mean(row.reply_us, row.replies_1m), of=("replies",)))
+    theirs = _mean(row.answer_us, row.answers_1m, row.slow_answers_1m)
+    ours = _mean(row.reply_us, row.replies_1m, row.slow_replies_1m)
+    facts.append(Fact("peer answers", theirs, of=("answers",)))
+    facts.append(Fact("we answer", ours, of=("replies",)))
     return Block("WHAT A REQUEST WAITS FOR", tuple(facts))
 
 
-def _mean(us: float | None, count: int | None) -> str:
-    return fmt.NOTHING if us is None else f"{fmt.rtt(us)}, mean of {count or 0:,}"
+def _mean(us: float | None, count: int | None, slow: int | None) -> str:
+    if us is None:
+        return fmt.NOTHING
+    part = f", {slow:,} slow" if slow else ""
+    return f"{fmt.rtt(us)}, mean of {count or 0:,}{part}"
 
 
 def _bar(share: float | None, whole: str, glyphs: Glyphs) -> str:

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens import details_blocks
 from tcptop_rtt.screens.details import RECENT_S
@@ -29,7 +30,9 @@ class DetailsPane(Vertical):
     :param set_trace: called with the connection of which every ACK is needed; None: none is needed any more
     """
 
-    def __init__(self, first: Snapshot, glyphs: Glyphs, set_trace: Callable[[int | None], object]) -> None:
+    def __init__(
+        self, first: Snapshot, names: Names, glyphs: Glyphs, set_trace: Callable[[int | None], object]
+    ) -> None:
         super().__init__()
         self.display = False
         self.traced: int | None = None
@@ -37,6 +40,7 @@ class DetailsPane(Vertical):
         self._set_trace = set_trace
         self._glyphs = glyphs
         self._snapshot = first
+        self._names = names
         self._followed: int | None = None
         self._watched: Watched | None = None
         self._resting: Timer | None = None
@@ -68,7 +72,7 @@ class DetailsPane(Vertical):
 
     def _begin(self) -> None:
         if self._followed is not None:
-            self._watched = Watched(self._followed, self._snapshot)
+            self._watched = Watched(self._followed, self._snapshot, self._names)
             self.display = True
             self._draw()
             self._resting = self.set_timer(TRACE_REST_S, lambda: self._trace(self._followed))
@@ -84,6 +88,13 @@ class DetailsPane(Vertical):
         if self._watched is not None:
             self._watched.take(snapshot)
             self._draw()
+
+    def show_names(self, names: Names) -> None:
+        """Shows these names, as far as they are known by now."""
+        self._names = names
+        if self._watched is not None:
+            self._watched.names = names
+            self.paint(self._snapshot)
 
     def on_resize(self) -> None:
         self._draw()  # the title's endpoints are cut to the width

@@ -46,12 +46,20 @@ class FilteredScreen(SortedScreen):
 
     def end_typing(self) -> None:
         """Keep the filter as it is, and give the keys back to the table."""
-        if self._filter_line is not None and self.typing:
+        if self._filter_line is not None and self._filter_line.display:
             self._filter_line.close()
+            self._filter_line.fill(self.filter.text)
             self.set_focus(self.table)
+
+    def on_descendant_focus(self) -> None:
+        """A click on the table ends the typing, as the keys go there."""
+        if self.focused is self.table:
+            self.end_typing()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self.filter = replace(self.filter, text=message.text)
+        if not self.table.lines:
+            self.filter = replace(self.filter, text=message.finished)
 
     def on_filter_line_closed(self) -> None:
         self.set_focus(self.table)  # Widget.focus() takes effect later: the next key would go to the line

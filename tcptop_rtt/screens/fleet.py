@@ -85,6 +85,8 @@ class FleetScreen(MainScreen):
         self.set_reactive(FleetScreen.question, question)
         self.set_reactive(FleetScreen.page, self._page_of(question, None))
         self._trail: list[_Left] = []
+        self._returned_to: int | None = None
+        """The row to select once the server has answered; None: the first one."""
 
     @property
     def kinds(self) -> tuple[Kind | None, ...]:
@@ -98,6 +100,12 @@ class FleetScreen(MainScreen):
         """Takes the newest answer; an answer to another question is too late, and is ignored."""
         if isinstance(snapshot, FleetSnapshot) and snapshot.question == self.question:
             super().show(snapshot)
+
+    def paint(self, snapshot: Snapshot) -> None:
+        super().paint(snapshot)
+        if self._returned_to is not None and isinstance(snapshot, FleetSnapshot) and snapshot.answered_ns:
+            self.table.select(self._returned_to)
+            self._returned_to = None
 
     def _count(self) -> None:
         answer = self._latest
@@ -173,6 +181,7 @@ class FleetScreen(MainScreen):
         self.question = question
         self.show(nothing_yet(question))  # no number may stand below the name of another table
         self.page = page
-        self.table.select(row)
+        self.table.select(None)
+        self._returned_to = row  # there is no row to select yet
         self.refresh_bindings()
         self.post_message(self.Asked(question))

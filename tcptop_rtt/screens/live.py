@@ -75,8 +75,10 @@ class LiveScreen(Screen[None], inherit_bindings=False):
     def action_copy(self, what: str) -> None:
         """Copies the peer's address or the ss command of the connection, and says so."""
         row = self.chosen
-        if row is not None:
-            text = checks.remote(row) if what == "remote" else checks.by_ss(row)
+        if row is not None and what == "command" and row.closed:
+            self.tell("it is closed: no command shows it any more")
+        elif row is not None:
+            text = checks.remote(row) if what == "remote" else checks.by_ss(row, self._latest.health.netns)
             self.app.copy_to_clipboard(text)
             self.tell(f"copied: {text}")
 

@@ -115,11 +115,11 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.watch(self.table, "shown", self._count)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Takes the newest snapshot; the header lines show it even while the table is frozen."""
+        """Takes the newest snapshot. The header lines are of the one that the table shows."""
         self.waiting_for = ""
         self._status.heard()
         super().show(snapshot)
-        self._status.summary = summarize(self.snapshot_shown)
+        self._status.summary = summarize(self._shown)
         self._count()
 
     def show_row(self, table: str, row: int) -> None:
@@ -129,6 +129,20 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.table.select(row)
         if not self.table.shows(row):
             self.tell("the filter hides it")
+
+    def neighbour(self, step: int, latest: Snapshot) -> int | None:
+        """Selects the connection ``step`` lines from the selected one. Returns its id; None: there is none.
+
+        :param latest: the table, which has taken no snapshot while it was covered, takes it first
+        """
+        table = self.table
+        selected, line = table.pinned, table.cursor_line
+        self.show(latest)
+        if selected is not None and table.shows(selected):
+            line = table.cursor_line
+        elif step > 0:
+            line -= 1  # the next one has taken its line
+        return table.go_to(line + step)
 
     def paint(self, snapshot: Snapshot) -> None:
         self.beside.paint(snapshot)
@@ -141,10 +155,10 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
         self.tell(self.beside.toggle())
 
     def show_new_names(self) -> None:
-        self.table.show_new_names()
+        self.beside.show_new_names()
 
     def _count(self) -> None:
-        snapshot = self.snapshot_shown
+        snapshot = self._shown
         self._status.health = snapshot.health
         self._status.counts = Counts(
             total=self.table.total,
@@ -178,6 +192,10 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
             return self.recordings is not None
         if (action, *parameters) == ("toggle", "follow"):
             return self.follow or self.table.lines > 0
+        if (action, *parameters) == ("toggle", "shared_scale"):
+            return "spark" in self.page.table.column
+        if action == "sort":
+            return parameters[0] in self.page.table.column
         if action == "change_refresh":
             (step,) = parameters
             return bool(self._set_refresh and self._other_refreshes(int(str(step))))
@@ -230,11 +248,17 @@ class MainScreen(FilteredScreen, PastScreen, RecordedScreen):
 
         if self.is_current:
             screen = CommonScreen(
-                self.table.snapshot, self.filter, self.page.scope, self._glyphs, self.narrow
+                self.table.snapshot, self.filter, self.page.scope, self.names, self._glyphs, self.narrow
             )
             screen.set_reactive(LiveScreen.frozen, self.frozen or self.travelling)
             screen.set_reactive(LiveScreen.problem, self.problem)
             self.app.push_screen(screen)
+
+    def narrow(self, text: str) -> None:
+        """Adds a condition to the filter, and goes from rows that are no groups of connections to these."""
+        if self.page.kind is not None and not self.page.kind.of_connections:
+            self._turn_to(None)
+        super().narrow(text)
 
     def action_back(self) -> None:
         """Goes one step back: returns to now, or else clears the filter, or else leaves the group."""

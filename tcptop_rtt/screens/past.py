@@ -67,13 +67,8 @@ class PastScreen(NamedScreen):
         self._past = Past()
         self._visit: Visit | None = None
         self._shown = first
-        """The snapshot on the screen."""
+        """The snapshot on the screen: the newest, an old one, or that of when the screen was frozen."""
         self._moments: MomentsScreen | None = None
-
-    @property
-    def snapshot_shown(self) -> Snapshot:
-        """The snapshot of the header: the old one that is shown, or the newest, even while frozen."""
-        return self._shown if self.travelling else self._latest
 
     def show_row(self, table: str, row: int) -> None:
         """Shows the table of this name, and selects the row with this id."""

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import ENTRY, Hold, Records, take_rows
 
@@ -54,7 +55,7 @@ class Descriptors:
 
         :raises OSError: no descriptor is free
         """
-        self._in_vain = np.unique(np.concatenate(self._missed)) if self._missed else self._in_vain[:0]
+        self._in_vain = distinct(np.concatenate(self._missed)) if self._missed else self._in_vain[:0]
         self._missed.clear()
         self._was_unknown, self._unknown = self._unknown, False
         now = self._clock_s()
@@ -62,7 +63,7 @@ class Descriptors:
             self._look()
 
     def _has_one_ended(self) -> bool:
-        return not set(np.unique(self._held["pid"]).tolist()) <= set(map(int, _pids()))
+        return not set(distinct(self._held["pid"]).tolist()) <= set(map(int, _pids()))
 
     def add_holders(self, sockets: Records) -> Records:
         """Return one entry per process that has a descriptor of a socket, with that process. The entry of a

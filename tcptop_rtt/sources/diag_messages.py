@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.known import SYN_BYTES
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
 from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, SYN_RECV, SYN_SENT, TIME_WAIT, UNKNOWN_U32
+from tcptop_rtt.model.waited import SLOW_WAITS, WAITED
 from tcptop_rtt.sources.netlink import HEADER, Messages
 
 _INFO, _CONG, _SKMEMINFO = 2, 4, 7  # the attributes' numbers
@@ -132,7 +133,7 @@ UNTOLD = frozenset(
         *("last_rtt_us", "rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"),
         *("peak_rtt_us", "peak_age_ms", "peak_time_s"),
         *("resent_fast", "resent_timeout", "resent_probe"),
-        *("first_byte_us", "answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
+        *("first_byte_us", *WAITED, *SLOW_WAITS),
     }
 )
 """Fields of a row that sock_diag has on no kernel."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.kernel_time import monotonic_ns
 from tcptop_rtt.model.records import RECORD, Direction, Kind, Records
 from tcptop_rtt.model.rows import ESTABLISHED, Indices
@@ -175,7 +176,7 @@ class Connections:
         return self._namespaces_of(self._bound())
 
     def _namespaces_of(self, rows: Indices) -> set[int]:
-        return {*np.unique(self._store["netns"][rows]).tolist()}
+        return {*distinct(self._store["netns"][rows]).tolist()}
 
     def _bound(self) -> Indices:
         return self._store.select(self._store["ifindex"] != 0)
@@ -191,7 +192,7 @@ class Connections:
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
         """Set the unit (container, pod or systemd unit) of each process.
 
-        :param look_up: returns the unit of a process; called once for each process
+        :param look_up: returns the unit of a process; may be called for the same process again and again
         """
         self._units.name(look_up)
         self._listeners.name_units(look_up)

@@ -68,18 +68,21 @@ class ListenerStore:
                 then["drops_per_s"], (now["drops"] - then["drops"]) / elapsed_s, elapsed_s
             )
             known = (then["pid"] == now["pid"]) & (then["started_ns"] == now["started_ns"])
-            now["unit"][known], now["named"][known] = then["unit"][known], then["named"][known]
+            now["unit"][known] = then["unit"][known]
             fresh[same] = now
         new = int(np.count_nonzero(~same))
         fresh["id"][~same] = np.arange(self._ids + 1, self._ids + 1 + new)
         self._ids += new
 
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
-        """Set the unit of each listener's process, once for each listener."""
+        """Set the unit of each listener's process, once after each scan that has met the listener."""
         for at in np.flatnonzero(~self._rows["named"])[:MOST_NAMED].tolist():
             row = self._rows[at]
-            row["unit"] = look_up(ProcessKey(int(row["pid"]), int(row["started_ns"]))) if row["pid"] else b""
-            row["named"] = True
+            try:
+                unit = look_up(ProcessKey(int(row["pid"]), int(row["started_ns"]))) if row["pid"] else b""
+            except OSError:
+                return  # no descriptor is free: the next snapshot tries it again
+            row["unit"], row["named"] = unit, True
 
     def freeze(self, now_ns: int) -> NDArray[np.void]:
         """All listeners as found by the latest scans, read-only."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
 from tcptop_rtt.model.rtt_parts import Part
 from tcptop_rtt.tracking.room import resized
@@ -94,7 +95,7 @@ class Quantiles:
 
     def _slots_of(self, rows: Indices) -> NDArray[np.int32]:
         """The slots of rows. A row without a slot gets one."""
-        new = np.unique(rows[self._slot[rows] < 0])
+        new = distinct(rows[self._slot[rows] < 0])
         if len(new):
             if len(self._free) < len(new):
                 self._make_room(len(new) - len(self._free))

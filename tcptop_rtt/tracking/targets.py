@@ -37,6 +37,7 @@ def _kinds() -> NDArray[np.uint8]:
     """For each error of a socket its kind of failure, as an index into CONNECT_ERRORS."""
     kinds = np.full(256, CONNECT_ERRORS.index("other"), np.uint8)
     kinds[0] = CONNECT_ERRORS.index("given-up")
+    kinds[errno.EADDRNOTAVAIL] = CONNECT_ERRORS.index("no-port")
     kinds[errno.ECONNREFUSED] = CONNECT_ERRORS.index("refused")
     kinds[errno.ETIMEDOUT] = CONNECT_ERRORS.index("timed-out")
     for error in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENONET):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.view.format import printable
@@ -21,17 +25,30 @@ def address(family: int, raw: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, raw)
 
 
-def endpoint(
-    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
-) -> str:
-    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``.
+def host(family: int, raw: bytes, ifindex: int, interface: bytes, glyphs: Glyphs = UNICODE) -> str:
+    """``192.0.2.1``, ``2001:db8::1`` or ``fe80::1%eth0``.
 
     :param ifindex: the interface of the socket, 0 if none; a link-local address is ambiguous without it
     """
-    host = address(family, raw)
+    found = address(family, raw)
     if ifindex and family == 6 and raw[0] == 0xFE and raw[1] & 0xC0 == 0x80:
-        host = f"{host}%{printable(interface, glyphs) or ifindex}"
-    return f"{host}:{port}" if family == 4 else f"[{host}]:{port}"
+        return f"{found}%{printable(interface, glyphs) or ifindex}"
+    return found
+
+
+def are_link_local(family: NDArray[Any], raw: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which addresses are link-local ones: fe80::/10."""
+    octets = np.ascontiguousarray(raw).view(np.uint8).reshape(-1, 16)
+    found: NDArray[np.bool_] = (family == 6) & (octets[:, 0] == 0xFE) & (octets[:, 1] & 0xC0 == 0x80)
+    return found
+
+
+def endpoint(
+    family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
+) -> str:
+    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``, likewise."""
+    text = host(family, raw, ifindex, interface, glyphs)
+    return f"{text}:{port}" if family == 4 else f"[{text}]:{port}"
 
 
 _LEAST_OF_HOST = 4
@@ -39,20 +56,25 @@ _LEAST_OF_HOST = 4
 
 
 def shorten(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """Cuts an endpoint in the middle of its address, which keeps both its network and its port."""
+    """Cuts an endpoint, an address or a name of a host in the middle of its address.
+
+    Network and port stay, and of an address without a port its last part.
+    """
     if len(text) <= width:
         return text
     gap = glyphs.gap
-    host, _, port = text.rpartition(":")
-    tail = f"]:{port}" if host.endswith("]") else f":{port}"
-    host = host.removesuffix("]")
+    start, colon, port = text.rpartition(":")
+    if not colon:
+        start, port = text, ""
+    tail = f"]:{port}" if start.endswith("]") else f"{colon}{port}"
+    start = start.removesuffix("]")
     keep = width - len(gap) - len(tail)
-    if keep < _LEAST_OF_HOST and width > len(port):
+    if colon and keep < _LEAST_OF_HOST and width > len(port):
         return f":{port}"
     if keep < 1:
         return (gap + tail)[-width:] if width > 0 else ""
     right = keep // 2
-    return host[: keep - right] + gap + host[len(host) - right :] + tail
+    return start[: keep - right] + gap + start[len(start) - right :] + tail
 
 
 def local(row: Connection, glyphs: Glyphs = UNICODE) -> str:

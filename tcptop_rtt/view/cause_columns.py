@@ -12,6 +12,7 @@ from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import Get, Mask
+from tcptop_rtt.model.waited import WAITED
 from tcptop_rtt.view.thresholds import limits
 from tcptop_rtt.view.waits import Waits
 
@@ -24,10 +25,6 @@ CROSSING_SHARE = 0.1
 their way at once."""
 BARE_COUNT = 10
 """Least number of our data segments: Linux acknowledges the first ones at once (TCP_MAX_QUICKACKS)."""
-
-
-WAITED = frozenset({"answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"})
-"""The fields without which it is unknown what a request waits for."""
 
 
 class Columns:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS
+from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.shares import loss, shares
+from tcptop_rtt.view.shares import are_often_slow, loss, shares
 
 
 class Words(NamedTuple):
@@ -29,6 +32,7 @@ NOT_CONNECTED = (
     "no answer",
     "no route to it",
     "the process gave up before an answer came",
+    "no local port was free: too many connections to there, or in TIME-WAIT",
     "another error",
 )
 """The likely reason of each connect error, in the order of CONNECT_ERRORS."""
@@ -75,6 +79,11 @@ def window_closed(row: Connection) -> Words:
 def silent(row: Connection) -> Words:
     """Describes a peer that acknowledges nothing any more."""
     timeouts = row.retransmits
+    if not timeouts and row.probes:
+        heard = fmt.ago(row.last_ack_ms)
+        reason = f"it was last heard {heard}: gone, or a firewall or NAT has forgotten the connection"
+        kind = "probes" if row.notsent_bytes else "keepalive probes"
+        return Words("silent", f"silent: {row.probes} {kind} unanswered", reason)
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
     waits_ms = _unanswered_ms(row)
     since = "" if waits_ms is None else f" {fmt.span(waits_ms)}"
@@ -110,11 +119,11 @@ def peer_not_reading(row: Connection) -> Words:
 
 def peer_slow(row: Connection) -> Words:
     """Describes a peer whose receive window often has no room."""
-    share = shares(row).rwnd_limited or 0.0
+    share = fmt.percent(shares(row).rwnd_limited or 0.0, 1.0)
     return Words(
-        f"peer slow {share:.0%}",
-        f"reads too slowly: its window held us up {share:.0%} of the time",
-        f"receive window limited {share:.0%} of the time with data to send in {fmt.window(row)}",
+        f"peer slow {share}",
+        f"reads too slowly: its window held us up {share} of the time",
+        f"receive window limited {share} of the time with data to send in {fmt.window(row)}",
     )
 
 
@@ -140,11 +149,11 @@ def not_reading(row: Connection) -> Words:
 
 def send_buffer(row: Connection) -> Words:
     """Describes a send buffer of ours that often has no room."""
-    share = shares(row).sndbuf_limited or 0.0
+    share = fmt.percent(shares(row).sndbuf_limited or 0.0, 1.0)
     return Words(
-        f"send buffer {share:.0%}",
-        f"send buffer is too small: it held us up {share:.0%} of the time",
-        f"send buffer limited {share:.0%} of the time with data to send in {fmt.window(row)}",
+        f"send buffer {share}",
+        f"send buffer is too small: it held us up {share} of the time",
+        f"send buffer limited {share} of the time with data to send in {fmt.window(row)}",
     )
 
 
@@ -170,20 +179,52 @@ def late_acks(row: Connection) -> Words:
     )
 
 
+MOST_ARE_SLOW = 0.5
+"""If so many answers are slow, their mean says enough."""
+
+
+def _partly_slow(
+    row: Connection, slow: int, count: int, path_us: int, what: str, who: str, seen: str
+) -> Words | None:
+    """Describes that a part of the answers is slow, of which the mean says little; None: no or most are.
+
+    :param path_us: the part of each that is the path's
+    :param what: what they are, as the column has it
+    :param who: begins the sentence
+    :param seen: from when to when they were timed, and what the mean is
+    """
+    often = are_often_slow(np.array(slow), np.array(count), np.array(path_us))
+    if not often or slow >= MOST_ARE_SLOW * count:
+        return None
+    share = fmt.percent(slow, count)
+    return Words(
+        f"slow {what} {share}",
+        f"{who}takes {fmt.rtt(SLOW_WAIT_US)} or longer for {share} of its answers",
+        f"{slow:,} of {count:,} in {fmt.window(row)}, {seen}",
+    )
+
+
 def answers(row: Connection) -> Words:
-    """Describes a peer whose process answers late."""
-    took, count = fmt.rtt(row.answer_us), row.answers_1m or 0
+    """Describes a peer whose process answers late, always or often."""
+    took, count, path = fmt.rtt(row.answer_us), row.answers_1m or 0, fmt.rtt(row.min_rtt_us)
+    seen = f"from our last data to its first; the mean is {took}, the path takes {path}"
+    slow, path_us = row.slow_answers_1m or 0, row.min_rtt_us or 0
+    if partly := _partly_slow(row, slow, count, path_us, "answers", "", seen):
+        return partly
     return Words(
         f"answers {took}",
         f"takes {took} to answer",
         f"from our last data to its first, mean of {count:,} in {fmt.window(row)}; "
-        f"the path takes {fmt.rtt(row.min_rtt_us)} of it",
+        f"the path takes {path} of it",
     )
 
 
 def we_answer(row: Connection) -> Words:
-    """Describes a process of ours that answers late."""
+    """Describes a process of ours that answers late, always or often."""
     took, count = fmt.rtt(row.reply_us), row.replies_1m or 0
+    seen = f"from the peer's last data to our next; the mean is {took}"
+    if partly := _partly_slow(row, row.slow_replies_1m or 0, count, 0, "replies", "process ", seen):
+        return partly
     return Words(
         f"we take {took}",
         f"process takes {took} to answer",

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import CONNECT_ERRORS, SYN_SENT, UNKNOWN_U32, Get, Holder, Mask
+from tcptop_rtt.model.records import Direction
+from tcptop_rtt.model.rows import CONNECT_ERRORS, FIN_CAME, SYN_SENT, UNKNOWN_U32, Get, Holder, Mask
+from tcptop_rtt.model.waited import WAITED
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
-from tcptop_rtt.view.cause_columns import WAITED, Columns
+from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.cause_words import Words
+from tcptop_rtt.view.shares import are_often_slow
 from tcptop_rtt.view.thresholds import limits
 
 Who = Literal["network", "peer", "us"]
@@ -40,7 +43,7 @@ class Cause:
     :param words: describes it for a row that it is true of
     :param stops: the connection makes no progress as long as it lasts
     :param explains: it only explains a high RTT of a healthy connection, and only the details show it
-    :param check: returns a command that shows it
+    :param check: returns a command that shows it, for a row and the program's own network namespace
     """
 
     name: str
@@ -50,7 +53,7 @@ class Cause:
     reads: frozenset[str] = frozenset()
     stops: bool = False
     explains: bool = False
-    check: Callable[[Connection], str] = checks.by_ss
+    check: Callable[[Connection, int], str] = checks.by_ss
 
 
 def _not_connected(kind: str) -> Callable[[Columns], Mask]:
@@ -75,7 +78,11 @@ def _no_syn_answer(c: Columns) -> Mask:
 
 
 def _window_shut(c: Columns) -> Mask:
-    found: Mask = _silent(c) & (c["probes"] > 0) & (c["retransmits"] == 0)
+    # Probes are also sent where nothing waits (tcp_keepalive_timer()), and where data that found no route
+    # waits with nothing in flight, however large the window is (tcp_check_probe_timer()).
+    window, unsent, mss = c["snd_wnd_bytes"], c["notsent_bytes"], np.maximum(c["mss"], 1)
+    too_small = (window < np.minimum(mss, unsent)) | ~c["scanned"]
+    found: Mask = _silent(c) & (c["probes"] > 0) & (c["retransmits"] == 0) & too_small
     return found
 
 
@@ -100,7 +107,9 @@ def _not_accepted(c: Columns) -> Mask:
 def _not_read(c: Columns) -> Mask:
     waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
     stands = (last_ms >= limits().unread_ms) & (last_ms != UNKNOWN_U32)
-    found: Mask = (waiting >= limits().unread_bytes) | ((waiting > 0) & stands)
+    has_data = waiting > np.isin(c["state"], FIN_CAME)
+    is_held = c["holder"] != Holder.NOBODY
+    found: Mask = is_held & ((waiting >= limits().unread_bytes) | (has_data & stands))
     return found
 
 
@@ -115,10 +124,22 @@ def _loses(c: Columns) -> Mask:
     return found
 
 
-def _waits_for_answer(c: Columns, us: NDArray[np.float64]) -> Mask:
-    path_us = c.waits.path_us + c.waits.queue_us
-    found: Mask = c.waits.known & (us >= limits().slow_answer_us) & (us < NO_ANSWER_US) & (us > path_us)
+def _is_late(c: Columns, us: NDArray[np.float64], often: Mask) -> Mask:
+    long = (us >= limits().slow_answer_us) & (us > c.waits.path_us + c.waits.queue_us)
+    found: Mask = c.waits.known & (long | often) & (us < NO_ANSWER_US)
     return found
+
+
+def _peer_is_late(c: Columns) -> Mask:
+    # The time of an answer has the path in it.
+    path_us = c.waits.path_us + c.waits.queue_us
+    often = are_often_slow(c["slow_answers_1m"], c["answers_1m"], path_us)
+    return _is_late(c, c.waits.peer_us, often & (c["direction"] == Direction.OUT))
+
+
+def _we_are_late(c: Columns) -> Mask:
+    often = are_often_slow(c["slow_replies_1m"], c["replies_1m"], np.zeros(1))
+    return _is_late(c, c.waits.ours_us, often & (c["direction"] == Direction.IN))
 
 
 def _is_far(c: Columns) -> Mask:
@@ -134,6 +155,7 @@ _WHO_REFUSES: dict[str, Who] = {
     "timed-out": "peer",
     "unreachable": "network",
     "given-up": "us",
+    "no-port": "us",
     "other": "us",
 }
 """Who is at fault, by the connect error."""
@@ -181,7 +203,7 @@ CAUSES = (
     Cause(
         "answers",
         "peer",
-        lambda c: _waits_for_answer(c, c.waits.peer_us),
+        _peer_is_late,
         words.answers,
         _ANSWERS,
         check=checks.by_tcpdump,
@@ -189,7 +211,7 @@ CAUSES = (
     Cause(
         "we-answer",
         "us",
-        lambda c: _waits_for_answer(c, c.waits.ours_us),
+        _we_are_late,
         words.we_answer,
         _ANSWERS,
         check=checks.of_process,
@@ -206,7 +228,7 @@ CAUSES = (
     Cause(
         "acks-wait",
         "peer",
-        lambda c: c.answers_late & ~_waits_for_answer(c, c.waits.peer_us),
+        lambda c: c.answers_late & ~_peer_is_late(c),
         words.acks_wait,
         _RTT,
         explains=True,

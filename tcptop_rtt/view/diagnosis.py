@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.view import causes
+from tcptop_rtt.view import causes, checks
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.shares import shares
+from tcptop_rtt.view.thresholds import limits
 
-Who = Literal["network", "peer", "us", "nobody", "unknown"]
+Who = Literal["network", "peer", "us", "somebody", "nobody", "unknown"]
+"""``somebody``: it is held up, by whom is not known; ``unknown``: too little is known, or it is over."""
+
+CULPRITS = ("network", "peer", "us")
 
 IDLE_SHARE = 0.1
+"""With data to send for a smaller share of the time, the connection is mostly idle ..."""
+RECEIVED_PER_S = 10
+"""... unless the peer sends so many data segments a second, and more than this side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +35,29 @@ class Verdict:
 
     def __str__(self) -> str:
         """Returns one line, which begins with the culprit if there is one."""
-        return self.summary if self.who in ("nobody", "unknown") else f"{self.who}: {self.summary}"
+        return f"{self.who}: {self.summary}" if self.who in CULPRITS else self.summary
 
 
-def diagnose(row: Connection) -> Verdict:
-    """Returns the verdict on one connection. Nothing is concluded from fields that this kernel lacks."""
+def diagnose(row: Connection, own_netns: int = 0) -> Verdict:
+    """Returns the verdict on one connection. Nothing is concluded from fields that this kernel lacks.
+
+    Of a closed connection it says what was true until its end.
+
+    :param own_netns: the network namespace of the program; 0: unknown
+    """
+    verdict = _diagnose(row, own_netns)
+    if not row.closed or row.connect_error:
+        return verdict
+    # Nothing holds it up any more, and no command shows it.
+    return replace(verdict, who="unknown", summary=f"closed; until then {verdict}", check="")
+
+
+def _diagnose(row: Connection, own_netns: int) -> Verdict:
     found = [(cause, cause.words(row)) for cause in causes.one(row)]
     if found:
         (cause, first), *others = found
         also = (f"also {other.who}: {words.summary}" for other, words in others)
-        return Verdict(cause.who, first.summary, (first.reason, *also), cause.check(row))
+        return Verdict(cause.who, first.summary, (first.reason, *also), cause.check(row, own_netns))
     srtt = row.srtt_us or 0
     if not srtt:
         return Verdict("unknown", "no RTT measured yet", ("no segment of ours has been acknowledged",))
@@ -50,7 +70,9 @@ def diagnose(row: Connection) -> Verdict:
     if missing:
         why = f"it lacks {', '.join(sorted(missing))}"
         return Verdict("unknown", "nothing found, as far as this kernel reports", (why,))
-    return _without_sample(row) if row.rtt.basis != RttBasis.FRESH else _healthy(row, srtt)
+    if row.rtt.basis != RttBasis.FRESH:
+        return _without_sample(row)
+    return _slow(row, srtt, own_netns) if srtt >= limits().red_us else _healthy(row, srtt)
 
 
 def _resent(row: Connection) -> str:
@@ -71,13 +93,26 @@ def _without_sample(row: Connection) -> Verdict:
     return Verdict("nobody", f"nothing found; {what}", tuple(reasons))
 
 
+def _slow(row: Connection, srtt: int, own_netns: int) -> Verdict:
+    """Returns the verdict on a connection with a high RTT that no cause explains."""
+    path = f", of which {fmt.rtt(row.min_rtt_us)} is the path" if row.min_rtt_us else ""
+    why = "the rest may be a queue on the path, or a peer that takes its time to acknowledge"
+    check = checks.by_tcpdump(row, own_netns)
+    return Verdict("somebody", f"slow: RTT {fmt.rtt(srtt)}{path}", (why, _resent(row)), check)
+
+
 def _healthy(row: Connection, srtt: int) -> Verdict:
+    """Returns the verdict on a connection whose RTT is current and not high, and of which no cause holds."""
     lowest = row.min_rtt_us or 0
     reasons = [f"RTT {fmt.rtt(srtt)}, {fmt.rtt(lowest)} at best" if lowest else f"RTT {fmt.rtt(srtt)}"]
     reasons.append(_resent(row))
     busy = shares(row).busy
     if busy is not None and busy < IDLE_SHARE:
         share = fmt.percent(busy, 1.0)
+        received, sent = row.data_segs_in_1m or 0, row.data_segs_out_1m or 0
+        if received > sent and 1000 * received >= RECEIVED_PER_S * (row.window_ms or 0):
+            reasons.append(f"it received {received:,} data segments in {fmt.window(row)}, and sent {sent:,}")
+            return Verdict("nobody", "healthy; it mostly receives", tuple(reasons))
         reasons.append(f"data to send only {share} of {fmt.window(row)}: the applications set the pace")
         return Verdict("nobody", "healthy; mostly idle, waiting for the applications", tuple(reasons))
     return Verdict("nobody", "healthy", tuple(reasons))

@@ -50,7 +50,12 @@ def choice(
 
 
 def text(
-    name: str, meaning: str, example: str, column: Column | None = None, words: tuple[str, ...] = ()
+    name: str,
+    meaning: str,
+    example: str,
+    column: Column | None = None,
+    words: tuple[str, ...] = (),
+    match: Match | None = None,
 ) -> Field:
     """A field of text from outside."""
     return Field(
@@ -58,7 +63,7 @@ def text(
         "string",
         meaning,
         values.texts(name),
-        matches.names(name, example),
+        match or matches.names(name, example),
         column=column,
         words=words,
         parse=parsing.texts,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS, HOLDERS, ROW, STATES
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
+from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.view import causes, cells, matches, numbers, parsing, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.field_kinds import (
@@ -24,6 +25,8 @@ from tcptop_rtt.view.field_kinds import (
 )
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
+
+_SLOW = f"took {SLOW_WAIT_US // 1000} ms or longer"
 
 _FIELDS = (
     integer("id", "a number for the connection, never used twice in one run", nullable=False),
@@ -184,6 +187,9 @@ _FIELDS = (
             sort_keys.by_number("age_ns"),
         ),
         nullable=False,
+        match=matches.numbers(
+            numbers.of_field("age_ns"), matches.unit_of("age_ns"), at_least=lambda get: ~get("open_seen")
+        ),
     ),
     choice(
         "holder",
@@ -201,7 +207,7 @@ _FIELDS = (
         "boolean",
         "whether the queue that it waits in was full at the latest scan; null: it does not wait",
         values.of_waiting(values.flags("queue_full")),
-        matches.flags("queue_full"),
+        matches.flags("queue_full", where=values.is_waiting),
         parse=parsing.flags,
     ),
     Field(
@@ -238,6 +244,7 @@ _FIELDS = (
             cut="end",
         ),
         ("container", "pod"),
+        matches.units(),
     ),
     mean(
         "answer_sum_us_1m",
@@ -287,7 +294,7 @@ _FIELDS = (
             numeric=False,
             falls=True,
             least=(13, 3),
-            cut="end",
+            cut="before number",
         ),
     ),
     integer("netns", "inode number of the network namespace"),
@@ -304,7 +311,8 @@ _FIELDS = (
     choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
     choice(
         "connect_error",
-        "how connecting has ended without a connection; given-up: by the process; null: it has not",
+        "how connecting has ended without a connection; given-up: by the process; no-port: no local port was "
+        "free; null: it has not",
         CONNECT_ERRORS,
     ),
     flag("stalled", "it retransmits, or probes a closed window, and nothing answers"),
@@ -354,6 +362,8 @@ _FIELDS = (
     integer(
         "crossings", "how often data came that the peer had sent before it got our latest: it answers nothing"
     ),
+    integer("slow_answers", f"of the answers, those that {_SLOW}"),
+    integer("slow_replies", f"of the replies, those that {_SLOW}"),
     integer("window_ms", "how long the last minute of the following is"),
     integer("retrans_1m", "segments sent again in the last minute"),
     integer("segs_in_1m", "segments received in it"),
@@ -365,6 +375,8 @@ _FIELDS = (
     integer("answers_1m", "the peer's answers in it"),
     integer("replies_1m", "our answers in it"),
     integer("crossings_1m", "data in it that the peer had sent before it got our latest"),
+    integer("slow_answers_1m", f"of answers_1m, those that {_SLOW}"),
+    integer("slow_replies_1m", f"of replies_1m, those that {_SLOW}"),
 )
 
 _NO_FIELD = {

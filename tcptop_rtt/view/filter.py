@@ -17,6 +17,8 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
 
+_FIELDS = frozenset(ROW.names or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -76,12 +78,18 @@ def listed(
     return found
 
 
-def as_rows(others: NDArray[np.void], state: int) -> Rows:
-    """Converts rows of another kind to connections in one state, without measurements, for filters."""
-    columns = {name: np.zeros(len(others), ROW[name]) for name in ROW.names or ()}
-    columns |= {name: others[name] for name in columns.keys() & set(others.dtype.names or ())}
+def select_others(
+    others: NDArray[np.void],
+    state: int,
+    filter: Filter,  # noqa: A002
+    lacking: frozenset[str] = frozenset(),
+    names: Names = NO_NAMES,
+) -> Indices:
+    """As :func:`select`, from rows of another kind: connections in one state, otherwise unknown."""
+    own = frozenset(others.dtype.names or ())
+    columns = {name: others[name] if name in own else np.zeros(len(others), ROW[name]) for name in _FIELDS}
     columns["state"][:] = state
-    return Rows(columns)
+    return select(Rows(columns), filter, lacking | (_FIELDS - own - {"state"}), names)
 
 
 def _find(names: Names, word: str) -> Ask:

@@ -129,7 +129,7 @@ def table(name: str, range_s: int) -> Table:
     )  # fmt: skip
     why = Column(
         "why", "WHY", 18, 3, "the worst that holds connections up, and how many", _why, _by_why,
-        falls=True, numeric=False, cut="end",
+        falls=True, numeric=False, cut="before number",
     )  # fmt: skip
     fields = (
         text("name", first.meaning, "web1", first, ("host", "proc", "service", "network")),

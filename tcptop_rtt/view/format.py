@@ -132,7 +132,9 @@ def size(count: float) -> str:
 
 
 def per_second(rate: float) -> str:
-    """A rate as ``0``, ``0.3``, ``14``, ``1.2k``."""
+    """A rate as ``0``, ``<0.1``, ``0.3``, ``14``, ``1.2k``."""
+    if 0 < rate < 0.05:
+        return "<0.1"
     return f"{rate:.1f}" if 0.05 <= rate < 9.95 else _scaled(rate, "")
 
 
@@ -197,16 +199,22 @@ def window(row: Connection) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """``part`` of ``whole`` in per cent; ``-`` if ``whole`` is 0."""
+    """``part`` of ``whole`` in per cent, ``0%`` and ``100%`` only where exact; ``-`` if ``whole`` is 0."""
     if whole <= 0:
         return NOTHING
-    share = 100 * part / whole
-    return "<1%" if 0 < share < 1 else f"{share:.0f}%"
+    share = part / whole
+    return "<1%" if 0 < share < 0.01 else _up_to_all(share)
 
 
 def percent1(share: float) -> str:
-    """A share in per cent; below 10%, with tenths: ``1.1%``."""
-    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+    """A share in per cent; below 10%, with tenths: ``1.1%``, ``<0.1%``."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    return f"{share:.1%}" if share < 0.0995 else _up_to_all(share)
+
+
+def _up_to_all(share: float) -> str:
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def clock(epoch: float) -> str:
@@ -233,8 +241,13 @@ def state(number: int, closed: bool, stalled: bool) -> str:
 
 def process(row: Connection, glyphs: Glyphs = UNICODE) -> str:
     """The process that holds the socket: a listener in parentheses, the kernel as ``[kernel]``."""
-    name = printable(row.comm, glyphs)
-    match row.holder:
+    return holder(row.holder, row.comm, glyphs)
+
+
+def holder(kind: int, comm: bytes, glyphs: Glyphs = UNICODE) -> str:
+    """The holder of a socket, likewise, by how it is known (see :class:`Holder`) and its name."""
+    name = printable(comm, glyphs)
+    match kind:
         case Holder.NOBODY:
             return NOTHING
         case Holder.KERNEL:

@@ -18,7 +18,7 @@ from tcptop_rtt.view.field_kinds import integer
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.grouping import GROUP, HOSTS, PROCESSES, SERVICES, UNITS, Grouping
 from tcptop_rtt.view.sort_keys import SortKeys
-from tcptop_rtt.view.table import Column, Field, Table
+from tcptop_rtt.view.table import Column, Cut, Field, Table
 
 
 class Group:
@@ -42,9 +42,12 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NA
     name = fmt.printable(bytes(row["comm"]), glyphs)
     if grouping is HOSTS:
         address = Address(int(row["family"]), row["raddr"].tobytes())
-        return names.host(address) or addresses.address(*address)
+        interface = int(row["ifindex"]), bytes(row["interface"])
+        return names.host(address) or addresses.host(*address, *interface, glyphs)
     if grouping is PROCESSES:
-        return f"{name or fmt.UNKNOWN} {row['pid'] or ''}".rstrip()
+        host = fmt.printable(bytes(row["host"]), glyphs)
+        process = fmt.holder(int(row["holder"]), bytes(row["comm"]), glyphs)
+        return f"{f'{host}: ' if host else ''}{process} {row['pid'] or ''}".rstrip()
     if grouping is UNITS:
         return fmt.printable(bytes(row["unit"]), glyphs) or fmt.NOTHING
     port = f":{row['rport']} {names.service(int(row['rport']))}".rstrip()
@@ -91,14 +94,16 @@ def _table(grouping: Grouping, title: str, meaning: str, sort: SortKeys) -> Tabl
     def name(group: Group, glyphs: Glyphs) -> Cell:
         return Cell(label(grouping, group.row, glyphs, group.names))
 
-    first = Column("process", title, 24, 0, meaning, name, sort, wide=40, numeric=False, cut="end")
+    # Addresses of one network differ at their ends.
+    cut: Cut = "middle" if grouping is HOSTS else "end"
+    first = Column("process", title, 24, 0, meaning, name, sort, wide=40, numeric=False, cut=cut)
     spark = Column(
         "spark", f"LAST {SPARK_S}s", 8, 7, "highest RTT per second of the group", None, None,
         wide=SPARK_CELLS, numeric=False,
     )  # fmt: skip
     meant = "the most severe cause in the group"
     why = Column(
-        "why", "WHY", 16, 3, meant, _why, sort_keys.by_verdict, falls=True, numeric=False, cut="end"
+        "why", "WHY", 16, 3, meant, _why, sort_keys.by_verdict, falls=True, numeric=False, cut="before number"
     )  # fmt: skip
     fields = (
         _number("id", first),

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, Get, Indices, has_text
-from tcptop_rtt.view import numbers
+from tcptop_rtt.view import addresses, numbers
 from tcptop_rtt.view.percentiles import by_rank
 
 GROUP = np.dtype(
     [
         ("id", "u8"),  # a hash of what its connections share: the same in each snapshot
         # What the connections share; the fields that the grouping does not compare are 0.
-        *((name, ROW[name]) for name in ("family", "raddr", "rport", "comm", "pid", "direction", "unit")),
+        *((name, ROW[name]) for name in ("family", "raddr", "ifindex", "interface")),
+        *((name, ROW[name]) for name in ("rport", "host", "holder", "comm", "pid", "direction", "unit")),
         ("count", "u4"),
         ("stalled", "u4"),
         # Of the current RTTs, microseconds; 0 if there is none.
@@ -50,7 +51,15 @@ class Grouping:
 
 
 def _host(get: Get) -> Shared:
-    return {name: get(name) for name in ("family", "raddr")}
+    family, raddr, interface = get("family"), get("raddr"), get("interface")
+    # Each link has hosts of its own by the same link-local addresses.
+    local = addresses.are_link_local(family, raddr)
+    return {
+        "family": family,
+        "raddr": raddr,
+        "ifindex": np.where(local, get("ifindex"), 0),
+        "interface": np.where(local, interface, b"").astype(interface.dtype),
+    }
 
 
 def peer_serves(direction: NDArray[Any], lport: NDArray[Any], rport: NDArray[Any]) -> NDArray[np.bool_]:
@@ -73,8 +82,10 @@ def _service(get: Get) -> Shared:
 
 
 def _process(get: Get) -> Shared:
-    names = ("comm", "pid", "started_ns")
-    return {name: get(name) for name in (*names, *(["host"] if has_text(get("host")) else []))}
+    names = ("comm", "pid", "started_ns", *(["host"] if has_text(get("host")) else []))
+    # Without a process, orphans, sockets of the kernel and those of an unknown process differ.
+    holder = np.where(get("comm") == b"", get("holder"), 0).astype(np.uint8)
+    return {"holder": holder, **{name: get(name) for name in names}}
 
 
 def _unit(get: Get) -> Shared:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import LISTEN, Indices, Mask, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.filter import Filter, select_others
 from tcptop_rtt.view.listener_fields import TABLE, label
 from tcptop_rtt.view.listening import listening, waits_at
 from tcptop_rtt.view.listing import Kind, Listing, count
@@ -25,7 +25,7 @@ class ListenerList(Listing):
     def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
         lacking = self._lacking = snapshot.health.unknown
         self.rows = listening(snapshot.listeners, snapshot.each_end, lacking)
-        self.indices = select(as_rows(snapshot.listeners, LISTEN), filter, lacking, names)
+        self.indices = select_others(snapshot.listeners, LISTEN, filter, lacking, names)
         self.total = self.shown = count(snapshot)
 
     def views(self, indices: Indices) -> list[Any]:

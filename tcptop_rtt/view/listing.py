@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Indices, Mask, Rows, fields_of
 from tcptop_rtt.model.snapshot import Snapshot
@@ -55,7 +56,7 @@ class Kind:
     :param list: lists the rows that match a filter
     :param inside: which of some connections belong to the row with an id
     :param label: the name of a row
-    :param empty: the text where there is no row and no filter
+    :param empty: the text where there is no row; empty if its rows are groups of the connections
     :param reads: the field of connections that its rows are made from; empty if none is needed
     :param unseen: the text where that field is not available
     :param emptied: the text where a row has no connection any more
@@ -76,6 +77,11 @@ class Kind:
     def name(self) -> str:
         """The plural name of its rows."""
         return self.table.name
+
+    @property
+    def of_connections(self) -> bool:
+        """Whether its rows are groups of the connections, so that filters for connections select them."""
+        return not self.empty
 
 
 class Scope(NamedTuple):
@@ -181,7 +187,7 @@ def matching(
 
 def _lines(snapshot: Snapshot, indices: Indices) -> Indices:
     """The rows that show these connections, ascending."""
-    return indices if snapshot.ends is None else np.unique(snapshot.ends.line[indices])
+    return indices if snapshot.ends is None else distinct(snapshot.ends.line[indices])
 
 
 def _in_group(grouping: Grouping, snapshot: Snapshot, indices: Indices, group: int) -> Mask:

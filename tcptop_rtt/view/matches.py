@@ -99,8 +99,11 @@ def unit_of(name: str) -> Unit:
     return next((unit for end, unit in _UNITS.items() if bare.endswith(end)), _PLAIN)
 
 
-def numbers(of: Numbers, unit: Unit) -> Match:
-    """Compares a number; after ``:`` several values may be given, one of which must be equal."""
+def numbers(of: Numbers, unit: Unit, at_least: Callable[[Get], Mask] | None = None) -> Match:
+    """Compares a number; after ``:`` several values may be given, one of which must be equal.
+
+    :param at_least: returns the rows of which the number is known only to be at least the value
+    """
 
     def ask(sign: str, text: str) -> Ask:
         wanted = [unit.parse(one) for one in (text.split(",") if sign == ":" else [text])]
@@ -111,7 +114,16 @@ def numbers(of: Numbers, unit: Unit) -> Match:
             found = np.zeros(len(values), bool)
             for one in wanted:
                 found |= compare(values, one)
-            return Answer(found & ~unknown, ~found & ~unknown)
+            yes, no = found & ~unknown, ~found & ~unknown
+            if at_least is None:
+                return Answer(yes, no)
+            # What is larger already stays so, and all else may come out otherwise.
+            certain = ~at_least(get) | (values > max(wanted))
+            if sign in (">", ">="):
+                certain |= found
+            elif sign in ("<", "<="):
+                certain |= ~found
+            return Answer(yes & certain, no & certain)
 
         return answer
 
@@ -152,26 +164,35 @@ def _is_equal(sign: str, word: str) -> bool:
     return sign != "!="
 
 
-def flags(name: str) -> Match:
-    """Yes or no."""
+def flags(name: str, where: Callable[[Get], Mask] | None = None) -> Match:
+    """Yes or no.
+
+    :param where: returns the rows that have the field; None: all
+    """
 
     def ask(sign: str, text: str) -> Ask:
         positive = _is_equal(sign, "yes or no")
         if text.lower() not in ("yes", "no", "true", "false"):
             raise ValueNotTakenError(f"{text!r} is neither yes nor no")
         wanted = (text.lower() in ("yes", "true")) == positive
-        return lambda get, _: Answer(get(name) == wanted, get(name) != wanted)
+
+        def answer(get: Get, lacking: frozenset[str]) -> Answer:
+            found = get(name) == wanted
+            there = np.full(len(found), name not in lacking) if where is None else where(get)
+            return Answer(found & there, ~found & there)
+
+        return answer
 
     return Match(ask, "yes")
 
 
 def texts(
-    text_of: Callable[[Get, frozenset[str]], list[Any]], read: Callable[[Any], str], example: str
+    text_of: Callable[[Get, frozenset[str]], list[Any]], read: Callable[[Any], str | None], example: str
 ) -> Match:
     """Text: ``:`` asks for a part of it, ``=`` for the whole of it. Upper and lower case are the same.
 
     :param text_of: one raw value per row
-    :param read: makes text of a raw value; empty if unknown
+    :param read: makes text of a raw value; None if unknown
     """
 
     def ask(sign: str, text: str) -> Ask:
@@ -181,9 +202,10 @@ def texts(
             raise ValueNotTakenError("there is no text to look for")
 
         def matches(raw: Any) -> int:
-            value = read(raw).lower()
-            if not value:
+            value = read(raw)
+            if value is None:
                 return -1
+            value = value.lower()
             found = any(one in value for one in wanted) if sign == ":" else value in wanted
             return int(found == positive)
 
@@ -202,14 +224,28 @@ def texts(
 
 def names(name: str, example: str) -> Match:
     """Text from outside the program, in the form that the screen shows."""
-    return texts(lambda get, _: get(name).tolist(), fmt.printable, example)
+    return texts(lambda get, _: get(name).tolist(), lambda raw: fmt.printable(raw) or None, example)
+
+
+def units() -> Match:
+    """The unit of a process, of which one that is known may have none."""
+
+    def read(raw: tuple[bytes, bool]) -> str | None:
+        unit, has_process = raw
+        return fmt.printable(unit) or ("" if has_process else None)
+
+    return texts(
+        lambda get, _: list(zip(get("unit").tolist(), (get("comm") != b"").tolist(), strict=True)),
+        read,
+        "nginx.service",
+    )
 
 
 def choices(name: str, choices: tuple[str | None, ...]) -> Match:
     """One of a few texts; the field holds the index of the text."""
 
-    def read(number: int) -> str:
-        return (choices[number] if number < len(choices) else None) or ""
+    def read(number: int) -> str | None:
+        return choices[number] if number < len(choices) else None
 
     return texts(
         lambda get, _: get(name).tolist(), read, next(choice for choice in choices if choice).lower()
@@ -233,7 +269,7 @@ def states() -> Match:
 
 
 def whys() -> Match:
-    """The name of the cause that holds a connection up."""
+    """The name of the cause that holds a connection up; empty, and so none of them, where there is none."""
     names = causes.NAMES
     return texts(
         lambda get, lacking: causes.verdicts(get, lacking).tolist(),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.filter import parse
@@ -74,12 +75,14 @@ def _bad(judged: Judged) -> Answer:
 
 def _slow(judged: Judged) -> Answer:
     rtt_us, is_old = judged.rtts
-    return Answer(~is_old & (rtt_us >= limits().red_us), ~is_old & (rtt_us < limits().red_us))
+    asked = judged.is_open & ~is_old
+    return Answer(asked & (rtt_us >= limits().red_us), asked & (rtt_us < limits().red_us))
 
 
 def _retransmitting(judged: Judged) -> Answer:
     rates, unknown = numbers.retransmit_rates(judged.get, judged.lacking)
-    return Answer(~unknown & (rates > 0), ~unknown & (rates == 0))
+    asked = judged.is_open & ~unknown
+    return Answer(asked & (rates > 0), asked & (rates == 0))
 
 
 # An RTT that has risen above its minimum needs no rule of its own: its WHY is a queue or a lag.
@@ -116,11 +119,14 @@ def _held_up_by(number: int) -> Meaning:
 _HELD_UP = {number: _held_up_by(number) for number in range(1, len(causes.NAMES))}
 
 
-def selected_by(text: str) -> Meaning:
-    """The meaning by which exactly the connections that a filter selects are bad."""
+def selected_by(text: str, names: Names = NO_NAMES) -> Meaning:
+    """The meaning by which exactly the connections that a filter selects are bad.
+
+    :param names: the names of hosts and services that the filter searches, too
+    """
 
     def ask(judged: Judged) -> Answer:
-        question = parse(text)
+        question = parse(text, names)
         everything = np.ones(len(judged.get("id")), bool)
         selected = question(judged.get, judged.lacking).yes if question else everything
         return Answer(selected, ~selected)

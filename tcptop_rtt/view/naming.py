@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.rows import ROW, Get, Mask, Rows
 from tcptop_rtt.view import addresses
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.grouping import HOSTS, ids_of, peer_serves
+from tcptop_rtt.view.grouping import peer_serves
 
 
 def remote(row: Connection, names: Names, glyphs: Glyphs) -> str:
@@ -52,12 +53,17 @@ def have(word: str, get: Get, names: Names) -> Mask:
     found = np.zeros(len(get("id")), bool)
     hosts, ports = names.hosts_named(word), names.ports_named(word.removeprefix(":"))
     if hosts:
-        found |= np.isin(ids_of(HOSTS, get), _ids(hosts))
+        found |= np.isin(_addresses(get), _ids(hosts))
     if ports:
         found |= np.isin(get("rport"), ports) & peer_serves(get("direction"), get("lport"), get("rport"))
     return found
 
 
+def _addresses(get: Get) -> NDArray[np.uint64]:
+    """A hash of each peer's address, which is all that a name belongs to."""
+    return mixed((get("family"), get("raddr")))
+
+
 def _ids(hosts: Iterable[Address]) -> NDArray[np.uint64]:
     rows = np.array(list(hosts), np.dtype([("family", ROW["family"]), ("raddr", ROW["raddr"])]))
-    return ids_of(HOSTS, rows.__getitem__)
+    return _addresses(rows.__getitem__)

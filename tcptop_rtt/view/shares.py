@@ -1,10 +1,22 @@
-"""Where a connection's time went, and how many of its segments were sent again, as shares."""
+"""Shares of a connection's time, of its segments that were sent again, and of its answers that were slow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.rows import Mask
+from tcptop_rtt.model.waited import SLOW_WAIT_US
+from tcptop_rtt.view.thresholds import limits
+
+SLOW_COUNT = 3
+"""Fewer slow answers are no pattern."""
+SLOW_SHARE = 0.05
+"""If so many answers are slow, their 95th percentile is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +57,14 @@ def loss(row: Connection) -> float | None:
     """
     sent = row.data_segs_out_1m or 0
     return min(1.0, (row.retrans_1m or 0) / sent) if sent else None
+
+
+def are_often_slow(slow: NDArray[Any], count: NDArray[Any], path_us: NDArray[Any]) -> Mask:
+    """Whether so many of some answers are slow that it is a pattern, whatever their mean is.
+
+    :param path_us: the part of each that is not a process's: half of a slow one at least has to be
+    """
+    if limits().slow_answer_us > SLOW_WAIT_US:
+        return np.zeros(np.shape(slow), bool)  # what the kernel counts as slow is not slow here
+    found: Mask = (slow >= SLOW_COUNT) & (slow >= SLOW_SHARE * count) & (2 * path_us <= SLOW_WAIT_US)
+    return found

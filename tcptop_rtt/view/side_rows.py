@@ -109,6 +109,6 @@ def endpoint(side: str, key: str, title: str, meaning: str, column_meaning: str,
 def verdict(name: str, meaning: str, width: int, priority: int, cell: MakeCell, sort: SortKeys) -> Field:
     """The field of what is wrong, with the column WHY."""
     column = Column(
-        "why", "WHY", width, priority, meaning, cell, sort, numeric=False, falls=True, cut="end"
+        "why", "WHY", width, priority, meaning, cell, sort, numeric=False, falls=True, cut="before number"
     )  # fmt: skip
     return integer(name, meaning, column)

@@ -33,7 +33,7 @@ CLOCKS = {
 """Fields that grow as time passes, each with the nanoseconds of its unit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One of the tables of a snapshot, as columns."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import numbers
@@ -31,7 +32,7 @@ def summarize(snapshot: Snapshot) -> Summary:
     Bit rates and the p95 include closed connections: a short connection may never be seen open.
     """
     rows = snapshot.rows
-    get = fields_of(rows, np.arange(len(rows)) if snapshot.ends is None else np.unique(snapshot.ends.line))
+    get = fields_of(rows, np.arange(len(rows)) if snapshot.ends is None else distinct(snapshot.ends.line))
     is_open = ~get("closed")
     rtt_us, is_old = numbers.rtts(get)
     rates, unknown = numbers.retransmit_rates(get)

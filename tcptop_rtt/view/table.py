@@ -34,6 +34,10 @@ class MakeViews(Protocol):
     ) -> list[Any]: ...
 
 
+Cut = Literal["", "end", "middle", "before number"]
+"""Before the number at its end, a text is cut where it has one; otherwise at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """How a field is shown in tables."""
@@ -50,7 +54,7 @@ class Column:
     numeric: bool = True  # right-aligned
     falls: bool | None = None  # whether it is sorted from high to low at first; None: as ``numeric``
     usual: str = ""  # the text of almost all rows, which the screen leaves out
-    cut: Literal["", "end", "middle"] = ""  # where a text that is too long is cut
+    cut: Cut = ""  # where a text that is too long is cut
     may_be_empty: bool = False  # the column is left out if no row has a value
 
     @property

@@ -50,7 +50,7 @@ def _by_rate(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     return Keys([sort_keys.bits(get("per_s")), recent], np.zeros(len(recent), bool))
 
 
-_TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "OTHER")
+_TITLES = ("REFUSED", "TIMEOUT", "UNREACH", "GIVEN UP", "NO PORT", "OTHER")
 
 _FIELDS = (
     integer("id", "a number for the target, the same as long as the program runs", nullable=False),

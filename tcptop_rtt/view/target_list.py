@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import CLOSED, Indices, Mask
 from tcptop_rtt.model.snapshot import Snapshot
-from tcptop_rtt.view.filter import Filter, as_rows, select
+from tcptop_rtt.view.filter import Filter, select_others
 from tcptop_rtt.view.listing import Kind, Listing, count
 from tcptop_rtt.view.side_rows import no_sparks
 from tcptop_rtt.view.target_fields import TABLE, label
@@ -24,12 +24,13 @@ class TargetList(Listing):
     table = TABLE
 
     def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
+        lacking = self._lacking = snapshot.health.unknown
         self.rows = snapshot.targets
-        self.indices = select(as_rows(snapshot.targets, CLOSED), filter, snapshot.health.unknown, names)
+        self.indices = select_others(snapshot.targets, CLOSED, filter, lacking, names)
         self.total = self.shown = count(snapshot)
 
     def views(self, indices: Indices) -> list[Any]:
-        return self.table.views(self.rows[indices], frozenset())
+        return self.table.views(self.rows[indices], self._lacking)
 
     def spark_us(self, indices: Indices) -> NDArray[np.float32]:
         """Empty sparklines: a target has no RTT."""

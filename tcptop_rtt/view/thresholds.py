@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tcptop_rtt.model.waited import SLOW_WAIT_US
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -23,7 +25,7 @@ class Thresholds:
     """Fewer are no loss: in a short connection a single lost segment is already a large share."""
     limited_share: float = 0.2
     """The share of the time with data to send from which a limit is named."""
-    slow_answer_us: float = 100_000
+    slow_answer_us: float = SLOW_WAIT_US
     """Users do not notice a shorter wait (Nielsen, Usability Engineering, 1993, chapter 5)."""
     unread_ms: float = 500
     """A process does not read if received data has waited so long ..."""

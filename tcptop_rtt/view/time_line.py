@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.glyphs import Glyphs
 
@@ -44,7 +45,7 @@ def time_line(
     share = (marks.times_ns[within] - first_ns) / max(1, last_ns - first_ns)
     places = np.rint(share * (cells - 1)).astype(np.intp)
     for styled, style in ((places, "warn"), (places[marks.severe[within]], "bad")):
-        for cell in np.unique(styled):
+        for cell in distinct(styled):
             line[cell] = (glyphs.rising, style)
     line[_cell(at_ns, first_ns, last_ns, cells)] = (glyphs.share, "here")
     return [(fmt.clock(first_ns / 1e9) + " ", "dim"), *line, (" " + fmt.clock(last_ns / 1e9), "dim")]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.rows import Get, Holder
+from tcptop_rtt.model.rows import Get, Holder, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.addresses import address
 
@@ -18,6 +18,8 @@ Values = Callable[[Get, frozenset[str]], Sequence[Any]]
 
 _MOST_CHOICES = 256
 """The field of a choice is one byte."""
+_MOST_WHOLE = 2.0**62
+"""No rate is near it; more would not fit into a signed integer."""
 
 
 def integers(name: str) -> Values:
@@ -25,8 +27,10 @@ def integers(name: str) -> Values:
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
         numbers = get(name)
-        whole = numbers if numbers.dtype.kind == "u" else numbers.astype(np.int64)
-        return _with_nulls(whole.tolist(), known.is_unknown(get, name, lacking))
+        unknown = known.is_unknown(get, name, lacking)
+        if numbers.dtype.kind == "f":
+            numbers = np.where(unknown, 0, numbers).clip(max=_MOST_WHOLE).astype(np.int64)
+        return _with_nulls(numbers.tolist(), unknown)
 
     return values
 
@@ -81,11 +85,17 @@ def of_orphans(inner: Values) -> Values:
     return values
 
 
+def is_waiting(get: Get) -> Mask:
+    """Whether no process has accepted a connection yet."""
+    found: Mask = get("holder") == Holder.LISTENER
+    return found
+
+
 def of_waiting(inner: Values) -> Values:
     """The values of connections that no process has accepted yet; None elsewhere."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
-        return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.LISTENER)
+        return _with_nulls(list(inner(get, lacking)), ~is_waiting(get))
 
     return values
 

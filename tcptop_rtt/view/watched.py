@@ -28,41 +28,52 @@ class Watched:
 
     def __init__(self, id: int, first: Snapshot, names: Names = NO_NAMES) -> None:  # noqa: A002
         self.id = id
-        self._names = names
+        self.names = names
+        """The names that the next snapshot is shown with."""
         self.row: Shown | None = None
         self.other: Shown | None = None
         """The other end; None: it is not seen."""
         self.verdict: Verdict | None = None
         self.closed = False
-        self.trace: Trace | None = None
+        self._trace: Trace | None = None
         self._traced_ns = self._traced_wall_ns = 0  # when the trace was taken, by both clocks
-        self._opened_ns = first.clock_ns
         self._shown_ns, self._shown_wall_ns = first.clock_ns, first.time_ns
-        self._before: Floats = np.zeros(SPARK_CELLS)
-        at = _index(first, id)
-        if at is not None:
-            self._before = first.spark_us(np.array([at]))[:, 0].astype(np.float64)
+        self._spark: Floats = np.zeros(SPARK_CELLS)
+        self._spark_ns = first.clock_ns
         self.take(first)
+        self._before, self._opened_ns = self._spark, first.clock_ns
+
+    @property
+    def trace(self) -> Trace | None:
+        """What is known since the details were opened; None: nothing, or what is shown was before."""
+        return self._trace if self._traced_ns <= self._shown_ns else None
 
     def take(self, snapshot: Snapshot) -> None:
-        """Take over the values of the next snapshot."""
+        """Take over the values of another snapshot, which may be of the past."""
         at = _index(snapshot, self.id)
+        if at is None and snapshot.clock_ns < self._shown_ns:
+            return  # it had not begun yet
         if at is not None:
+            self._spark = snapshot.spark_us(np.array([at]))[:, 0].astype(np.float64)
+            self._spark_ns = snapshot.clock_ns
             self.row = self._shown(snapshot, at)
-            self.verdict = diagnose(self.row)
+            self.verdict = diagnose(self.row, snapshot.health.netns)
             other = other_end(snapshot.each_end, at)
             self.other = None if other is None else self._shown(snapshot, other)
             if self.other is not None and self.row.host:
                 self.row.wait = parted(self.row.wait, answer_of(self.row, self.other))
+        elif self.row is not None and not self.row.closed:
+            self.row.row["closed"] = True  # its end was in no snapshot that was shown; the row is a copy
+            self.verdict = diagnose(self.row)
         self.closed = at is None or bool(snapshot.rows["closed"][at])
         trace = snapshot.trace
         if trace is not None and trace.id == self.id:
-            self.trace = trace
+            self._trace = trace
             self._traced_ns, self._traced_wall_ns = snapshot.clock_ns, snapshot.time_ns
         self._shown_ns, self._shown_wall_ns = snapshot.clock_ns, snapshot.time_ns
 
     def _shown(self, snapshot: Snapshot, at: int) -> Shown:
-        return shown(snapshot.each_end[np.array([at])], snapshot.health.unknown, self._names)[0]
+        return shown(snapshot.each_end[np.array([at])], snapshot.health.unknown, self.names)[0]
 
     def series(self, recent_s: float) -> Series:
         """The samples of the last ``recent_s`` seconds, from the trace and the first sparkline before it.
@@ -76,19 +87,17 @@ class Watched:
 
     def _whole(self) -> Series:
         end_ns, end_wall_ns, trace = self._shown_ns, self._shown_wall_ns, self.trace
-        if self.closed and trace is not None:
+        nothing = np.zeros(SPARK_CELLS)
+        if trace is None:
+            spark_s = SPARK_TIMES_S - (end_ns - self._spark_ns) / 1e9
+            return Series(spark_s, self._spark, nothing, nothing, end_ns=end_ns, end_wall_ns=end_wall_ns)
+        if self.closed:
             end_ns, end_wall_ns = self._traced_ns, self._traced_wall_ns  # no more samples come
         before_s = SPARK_TIMES_S - (end_ns - self._opened_ns) / 1e9
-        nothing = np.zeros(SPARK_CELLS)
-        past = Series(before_s, self._before, nothing, nothing, end_ns=end_ns, end_wall_ns=end_wall_ns)
-        if trace is None:
-            return past
         late_s = (end_ns - self._traced_ns) / 1e9
         changes = trace.changes._replace(time_s=trace.changes.time_s - late_s)
-        if not len(trace.time_s):
-            return dataclasses.replace(past, changes=changes)
         time_s = trace.time_s - late_s
-        older = before_s < time_s[0]
+        older = before_s < (time_s[0] if len(time_s) else np.inf)
         return Series(
             np.concatenate((before_s[older], time_s)),
             np.concatenate((self._before[older], trace.rtt_us)),

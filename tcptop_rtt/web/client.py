@@ -93,7 +93,7 @@ class WebClient:
             if expired.is_set() or not self._is_of_use():
                 raise TimeoutError  # the socket was shut down, which looks like the answer's end
             return Answer(answer.status, answer.headers, content)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             if expired.is_set() or isinstance(error, TimeoutError):
                 raise WebError(f"no answer within {self._timeout_s:g} s") from None
             raise WebError(_reason(error)) from None
@@ -125,7 +125,7 @@ def brief(text: object) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # the latter: no name of a host can be like this
         return "there is no host of that name"
     why = getattr(error, "verify_message", "") or getattr(error, "reason", "")  # errors of TLS have these
     if isinstance(error, OSError) and (why or error.strerror):

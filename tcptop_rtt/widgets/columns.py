@@ -12,7 +12,7 @@ from tcptop_rtt.view import addresses
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.shown import Shown
-from tcptop_rtt.view.table import Column
+from tcptop_rtt.view.table import Column, Cut
 
 
 class SizedColumn(NamedTuple):
@@ -32,9 +32,23 @@ def cell(placed: SizedColumn, row: Shown, glyphs: Glyphs) -> Cell | None:
         text = ""
     elif column.cut == "middle":
         text = addresses.shorten(text, width, glyphs)
-    elif column.cut == "end" and cell_len(text) > width:
-        text = set_cell_size(text, width - 1) + glyphs.cut
+    elif column.cut and cell_len(text) > width:
+        text = _cut(text, width, glyphs, column.cut)
     return Cell(text, style)
+
+
+_LEAST_LEFT = 1
+"""So many cells of the word that is cut stay: without any of it, the text says something else."""
+
+
+def _cut(text: str, width: int, glyphs: Glyphs, where: Cut) -> str:
+    """Returns as much of a text as fits, with the number at its end if that is to stay."""
+    words, _, number = text.rpartition(" ")
+    room = width - 2 - cell_len(number)
+    least = cell_len(words.rpartition(" ")[0]) + 1 + _LEAST_LEFT
+    if where == "before number" and room >= least and any(map(str.isdecimal, number)):
+        return f"{set_cell_size(text, room)}{glyphs.cut} {number}"
+    return set_cell_size(text, width - 1) + glyphs.cut
 
 
 def arrow(descending: bool, glyphs: Glyphs) -> str:
@@ -42,8 +56,8 @@ def arrow(descending: bool, glyphs: Glyphs) -> str:
     return glyphs.falling if descending else glyphs.rising
 
 
-_GROW = ("spark", "remote", "local")
-"""The columns that get spare width, in this order."""
+_NAMES = ("process", "remote", "local")
+"""The columns of names and addresses, which get spare width in this order."""
 
 GUTTER = 1
 """Cells before the first column, for the cursor's mark."""
@@ -66,13 +80,16 @@ def _wishes(columns: tuple[Column, ...], sorted_by: str) -> Iterator[tuple[int, 
 
 def _growth(columns: tuple[Column, ...], long_addresses: bool) -> Iterator[tuple[str, int]]:
     """Yields the columns that get spare width, in order, and the width that each may reach."""
-    spark, *ends = (next((column for column in columns if column.key == key), None) for key in _GROW)
+    by_key = {column.key: column for column in columns if column.wide}
+    spark, names = by_key.get("spark"), [by_key[key] for key in _NAMES if key in by_key]
+    ends = [name for name in names if name.cut == "middle"]
+    yield from ((name.key, name.wide) for name in names if name not in ends)
     if spark and long_addresses:
         yield spark.key, spark.width
-        yield from ((end.key, end.wide) for end in ends[:1] if end)
+        yield from ((end.key, end.wide) for end in ends[:1])
     if spark:
         yield spark.key, spark.wide
-    yield from ((end.key, end.wide if long_addresses else end.width) for end in ends if end)
+    yield from ((end.key, end.wide if long_addresses else end.width) for end in ends)
 
 
 @lru_cache(maxsize=64)

@@ -43,7 +43,9 @@ OF_CONNECTIONS = Words(
 _HINT = "Enter keeps, Esc clears"
 HISTORY = 50
 """The number of earlier filters that are kept."""
-_LAST_WORD = re.compile(r"(?:^|[\s(!])([a-z_]+)$")
+_LAST_WORD = re.compile(r"(?:^|[\s(!])([A-Za-z_][A-Za-z_0-9]*)$")
+_WAITS_FOR_WORD = re.compile(r"(?:(?:^|\s)or|[\s(!])+$")
+"""What means nothing until the next word is there."""
 
 
 class FilterLine(Horizontal):
@@ -54,6 +56,8 @@ class FilterLine(Horizontal):
         """The text has changed, and can be parsed."""
 
         text: str
+        finished: str
+        """While it is typed, the text without a last word that may become ``rtt>50ms``."""
 
     class Closed(Message):
         """The line is closed, and keys go to the table again."""
@@ -61,6 +65,7 @@ class FilterLine(Horizontal):
     def __init__(self, text: str, words: Words = OF_CONNECTIONS) -> None:
         super().__init__()
         self._parse = words.parse
+        self._names = tuple(words.fields)
         self._input = FilterInput(text, words)
         self._hint = Label(_HINT, id="filter-hint", markup=False)
 
@@ -71,6 +76,7 @@ class FilterLine(Horizontal):
 
     def open(self) -> None:
         self.display = True
+        self._input.start_over()
         # Widget.focus() would set the focus later, and keys typed before that would be commands.
         self.screen.set_focus(self._input)
 
@@ -90,13 +96,22 @@ class FilterLine(Horizontal):
         self._hint.set_class(error is not None, "-error")
         self._hint.update(_HINT if error is None else str(error))
         if error is None:
-            self.post_message(self.Changed(event.value))
+            finished = self._finished(event.value) if self.has_focus_within else event.value
+            self.post_message(self.Changed(event.value, finished))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if _error_in(event.value, self._parse) is None:
             self._input.remember()
+            self.post_message(self.Changed(event.value, event.value))
             self.close()
+
+    def _finished(self, text: str) -> str:
+        begun = _begun(text, self._names)
+        if begun is None:
+            return text
+        before = _WAITS_FOR_WORD.sub("", text[: begun[0]])
+        return text if _error_in(before, self._parse) else before
 
 
 def _error_in(text: str, parse: Parse) -> QueryError | None:
@@ -105,6 +120,13 @@ def _error_in(text: str, parse: Parse) -> QueryError | None:
     except QueryError as error:
         return error
     return None
+
+
+def _begun(text: str, names: Iterable[str]) -> tuple[int, str] | None:
+    """Where the last word begins, and the first of these names that begins with it; None if none does."""
+    last = _LAST_WORD.search(text)
+    name = last and next((name for name in names if name.startswith(last[1].lower())), None)
+    return (last.start(1), name) if last and name else None
 
 
 class _MarkError(Highlighter):
@@ -128,10 +150,8 @@ class _CompleteName(Suggester):
         self._names = sorted(names, key=len)  # the shortest is meant in most cases
 
     async def get_suggestion(self, value: str) -> str | None:
-        last = _LAST_WORD.search(value)
-        if last is None:
-            return None
-        return next((value + name[len(last[1]) :] for name in self._names if name.startswith(last[1])), None)
+        begun = _begun(value, self._names)
+        return None if begun is None else value + begun[1][len(value) - begun[0] :]
 
 
 class FilterInput(Input):
@@ -155,17 +175,28 @@ class FilterInput(Input):
         )
         self._before: list[str] = []
         self._at = 0
+        self._typed = ""
+        """The text that comes after the newest filter."""
+
+    def start_over(self) -> None:
+        """Goes to the end of the history, with the text as it is."""
+        self._at, self._typed = len(self._before), self.value
 
     def remember(self) -> None:
         """Adds the text to the history."""
         if self.value:
             others = [text for text in self._before if text != self.value]
             self._before = [*others[1 - HISTORY :], self.value]
-        self._at = len(self._before)
 
     def action_recall(self, step: int) -> None:
+        texts = [*self._before, self._typed]
+        if self.value != texts[self._at]:  # it has been typed since
+            self.start_over()
+            texts[-1] = self.value
         at = self._at + step
-        if 0 <= at <= len(self._before):
+        if 0 <= at < len(self._before) and texts[at] == self.value:
+            at += step  # the filter in force is in the history, too
+        if 0 <= at < len(texts):
             self._at = at
-            self.value = self._before[at] if at < len(self._before) else ""
+            self.value = texts[at]
             self.cursor_position = len(self.value)

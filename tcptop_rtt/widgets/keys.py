@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.events import Key
 from textual.keys import _character_to_key, key_to_character
+
+from tcptop_rtt.view import format as fmt
 
 _NAMES = {
     "enter": "Enter",
@@ -80,6 +83,11 @@ def key_name(key: str) -> str:
     if key.startswith("ctrl+"):
         return f"Ctrl-{key.removeprefix('ctrl+').upper()}"
     return _NAMES.get(key) or (key.upper() if _FUNCTION_KEY.fullmatch(key) else key_to_character(key) or key)
+
+
+def pressed(event: Key) -> str:
+    """Returns the key of an event as it is written; control characters never are."""
+    return fmt.printable(event.character if event.is_printable and event.character else key_name(event.key))
 
 
 def key_of(written: str) -> str | None:

@@ -31,7 +31,8 @@ class ListedView(CursorView):
     follow: var[bool] = var(False, init=False)
     """Whether the selected connection stays on its line of the screen while the others move."""
     pinned: var[int | None] = var(None, init=False)
-    """The id that the cursor stays with; None: the cursor stays on the first line."""
+    """The id that is selected; None: the cursor stays on the first line. While it is hidden, the cursor stays
+    with another one, and comes back to it."""
     names: var[Names] = var(NO_NAMES, init=False)
     """Names of hosts and services, to be shown instead of numbers."""
     travelling: var[bool] = var(False)
@@ -77,8 +78,7 @@ class ListedView(CursorView):
 
     def shows(self, id: int) -> bool:  # noqa: A002
         """Returns whether a line shows a connection or group. One line may show both ends of a connection."""
-        found = self._listing.row_of(id)
-        return found is not None and self._ranking.rank(found) is not None
+        return self._rank(id) is not None
 
     @property
     def ids(self) -> list[int]:
@@ -134,9 +134,10 @@ class ListedView(CursorView):
     def _arrange(self, reveal: bool = False) -> None:
         line_before = self._cursor - self.scroll_offset.y
         in_view = 0 <= line_before < self._page
+        stood_on = None if self.pinned is None else self.cursor_id
         self._ranking = self._ranked()
         self.shown = self._listing.shown
-        self._place_cursor()
+        self._place_cursor(stood_on)
         self._resize_content(self.lines + 1)
         if self.pinned is not None:
             if self.follow and in_view:
@@ -165,19 +166,24 @@ class ListedView(CursorView):
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.scroll_target_y = self.validate_scroll_y(self.scroll_y)
 
-    def _place_cursor(self) -> None:
-        self._cursor = min(self._cursor, max(0, self.lines - 1))
+    def _place_cursor(self, stood_on: int | None) -> None:
+        """Puts the cursor on what is selected.
+
+        :param stood_on: what the cursor was on, and stays on while the selection is hidden
+        """
+        rank = self._rank(self.pinned)
+        stays = self._rank(stood_on) if rank is None else rank
+        self._cursor = min(self._cursor if stays is None else stays, max(0, self.lines - 1))
         if self.pinned is None:
             return
-        found = self._listing.row_of(self.pinned)
-        if found is None:
-            if not self.travelling:
-                self.pinned = self.cursor_id  # the row is gone: select its neighbour
-            return
-        rank = self._ranking.rank(found)
-        if rank is not None:  # a hidden row stays pinned, as it may come back
-            self._cursor = rank
+        hidden = rank is None and (self.travelling or self._listing.row_of(self.pinned) is not None)
+        if not hidden:  # what is hidden may come back; the place of what is gone is a neighbour's
             self.pinned = self.cursor_id  # the other end's row may show the connection now
+
+    def _rank(self, id: int | None) -> int | None:  # noqa: A002
+        """The line that shows a connection or group; None if there is none."""
+        found = None if id is None else self._listing.row_of(id)
+        return None if found is None else self._ranking.rank(found)
 
     # Moving about
 
@@ -202,11 +208,16 @@ class ListedView(CursorView):
         self.scroll_to(y=0, animate=False)
         self._redraw()
 
-    def step(self, step: int) -> int | None:
-        """Selects the connection ``step`` lines further on, and returns its id; None if there is none."""
-        if not 0 <= self._cursor + step < self.lines:
+    @property
+    def cursor_line(self) -> int:
+        """The index of the selected line, from 0."""
+        return self._cursor
+
+    def go_to(self, line: int) -> int | None:
+        """Selects the connection on a line, and returns its id; None if there is no such line."""
+        if not 0 <= line < self.lines:
             return None
-        self._move_to(self._cursor + step)
+        self._move_to(line)
         return self.cursor_id
 
     @property
@@ -220,12 +231,14 @@ class ListedView(CursorView):
         kind, scope = self.page.kind, self.page.scope
         if kind is not None and kind.reads in self.snapshot.health.unknown:
             return kind.unseen
-        if kind is not None and kind.empty and self.filter == Filter():
+        apart = kind is not None and not kind.of_connections
+        if kind is not None and apart and not len(self._listing.rows):
             return kind.empty
-        if not self.total:
+        if not self.total and not apart:
             return "there is no TCP connection on this machine"
+        none = f"none of the {kind.name}" if kind else "no connection"
         if self.filter.text:
-            return f"no {kind.name[:-1] if kind else 'connection'} matches the filter: Esc clears it"
+            return f"{none} matches the filter: Esc clears it"
         if scope is not None:
             return scope.kind.emptied
-        return "no connection matches the options of the command line"
+        return f"{none} matches the options of the command line"

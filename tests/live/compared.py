@@ -104,10 +104,11 @@ def _agree(told: Shown, shown: Shown) -> bool:
 
 def check(look: Callable[[], Rows], netns: int, prefix: tuple[str, ...] = (), at_least: int = 2) -> None:
     """Fails if the rows are not as ``ss`` has them. What happens between ss and a look is no difference, so
-    those count only that are wrong in each of several looks: on a busy machine one is, now and then.
+    those count only that are wrong in each of ten looks: an RTT that goes to and fro between two values is
+    wrong in some of them.
     """
     compared, wrong = differences(look, netns, prefix)
-    for _ in range(4):
+    for _ in range(9):
         if wrong:
             compared, now = differences(look, netns, prefix)
             wrong = {ends: now[ends] for ends in wrong if ends in now}

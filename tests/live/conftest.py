@@ -51,9 +51,11 @@ class Recording:
 
     def wait_for(self, condition: Callable[[Line], bool], timeout_s: float = START_S) -> Line:
         """The first line that matches; fails with the program's own words if none comes."""
-        deadline = time.monotonic() + timeout_s
+        deadline, looked_at = time.monotonic() + timeout_s, 0
         while time.monotonic() < deadline:
-            for line in self.lines:
+            # Each line once: what is read has to be read in time, even on a slow machine.
+            for line in self.lines[looked_at:]:
+                looked_at += 1
                 if condition(line):
                     return line
             if self.process.poll() is not None:

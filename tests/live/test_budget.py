@@ -26,19 +26,20 @@ TINY = Budget(most_share=1e-4)
 
 
 class _Noting(Probe):
-    """Notes when scans begin, and the records of one socket."""
+    """Notes when scans begin, and the records of one connection."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program, Direct())
-        self.noted = 0
-        """The local port of the socket."""
+        self.noted = (0, 0)
+        """The local port of the connection, and the remote one."""
         self.records_ns: list[int] = []
         self.scans_ns: list[int] = []
 
     def read(self) -> Batch:
         batch = super().read()
         records = batch.records
-        ours = (records["lport"] == self.noted) & (records["kind"] == Kind.SEGMENT)
+        lport, rport = self.noted
+        ours = (records["lport"] == lport) & (records["rport"] == rport) & (records["kind"] == Kind.SEGMENT)
         self.records_ns += take_rows(records, ours)["time_ns"].tolist()
         return batch
 
@@ -49,7 +50,7 @@ class _Noting(Probe):
 
 def test_records_scans_and_refreshes_are_really_as_rare_as_is_told() -> None:
     with closing(_Noting(Program.loaded())) as probe, connected() as pair, talking(pair):
-        probe.noted = port_of(pair[0])
+        probe.noted = port_of(pair[0]), port_of(pair[1])
         snapshots = LiveFeed(ready(probe), 0.25, TINY).snapshots()
         before = next(snapshots)
         while (now := next(snapshots)).health.spaced != set(SPACED):
@@ -66,7 +67,9 @@ def test_records_scans_and_refreshes_are_really_as_rare_as_is_told() -> None:
         assert later[-1].health.spaced == set(SPACED)
         spaced_ns = min(np.diff([time_ns for time_ns in probe.records_ns if time_ns > spaced_since_ns])[1:])
         assert health.report_interval_s == TINY.longest_report_s
-        assert spaced_ns >= 0.99e9 * health.report_interval_s
+        # What the program costs changes, and its spacing with it. The kernel counts in jiffies, which come
+        # late where another guest has the processor.
+        assert spaced_ns >= 0.9e9 * min(snapshot.health.report_interval_s for snapshot in (told, *later))
         assert usual_ns < spaced_ns / 4
         assert before.health.report_interval_s < 1
         assert health.refresh_s == TINY.longest_refresh_s

@@ -23,7 +23,18 @@ from tcptop_rtt.view.fields import CONNECTIONS
 from tests.live.conftest import Recording
 from tests.live.kernel_objects import kernel_objects, remaining
 from tests.live.pairs import connected, port_of, talking
-from tests.live.program import END_S, PROGRAM, START_S, Line, as_nobody, complaint, lines_of, mounted, run
+from tests.live.program import (
+    END_S,
+    PROGRAM,
+    START_S,
+    Line,
+    as_nobody,
+    complaint,
+    in_chroot,
+    lines_of,
+    mounted,
+    run,
+)
 from tests.waiting import becomes
 
 NO_PORT = "1"
@@ -144,6 +155,16 @@ def test_with_input_and_errors_closed_a_table_is_written() -> None:
     ended = run("--count", "1", before=shell)
     assert ended.returncode == 0
     assert " connections " in ended.stdout
+    assert "has ended" not in ended.stdout  # what looks into other processes: it had lost its channel
+
+
+def test_what_cannot_be_written_at_the_end_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for options in (("--version",), ("--prometheus", str(port), "--count", "1")):
+        ended = run(*options, before=("sh", "-c", 'exec "$@" > /dev/full', "sh"))
+        assert ended.returncode == 0
+        assert ended.stderr == "tcptop-rtt: cannot write to standard output: No space left on device\n"
 
 
 def _in_own_mounts(mount: str) -> tuple[str, ...]:
@@ -215,6 +236,7 @@ def test_without_bcc_it_goes_on_too(tmp_path: Path) -> None:
     assert lines_of(ended)[0]["hook"] == "sock_diag"
 
 
+@pytest.mark.skipif(in_chroot(), reason="the kernel makes no user namespace in a chroot")
 def test_where_the_kernel_refuses_bpf_it_goes_on_without() -> None:
     # It has every capability there, and none that counts.
     container = ("unshare", "--user", "--map-root-user")

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.program import PROGRAM, mounted
+from tests.live.held import Open
+from tests.live.program import PROGRAM, START_S, mounted
+from tests.waiting import becomes
 
 LIMIT_S = 60.0
 _USED = "#error of another user\n"
@@ -185,6 +187,22 @@ def test_it_starts_in_a_directory_of_the_system(directory: str) -> None:
 
 def test_it_starts_in_a_deleted_directory(tmp_path: Path) -> None:
     _check(_table(tmp_path, "sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"))
+
+
+def test_the_dashboard_records_in_a_directory_that_has_no_path_under_its_root(
+    terminal: Open, tmp_path: Path
+) -> None:
+    here, root = tmp_path / "here", tmp_path / "root"
+    here.mkdir(mode=0o700)
+    root.mkdir()
+    script = f'cd {here} && mount --rbind / {root} && exec nsenter --root={root} "$@"'
+    it = terminal("unshare", "--mount", "sh", "-c", script, "sh", PROGRAM, "--record", "named").started()
+    assert [path.name for path in here.iterdir()] == ["named"]
+    it.type(b"R")
+    it.type(b"R")
+    assert becomes(lambda: len(list(here.iterdir())) == 2, START_S)
+    it.type(b"q")
+    assert it.ended() == 0
 
 
 def test_it_starts_in_a_directory_whose_path_is_too_long(tmp_path: Path) -> None:

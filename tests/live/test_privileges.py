@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -188,8 +189,10 @@ def test_where_who_has_called_sudo_cannot_read_the_program_it_stays_root_and_say
 ) -> None:
     checkout = Path(__file__).parents[2]
     script = (
-        f"mount --bind {checkout} {nobodys} && mount -t tmpfs -o mode=700 none {checkout.parent}"
-        f' && mkdir {checkout} && mount --bind {nobodys} {checkout} && umount {nobodys} && exec "$@"'
+        f"mount --bind {checkout} {nobodys} && mount -t tmpfs -o mode=700 none {checkout} && cd {checkout}"
+        " && for part in .venv tcptop_rtt; do"
+        f" mkdir $part && mount --bind {nobodys}/$part $part || exit; done"
+        f' && umount {nobodys} && exec "$@"'
     )
     it = terminal("unshare", "--mount", "sh", "-c", script, "sh", *_BY_SUDO, PROGRAM).started()
     it.type(b"i")
@@ -228,8 +231,8 @@ def test_without_libseccomp_it_runs_and_says_so(terminal: Open) -> None:
 
 
 _TRIES = """
-import json, os, signal, socket, sys, threading
-root, place, port, other = sys.argv[1:]
+import fcntl, json, os, resource, signal, socket, struct, sys, threading
+root, place, port, other, name = sys.argv[1:]
 sys.path.insert(0, root)
 from tcptop_rtt.system_call import LIBC as libc, call, checked
 from tcptop_rtt.privileges.main_process import Needs, give_up
@@ -238,11 +241,11 @@ def connect(port): socket.create_connection(("127.0.0.1", int(port)), 5).close()
 def bind():
     with socket.socket() as it: it.bind(("127.0.0.1", 0))
 def abstract():
-    with socket.socket(socket.AF_UNIX) as it: it.connect("\\0tcptop-rtt-test")
+    with socket.socket(socket.AF_UNIX) as it: it.connect("\\0" + name)
 def written(path):
     with open(path, "x") as file: file.write("x")
 tries = {
-    "write /etc": lambda: written("/etc/tcptop-rtt-test"),
+    "write /etc": lambda: written(f"/etc/{name}"),
     "write beside": lambda: written(place + "-not"),
     "overwrite": lambda: open("/etc/hostname", "r+"),
     "secret": lambda: open("/etc/shadow"),
@@ -255,6 +258,12 @@ tries = {
     "kill": lambda: os.kill(int(other), signal.SIGTERM),
     "thread kill": lambda: checked(libc.tgkill(int(other), int(other), signal.SIGTERM)),
     "by descriptor": lambda: signal.pidfd_send_signal(os.pidfd_open(int(other)), signal.SIGTERM),
+    "by a pipe": lambda: fcntl.fcntl(pipe, fcntl.F_SETOWN, int(other)),
+    "by a pipe, otherwise": lambda: fcntl.fcntl(pipe, 15, struct.pack("ii", 1, int(other))),
+    "which signal": lambda: fcntl.fcntl(pipe, 10, signal.SIGKILL),
+    "by a socket": lambda: fcntl.ioctl(pair, 0x8901, struct.pack("i", int(other))),
+    "by a socket, otherwise": lambda: fcntl.ioctl(pair, 0x8902, struct.pack("i", int(other))),
+    "limit": lambda: resource.prlimit(int(other), resource.RLIMIT_CPU, (1, 1)),
     "load": lambda: bpf(5),
     "map": lambda: bpf(0),
     "mount": lambda: checked(libc.mount(b"none", b"/mnt", b"tmpfs", 0, None)),
@@ -272,12 +281,15 @@ tries = {
     "allowed to stop": lambda: os.kill(int(other), signal.SIGTSTP) if os.geteuid() == 0 else None,
     "allowed to thread": lambda: threading.Thread(target=int).start(),
     "allowed to connect": lambda: connect(sys.stdin.readline()),
+    "allowed to limit itself": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
     "allowed to raise": lambda: signal.raise_signal(signal.SIGCHLD),
 }
 user = tuple(map(int, os.environ["USER_AND_GROUP"].split())) if "USER_AND_GROUP" in os.environ else None
 allowed = sys.stdin.readline()
 sys.stdin = __import__("io").StringIO(allowed)
 ports = frozenset({int(allowed)}) if allowed.strip() != "none" else None
+pipe, _ = os.pipe()
+pair, _other_end = socket.socketpair()
 given_up = give_up(Needs(user, False, (place,), ports))
 print(json.dumps([given_up, outcomes(tries)]))
 """
@@ -293,15 +305,18 @@ def test_what_is_not_needed_is_refused(user: int | None, network: bool, nobodys:
     nobodys.chmod(0o711)
     environment = {"USER_AND_GROUP": f"{user} {user}"} if user is not None else {}
     with (
-        subprocess.Popen(["sleep", "1000"]) as other,
+        ExitStack() as at_end,
         socket.create_server(("127.0.0.1", 0)) as closed,
         socket.create_server(("127.0.0.1", 0)) as opened,
         socket.socket(socket.AF_UNIX) as abstract,
     ):
-        abstract.bind("\0tcptop-rtt-test")
+        name = f"tcptop-rtt-test-{os.getpid()}"
+        abstract.bind(f"\0{name}")
         abstract.listen()
+        other = at_end.enter_context(subprocess.Popen(["sleep", "1000"]))
+        at_end.callback(other.kill)
         ended = subprocess.run(
-            [sys.executable, "-c", _TRIES, root, str(place), str(port_of(closed)), str(other.pid)],
+            [sys.executable, "-c", _TRIES, root, str(place), str(port_of(closed)), str(other.pid), name],
             input=f"{port_of(opened) if network else 'none'}\n",
             env=environment,
             capture_output=True,
@@ -310,7 +325,6 @@ def test_what_is_not_needed_is_refused(user: int | None, network: bool, nobodys:
             check=False,
         )
         assert other.poll() is None
-        other.kill()
     assert ended.returncode == 0, ended.stderr
     (landlock, left), results = json.loads(ended.stdout)
     assert landlock >= 6
@@ -319,8 +333,8 @@ def test_what_is_not_needed_is_refused(user: int | None, network: bool, nobodys:
     if not network:
         assert needed.pop("allowed to connect") == -1
     assert set(needed.values()) == {0}, needed
-    assert len(results) == 23
+    assert len(results) == 29
     assert results["execve"] == 1  # by seccomp, and not by Landlock alone
     assert {name: number for name, number in results.items() if number not in (1, 13)} == {}  # EPERM, EACCES
-    assert not Path("/etc/tcptop-rtt-test").exists()
+    assert not Path(f"/etc/{name}").exists()
     assert not beside.exists()

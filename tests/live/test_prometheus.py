@@ -24,7 +24,17 @@ from tcptop_rtt.outputs.prometheus.server import MOST_CONNECTIONS
 from tests.live.known_traffic import DELAY_MS, check_bytes, check_times, start
 from tests.live.link import ADDRESSES, Link, inside
 from tests.live.pairs import connected, port_of
-from tests.live.program import END_S, PROGRAM, START_S, bounded, complaint, lines_of, mounted, run
+from tests.live.program import (
+    END_S,
+    PROGRAM,
+    START_S,
+    bounded,
+    complaint,
+    lines_of,
+    lines_of_a_part,
+    mounted,
+    run,
+)
 from tests.live.prometheus import Prometheus, exporting, fetched, prometheus, promtool, scraped
 from tests.live.ss import ss
 from tests.ports import free_port
@@ -352,5 +362,5 @@ def test_where_nothing_more_can_be_recorded_that_is_told_once_and_metrics_go_on(
     assert (
         told == f"tcptop-rtt: cannot record into {path}: File too large; the part already written is kept\n"
     )
-    assert (process.returncode, more) == (0, "")
-    assert lines_of(run("--replay", str(path), "--json"))
+    assert (process.returncode, more) == (1, "")
+    assert lines_of_a_part(run("--replay", str(path), "--json"))

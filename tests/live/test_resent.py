@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import numpy as np
 
 from tests.live.conftest import Watch
-from tests.live.link import Link, sending, taking
+from tests.live.link import Link, inside, sending, taking
 
 DELAY_MS = 20
 PATIENCE_S = 60.0
@@ -17,7 +18,7 @@ def _sender(watch: Watch, link: Link) -> dict[str, int]:
     rows = watch.look().rows
     inside = np.isin(rows["netns"], list(link.namespaces))
     (row,) = rows[inside & (rows["rport"] == 8086) & ~rows["closed"]]
-    names = ("retrans", "resent_fast", "resent_timeout", "resent_probe", "connect_us")
+    names = ("retrans", "resent_fast", "resent_timeout", "resent_probe", "retransmits", "connect_us")
     return {name: int(row[name]) for name in names}
 
 
@@ -45,3 +46,22 @@ def test_what_is_sent_again_is_told_by_acks_and_later_by_timeouts(watch: Watch) 
             cut = _sender(watch, link)
         assert cut["resent_timeout"] >= lossy["resent_timeout"] + 3
         assert cut["connect_us"] == lossy["connect_us"]
+
+
+def test_what_cannot_be_sent_again_without_a_route_is_not_counted(watch: Watch) -> None:
+    with Link(delay_ms=DELAY_MS) as link:
+        link.start(link.b, taking(8086))
+        link.start(link.a, sending(8086, 20_000, 0.01))
+        link.cut()
+        deadline = time.monotonic() + PATIENCE_S
+        while not _sender(watch, link)["resent_timeout"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        subprocess.run([*inside(link.a.pid), "ip", "route", "flush", "dev", "wire"], check=True)
+        before = now = _sender(watch, link)
+        while now["retransmits"] < before["retransmits"] + 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            now = _sender(watch, link)
+        for name in ("retrans", "resent_fast", "resent_timeout", "resent_probe"):
+            assert now[name] == before[name], name

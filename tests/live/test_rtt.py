@@ -17,10 +17,11 @@ from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, fill, port_of, row_of
-from tests.live.program import Line
+from tests.live.program import END_S, Line
 from tests.live.ss import printed, ss
 
 PAIRS = 100
+ANSWERS = 8
 
 _SEND_SLOWLY = """
 import socket, sys, time
@@ -37,6 +38,30 @@ import socket
 connection = socket.create_connection(("fd99::2", 8081))
 while connection.recv(65536):
     pass
+"""
+
+
+_ASK = """
+import select, socket, sys, time
+connection = socket.create_connection((%r, 8082))
+took_s = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    began_s = time.monotonic()
+    connection.sendall(b"x" * 100)
+    connection.recv(100, socket.MSG_WAITALL)
+    took_s += time.monotonic() - began_s
+print(took_s, flush=True)
+"""
+_ANSWER = """
+import itertools, socket, time
+listener = socket.create_server((%r, 8082))
+print("ready", flush=True)
+connection, _ = listener.accept()
+for pause_s in itertools.cycle(%r):
+    if not connection.recv(100, socket.MSG_WAITALL):
+        break
+    time.sleep(pause_s)
+    connection.sendall(b"y" * 100)
 """
 
 
@@ -136,6 +161,38 @@ def test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes(
     sender = _measured(lines, lport=8081)
     assert sum(row["rtt_samples"] for row in sender) > 10
     assert all(row["rtt_lo_us"] is None or row["rtt_lo_us"] >= 50_000 for row in sender)
+
+
+def test_without_sacks_a_connection_has_samples_and_answers_too(
+    link: Link, record: Callable[..., Recording]
+) -> None:
+    """As where net.ipv4.tcp_sack is 0, the peer has none, or a firewall strips them."""
+    for end in (link.a, link.b):
+        assert link.run(end, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/tcp_sack").wait(30) == 0
+    pauses_s = (0.02, 0.1)  # the ACK comes with the answer, and before it
+    recording = record("--interval", "0.2")
+    server = link.start(link.b, _ANSWER % (ADDRESSES["b"][0], pauses_s))
+    client = link.run(link.a, sys.executable, "-c", _ASK % ADDRESSES["b"][0])
+    asked = recording.wait_for(
+        lambda line: (
+            line.get("rport") == 8082
+            and line["netns"] in link.namespaces
+            and (line["answers"] or 0) >= ANSWERS
+        )
+    )
+    out, _ = client.communicate("\n", timeout=END_S)
+    assert server.wait(END_S) == 0
+    _wait_for_both_ends(recording, link, 8082)
+    lines = [line for line in recording.stop() if line.get("netns") in link.namespaces]
+    for rows in (_measured(lines, rport=8082), _measured(lines, lport=8082)):
+        assert all(row["srtt_us"] >= 50_000 for row in rows)
+        assert sum(row["rtt_samples"] or 0 for row in rows) >= ANSWERS
+        assert all(row["rtt_lo_us"] is None or row["rtt_lo_us"] >= 50_000 for row in rows)
+        assert any(row["rtt_age_ms"] is not None for row in rows)
+    count = int(asked["answers"])
+    least_us = count * 50_000 + 1e6 * sum(itertools.islice(itertools.cycle(pauses_s), count))
+    jiffies_us = count * 2 * 10_000  # two of the longest for each
+    assert least_us - jiffies_us <= int(asked["answer_sum_us"]) <= 1e6 * float(out) + jiffies_us
 
 
 def _ss() -> dict[tuple[str, int, str, int], tuple[int, int]]:

@@ -142,11 +142,22 @@ print(listener.getsockname()[1])
 """
     ended = _run("--", sys.executable, "-c", script)
     port = ended.stdout.strip()
-    assert "4000 connections" in ended.stderr
+    # Where others have very many connections, records may find no room; the report says how many.
+    missed = re.search(r"([\d,]+) records were lost", ended.stderr)
+    lost = int(missed[1].replace(",", "")) if missed else 0
+    counted = re.search(r"(\d+) connections", ended.stderr)
+    assert counted
+    assert 4000 - lost <= int(counted[1]) <= 4000
     # SYN and FIN count as a byte each.
-    assert re.search(rf"^127\.0\.0\.1:{port} +2000 +0 .* (18|20)kB +1[24]kB", ended.stderr, re.MULTILINE)
-    assert re.search(rf"^our port {port} +2000 +0 .* 1[246]kB +1[68]kB", ended.stderr, re.MULTILINE)
-    assert "and 3,980 more connections, with lower RTTs: --json has all" in ended.stderr
+    for where, sizes in (
+        (rf"127\.0\.0\.1:{port}", "(18|20)kB +1[24]kB"),
+        (f"our port {port}", "1[246]kB +1[68]kB"),
+    ):
+        line = re.search(rf"^{where} +(\d+) +0 .*$", ended.stderr, re.MULTILINE)
+        assert line
+        assert 2000 - lost <= int(line[1]) <= 2000
+        assert lost or re.search(sizes, line[0])
+    assert f"and {int(counted[1]) - 20:,} more connections, with lower RTTs: --json has all" in ended.stderr
     assert len(re.findall(r"^python", ended.stderr, re.MULTILINE)) == 20
 
 
@@ -201,6 +212,27 @@ socket.socket().connect_ex(closed.getsockname())
     assert re.search(r"^127\.0\.0\.1:\d+ +1 +1 .* refused$", ended.stderr, re.MULTILINE)
 
 
+def test_a_connection_that_outlives_the_command_is_told_with_what_it_had_moved() -> None:
+    script = f"""
+import os
+{_PAIR}
+reads, writes = os.pipe()
+if child := os.fork():
+    print(child, os.read(reads, 1))
+else:
+    os.closerange(1, 3)
+    for _ in range(100):
+        server.sendall(bytes(1000))
+        client.recv(1000, socket.MSG_WAITALL)
+    os.write(writes, b"x")
+    time.sleep(600)
+"""
+    ended = _run("--json", "--", sys.executable, "-c", script)
+    os.kill(int(ended.stdout.split()[0]), signal.SIGTERM)
+    moved = [(one["bytes_acked"], one["bytes_received"]) for one in _lines(ended.stderr)["connection"]]
+    assert sorted(moved) == [(1, 100_000), (100_000, 0)]  # the SYN counts as one
+
+
 # What the command is like
 
 
@@ -223,6 +255,12 @@ def test_its_exit_status_is_passed_on(command: list[str], status: int, said: str
     assert ended.stdout == ""
 
 
+def test_its_exit_status_is_passed_on_where_nothing_takes_the_report() -> None:
+    command = [PROGRAM, "run", "--", "sh", "-c", "exit 7"]
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run(command, stderr=full, timeout=START_S, check=False).returncode == 7
+
+
 def test_options_of_the_command_are_its_own_with_and_without_the_dashes() -> None:
     for dashes in ([], ["--"]):
         ended = _run(*dashes, "echo", "--json", "--", "-x")
@@ -241,15 +279,20 @@ print(signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.getsignal(signal.SIGT
 
 
 def test_a_signal_that_we_are_sent_goes_to_the_command() -> None:
-    script = """
+    # A handler may not print(): it may have come in the middle of another one.
+    script = f"""
 import os, signal, sys, time
-signal.signal(signal.SIGUSR1, lambda *_: print("usr1", flush=True))
-signal.signal(signal.SIGINT, lambda *_: print("int", flush=True))
-signal.signal(signal.SIGWINCH, lambda *_: print("winch", flush=True))
-signal.signal(signal.SIGPWR, lambda *_: print("pwr", flush=True))
-signal.signal(signal.SIGRTMIN + 3, lambda *_: print("rt3", flush=True))
+signal.alarm({2 * START_S:.0f})  # one that does not come ends the test, not only a line of its output
+for number, name in (
+    (signal.SIGUSR1, b"usr1"),
+    (signal.SIGINT, b"int"),
+    (signal.SIGWINCH, b"winch"),
+    (signal.SIGPWR, b"pwr"),
+    (signal.SIGRTMIN + 3, b"rt3"),
+):
+    signal.signal(number, lambda *_, name=name: os.write(1, name + b"\\n"))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True:
     time.sleep(0.05)
 """
@@ -317,6 +360,15 @@ print(f"{count} interrupts", flush=True)
     assert it.ended() == 0
     it.wait_for(b"exit status 0 after")
     assert b"1 interrupts" in it.output
+
+
+def test_the_command_ends_with_the_terminal_of_its_session(terminal: Open) -> None:
+    it = terminal(
+        PROGRAM, "run", "--", "sh", "-c", "trap 'exit 5' HUP; echo ready; while :; do sleep 0.1; done"
+    )
+    it.wait_for(b"ready")
+    it.hang_up()
+    assert it.ended() == 5
 
 
 def test_it_runs_as_the_user_that_is_asked_for() -> None:

@@ -135,10 +135,20 @@ def test_it_ends_when_its_terminal_is_gone(terminal: Open, controlling: bool, be
 def held_up(terminal: Open) -> Pty:
     """On a terminal that takes nothing any more."""
     it = terminal(paused=True)
-    assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
+    assert becomes(lambda: termios.tcgetattr(it.theirs) != it.attributes, START_S)
     time.sleep(1)  # it is drawing
     it.fill()
     return it
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_nor_does_one_that_takes_none_from_the_start(terminal: Open, number: int) -> None:
+    it = terminal(paused=True)
+    it.fill()
+    assert becomes(lambda: kernel_objects(it.pid) != set(), START_S)
+    it.process.send_signal(number)
+    assert it.ended() in (0, 128 + signal.SIGINT)
+    assert termios.tcgetattr(it.theirs) == it.attributes
 
 
 @pytest.mark.parametrize(

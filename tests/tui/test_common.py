@@ -9,8 +9,10 @@ import pytest
 from tcptop_rtt.screens.common import CommonScreen
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII
+from tcptop_rtt.view.kinds import KINDS
 from tests.tui.conftest import Open
 from tests.tui.feed import Stage
+from tests.tui.side_tables import LISTENERS
 from tests.unit.rows import row
 
 TOLD = "27 of 31 bad ones go to 10.2.7.0/24; 4% of all do"
@@ -86,6 +88,22 @@ async def test_enter_filters_by_the_line_and_a_filter_stays(stage: Open) -> None
         assert it.main.filter.text == "(nginx or app) remote:10.2.7.0/24 rport:80"
         await it.press("escape")
         assert it.table.shown == 700
+
+
+async def test_enter_leads_from_listeners_to_the_connections_and_leaves_groups_where_they_are(
+    stage: Open,
+) -> None:
+    async with stage() as it:
+        await it.show(*rows(), listeners=LISTENERS)
+        await it.press("shift+tab", "shift+tab")
+        assert it.main.page.kind is KINDS[-2]
+        await it.press("c", "enter")
+        assert it.main.page.kind is None
+        assert it.main.filter.text == "remote:10.2.7.0/24"
+        assert it.table.lines == 28
+        await it.press("escape", "tab", "c", "enter")
+        assert it.main.page.kind is KINDS[0]
+        assert it.table.lines == 28  # each is a host
 
 
 async def test_it_looks_at_what_the_table_lists(stage: Open) -> None:

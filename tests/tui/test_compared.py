@@ -93,6 +93,9 @@ async def test_tab_shows_networks_and_keys_sort(result: Result) -> None:
         assert "GROUP▲" in text_of(app)
         await pilot.press("enter", "x")
         assert "x does nothing here" in text_of(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "Enter does nothing here" in text_of(app)
 
 
 async def test_a_filter_leaves_groups_out_and_esc_goes_back_and_ends(result: Result) -> None:

@@ -40,6 +40,20 @@ async def test_enter_opens_the_selected_connection_with_its_chart(stage: Open) -
         assert any("\u2800" < char <= "\u28ff" for char in text)
 
 
+async def test_of_a_frozen_line_whose_connection_is_gone_it_shows_what_was(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1), row(2, cwnd=77))
+        await it.press("space")
+        await it.show(row(1, cwnd=55), step=30)
+        await it.press("enter")
+        assert " CLOSED " in it.screen_text
+        assert "proc2 1002  192.0.2.1:40002" in it.screen_text
+        assert "77 segments" in facts(it)
+        await it.press("escape", "down", "enter")
+        assert " CLOSED " not in it.screen_text
+        assert "55 segments" in facts(it)  # of now
+
+
 async def test_the_chart_is_not_empty_before_the_first_trace(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1))
@@ -343,6 +357,19 @@ async def test_it_stays_open_marked_closed_with_the_last_values(stage: Open) -> 
         assert it.screen_text == before
         assert "55 segments" in facts(it)
         assert "p50 1m" in facts(it)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen closed", "gone at once"])
+async def test_what_is_closed_is_accused_of_nothing_and_has_no_command(stage: Open, seen: bool) -> None:
+    silent = row(1, stalled=True, retransmits=3, last_ack_ms=9000)
+    async with stage() as it:
+        await it.show(silent)
+        await it.press("enter")
+        assert "peer: silent" in facts(it)
+        assert "to check" in facts(it)
+        await it.show(*([silent | {"stalled": False, "closed": True}] if seen else []), step=1)
+        assert "closed; until then peer: silent" in facts(it)
+        assert "to check" not in facts(it)
 
 
 async def test_freeze_holds_the_details(stage: Open) -> None:

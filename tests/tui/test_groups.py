@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
+
+from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.grouping import HOSTS, UNITS, Grouping
+from tcptop_rtt.widgets.columns import fit_columns
 from tests.tui.conftest import Open
 from tests.unit.rows import row
 
@@ -128,3 +134,36 @@ async def test_a_group_whose_connections_are_gone_is_gone(stage: Open) -> None:
         assert it.table.lines == 0
         await it.press("enter", "down", "escape")  # nothing to open
         assert it.table.lines == 0
+
+
+LONG_HOSTS = [f"2001:db8:aaaa:bbbb:cccc:dddd:eeee:12{end}" for end in ("34", "35")]
+LONG_UNITS = [f"kubepods-burstable-pod-of-{end}" for end in ("blue", "green")]
+
+
+@pytest.mark.parametrize(("width", "whole"), [(120, False), (132, True), (160, True)])
+async def test_hosts_and_units_with_long_names_are_told_apart(stage: Open, width: int, whole: bool) -> None:
+    async with stage((width, 20)) as it:
+        ends = zip(LONG_HOSTS, LONG_UNITS, strict=True)
+        await it.show(
+            *(row(at, family=6, raddr=host, unit=unit.encode()) for at, (host, unit) in enumerate(ends, 1))
+        )
+        await it.press("tab")
+        for host in LONG_HOSTS:
+            begin, end = host[:10], host[-10:]
+            assert re.search(host if whole else f"{begin}.*{end} ", it.screen_text)
+        await it.press("tab", "tab", "tab")
+        for unit in LONG_UNITS:
+            assert unit in it.screen_text
+
+
+@pytest.mark.parametrize(
+    ("grouping", "long_addresses", "first"),
+    [(HOSTS, False, "spark"), (HOSTS, True, "process"), (UNITS, False, "process")],
+)
+def test_short_addresses_leave_their_room_to_the_sparkline(
+    grouping: Grouping, long_addresses: bool, first: str
+) -> None:
+    table = TABLES[grouping].columns
+    narrow, wide = ({one.column.key: one.width for one in fit_columns(table, cells, long_addresses, "")}
+                    for cells in (112, 120))  # fmt: skip
+    assert {key: wide[key] - width for key, width in narrow.items() if wide[key] > width} == {first: 8}

@@ -26,6 +26,11 @@ NO_LINE = "there is no line to choose"
         (["plus"] * 4, "+: it does not refresh any less often"),
         (["minus"] * 4, "-: it does not refresh any more often"),
         (["tab", "y"], "y: the address of a connection: Enter shows those of the group"),
+        (["left"], "Left: in the past only: h goes there"),
+        (["comma"], ",: in the past only: h goes there"),
+        (["full_stop"], ".: in the past only: h goes there"),
+        (["shift+tab", "r"], "r: this table has no such column"),  # failed connects
+        (["shift+tab", "l"], "l: this table has no such column"),
         (["enter", "x"], "x does nothing here; ? shows the keys"),
         (["enter", "tab"], "Tab works in the table only"),
         (["enter", "o"], "o works in the table only"),

@@ -78,7 +78,7 @@ async def test_a_filter_asks_for_what_a_listener_has(stage: Open) -> None:
         assert it.table.ids == [3]
         await it.press("slash", *" rtt>1ms", "enter")
         assert it.table.ids == []
-        assert "no listener matches the filter: Esc clears it" in it.screen_text
+        assert "none of the listeners matches the filter: Esc clears it" in it.screen_text
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (300, 80)])

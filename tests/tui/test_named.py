@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from tcptop_rtt.model.names import Address, Names
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.widgets.facts import FactPanel
 from tests.tui.conftest import Open
 from tests.tui.feed import HandFeed, Stage
 from tests.unit.known_names import Known
@@ -109,6 +111,18 @@ async def test_groups_have_names_too_and_what_is_copied_is_the_address() -> None
         assert it.app.clipboard == "198.51.100.1"
 
 
+async def test_what_is_compared_is_filtered_by_names_too() -> None:
+    many = [row(number, rport=5432 if number < 9 else 443, direction=Direction.OUT) for number in range(40)]
+    async with opened(Known({}, {5432: "postgresql"}), named=True) as it:
+        await it.show(*many)
+        await it.press("slash", *"postgresql", "enter")
+        assert len(it.table.ids) == 9
+        await it.press("c")
+        assert "none of 9" in it.screen_text
+        await it.press("tab")
+        assert "9 of 40 connections match the filter" in it.screen_text
+
+
 async def test_the_details_have_name_and_address_and_say_whose_resolver_it_was() -> None:
     names = Known(HOSTS, {5432: "postgresql"})
     names.netns = 7
@@ -121,6 +135,26 @@ async def test_the_details_have_name_and_address_and_say_whose_resolver_it_was()
             assert "db1.example" in it.screen_text
             assert "postgresql (5432)" in it.screen_text
             assert ("by our resolver" in it.screen_text) == foreign
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_beside_the_table_they_come_and_go_as_in_it(frozen: bool) -> None:
+    told = Told()
+    async with opened(told, named=True, width=260) as it:
+
+        def name() -> str:
+            found = re.search(r"peer's name +(\S+)", it.main.query_one(FactPanel).plain)
+            return found[1] if found else ""
+
+        await it.show(*PEERS)
+        await it.press("d", *(["space"] if frozen else []))
+        assert name() == "-"
+        told.answer("198.51.100.2", "db9.example")
+        await it.until(lambda: name() == "db9.example", "the name beside the table")
+        await it.press("n")
+        assert name() == ""
+        await it.press("n")
+        assert name() == "db9.example"
 
 
 async def test_where_nobody_has_names_there_is_no_such_key(stage: Open) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
 from rich.cells import cell_len
 
+from tcptop_rtt.model.rows import Holder
 from tests.tui.conftest import Open
 from tests.tui.feed import trace_of
 from tests.unit.rows import row
@@ -16,6 +19,7 @@ SAME = [
     for n in range(1, 40)
 ]
 """They differ in our port alone."""
+WAITS_LONG = {"holder": Holder.LISTENER, "queue_full": True, "open_seen": False, "age_ns": 720_000_000_000}
 
 
 async def test_the_table_tells_rows_apart_and_says_what_is_wrong(stage: Open) -> None:
@@ -33,6 +37,26 @@ async def test_the_table_tells_rows_apart_and_says_what_is_wrong(stage: Open) ->
         assert all(":54321" in line and "1.00ms" in line for line in shown[1:])
         assert "?" in lines[-1]
         assert "Help" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("held_up", "said"),
+    [
+        (
+            {"direction": 1, "answers_1m": 90, "answer_sum_us_1m": 3_000_000, "slow_answers_1m": 9},
+            "slow ans\u2026 10%",
+        ),
+        ({"busy_us_1m": 9_000_000, "sndbuf_limited_us_1m": 3_000_000}, "send buf\u2026 33%"),
+        ({"snd_wnd_bytes": 0, "notsent_bytes": 70_000}, "peer not rea\u2026"),
+        (WAITS_LONG, "queue f\u2026 >12m"),
+    ],
+)
+async def test_what_is_wrong_keeps_its_number_where_its_words_do_not_fit(
+    stage: Open, held_up: dict[str, Any], said: str
+) -> None:
+    async with stage((80, 24)) as it:
+        await it.show(row(1, window_ms=60_000, **held_up))
+        assert it.screen_text.splitlines()[3].rstrip().endswith(f" {said}")
 
 
 async def test_what_the_table_is_sorted_by_is_in_sight(stage: Open) -> None:

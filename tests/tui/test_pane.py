@@ -145,6 +145,20 @@ async def test_it_comes_and_goes_with_the_width(stage: Open) -> None:
         assert all(len(line) == 210 for line in text)
 
 
+async def test_while_what_is_selected_is_filtered_out_it_shows_what_the_cursor_is_on(stage: Open) -> None:
+    async with stage(WIDE) as it:
+        others = row(2, comm=b"other", cwnd=22, srtt_us=30), row(3, comm=b"other", cwnd=33, srtt_us=10)
+        await it.show(row(1, cwnd=11, srtt_us=20), *others)
+        await it.press("down", "slash", *"other", "enter")
+        await it.until(lambda: "33 segments" in facts(it), "what the cursor is on")
+        await it.show(row(1, cwnd=11), others[0] | {"srtt_us": 1}, others[1], step=1)
+        assert it.table.ids == [3, 2]
+        await it.until(lambda: it.feed.traced[-1:] == [3], "every ACK of it asked for")
+        assert "33 segments" in facts(it)
+        await it.press("enter")
+        assert "198.51.100.3:443" in it.screen_text
+
+
 async def test_enter_still_opens_the_screen_and_the_trace_goes_on_behind(stage: Open) -> None:
     async with stage(WIDE) as it:
         await it.show(row(1), row(2))
@@ -183,6 +197,31 @@ async def test_frozen_it_stays_and_still_follows(stage: Open) -> None:
         await it.press("up")
         await until_traced(it, 1, 2)
         assert "22 segments" in facts(it)
+
+
+async def test_in_the_past_it_is_of_then_and_now_goes_on_from_where_it_was(stage: Open) -> None:
+    async with stage(WIDE) as it:
+        for second in range(10):
+            await it.show(row(1, srtt_us=1000, cwnd=second), row(2, srtt_us=1), step=second)
+        await it.press("d")  # selects the first
+        await until_traced(it, 1)
+        rtt_us = [1000] * 8
+        for second in range(10, 14):
+            rtt_us.append(90_000)
+            trace = trace_of(1, *rtt_us)
+            await it.show(row(1, srtt_us=90_000, cwnd=second), row(2, srtt_us=1), step=second, trace=trace)
+        chart = it.main.query_one(RttChart)
+        now = chart.plain
+        assert "90.0ms" in now
+        assert "nginx: worker" in facts(it)
+        await it.press("h", *["left"] * 5)
+        assert "7 segments" in facts(it)
+        assert "nginx: worker" not in facts(it)  # that is of now
+        then = chart.plain
+        assert "90.0ms" not in then
+        assert "1.00ms" in then
+        await it.press("h")
+        assert chart.plain == now
 
 
 async def test_a_connection_that_has_ended_stays_beside_its_line(stage: Open) -> None:

@@ -178,6 +178,23 @@ async def test_what_is_selected_stays_so_through_seconds_before_it_began(stage: 
         assert it.table.cursor_id == 2  # of now it is gone for good
 
 
+async def test_before_the_selected_one_began_the_cursor_stays_with_one_other(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=40), row(3, srtt_us=20), step=0)
+        await it.show(row(1, srtt_us=10), row(2, srtt_us=20), row(3, srtt_us=40), step=1)
+        later = row(1, srtt_us=10), row(2, srtt_us=20), row(3, srtt_us=40), row(9, srtt_us=30)
+        await it.show(*later, step=2)
+        await it.show(*later, step=3)
+        await it.press("down")
+        assert it.table.cursor_id == 9
+        await it.press("h", "left")
+        assert (it.table.ids, it.table.cursor_id) == ([3, 2, 1], 2)
+        await it.press("left")
+        assert (it.table.ids, it.table.cursor_id) == ([2, 3, 1], 2)
+        await it.press("right", "right")
+        assert it.table.cursor_id == 9
+
+
 async def test_what_is_frozen_goes_on_from_its_own_second(stage: Open) -> None:
     async with stage() as it:
         await seconds(it, 4)

@@ -11,6 +11,7 @@ import pytest
 from tcptop_rtt.app import TcptopApp
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.moments import MomentsScreen
+from tcptop_rtt.screens.replay import SPEEDS, ReplayScreen
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.glyphs import ASCII, UNICODE, Glyphs
@@ -117,6 +118,16 @@ async def test_keys_step_play_and_go_to_a_time(replay: Replay) -> None:
         await it.until_shown(f"{_at(0)} x0.1")  # from the beginning again
         await it.press("plus")
         await it.until_shown("x0.25")
+        assert isinstance(it.main, ReplayScreen)
+        player = it.main.player
+        for speed, key, says in (
+            (SPEEDS[-1], "plus", "+: it plays no faster"),
+            (SPEEDS[0], "minus", "-: it plays no more slowly"),
+        ):
+            player.set_speed(speed)
+            await it.until(lambda speed=speed: player.playing.speed == speed, f"x{speed:g}")  # type: ignore[misc]
+            await it.press(key)
+            assert says in it.screen_text
 
 
 async def test_the_moments_of_the_whole_recording_and_the_way_to_one(replay: Replay) -> None:

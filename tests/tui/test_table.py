@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from tcptop_rtt.widgets.key_line import KeyLine
 from tcptop_rtt.widgets.table_lines import Frame
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, HandFeed, make_app, snapshot
+from tests.tui.side_tables import LISTENERS
 from tests.unit.rows import row
 
 
@@ -267,6 +269,37 @@ async def test_a_connection_that_is_only_filtered_out_is_selected_again(stage: O
         assert it.table.cursor_id == 2
 
 
+async def test_while_the_selected_connection_is_filtered_out_the_cursor_stays_with_one_other(
+    stage: Open,
+) -> None:
+    others = {2: 40, 3: 30, 4: 20, 5: 10}
+    async with stage() as it:
+
+        async def show(srtt_us: dict[int, int], step: int, **one: Any) -> None:
+            listed = (row(id_, comm=b"other", srtt_us=us) for id_, us in srtt_us.items())
+            await it.show(row(1, **{"comm": b"one", "srtt_us": 35} | one), *listed, step=step)
+
+        await show(others, 0)
+        await it.press("down")
+        assert it.table.cursor_id == 1
+        await it.press("slash", *"other", "enter")
+        stays = it.table.cursor_id
+        assert stays == 3
+        for step, srtt_us in enumerate(({**others, 5: 90}, {**others, 3: 5}, {**others, 3: 99}), 1):
+            await show(srtt_us, step)
+            assert it.table.cursor_id == stays
+            (marked,) = [line for line in it.screen_text.splitlines() if line.startswith("▸")]
+            await it.press("y")
+            assert it.app.clipboard == f"198.51.100.{stays}"
+            assert it.app.clipboard in marked
+        await show({2: 40, 4: 20, 5: 10}, 4)  # it has ended, too: a neighbour takes its place
+        assert it.table.cursor_id == 2
+        await show({2: 1, 4: 20, 5: 10}, 5)
+        assert it.table.cursor_id == 2
+        await show({2: 1, 4: 20, 5: 10}, 6, comm=b"other")
+        assert it.table.cursor_id == 1
+
+
 async def test_space_freezes_what_is_shown_and_keys_still_work(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, srtt_us=10), row(2, srtt_us=20))
@@ -279,6 +312,22 @@ async def test_space_freezes_what_is_shown_and_keys_still_work(stage: Open) -> N
         await it.press("space")
         assert "FROZEN" not in it.screen_text
         assert it.table.ids == [1, 2, 3]
+
+
+async def test_the_header_counts_what_a_frozen_table_shows(stage: Open) -> None:
+    stalled = {"stalled": True, "retransmits": 2}
+    async with stage() as it:
+        await it.show(row(1, srtt_us=200_000), row(2, **stalled))
+        before = it.screen_text.splitlines()[0].rstrip()
+        assert " 2 connections  1 stalled  1 slow " in before
+        await it.press("space")
+        await it.show(row(1), row(2), row(3, **stalled), row(4, **stalled), listeners=LISTENERS, step=30)
+        assert it.screen_text.splitlines()[0].rstrip() == before
+        await it.press("slash", *"proc1", "enter")
+        filtered = before.replace("2 connections", "1 of 2 connections")
+        assert it.screen_text.splitlines()[0].rstrip() == filtered
+        await it.press("escape", "space")
+        assert " 4 connections  1 queue full  2 stalled " in it.screen_text.splitlines()[0]
 
 
 async def test_plus_and_minus_change_the_interval(stage: Open) -> None:

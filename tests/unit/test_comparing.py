@@ -104,6 +104,23 @@ def test_what_is_counted_is_what_has_been_gained_since_the_side_began() -> None:
     assert label(found) == "→ :443"
 
 
+def test_a_filter_that_a_connection_matches_now_and_then_counts_what_it_gains_meanwhile() -> None:
+    one = tally(
+        (
+            _counted(
+                step, srtt_us=60_000 if step % 2 else 40_000, open_seen=True, bytes_acked=10**9 + 1000 * step
+            )
+            for step in range(11)
+        ),
+        Filter("rtt>50ms"),
+    )
+    (found,) = services(one, one)
+    assert (
+        one.of_bundles("out_bits").sum() == 2 * 5 * 8000
+    )  # of its service and its network, in 5 of 10 seconds
+    assert found["out_bps_a"] == 4000
+
+
 def test_a_connection_counts_from_its_opening_where_that_was_seen_and_else_from_when_it_was_first_there() -> (
     None
 ):

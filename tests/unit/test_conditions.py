@@ -112,19 +112,22 @@ class _Watched:
         self._path = path / "out"
         self._file = self._path.open("wb")
         self.stops = 0
+        self.said: list[str] = []
         conditions = [parse(text) for text in texts]
         watched_ns = None if watched_s is None else round(watched_s * 1e9)
         writer = Writer(self._file.fileno(), lambda: False)
-        self.gate = Gate(writer, conditions, Filter(), json, watched_ns, self._stop)
+        self.gate = Gate(writer, conditions, Filter(), json, watched_ns, self._stop, self.said.append)
 
     def _stop(self) -> None:
         self.stops += 1
 
-    def show(self, at_s: float, *connections: dict[str, Any]) -> str:
+    def show(self, at_s: float, *connections: dict[str, Any], problem: str = "") -> str:
         """What it has written up to this snapshot."""
         at_ns = round(at_s * 1e9)
         rows = rows_of(*connections)
-        self.gate.show(Snapshot(1_700_000_000_000_000_000 + at_ns, at_ns, rows, (), Health(), None))
+        self.gate.show(
+            Snapshot(1_700_000_000_000_000_000 + at_ns, at_ns, rows, (), Health(problem=problem), None)
+        )
         return self._path.read_text()
 
 
@@ -140,6 +143,13 @@ def test_it_has_to_hold_without_a_break_for_as_long_as_is_asked(tmp_path: Path, 
     )
     assert (watched.gate.exit_code, watched.stops) == (HELD, 1)
     assert watched.show(13, slow).count("\n") == 1
+
+
+def test_what_is_more_than_nothing_is_not_called_0(tmp_path: Path) -> None:
+    watched = _Watched(tmp_path, "retr()>0/s")
+    assert watched.show(1, _talking(1, 5000, window_ms=60_000, retrans_1m=1)).startswith(
+        "retr()>0/s: <0.1/s of 1 connection, "
+    )
 
 
 def test_one_of_several_is_enough_and_what_it_says_is_json_where_that_is_asked(tmp_path: Path) -> None:
@@ -164,3 +174,10 @@ def test_it_watches_for_so_long_and_then_all_is_well(tmp_path: Path) -> None:
     for at_s, stops in ((1, 0), (4.9, 0), (5, 1)):
         watched.show(at_s, _talking(1, 30_000 if at_s > 2 else 10))
         assert (watched.gate.exit_code, watched.stops) == (0, stops)
+
+
+def test_what_may_keep_connections_from_being_judged_is_told_once_while_it_lasts(tmp_path: Path) -> None:
+    watched = _Watched(tmp_path, "max()>20ms")
+    for at_s, problem in enumerate(["", "web1: gone", "web1: gone", "", "web1: gone", "db1: gone"]):
+        assert watched.show(at_s, problem=problem) == ""
+    assert watched.said == ["web1: gone", "web1: gone", "db1: gone"]

@@ -10,18 +10,26 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, UNKNOWN_U32, Holder
+from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, STATES, UNKNOWN_U32, Holder
+from tcptop_rtt.model.waited import SLOW_WAIT_US
+from tcptop_rtt.screens.details_blocks import style_of
 from tcptop_rtt.sources.diag_messages import UNTOLD
-from tcptop_rtt.view import causes
+from tcptop_rtt.view import causes, thresholds
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
-from tcptop_rtt.view.thresholds import DEFAULTS
+from tcptop_rtt.view.thresholds import DEFAULTS, Thresholds
 from tests.unit.rows import row, rows_of
 
 RISEN = {"srtt_us": 30_000, "min_rtt_us": 200}
 ANSWERING = {"segs_in_1m": 106, "data_segs_in_1m": 100, "data_segs_out_1m": 100}
+UNREAD = {"last_received_ms": 5000}
 SLOW_PEER = {"direction": 1, "answers_1m": 100, "answer_sum_us_1m": 20_000_000}
+SLOW_AT_TIMES = SLOW_PEER | {"answer_sum_us_1m": 5_000_000, "slow_answers_1m": 10}
+FEW = SLOW_AT_TIMES | {"answers_1m": 10, "answer_sum_us_1m": 900_000}
 SLOW_HERE = {"direction": 2, "replies_1m": 100, "reply_sum_us_1m": 18_000_000}
+DOWNLOAD = {"busy_us_1m": 100_000, "data_segs_in_1m": 5_000_000, "data_segs_out_1m": 9, "in_bps": 9.4e8}
+PROBED = {"stalled": True, "probes": 4, "notsent_bytes": 100, "snd_wnd_bytes": 0}
+SLOW = {"srtt_us": 440_000, "min_rtt_us": 149_000}
 
 LOOPBACK = {"laddr": "127.0.0.1", "raddr": "127.0.0.2"}
 OWN_ADDRESS = {"laddr": "192.0.2.1", "raddr": "192.0.2.1"}
@@ -56,6 +64,28 @@ def test_a_smoothed_rtt_alone_is_no_evidence_of_late_acks() -> None:
     assert [cause.name for cause in causes.one(one(*UNTOLD, **held))] == []
 
 
+def test_where_a_longer_wait_is_allowed_the_kernel_s_count_of_slow_answers_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for limit_us, found in ((SLOW_WAIT_US, ["answers"]), (SLOW_WAIT_US + 1, [])):
+        monkeypatch.setattr(thresholds, "_current", Thresholds(slow_answer_us=limit_us))
+        assert [cause.name for cause in causes.one(one(**SLOW_AT_TIMES))] == found
+    always = one(**SLOW_PEER | {"slow_answers_1m": 40})
+    for limit_us, summary in (
+        (SLOW_WAIT_US, "for 40% of its answers"),
+        (SLOW_WAIT_US + 1, "takes 200ms to answer"),
+    ):
+        monkeypatch.setattr(thresholds, "_current", Thresholds(slow_answer_us=limit_us))
+        assert diagnose(always).summary.endswith(summary)
+
+
+def test_a_few_slow_answers_are_no_share_where_the_mean_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thresholds, "_current", Thresholds(slow_answer_us=20_000))
+    sum_us = {"answer_sum_us_1m": 7_000_000}
+    assert diagnose(one(**SLOW_PEER | sum_us | {"slow_answers_1m": 4})).summary == "takes 70.0ms to answer"
+    assert diagnose(one(**SLOW_PEER | sum_us | {"slow_answers_1m": 5})).summary.endswith("5% of its answers")
+
+
 def test_one_that_waits_in_a_full_queue_says_so() -> None:
     briefs = []
     for full in (False, True):
@@ -80,7 +110,18 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
             "peer",
             "retransmission timeout, no ACK for 400ms",
         ),
-        ({"stalled": True, "probes": 4}, "peer", "4 probes unanswered"),
+        (PROBED, "peer", "closed, 4 probes unanswered"),
+        (PROBED | {"snd_wnd_bytes": 99}, "peer", "closed, 4 probes unanswered"),
+        (PROBED | {"snd_wnd_bytes": 1447, "notsent_bytes": 9000}, "peer", "closed, 4 probes unanswered"),
+        # It could be sent: its route was taken away.
+        (PROBED | {"snd_wnd_bytes": 100}, "peer", "silent: 4 probes unanswered"),
+        (PROBED | {"snd_wnd_bytes": 1448, "notsent_bytes": 9000}, "peer", "silent: 4 probes unanswered"),
+        (PROBED | {"scanned": False}, "peer", "closed, 4 probes unanswered"),
+        ({"stalled": True, "probes": 4}, "peer", "silent: 4 keepalive probes unanswered"),
+        (UNREAD | {"recv_q_bytes": 1, "state": STATES.index("CLOSE-WAIT")}, "nobody", "healthy"),
+        (UNREAD | {"recv_q_bytes": 2, "state": STATES.index("CLOSE-WAIT")}, "us", "process is not reading"),
+        (UNREAD | {"recv_q_bytes": 1}, "us", "process is not reading"),
+        (UNREAD | {"recv_q_bytes": 1, "holder": Holder.NOBODY}, "nobody", "healthy"),
         ({"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
         ({"snd_wnd_bytes": 0, "notsent_bytes": 70_000}, "peer", "receive window is closed"),
         (SLOW_PEER, "peer", "takes 200ms to answer"),
@@ -93,13 +134,39 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         (SLOW_PEER | {"crossings_1m": 12}, "nobody", "healthy"),
         (SLOW_PEER | {"crossings_1m": 11}, "peer", "takes 200ms to answer"),
         (SLOW_PEER | {"srtt_us": 110_001, "min_rtt_us": 90_000}, "nobody", "healthy"),
+        (SLOW_AT_TIMES, "peer", "takes 100ms or longer for 10% of its answers"),
+        (SLOW_AT_TIMES | {"slow_answers_1m": 5}, "peer", "takes 100ms or longer for 5% of its answers"),
+        (SLOW_AT_TIMES | {"slow_answers_1m": 4}, "nobody", "healthy"),
+        (FEW | {"slow_answers_1m": 3}, "peer", "takes 100ms or longer for 30% of its answers"),
+        (FEW | {"slow_answers_1m": 2}, "nobody", "healthy"),
+        (SLOW_AT_TIMES | {"srtt_us": 50_000, "min_rtt_us": 40_000}, "peer", "for 10% of its answers"),
+        (SLOW_AT_TIMES | {"srtt_us": 50_001, "min_rtt_us": 40_000}, "nobody", "healthy"),
+        (SLOW_AT_TIMES | {"direction": 2}, "nobody", "healthy"),
+        (SLOW_PEER | {"slow_answers_1m": 49}, "peer", "takes 100ms or longer for 49% of its answers"),
+        (SLOW_PEER | {"slow_answers_1m": 50}, "peer", "takes 200ms to answer"),
+        (SLOW_PEER | {"slow_answers_1m": 4}, "peer", "takes 200ms to answer"),
+        (FEW | {"slow_answers_1m": 2, "answer_sum_us_1m": 2_000_000}, "peer", "takes 200ms to answer"),
+        # All of them are long polls.
+        (SLOW_PEER | {"slow_answers_1m": 100, "answer_sum_us_1m": 1_002_000_000}, "nobody", "healthy"),
+        (
+            SLOW_HERE | {"reply_sum_us_1m": 3_000_000, "slow_replies_1m": 10},
+            "us",
+            "process takes 100ms or longer for 10% of its answers",
+        ),
+        (
+            SLOW_HERE | {"reply_sum_us_1m": 3_000_000, "slow_replies_1m": 10, "direction": 1},
+            "nobody",
+            "healthy",
+        ),
         (SLOW_HERE, "us", "process takes 180ms to answer"),
         (SLOW_HERE | {"reply_sum_us_1m": 9_999_900}, "nobody", "healthy"),
         (SLOW_HERE | {"direction": 1}, "nobody", "healthy"),
         ({"rwnd_limited_us_1m": 10_000_000}, "peer", "its window held us up 25%"),
+        ({"rwnd_limited_us_1m": 39_900_000}, "peer", "its window held us up >99%"),
         ({"recv_q_bytes": 200_000}, "us", "process is not reading: 200kB"),
         ({"recv_q_bytes": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
         ({"sndbuf_limited_us_1m": 20_000_000}, "us", "send buffer is too small: it held us up 50%"),
+        ({"sndbuf_limited_us_1m": 39_900_000}, "us", "send buffer is too small: it held us up >99%"),
         ({"retrans_1m": 5, "retrans": 107}, "network", "loses segments: 0.5% were sent again"),
         ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% were sent again"),
         ({"retrans_1m": 3, "data_segs_out_1m": 1}, "network", "loses segments: 100% were sent again"),
@@ -128,7 +195,16 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         (RISEN | OWN_ADDRESS, "us", "this machine lags"),
         (RISEN | LOOPBACK_V6, "us", "this machine lags"),
         ({"srtt_us": 200_000, "min_rtt_us": 180_000}, "network", "long path: even the lowest RTT is 180ms"),
+        (SLOW, "somebody", "slow: RTT 440ms, of which 149ms is the path"),
+        (SLOW | {"busy_us_1m": 100_000}, "somebody", "slow: RTT 440ms, of which 149ms is the path"),
+        (SLOW | {"srtt_us": 150_000}, "somebody", "slow: RTT 150ms, of which 149ms is the path"),
+        (SLOW | {"srtt_us": 149_999}, "nobody", "healthy"),
         ({"busy_us_1m": 100_000}, "nobody", "waiting for the applications"),
+        (DOWNLOAD, "nobody", "healthy; it mostly receives"),
+        (DOWNLOAD | {"data_segs_in_1m": 600}, "nobody", "healthy; it mostly receives"),
+        (DOWNLOAD | {"data_segs_in_1m": 599}, "nobody", "waiting for the applications"),
+        # As many requests as answers.
+        (DOWNLOAD | {"data_segs_in_1m": 900, "data_segs_out_1m": 900}, "nobody", "waiting for the"),
         # What is not measured now is no measure of now.
         (
             {"srtt_us": 320_000, "min_rtt_us": 320_000, "bytes_acked": 1},
@@ -223,6 +299,9 @@ def test_silence_outranks_all_and_the_rest_is_mentioned() -> None:
 
 def test_only_a_culprit_is_named_in_front() -> None:
     assert str(diagnose(one())) == "healthy"
+    slow = diagnose(one(**SLOW))
+    assert str(slow).startswith("slow: RTT 440ms")
+    assert style_of(slow) == "warn" != style_of(diagnose(one()))
 
 
 def test_zeros_and_ones_everywhere() -> None:
@@ -269,6 +348,7 @@ def test_all_rows_at_once_have_the_verdicts_of_each_by_itself() -> None:
     fields: list[dict[str, Any]] = [
         {"stalled": True, "retransmits": 3},
         {"stalled": True, "probes": 4},
+        PROBED,
         {"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0},
         {"snd_wnd_bytes": 0, "notsent_bytes": 70_000},
         {"rwnd_limited_us_1m": 10_000_000},
@@ -311,7 +391,16 @@ def test_all_rows_at_once_have_the_verdicts_of_each_by_itself() -> None:
 def test_nothing_holds_up_what_is_closed() -> None:
     closed = one(stalled=True, retransmits=3, closed=True)
     assert causes.verdicts(np.array([closed.row]).__getitem__).tolist() == [0]
-    assert "silent" in diagnose(closed).summary  # but that is what it ended with
+    verdict = diagnose(closed)
+    assert str(verdict) == "closed; until then peer: silent: 3 timeouts in a row, no ACK for 0ms"
+    assert (style_of(verdict), verdict.check) == ("unknown", "")
+    assert str(diagnose(one(closed=True))) == "closed; until then healthy"
+
+
+def test_a_failed_connect_is_what_its_verdict_is_about() -> None:
+    refused = one(closed=True, connect_error=CONNECT_ERRORS.index("refused"), rport=81, lport=80)
+    assert str(diagnose(refused)).startswith("peer: connecting has failed: refused")
+    assert diagnose(refused).check.startswith("tcpdump")
 
 
 def test_a_connection_that_nobody_accepts_waits_for_us() -> None:
@@ -328,13 +417,32 @@ def test_a_verdict_says_how_to_check_it() -> None:
     assert lossy.check == "ss -tinmo src 192.0.2.1:22 dst 198.51.100.2:40000"
     six = {"family": 6, "laddr": "2001:db8::1", "lport": 22, "raddr": "2001:db8::2", "rport": 40_000}
     assert diagnose(one(**six, recv_q_bytes=200_000)).check == (
-        "ss -tinmo src [2001:db8::1]:22 dst [2001:db8::2]:40000"
+        "ss -tinmo src '[2001:db8::1]:22' dst '[2001:db8::2]:40000'"
     )
     assert diagnose(one(**ends, srtt_us=190_000)).check == (
         "tcpdump -ni any host 198.51.100.2 and port 40000 and port 22"
     )
+    link = six | {"raddr": "fe80::1", "ifindex": 2, "interface": b"eth0"}
+    assert "host fe80::1 and port" in diagnose(one(**link, srtt_us=190_000)).check
     assert diagnose(one(**ends, holder=2, age_ns=3_000_000_000)).check == "ss -tlne sport = :22"
     assert diagnose(one(**ends)).check == ""
+
+
+def test_a_check_enters_the_network_namespace_of_the_connection() -> None:
+    ends = {"laddr": "192.0.2.1", "lport": 22, "raddr": "198.51.100.2", "rport": 40_000, "netns": 7, "pid": 4}
+    lossy = ends | {"retrans_1m": 7, "data_segs_out_1m": 630}
+    ss = "ss -tinmo src 192.0.2.1:22 dst 198.51.100.2:40000"
+    for own, command in ((0, ss), (7, ss), (8, f"nsenter -t 4 -n {ss}")):
+        assert diagnose(one(**lossy), own).check == command
+    assert diagnose(one(**lossy | {"pid": 0}), 8).check == f"{ss} # in network namespace 7"
+    assert diagnose(one(**lossy | {"netns": 0}), 8).check == ss
+    for fields, begins in (
+        (SLOW, "nsenter -t 4 -n tcpdump "),
+        ({"srtt_us": 190_000}, "nsenter -t 4 -n tcpdump "),
+        ({"holder": 2, "age_ns": 3_000_000_000}, "nsenter -t 4 -n ss -tlne "),
+        (SLOW_HERE, "strace -rp 4"),  # a process is the same everywhere
+    ):
+        assert diagnose(one(**ends | fields), 8).check.startswith(begins)
 
 
 def test_the_documentation_lists_the_causes_as_the_table_has_them() -> None:

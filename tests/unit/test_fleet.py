@@ -523,6 +523,9 @@ def test_a_server_without_our_metrics_and_one_that_is_not_there_are_told_before_
         FleetFeed(url, Question(), 1, has_sparks=True).open()
     with pytest.raises(TcptopError, match=r"cannot ask 127\.0\.0\.1:1: Connection refused"):
         FleetFeed("http://127.0.0.1:1", Question(), 1, has_sparks=True).open()
+    for no_name in ("a..b", 64 * "a"):
+        with pytest.raises(TcptopError, match="there is no host of that name"):
+            FleetFeed(f"http://{no_name}:9090", Question(), 1, has_sparks=True).open()
 
 
 def test_an_answer_without_any_rate_says_why() -> None:

@@ -153,7 +153,18 @@ def test_an_age_from_before_the_program_says_so() -> None:
 
 
 def test_percent() -> None:
-    assert [fmt.percent(part, 1000) for part in (0, 1, 10, 504, 1000)] == ["0%", "<1%", "1%", "50%", "100%"]
+    parts = (0, 1, 10, 504, 990, 999, 1000)
+    words = ["0%", "<1%", "1%", "50%", "99%", ">99%", "100%"]
+    assert [fmt.percent(part, 1000) for part in parts] == words
+    shares = (0, 1e-6, 0.001, 0.011, 0.0995, 0.99, 0.999, 1)
+    assert [fmt.percent1(share) for share in shares] == [
+        "0.0%", "<0.1%", "0.1%", "1.1%", "10%", "99%", ">99%", "100%",
+    ]  # fmt: skip
+
+
+def test_a_small_rate_is_not_none() -> None:
+    rates = (0, 0.001, 0.05, 0.3, 14, 1234)
+    assert [fmt.per_second(rate) for rate in rates] == ["0", "<0.1", "0.1", "0.3", "14", "1.2k"]
 
 
 def test_endpoints() -> None:
@@ -175,6 +186,23 @@ def test_shortened_endpoints_keep_their_port(width: int, glyphs: Glyphs) -> None
     elif width >= len(":65535"):
         assert short == ":65535"  # a digit or two of an address say nothing
     assert glyphs.unicode or short.isascii()
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_shortened_hosts_keep_both_their_ends(glyphs: Glyphs) -> None:
+    gap = glyphs.gap
+    for text, begins, ends in (
+        ("2001:db8:aaaa:bbbb:cccc:dddd:eeee:1234", "2001:", ":1234"),
+        ("ec2-203-0-113-7.eu-west-1.compute.example", "ec2-", "example"),
+    ):
+        for width in range(60):
+            short = addresses.shorten(text, width, glyphs)
+            assert len(short) <= width
+            if width >= 24:
+                assert len(short) == min(width, len(text))
+                assert short.startswith(begins)
+                assert short.endswith(ends)
+                assert (gap in short) == (short != text)
 
 
 @pytest.mark.parametrize(

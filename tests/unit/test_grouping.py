@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.known import RttBasis
-from tcptop_rtt.model.rows import ROW
+from tcptop_rtt.model.rows import ROW, Holder
 from tcptop_rtt.view import causes
+from tcptop_rtt.view.glyphs import UNICODE
+from tcptop_rtt.view.group_fields import label
 from tcptop_rtt.view.grouping import HOSTS, PROCESSES, SERVICES, Grouping, Groups, ids_of
 from tcptop_rtt.view.shown import shown
-from tests.unit.rows import columns_of
+from tests.unit.rows import columns_of, rows_of
+from tests.unit.rows import row as connection
 
 COUNT = 500
 
@@ -86,3 +90,33 @@ def test_nothing_makes_no_group() -> None:
     get = columns_of(np.zeros(0, ROW)).__getitem__
     for grouping in (HOSTS, SERVICES, PROCESSES):
         assert len(Groups(grouping, get, np.zeros(0, np.uint8)).rows) == 0
+
+
+def test_each_link_has_hosts_of_its_own_by_the_same_link_local_addresses() -> None:
+    six, links = {"family": 6}, [(2, b"eth0"), (3, b"eth1"), (4, b""), (2, b"eth0")]
+    rows = rows_of(
+        *(
+            connection(at, **six, raddr="fe80::1", ifindex=link, interface=name)
+            for at, (link, name) in enumerate(links)
+        ),
+        connection(8, **six, raddr="2001:db8::1"),
+        connection(9, **six, raddr="2001:db8::1", ifindex=2, interface=b"eth0"),
+    )
+    groups = Groups(HOSTS, rows.__getitem__, causes.verdicts(rows.__getitem__))
+    found = {label(HOSTS, group, UNICODE): int(group["count"]) for group in groups.rows}
+    assert found == {"fe80::1%eth0": 2, "fe80::1%eth1": 1, "fe80::1%4": 1, "2001:db8::1": 2}
+
+
+def test_processes_are_named_with_their_host_and_sockets_without_a_process_by_their_holder() -> None:
+    known_of: dict[str, Any] = {"comm": b"nginx", "pid": 77, "holder": Holder.PROCESS}
+    waits = known_of | {"holder": Holder.LISTENER}
+    nobody = [{"comm": b"", "pid": 0, "holder": holder} for holder in (0, Holder.NOBODY, Holder.KERNEL)]
+    several = [{**known_of, "host": host} for host in (b"web1", b"web2")]
+    for fields, expected in (
+        ([known_of, waits, *nobody], {"nginx 77": 2, "?": 1, "-": 1, "[kernel]": 1}),
+        (several, {"web1: nginx 77": 1, "web2: nginx 77": 1}),
+    ):
+        rows = rows_of(*(connection(at, **some) for at, some in enumerate(fields, 1)))
+        groups = Groups(PROCESSES, rows.__getitem__, causes.verdicts(rows.__getitem__))
+        found = {label(PROCESSES, group, UNICODE): int(group["count"]) for group in groups.rows}
+        assert found == expected

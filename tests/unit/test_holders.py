@@ -10,7 +10,7 @@ from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.model.snapshot import Health, Owner, ProcessKey, Snapshot
 from tcptop_rtt.tracking.connections import Connections
-from tcptop_rtt.tracking.units import MOST_AT_ONCE
+from tcptop_rtt.tracking.units import MOST_AT_ONCE, ROWS_AGAIN
 from tests.unit.rows import address, filled
 
 
@@ -129,7 +129,7 @@ def test_a_connection_that_a_scan_has_not_met_is_missing_until_it_is_closed(conn
     assert connections.missing_socks() == {}
 
 
-def test_each_process_is_asked_for_its_unit_once_and_of_very_many_some_at_a_time(
+def test_each_process_is_asked_for_its_unit_and_of_very_many_some_at_a_time(
     connections: Connections,
 ) -> None:
     count = MOST_AT_ONCE + 20
@@ -148,7 +148,24 @@ def test_each_process_is_asked_for_its_unit_once_and_of_very_many_some_at_a_time
     assert len(asked) == MOST_AT_ONCE
     for _ in range(2):
         connections.name_units(look_up)
-    assert sorted(asked) == [ProcessKey(number, 5) for number in range(1, count + 1)]
+    assert set(asked) == {ProcessKey(number, 5) for number in range(1, count + 1)}
+    assert len(asked) <= count + 2 * ROWS_AGAIN
+
+
+def test_a_process_that_is_moved_to_another_unit_is_followed_until_it_ends(connections: Connections) -> None:
+    count = ROWS_AGAIN + 9
+    held = [
+        {"id": number, "sock": 100 * number, "tgid": 1 + number % 9, "pid": 1 + number % 9, "started_ns": 5}
+        for number in range(1, count + 1)
+    ]
+    _scan(connections, *held)
+    for unit in (b"ssh.service", b"session-3.scope"):
+        for _ in range(3):
+            connections.name_units(lambda _, unit=unit: unit)  # type: ignore[misc]
+        rows = _scan(connections, *held).rows
+        assert set(rows["unit"].tolist()) == {unit}
+    connections.name_units(lambda _: b"")  # nothing can be read of a process that has ended
+    assert set(_scan(connections, *held).rows["unit"].tolist()) == {b"session-3.scope"}
 
 
 def test_one_that_waits_in_a_full_queue_is_told(connections: Connections) -> None:

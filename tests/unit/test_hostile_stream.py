@@ -16,7 +16,9 @@ from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.feeds.stream import state
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
+from tcptop_rtt.outputs.base import write_lines
 from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.past.moment_lines import line_of, moment_of
 from tcptop_rtt.past.moments import MomentFinder
 from tcptop_rtt.recording.frames import (
@@ -30,11 +32,12 @@ from tcptop_rtt.recording.frames import (
 )
 from tcptop_rtt.recording.opened import open_file
 from tcptop_rtt.recording.reader import RecordingReader
+from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
 from tests.unit.recorded import lines_of, record
 from tests.unit.test_replay import _run
-from tests.unit.world import World
+from tests.unit.world import World, told
 
 ESCAPE = "\x1b]0;x\x07"
 DEEP = b"[" * 100_000
@@ -96,14 +99,45 @@ def test_lines_that_are_written_as_they_are_hold_nothing_that_a_terminal_obeys(t
     (tmp_path / "it").write_bytes("\r\n".join(lines).encode() + b"\n\xff\x9b2J\n")
     ended = _run("--replay", str(tmp_path / "it"), "--json")
     told = [
-        json.dumps(REFRESH, separators=(",", ":")),
+        json.dumps(REFRESH),
         r'{"event":"x","comm":"w\u00e4sche\u202e"}',
         r'{"a":"\u009b\u007f"}',
     ]
     assert ended.stdout.decode().split("\n") == [*told, ""]
     assert encoded({"a": "\x7f"}) == rb'{"a":"\u007f"}' + b"\n"
-    assert ended.stderr == b"tcptop-rtt: 3 lines are left out: line 3 is no line of JSON\n"
-    assert ended.returncode == 1
+    assert ended.stderr.startswith(b"tcptop-rtt: not all of the recording can be read: line 2: event 'x' ")
+    assert ended.stderr.endswith(b" (and 4 more)\n")
+    assert ended.returncode == 0
+
+
+def test_of_lines_that_are_written_as_they_are_all_that_is_no_json_is_left_out(tmp_path: Path) -> None:
+    """Whether it is printable or not, in a recording as in a file of lines."""
+    bad = ["garbage not json", "17", "", '{"a":1} x', "g\u00e4rbage", '{"event":"x","a":"\x1b"}', "[1]"]
+    moment = {"event": "moment", "words": "w\u00e4sche\t\U0001f600"}
+    good = [json.dumps(REFRESH), json.dumps(moment), '{"event":"moment"}']
+    lines = [good[0], *bad[:3], json.dumps(moment, ensure_ascii=False), *bad[3:], good[2]]
+    text = "\n".join(lines).encode()
+    (tmp_path / "lines").write_bytes(text + b"\n")
+    file = RecordingWriter(str(tmp_path / "recording"))
+    file.add([text], 1, 1, list)
+    file.close([b"\n"])
+    for name in ("lines", "recording"):
+        ended = _run("--replay", str(tmp_path / name), "--json")
+        assert ended.stdout.decode().splitlines() == good
+        words = "line 2: not a JSON object (and 5 more)"
+        assert ended.stderr.decode() == f"tcptop-rtt: not all of the recording can be read: {words}\n"
+        assert ended.returncode == 0
+
+
+def test_what_is_escaped_stays_what_it_was(tmp_path: Path) -> None:
+    value = {"a": "w\u00e4sche\u202e\x7f\U0001f600\\\n\u00e9", "\u00e9": [1, {"b": None}]}
+    text = json.dumps(value, ensure_ascii=False, indent="\t").replace("\n", "\r").encode()
+    with (tmp_path / "out").open("wb") as file:
+        write_lines([text], Writer(file.fileno(), lambda: True))
+    told = (tmp_path / "out").read_bytes()
+    assert told.isascii()
+    assert told.decode().removesuffix("\n").isprintable()
+    assert json.loads(told) == value
 
 
 def test_the_screen_has_no_character_that_the_terminal_has_not() -> None:
@@ -139,8 +173,10 @@ def _column(**values: object) -> dict[str, Any]:
             [_column(table="listeners", field="age_ns", ids=[], values=[], plus=1), REFRESH],
             "line 1: age_ns is no field of listeners",
         ),
-        ([DEEP], "line 1: not a JSON object"),
-        ([b'{"event":' + DEEP], "line 1: not a JSON object"),
+        ([b"[[1]]"], "line 1: not a JSON object"),
+        ([DEEP], "line 1: no JSON object, or lists in lists"),
+        ([b'{"event":' + DEEP], "line 1: no JSON object, or lists in lists"),
+        ([b'{"event":' + DEEP[:60_000]], "line 1: not a JSON object"),
     ],
 )
 def test_a_line_that_is_not_what_the_stream_has_is_left_out_and_told(
@@ -295,6 +331,46 @@ def test_neither_is_any_of_a_header_or_a_rate() -> None:
     assert decoder.origin is None
 
 
+WHOLE = {"scanned": True, "cwnd": 10, "rtt_age_ms": 7, "ssthresh": 20, "snd_wnd_bytes": 5}
+
+
+@pytest.mark.parametrize("from_column", [False, True])
+def test_a_value_that_does_not_fit_is_unknown_and_all_others_are_told(from_column: bool) -> None:
+    first, second = {**OPEN, **WHOLE}, {**OPEN, **WHOLE, "id": 2}
+    if from_column:
+        spoilt = _column(field="rtt_age_ms", ids=[1, 2], values=["old", 9])
+        _, (snapshot,), problems = read(first, second, spoilt, REFRESH)
+        assert problems == ["line 3: rtt_age_ms: no such value"]
+    else:
+        spoilt = {**first, "rtt_age_ms": "old"}
+        _, (snapshot,), problems = read(spoilt, {**second, "rtt_age_ms": 9}, REFRESH)
+        assert problems == ["line 3: rtt_age_ms: no such value (up to 2 lines before)"]
+    rows = told(snapshot)["connections"]
+    assert rows["rtt_age_ms"] == [None, 9]
+    assert (rows["cwnd"], rows["ssthresh"], rows["snd_wnd_bytes"]) == ([10, 10], [20, 20], [5, 5])
+
+
+def test_of_many_that_do_not_fit_the_reader_soon_has_enough() -> None:
+    ids = [*range(1, 100_001)]
+    rows = {"event": "state", "table": "connections", "field": "id", "values": ids}
+    spoilt = [*([9] * 50_000), *(["old", 9] * 25_000)]
+    _, (snapshot,), problems = read(rows, {**rows, "field": "rtt_age_ms", "values": spoilt}, REFRESH)
+    assert problems == ["line 2: rtt_age_ms: no such value"]
+    rtt_age_ms = told(snapshot)["connections"]["rtt_age_ms"]
+    assert rtt_age_ms[:50_000] == [9] * 50_000
+    assert set(rtt_age_ms[50_000::2]) == {None}
+
+
+def test_what_lines_of_connections_lack_is_known_of_listeners() -> None:
+    place = {"listen_address": "::1", "listen_port": 80}
+    listener = {"event": "listener", "time_ns": 5, "listener": 1, **place, "comm": "nginx", "queue": 3}
+    _, (snapshot,), problems = read(OPEN, listener, REFRESH)
+    assert problems == []
+    rows = told(snapshot)["listeners"]
+    assert (rows["comm"], rows["queue"], rows["drops"]) == (["nginx"], [3], [None])
+    assert told(snapshot)["connections"]["comm"] == [None]
+
+
 @pytest.mark.parametrize("time_ns", [-1, (1 << 62) + 1, 10**400], ids=["negative", "late", "huge"])
 @pytest.mark.parametrize("name", ["time_ns", "clock_ns"])
 def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
@@ -313,7 +389,8 @@ def test_no_time_of_a_recording_is_one_that_no_clock_can_show(
     path.write_bytes(head + data[first.at : end] + index)
     reader.close()
     ended = _run("--replay", str(path), "--at", "50%", "--count", "1")
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.returncode == 0
+    assert b"the head of a frame cannot be read at byte 0" in ended.stderr
     problems: list[str] = []
     footage = footage_of(open_file(str(path)), lambda: False, problems.append)
     assert problems[0].startswith("the head of a frame cannot be read at byte 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model.ids import gained, matched, places
+from tcptop_rtt.model.ids import distinct, gained, matched, places
 from tcptop_rtt.model.listeners import LISTENER
 
 
@@ -35,3 +35,11 @@ def test_a_counter_has_gained_what_it_has_more_than_before_or_all_that_it_has() 
     before["id"], before["drops"] = [1, 2], [10, 20]
     now["id"], now["drops"] = [2, 3, 1], [25, 4, 10]
     assert gained(before, now, "drops", matched(before["id"], now["id"])).tolist() == [5, 4, 0]
+
+
+def test_each_number_is_there_once_and_in_order() -> None:
+    chance = np.random.default_rng(1)
+    for size in range(12):
+        numbers = chance.integers(0, 8, size).astype("u8")
+        assert distinct(numbers).tolist() == sorted({*numbers.tolist()})
+        assert distinct(numbers).dtype == numbers.dtype

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from tcptop_rtt.model.rows import ROW, Holder
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
-from tcptop_rtt.outputs.json_line import encoded
+from tcptop_rtt.outputs.json_line import Line, encoded, pieces
 from tcptop_rtt.outputs.jsonl import JsonLines
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.writer import Writer
@@ -32,6 +32,16 @@ def test_a_line_is_in_ascii_whatever_it_says(text: str) -> None:
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert json.loads(line) == {"file": text, "value": None, "numbers": [1, 2.5]}
+
+
+def test_pieces_are_the_same_lines_whatever_one_of_them_says() -> None:
+    lines: list[Line] = [{"number": number} for number in range(1000)]
+    assert b"".join(pieces(lines)) == b"".join(map(encoded, lines))
+    lines[3:5] = {"file": "not \udcff text"}, {"file": "é\x7f"}
+    made = list(pieces(iter(lines)))
+    assert 1 < len(made) < 100
+    assert all(piece.endswith(b"\n") for piece in made)
+    assert b"".join(made) == b"".join(map(encoded, lines))
 
 
 class Stream:

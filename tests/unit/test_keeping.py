@@ -129,6 +129,28 @@ def test_a_time_of_which_there_is_nothing_is_told_with_those_that_there_are(
         _feed(tmp_path / "no").open()
 
 
+def _opened_with(directory: Path, soft: int, hard: int) -> subprocess.CompletedProcess[str]:
+    script = (
+        "import resource, sys; from tcptop_rtt.recording.opened import open_kept;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
+        "print(len(open_kept(sys.argv[1]).fds))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_more_files_are_opened_than_a_process_may_open_at_first(tmp_path: Path) -> None:
+    for number in range(60):
+        (tmp_path / f"kept_{number:020}.jsonl.zst").touch()
+    assert _opened_with(tmp_path, 30, 100).stdout == "60\n"
+    assert "the 40 files that may be open at once: raise ulimit -Hn" in _opened_with(tmp_path, 30, 40).stderr
+
+
 def test_it_stays_within_its_size(tmp_path: Path, wall: Wall) -> None:
     snapshots = _hours(20, 1)
     limit = 300_000
@@ -259,6 +281,27 @@ def test_the_minutes_around_a_moment_are_saved_under_its_name_and_stay(
     assert seconds == list(range(seconds[0], 361))
     assert feed.problem == ""
     assert oldest(tmp_path) > first_ns + 200 * 1_000_000_000  # of the ring it has gone
+    feed.close()
+
+
+def test_they_are_saved_though_the_program_was_killed_before_and_ends_soon_after(
+    tmp_path: Path, wall: Wall
+) -> None:
+    first_ns, snapshots = 1_700_000_000_000_000_000, []
+    for step in range(130):
+        one = made(row(1), row(2, comm=b"stalls", **(STALLED if step == 110 else {})), step=step)
+        snapshots.append(dataclasses.replace(one, time_ns=first_ns + step * 1_000_000_000))
+    killed = Ring(str(tmp_path), HOUR_NS)
+    _keep(killed, wall, snapshots[:58], ends=False)
+    killed.close()  # as the kernel unlocks it; the last frame stays as it is
+    _keep(Ring(str(tmp_path), HOUR_NS), wall, snapshots[90:])
+    (saved,) = tmp_path.glob("saved_*")
+    feed = ReplayFeed("it", partial(footage_of, open_file(str(saved))), False)
+    seconds = [(one.time_ns - first_ns) // 1_000_000_000 for one in feed.snapshots()]
+    assert feed.problem == ""
+    assert seconds[0] == 0
+    assert seconds[-40:] == list(range(90, 130))
+    assert 52 <= len(seconds) - 40 <= 58  # up to the last whole frame
     feed.close()
 
 

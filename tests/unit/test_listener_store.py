@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_one_without_a_descriptor_stays_until_a_scan_of_its_namespace_does_not_m
     assert len(scans.take(6 + UNHELD_KEPT_NS / S)) == 0
 
 
-def test_what_runs_a_process_is_looked_up_once(scans: Scans) -> None:
+def test_what_runs_a_process_is_looked_up_once_after_each_scan(scans: Scans) -> None:
     asked: list[int] = []
 
     def look_up(process: ProcessKey) -> bytes:
@@ -112,7 +113,18 @@ def test_what_runs_a_process_is_looked_up_once(scans: Scans) -> None:
     for at in (1, 2):
         scans.take(at, *given)
         scans.store.name_units(look_up)
+        scans.store.name_units(look_up)
     assert scans.store.freeze(S)["unit"].tolist() == [b"unit of 5", b"unit of 6", b""]
     scans.take(3, {"tgid": 9}, *given[1:])
     scans.store.name_units(look_up)
-    assert asked == [5, 6, 9]
+    assert asked == [5, 6, 5, 6, 9, 6]
+
+
+def test_a_unit_that_cannot_be_read_for_a_moment_is_read_later(scans: Scans) -> None:
+    def no_descriptor(_: ProcessKey) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    scans.take(1, {"tgid": 5})
+    scans.store.name_units(no_descriptor)
+    scans.store.name_units(lambda _: b"web.service")
+    assert scans.store.freeze(S)["unit"].tolist() == [b"web.service"]

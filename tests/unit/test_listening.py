@@ -46,6 +46,24 @@ def test_the_more_particular_address_goes_first_and_each_family_has_its_own() ->
     assert Endpoints(listeners[:0].__getitem__).find(rows.__getitem__).tolist() == [-1] * 7
 
 
+def test_one_bound_to_the_interface_of_a_connection_goes_before_one_that_is_not() -> None:
+    listeners = listeners_of(
+        listener(0, lport=80, laddr=V4, ifindex=1),
+        listener(1, lport=80, laddr=V4, ifindex=2),
+        listener(2, lport=81, laddr=V4),
+        listener(3, lport=81, laddr=V4, ifindex=2),
+        listener(4, lport=81, laddr=HERE),
+    )
+    places = [(80, 1, V4), (80, 2, HERE), (80, 3, HERE), (80, 0, HERE), (81, 3, "192.0.2.2"), (81, 2, HERE)]
+    rows = rows_of(
+        *(row(id_, lport=lport, ifindex=at, laddr=laddr) for id_, (lport, at, laddr) in enumerate(places))
+    )
+    endpoints = Endpoints(listeners.__getitem__)
+    expected = [0, 1, -1, -1, 2, 4]
+    numbers = [endpoints.of_listeners[at] if at >= 0 else -1 for at in expected]
+    assert endpoints.find(rows.__getitem__).tolist() == numbers
+
+
 def test_each_connection_of_many_is_at_the_listener_that_a_search_finds() -> None:
     random = np.random.default_rng(3)
     addresses = [address(text) for text in (V4, HERE, "192.0.2.2", "192.0.2.3")]

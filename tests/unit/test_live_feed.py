@@ -34,7 +34,7 @@ class KnownProcess(Processes):
     def describe(self, key: ProcessKey) -> Process | None:
         return Process(key.pid, "nginx: worker", 1.0, 2.0, 3) if key == self.known else None
 
-    def cgroup(self, key: ProcessKey) -> str | None:
+    def read_cgroup(self, key: ProcessKey) -> str | None:
         return "/web.slice/web.service" if key == self.known else None
 
 
@@ -150,6 +150,16 @@ def test_scans_are_as_rare_as_their_cost_asks_for(cost_s: float, traced: bool, a
     assert (apart <= apart_s + 0.1 + cost_s).all()  # at a snapshot
 
 
+def test_a_scan_that_is_asked_for_comes_at_once_and_once() -> None:
+    scene = Scene(refresh_s=1.0)
+    scene.source.scan_cost_s = 0.1
+    scene.next()
+    scene.feed.scan()
+    for _ in range(2):
+        scene.next()
+    assert scene.since_start(scene.source.scans_s) == [0.0, 0.1]
+
+
 def test_the_shares_of_scans_are_the_budgets() -> None:
     scene = Scene(refresh_s=0.1, budget=Budget(max_scan_share=0.5, target_scan_share=0.5))
     scene.source.scan_cost_s = 1.0
@@ -179,6 +189,10 @@ def test_a_scan_that_cannot_be_done_is_told_and_tried_again() -> None:
     assert mended.health.problem == ""
     # What the failed ones had listed before their ends does not count.
     assert column(mended, "closed") == {40001: True, 40002: True, 40003: False}
+
+
+def test_it_says_in_which_network_namespace_it_is() -> None:
+    assert Scene().next().health.netns == os.stat("/proc/self/ns/net").st_ino
 
 
 def test_that_scans_cannot_be_done_is_told_by_how_old_it_all_is() -> None:
@@ -307,6 +321,39 @@ def test_the_unit_is_that_of_the_process_which_holds_the_connection_now() -> Non
     scene.source.has_ended = {3}
     passed_on = column(scene.next(), "unit")
     assert (passed_on[40001], passed_on[40002]) == (b"", b"web.service")
+
+
+def test_a_unit_that_cannot_be_read_for_a_moment_is_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors, read = [OSError(errno.EMFILE, os.strerror(errno.EMFILE))], KnownProcess.read_cgroup
+
+    def fails_once(self: KnownProcess, key: ProcessKey) -> str | None:
+        if errors:
+            raise errors.pop()
+        return read(self, key)
+
+    monkeypatch.setattr(KnownProcess, "read_cgroup", fails_once)
+    scene = Scene()
+    scene.source.entries = [connection(3, tgid=101, started_ns=1_000_000_000)]
+    assert column(scene.next(), "unit") == {40003: b""}
+    assert column(scene.next(), "unit") == {40003: b"web.service"}
+
+
+def test_a_close_look_needs_no_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    scene = Scene()
+    scene.source.entries = [connection(1)]
+    found = ids(scene.next())
+    with monkeypatch.context() as no_threads:
+        no_threads.setattr(threading.Thread, "start", fails)
+        scene.feed.set_trace(found[40001])
+        trace = scene.next().trace
+        assert trace
+        assert (trace.user, trace.use) == ("", None)
+    trace = scene.next().trace
+    assert trace
+    assert trace.user == "root"
 
 
 def test_a_close_look_says_of_the_process_what_the_feed_has_been_given() -> None:

@@ -57,19 +57,23 @@ def test_slow_asks_only_those_with_an_rtt_of_now() -> None:
         row(3, **FRESH | {"srtt_us": DEFAULTS.red_us, "rtt_age_ms": 60_000}),
         row(4, **FRESH | {"srtt_us": DEFAULTS.red_us, "stalled": True}),
         row(5, **FRESH | {"srtt_us": 1000, "rtt_age_ms": 60_000}),
+        row(6, **FRESH | {"srtt_us": DEFAULTS.red_us, "closed": True}),
     )
     answer = named(them, "slow").ask(them)
-    assert answer.yes.tolist() == [True, False, False, False, False]
-    assert answer.no.tolist() == [False, True, False, False, False]
+    assert answer.yes.tolist() == [True, False, False, False, False, False]
+    assert answer.no.tolist() == [False, True, False, False, False, False]
 
 
 def test_retransmitting_asks_only_those_with_a_last_minute() -> None:
     them = judged(
-        row(1, **FRESH | {"retrans_1m": 1}), row(2, **FRESH), row(3, **FRESH | {"window_ms": 0}, retrans=5)
+        row(1, **FRESH | {"retrans_1m": 1}),
+        row(2, **FRESH),
+        row(3, **FRESH | {"window_ms": 0}, retrans=5),
+        row(4, **FRESH | {"retrans_1m": 1}, closed=True),
     )
     answer = named(them, "retransmitting").ask(them)
-    assert answer.yes.tolist() == [True, False, False]
-    assert answer.no.tolist() == [False, True, False]
+    assert answer.yes.tolist() == [True, False, False, False]
+    assert answer.no.tolist() == [False, True, False, False]
 
 
 def test_each_why_that_there_is_is_offered_and_the_chosen_one_stays() -> None:

@@ -54,7 +54,9 @@ def test_numbers_are_under_the_names_of_the_conventions() -> None:
     assert value(there, "system.network.tcp.connection.successes", **client) == 1
     assert value(there, "tcptop.connection.count") == 2
     failures = chosen(there, "system.network.tcp.connection.failures")
-    assert {one.labels["error.type"]: one.value for one in failures} == {"timed_out": 1, "_OTHER": 1}
+    ways = {"refused": 0, "timed_out": 1, "unreachable": 0, "given_up": 0, "no_port": 0, "_OTHER": 1}
+    assert {one.labels["error.type"]: one.value for one in failures} == ways
+    assert all(one.labels["network.tcp.handshake.role"] == "client" for one in failures)
     (handshakes,) = chosen(there, "system.network.tcp.handshake.duration", **client)
     assert (handshakes.raw.count, handshakes.raw.sum) == (1, 0.003)
     assert list(handshakes.raw.bucket_counts) == [1]

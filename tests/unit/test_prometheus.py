@@ -26,7 +26,7 @@ from tests.unit.exposed import parsed, value
 from tests.unit.rows import listener, listeners_of, row, rows_of
 
 BUCKETS = len(BOUNDS_US) + 1
-ROOT = Path(__file__).parents[2]
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 _SYN_SENT = STATES.index("SYN-SENT")
 
 
@@ -141,7 +141,35 @@ def test_one_is_opened_when_it_is_established_and_a_failed_connect_never_is(expo
     text = exposed.show(out(1))
     assert value(text, "tcptop_closed_connections_total") == 0
     assert value(text, "tcptop_failed_connects_total", reason="refused") == 1
-    assert {one.labels["reason"] for one in parsed(text) if "reason" in one.labels} == {"refused"}
+
+
+def test_each_way_to_fail_has_its_series_before_a_connect_fails(exposed: Exposed) -> None:
+    """Otherwise the failures between two scrapes would be the first value of a series, and in no rate."""
+    name, ways = "tcptop_failed_connects_total", set(CONNECT_ERRORS[1:])
+    peer = row(2, direction=Direction.IN, comm=b"nginx", lport=80)
+    text = exposed.show(out(1), peer, listeners=listeners_of(listener(1)))
+    there = {(one.labels["process"], one.labels["reason"]) for one in parsed(text) if one.name == name}
+    assert there == {("curl", way) for way in ways}
+    assert value(text, name) == 0
+    for burst in (1, 2):
+        refused = at_end(out(2 + burst), connect_error=CONNECT_ERRORS.index("refused"), bytes_acked=0)
+        text = exposed.show(out(1), peer, refused)
+        assert value(text, name, reason="refused") == value(text, name) == burst
+        assert len([one for one in parsed(text) if one.name == name]) == len(ways)
+
+
+def test_the_series_of_a_set_are_as_many_as_is_documented(exposed: Exposed) -> None:
+    text = exposed.show(out(1), row(2, direction=Direction.IN, comm=b"nginx", lport=80))
+    counts = [sum(one.labels.get("direction") == way for one in parsed(text)) for way in ("in", "out")]
+    assert counts == [43, 43 + 6]
+    assert 'Each set of connections has 43 series, with `direction="out"` six more' in _DOCUMENT.read_text()
+
+
+def test_others_have_them_too() -> None:
+    exposed = Exposed(most=1)
+    text = exposed.show(out(1), out(2, comm=b"wget"))
+    ways = [one.labels["process"] for one in parsed(text) if one.name == "tcptop_failed_connects_total"]
+    assert sorted(ways) == ["curl"] * 6 + ["other"] * 6
 
 
 def test_open_connections_are_those_opened_less_those_closed(exposed: Exposed) -> None:
@@ -470,7 +498,7 @@ def test_the_program_tells_how_it_is_doing(exposed: Exposed) -> None:
 
 def _documented() -> Iterator[tuple[str, str, str, str]]:
     """Name, kind, labels and meaning of each metric in docs/metrics.md."""
-    for line in (ROOT / "docs" / "metrics.md").read_text().splitlines():
+    for line in _DOCUMENT.read_text().splitlines():
         match = re.fullmatch(r"\| `(\w+)` \| (\w+) \| (.*?) \| (.*) \|", line)
         if match:
             yield match[1], match[2], match[3].replace("`", ""), match[4]

@@ -205,6 +205,20 @@ def test_a_receiver_that_says_when_is_asked_no_sooner(as_date: bool, monkeypatch
         assert [_sent(body) for body in taker.bodies] == [1, 2]
 
 
+@pytest.mark.parametrize("as_date", [False, True])
+def test_one_that_says_at_once_is_asked_after_the_pause_all_the_same(
+    as_date: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushed, "_FIRST_WAIT_S", 60.0)
+    after = formatdate(time.time() - 3600, usegmt=True) if as_date else "0"
+    with Receiving(*[(503, {"Retry-After": after}, b"")] * 20) as taker:
+        with pushing(taker.url) as (pushes, _):
+            pushes.show(Counted().take())
+            assert becomes(lambda: bool(taker.bodies))
+            assert not becomes(lambda: len(taker.bodies) > 1, 0.5)
+        assert len(taker.bodies) == 2  # the last one, at the end
+
+
 def test_a_receiver_that_says_never_is_asked_once_more_at_the_end() -> None:
     with Receiving((429, {"Retry-After": "9" * 50}, b""), OK) as taker:
         with pushing(taker.url) as (pushes, _):

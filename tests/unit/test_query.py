@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop_rtt.model.rows import UNKNOWN_U32
+from tcptop_rtt.model.rows import LISTEN, UNKNOWN_U32
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.filter import Filter, parse, select
+from tcptop_rtt.view.filter import Filter, parse, select, select_others
 from tcptop_rtt.view.query import MAX_DEPTH, QueryError, both
-from tests.unit.rows import row, rows_of
+from tests.unit.rows import listener, listeners_of, row, rows_of
 
 ROWS = rows_of(
     row(
         1,
         comm=b"nginx",
+        unit=b"web.service",
         pid=10,
         laddr="10.1.2.3",
         lport=443,
@@ -49,6 +50,7 @@ ROWS = rows_of(
         window_ms=0,
         scanned=False,
         age_ns=120 * 10**9,
+        open_seen=False,
         state=8,
     ),
     row(
@@ -126,6 +128,20 @@ def found(text: str, lacking: frozenset[str] = frozenset()) -> list[int]:
         ("stalled:yes", [3]),
         ("stalled=no", [1, 2]),
         ("age<1m", [1, 3]),
+        ("age<5m", [1, 3]),  # 2 is 120 s old, or older
+        ("age>1m", [2]),
+        ("age!=1m", [1, 2, 3]),
+        ("age=120s", []),
+        ("!age<1m", [2]),
+        ("!age<5m", []),
+        ("!age>5m", [1, 3]),
+        ("why:silent", [3]),
+        ("!why:silent", [1, 2]),
+        ("why!=silent", [1, 2]),
+        ("unit:web", [1]),
+        ("!unit:web", [2, 3]),  # these processes run in none
+        ("queue_full:no", []),  # none waits in a queue
+        ("!queue_full:yes", []),
         ("out>1M", [1]),
         ("out>1Mbps !local", [1]),
         ("notsent_bytes>64kB", [1]),
@@ -157,6 +173,28 @@ def test_what_is_asked_for_is_found(text: str, expected: list[int]) -> None:
 def test_what_this_kernel_lacks_matches_neither_way() -> None:
     lacking = frozenset({"min_rtt_us"})
     assert found("min<1s", lacking) == found("!min<1s", lacking) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [1, 2]),
+        ("server2", [2]),
+        ("state:listen lport:8001", [1]),
+        ("out<10M", []),
+        ("!out>10M", []),
+        ("rtt<1s", []),
+        ("!rport:5", []),
+        ("stalled:no", []),
+        ("!stalled:yes", []),
+        ("!unit:web", [1]),
+        ("why:loss", []),
+    ],
+)
+def test_what_a_listener_has_not_matches_neither_way(text: str, expected: list[int]) -> None:
+    listeners = listeners_of(listener(1), listener(2, unit=b"web"))
+    indices = select_others(listeners, LISTEN, Filter(text))
+    assert listeners["id"][indices].tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tcptop_rtt import environment, front_end
+from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.exporter import Exporter
@@ -29,10 +31,11 @@ from tcptop_rtt.recording.place import Owner, directory_of, new_path
 from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.signals import stop_signals
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.preferences import Preferences
 from tests.unit.recorded import lines_of, read, record, replayed
 from tests.unit.rows import row
 from tests.unit.snapshots import S, snapshot_at
-from tests.unit.world import ORIGIN, World
+from tests.unit.world import ORIGIN, World, told
 
 STEPS = 60
 
@@ -113,6 +116,45 @@ def test_after_what_is_damaged_it_goes_on_at_the_next_frame_and_says_where(
     assert any(" at byte " in problem for problem in problems)
 
 
+@pytest.mark.parametrize("first_is_killed", [False, True])
+def test_files_that_were_joined_are_read_one_after_the_other(
+    tmp_path: Path, snapshots: list[Snapshot], first_is_killed: bool
+) -> None:
+    half = len(snapshots) // 2
+    killed = record(tmp_path / "first", snapshots[:half])
+    if not first_is_killed:
+        killed.end(0)
+    record(tmp_path / "whole", snapshots).end(0)
+    size = (tmp_path / "whole").stat().st_size
+    record(tmp_path / "second", snapshots[half:], size // 2).end(0)  # begins with a whole state
+    parts = [(tmp_path / name).read_bytes() for name in ("first", "second", "first")]
+    (tmp_path / "it").write_bytes(b"".join(parts))
+    joined, problems, reader = read(tmp_path / "it")
+    first, second = (read(tmp_path / name) for name in ("first", "second"))
+    assert second[2].frames[0].head.kind == "state"
+    assert joined == [*first[0], *second[0], *first[0]]
+    assert list(reader.moments) == [*first[2].moments, *second[2].moments, *first[2].moments]
+    assert len(problems) == first_is_killed
+    assert all(f" breaks off at byte {len(parts[0]):,} of " in problem for problem in problems)
+    alone = [
+        told(one) for name in ("first", "second", "first") for one in replayed(tmp_path / name).snapshots()
+    ]
+    assert list(map(told, replayed(tmp_path / "it").snapshots())) == alone
+
+
+def test_an_index_that_is_cut_off_takes_nothing_of_the_file_behind_it(
+    tmp_path: Path, snapshots: list[Snapshot]
+) -> None:
+    record(tmp_path / "it", snapshots[:20]).end(0)
+    data, (lines, _, reader) = (tmp_path / "it").read_bytes(), read(tmp_path / "it")
+    for cut in (reader.end + 4, reader.end + 30, len(data) - 1):
+        (tmp_path / "joined").write_bytes(data[:cut] + data)
+        again, problems, _ = read(tmp_path / "joined")
+        assert again == [*lines, *lines]
+        assert len(problems) == 1
+        assert f" at byte {reader.end:,} of " in problems[0]
+
+
 def test_zstdcat_gives_the_lines(tmp_path: Path, snapshots: list[Snapshot]) -> None:
     from tcptop_rtt.recording.zstd import ZstdDecompressor
 
@@ -144,6 +186,27 @@ def test_within_its_limit_the_newest_is_kept_and_can_be_read_by_itself(
     assert reader.frames[0].head.kind == "state"
     assert lines[-40:] == [*lines_of(snapshots)[-39:], b'{"event":"end","lost":0}']
     assert sorted(os.listdir(tmp_path)) == ["it", "whole"]
+
+
+@pytest.mark.parametrize("each", [1, 30, 100])
+def test_the_limit_holds_at_the_end_too_however_many_moments_the_index_repeats(
+    tmp_path: Path, each: int
+) -> None:
+    limit, line = 1_000_000, b'{"event":"moment"}\n'
+    moments = tuple({"words": f"{number} connections to 192.0.2.7 stall"} for number in range(each))
+    for count in (110, 150, 190, 230, 400, 777):
+        file = RecordingWriter(str(tmp_path / str(count)), None, limit)
+        for second in range(1, count):
+            file.add(
+                [line, os.urandom(100).hex().encode()], second, second * S, lambda: [line * 100], moments
+            )
+        file.close([line])
+        size = (tmp_path / str(count)).stat().st_size
+        assert size <= limit
+        _, problems, reader = read(tmp_path / str(count))
+        assert problems == []
+        assert len(reader.frames) > min(count // 6, 10)
+        assert len(reader.moments) > 10 * each
 
 
 def test_a_file_is_its_owners_alone_and_new(tmp_path: Path) -> None:
@@ -220,6 +283,54 @@ def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Sna
     assert read(path)[0] == lines_of(snapshots[:1])
 
 
+def test_that_its_end_finds_no_room_is_told_after_the_dashboard(
+    full_disk: Path,
+    snapshots: list[Snapshot],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record(full_disk / "other", snapshots[:1]).end(0)
+    feed = replayed(full_disk / "other")
+    feed.open()
+    options = Namespace(interval=1.0, names=False, preferences=Preferences())
+    codes = []
+    for name in ("it", "fits"):
+        recordings = Recordings(feed, Filter(), None, "")
+        path = Path(recordings.open(str(full_disk / name)))
+
+        def shown(
+            _: object, name: str = name, path: Path = path, recordings: Recordings = recordings
+        ) -> None:
+            recordings.start()
+            recordings.show(snapshots[0], ())
+            if name == "it":
+                _leave_no_room(path)
+
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        monkeypatch.setattr(front_end, "run_app", shown)
+        codes.append(front_end.show(feed, options, Filter(), screen=True, recordings=recordings))
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    feed.close()
+    assert codes == [1, 0]
+    why = f"cannot record into {full_disk / 'it'}: File too large; the part already written is kept"
+    assert capsys.readouterr().err == f"tcptop-rtt: {why}\n"
+
+
+def test_a_file_is_not_left_behind_where_nothing_can_be_kept(
+    tmp_path: Path, snapshots: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(tmp_path / "other", snapshots[:1]).end(0)
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state").chmod(0o777)
+    monkeypatch.setattr(environment, "state_directory", lambda: str(tmp_path / "state"))
+    invoker = Namespace(uid=os.getuid())
+    options = Namespace(invoker=invoker, record=str(tmp_path / "it"), keep=3600 * S, record_limit=None)
+    for _ in range(2):
+        with pytest.raises(TcptopError, match=r"cannot keep anything in .*: others can write to it"):
+            Recordings.wanted(options, replayed(tmp_path / "other"), Filter())
+        assert not (tmp_path / "it").exists()
+
+
 def test_that_its_end_finds_no_room_is_told_where_metrics_are_counted(
     full_disk: Path, snapshots: list[Snapshot], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,7 +351,7 @@ def test_that_its_end_finds_no_room_is_told_where_metrics_are_counted(
     )
     before = [signal.getsignal(number) for number in stop_signals()]
     with ExitStack() as cleanup:
-        assert Exporter(options, cleanup).run(feed, Filter(), recordings) == 0
+        assert Exporter(options, cleanup).run(feed, Filter(), recordings) == 1
     for number, handler in zip(stop_signals(), before, strict=True):
         signal.signal(number, handler)
     assert capsys.readouterr().err == (

@@ -11,6 +11,7 @@ import pytest
 
 import tcptop_rtt
 from tcptop_rtt.model.records import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
+from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.sources.loader.compiler import compile_program
 
 _ABI = (Path(tcptop_rtt.__file__).parent / "bpf/abi.h").read_text()
@@ -45,6 +46,10 @@ def test_every_byte_of_a_structure_is_in_the_same_field(kind: str, dtype: np.dty
     assert {name: (in_c[f"place of {name}"], in_c[f"size of {name}"]) for name in fields} == fields
     # Python's fields leave no byte out, so C has none that Python does not know.
     assert in_c["total"] == dtype.itemsize == sum(size for _, size in fields.values())
+
+
+def test_both_sides_mean_the_same_by_slow() -> None:
+    assert _numbers({"slow": "SLOW_WAIT_US"}) == {"slow": SLOW_WAIT_US}
 
 
 @pytest.mark.parametrize("numbers", [Kind, Direction, Hold])

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.remote import ssh
 from tcptop_rtt.feeds.remote.feed import RemoteFeed
+from tcptop_rtt.feeds.remote.host import MOST_AHEAD
 from tcptop_rtt.feeds.remote.merging import Part, merged
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.rows import Holder
@@ -24,7 +28,7 @@ from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.listening import listening
 from tests.unit.recorded import stream_of
 from tests.unit.rows import listener, listeners_of, row, rows_of
-from tests.waiting import becomes
+from tests.waiting import ENOUGH_S, becomes
 
 
 def snapshot_of(*connections: dict[str, object], cell_us: float = 5.0, **more: object) -> Snapshot:
@@ -87,6 +91,13 @@ def test_all_that_one_host_says_of_itself_is_told_and_what_several_say_once() ->
     parts = [Part(name, 1, snapshot_of(health=one), True) for name, one in each.items()]
     health = merged_of(*parts).health
     assert (health.missed, health.hook_note) == ("words; short ones", "words; none")
+
+
+def test_the_network_namespace_of_hosts_is_known_where_theirs_are_the_same() -> None:
+    for numbers, known in (((4, 4), 4), ((4, 5), 0), ((4, 0), 0)):
+        each = [snapshot_of(health=Health(netns=number)) for number in numbers]
+        found = merged_of(*(Part(f"h{at}", at, one, True) for at, one in enumerate(each)))
+        assert found.health.netns == known
 
 
 def test_a_connection_waits_at_the_listener_of_its_own_host() -> None:
@@ -203,6 +214,71 @@ def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tm
         assert found.rows["id"].tolist() != [id_]
 
 
+def test_the_time_goes_on_where_all_hosts_have_dropped_out_for_good(script: Path, tmp_path: Path) -> None:
+    file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
+    once = f"[ -e {tmp_path}/was ] || cat {file}; touch {tmp_path}/was; exit 255"
+    with closing(feed_of(script, a=once)) as feed:
+        snapshots = feed.snapshots()
+        gone = first_of(feed, snapshots, lambda found: not len(found.rows))
+        problem = "a: ssh has ended, with exit status 255; trying again"
+        assert gone.health.problem == problem
+        ending = threading.Timer(ENOUGH_S, feed.stop)
+        ending.start()
+        later = list(islice(snapshots, 20))
+        ending.cancel()
+    assert [(found.health.problem, len(found.rows)) for found in later] == 20 * [(problem, 0)]
+    times = [found.clock_ns for found in (gone, *later)]
+    assert times == sorted(set(times))
+
+
+class _Ahead(Clock):
+    """Time that can be made to pass."""
+
+    passed_s = 0
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() + self.passed_s * 10**9
+
+
+def test_what_is_told_of_a_host_that_is_silent_does_not_change(script: Path, tmp_path: Path) -> None:
+    file, clock = stream_file(tmp_path / "lines", snapshot_of(row(1))), _Ahead()
+    (script.parent / "a").write_text(f"cat {file}; exec sleep 1000")
+    with closing(RemoteFeed(["a"], str(script), None, 0.1, os.environ, clock)) as feed:
+        snapshots = feed.snapshots()
+        assert next(snapshots).health.problem == ""
+        clock.passed_s = 100
+        silent = first_of(feed, snapshots, lambda found: bool(found.health.problem))
+        assert re.fullmatch(r"a: silent since [\d:]{8}, rows are of then", silent.health.problem)
+        clock.passed_s = 2000
+        assert first_of(feed, snapshots, lambda _: True).health.problem == silent.health.problem
+        assert len(silent.rows) == 1
+
+
+def test_no_sample_of_refreshes_that_come_together_is_lost(script: Path, tmp_path: Path) -> None:
+    """They are more than may wait, and the second connection is in two of them only."""
+    several = [
+        snapshot_of(
+            row(1, rtt_samples=at, rtt_sum_us=at * 10, rtt_lo_us=7, rtt_hi_us=at + 7),
+            *([row(2, rtt_samples=1000)] if at in (3, 4) else []),
+        )
+        for at in range(1, 4 * MOST_AHEAD)
+    ]
+    file = stream_file(tmp_path / "lines", *several)
+    samples, wanted = dict.fromkeys((b"a", b"b"), 0), 2000 + sum(range(4 * MOST_AHEAD))
+
+    def all_are_there(found: Snapshot) -> bool:
+        for host, number in zip(found.rows["host"].tolist(), found.rows["rtt_samples"].tolist(), strict=True):
+            samples[host] += number
+        return set(samples.values()) == {wanted}
+
+    with closing(feed_of(script, a=f"cat {file}; sleep 100", b=f"cat {file}; sleep 100")) as feed:
+        feed.open()
+        snapshots = feed.snapshots()
+        first_of(feed, snapshots, all_are_there)
+        feed.stop()
+        assert all_are_there(list(snapshots)[-1])
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -218,9 +294,22 @@ def test_where_no_host_has_a_stream_one_line_says_why(script: Path, text: str, t
     assert str(caught.value).startswith(told)
 
 
-def test_closing_ends_what_was_started(script: Path, tmp_path: Path) -> None:
+_TELLS = "echo $$ >{pid}; cat {file}; exec sleep 1000"
+_IGNORES = "trap '' TERM; "  # what ignores a signal hands that on
+
+
+@pytest.mark.parametrize(
+    "started",
+    [
+        _TELLS,
+        _IGNORES + _TELLS,
+        f"({_IGNORES}sh -c '{_TELLS}'); true",
+        f"({_IGNORES}sh -c '{_TELLS}') & until [ -s {{pid}} ]; do sleep 0.05; done",
+    ],
+)
+def test_closing_ends_what_was_started(script: Path, tmp_path: Path, started: str) -> None:
     file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
-    with closing(feed_of(script, a=f"echo $$ >{tmp_path}/pid; cat {file}; exec sleep 1000")) as feed:
+    with closing(feed_of(script, a=started.format(pid=tmp_path / "pid", file=file))) as feed:
         feed.open()
         pid = int((tmp_path / "pid").read_text())
         assert os.path.exists(f"/proc/{pid}")

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,10 @@ from tcptop_rtt.recording.zstd import ZstdCompressor
 from tcptop_rtt.view import format as fmt
 from tests.unit.fake import ScriptedClock
 from tests.unit.recorded import lines_of, record, replayed, stream_of
+from tests.unit.rows import row
+from tests.unit.snapshots import S, snapshot_at
 from tests.unit.world import ORIGIN, World, told
+from tests.waiting import ENOUGH_S, becomes
 
 STEPS = 60
 ROOT = Path(__file__).parents[2]
@@ -152,6 +157,81 @@ def test_a_recording_from_a_pipe(there: Path, snapshots: list[Snapshot]) -> None
         feed.close()
 
 
+def _pieces(snapshots: list[Snapshot]) -> list[bytes]:
+    """The lines of each refresh."""
+    pieces = [b""]
+    for line in lines_of(snapshots):
+        pieces[-1] += line + b"\n"
+        if line.startswith(b'{"event":"refresh"'):
+            pieces.append(b"")
+    return pieces[:-1]
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["lines", "lines.zst"])
+def test_what_a_pipe_brings_is_shown_as_it_comes_and_the_player_obeys_while_nothing_comes(
+    snapshots: list[Snapshot], packed: bool
+) -> None:
+    compressor = ZstdCompressor()
+    pieces = _pieces(snapshots[:8])
+    if packed:
+        pieces = [compressor.compress(piece, ZstdCompressor.FLUSH_BLOCK) for piece in pieces]
+    out, into = os.pipe()
+    os.write(into, pieces[0] + pieces[1][: len(pieces[1]) // 2])
+    feed = replayed(Path(f"/dev/fd/{out}"), paced=True, clock=ScriptedClock())
+    shown: list[Snapshot] = []
+
+    def has_shown(count: int) -> bool:
+        return len(shown) == count
+
+    worker = threading.Thread(target=feed.run, args=(shown.append,), daemon=True)
+    worker.start()
+    assert becomes(partial(has_shown, 1))
+    os.write(into, pieces[1][len(pieces[1]) // 2 :])
+    for number, piece in enumerate(pieces[2:], 2):
+        assert becomes(partial(has_shown, number))
+        os.write(into, piece)
+    assert becomes(partial(has_shown, len(pieces)))
+    assert [told(one) for one in shown] == [told(one) for one in snapshots[:8]]
+    assert not feed.playing.at_end
+    feed.seek(snapshots[2].time_ns)
+    feed.play(False)
+    assert becomes(lambda: told(shown[-1]) == told(snapshots[2]) and not feed.playing.on)
+    feed.seek(snapshots[-1].time_ns)
+    feed.step(1)
+    assert becomes(lambda: told(shown[-1]) == told(snapshots[7]))
+    assert not feed.playing.at_end
+    feed.play(True)
+    feed.stop()
+    worker.join(ENOUGH_S)
+    assert not worker.is_alive()
+    feed.close()
+    os.close(into)
+    os.close(out)
+
+
+@pytest.mark.parametrize("options", [[], ["--filter", "nginx"]], ids=["lines", "snapshots"])
+def test_text_of_what_a_pipe_brings_is_written_as_it_comes(
+    snapshots: list[Snapshot], options: list[str]
+) -> None:
+    command = [sys.executable, "-B", "-m", "tcptop_rtt", "--no-config", "--replay", "-", "--json", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        giving_up = threading.Timer(60, process.kill)
+        giving_up.start()
+        for piece in _pieces(snapshots[:4]):
+            process.stdin.write(piece)
+            process.stdin.flush()
+            for line in process.stdout:
+                if line.startswith(b'{"event":"refresh"'):
+                    break
+            else:
+                pytest.fail("it has ended")
+        process.stdin.close()
+        assert process.wait() == 0
+        giving_up.cancel()
+
+
 def _run(*options: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-B", "-m", "tcptop_rtt", "--no-config", *options]
     return subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False, timeout=120)
@@ -164,6 +244,41 @@ def test_the_command_gives_the_same_lines_back(there: Path, name: str) -> None:
     lines = (there / "lines").read_bytes()
     end = b'{"event":"end","lost":0}\n' if name == "recording" else b""
     assert ended.stdout == lines + end
+
+
+def test_a_condition_and_one_update_ask_for_no_more_of_a_recording(there: Path) -> None:
+    ended = _run("--replay", str(there / "recording"), "--json", "--fail-if", "count()>0")
+    (line,) = ended.stdout.splitlines()
+    assert (ended.returncode, json.loads(line)["event"]) == (3, "held")
+    ended = _run("--replay", str(there / "recording"), "--json", "--once")
+    told = [json.loads(line)["event"] for line in ended.stdout.splitlines()]
+    assert (ended.returncode, told.count("refresh"), told[-1]) == (0, 1, "end")
+
+
+def test_the_refresh_that_at_names_is_written_and_judged(there: Path, snapshots: list[Snapshot]) -> None:
+    def told(*options: str) -> list[dict[str, Any]]:
+        ended = _run("--replay", str(there / "recording"), "--json", *options)
+        assert ended.stderr == b""
+        return [json.loads(line) for line in ended.stdout.splitlines()]
+
+    middle, last = snapshots[30], snapshots[-1]
+    for at, wanted in ((_written(middle), middle), ("100%", last)):
+        lines = told("--at", at, "--once")
+        assert [line["time_ns"] for line in lines if line["event"] == "refresh"] == [wanted.time_ns]
+        (line,) = told("--at", at, "--fail-if", "count()>=0")
+        assert (line["event"], line["time_ns"]) == ("held", wanted.time_ns)
+
+
+@pytest.mark.parametrize("options", [["--once"], ["--fail-if", "count()>=0"]], ids=lambda it: it[0])
+def test_where_the_only_refresh_has_no_rates_yet_that_is_told(
+    tmp_path: Path, snapshots: list[Snapshot], options: list[str]
+) -> None:
+    (tmp_path / "it").write_bytes(stream_of(snapshots[:1]))
+    ended = _run("--replay", str(tmp_path / "it"), *options)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr == (
+        b"tcptop-rtt: there is only one refresh, which has no rates: --at 100% takes it as it is\n"
+    )
 
 
 def test_lines_of_what_a_filter_selects_and_tables(there: Path) -> None:
@@ -261,6 +376,7 @@ def test_hostile_lines_neither_end_it_nor_take_more_than_they_may(tmp_path: Path
 
 
 _FAT = b'{"event":"open","id":1,"x":"%b"}\n' % (b"a" * (1 << 20))
+_NESTED = b'{"event":"state","values":[%b1]}\n' % (b"[]," * (1 << 21))
 _MOMENTS = b'{"event":"moment","x":"%b"}\n' % (b"a" * 1000) * (1 << 10)
 
 
@@ -270,9 +386,10 @@ _MOMENTS = b'{"event":"moment","x":"%b"}\n' % (b"a" * 1000) * (1 << 10)
         (b" " * (1 << 20), "a line of more than 67,108,864 bytes"),
         (b"xyz\n" * (1 << 18), "line 1: not a JSON object (and 999 more)"),
         (_FAT, "it is longer than 65,536 bytes"),
+        (_NESTED, "line 1: no JSON object, or lists in lists"),
         (_MOMENTS, "expands too much: reading stops there"),
     ],
-    ids=["blanks", "no-lines", "fat-lines", "no-snapshot"],
+    ids=["blanks", "no-lines", "fat-lines", "lists-in-lists", "no-snapshot"],
 )
 def test_a_little_file_that_makes_much_is_read_in_parts(tmp_path: Path, repeated: bytes, said: str) -> None:
     """A gigabyte is given up long before it fills the memory."""
@@ -314,6 +431,48 @@ def test_lines_of_before_there_were_refreshes_are_shown(tmp_path: Path, snapshot
     assert np.isnan(again[0].cells_us[0]).all()
 
 
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut-off"])
+def test_of_two_runs_in_one_file_the_second_shows_nothing_of_the_first(
+    tmp_path: Path, snapshots: list[Snapshot], cut: bool
+) -> None:
+    """As of --json >> FILE, also where the first one was ended in the middle of its last update."""
+    later, first = World(6, snapshots[-1].clock_ns + 60 * S), snapshots[:20]
+    second = [later.step() for _ in range(20)]
+    lines = lines_of(first)
+    text = b"\n".join(lines[:-1] if cut else lines) + b"\n"
+    (tmp_path / "it").write_bytes(text + stream_of(second))
+    feed = replayed(tmp_path / "it", paced=True, at=_written(second[-1]))
+    feed.open()
+    come = feed.snapshots()
+    assert told(next(come)) == told(second[-1])
+    kept = first[:-1] if cut else first
+    for one in (second[0], kept[-1], second[7]):
+        feed.seek(one.time_ns)
+        assert told(next(come)) == told(one)
+    feed.close()
+    feed = replayed(tmp_path / "it")
+    assert list(map(told, feed.snapshots())) == list(map(told, [*kept, *second]))
+    assert feed.problem == ""
+    feed.close()
+
+
+def test_of_two_runs_of_before_there_were_refreshes_both_are_whole(
+    tmp_path: Path, snapshots: list[Snapshot]
+) -> None:
+    events = ("header", "open", "sample", "close")
+    later = World(6, snapshots[-1].clock_ns + 60 * S)
+    runs = [
+        b"".join(line + b"\n" for line in lines_of(run) if json.loads(line)["event"] in events)
+        for run in (snapshots, [later.step() for _ in range(20)])
+    ]
+    alone: list[dict[str, Any]] = []
+    for number, run in enumerate(runs):
+        (tmp_path / str(number)).write_bytes(run)
+        alone += map(told, replayed(tmp_path / str(number)).snapshots())
+    (tmp_path / "both").write_bytes(b"".join(runs))
+    assert list(map(told, replayed(tmp_path / "both").snapshots())) == alone
+
+
 def test_what_cannot_be_read_is_counted_once_however_often_one_goes_there(
     tmp_path: Path, snapshots: list[Snapshot]
 ) -> None:
@@ -338,4 +497,55 @@ def test_what_cannot_be_read_is_counted_once_however_often_one_goes_there(
         said.add(feed.problem)
     assert len(said) == 1
     assert "is damaged" in said.pop()
+    feed.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--json"], 0),
+        (["--count", "60"], 0),
+        (["--fail-if", "count()>100000"], 0),
+        (["--fail-if", "count()>=0 for 1m"], 3),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_where_text_is_written_a_line_says_what_cannot_be_read(
+    there: Path, tmp_path: Path, options: list[str], code: int
+) -> None:
+    data = bytearray((there / "recording").read_bytes())
+    damaged = contents(bytes(data)).frames[1]
+    data[damaged.at + damaged.size // 2] ^= 0xFF
+    (tmp_path / "it").write_bytes(data)
+    ended = _run("--replay", str(tmp_path / "it"), *options)
+    assert ended.stderr.decode().startswith(
+        "tcptop-rtt: not all of the recording can be read: "
+        f"the frame at byte {damaged.at:,} is damaged: the rest of it is left out"
+    )
+    assert ended.stderr.count(b"\n") == 1
+    assert ended.returncode == code
+
+
+@pytest.mark.parametrize("head", [False, True], ids=["data", "head-and-data"])
+def test_after_a_damaged_place_the_next_whole_state_says_what_there_is(tmp_path: Path, head: bool) -> None:
+    """The second connection goes in the damaged frame, which is not the last one before a state."""
+    made = [snapshot_at((100 + at) * S, row(1), *([row(2)] if at < 15 else [])) for at in range(70)]
+    record(tmp_path / "whole", made).end(0)
+    data = (tmp_path / "whole").read_bytes()
+    frames = contents(data).frames
+    assert [str(frame.head.kind) for frame in frames[2:5]] == ["state", "more", "more"]
+    state = next(frame for frame in frames[4:] if frame.head.kind == "state")
+    begin = frames[2].at + frames[2].size if head else frames[3].at
+    end = frames[3].at + 20
+    whole = len(data) if not head else frames[-1].at + frames[-1].size  # the index has all heads again
+    (tmp_path / "it").write_bytes((data[:begin] + bytes(end - begin) + data[end:])[:whole])
+    feed = replayed(tmp_path / "it")
+    again = list(feed.snapshots())
+    assert feed.problem
+    times = [one.clock_ns for one in again]
+    assert times == sorted(set(times))
+    assert times[-1] == made[-1].clock_ns
+    later = [one for one in again if one.clock_ns > state.head.clock_ns]
+    assert later
+    assert all(one.rows["id"].tolist() == [1] for one in later)
     feed.close()

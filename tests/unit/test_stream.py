@@ -18,8 +18,8 @@ from tests.unit.snapshots import snapshot_at
 from tests.unit.world import ORIGIN, World, told
 
 
-def decoded(lines: list[bytes], decoder: StreamDecoder) -> Iterator[Snapshot]:
-    for line in lines:
+def decoded(pieces: list[bytes], decoder: StreamDecoder) -> Iterator[Snapshot]:
+    for line in b"".join(pieces).splitlines():
         snapshot = decoder.take(line)
         if snapshot is not None:
             yield snapshot
@@ -63,6 +63,17 @@ def test_reading_may_begin_at_any_state() -> None:
     assert decoder.origin == ORIGIN
 
 
+def test_of_a_state_whose_end_is_missing_nothing_is_taken() -> None:
+    world, stream, decoder = World(7), StreamLines(Filter(), lambda _: None), StreamDecoder(complain)
+    list(decoded([*stream.begin(ORIGIN), *stream.of(world.step())], decoder))
+    lines = b"".join(stream.state()).splitlines(keepends=True)
+    assert not list(decoded(lines[: len(lines) // 2], decoder))
+    decoder.drop_states()
+    snapshot = world.step()
+    (again,) = decoded(stream.of(snapshot), decoder)
+    assert told(again) == told(snapshot)
+
+
 def test_a_clock_that_goes_back_is_told_by_values() -> None:
     """As from one recording to the next, where the machine was started again in between."""
     snapshots = [
@@ -77,6 +88,30 @@ def test_a_clock_that_goes_back_is_told_by_values() -> None:
         assert told(one) == told(other)
 
 
+@pytest.mark.parametrize("from_state", [False, True])
+def test_what_an_older_version_does_not_say_is_unknown(from_state: bool) -> None:
+    world, stream, decoder = World(3), StreamLines(Filter(), lambda _: None), StreamDecoder(complain)
+    lines = stream.begin(ORIGIN)
+    for _ in range(10):
+        lines += stream.of(world.step())
+    newer = ("slow_answers", "slow_answers_1m")
+    older = [
+        json.dumps({name: value for name, value in line.items() if name not in newer})
+        for line in map(json.loads, b"".join(stream.state() if from_state else lines).splitlines())
+        if line.get("field") not in newer
+    ]
+    again = None
+    for text in older:
+        again = decoder.take(text.encode()) or again
+    assert again is not None
+    assert len(again.rows)
+    assert again.health.unknown == {*newer, *world.step().health.unknown}
+    written = StreamLines(Filter(), lambda _: None).of(again)
+    opened = [line for line in map(json.loads, b"".join(written).splitlines()) if line["event"] == "open"]
+    assert {line[name] for line in opened for name in newer} == {None}
+    assert None not in {line["slow_replies"] for line in opened if line["scanned"]}
+
+
 def test_all_lines_keep_to_the_schema() -> None:
     world, stream = World(3), StreamLines(Filter(), lambda _: None)
     lines = stream.begin(ORIGIN)
@@ -84,6 +119,6 @@ def test_all_lines_keep_to_the_schema() -> None:
         lines += stream.of(world.step())
     lines += [*stream.state(), *stream.end(3)]
     validator = Draft202012Validator(schema())
-    for line in lines:
+    for line in b"".join(lines).splitlines():
         validator.validate(json.loads(line))
         assert line.isascii()

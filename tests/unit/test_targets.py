@@ -78,6 +78,7 @@ def test_many_connects_to_many_targets_are_counted_each_at_its_own(harness: Harn
         (errno.EHOSTUNREACH, "unreachable"),
         (errno.ENETUNREACH, "unreachable"),
         (0, "given-up"),
+        (errno.EADDRNOTAVAIL, "no-port"),
         (errno.EPROTO, "other"),
     ],
 )

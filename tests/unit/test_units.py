@@ -39,15 +39,19 @@ def test_the_unit_of_a_path(path: str, unit: str) -> None:
     assert unit_of(path) == unit
 
 
-def test_a_process_is_asked_for_once_and_a_long_name_is_cut() -> None:
+def test_a_process_is_asked_for_now_and_then_and_a_long_name_is_cut() -> None:
     asked: list[ProcessKey] = []
 
     def cgroup(process: ProcessKey) -> str | None:
         asked.append(process)
         return "/" + "\u00e4" * 100 + ".service" if process.pid == 1 else None
 
-    units = Units(cgroup)
+    clock_s = [100.0]
+    units = Units(cgroup, lambda: clock_s[0])
     for _ in range(2):
         assert units.of(ProcessKey(1, 5)) == ("\u00e4" * 100).encode()[:UNIT_BYTES]
         assert units.of(ProcessKey(2, 5)) == b""
     assert asked == [ProcessKey(1, 5), ProcessKey(2, 5)]
+    clock_s[0] += 20
+    units.of(ProcessKey(1, 5))
+    assert asked[2:] == [ProcessKey(1, 5)]

@@ -21,9 +21,9 @@ LACKING = frozenset({"rcv_wnd_bytes"})
 class World:
     """Connections that come, go and change in every field, as chance has it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, clock_ns: int = START_NS) -> None:
         self._chance = np.random.default_rng(seed)
-        self._clock_ns = START_NS
+        self._clock_ns = clock_ns
         self._rows = np.zeros(0, ROW)
         self._cells: dict[int, NDArray[np.float32]] = {}
         self._ids = 0

@@ -33,7 +33,9 @@ MACHINES = {
     "amd64": Machine(
         "qemu-system-x86_64",
         ("-machine", "pc,hpet=off", "-serial", "chardev:output"),
-        "max,avx2=off",  # Debian 12's qemu gets AVX2 wrong: numpy did not sort what it sorted
+        # Debian 12's qemu gets AVX2 wrong: numpy did not sort what it sorted. With ERMS, kernel and libc copy
+        # and clear memory byte by byte, which is the slowest way where each byte is emulated.
+        "max,avx2=off,erms=off",
         "console=ttyS0 output=/dev/ttyS1 tsc=reliable",
     ),
     "arm64": Machine(

@@ -36,6 +36,7 @@ _SECURITY = "lockdown,yama,apparmor,bpf"
 _NEED_A_FAST_MACHINE = (
     "tests/live/test_rtt.py::test_curl_over_a_50_ms_link_shows_its_rtt_and_both_processes",
     "tests/live/test_rtt.py::test_an_ipv6_transfer_over_a_50_ms_link_shows_its_rtt_and_both_processes",
+    "tests/live/test_rtt.py::test_without_sacks_a_connection_has_samples_and_answers_too",
     "tests/live/test_silence.py",
 )
 

@@ -156,7 +156,7 @@ class FleetFeed(Feed):
         now_ns = self._clock.monotonic_ns()
         return replace(
             before,
-            time_ns=round(rows.time_s * 1e9),
+            time_ns=round(rows.time_s * 1e9) or self._clock.wall_ns(),
             clock_ns=now_ns,
             health=Health(problem=_without_rates(rows)),
             groups=rows.groups,

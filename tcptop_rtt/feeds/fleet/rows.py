@@ -42,7 +42,7 @@ class Rows:
         self._worst: dict[int, tuple[int, float, str, bool]] = {}
         self.hosts: int | None = None
         self.time_s = 0.0
-        """The time of the answer, by the server's clock."""
+        """The time of the answer, by the server's clock; 0 if it has no row."""
         counts: dict[str, int] = {}
         for metric, time_s, value in samples_of(samples):
             name = metric.get("field")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 
 from tcptop_rtt.feeds.base import Capability, Feed
@@ -20,7 +21,10 @@ OTHERS_S = 3.0
 """The longest wait for the other hosts after the first one."""
 LATE_S = 5.0
 """A host that is silent for longer than this, and than three refreshes, is shown as a problem."""
-LEAVE_S = 3.0
+LEAVE_S = 1.0
+"""How long ssh has to end after it was asked to, before it is killed."""
+QUIET_REFRESHES = 1.5
+"""After so many refreshes without news a snapshot comes all the same; after one, news may be near."""
 NOT_YET = "no answer yet"
 
 
@@ -96,8 +100,11 @@ class RemoteFeed(Feed):
         begun_s = self._clock.monotonic_s()
         limit_s = begun_s + FIRST_S
         first_s: float | None = None
-        while not self._stopped and any(not host.state.tried for host in self._hosts):
+        while not self._stopped:
             now_s = self._clock.monotonic_s()
+            self._advance()
+            if all(host.state.tried for host in self._hosts):
+                break
             if first_s is None and any(host.state.snapshot for host in self._hosts):
                 first_s = now_s
             end_s = limit_s if first_s is None else min(limit_s, first_s + OTHERS_S)
@@ -117,10 +124,12 @@ class RemoteFeed(Feed):
 
     def close(self) -> None:
         """End all connections."""
-        for host in self._hosts:
-            host.stop()
-        for host in self._hosts:
-            host.join(LEAVE_S)
+        for number in (signal.SIGTERM, signal.SIGKILL):  # a command may ignore the first
+            for host in self._hosts:
+                host.stop(number)
+            end_s = self._clock.monotonic_s() + LEAVE_S
+            if all(host.join(max(0.0, end_s - self._clock.monotonic_s())) for host in self._hosts):
+                break
 
     def set_refresh(self, _: float) -> None:
         """Does nothing: the refresh interval of the hosts is set when they start."""
@@ -129,29 +138,49 @@ class RemoteFeed(Feed):
         """Does nothing: the hosts take no requests."""
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """Yield a snapshot when a host sends one or falls silent; changes close together share one."""
+        """Yield a snapshot when a host sends one or falls silent; those of several hosts share one.
+
+        Each snapshot of a host is in one of these, also where several have come together. While nothing
+        comes, the time goes on: the same rows are yielded again.
+        """
         self.open()
-        reported: str | None = None
+        reported, due_s = "", 0.0
         while True:
             last = self._stopped
+            self._advance()
             problem = self._problem()
-            if last or problem != reported or self._has_news():
-                reported = problem
+            now_s = self._clock.monotonic_s()
+            if last or problem != reported or self._has_news() or now_s >= due_s:
+                reported, due_s = problem, now_s + QUIET_REFRESHES * self._refresh_s
                 yield self._snapshot(problem)
             if last:
                 return
-            # Shorter than a refresh, so that no snapshot of a host is skipped.
-            self._pause(self._refresh_s / 2)
-            if not (self._stopped or self._has_news()):
-                self._clock.wait(self._wake, 1.0)
+            if not self._is_behind():
+                self._pause(self._refresh_s / 2)
+            if not (self._stopped or self._is_behind()):
+                left_s = max(0.0, due_s - self._clock.monotonic_s())
+                self._clock.wait(self._wake, min(left_s, 1.0))
 
     def _pause(self, seconds: float) -> None:
         end_s = self._clock.monotonic_s() + seconds
         while not self._stopped and (left_s := end_s - self._clock.monotonic_s()) > 0:
             self._clock.wait(self._wake, left_s)
 
+    def _advance(self) -> None:
+        """Go to the next state of each host whose snapshot, if it has one, has been merged."""
+        for host in self._hosts:
+            if not self._is_new(host):
+                host.advance()
+
+    def _is_new(self, host: RemoteHost) -> bool:
+        return self._merged.get(host.name) is not host.state.snapshot
+
     def _has_news(self) -> bool:
-        return any(self._merged.get(host.name) is not host.state.snapshot for host in self._hosts)
+        return any(map(self._is_new, self._hosts))
+
+    def _is_behind(self) -> bool:
+        """Whether a host has sent more than what is shown."""
+        return any(host.is_ahead for host in self._hosts)
 
     def _snapshot(self, problem: str) -> Snapshot:
         several = len(self._hosts) > 1
@@ -159,9 +188,8 @@ class RemoteFeed(Feed):
         for host in self._hosts:
             state = host.state
             if state.snapshot is not None:
-                is_new = self._merged.get(host.name) is not state.snapshot
                 name = host.name if several else ""
-                parts.append(Part(name, state.seed, state.snapshot, is_new))
+                parts.append(Part(name, state.seed, state.snapshot, self._is_new(host)))
             self._merged[host.name] = state.snapshot
         found = merged(parts, self._clock.wall_ns(), self._clock.monotonic_ns(), problem)
         self._health = found.health
@@ -179,5 +207,5 @@ class RemoteFeed(Feed):
             elif state.problem:
                 found.append(f"{host.name}: {state.problem}")
             elif silent_s > max(LATE_S, 3 * self._refresh_s):
-                found.append(f"{host.name}: silent for {fmt.age(int(silent_s) * 10**9)}, rows are that old")
+                found.append(f"{host.name}: silent since {fmt.clock(state.time_ns / 1e9)}, rows are of then")
         return "; ".join(found)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tcptop_rtt.feeds.remote.ssh import Session, reason
@@ -22,16 +25,21 @@ MOST_NOISE_LINES = 1000
 NO_STREAM = "it does not send a tcptop-rtt stream"
 STEADY_S = 30.0
 """After a stream of this length, the pause is the shortest again."""
+MOST_AHEAD = 2
+"""So many states may wait for being shown; then the host waits, too, as each has samples of its own."""
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of a host."""
+    """What is known of a host at a time."""
 
     snapshot: Snapshot | None = None
-    """The latest snapshot; None without a stream."""
+    """What it has sent; None without a stream."""
     came_s: float = 0.0
     """When the snapshot came, by this machine's monotonic clock."""
+    time_ns: int = 0
+    """The same by this machine's wall clock."""
     seed: int = 0
     """A random number for this run of the program there: another run may use the same ids."""
     problem: str = ""
@@ -45,7 +53,7 @@ class RemoteHost:
 
     :param name: the name by which the user calls the host
     :param arguments: the command that brings the stream
-    :param changed: called by the thread when :attr:`state` has changed
+    :param changed: called by the thread when there is another state to :meth:`advance` to
     """
 
     def __init__(
@@ -57,6 +65,8 @@ class RemoteHost:
     ) -> None:
         self.name = name
         self.state = State()
+        """The state that is to be shown."""
+        self._following: queue.Queue[State] = queue.Queue(MOST_AHEAD)
         self._arguments = arguments
         self._environment = environment
         self._changed = changed
@@ -70,17 +80,28 @@ class RemoteHost:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Make the thread end soon."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Make the thread end soon: ssh gets this signal."""
         self._stop.set()
         session = self._session
         if session is not None:
-            session.kill()
+            session.kill(number)
 
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end of the thread."""
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end of the thread; return whether it has ended."""
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def advance(self) -> None:
+        """Go to the next state, if there is one."""
+        with suppress(queue.Empty):
+            self.state = self._following.get_nowait()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there is a next state."""
+        return not self._following.empty()
 
     @property
     def origin(self) -> Origin | None:
@@ -111,7 +132,7 @@ class RemoteHost:
     def _read(self) -> str:
         """Read one stream to its end; return why it has ended."""
         unreadable = noise = ""
-        noisy_lines = 0
+        noisy_lines, has_begun = 0, False
 
         def complain(problem: str) -> None:
             nonlocal unreadable
@@ -134,18 +155,23 @@ class RemoteHost:
                 with self._decoding:
                     snapshot = decoder.take(line)
                 if snapshot is not None:
+                    has_begun = True
                     problem = f"not all of its stream can be read: {unreadable}" if unreadable else ""
-                    self._tell(State(snapshot, time.monotonic(), seed, problem, tried=True))
+                    self._tell(State(snapshot, time.monotonic(), time.time_ns(), seed, problem, tried=True))
         finally:
             status = session.close()
             self._session = None
         if session.complaint or status:
             return reason(self.name, session.complaint, status)
-        if self.state.snapshot is not None:
+        if has_begun:
             return "its stream has ended"
         said = noise or unreadable
         return f"{NO_STREAM}: {said}" if said else "it sends nothing"
 
     def _tell(self, state: State) -> None:
-        self.state = state
+        """Hand on a state, as soon as there is room for it."""
+        while not self._stop.is_set():
+            with suppress(queue.Full):
+                self._following.put(state, timeout=_LOOK_S)
+                break
         self._changed()

@@ -130,6 +130,7 @@ def _health(each: Sequence[Health], problem: str) -> Health:
         kernel_note=_together(one.kernel_note for one in each),
         spaced=frozenset().union(*(one.spaced for one in each)),
         behind_s=max((one.behind_s for one in each), default=0.0),
+        netns=_alike(one.netns for one in each),
     )
 
 
@@ -137,6 +138,12 @@ def _sum(numbers: Iterable[float | None]) -> float | None:
     """The sum of the known numbers; None if none is known."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
+
+
+def _alike(numbers: Iterable[int]) -> int:
+    """The number that all have; 0 if they differ."""
+    different = set(numbers)
+    return different.pop() if len(different) == 1 else 0
 
 
 def _together(words: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ import select
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -29,6 +30,7 @@ _READ_BYTES = 1 << 18
 _COMPLAINT_BYTES = 4096
 """How much of the end of ssh's standard error is kept."""
 _END_S = 2.0
+_LOOK_S = 0.01
 
 _REMEDIES = (
     (
@@ -109,26 +111,34 @@ class Session:
 
     def _read_complaint(self, fd: int) -> None:
         """Read the rest of standard error; not until its end, as other processes may keep the pipe open."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_S)
+        self._has_ended(_END_S)
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         while poll.poll(0) and (data := os.read(fd, _READ_BYTES)):
             self._complaint = (self._complaint + data)[-_COMPLAINT_BYTES:]
 
-    def kill(self) -> None:
-        """Terminate ssh and the processes that it has started, unless it has ended. Thread-safe."""
-        if self._process.poll() is None:
+    def _has_ended(self, timeout_s: float) -> bool:
+        """Whether ssh ends within this time. It is not waited for: its number stays that of its group."""
+        end_s = time.monotonic() + timeout_s
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):  # where SIGCHLD was ignored from the start, the kernel keeps none
+            while os.waitid(os.P_PID, self._process.pid, options) is None:
+                if time.monotonic() >= end_s:
+                    return False
+                time.sleep(_LOOK_S)
+        return True
+
+    def kill(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to ssh and the processes that it has started, until :meth:`close`. Thread-safe."""
+        if self._process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGTERM)
+                os.killpg(self._process.pid, number)
 
     def close(self) -> int:
-        """Terminate ssh, and wait for its end; return its exit status."""
+        """End ssh and what it has started; return its exit status."""
         self.kill()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        self._has_ended(_END_S)
+        self.kill(signal.SIGKILL)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

@@ -21,6 +21,7 @@ class Cursor:
         self._footage = footage
         self._complain = complain
         self._ahead: Snapshot | None = None  # the next snapshot, if it has been read already
+        self._latest = 0, 0  # the times of the latest snapshot that was read
         self._frame, self._decoder = footage.start_before(0, complain)
         self._lines: Iterator[bytes] = footage.lines(self._frame, complain)
 
@@ -44,22 +45,28 @@ class Cursor:
         return self._ahead
 
     def next(self) -> Snapshot | None:
-        """Go to the next snapshot; None if there is none, or none yet."""
+        """Go to the next snapshot; None if there is none, or if none has come for a moment."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             return ahead
         while True:
             for line in self._lines:
                 snapshot = self._decoder.take(line)
-                if snapshot is not None:
+                if snapshot is not None and self._is_another(snapshot):
                     return snapshot
             frame = self._footage.after(self._frame)
             if frame is None:
-                return self._decoder.finish()
+                return self._decoder.finish() if self._footage.has_ended() else None
             self._frame = frame
             self._lines = self._footage.lines(frame, self._complain)
+            self._decoder.drop_states()
             if self._footage.begins_anew(frame):
                 self._decoder.reset()
+
+    def _is_another(self, snapshot: Snapshot) -> bool:
+        """Whether it is another snapshot than the latest, which a frame with the whole state repeats."""
+        latest, self._latest = self._latest, (snapshot.time_ns, snapshot.clock_ns)
+        return self._latest != latest
 
     def seek(self, time_ns: int) -> Snapshot | None:
         """Go to the latest snapshot up to a wall clock time, or else to the first; None if there is none."""
@@ -76,4 +83,4 @@ class Cursor:
     def _begin(self, time_ns: int) -> None:
         self._frame, self._decoder = self._footage.start_before(time_ns, self._complain)
         self._lines = self._footage.lines(self._frame, self._complain)
-        self._ahead = None
+        self._ahead, self._latest = None, (0, 0)

@@ -11,6 +11,7 @@ from tcptop_rtt.feeds.clock import Clock
 from tcptop_rtt.feeds.replay.cursor import NOWHERE, Cursor
 from tcptop_rtt.feeds.replay.footage import Footage, nothing_of, whole_span
 from tcptop_rtt.feeds.replay.problems import Problems
+from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.recording.reader import Complain
@@ -20,8 +21,8 @@ LONGEST_GAP_S = 5.0
 """The longest pause between two snapshots when playing, for gaps such as those between two runs."""
 LATE_NS = 60_000_000_000
 """The last snapshot also stands for times up to so long after it."""
-WAIT_S = 0.5
-"""How often to look for more data while more may come."""
+MOST_LAG_S = 0.5
+"""A snapshot that comes so much later than by the pace delays those after it no further."""
 
 Open = Callable[[Callable[[], bool], Complain], Footage]
 
@@ -129,20 +130,36 @@ class ReplayFeed(Feed, Player):
         if self._paced:
             yield from self._played(self._cursor)
             return
-        while not self._stopped and (snapshot := self._cursor.next()) is not None:
-            self._now = snapshot
-            yield snapshot
+        while not self._stopped:
+            snapshot = self._cursor.next()
+            if snapshot is not None:
+                self._now = snapshot
+                yield snapshot
+            elif self._has_ended():
+                return
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the recorded lines until stopped."""
+        """Yield the recorded lines until stopped, and an empty line while none come.
+
+        What is no JSON object is left out, and a problem.
+        """
         self.open()
+        decoder = StreamDecoder(self._problems.add)
         frame: int | None = 0
         while frame is not None and self._footage is not None:
             for line in self._footage.lines(frame, self._problems.add):
                 if self._stopped:
                     return
-                yield line
-            frame = self._footage.after(frame)
+                if decoder.passes(line):
+                    yield line
+            following = self._footage.after(frame)
+            while following is None and not self._has_ended():
+                yield b""
+                following = self._footage.after(frame)
+            frame = following
+
+    def _has_ended(self) -> bool:
+        return self._footage is None or self._footage.has_ended()
 
     # --- with a player --------------------------------------------------------------------------------
 
@@ -218,10 +235,10 @@ class ReplayFeed(Feed, Player):
     def _forward(self) -> None:
         """Go to the next snapshot, if there is one."""
         following = self._cursor.next() if self._cursor is not None else None
-        if following is None:
-            self._set(at_end=True)
-        else:
+        if following is not None:
             self._now = following
+        elif self._has_ended():
+            self._set(at_end=True)
 
     def _played(self, cursor: Cursor) -> Iterator[Snapshot]:
         shown_s = self._clock.monotonic_s()
@@ -234,11 +251,9 @@ class ReplayFeed(Feed, Player):
                 continue
             following = cursor.peek()
             if following is None:
-                if self._footage is None or self._footage.has_ended():
+                if self._has_ended():
                     self._set(on=False, at_end=True)
                     yield self._now
-                else:
-                    self._clock.wait(self._wake, WAIT_S)
                 continue
             gap_s = max(0.0, (following.clock_ns - self._now.clock_ns) / 1e9)
             due_s = shown_s + min(gap_s, LONGEST_GAP_S) / self._playing.speed
@@ -248,7 +263,7 @@ class ReplayFeed(Feed, Player):
                 if self._stopped or not self._asked.empty() or self._clock.monotonic_s() < due_s:
                     continue
             self._now = cursor.next()
-            shown_s = max(due_s, self._clock.monotonic_s() - WAIT_S)
+            shown_s = max(due_s, self._clock.monotonic_s() - MOST_LAG_S)
             if self._now is not None:
                 yield self._now
 

@@ -43,11 +43,11 @@ class Footage(Protocol):
         ...
 
     def start_before(self, time_ns: int, complain: Complain) -> Start:
-        """Where to begin reading to reach a time; the first frame if the time is before the recording."""
+        """Where to begin reading to reach a time, if that has come; the first frame if it is before all."""
         ...
 
     def lines(self, frame: int, complain: Complain) -> Iterator[bytes]:
-        """The lines of a frame."""
+        """The lines of a frame. The first frame is waited for."""
         ...
 
     def begins_anew(self, frame: int) -> bool:
@@ -55,7 +55,7 @@ class Footage(Protocol):
         ...
 
     def after(self, frame: int) -> int | None:
-        """The frame to read after this one; None if there is none, or none yet."""
+        """The frame to read after this one; None if there is none, or if none has come for a moment."""
         ...
 
     def has_ended(self) -> bool:
@@ -69,7 +69,7 @@ class Footage(Protocol):
 
 def whole_span(footage: Footage) -> tuple[int, int]:
     """Read everything that still comes; return the first and the last time, zeros if there is nothing."""
-    if not footage.has_ended():
+    while not footage.has_ended():
         footage.start_before(MOST_NUMBER, lambda _: None)
     return footage.span_ns
 
@@ -100,6 +100,7 @@ class RecordedFootage:
             moment for reader in readers for moment in reader.moments
         ]
 
+        self._torn: set[int] = set()  # the frames that could not be read whole
         self._span_ns = self._measured()
 
     @property
@@ -114,16 +115,30 @@ class RecordedFootage:
         if not self._frames:
             return iter(())
         reader, number, _ = self._frames[frame]
-        return reader.lines(number, complain)
+
+        def torn(problem: str) -> None:
+            self._torn.add(frame)
+            complain(problem)
+
+        return reader.lines(number, torn)
 
     def begins_anew(self, frame: int) -> bool:
         return self._kind(frame) == Kind.START or (frame > 0 and self._is_first(frame))
 
     def after(self, frame: int) -> int | None:
         for number in range(frame + 1, len(self._frames)):
-            if self._kind(number) != Kind.STATE or self._is_first(number):
+            if self._kind(number) != Kind.STATE or self._is_first(number) or self._lacks_lines(number):
                 return number
         return None
+
+    def _lacks_lines(self, number: int) -> bool:
+        """Whether lines are missing between a frame and the one before it with which reading may begin."""
+        for earlier in reversed(range(number)):
+            if earlier in self._torn or not self._frames[earlier + 1][2].joins:
+                return True
+            if self._kind(earlier) != Kind.MORE:
+                break
+        return False
 
     def _measured(self) -> tuple[int, int]:
         """The first and the last time. The last snapshots may be seconds after the head of their frame."""

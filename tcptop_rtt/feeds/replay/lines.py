@@ -14,24 +14,25 @@ from tcptop_rtt.feeds.stream.decoder import MOST_BYTES, StreamDecoder
 from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.recording.zstd import ZstdCompressor, ZstdDecompressor
 
-FRAME_BYTES = 1 << 20
 MOST_UNREADABLE = 100_000
 """Lines in a row: a file with more is no stream."""
 _AT_ONCE_BYTES = 1 << 16
+CHECKPOINT_BYTES = 1 << 20
 CHECKPOINTS = 64
-"""At most so many decoders are kept, each from before a frame. Beyond that, every other one is dropped."""
+"""At most so many decoders are kept, each from before a frame: at first one for each CHECKPOINT_BYTES. Beyond
+that, every other one is dropped."""
 
 
 class _Frame(NamedTuple):
-    time_ns: int  # the time of the frame's first snapshot
+    time_ns: int  # the time of the frame's snapshot
     at: int
     size: int
 
 
 class LinesFootage:
-    """Makes frames as lines come.
+    """Makes a frame of the lines of each snapshot, as soon as they have come.
 
-    :param lines: blocks until there is a line
+    :param lines: brings an empty line if none has come for a moment
     :param complain: called with what cannot be read, only when lines are read for the first time
     :param spool: an empty file, to keep the lines in
     """
@@ -44,9 +45,11 @@ class LinesFootage:
         self._lines = lines
         self._kept = spool
         self._frames: list[_Frame] = []
-        self._ahead = StreamDecoder(complain)  # has decoded all frames so far
-        self._checkpoints: dict[int, StreamDecoder] = {}
-        self._every = 1
+        self._packed = _Packed()  # the lines of the next frame that have come so far
+        self._ahead = StreamDecoder(complain)  # has decoded all lines so far
+        self._checkpoints: dict[int, StreamDecoder] = {0: self._ahead.copy(_say_nothing)}
+        self._every_bytes = CHECKPOINT_BYTES
+        self._bytes = 0  # of the lines since the latest checkpoint
         self._span_ns = (0, 0)
 
     @property
@@ -54,16 +57,16 @@ class LinesFootage:
         return self._span_ns
 
     def start_before(self, time_ns: int, complain: Complain) -> Start:  # noqa: ARG002
-        while not self._ended and (not self._frames or self._span_ns[1] <= time_ns):
-            self._more()
-        before = [number for number in self._checkpoints if self._frames[number].time_ns <= time_ns]
-        number = max(before, default=0)
-        decoder = self._checkpoints.get(number)
-        return Start(number, decoder.copy(_say_nothing) if decoder else StreamDecoder(_say_nothing))
+        while (not self._frames or self._span_ns[1] <= time_ns) and self._more():
+            pass
+        come = [number for number in self._checkpoints if number < len(self._frames)]
+        number = max((number for number in come if self._frames[number].time_ns <= time_ns), default=0)
+        return Start(number, self._checkpoints[number].copy(_say_nothing))
 
     def lines(self, frame: int, complain: Complain) -> Iterator[bytes]:  # noqa: ARG002
-        if frame >= len(self._frames) and not self._more():
-            return iter(())
+        while frame >= len(self._frames) and not self._more():
+            if self._ended:
+                return iter(())
         kept = self._frames[frame]
         data = os.pread(self._kept.fileno(), kept.size, kept.at)
         return filter(None, ZstdDecompressor().decompress(data).split(b"\n"))
@@ -83,46 +86,53 @@ class LinesFootage:
         self._kept.close()
 
     def _more(self) -> bool:
-        """Keep the next lines as a frame; return False if there are none."""
+        """Keep the lines up to the next snapshot as a frame; return False if these have not all come."""
         if self._ended:
             return False
-        decoder, packed, size = self._ahead, _Packed(), 0
-        number, first_ns = len(self._frames), 0
-        before = decoder.copy(_say_nothing) if number % self._every == 0 else None
+        decoder = self._ahead
         for line in self._lines:
-            packed.add(line)
-            size += len(line) + 1
+            if not line:
+                return False
+            self._packed.add(line)
             snapshot = decoder.take(line)
             if snapshot is not None:
-                first_ns = first_ns or snapshot.time_ns
                 self._span_ns = (self._span_ns[0] or snapshot.time_ns, snapshot.time_ns)
-                if size >= FRAME_BYTES or not self._frames:
-                    break
-            if decoder.unreadable >= MOST_UNREADABLE or size > MOST_BYTES:
+                break
+            if decoder.unreadable >= MOST_UNREADABLE or self._packed.raw > MOST_BYTES:
                 self._complain(f"line {decoder.line:,}: nothing before it can be shown: reading stops")
                 self._ended = True
                 break
         else:
             self._ended = True
-        if not size:
+        if not self._packed.raw:
             return False
-        data = packed.data()
+        self._keep()
+        return True
+
+    def _keep(self) -> None:
+        """Keep the lines that have come as a frame."""
+        data = self._packed.data()
         at = self._kept.seek(0, os.SEEK_END)
         self._kept.write(data)
         self._kept.flush()
-        self._frames.append(_Frame(first_ns or self._span_ns[1], at, len(data)))
-        if before is not None:
-            self._checkpoints[number] = before
+        self._frames.append(_Frame(self._span_ns[1], at, len(data)))
+        self._bytes += self._packed.raw
+        self._packed = _Packed()
+        if self._bytes < self._every_bytes:
+            return
+        self._bytes = 0
+        self._checkpoints[len(self._frames)] = self._ahead.copy(_say_nothing)
         if len(self._checkpoints) > CHECKPOINTS:
-            self._every *= 2
-            self._checkpoints = {at: kept for at, kept in self._checkpoints.items() if at % self._every == 0}
-        return True
+            self._every_bytes *= 2
+            self._checkpoints = dict(list(self._checkpoints.items())[::2])
 
 
 class _Packed:
     """Compresses lines as they come, as there may be very many before a snapshot."""
 
     def __init__(self) -> None:
+        self.raw = 0
+        """The size of all lines."""
         self._compressor = ZstdCompressor(level=1)
         self._parts: list[bytes] = []
         self._lines: list[bytes] = []
@@ -132,6 +142,7 @@ class _Packed:
         """Add a line, without its newline."""
         self._lines.append(line)
         self._size += len(line) + 1
+        self.raw += len(line) + 1
         if self._size >= _AT_ONCE_BYTES:
             self._parts.append(self._compressor.compress(self._taken()))
 

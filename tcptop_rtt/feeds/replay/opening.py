@@ -44,8 +44,9 @@ def footage_of(opened: Opened, stopped: Callable[[], bool], complain: Complain) 
         return _recorded([_reader(fd, opened.name) for fd in opened.fds], complain, opened.is_kept)
     (fd,) = opened.fds
     chunks = _chunks(fd, stopped)
-    first = next(chunks, b"")
-    while 0 < len(first) < 8 and (more := next(chunks, b"")):
+    come = filter(None, chunks)
+    first = next(come, b"")
+    while 0 < len(first) < 8 and (more := next(come, b"")):
         first += more
     if is_recording(first):
         for chunk in _again(first, chunks):
@@ -76,12 +77,16 @@ def _again(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _chunks(fd: int, stopped: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield the data of a file or pipe until its end, or until the program has been asked to stop."""
+    """Yield the data of a file or pipe until its end, or until the program has been asked to stop.
+
+    While a pipe brings nothing, ``b""`` is yielded from time to time, so that its reader can do other things.
+    """
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     regular = stat.S_ISREG(os.fstat(fd).st_mode)
     while not stopped():
         if not (regular or poll.poll(_WAIT_MS)):
+            yield b""
             continue
         try:
             chunk = os.read(fd, _READ_BYTES)
@@ -135,10 +140,13 @@ def _unzipped(chunks: Iterator[bytes]) -> Generator[bytes, None, bool]:
     """
     unzip = zlib.decompressobj(_GZIP_WINDOW)
     for chunk in chunks:
+        if not chunk:
+            yield chunk
         rest = chunk
         while rest:
             if unzip.eof:
                 unzip = zlib.decompressobj(_GZIP_WINDOW)
-            yield unzip.decompress(rest, MOST_BYTES)
+            if part := unzip.decompress(rest, MOST_BYTES):
+                yield part
             rest = unzip.unconsumed_tail or unzip.unused_data
     return unzip.eof

@@ -27,7 +27,11 @@ MOST_ROW_BYTES = 1 << 16
 """The most bytes of a line that is not a list of values; a connection's takes 3,000."""
 _LISTS = ("column", "state", "refresh")
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_Value = str | int | float | bool | None
+_Flat = _Value | list[_Value]
+_decode = msgspec.json.Decoder(dict[str, _Flat | dict[str, _Flat]]).decode
+"""Of a list in a list, which no long line has, two bytes would fill sixty of memory."""
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class StreamDecoder:
@@ -51,7 +55,7 @@ class StreamDecoder:
     def reset(self) -> None:
         """Forget the state, but not the origin: a new stream begins."""
         self._state = State(self.say)
-        self._refreshes = False
+        self._refreshes = self._begins_anew = False
         self._time_ns = 0  # the time of the collected lines, in a stream without refresh lines
         self._begin()
 
@@ -72,6 +76,11 @@ class StreamDecoder:
         other._begin()
         return other
 
+    def drop_states(self) -> None:
+        """Drop lines of the whole state without their end, which could not be read."""
+        if self._states:
+            self._states, self._begins_anew = [], False
+
     def cgroup(self, process: ProcessKey) -> str | None:
         """The control group of a process; None if no line has named it."""
         return self._state.cgroup(process)
@@ -86,20 +95,24 @@ class StreamDecoder:
             return snapshot
         except BadLineError as error:
             self.say(str(error))
-        except (msgspec.MsgspecError, RecursionError):
-            self.say("not a JSON object")
-        except UnicodeDecodeError:
-            self.say("no UTF-8")
         return None
+
+    def passes(self, text: bytes) -> bool:
+        """Count a line without taking it; return whether it is a JSON object, and report it if not."""
+        self.line += 1
+        try:
+            _decoded(text)
+        except BadLineError as error:
+            self.say(str(error))
+            return False
+        return True
 
     def say(self, problem: str, line: int | None = None) -> None:
         """Report what is wrong with a line, by default the latest one."""
         self._complain(f"line {self.line if line is None else line:,}: {fmt.printable(problem)}")
 
     def _take(self, text: bytes) -> Snapshot | None:
-        if len(text) > MOST_LINE_BYTES:
-            raise BadLineError(f"it is longer than {MOST_LINE_BYTES:,} bytes")
-        line = _decode(text)
+        line = _decoded(text)
         event = line.get("event")
         if len(text) > MOST_ROW_BYTES and event not in _LISTS:
             raise BadLineError(f"it is longer than {MOST_ROW_BYTES:,} bytes")
@@ -137,6 +150,8 @@ class StreamDecoder:
     # --- old streams without refresh lines: lines of the same time make a snapshot --------------------
 
     def _older(self, line: Line) -> Snapshot | None:
+        if line.get("event") == "header":
+            return self.finish()
         if line.get("event") not in ("open", "sample", "close", "listener", "waiting"):
             return None
         time_ns = parts.time(line, "time_ns")
@@ -160,6 +175,9 @@ class StreamDecoder:
         if version != FORMAT_VERSION and self.origin is None:
             self.say(f"version {version} of the stream: its new features are not shown")
         self.origin = origin
+        # Another run begins, which ends no connection of the one before; or the whole state follows.
+        self._begin()
+        self._refreshes, self._begins_anew = False, True
 
     # --- a snapshot is complete -----------------------------------------------------------------------
 
@@ -167,8 +185,8 @@ class StreamDecoder:
         time_ns, clock_ns = parts.time(line, "time_ns"), parts.time(line, "clock_ns")
         health = parts.health(line.get("health"))
         try:
-            if self._states:
-                self._state = State(self.say)  # state lines repeat everything
+            if self._begins_anew or self._states:  # state lines repeat everything
+                self._state, self._begins_anew = State(self.say), False
                 for number, one in self._states:
                     self._guarded(number, self._state.take_state, one)
             for number, one in self._waiting:
@@ -187,3 +205,23 @@ class StreamDecoder:
             take(line)
         except BadLineError as error:
             self.say(str(error), number)
+
+
+def _decoded(text: bytes) -> Line:
+    """The object in a line.
+
+    :raises BadLineError: there is none
+    """
+    if len(text) > MOST_LINE_BYTES:
+        raise BadLineError(f"it is longer than {MOST_LINE_BYTES:,} bytes")
+    try:
+        try:
+            return _decode(text)
+        except msgspec.ValidationError:
+            if len(text) > MOST_ROW_BYTES:
+                raise BadLineError("no JSON object, or lists in lists") from None
+            return _decode_any(text)  # of another version, which may nest more
+    except (msgspec.MsgspecError, RecursionError):
+        raise BadLineError("not a JSON object") from None
+    except UnicodeDecodeError:
+        raise BadLineError("no UTF-8") from None

@@ -15,9 +15,10 @@ from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.outside import MOST_ID, MOST_NUMBER, is_natural, name_of
 from tcptop_rtt.model.rows import ROW
 from tcptop_rtt.model.snapshot import SPACED, Health, Origin, Waiting
+from tcptop_rtt.model.targets import TARGET
 from tcptop_rtt.view import format as fmt
 
-_FIELD_NAMES = frozenset((*(ROW.names or ()), *(LISTENER.names or ())))
+_FIELD_NAMES = frozenset(name for rows in (ROW, LISTENER, TARGET) for name in rows.names or ())
 _Facts = TypeVar("_Facts", Health, Origin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.feeds.stream import parts
 from tcptop_rtt.feeds.stream.cells import Cells
 from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
-from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.ids import distinct, places
 from tcptop_rtt.model.rows import Indices, Mask, Rows
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.recording.reader import Complain
@@ -50,13 +51,15 @@ class State:
         """An independent copy, which can go on from here."""
         other = State(say)
         for name, table in self._tables.items():
-            other._tables[name].columns = table.freeze()
+            other._tables[name].become(table)
         other._cells = self._cells.copy()
         other._cgroups, other._waiting = dict(self._cgroups), dict(self._waiting)
         return other
 
     def snapshot(self, time_ns: int, clock_ns: int, health: Health) -> Snapshot:
-        """A snapshot of the whole state, read-only."""
+        """A snapshot of the whole state, read-only. What the stream does not have is unknown in it."""
+        absent = frozenset().union(*(table.absent for table in self._tables.values()))
+        health = dataclasses.replace(health, unknown=health.unknown | absent)
         return Snapshot(
             time_ns,
             clock_ns,
@@ -130,15 +133,8 @@ class State:
         at, lines = places(table.ids, ids), [rows[id_] for id_ in ids.tolist()]
         self._quiet[table.kind.name] = quiet = np.ones(len(table), bool)
         quiet[at] = False
-        try:
-            if lines:
-                table.put_lines(at, lines)
-        except BadLineError:
-            for one, line in zip(at, lines, strict=True):  # one by one, to find the bad lines
-                try:
-                    table.put_lines(np.array([one]), [line])
-                except BadLineError as error:
-                    self._say(f"{error} (up to {len(lines):,} lines before)")
+        for problem in table.put_lines(at, lines) if lines else ():
+            self._say(f"{problem} (up to {len(lines):,} lines before)")
         return at, lines
 
     def take_column(self, line: Line) -> None:
@@ -198,4 +194,4 @@ class State:
 def _ids_after(table: StreamTable, rows: Mapping[int, Line], gone: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The ids of the rows that stay and of those that have lines."""
     left = table.ids[~np.isin(table.ids, gone)] if len(gone) else table.ids
-    return np.union1d(left, np.array(sorted(rows), np.uint64))
+    return distinct(np.concatenate([left, np.array(sorted(rows), np.uint64)]))

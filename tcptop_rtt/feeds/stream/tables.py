@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -14,9 +16,13 @@ from tcptop_rtt.model.ids import places
 from tcptop_rtt.model.outside import MOST_NUMBER
 from tcptop_rtt.model.rows import MAPPED, Indices, Mask
 from tcptop_rtt.view.streamed import Kind
+from tcptop_rtt.view.table import Field
 
 MOST_ROWS = 1 << 22
 _ADDRESSES = ("laddr", "raddr")
+_MOST_FAILURES = 1000
+"""After so many parts of a list that do not fit, each part that does not fit is unknown as a whole."""
+_UNFIT = (TypeError, ValueError, OverflowError, AttributeError, UnicodeError)
 
 
 class BadLineError(ValueError):
@@ -31,6 +37,8 @@ class StreamTable:
         self._fields = {field.name: field for field in kind.fields if field.parse}
         names = kind.dtype.names or ()
         self.columns: dict[str, NDArray[Any]] = {name: np.zeros(0, kind.dtype[name]) for name in names}
+        self._names = [field.name for field in kind.changing if field.name in self._fields]
+        self._named: set[str] = set()  # those that lines have had so far, for all rows at once
 
     def __len__(self) -> int:
         return len(self.columns["id"])
@@ -40,8 +48,19 @@ class StreamTable:
         """The ids of the rows, ascending."""
         return self.columns["id"]
 
+    @property
+    def absent(self) -> frozenset[str]:
+        """The columns that no line has had, as with an older version, and where 0 would mean 0."""
+        if not len(self):
+            return frozenset()
+        return frozenset(self.kind.raw[name] for name in _never_nothing(self.kind) - self._named)
+
+    def become(self, other: StreamTable) -> None:
+        """Become an independent copy of a table of the same kind."""
+        self.columns, self._named = other.freeze(), set(other._named)
+
     def set_ids(self, ids: NDArray[np.uint64]) -> Indices | None:
-        """Set the rows to those of these ids, which ascend. New rows are zeros.
+        """Set the rows to those of these ids, which ascend. Of new rows nothing is known.
 
         :return: the old place of each row, -1 if it is new; None if nothing has changed
         """
@@ -52,8 +71,9 @@ class StreamTable:
             raise BadLineError(f"more than {MOST_ROWS:,} {self.kind.name}")
         before = places(own, ids)
         found = before >= 0
+        nothing = _nothing_known(self.kind)
         for name, column in self.columns.items():
-            fresh = np.zeros(len(ids), column.dtype)
+            fresh = np.full(len(ids), nothing[name], column.dtype)
             fresh[found] = column[before[found]]
             self.columns[name] = fresh
         self.columns["id"] = ids
@@ -63,25 +83,63 @@ class StreamTable:
         """Write values of a field.
 
         :param at: the places of the rows
-        :raises BadLineError: there is no such field, or the values do not fit it
+        :raises BadLineError: there is no such field, or values do not fit it, which are unknown then
         """
         field = self._fields.get(name)
-        if field is None or field.parse is None:
+        if field is None:
             raise BadLineError(f"{name[:64]!a} is no field of {self.kind.name}")
-        column = self.columns[self.kind.raw[name]]
+        if len(at) == len(self):
+            self._named.add(name)
         try:
-            parsed = array_of(field.parse(values), column.dtype)
-        except (TypeError, ValueError, OverflowError, AttributeError, UnicodeError):
-            raise BadLineError(f"{name}: no such value") from None
-        if len(parsed) != len(at):
-            raise BadLineError(f"{name}: {len(parsed):,} values of {len(at):,} rows")
-        self.writable(self.kind.raw[name])[at] = parsed
+            self._write(field, at, values)
+        except BadLineError:
+            self._write_what_fits(field, at, values)
+            raise
 
-    def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Write whole lines. A field that a line lacks becomes unknown."""
-        names = [name for name in self._fields if self.kind.raw[name] != "id"]
-        for name, values in zip(names, _by_field(lines, names), strict=True):
-            self.put(name, at, values)
+    def _write_what_fits(self, field: Field, at: Indices, values: Sequence[Any]) -> None:
+        """Write the values that fit, halving the list until each part fits; the others become unknown."""
+        parts, failures = [(0, len(at))], 0
+        while parts:
+            begin, end = parts.pop()
+            try:
+                self._write(field, at[begin:end], values[begin:end])
+            except BadLineError:
+                failures += 1
+                middle = (begin + end) // 2
+                if begin < middle and failures < _MOST_FAILURES:
+                    parts += [(begin, middle), (middle, end)]
+                else:
+                    self._write_unknown(field, at[begin:end])
+
+    def _write_unknown(self, field: Field, at: Indices) -> None:
+        with suppress(BadLineError):  # an address cannot be unknown, and stays what it is
+            self._write(field, at, [None] * len(at))
+
+    def _write(self, field: Field, at: Indices, values: Sequence[Any]) -> None:
+        raw = self.kind.raw[field.name]
+        try:
+            parsed = _parsed(field, values, self.columns[raw].dtype)
+        except _UNFIT:
+            raise BadLineError(f"{field.name}: no such value") from None
+        if len(parsed) != len(at):
+            raise BadLineError(f"{field.name}: {len(parsed):,} values of {len(at):,} rows")
+        self.writable(raw)[at] = parsed
+
+    def put_lines(self, at: Indices, lines: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Write whole lines. A field that a line lacks becomes unknown, and so does one that does not fit.
+
+        :return: which fields have values that do not fit
+        """
+        problems: list[str] = []
+        for name, values in zip(self._names, _by_field(lines, self._names), strict=True):
+            if values is None:
+                self._write_unknown(self._fields[name], at)
+                continue
+            try:
+                self.put(name, at, values)
+            except BadLineError as error:
+                problems.append(str(error))
+        return problems
 
     def writable(self, name: str) -> NDArray[Any]:
         """A column that may be changed in place."""
@@ -126,14 +184,48 @@ class StreamTable:
         return dict(self.columns)
 
 
-def _by_field(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[Sequence[Any]]:
-    """The values of each field, one per line; None if a line lacks the field."""
+def _by_field(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterable[Sequence[Any] | None]:
+    """The values of each field, one per line, None if a line lacks the field; None if all lines lack it."""
     if not lines:
         return ([] for _ in names)
     try:
         return zip(*map(itemgetter(*names), lines), strict=True)
     except KeyError:  # lines of another version
-        return ([line.get(name) for line in lines] for name in names)
+        return (
+            [line.get(name) for line in lines] if any(name in line for line in lines) else None
+            for name in names
+        )
+
+
+@cache
+def _nothing_known(kind: Kind) -> np.void:
+    """A row of which nothing is known."""
+    row = np.zeros(1, kind.dtype)
+    for field in kind.fields:
+        with suppress(*_UNFIT):  # not every field can be unknown
+            row[kind.raw[field.name]] = _parsed(field, [None], row.dtype[kind.raw[field.name]])
+    found: np.void = row[0]
+    return found
+
+
+@cache
+def _never_nothing(kind: Kind) -> frozenset[str]:
+    """The fields that are known whatever they are, where the fields that they depend on are known."""
+    found = []
+    for field in (one for one in kind.changing if one.parse and one.nullable):
+        row, raw = np.zeros(1, kind.dtype), kind.raw[field.name]
+        for name in kind.dtype.names or ():
+            if kind.dtype[name].kind in "uifb":
+                row[name] = 1  # it may depend on any number
+        row[raw] = _nothing_known(kind)[raw]
+        if list(field.values(row.__getitem__, frozenset())) != [None]:
+            found.append(field.name)
+    return frozenset(found)
+
+
+def _parsed(field: Field, values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The values of a field as an array for its column; raises _UNFIT."""
+    return array_of(field.parse(values), dtype) if field.parse else np.zeros(0, dtype)
 
 
 def _is_mapped(addresses: NDArray[np.void]) -> Mask:

@@ -11,7 +11,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs.metrics import labels
 from tcptop_rtt.outputs.metrics.choice import Choice
 from tcptop_rtt.outputs.metrics.totals import Table, Totals
-from tcptop_rtt.view.filter import as_rows, select
+from tcptop_rtt.view.filter import select_others
 
 _COLUMNS = dict.fromkeys(("listeners", "full", "queue", "queue_limit", "drops"), 1)
 
@@ -33,7 +33,7 @@ class ListenerTotals:
             dropped[:] = 0  # drops from before the program's start do not count
         self._last, self._is_first = now, False
 
-        chosen = select(as_rows(now, LISTEN), self._choice.filter, snapshot.health.unknown)
+        chosen = select_others(now, LISTEN, self._choice.filter, snapshot.health.unknown)
         now, dropped = now[chosen], dropped[chosen]
         shared = labels.of_listeners(now.__getitem__)
         slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns, snapshot.time_ns)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+
+from tcptop_rtt.model.rows import Mask
+from tcptop_rtt.outputs.metrics.labels import LabelSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Kinds:
     :param suffix: appended to the metric's name
     :param cumulative: each kind includes those before it; if not, kinds with the number 0 have no line
     :param ever: the column with the totals of each kind so far; empty if the numbers never decrease
+    :param whole_for: directions of connections. Their sets have a line for each kind, also with the number 0:
+        no rate has what a counter brings before its first scrape
     """
 
     column: str
@@ -38,6 +46,11 @@ class Kinds:
     suffix: str = ""
     cumulative: bool = False
     ever: str = ""
+    whole_for: tuple[str, ...] = ()
+
+    def whole(self, labels: Sequence[LabelSet]) -> Mask:
+        """Return whether each set of labels has a line for each kind."""
+        return np.array([one.texts.get("direction") in self.whole_for for one in labels], bool)
 
 
 @dataclass(frozen=True, slots=True)

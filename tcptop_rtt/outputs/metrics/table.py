@@ -6,8 +6,11 @@ are those of its semantic conventions or of proposals for them; other names begi
 
 from __future__ import annotations
 
-from tcptop_rtt.model.rows import CONNECT_ERRORS
+from tcptop_rtt.model.records import Direction
+from tcptop_rtt.model.rows import CONNECT_ERRORS, DIRECTIONS
+from tcptop_rtt.model.targets import COUNTS
 from tcptop_rtt.outputs.metrics.histogram import BOUNDS_US
+from tcptop_rtt.outputs.metrics.labels import OTHER
 from tcptop_rtt.outputs.metrics.metric import Kinds, Metric, Otel, Sample
 from tcptop_rtt.view import causes
 
@@ -85,12 +88,12 @@ CONNECTION_METRICS = (
         "tcptop_failed_connects_total",
         "counter",
         "Connects that have failed, by how.",
-        (Kinds("failures", "reason", CONNECT_ERRORS),),
+        (Kinds("failures", "reason", CONNECT_ERRORS, whole_for=(str(DIRECTIONS[Direction.OUT]), OTHER)),),
         Otel(
             "system.network.tcp.connection.failures",
             _CONNECTIONS,
             attribute="error.type",
-            values=(None, "refused", "timed_out", "unreachable", "given_up", "_OTHER"),
+            values=(None, *COUNTS[:-1], "_OTHER"),
         ),
     ),
     _counter(

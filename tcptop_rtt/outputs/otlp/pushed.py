@@ -127,7 +127,7 @@ class Pushed:
             if not error.is_transient:
                 return None
             self._failures += 1
-            return _backoff_s(self._failures) if error.after_s is None else error.after_s
+            return max(_backoff_s(self._failures), error.after_s or 0.0)  # "at once" would be asked for ever
         except Exception as error:  # a bug: it is reported, and the next push may succeed
             fault = f"unexpected {type(error).__name__}: {brief(error)}"
             self._tell(f"metrics do not reach {self._receiver.name}: {fault}: please report this line")

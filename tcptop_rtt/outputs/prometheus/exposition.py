@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,19 @@ def _lines(metric: Metric, table: Table) -> Iterator[str]:
             counts = np.cumsum(values, axis=1).ravel().tolist()
             yield _template(name, table.labels, part.label, part.values) % tuple(counts)
         else:
-            yield "".join(_some_kinds(name, table.labels, part, values))
+            yield "".join(_of_kinds(name, table.labels, part, values))
 
 
-def _some_kinds(
+def _of_kinds(
     name: str, labels: tuple[LabelSet, ...], part: Kinds, values: NDArray[np.int64]
 ) -> Iterator[str]:
-    for at, kind in zip(*np.nonzero(values), strict=True):
+    whole = part.whole(labels)
+    if whole.any():
+        named = np.array([text is not None for text in part.values])
+        texts = tuple(compress(part.values, named))
+        numbers = values[whole][:, named].ravel().tolist()
+        yield _template(name, tuple(compress(labels, whole)), part.label, texts) % tuple(numbers)
+    for at, kind in zip(*np.nonzero((values != 0) & ~whole[:, None]), strict=True):
         if part.values[kind] is not None:
             inside = f'{labels[at].between_braces},{part.label}="{part.values[kind]}"'
             yield f"{name}{{{inside}}} {values[at, kind]}\n"

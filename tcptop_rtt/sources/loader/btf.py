@@ -95,6 +95,15 @@ class Btf:
             return self._find(f"btf_trace_{name}", _TYPEDEF)
         return self.function(f"bpf_iter_{name}" if attach_type == TRACE_ITER else name)
 
+    def arguments_of_tracepoint(self, name: str) -> int:
+        """The number of a tracepoint's arguments, 0 if there is no such tracepoint."""
+        number = self.attach_target(TRACE_RAW_TP, name)
+        if number is None:
+            return 0
+        _, pointer = self._resolved(number)
+        _, function = self._resolved(pointer.size_or_type)
+        return function.members - 1  # the first one is what the probe has registered with
+
     def size(self, number: int) -> int:
         """The size of a type, in bytes."""
         return int(self._lib.btf__resolve_size(self._btf, number))

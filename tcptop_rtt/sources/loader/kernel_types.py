@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.waited import SLOW_WAITS, WAITED
 from tcptop_rtt.sources.loader.btf import Btf, Member
 from tcptop_rtt.sources.loader.code import KERNEL_FUNCTION
 
@@ -35,7 +36,7 @@ def _for(*tells: str, at: tuple[str, ...] = ()) -> Field:
 _ESSENTIAL = Field()
 _CHRONOGRAPH = ("busy_us", "rwnd_limited_us", "sndbuf_limited_us")
 _RESENT = ("resent_fast", "resent_timeout", "resent_probe")
-_WAITS = ("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings")
+_WAITS = tuple(sorted(WAITED | SLOW_WAITS))
 
 STRUCTS: dict[str, dict[str, Field]] = {
     "bpf_iter_meta": {"seq": _ESSENTIAL},
@@ -85,6 +86,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "sk_protocol": _ESSENTIAL,
         "sk_socket": _ESSENTIAL,
         "sk_err": _ESSENTIAL,
+        "sk_shutdown": _for("connect_error"),
         "sk_lock_owned": _at("sk_lock.owned"),
         "sk_uid": _for("uid", at=("sk_uid.val",)),
         "sk_pacing_rate": _for("pacing_rate_bps"),
@@ -137,6 +139,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "lsndtime": _for("last_sent_ms"),
         "rcv_tstamp": _for("last_ack_ms"),
         "segs_in": _for("segs_in"),
+        "segs_out": _for("connect_error"),
         "data_segs_in": _for("data_segs_in"),
         "data_segs_out": _for("data_segs_out"),
         "dsack_dups": _for("dsack_dups"),
@@ -180,6 +183,8 @@ def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) 
         lines += ["\t};", "};"]
     if "bpf_iter__tcp" not in structs:
         lines.append("#define NO_TCP_ITERATOR")
+    if btf.arguments_of_tracepoint("tcp_retransmit_skb") > len(("sk", "skb")):  # Linux 6.15
+        lines.append("#define TELLS_FAILED_RETRANSMITS")
     cast = btf.function("bpf_rdonly_cast")  # Linux 6.2
     if cast:
         lines.append(f"#define RDONLY_CAST {KERNEL_FUNCTION | cast}")
