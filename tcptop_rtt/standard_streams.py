@@ -37,7 +37,7 @@ def kept_from_keys(path: str) -> str:
 
 
 def leads_session() -> bool:
-    """Return whether this process leads its session: it alone is told that the terminal is gone."""
+    """Return whether this process leads its session: it alone learns that the terminal is gone."""
     return os.getsid(0) == os.getpid()
 
 

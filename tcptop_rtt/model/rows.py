@@ -183,7 +183,7 @@ ROW = np.dtype(
         # Retransmits since the connection was first seen, by what caused them.
         ("resent_fast", "u4"),  # ACKs that show a loss, as in fast recovery
         ("resent_timeout", "u4"),  # the retransmission timer
-        ("resent_probe", "u4"),  # a probe for a lost tail, or a SYN sent again
+        ("resent_probe", "u4"),  # to probe for a lost tail
         # How long the two ends wait for each other: see bpf/waits.h.
         (
             "first_byte_us",
