@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from tcptop_rtt.program_app import ProgramApp
     from tcptop_rtt.view.filter import Filter
 
+_SCREEN_DESCRIPTORS = 8
+"""How many descriptors opening the screen takes: for its event loop, its keyboard, modules that it loads."""
 _LEAVE_S = 10
 """How long the dashboard may take to leave once a signal asks it to."""
 
@@ -85,6 +89,14 @@ def run_app(app: ProgramApp) -> None:
         app.leave()
 
     on_stop(leave)
+    _need_descriptors()
     app.run()
     if app.problem is not None:
         raise app.problem
+
+
+def _need_descriptors() -> None:
+    """Raise OSError before the screen opens if it could not open completely."""
+    with ExitStack() as spare:
+        for _ in range(_SCREEN_DESCRIPTORS):
+            spare.callback(os.close, os.dup(0))

@@ -117,7 +117,11 @@ class TerminalDriver(LinuxDriver):
         self._handle(signal.SIGWINCH, self._on_resize)
         for number in _deadly_signals():
             self._handle(number, self._on_death)
-        self._take_terminal()
+        try:
+            self._take_terminal()
+        except BaseException:  # such as no descriptor for the keyboard: Textual does not call back
+            self.stop_application_mode()
+            raise
 
     def disable_input(self) -> None:
         """Stops reading keys, and drops those that wait."""

@@ -30,6 +30,25 @@ def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+# Too little of something
+
+
+@pytest.mark.parametrize("limit", range(18, 36, 2))
+def test_with_too_few_descriptors_the_screen_works_or_the_limit_is_named(terminal: Open, limit: int) -> None:
+    it = terminal("sh", "-c", f'ulimit -n {limit}; exec "$0" "$@"', PROGRAM)
+    it.expect(lambda: b"PROCESS" in it.output or it.process.poll() is not None, "rows, or its end")
+    if it.process.poll() is None:
+        it.type(b"q")
+        assert it.ended() == 0
+    else:  # before the screen opens, or soon after, as the source opens meanwhile
+        assert it.process.returncode == 1
+        it.wait_for(b"Too many open files: run ulimit -n 1024 first\r\n")
+    assert b"Traceback" not in it.output
+    assert termios.tcgetattr(it.theirs) == it.attributes
+    if b"\x1b[?1049h" in it.output:
+        it.check_restored()
+
+
 # What is typed
 
 
