@@ -16,7 +16,8 @@ from tcptop_rtt.model.errors import TcptopError, UsageError, remedy, shortage
 from tcptop_rtt.model.exit_status import BY_SIGNAL
 from tcptop_rtt.options.modes import contradiction
 from tcptop_rtt.options.parser import make_parser
-from tcptop_rtt.options.run_parser import RUN, make_run_parser
+from tcptop_rtt.options.run_parser import make_run_parser
+from tcptop_rtt.options.values import RUN
 from tcptop_rtt.outputs.otlp.options import pace
 from tcptop_rtt.standard_streams import complain, drop_unwritable, occupy_closed_numbers
 from tcptop_rtt.view import thresholds
@@ -79,7 +80,7 @@ def _parse() -> argparse.Namespace:
     parser = make_parser()
     if sys.argv[1:2] != [RUN]:
         options = parser.parse_args()
-        if problem := contradiction(options) or _wrong_filter(options):
+        if problem := contradiction(options, parser.get_default) or _wrong_filter(options):
             parser.error(problem)
         return options
     run_parser = make_run_parser()

@@ -10,7 +10,8 @@ from argparse_manpage.manpage import Manpage
 
 from tcptop_rtt import __version__
 from tcptop_rtt.options.parser import make_parser
-from tcptop_rtt.options.run_parser import RUN, make_run_parser
+from tcptop_rtt.options.run_parser import make_run_parser
+from tcptop_rtt.options.values import RUN
 
 SHARE = Path(__file__).resolve().parents[1] / "share"
 """Files in it lie as they do below ``/usr/local/share``."""

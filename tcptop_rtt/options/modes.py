@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tcptop_rtt.sources.opening import WITHOUT_BPF
+
+Given = Callable[[str], bool]
+"""Says whether an option is given, by its name as an attribute: whether its value is not the default."""
 
 
 class Apart(NamedTuple):
@@ -20,13 +24,14 @@ class Apart(NamedTuple):
 _RECORDED = "argument --record, --keep: what is replayed has been recorded already"
 _NO_COST = "argument --budget: what has been recorded costs nothing to measure"
 _NO_SOURCE = "argument --source: what has been recorded is not read from a kernel"
+_OWN_INTERVAL = "argument --interval/-i: what has been recorded has intervals of its own"
 
 APART = (
     Apart(
         "fleet",
         (
             *("source", "budget", "pid", "family", "lport", "rport", "prometheus", "otlp"),
-            *("fail_if", "record", "replay", "keep", "at", "compare"),
+            *("fail_if", "record", "record_limit", "replay", "keep", "at", "compare"),
         ),
         "argument --fleet: not allowed with {}, which is about one machine",
     ),
@@ -42,11 +47,11 @@ APART = (
         ("json", "once", "fail_if", "replay", "at"),
         "argument --otlp: not allowed with {}",
     ),
-    Apart("replay", ("record", "keep"), _RECORDED),
-    Apart("at", ("record", "keep"), _RECORDED),
+    Apart("replay", ("record", "record_limit", "keep"), _RECORDED),
+    Apart("at", ("record", "record_limit", "keep"), _RECORDED),
     Apart(
         "compare",
-        ("replay", "record", "keep", "prometheus", "otlp", "once", "fail_if", "count"),
+        ("replay", "record", "record_limit", "keep", "prometheus", "otlp", "once", "fail_if", "count"),
         "argument --compare: not allowed with {}",
     ),
     Apart(
@@ -60,37 +65,59 @@ APART = (
     Apart("replay", ("budget",), _NO_COST),
     Apart("at", ("budget",), _NO_COST),
     Apart("compare", ("budget",), _NO_COST),
+    Apart("replay", ("interval",), _OWN_INTERVAL),
+    Apart("at", ("interval",), _OWN_INTERVAL),
+    Apart("compare", ("interval",), _OWN_INTERVAL),
 )
 """Only the first conflict is reported. Options have the names of the parser's attributes."""
 
-_ABSENT = {"source": "auto", "json": False, "once": False, "hosts": []}
-"""The value of an option that is not given, where it is not None."""
+NEED = {
+    "otlp_headers": ("otlp",),
+    "prometheus_prefix": ("prometheus", "otlp"),
+    "prometheus_series": ("prometheus", "otlp"),
+    "fleet_range": ("fleet",),
+    "fleet_by": ("fleet",),
+}
+"""For options that mean nothing without another one, those of which one has to be given."""
 
 
-def contradiction(options: argparse.Namespace) -> str:
-    """What is wrong with options that are given together; empty if nothing is."""
-    return _apart(options) or _missing(options) or _wrong_together(options)
+def contradiction(options: argparse.Namespace, default: Callable[[str], object]) -> str:
+    """What is wrong with options that are given together; empty if nothing is.
+
+    :param default: the default of an option of the parser
+    """
+
+    def given(option: str) -> bool:
+        return bool(getattr(options, option) != default(option))
+
+    return _apart(given) or _missing(options, given) or _wrong_together(options, given)
 
 
-def _apart(options: argparse.Namespace) -> str:
+def _apart(given: Given) -> str:
     for option, others, problem in APART:
-        beside = [other for other in others if _is_given(options, other)]
-        if beside and _is_given(options, option):
-            return problem.format(f"--{beside[0].replace('_', '-')}")
+        beside = [other for other in others if given(other)]
+        if beside and given(option):
+            return problem.format(_named(beside[0]))
     return ""
 
 
-def _is_given(options: argparse.Namespace, option: str) -> bool:
-    return bool(getattr(options, option) != _ABSENT.get(option))
+def _named(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
-def _missing(options: argparse.Namespace) -> str:
+def _missing(options: argparse.Namespace, given: Given) -> str:
     """What is wrong if an option lacks another one that it needs."""
     if options.watched_ns is not None and (options.once or not options.fail_if):
         return "argument --for: only with --fail-if, and not with --once"
-    if options.otlp_headers is not None and options.otlp is None:
-        return "argument --otlp-headers: only with --otlp"
+    for option, others in NEED.items():
+        if given(option) and not any(map(given, others)):
+            return f"argument {_named(option)}: only with {' or '.join(map(_named, others))}"
+    for option in ("ssh", "remote_command"):
+        if given(option) and not options.hosts:
+            return f"argument {_named(option)}: only with a HOST"
     if options.compare is None:
+        if ".." in (options.at or ""):
+            return "argument --at: a time, such as 14:03; from one to another only with --compare"
         return "" if options.with_ is None else "argument --with: only with --compare, as its second time"
     if len(options.compare) < 2 and None in (options.at, options.with_):
         return (
@@ -99,10 +126,10 @@ def _missing(options: argparse.Namespace) -> str:
     return ""
 
 
-def _wrong_together(options: argparse.Namespace) -> str:
+def _wrong_together(options: argparse.Namespace, given: Given) -> str:
     """What is wrong with the values of options that are given together."""
     for name in ("prometheus", "otlp"):
-        if _is_given(options, name) and options.source == WITHOUT_BPF:
+        if given(name) and options.source == WITHOUT_BPF:
             return f"argument --{name}: not allowed with --source {WITHOUT_BPF}, which sees no RTT samples"
     longest_ns = max((condition.lasting_ns for condition in options.fail_if or ()), default=0)
     if options.once and longest_ns:

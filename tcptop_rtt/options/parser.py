@@ -102,6 +102,7 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
         add(
             "hosts",
             nargs="*",
+            default=[],
             type=values.host,
             metavar="HOST",
             help="show the connections of these hosts instead, by ssh; tcptop-rtt has to be installed there",

@@ -8,9 +8,6 @@ from tcptop_rtt.options import values
 from tcptop_rtt.options.common import Parser, add_filter, add_source
 from tcptop_rtt.sources.opening import SOURCES, WITHOUT_BPF
 
-RUN = "run"
-"""The first argument if a command is to be run."""
-
 _RUN_EXAMPLES = """\
 The command runs as tcptop-rtt does, so as root under sudo, unless --user says otherwise. tcptop-rtt ends
 with the command's exit status, 128 and the signal's number if one has ended it, 127 or 126 if it cannot
@@ -26,7 +23,7 @@ examples:
 def make_run_parser() -> argparse.ArgumentParser:
     """The parser for ``tcptop-rtt run``."""
     parser = Parser(
-        prog=f"tcptop-rtt {RUN}",
+        prog=f"tcptop-rtt {values.RUN}",
         usage="%(prog)s [options] -- COMMAND [ARGUMENTS]",
         description="Run a command, and tell on standard error what its TCP connections, and those of all\n"
         "its children, were like: how long connecting and the first byte took, round-trip times,\n"

@@ -17,6 +17,8 @@ from tcptop_rtt.view.times import HINT, duration_ns, time_ns
 if TYPE_CHECKING:
     from tcptop_rtt.view.conditions import Condition
 
+RUN = "run"
+"""The first argument if a command is to be run."""
 LEAST_RECORDING_BYTES, MOST_RECORDING_BYTES = 10**6, 1 << 62
 LEAST_SHARE = 0.0001
 
@@ -41,6 +43,8 @@ def command(text: str) -> str:
 
 
 def host(text: str) -> str:
+    if text == RUN:
+        raise argparse.ArgumentTypeError(f"{RUN} comes first: tcptop-rtt {RUN} [options] -- COMMAND")
     # ssh would take a text with a leading hyphen for an option.
     if not re.fullmatch(r"(?!-)[\w@.:%/\[\]+-]{1,300}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, such as web1 or root@web1")
