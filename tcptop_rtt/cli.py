@@ -41,8 +41,9 @@ def _main(run: Callable[[argparse.Namespace], int]) -> int:
     occupy_closed_numbers()
     try:
         options = _parse()
-    except OSError:  # wrong usage that cannot be reported
-        return 2
+    except OSError as error:  # of --help and --version
+        complain(f"cannot write to standard output: {error.strerror}")
+        return 1
     options.environment = original
     options.invoker = invoker
     code = 1

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment, front_end, standard_streams
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError, UsageError
 from tcptop_rtt.needs import needs_of, needs_of_fleet, needs_of_replay
 from tcptop_rtt.outputs.writer import keep_from_waiting
 from tcptop_rtt.privileges.held import Held
@@ -54,7 +54,10 @@ def run(
         from tcptop_rtt.app import TcptopApp
         from tcptop_rtt.screens.keymap import keymap
 
-        keymap(options.preferences.keys, TcptopApp)  # wrong keys are reported before anything begins
+        try:
+            keymap(options.preferences.keys, TcptopApp)  # wrong keys are reported before anything begins
+        except UsageError as error:
+            raise UsageError(f"{options.preferences.path}: {error}") from None
     if options.compare is not None:
         return _compare(options, screen)
     with ExitStack() as cleanup:

@@ -42,7 +42,7 @@ wrong usage, or a wrong file of settings
 a condition of \-\-fail\-if has held
 .TP
 .B 128 and more
-a signal has ended it
+with \-\-fail\-if: a signal has ended it
 """
 _RUN_STATUS = r"""
 That of the command; 128 and the number of the signal that has ended it; 126 or 127 if it cannot be started;
@@ -89,7 +89,7 @@ def _page(parser: argparse.ArgumentParser, short: str, sections: dict[str, str])
         },
     )
     page.date = ""  # the same page each day
-    page.synopsis = [prog, *page.synopsis[len(prog.split()) :]]
+    page.synopsis = [prog, *page.synopsis[1:]]
     if before.strip():
         page.add_section("notes", ">", _escaped(before.strip()))
     for heading, text in sections.items():
@@ -110,8 +110,9 @@ def _whole() -> argparse.ArgumentParser:
     whole = commands.add_parser(
         RUN, parents=[run], add_help=False, help="tell what a command's connections were like"
     )
-    completions = {"output": shtab.FILE, "user": _USERS, "command": _COMMANDS}
-    for action in whole._actions:
+    files = dict.fromkeys(("output", "record", "replay", "compare", "otlp_headers"), shtab.FILE)
+    completions = {**files, "user": _USERS, "command": _COMMANDS}
+    for action in (*parser._actions, *whole._actions):
         if action.dest in completions:
             action.complete = completions[action.dest]  # type: ignore[attr-defined]
     return parser

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.model.exit_status import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.signals import FAULTS, HARMLESS, JOB_CONTROL
@@ -117,7 +117,7 @@ class Command:
 
     def _not_started(self, error: OSError, status: int) -> NotStartedError:
         name = fmt.printable(name_of(self._arguments[0]))
-        return NotStartedError(f"cannot run {name}: {error.strerror or error}", status)
+        return NotStartedError(f"cannot run {name}: {why(error)}", status)
 
     def _release_signals(self) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._held_before)
@@ -160,4 +160,4 @@ def _adopt_orphans() -> None:
     try:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
     except OSError as error:
-        raise TcptopError(f"cannot follow the command's children: {error.strerror}") from error
+        raise TcptopError(f"cannot follow the command's children: {why(error)}") from error

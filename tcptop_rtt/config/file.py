@@ -25,8 +25,12 @@ def read(invoker: Invoker) -> tuple[str, bytes] | None:
     try:
         # Follow no link to another user's file, and do not hang on a pipe or a terminal.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError:
+        if os.geteuid() == 0 or not os.path.lexists(path):
+            return None
+        raise UsageError(f"{path} cannot be read: run chmod u+r {path}, or use --no-config") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UsageError(f"{path} is a symbolic link: put the file itself there") from None

@@ -81,7 +81,9 @@ class _Checked:
     def settings(self) -> Settings:
         self._names(self._entries, "", ("theme", "interval", "columns", "thresholds", "keys"))
         return Settings(
-            Preferences(self._theme(), self._columns(), self._keys()), self._interval(), self._thresholds()
+            Preferences(self._theme(), self._columns(), self._keys(), self._path),
+            self._interval(),
+            self._thresholds(),
         )
 
     def _theme(self) -> str | None:

@@ -16,15 +16,22 @@ def remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, "")
 
 
+def why(error: OSError) -> str:
+    """Return the words of a system error, with what to do about it."""
+    return f"{error.strerror or error}{remedy(error)}"
+
+
 def shortage(error: Exception) -> str:
     """Return what there is too little of, if that is the cause of an error; else nothing."""
     if isinstance(error, MemoryError):
         return "there is too little memory: free some, or raise ulimit -v first"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed for this Python: install tcptop-rtt again"
     if isinstance(error, ImportError):
         name = error.name or "numpy"
         return f"cannot load {name}: there may be too little memory: free some, or raise ulimit -v first"
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return "no thread can be started: raise ulimit -u first"
+        return "no thread can be started: raise ulimit -u, or -v, first"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import NoReturn
 
 from tcptop_rtt.model.outside import harmless
@@ -13,7 +14,12 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors may quote any argument: control characters are made harmless."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(harmless(message))
+        if sys.stderr is None:  # argparse would write to standard output instead
+            self.exit(2)
+        try:
+            super().error(harmless(message))
+        except OSError:  # nobody can read it
+            self.exit(2)
 
 
 def add_source(parser: argparse.ArgumentParser, choices: tuple[str, ...] = SOURCES) -> None:

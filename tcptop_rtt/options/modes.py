@@ -102,7 +102,7 @@ def _apart(given: Given) -> str:
 
 
 def _named(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
+    return "-4 and -6" if option == "family" else f"--{option.replace('_', '-')}"
 
 
 def _missing(options: argparse.Namespace, given: Given) -> str:
@@ -136,6 +136,8 @@ def _wrong_together(options: argparse.Namespace, given: Given) -> str:
         return "argument --fail-if: with --once there is no time for which it could hold: leave out the for"
     if options.watched_ns is not None and longest_ns > options.watched_ns:
         return "argument --for: it is shorter than a condition has to hold"
+    if options.watched_ns is not None and options.watched_ns < (options.interval or 0) * 1e9:
+        return "argument --for: it is shorter than --interval"
     if len(options.compare or ()) > 2:
         return "argument --compare: it takes two recordings at most"
     twice = [host for host in options.hosts if options.hosts.count(host) > 1]

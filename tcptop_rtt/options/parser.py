@@ -117,10 +117,14 @@ def make_parser(with_hosts: bool = True) -> argparse.ArgumentParser:
 def _add_recording(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
-        "--record", metavar="FILE", help="record everything into this new file, to be looked at with --replay"
+        "--record",
+        type=values.some,
+        metavar="FILE",
+        help="record everything into this new file, to be looked at with --replay",
     )
     add(
         "--replay",
+        type=values.some,
         metavar="FILE",
         help="show a recording, or lines of --json, instead of now; -: from a pipe",
     )
@@ -146,6 +150,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     add(
         "--compare",
         nargs="*",
+        type=values.some,
         metavar="FILE",
         help="compare two recordings, A and B, or two times, --at and --with, of one (none: of --keep): per "
         "service and remote network how p50 and p99 of the RTT samples (between two updates three of a "
@@ -171,6 +176,7 @@ def _add_ssh(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--remote-command",
+        type=values.some,
         metavar="COMMAND",
         help="what is run on each HOST (default: tcptop-rtt --json, by sudo unless it is root)",
     )

@@ -34,7 +34,13 @@ def make_run_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--json", action="store_true", help="JSON Lines instead of tables, of every connection")
-    add("--output", "-o", metavar="FILE", help="write to this file instead of standard error")
+    add(
+        "--output",
+        "-o",
+        type=values.some,
+        metavar="FILE",
+        help="write to this file instead of standard error",
+    )
     add("--user", "-u", type=values.user, metavar="USER", help="run the command as this user")
     add_filter(parser)
     add_source(parser, tuple(source for source in SOURCES if source != WITHOUT_BPF))

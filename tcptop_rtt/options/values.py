@@ -30,6 +30,12 @@ def user(name: str) -> pwd.struct_passwd:
         raise argparse.ArgumentTypeError(f"there is no user {name!r}") from None
 
 
+def some(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
 def command(text: str) -> str:
     import shlex
 

@@ -14,6 +14,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.conditions import Condition, Measured
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter
+from tcptop_rtt.view.own_health import what_is_missed
 
 HELD = 3
 """The exit code if a condition has held."""
@@ -50,6 +51,7 @@ class Gate:
         """For each condition that holds, since when: by CLOCK_MONOTONIC and by the wall clock."""
         self._conditions = conditions
         self._began_ns: int | None = None
+        self._judged_ns = 0
         self._over = False
         self.exit_code = 0
         """0 until a condition has held for its required time."""
@@ -61,10 +63,11 @@ class Gate:
         """Check the conditions on the next snapshot."""
         if self._over:
             return
-        self._complaints.take(snapshot.health.problem)
+        self._complaints.take(snapshot.health.problem or what_is_missed(snapshot.health))
         now_ns = snapshot.clock_ns
         if self._began_ns is None:
             self._began_ns = now_ns
+        self._judged_ns = now_ns - self._began_ns
         for condition in self._conditions:
             measured = condition.measure(snapshot.rows, self._filter, snapshot.health.unknown)
             if not measured.holds:
@@ -76,11 +79,20 @@ class Gate:
                 self.exit_code = HELD
                 self._end()
                 return
-        if self._watched_ns is not None and now_ns - self._began_ns >= self._watched_ns:
+        if self._watched_ns is not None and self._judged_ns >= self._watched_ns:
             self._end()
 
     def end(self, dropped_records: int) -> None:
         """Write nothing."""
+
+    @property
+    def too_short(self) -> str:
+        """Why a condition could not hold for its time; empty if each could."""
+        longest_ns = max(condition.lasting_ns for condition in self._conditions)
+        if self._over or self._judged_ns >= longest_ns:
+            return ""
+        judged, longest = (fmt.span(ns / 1e6) for ns in (self._judged_ns, longest_ns))
+        return f"there were only {judged} to judge, and a condition has to hold for {longest}"
 
     def _end(self) -> None:
         self._over = True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment
 from tcptop_rtt.feeds.base import Feed
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.base import Output
 from tcptop_rtt.recording.place import Owner, directory_of, new_path
@@ -94,7 +94,7 @@ class Recordings:
             raise TcptopError(f"{path} is there already: name another file, or remove it first") from None
         except OSError as error:
             where = path or self._home or "a directory that only its owner can write to"
-            raise TcptopError(f"cannot record into {where}: {error.strerror or error}") from None
+            raise TcptopError(f"cannot record into {where}: {why(error)}") from None
         return path
 
     @property
@@ -113,7 +113,7 @@ class Recordings:
         try:
             ring = Ring(directory, keep_ns, self._limit)
         except OSError as error:
-            raise TcptopError(f"cannot keep anything in {directory}: {error.strerror or error}") from None
+            raise TcptopError(f"cannot keep anything in {directory}: {why(error)}") from None
         self._keeping = Keeping(ring, self._filter, self.cgroup)
 
     @property

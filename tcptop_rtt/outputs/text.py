@@ -73,6 +73,8 @@ def _watch(
     gate = Gate(writer, options.fail_if, chosen, options.json, options.watched_ns, feed.stop, _complain)
     try:
         failed = not _write(feed, options, gate, recordings, writer, stop)
+        if gate.too_short and not stop.asked:
+            raise TcptopError(gate.too_short)
     except TcptopError as error:  # that a condition has held counts more than that its line is lost
         _complain(str(error))
         failed = True

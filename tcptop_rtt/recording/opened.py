@@ -9,7 +9,7 @@ import stat
 import tempfile
 from typing import IO, NamedTuple
 
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.ring import kept
 
@@ -39,7 +39,7 @@ def open_file(path: str) -> Opened:
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         fd = os.dup(0) if path == STANDARD_INPUT else os.open(path, flags)
     except OSError as error:
-        raise TcptopError(f"cannot open {path}: {error.strerror}") from None
+        raise TcptopError(f"cannot open {path}: {why(error)}") from None
     mode = os.fstat(fd).st_mode
     if stat.S_ISDIR(mode) or (stat.S_ISCHR(mode) and os.isatty(fd)):
         raise TcptopError(f"{path} is no recording: name a file that --record or --json has written")
@@ -67,7 +67,7 @@ def open_kept(directory: str) -> Opened:
         if error.errno == errno.EMFILE:
             many = f"has more than the {most_files:,} files that may be open at once"
             raise TcptopError(f"{directory} {many}: raise ulimit -Hn first") from None
-        raise TcptopError(f"cannot open {directory}: {error.strerror}") from None
+        raise TcptopError(f"cannot open {directory}: {why(error)}") from None
     if not fds:
         raise TcptopError(f"nothing is kept in {directory}: run tcptop-rtt --keep 24h before")
     return Opened(directory, fds, True, None)

@@ -84,7 +84,7 @@ def _refuse_clashes(found: Keymap, app: type[App[None]]) -> None:
                 other = owners.setdefault(key, action)
                 if other != action and found.keys() & {action, other}:
                     mine, theirs = (action, other) if action in found else (other, action)
+                    or_else = "" if theirs in _FIXED else f", or another one for {theirs}, too"
                     raise UsageError(
-                        f"keys.{mine}: {key_name(key)} is the key of {theirs}: choose another one, "
-                        f"or another one for {theirs}, too"
+                        f"keys.{mine}: {key_name(key)} is the key of {theirs}: choose another one{or_else}"
                     )

@@ -21,6 +21,8 @@ class Preferences:
     """The columns of the table of connections, from left to right."""
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The key of each action, as the user has written it, by the action's id."""
+    path: str = ""
+    """The file in which the choices are; empty if there is none."""
 
 
 NO_PREFERENCES = Preferences()

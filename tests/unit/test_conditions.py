@@ -121,13 +121,12 @@ class _Watched:
     def _stop(self) -> None:
         self.stops += 1
 
-    def show(self, at_s: float, *connections: dict[str, Any], problem: str = "") -> str:
+    def show(self, at_s: float, *connections: dict[str, Any], problem: str = "", missed: str = "") -> str:
         """What it has written up to this snapshot."""
         at_ns = round(at_s * 1e9)
         rows = rows_of(*connections)
-        self.gate.show(
-            Snapshot(1_700_000_000_000_000_000 + at_ns, at_ns, rows, (), Health(problem=problem), None)
-        )
+        health = Health(problem=problem, missed=missed)
+        self.gate.show(Snapshot(1_700_000_000_000_000_000 + at_ns, at_ns, rows, (), health, None))
         return self._path.read_text()
 
 
@@ -181,3 +180,10 @@ def test_what_may_keep_connections_from_being_judged_is_told_once_while_it_lasts
     for at_s, problem in enumerate(["", "web1: gone", "web1: gone", "", "web1: gone", "db1: gone"]):
         assert watched.show(at_s, problem=problem) == ""
     assert watched.said == ["web1: gone", "web1: gone", "db1: gone"]
+
+
+def test_what_is_not_seen_without_bpf_is_told(tmp_path: Path) -> None:
+    watched = _Watched(tmp_path, "max()>20ms")
+    for at_s in range(3):
+        watched.show(at_s, missed="others' processes unknown")
+    assert watched.said == ["no BPF: others' processes unknown"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -524,6 +525,14 @@ def test_where_text_is_written_a_line_says_what_cannot_be_read(
     )
     assert ended.stderr.count(b"\n") == 1
     assert ended.returncode == code
+
+
+def test_a_condition_that_has_to_hold_for_longer_than_is_recorded_is_no_success(there: Path) -> None:
+    ended = _run("--replay", str(there / "recording"), "--fail-if", "count()>=0 for 2h")
+    assert re.fullmatch(
+        rb"tcptop-rtt: there were only \S+ to judge, and a condition has to hold for 2h\n", ended.stderr
+    )
+    assert ended.returncode == 1
 
 
 @pytest.mark.parametrize("head", [False, True], ids=["data", "head-and-data"])

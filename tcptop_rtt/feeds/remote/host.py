@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tcptop_rtt.feeds.remote.ssh import Session, reason
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.model.errors import why
 from tcptop_rtt.model.outside import NAME_CHARACTERS
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot
 from tcptop_rtt.recording.reader import split
@@ -120,7 +121,7 @@ class RemoteHost:
             try:
                 problem = self._read()
             except OSError as error:
-                problem = f"cannot start {self._arguments[0]}: {error.strerror}"
+                problem = f"cannot start {self._arguments[0]}: {why(error)}"
             except Exception as error:  # bad data from one host must not end the program
                 problem = f"its stream cannot be read: {type(error).__name__}"
             if time.monotonic() - begun_s >= STEADY_S:

@@ -12,7 +12,7 @@ from functools import partial
 from tcptop_rtt.feeds.replay.feed import ReplayFeed
 from tcptop_rtt.feeds.replay.footage import Footage, RecordedFootage
 from tcptop_rtt.feeds.replay.lines import LinesFootage
-from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.recording.frames import is_recording
 from tcptop_rtt.recording.opened import STANDARD_INPUT, Opened
 from tcptop_rtt.recording.reader import Complain, RecordingReader, split
@@ -68,7 +68,7 @@ def _reader(fd: int, path: str) -> RecordingReader:
     try:
         return RecordingReader(fd)
     except OSError as error:
-        raise TcptopError(f"cannot read {path}: {error.strerror or error}") from None
+        raise TcptopError(f"cannot read {path}: {why(error)}") from None
 
 
 def _again(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

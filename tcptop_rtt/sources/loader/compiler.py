@@ -12,7 +12,7 @@ from ctypes import c_char_p, c_size_t, c_void_p
 
 from bcc import BPF, libbcc
 
-from tcptop_rtt.model.errors import TcptopError, remedy
+from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.sources.loader.files import STAND_INS
 
 _DESCRIPTORS = 8
@@ -61,7 +61,7 @@ def _require_descriptors() -> None:
         while len(spare) < _DESCRIPTORS:
             spare.append(os.open(STAND_INS, os.O_PATH))
     except OSError as error:
-        raise TcptopError(f"cannot compile: {error.strerror}{remedy(error)}") from error
+        raise TcptopError(f"cannot compile: {why(error)}") from error
     finally:
         for descriptor in spare:
             os.close(descriptor)
