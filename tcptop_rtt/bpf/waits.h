@@ -113,9 +113,23 @@ static __always_inline bool sent_again(const struct tcp_sock *tp, const struct w
 }
 
 /*
- * Ends our turn, at the first segment after we have sent. tcp_mstamp still is the
- * time of our sending: tcp_rcv_established() sets it right after the hook. After a
- * retransmission it is the time of that, so the reply is not counted.
+ * When our turn began to send. All of ours was acknowledged before, so that the kernel
+ * has kept the time of the first segment (tcp_rate_skb_sent()). What of it has been
+ * sent since, as a reply in two pieces or with pacing, only moves tcp_mstamp, which
+ * tcp_rcv_established() sets right after the hook.
+ */
+static __always_inline u64 first_sent_us(const struct tcp_sock *tp, u64 arrived_us)
+{
+	u64 first_us, sent_us;
+
+	READ(sent_us, tp->tcp_mstamp);
+	READ(first_us, tp->first_tx_mstamp);
+	return first_us >= arrived_us && first_us < sent_us ? first_us : sent_us;
+}
+
+/*
+ * Ends our turn, at the first segment after we have sent. After a retransmission the
+ * time of our sending is not known, so the reply is not counted.
  */
 static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits *waits)
 {
@@ -134,8 +148,8 @@ static __always_inline void end_our_turn(struct sock *sk, u32 turn, struct waits
 	}
 	if (!arrived_us || sent_again(tp, waits))
 		return;
-	READ(sent_us, tp->tcp_mstamp);
 	arrived_us += later_us(sk, waits);
+	sent_us = first_sent_us(tp, arrived_us);
 	if (sent_us < arrived_us)
 		return;
 	waits->reply_sum_us += shortened(sent_us - arrived_us);

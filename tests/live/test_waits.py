@@ -147,6 +147,37 @@ def test_a_request_that_comes_in_pieces_ends_with_its_last(watch: Watch) -> None
             _compare(watch, pair, times, JIFFIES_US)
 
 
+def test_an_answer_that_leaves_in_pieces_begins_with_its_first(watch: Watch) -> None:
+    """The asker's ACKs come with its requests, so that both pieces have left when one arrives."""
+    served_s, answered_s = [], []
+    with connected() as (client, server):
+        watch.look()
+
+        def serve() -> None:
+            while server.recv(1, socket.MSG_PEEK):
+                began_s = time.monotonic()
+                server.recv(100)
+                time.sleep(0.005)
+                served_s.append(time.monotonic() - began_s)
+                server.sendall(b"an")
+                time.sleep(0.02)
+                server.sendall(b"swer")
+
+        with serving(server, serve):
+            for _ in range(40):
+                began_s = time.monotonic()
+                client.sendall(REQUEST)
+                client.recv(1)
+                answered_s.append(time.monotonic() - began_s)
+                left = 5
+                while left:
+                    left -= len(client.recv(left))
+            row = row_of(watch.look().rows, server)
+    replies = int(row["replies"])
+    assert 39 <= replies <= 40
+    assert 1e6 * sum(served_s[:replies]) <= int(row["reply_sum_us"]) <= 1e6 * sum(answered_s[:replies])
+
+
 _SERVE = """
 import json, socket, time
 listener = socket.create_server(("10.199.0.2", 8085))

@@ -108,6 +108,7 @@ STRUCTS: dict[str, dict[str, Field]] = {
         "rack_rtt_us": _at("rack.rtt_us"),
         "rack_end_seq": _at("rack.end_seq"),
         "tcp_mstamp": _for(*_WAITS),
+        "first_tx_mstamp": _for(*_WAITS),
         "srtt_us": _ESSENTIAL,
         "mdev_us": _for("rttvar_us"),
         "min_rtt_us": _for("min_rtt_us", at=("rtt_min.s[0].v",)),
