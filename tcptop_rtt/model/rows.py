@@ -45,8 +45,8 @@ STATES = (
 """State names as ``ss`` prints them, indexed by the kernel's ``TCP_*`` numbers (include/net/tcp_states.h)."""
 
 ESTABLISHED, LISTEN, CLOSED = (STATES.index(name) for name in ("ESTAB", "LISTEN", "CLOSED"))
-FIN_CAME = tuple(STATES.index(name) for name in ("CLOSE-WAIT", "LAST-ACK", "CLOSING"))
-"""The states in which the peer's FIN has come: it counts as a byte until the process reads the end."""
+FIN_CAME = tuple(STATES.index(name) for name in ("CLOSE-WAIT", "LAST-ACK", "CLOSING", "CLOSED"))
+"""The states in which the peer's FIN has, or may have, come: it counts as a byte until the end is read."""
 SYN_SENT, SYN_RECV, TIME_WAIT = (STATES.index(name) for name in ("SYN-SENT", "SYN-RECV", "TIME-WAIT"))
 
 DIRECTIONS = (None, "out", "in")

@@ -52,21 +52,46 @@ class Columns:
         return self["min_rtt_us"].astype(np.int64)
 
     @cached_property
-    def delays_acks(self) -> Mask:
-        """Which rows have a peer that delays ACKs in order to send them with an answer."""
+    def _highest_us(self) -> NDArray[np.int64]:
+        """The highest of the latest RTT samples; 0: there is none."""
         highest_us = np.where(self["rtt_samples"] > 0, self["rtt_hi_us"], self["last_rtt_us"])
-        held_us = highest_us.astype(np.int64) - self.lowest_us
+        found: NDArray[np.int64] = highest_us.astype(np.int64)
+        return found
+
+    @cached_property
+    def rtt_us(self) -> NDArray[np.int64]:
+        """The smoothed RTT, but at most the highest of the latest samples.
+
+        Where one ACK covers segments that were sent apart, the smoothed RTT is that of the first one, with
+        the pause between them; a sample is that of the last one.
+        """
+        srtt_us = self["srtt_us"].astype(np.int64)
+        found: NDArray[np.int64] = np.where(
+            self._highest_us > 0, np.minimum(srtt_us, self._highest_us), srtt_us
+        )
+        return found
+
+    @cached_property
+    def delays_acks(self) -> Mask:
+        """Which rows have a peer that delays ACKs in order to send them with an answer.
+
+        It does not delay all of them: where the lowest sample has risen, too, there is a queue.
+        """
+        held_us = self._highest_us - self.lowest_us
         late = (held_us >= DELAYED_ACK_US[0]) & (held_us <= DELAYED_ACK_US[1])
+        some = (self["rtt_samples"] <= 1) | (
+            self["rtt_lo_us"].astype(np.int64) - self.lowest_us < DELAYED_ACK_US[0] / 2
+        )
         near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
-        found: Mask = self.fresh & near & late & (self["srtt_us"] >= limits().queue_factor * self.lowest_us)
+        risen = self["srtt_us"] >= limits().queue_factor * self.lowest_us
+        found: Mask = self.fresh & near & late & some & risen
         return found
 
     @cached_property
     def risen(self) -> Mask:
         """Which rows have a risen RTT that delayed ACKs do not explain: one explanation is enough."""
-        srtt_us = self["srtt_us"].astype(np.int64)
-        risen = (srtt_us >= limits().queue_factor * self.lowest_us) & (
-            srtt_us - self.lowest_us >= limits().queue_us
+        risen = (self.rtt_us >= limits().queue_factor * self.lowest_us) & (
+            self.rtt_us - self.lowest_us >= limits().queue_us
         )
         found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
         return found
@@ -80,7 +105,7 @@ class Columns:
         segs_in, ours = self["segs_in_1m"].astype(np.int64), self["data_segs_out_1m"]
         bare = segs_in - self["data_segs_in_1m"]
         with_data = (ours >= BARE_COUNT) & (segs_in > 0) & (bare <= BARE_SHARE * np.minimum(ours, segs_in))
-        short = self["srtt_us"] - self.lowest_us <= DELAYED_ACK_US[1]
+        short = self.rtt_us - self.lowest_us <= DELAYED_ACK_US[1]
         found: Mask = with_data & short & (self["window_ms"] > 0)
         return found
 
@@ -96,7 +121,7 @@ class Columns:
         path_us = self.lowest_us.astype(np.float64)
         # Where an ACK waits for the answer, the RTT includes the time to answer.
         honest = self.fresh & ~self.acks_ride & ~self.delays_acks
-        queue_us = np.where(honest, np.maximum(self["srtt_us"] - path_us, 0), 0)
+        queue_us = np.where(honest, np.maximum(self.rtt_us - path_us, 0), 0)
         asks, serves = self["direction"] == Direction.OUT, self["direction"] == Direction.IN
         answers, replies = self["answers_1m"].astype(np.int64), self["replies_1m"].astype(np.int64)
         answer_us = self["answer_sum_us_1m"] / np.maximum(answers, 1)
@@ -105,7 +130,7 @@ class Columns:
         to_send_us = self._held_up_us / np.maximum(np.where(requests > 0, requests, self._round_trips), 1)
         several = self["crossings_1m"] > CROSSING_SHARE * (answers + self["crossings_1m"])
         # The RTT is timed from the first of several segments, the answer from the last one.
-        several |= asks & honest & (answers > 0) & (answer_us < self["srtt_us"] / 2)
+        several |= asks & honest & (answers > 0) & (answer_us < self.rtt_us / 2)
         is_known = self["scanned"] & (self["window_ms"] > 0) & (path_us > 0) & (self.fresh | (requests > 0))
         if self._waits_untold:
             is_known, several = (np.zeros(len(path_us), bool) for _ in range(2))

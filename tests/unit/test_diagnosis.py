@@ -120,6 +120,8 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         ({"stalled": True, "probes": 4}, "peer", "silent: 4 keepalive probes unanswered"),
         (UNREAD | {"recv_q_bytes": 1, "state": STATES.index("CLOSE-WAIT")}, "nobody", "healthy"),
         (UNREAD | {"recv_q_bytes": 2, "state": STATES.index("CLOSE-WAIT")}, "us", "process is not reading"),
+        (UNREAD | {"recv_q_bytes": 1, "state": STATES.index("CLOSED")}, "nobody", "healthy"),
+        (UNREAD | {"recv_q_bytes": 2, "state": STATES.index("CLOSED")}, "us", "process is not reading"),
         (UNREAD | {"recv_q_bytes": 1}, "us", "process is not reading"),
         (UNREAD | {"recv_q_bytes": 1, "holder": Holder.NOBODY}, "nobody", "healthy"),
         ({"stalled": True, "state": 2, "retransmits": 2, "srtt_us": 0}, "peer", "no answer to our SYN"),
@@ -180,6 +182,18 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
             {"srtt_us": 40_000, "min_rtt_us": 20, "rtt_samples": 0, "last_rtt_us": 43_000},
             "peer",
             "delays its ACKs: some come 43.0ms late",
+        ),
+        # No ACK is early, so they do not wait for a timer: all of them stand in a queue.
+        (
+            {
+                "srtt_us": 36_000,
+                "min_rtt_us": 4400,
+                "rtt_samples": 9,
+                "rtt_lo_us": 34_200,
+                "rtt_hi_us": 40_800,
+            },
+            "network",
+            "queueing: RTT is 8 times its minimum",
         ),
         (RISEN | ANSWERING, "peer", "takes 30.0ms to answer, and its ACKs wait for that"),
         (RISEN | ANSWERING | LOOPBACK, "peer", "takes 30.0ms to answer"),
@@ -277,6 +291,8 @@ def test_what_rested_before_it_was_silent_may_have_been_forgotten(
         {"rwnd_limited_us": 9 * 10**9, "busy_us": 10**10},
         {"sndbuf_limited_us": 9 * 10**9, "busy_us": 10**10},
         RISEN | {"srtt_us": 9000, "segs_in": 106, "data_segs_in": 100},
+        RISEN | {"rtt_samples": 9, "rtt_hi_us": 230},  # requests that are sent in two pieces: see limits.md
+        RISEN | {"last_rtt_us": 230},
         {"busy_us_1m": 99_000, "rwnd_limited_us_1m": 99_000},  # some jiffies
         {"srtt_us": 600, "min_rtt_us": 30},  # a host that is busy, not a queue
         {"rwnd_limited_us_1m": 7_000_000},

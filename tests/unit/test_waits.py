@@ -42,6 +42,11 @@ def test_where_answers_are_not_told_there_is_no_wait() -> None:
         ({}, (40, 10, 0, 0, 0)),
         (ASKS, (40, 10, 30, 0, 0)),
         (ASKS | {"answer_sum_us_1m": 4_000_000}, (40, 10, 0, 0, 0)),  # the peer's part is never negative
+        # A smoothed RTT above all samples is no queue, nor does it show that there are several requests.
+        (
+            ASKS | {"srtt_us": 100_000, "rtt_samples": 5, "rtt_hi_us": 41_000, "answer_sum_us_1m": 4_900_000},
+            (40, 1, 8, 0, 0),
+        ),
         (SERVES, (40, 10, 0, 30, 0)),
         # Who is asked has time between two answers; who asks has time between two questions.
         (ASKS | {"replies_1m": 99, "reply_sum_us_1m": 50_000_000}, (40, 10, 30, 0, 0)),
