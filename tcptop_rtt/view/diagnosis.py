@@ -86,11 +86,22 @@ def _without_sample(row: Connection) -> Verdict:
     rtt = row.rtt
     reasons = ["only data of ours that the peer acknowledges brings a sample", _resent(row)]
     if rtt.basis == RttBasis.OLD:
+        reasons += _who_sent_last(row)
         return Verdict("nobody", f"idle: the latest RTT is {fmt.span(rtt.age_ms or 0)} old", tuple(reasons))
     if rtt.basis == RttBasis.RECEIVER:
         reasons.append(f"the RTT is about {fmt.rtt(rtt.us)}, by the pace of what is received")
     what = "no RTT since the handshake" if not row.was_sampled else "it only receives now"
     return Verdict("nobody", f"nothing found; {what}", tuple(reasons))
+
+
+def _who_sent_last(row: Connection) -> list[str]:
+    """Returns a sentence on whose data was the last, and who may owe an answer; none if that is not known."""
+    sent_ms, received_ms = row.last_sent_ms, row.last_received_ms
+    if sent_ms is None or received_ms is None or sent_ms == received_ms:
+        return []
+    whose, who = ("ours", "the peer") if sent_ms < received_ms else ("the peer's", "our process")
+    ago = fmt.span(min(sent_ms, received_ms))
+    return [f"the last data was {whose}, {ago} ago: if an answer is due, {who} owes it"]
 
 
 def _slow(row: Connection, srtt: int, own_netns: int) -> Verdict:

@@ -304,6 +304,23 @@ def test_what_is_still_healthy(fields: dict[str, Any]) -> None:
     assert diagnose(one(**fields)).who == "nobody"
 
 
+@pytest.mark.parametrize(
+    ("sent_ms", "received_ms", "reasons"),
+    [
+        (13_000, 20_000, ["the last data was ours, 13s ago: if an answer is due, the peer owes it"]),
+        (20_000, 13_000, ["the last data was the peer's, 13s ago: if an answer is due, our process owes it"]),
+        (13_000, 13_000, []),
+        (UNKNOWN_U32, 13_000, []),
+    ],
+)
+def test_of_an_idle_one_it_is_told_who_may_owe_an_answer(
+    sent_ms: int, received_ms: int, reasons: list[str]
+) -> None:
+    verdict = diagnose(one(rtt_age_ms=13_000, last_sent_ms=sent_ms, last_received_ms=received_ms))
+    assert verdict.summary == "idle: the latest RTT is 13s old"
+    assert list(verdict.reasons[2:]) == reasons
+
+
 def test_silence_outranks_all_and_the_rest_is_mentioned() -> None:
     verdict = diagnose(
         one(stalled=True, retransmits=2, retrans_1m=900, recv_q_bytes=200_000, last_ack_ms=9000)
