@@ -136,11 +136,13 @@ class Answer(NamedTuple):
     """From the request to the answer, at the end that asks."""
     there_us: float
     """The part of it in the process that answers."""
+    lowest_us: float
+    """The lowest RTT that either end has seen, of ACKs that were not held back; 0: not known."""
 
     @property
     def path_us(self) -> float:
-        """The rest: the path between the hosts, in both directions."""
-        return max(0.0, self.total_us - self.there_us)
+        """The rest: the path between the hosts, in both directions, which takes the lowest RTT at least."""
+        return max(self.lowest_us, self.total_us - self.there_us)
 
 
 def answer_of(one: Connection, other: Connection) -> Answer | None:
@@ -151,7 +153,12 @@ def answer_of(one: Connection, other: Connection) -> Answer | None:
     called = ways[0] == "in" or ways[1] == "out"
     asks, answers = (other, one) if called else (one, other)
     total_us, there_us = asks.answer_us, answers.reply_us
-    return None if total_us is None or there_us is None else Answer(asks, answers, total_us, there_us)
+    if total_us is None or there_us is None:
+        return None
+    lowest_us = float(min(filter(None, (one.min_rtt_us, other.min_rtt_us)), default=0))
+    # Both means are over a minute of their own, so the process may seem to take longer than is left for it.
+    there_us = min(there_us, max(0.0, total_us - lowest_us))
+    return Answer(asks, answers, total_us, there_us, lowest_us)
 
 
 def parted(wait: Wait, answer: Answer | None) -> Wait:

@@ -87,6 +87,34 @@ def test_an_answer_is_the_path_and_the_process_that_answers(from_here: bool, unk
     assert (found.total_us, found.there_us, found.path_us) == (70_000, 20_000, 50_000)
 
 
+@pytest.mark.parametrize(
+    ("lowest_us", "reply_us", "parts_us"),
+    [
+        ((40_000, 41_000), 44_000, (40_000, 30_000)),  # the sums alone leave 26 ms to the path
+        ((41_000, 40_000), 44_000, (40_000, 30_000)),
+        ((0, 40_000), 44_000, (40_000, 30_000)),
+        ((40_000, 40_000), 20_000, (50_000, 20_000)),
+        ((80_000, 80_000), 44_000, (80_000, 0)),
+        ((0, 0), 44_000, (26_000, 44_000)),
+        ((0, 0), 90_000, (0, 70_000)),
+    ],
+)
+def test_the_path_never_takes_less_than_the_lowest_rtt_and_the_process_at_most_the_rest(
+    lowest_us: tuple[int, int], reply_us: int, parts_us: tuple[int, int]
+) -> None:
+    asks = {"min_rtt_us": lowest_us[0], "srtt_us": 41_000, "rtt_age_ms": 0}
+    answers = {"min_rtt_us": lowest_us[1], "reply_sum_us_1m": 4 * reply_us}
+    (view,) = ConnectionList(both(calls=asks, **answers), Filter()).views(np.array([0]))
+    assert view.ends is not None
+    found = answer_of(*view.ends)
+    assert found is not None
+    assert (found.path_us, found.there_us) == parts_us
+    if view.wait.parts_us is not None:
+        path_us, queue_us, process_us, _, _ = view.wait.parts_us
+        assert path_us >= min(filter(None, lowest_us))
+        assert (path_us + queue_us, process_us) == parts_us
+
+
 def test_no_answer_is_told_where_nobody_knows_who_has_called_or_nothing_was_asked() -> None:
     ends = [CALLS | TIMES[0] | {"direction": 0}, CALLED | TIMES[1] | {"direction": 0}]
     one, two = (Connection(each) for each in rows_of(*(row(n, **end) for n, end in enumerate(ends, 1))))
