@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop_rtt.model import known
+from tcptop_rtt.model import hosts, known
 from tcptop_rtt.model.known import Rtt
 from tcptop_rtt.model.rows import Holder
 
@@ -52,6 +52,13 @@ class _Bytes(_Field):
         return value.tobytes() if isinstance(value, np.void) else bytes(value)
 
 
+class _Host(_Field):
+    """The name of a host, or of both where the row shows both ends; empty: there is one."""
+
+    def __get__(self, connection: Connection, owner: type[Connection]) -> bytes:
+        return hosts.name_of(int(connection.row[self._name]))
+
+
 class Connection:
     """One row of a snapshot. The fields are those of :data:`~tcptop_rtt.model.rows.ROW`.
 
@@ -66,7 +73,7 @@ class Connection:
         """The RTT, what it rests on, and its age."""
 
     id = _Count()
-    host = _Bytes()
+    host = _Host()
     queue_full = _Flag()
     pid = _Number()
     comm = _Bytes()

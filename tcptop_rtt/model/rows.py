@@ -78,13 +78,10 @@ UNIT_BYTES = 48
 MAPPED = b"\0" * 10 + b"\xff\xff"
 """The first bytes of a v4-mapped IPv6 address."""
 
-HOST_BYTES = 48
-"""The longest name of a host; longer ones are cut."""
-
 ROW = np.dtype(
     [
         ("id", "u8"),  # never used twice in one run
-        ("host", f"S{HOST_BYTES}"),  # the host, if there are several; empty: there is one
+        ("host", "u4"),  # the number of its host, see hosts.py; 0: there is one host
         # Its process.
         ("holder", "u1"),  # how pid, comm, uid and started_ns are known: see Holder
         ("queue_full", "?"),  # it waits in an accept queue that is full
@@ -288,9 +285,9 @@ def as_words(column: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(column).view(word).reshape(len(column), per_value)
 
 
-def has_text(column: NDArray[np.bytes_]) -> bool:
-    """Return whether any row has text. Words compare much faster than text."""
-    return bool(np.ascontiguousarray(column).view(np.uint64).any())
+def has_any(column: NDArray[Any]) -> bool:
+    """Return whether any row has a text, or a number but 0. Words compare much faster than text."""
+    return bool(as_words(column).any())
 
 
 def no_rows() -> Rows:

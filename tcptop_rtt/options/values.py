@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tcptop_rtt.config.settings import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
+from tcptop_rtt.model.hosts import LONGEST_BYTES
 from tcptop_rtt.view.quantities import MOST_PORT, SHARES, SIZES, number, whole
 from tcptop_rtt.view.times import HINT, duration_ns, time_ns
 
@@ -52,7 +53,7 @@ def host(text: str) -> str:
     if text == RUN:
         raise argparse.ArgumentTypeError(f"{RUN} comes first: tcptop-rtt {RUN} [options] -- COMMAND")
     # ssh would take a text with a leading hyphen for an option.
-    if not re.fullmatch(r"(?!-)[\w@.:%/\[\]+-]{1,300}", text, re.ASCII):
+    if not re.fullmatch(rf"(?!-)[\w@.:%/\[\]+-]{{1,{LONGEST_BYTES}}}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, such as web1 or root@web1")
     return text
 

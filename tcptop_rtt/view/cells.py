@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.hosts import name_of
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.view import addresses, naming, waits
 from tcptop_rtt.view import format as fmt
@@ -68,6 +69,11 @@ def peak(row: Connection, glyphs: Glyphs) -> Cell:  # noqa: ARG001
 def text(name: str) -> MakeCell:
     """Text from outside, made printable."""
     return lambda row, glyphs: Cell(fmt.printable(bytes(row.row[name]), glyphs), "dim")
+
+
+def host(name: str) -> MakeCell:
+    """The name of a host, or of both where a row shows both ends."""
+    return lambda row, glyphs: Cell(fmt.printable(name_of(int(row.row[name])), glyphs), "dim")
 
 
 def microseconds(name: str) -> MakeCell:

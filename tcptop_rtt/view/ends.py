@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model import known
+from tcptop_rtt.model import hosts, known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.mixing import mixed
-from tcptop_rtt.model.rows import DIRECTIONS, HOST_BYTES, ROW, Get, Indices, Rows, fields_of, has_text
+from tcptop_rtt.model.rows import DIRECTIONS, ROW, Get, Indices, Rows, fields_of, has_any
 from tcptop_rtt.model.snapshot import Ends, Snapshot
 from tcptop_rtt.view import causes
 from tcptop_rtt.view.cause_columns import is_local
@@ -25,8 +25,6 @@ _OF_RTT = (*_NAMES[_NAMES.index("srtt_us") : _NAMES.index("peak_time_s") + 1], "
 """The fields made from RTT samples, and the one that says if data brought these: all come from one end."""
 _ADDED = ("retrans", "lost", "retrans_1m", "resent_fast", "resent_timeout", "resent_probe")
 """These are added up: each end counts only the segments that it sends."""
-TO = b" > "
-"""Stands between the names of two hosts; the calling host comes first."""
 
 
 def pairs(rows: Rows) -> Indices:
@@ -38,7 +36,7 @@ def pairs(rows: Rows) -> Indices:
     get = fields_of(rows, there_are)
     local = is_local(get)
     # Each network namespace of each host has a 127.0.0.1.
-    place = np.where(local, get("host"), b""), np.where(local, get("netns"), 0)
+    place = np.where(local, get("host"), 0), np.where(local, get("netns"), 0)
     here, there = (get("laddr"), get("lport")), (get("raddr"), get("rport"))
     own = mixed([*place, get("family"), *here, *there])
     mirrored = mixed([*place, get("family"), *there, *here])
@@ -72,13 +70,13 @@ def joined(snapshot: Snapshot) -> Snapshot:
     their verdicts. Its RTT is the other end's where only the other end has a current one.
     """
     rows, lacking = snapshot.rows, snapshot.health.unknown
-    hosts = rows["host"]
-    if not has_text(hosts):
+    host = rows["host"]
+    if not has_any(host):
         return snapshot
     other = pairs(rows)
     serves = peer_serves(rows["direction"], rows["lport"], rows["rport"])
     calls = (other >= 0) & serves & ~serves[other]
-    calls &= (hosts != hosts[other]) & (hosts != b"") & (hosts[other] != b"")
+    calls &= (host != host[other]) & (host > 0) & (host[other] > 0)
     here = np.flatnonzero(calls)
     if not len(here):
         return snapshot
@@ -99,7 +97,7 @@ def joined(snapshot: Snapshot) -> Snapshot:
         columns[name] = columns[name].copy()
     for name in _ADDED:
         columns[name][here] += rows[name][there]
-    columns["host"][both] = np.tile(_names(hosts[here], hosts[there]), 2)
+    columns["host"][both] = np.tile(hosts.both(host[here], host[there]), 2)
     columns["stalled"][here] |= rows["stalled"][there]
     worse = causes.worse(*(causes.verdicts(_of(rows, at), lacking) for at in (here, there)))
     columns["both_why"][both] = np.tile(worse + np.uint8(1), 2)
@@ -112,19 +110,6 @@ def joined(snapshot: Snapshot) -> Snapshot:
 def _of(rows: Rows, indices: Indices) -> Get:
     """Returns the fields of some rows, in the order of ``indices``."""
     return lambda name: rows[name][indices]
-
-
-def _names(here: NDArray[np.bytes_], there: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
-    """Returns the names of both hosts of each pair; long names are cut so that a part of each remains."""
-    both = list(zip(here.tolist(), there.tolist(), strict=True))
-    names = {pair: _name(*pair) for pair in set(both)}  # few pairs differ
-    return np.array([names[pair] for pair in both], ROW["host"])
-
-
-def _name(one: bytes, other: bytes) -> bytes:
-    room = HOST_BYTES - len(TO)
-    half = room // 2
-    return one[: max(half, room - len(other))] + TO + other[: max(half, room - len(one))]
 
 
 class Answer(NamedTuple):

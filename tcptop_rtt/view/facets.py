@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model import known
+from tcptop_rtt.model import hosts, known
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import DIRECTIONS, Get, Holder, Mask
 from tcptop_rtt.view import addresses
@@ -159,7 +159,8 @@ def _say_unit(one: One, glyphs: Glyphs) -> Said:
 
 
 def _say_host(one: One, glyphs: Glyphs) -> Said:
-    return Said(f"are of {fmt.printable(one('host'), glyphs)}", "are", _equals("host", one("host")))
+    name = hosts.name_of(int(one("host")))
+    return Said(f"are of {fmt.printable(name, glyphs)}", "are", _equals("host", name))
 
 
 def _say_interface(one: One, glyphs: Glyphs) -> Said:
@@ -220,7 +221,7 @@ def _say_family(one: One, _: Glyphs) -> Said:
 
 
 FACETS: tuple[Facet, ...] = (
-    (Level("host", _text("host"), lambda get, _: get("host") != b"", _all, _say_host),),
+    (Level("host", _number("host"), lambda get, _: get("host") > 0, _all, _say_host),),
     tuple(_network("raddr", 4, bits) for bits in (8, 16, 24, 32)),
     tuple(_network("raddr", 6, bits) for bits in (48, 64, 128)),
     (_port("rport", "remote"),),

@@ -72,16 +72,19 @@ def text(
 
 def host(meaning: str, key: str = "host") -> Field:
     """The field of a row's host; its column is shown only with several hosts."""
-    cell, sort = cells.text(key), sort_keys.by_text(key)
+    cell, sort = cells.host(key), sort_keys.by_host(key)
     column = Column(
         key, "HOST", 12, 4, f"{meaning}; only with several hosts", cell, sort,
         least=(8, 2), numeric=False, cut="end", may_be_empty=True,
     )  # fmt: skip
-    return text(
+    return Field(
         key,
+        "string",
         f"{meaning}, as the command line names it; null: all are of the host in the header",
-        "web1",
-        column,
+        values.hosts(key),
+        matches.hosts(key, "web1"),
+        column=column,
+        parse=parsing.hosts,
     )
 
 

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model import hosts
 from tcptop_rtt.model.names import NO_NAMES, Names
-from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of, has_text
+from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of, has_any
 from tcptop_rtt.view import addresses, naming, query
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
@@ -100,10 +101,11 @@ def _find(names: Names, word: str) -> Ask:
         found = np.array([word in text for text in _texts(get)], bool)
         found |= _states_named(word)[state_codes(get)]
         found |= naming.have(word, get, names)
-        hosts = get("host")
-        if has_text(hosts):
-            different, which = np.unique(hosts, return_inverse=True)
-            found |= np.array([word in fmt.printable(one).lower() for one in different.tolist()])[which]
+        numbers = get("host")
+        if has_any(numbers):
+            different, which = np.unique(numbers, return_inverse=True)
+            names_there = (fmt.printable(hosts.name_of(one)).lower() for one in different.tolist())
+            found |= np.array([word in name for name in names_there])[which]
         return Answer(found, ~found)
 
     return answer

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model import hosts
 from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.snapshot import SPARK_CELLS, SPARK_S
@@ -45,7 +46,7 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NA
         interface = int(row["ifindex"]), bytes(row["interface"])
         return names.host(address) or addresses.host(*address, *interface, glyphs)
     if grouping is PROCESSES:
-        host = fmt.printable(bytes(row["host"]), glyphs)
+        host = fmt.printable(hosts.name_of(int(row["host"])), glyphs)
         process = fmt.holder(int(row["holder"]), bytes(row["comm"]), glyphs)
         return f"{f'{host}: ' if host else ''}{process} {row['pid'] or ''}".rstrip()
     if grouping is UNITS:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
-from tcptop_rtt.model.rows import ROW, Get, Indices, has_text
+from tcptop_rtt.model.rows import ROW, Get, Indices, has_any
 from tcptop_rtt.view import addresses, numbers
 from tcptop_rtt.view.percentiles import by_rank
 
@@ -82,7 +82,7 @@ def _service(get: Get) -> Shared:
 
 
 def _process(get: Get) -> Shared:
-    names = ("comm", "pid", "started_ns", *(["host"] if has_text(get("host")) else []))
+    names = ("comm", "pid", "started_ns", *(["host"] if has_any(get("host")) else []))
     # Without a process, orphans, sockets of the kernel and those of an unknown process differ.
     holder = np.where(get("comm") == b"", get("holder"), 0).astype(np.uint8)
     return {"holder": holder, **{name: get(name) for name in names}}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.hosts import name_of
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
@@ -225,6 +226,13 @@ def texts(
 def names(name: str, example: str) -> Match:
     """Text from outside the program, in the form that the screen shows."""
     return texts(lambda get, _: get(name).tolist(), lambda raw: fmt.printable(raw) or None, example)
+
+
+def hosts(name: str, example: str) -> Match:
+    """The name of a host, likewise."""
+    return texts(
+        lambda get, _: get(name).tolist(), lambda number: fmt.printable(name_of(number)) or None, example
+    )
 
 
 def units() -> Match:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.hosts import number_of
 from tcptop_rtt.model.rows import MAPPED
 
 Parse = Callable[[Sequence[Any]], list[Any]]
@@ -45,6 +46,11 @@ def choices(texts: tuple[str | None, ...]) -> Parse:
 def texts(values: Sequence[Any]) -> list[Any]:
     """Text as the bytes that it was decoded from, as far as they can be recovered; None as no bytes."""
     return [_bytes(value) if value else b"" for value in values]
+
+
+def hosts(values: Sequence[Any]) -> list[Any]:
+    """The name of a host; None where there is only one."""
+    return [number_of(_bytes(value)) if value else 0 for value in values]
 
 
 def _bytes(text: str) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.hosts import name_of
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.rows import CLOSED, UNKNOWN_U32, Get
 from tcptop_rtt.view import causes, numbers
@@ -85,6 +86,20 @@ def by_text(name: str) -> SortKeys:
     def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
         values = get(name)
         return Keys(_big_endian_words(values.astype("S16")), values == b"")
+
+    return keys
+
+
+def by_host(name: str) -> SortKeys:
+    """By the name of a host."""
+
+    def keys(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
+        numbers = get(name)
+        different, which = np.unique(numbers, return_inverse=True)
+        names = list(map(name_of, different.tolist()))
+        ranks = np.empty(len(names), np.uint32)
+        ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+        return Keys([ranks[which]], numbers == 0)
 
     return keys
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.names import NO_NAMES, Names
-from tcptop_rtt.model.rows import Rows, has_text
+from tcptop_rtt.model.rows import Rows, has_any
 from tcptop_rtt.view.cells import MakeCell
 from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.parsing import Parse
@@ -65,7 +65,7 @@ class Column:
 
 def with_values(columns: tuple[Column, ...], rows: Rows | NDArray[np.void]) -> tuple[Column, ...]:
     """The columns, without those that may be empty and have no value in any row."""
-    return tuple(column for column in columns if not column.may_be_empty or has_text(rows[column.key]))
+    return tuple(column for column in columns if not column.may_be_empty or has_any(rows[column.key]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.hosts import name_of
 from tcptop_rtt.model.rows import Get, Holder, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.addresses import address
@@ -71,6 +72,17 @@ def texts(name: str) -> Values:
     return values
 
 
+def hosts(name: str) -> Values:
+    """The name of a host; None where there is only one."""
+
+    def values(get: Get, _: frozenset[str]) -> list[Any]:
+        numbers = get(name).tolist()
+        of_each = {number: _text(name_of(number)) for number in set(numbers)}
+        return list(map(of_each.__getitem__, numbers))
+
+    return values
+
+
 def addresses(name: str) -> Values:
     """An address as ``ss`` writes it."""
     return lambda get, _: list(map(address, get("family").tolist(), get(name).tolist()))
@@ -128,5 +140,9 @@ def _with_nulls(values: list[Any], unknown: NDArray[np.bool_]) -> list[Any]:
 def _decoded(raw: NDArray[np.bytes_]) -> list[str | None]:
     """Bytes as text. Each distinct value is decoded once: there are usually few."""
     texts = raw.tolist()
-    of_each = {text: text.decode("utf-8", "replace") or None for text in set(texts)}
+    of_each = {text: _text(text) for text in set(texts)}
     return list(map(of_each.__getitem__, texts))
+
+
+def _text(raw: bytes) -> str | None:
+    return raw.decode("utf-8", "replace") or None

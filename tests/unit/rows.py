@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.hosts import name_of, number_of
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, Rows
 from tcptop_rtt.model.targets import TARGET
@@ -22,14 +23,21 @@ def address(text: str) -> bytes:
 
 
 def filled(dtype: np.dtype[np.void], *given: Mapping[str, Any]) -> NDArray[np.void]:
-    """An array of such with these fields, the others being zero; addresses may be given as text."""
+    """An array of such with these fields, the others zero; hosts are given by name, addresses may be text."""
     found = np.zeros(len(given), dtype)
     for one, fields in zip(found, given, strict=True):
         for name, value in fields.items():
             if name in ("laddr", "raddr"):
                 value = np.void(address(value) if isinstance(value, str) else value)
+            elif name == "host":
+                value = number_of(value)
             one[name] = value
     return found
+
+
+def hosts_of(rows: Rows | NDArray[np.void]) -> list[bytes]:
+    """The name of each row's host, or those of both where it shows both ends."""
+    return list(map(name_of, rows["host"].tolist()))
 
 
 def row(id_: int, **fields: Any) -> dict[str, Any]:

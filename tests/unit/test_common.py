@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.hosts import number_of
 from tcptop_rtt.model.rows import DIRECTIONS, ROW, Holder, Rows
 from tcptop_rtt.view.chance import log_chances
 from tcptop_rtt.view.common import CHANCE, LEAST_BAD, MOST, Common, Key, Share, compare
@@ -146,6 +147,8 @@ def test_two_networks_apart_are_two() -> None:
 def test_each_kind_in_words_and_as_a_filter(fields: dict[str, Any], does: str, filter_: str) -> None:
     rows, bad = healthy(), np.arange(700) < 30
     for name, value in fields.items():
+        if name == "host":
+            value = number_of(value)
         rows[name][bad] = np.void(address(value)) if isinstance(value, str) else value
     shares = {share.said.does: share for share in found(rows, bad).shares}
     assert shares[does].said.filter == filter_

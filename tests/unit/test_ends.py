@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.hosts import LONGEST_BYTES
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.other_block import other_end as block_of
 from tcptop_rtt.view.ends import answer_of, joined, other_end
@@ -19,7 +20,7 @@ from tcptop_rtt.view.listing import ConnectionList, GroupList, Scope
 from tcptop_rtt.view.listing import groups as groups_of
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.summary import summarize
-from tests.unit.rows import row, rows_of
+from tests.unit.rows import hosts_of, row, rows_of
 from tests.unit.snapshots import snapshot_at
 
 CALLS: dict[str, Any] = {"laddr": "10.0.0.1", "lport": 4000, "raddr": "10.0.0.2", "rport": 80, "direction": 1}
@@ -145,9 +146,9 @@ def test_one_row_shows_both_ends() -> None:
     found = both(row(3, host=b"web1"), retrans=3)
     listing = ConnectionList(found, Filter())
     assert (listing.indices.tolist(), listing.total, listing.shown) == ([0, 2], 2, 2)
-    assert found.rows["host"][listing.indices].tolist() == [b"web1 > db1", b"web1"]
+    assert hosts_of(found.rows[listing.indices]) == [b"web1 > db1", b"web1"]
     assert found.rows["retrans"][0] == 3
-    assert found.each_end["host"].tolist() == [b"web1", b"db1", b"web1"]
+    assert hosts_of(found.each_end) == [b"web1", b"db1", b"web1"]
     (shown_one,) = listing.views(np.array([0]))
     assert shown_one.ends is not None
     assert [end.host for end in shown_one.ends] == [b"web1", b"db1"]
@@ -193,7 +194,7 @@ def test_who_has_called_is_told_by_the_ports_where_nobody_has_seen_it(swapped: b
     each = [row(n, **end) for n, end in enumerate(reversed(ends) if swapped else ends, 1)]
     listing = ConnectionList(joined(snapshot_at(0, *each)), Filter())
     assert listing.indices.tolist() == [int(swapped)]
-    assert listing.rows["host"][listing.indices].tolist() == [b"web1 > db1"]
+    assert hosts_of(listing.rows[listing.indices]) == [b"web1 > db1"]
 
 
 def test_its_rtt_is_that_of_the_end_that_has_one_of_now() -> None:
@@ -261,8 +262,16 @@ def test_groups_count_it_once_but_for_the_processes_which_each_end_has() -> None
     assert summarize(found).in_bps == found.rows["in_bps"][[0, 2]].sum()
 
 
-def test_long_names_of_hosts_are_cut_so_that_there_is_something_of_each() -> None:
-    names = b"a" * 48, b"b" * 48
-    found = both(calls={"host": names[0]}, host=names[1]).rows["host"][0]
-    assert found == b"a" * 22 + b" > " + b"b" * 22
-    assert both(calls={"host": names[0]}).rows["host"][0] == b"a" * 42 + b" > db1"
+LONG = b"web-frontend-production-eu-central-1a-kubernetes-node-0001", b"d" * LONGEST_BYTES
+
+
+def test_long_names_of_hosts_are_whole_where_a_row_shows_both_ends() -> None:
+    found = both(calls={"host": LONG[0]}, host=LONG[1])
+    assert hosts_of(found.rows) == [b" > ".join(LONG)] * 2
+    assert hosts_of(found.each_end) == list(LONG)
+
+
+def test_hosts_whose_names_begin_alike_are_two_ends() -> None:
+    assert hosts_of(both(calls={"host": LONG[0]}, host=LONG[0][:-1] + b"2").rows)[0] == (
+        LONG[0] + b" > " + LONG[0][:-1] + b"2"
+    )

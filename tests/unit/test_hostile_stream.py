@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from msgspec.structs import replace
 from tcptop_rtt.feeds.replay.opening import footage_of
 from tcptop_rtt.feeds.stream import state
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
+from tcptop_rtt.model.hosts import LONGEST_BYTES
 from tcptop_rtt.model.snapshot import Health, Origin, Snapshot, Waiting
 from tcptop_rtt.outputs.base import write_lines
 from tcptop_rtt.outputs.json_line import encoded
@@ -36,6 +39,7 @@ from tcptop_rtt.recording.writer import RecordingWriter
 from tcptop_rtt.view.glyphs import ASCII
 from tcptop_rtt.view.own_health import everything, what_is_missed
 from tests.unit.recorded import lines_of, record
+from tests.unit.rows import hosts_of
 from tests.unit.test_replay import _run
 from tests.unit.world import World, told
 
@@ -183,6 +187,34 @@ def test_a_line_that_is_not_what_the_stream_has_is_left_out_and_told(
     lines: list[dict[str, Any] | bytes], problem: str
 ) -> None:
     assert read(*lines)[2] == [problem]
+
+
+def test_a_name_of_a_host_that_is_longer_than_any_is_unknown_and_told() -> None:
+    _, snapshots, problems = read(
+        *({**OPEN, "id": 1 + at, "host": "h" * (LONGEST_BYTES + at)} for at in range(2)), REFRESH
+    )
+    assert problems == ["line 3: host: no such value (up to 2 lines before)"]
+    assert hosts_of(snapshots[0].rows) == [b"h" * LONGEST_BYTES, b""]
+
+
+_MANY_HOSTS = """
+from tcptop_rtt.model.hosts import MOST, name_of, number_of
+from tcptop_rtt.view.parsing import hosts
+
+numbers = hosts([f"host{at}" for at in range(MOST)])
+assert numbers == list(range(1, MOST + 1))
+try:
+    hosts(["one more"])
+    raise SystemExit("it was taken")
+except ValueError:
+    pass
+assert hosts(["host7", None]) == [8, 0]
+assert name_of(numbers[-1]) == b"host65534"
+"""
+
+
+def test_more_hosts_than_there_can_be_fill_no_memory_and_those_that_are_known_stay() -> None:
+    subprocess.run([sys.executable, "-c", _MANY_HOSTS], check=True, timeout=60)
 
 
 def test_ids_that_come_twice_leave_no_cell_at_another_row() -> None:

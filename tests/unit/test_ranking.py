@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tcptop_rtt.model.hosts import LONGEST_BYTES, number_of
 from tcptop_rtt.model.rows import ROW, Rows
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
@@ -109,9 +110,18 @@ def test_every_key_takes_nothing_and_extremes(key: str) -> None:
     raw = np.frombuffer(bytes([255]) * ROW.itemsize * 3, ROW).copy()
     raw["id"] = [3, 1, 2]
     raw["stalled"] = raw["closed"] = False
+    raw["host"] = number_of(b"\xff" * LONGEST_BYTES)
     rows = columns_of(raw)
     assert ids(rows, key) == [1, 2, 3]
     assert ids(rows, key, descending=True) == [1, 2, 3]
+
+
+def test_hosts_are_ordered_by_their_whole_names() -> None:
+    long = b"web-frontend-production-eu-central-1a-kubernetes-node-000"
+    hosts = [long + b"2", b"web2", long + b"1", b"", b"db"]
+    rows = rows_of(*(row(1 + at, host=host) for at, host in enumerate(hosts)))
+    assert ids(rows, "host") == [5, 3, 1, 2, 4]
+    assert ids(rows, "host", descending=True) == [2, 1, 3, 5, 4]
 
 
 def test_random_orders_agree_with_python() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import sys
@@ -21,13 +22,14 @@ from tcptop_rtt.feeds.remote import ssh
 from tcptop_rtt.feeds.remote.feed import RemoteFeed
 from tcptop_rtt.feeds.remote.host import MOST_AHEAD
 from tcptop_rtt.feeds.remote.merging import Part, merged
+from tcptop_rtt.feeds.stream.decoder import StreamDecoder
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Origin, Snapshot, Waiting
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.listening import listening
-from tests.unit.recorded import stream_of
-from tests.unit.rows import listener, listeners_of, row, rows_of
+from tests.unit.recorded import lines_of, stream_of
+from tests.unit.rows import hosts_of, listener, listeners_of, row, rows_of, target, targets_of
 from tests.waiting import ENOUGH_S, becomes
 
 
@@ -45,7 +47,7 @@ def merged_of(*parts: Part) -> Snapshot:
 def test_rows_of_two_hosts_with_the_same_numbers_stay_apart() -> None:
     one, two = snapshot_of(row(1), row(2)), snapshot_of(row(1, srtt_us=70_000), cell_us=9.0)
     found = merged_of(Part("web1", 11, one, True), Part("db1", 12, two, True))
-    assert found.rows["host"].tolist() == [b"web1", b"web1", b"db1"]
+    assert hosts_of(found.rows) == [b"web1", b"web1", b"db1"]
     assert len(set(found.rows["id"].tolist())) == 3
     assert found.rows["id"].max() < 2**53
     assert found.rows["srtt_us"].tolist() == [1000, 2000, 70_000]
@@ -106,7 +108,7 @@ def test_a_connection_waits_at_the_listener_of_its_own_host() -> None:
     one, two = snapshot_of(waits, listeners=server), snapshot_of(listeners=server)
     found = merged_of(Part("a", 1, one, True), Part("b", 2, two, True))
     told = listening(found.listeners, found.rows, frozenset())
-    assert told["host"].tolist() == [b"a", b"b"]
+    assert hosts_of(told) == [b"a", b"b"]
     assert told["oldest_ns"].tolist() == [9_000_000_000, 0]
 
 
@@ -188,12 +190,33 @@ def test_hosts_that_fail_are_marked_and_the_others_shown(script: Path, tmp_path:
         feed.open()
         snapshots = feed.snapshots()
         found = next(snapshots)
-        assert found.rows["host"].tolist() == [b"good"]
+        assert hosts_of(found.rows) == [b"good"]
         assert "bad: \ufffd[31mno luck; trying again" in found.health.problem
         assert "good" not in found.health.problem
         assert feed.origin.host == "good, bad"
         feed.stop()
         assert len(list(snapshots)) == 1
+
+
+ALIKE = [f"web-frontend-production-eu-central-1a-kubernetes-node-000{number}" for number in (1, 2)]
+
+
+def test_hosts_whose_names_begin_alike_stay_apart_and_the_stream_has_their_whole_names(
+    script: Path, tmp_path: Path
+) -> None:
+    listening = snapshot_of(row(1), listeners=listeners_of(listener(1)), targets=targets_of(target(1)))
+    text = f"cat {stream_file(tmp_path / 'lines', listening)}; sleep 100"
+    with closing(feed_of(script, **dict.fromkeys(ALIKE, text))) as feed:
+        found = first_of(feed, feed.snapshots(), lambda snapshot: len(snapshot.rows) == 2)
+    lines = lines_of([found])
+    decoder = StreamDecoder(pytest.fail)
+    (again,) = filter(None, map(decoder.take, lines))
+    for one in (found, again):
+        for rows in (one.rows, one.listeners, one.targets):
+            assert sorted(hosts_of(rows)) == [name.encode() for name in ALIKE]
+        (at,) = select(one.rows, Filter("host:0002"))
+        assert hosts_of(one.rows)[at] == ALIKE[1].encode()
+    assert sorted(line["host"] for line in map(json.loads, lines) if line["event"] == "open") == ALIKE
 
 
 def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tmp_path: Path) -> None:
@@ -267,7 +290,7 @@ def test_no_sample_of_refreshes_that_come_together_is_lost(script: Path, tmp_pat
     samples, wanted = dict.fromkeys((b"a", b"b"), 0), 2000 + sum(range(4 * MOST_AHEAD))
 
     def all_are_there(found: Snapshot) -> bool:
-        for host, number in zip(found.rows["host"].tolist(), found.rows["rtt_samples"].tolist(), strict=True):
+        for host, number in zip(hosts_of(found.rows), found.rows["rtt_samples"].tolist(), strict=True):
             samples[host] += number
         return set(samples.values()) == {wanted}
 

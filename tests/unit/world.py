@@ -43,9 +43,9 @@ class World:
         for name in ("last_sent_ms", "last_received_ms", "last_ack_ms"):
             rows[name] += (elapsed_ms + chance.integers(-1, 2, len(rows)) * 4).astype(np.uint32)
         for name in ROW.names or ():
-            # What holds either end up is made of two rows, for tables only.
+            # What holds either end up is made of two rows, for tables only; a host has a name.
             if ROW[name].kind in "uf" and name not in (
-                "id", "state", "family", "direction", "age_ns", "both_why"
+                "id", "host", "state", "family", "direction", "age_ns", "both_why"
             ):  # fmt: skip
                 some = chance.random(len(rows)) < 0.1
                 most = {"holder": 5, "connect_error": 6}.get(name, 200)

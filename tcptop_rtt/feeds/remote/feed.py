@@ -12,6 +12,7 @@ from tcptop_rtt.feeds.remote import ssh as ssh_
 from tcptop_rtt.feeds.remote.host import RemoteHost
 from tcptop_rtt.feeds.remote.merging import Part, merged
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.hosts import number_of
 from tcptop_rtt.model.snapshot import Health, Origin, ProcessKey, Snapshot
 from tcptop_rtt.view import format as fmt
 
@@ -53,6 +54,8 @@ class RemoteFeed(Feed):
         self._merged: dict[str, Snapshot | None] = {}
         self._health = Health()
         command = command or ssh_.remote_command(refresh_s)
+        for host in hosts:
+            number_of(host.encode())  # before a stream could use up the numbers
         self._hosts = [
             RemoteHost(host, ssh_.arguments(host, ssh, command), variables, lambda: self._wake.put(None))
             for host in hosts

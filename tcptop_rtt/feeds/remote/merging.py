@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.hosts import number_of
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.mixing import mixed
-from tcptop_rtt.model.rows import HOST_BYTES, ROW, Rows
+from tcptop_rtt.model.rows import ROW, Rows
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
 from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.view.streamed import OF_A_LINE
@@ -60,7 +61,7 @@ def _column(name: str, parts: Sequence[Part]) -> NDArray[Any]:
         if name == "id":
             column = _ids(column, part.seed)
         elif name == "host":
-            column = np.full(len(column), _host(part.host), column.dtype)
+            column = np.full(len(column), number_of(part.host.encode()), column.dtype)
         elif name in OF_A_LINE and not part.is_new:
             column = np.zeros_like(column)  # these samples have been counted already
         columns.append(column)
@@ -78,10 +79,6 @@ def _ids(ids: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
     return found
 
 
-def _host(name: str) -> bytes:
-    return name.encode()[:HOST_BYTES]
-
-
 def _side(tables: list[NDArray[np.void]], parts: Sequence[Part], none: NDArray[np.void]) -> NDArray[np.void]:
     whole = np.concatenate([none, *tables])
     if tables:
@@ -89,7 +86,7 @@ def _side(tables: list[NDArray[np.void]], parts: Sequence[Part], none: NDArray[n
         whole["id"] = np.concatenate(
             [_ids(table["id"], part.seed) for table, part in zip(tables, parts, strict=True)]
         )
-        whole["host"] = np.repeat([_host(part.host) for part in parts], lengths)
+        whole["host"] = np.repeat([number_of(part.host.encode()) for part in parts], lengths)
     whole.flags.writeable = False
     return whole
 
