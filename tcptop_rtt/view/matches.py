@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.hosts import name_of
+from tcptop_rtt.model.hosts import name_of, names_of
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
@@ -196,6 +196,18 @@ def texts(
     :param read: makes text of a raw value; None if unknown
     """
 
+    def read_one(raw: Any) -> tuple[str, ...]:
+        value = read(raw)
+        return () if value is None else (value,)
+
+    return _any_text(text_of, read_one, example)
+
+
+def _any_text(
+    text_of: Callable[[Get, frozenset[str]], list[Any]], read: Callable[[Any], tuple[str, ...]], example: str
+) -> Match:
+    """As :func:`texts`, with several texts per row, of which one has to match; none if unknown."""
+
     def ask(sign: str, text: str) -> Ask:
         positive = _is_equal(sign, "a text")
         wanted = [one.lower() for one in (text.split(",") if sign == ":" else [text]) if one]
@@ -203,11 +215,13 @@ def texts(
             raise ValueNotTakenError("there is no text to look for")
 
         def matches(raw: Any) -> int:
-            value = read(raw)
-            if value is None:
+            values = [value.lower() for value in read(raw)]
+            if not values:
                 return -1
-            value = value.lower()
-            found = any(one in value for one in wanted) if sign == ":" else value in wanted
+            if sign == ":":
+                found = any(one in value for value in values for one in wanted)
+            else:
+                found = not set(wanted).isdisjoint(values)
             return int(found == positive)
 
         def answer(get: Get, lacking: frozenset[str]) -> Answer:
@@ -229,10 +243,12 @@ def names(name: str, example: str) -> Match:
 
 
 def hosts(name: str, example: str) -> Match:
-    """The name of a host, likewise."""
-    return texts(
-        lambda get, _: get(name).tolist(), lambda number: fmt.printable(name_of(number)) or None, example
-    )
+    """The name of a host, likewise; where a row shows both ends, that of either host, or both as shown."""
+
+    def read(number: int) -> tuple[str, ...]:
+        return tuple(map(fmt.printable, {*names_of(number), name_of(number)} - {b""}))
+
+    return _any_text(lambda get, _: get(name).tolist(), read, example)
 
 
 def units() -> Match:

@@ -236,6 +236,13 @@ def test_what_holds_either_end_up_is_said_with_the_host_that_it_is_at(
         ("host:db1", [0]),
         ("host:web1", [0, 2]),
         ("!host:db1", [2]),
+        ("host=web1", [0, 2]),
+        ("host=db1", [0]),
+        ("host=db", []),
+        ("!host=db1", [2]),
+        ("host!=db1", [2]),
+        ("host!=web1", []),
+        ('host="web1 > db1"', [0]),
         ("proc:postgres", [0]),
         ("postgres", [0]),
         ("lport:80", [0]),
@@ -249,6 +256,22 @@ def test_a_filter_finds_it_by_either_end(text: str, lines: list[int]) -> None:
     assert ConnectionList(found, Filter(text)).indices.tolist() == lines
 
 
+LONG = b"web-frontend-production-eu-central-1a-kubernetes-node-0001", b"d" * LONGEST_BYTES
+PLAIN = b"web-frontend-prod-eu-central-1", b"db-primary-prod-eu-central-1"
+
+
+@pytest.mark.parametrize("names", [PLAIN, LONG], ids=["plain", "long"])
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("sign", ["host:", "host=", ""])
+def test_a_filter_finds_it_by_the_whole_name_of_either_host(
+    names: tuple[bytes, bytes], end: int, sign: str
+) -> None:
+    found = both(row(3, host=b"web1"), calls={"host": names[0]}, host=names[1])
+    text = f"{sign}{names[end].decode()}"
+    assert ConnectionList(found, Filter(text)).indices.tolist() == [0]
+    assert ConnectionList(found, Filter(f"!{text}")).indices.tolist() == [2]
+
+
 def test_groups_count_it_once_but_for_the_processes_which_each_end_has() -> None:
     found = both(row(3, host=b"web1", direction=1), calls={"comm": b"python"}, comm=b"postgres")
     for grouping, counts in ((HOSTS, [1, 1]), (SERVICES, [1, 1]), (PROCESSES, [1, 1, 1])):
@@ -260,9 +283,6 @@ def test_groups_count_it_once_but_for_the_processes_which_each_end_has() -> None
     scope = Scope(groups_of(PROCESSES), int(processes.rows["id"][0]), "postgres")
     assert ConnectionList(found, Filter(), scope).indices.tolist() == [0]
     assert summarize(found).in_bps == found.rows["in_bps"][[0, 2]].sum()
-
-
-LONG = b"web-frontend-production-eu-central-1a-kubernetes-node-0001", b"d" * LONGEST_BYTES
 
 
 def test_long_names_of_hosts_are_whole_where_a_row_shows_both_ends() -> None:
