@@ -117,14 +117,14 @@ def measure() -> list[Result]:
 def _measured(server: Prometheus) -> list[Result]:
     question = Question()
     client = Client(f"http://127.0.0.1:{server.port}", timeout_s=60)
-    recorded = {str(one["metric"].get("field")) for one in client.vector(queries.presence())}
+    recorded = {str(one["metric"].get("field")) for one in client.vector(queries.presence()).series}
     tables = [_asked(server.port, "query", query=queries.table(question, recorded)) for _ in range(TIMES)]
     raw_s = _asked(server.port, "query", query=queries.table(question))
     now, step = time.time(), question.range_s / 24
     span = {"start": str(now - 23 * step), "end": str(now), "step": str(step)}
     sparks_s = _asked(server.port, "query_range", query=queries.history(question, 60), **span)
     began_s = time.perf_counter()
-    samples = client.vector(queries.table(question, recorded))
+    samples = client.vector(queries.table(question, recorded)).series
     answered_s = time.perf_counter()
     rows = Rows(question, samples)
     made_ms = 1000 * (time.perf_counter() - answered_s)

@@ -20,6 +20,7 @@ _NAMES = ("instance", "process", "service", "direction", "remote_network", "why"
 WORDS = (
     *(f'"field":"{field}"' for field in _FIELDS),
     *(f'"{name}":"x"' for name in _NAMES),
+    *('"warnings":["x"]', '"isPartial":true'),
     *('"metric":{}', '"value":[1,"2"]', '"values":[[1,"2"]]', '"resultType":"vector"', '"status":"error"'),
     *("NaN", "+Inf", "-Inf", "1e308"),
 )
@@ -41,7 +42,7 @@ def _body(kind: str, *series: object) -> bytes:
 
 
 def seeds() -> Iterable[bytes]:
-    """A vector with all there is, a matrix, and a refusal."""
+    """A vector with all there is, a matrix, an answer of which a part is missing, and a refusal."""
     labels = dict.fromkeys(_NAMES, "loss")
     samples = [sample(number) for number in range(len(_FIELDS))]
     yield _body(
@@ -50,6 +51,8 @@ def seeds() -> Iterable[bytes]:
     )
     values = [[1000.0 + 12 * at, str(at)] for at in range(SPARK_CELLS)]
     yield _body("matrix", {"metric": {"instance": "a"}, "values": values})
+    partial = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    yield json.dumps(partial | {"warnings": ["away \x1b[31m"], "isPartial": True}).encode()
     yield json.dumps({"status": "error", "error": "bad \x1b[31m"}).encode()
 
 
@@ -59,19 +62,20 @@ def check(data: bytes) -> None:
     for table in LABELS:
         question = Question(table)
         try:
-            samples = client.vector("up")
+            found = client.vector("up")
         except FleetError as error:
             check_text(error)
             break
-        rows = Rows(question, samples)
-        list(samples_of(samples))
+        check_text(found.partial)
+        rows = Rows(question, found.series)
+        list(samples_of(found.series))
         _check_rows(rows)
     try:
-        series = client.matrix("up", 0, 300, 12)
+        found = client.matrix("up", 0, 300, 12)
     except FleetError as error:
         check_text(error)
         return
-    history_us = sparklines(Question(), [("a",), ("",)], series, 1276.0, 12.0)
+    history_us = sparklines(Question(), [("a",), ("",)], found.series, 1276.0, 12.0)
     assert history_us.shape == (SPARK_CELLS, 2)
     assert not np.isinf(history_us).any()
 

@@ -23,6 +23,7 @@ global:
   scrape_interval: {scrape}s
   evaluation_interval: {scrape}s
 rule_files: {rules}
+remote_read: {remote_read}
 scrape_configs:
   - job_name: tcptop-rtt
     honor_labels: {honor_labels}
@@ -123,6 +124,7 @@ class Prometheus(Server):
 
     :param targets: the ports that it scrapes
     :param honor_labels: whether they say themselves which instance they tell of
+    :param remote: a server from which it reads as well, in its remote-read protocol
     """
 
     def __init__(
@@ -132,13 +134,17 @@ class Prometheus(Server):
         rules: tuple[Path, ...] = (),
         scrape_s: int = SCRAPE_S,
         honor_labels: bool = False,
+        remote: str = "",
     ) -> None:
         port, config = free_port(), place / "prometheus.yml"
         names = json.dumps([str(path) for path in rules])
         addresses = json.dumps([f"127.0.0.1:{target}" for target in targets])
         honors = "true" if honor_labels else "false"
+        reads = json.dumps([{"url": remote, "read_recent": True}] if remote else [])
         config.write_text(
-            _CONFIG.format(scrape=scrape_s, rules=names, targets=addresses, honor_labels=honors)
+            _CONFIG.format(
+                scrape=scrape_s, rules=names, targets=addresses, honor_labels=honors, remote_read=reads
+            )
         )
         options = (f"--config.file={config}", f"--storage.tsdb.path={place / 'data'}")
         command = ["prometheus", *options, f"--web.listen-address=127.0.0.1:{port}"]

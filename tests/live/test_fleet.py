@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.live.link import Link, asking, echoing
@@ -88,6 +88,24 @@ def test_the_screen_goes_into_a_host_and_stays_up_without_the_server(
         assert terminal.line_with(f"to :{port}", "ms")
         terminal.press("C-c")
         terminal.check_restored()
+
+
+def test_an_answer_that_lacks_what_another_store_has_is_shown_as_partial(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/read"
+    with (
+        exporting("--interval", "0.5") as exporter,
+        closing(Prometheus(tmp_path, (exporter,), remote=nobody)) as server,
+    ):
+        server.wait_for("count_over_time(tcptop_build_info[1m])", lambda n: n >= 3)
+        asked = ("--fleet", f"http://127.0.0.1:{server.port}", "--fleet-range", "1m", "--count", "1")
+        title, _, row = run(*asked, before=as_nobody()).stdout.strip().splitlines()
+        problem = f"127.0.0.1:{server.port}: its answer is partial: remote_read: error sending request: Post"
+        assert f"  ! {problem}" in title
+        assert "connection refused" in title
+        assert row.startswith(f"127.0.0.1:{exporter}")
+        told = lines_of(run(*asked, "--json", before=as_nobody()))
+        assert [line["event"] for line in told] == ["header", "problem", "row", "answer", "end"]
+        assert told[1]["problem"].startswith(problem)
 
 
 def refused(address: str) -> str:

@@ -16,9 +16,13 @@ def reply(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def result(kind: str, *series: Any) -> bytes:
-    """An answer as Prometheus gives it."""
-    return reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": series}}).encode())
+def result(kind: str, *series: Any, **more: Any) -> bytes:
+    """An answer as Prometheus gives it.
+
+    :param more: what is said beside the data
+    """
+    data = {"resultType": kind, "result": series}
+    return reply(json.dumps({"status": "success", "data": data, **more}).encode())
 
 
 def sample(value: Any, time_s: float = 1000.0, **labels: str) -> dict[str, Any]:

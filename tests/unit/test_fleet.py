@@ -365,28 +365,78 @@ def test_every_column_sorts_its_unknown_last(key: str) -> None:
 # The feed
 
 
+@pytest.mark.parametrize(
+    ("said", "partial"),
+    [
+        ({"warnings": ["store\n\x1b[31m away", "another"]}, "its answer is partial: store \ufffd[31m away"),
+        ({"warnings": ["PromQL info: not monotonic", "store away"]}, "its answer is partial: store away"),
+        ({"warnings": [{}, 5, "store away"]}, "its answer is partial: store away"),
+        ({"isPartial": True}, "its answer is partial"),  # VictoriaMetrics
+        ({"warnings": ["PromQL warning: range too short"], "infos": ["store away"], "isPartial": False}, ""),
+        ({"warnings": []}, ""),
+        ({"warnings": {"a": 1}}, ""),
+        ({"warnings": None}, ""),
+    ],
+)
+def test_what_a_server_says_of_parts_that_are_missing_is_kept_in_one_harmless_line(
+    said: dict[str, Any], partial: str
+) -> None:
+    with answering(saying(result("vector", sample(1), **said))) as url:
+        found = Client(url).vector("up")
+    assert found.partial == partial
+    assert len(found.series) == 1
+
+
 class Server:
     """Answers the feed's questions from a list of rows."""
 
     def __init__(self) -> None:
         self.questions: list[str] = []
         self.broken = False
+        self.partial = ""
+        """Of the answers to questions with this text, a part is missing."""
 
     def __call__(self, connection: socket.socket, request: str) -> None:
         form = dict(urllib.parse.parse_qsl(request.partition("\r\n\r\n")[2]))
         self.questions.append(form["query"])
+        more = {"warnings": ["a store is away"]} if self.partial and self.partial in request else {}
         if self.broken:
             connection.sendall(reply(b"gone", "503 Service Unavailable"))
         elif "count_over_time" in form["query"]:
-            connection.sendall(result("vector", sample(20, field="scrapes")))
+            connection.sendall(result("vector", sample(20, field="scrapes"), **more))
         elif "start" in form:
             end = float(form["end"])
-            connection.sendall(result("matrix", {"metric": {"instance": "a"}, "values": [[end, "5"]]}))
+            series = {"metric": {"instance": "a"}, "values": [[end, "5"]]}
+            connection.sendall(result("matrix", series, **more))
         else:
             label = "process" if "sum by (process)" in form["query"] else "instance"
             names = ["connections", *(["in_bps"] if "[300s]" in form["query"] else [])]
             samples = [{**sample(4), "metric": {"field": name, label: "a"}} for name in names]
-            connection.sendall(result("vector", *samples))
+            connection.sendall(result("vector", *samples, **more))
+
+
+@pytest.mark.parametrize("has_sparks", [False, True])
+def test_rows_and_sparklines_of_which_a_part_is_missing_are_shown_with_that(has_sparks: bool) -> None:
+    server = Server()
+    server.partial = "POST /api/v1/query_range" if has_sparks else "POST /api/v1/query "
+    with answering(server) as url:
+        feed = FleetFeed(url, Question(), 0.01, has_sparks)
+        feed.open()
+        snapshots = feed.snapshots()
+        if has_sparks:
+            assert next(snapshots).health.problem == ""
+        shown = next(snapshots)
+        assert shown.health.problem == f"{feed.origin.host}: its answer is partial: a store is away"
+        assert shown.labels == (("a",),)
+        assert (shown.history_ns > 0) == has_sparks
+        feed.stop()
+
+
+def test_metrics_that_may_be_in_what_is_missing_are_not_called_absent() -> None:
+    with answering(saying(result("vector", warnings=["a store is away"]))) as url:
+        feed = FleetFeed(url, Question(), 1, has_sparks=False)
+        with pytest.raises(TcptopError, match=f"cannot ask {feed.origin.host}: its answer is partial: a st"):
+            feed.open()
 
 
 def test_one_question_per_refresh_and_one_for_sparklines_per_cell() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import urllib.parse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,10 +16,20 @@ from tcptop_rtt.web.client import WebClient, WebError, brief
 TIMEOUT_S = 10.0
 """The time limit for a whole answer, from connecting to its last byte."""
 MOST_BYTES = 32 << 20
+_OF_THE_QUERY = "PromQL "
+"""Begins a warning that is about the query, and not about data that could not be read."""
 
 
 class FleetError(Exception):
     """A query has failed; the message is one line that says why."""
+
+
+class Found(NamedTuple):
+    """What a query has found."""
+
+    series: list[dict[str, Any]]
+    partial: str
+    """Says in one line that a part is missing, and why; empty if the server says nothing of that."""
 
 
 class Client:
@@ -48,14 +58,14 @@ class Client:
         self.name = address.name
         """The address of the server, without the user's name and password."""
 
-    def vector(self, query: str) -> list[dict[str, Any]]:
+    def vector(self, query: str) -> Found:
         """The samples of an expression now.
 
         :raises FleetError: the query has failed
         """
         return self._result("query", "vector", {"query": query})
 
-    def matrix(self, query: str, start_s: float, end_s: float, step_s: float) -> list[dict[str, Any]]:
+    def matrix(self, query: str, start_s: float, end_s: float, step_s: float) -> Found:
         """The series of an expression over a time range.
 
         :raises FleetError: the query has failed
@@ -67,7 +77,7 @@ class Client:
         """Make a running query fail soon."""
         self._client.cancel()
 
-    def _result(self, path: str, kind: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    def _result(self, path: str, kind: str, parameters: dict[str, str]) -> Found:
         status, body = self._post(f"{self._path}/api/v1/{path}", parameters)
         try:
             answer = msgspec.json.decode(body)  # refuses invalid UTF-8, in escapes too
@@ -77,11 +87,12 @@ class Client:
             raise FleetError(f"it rejects the query: {brief(answer.get('error'))}")
         if status != http.client.OK:
             raise FleetError(f"it answers {status}: there is no Prometheus API at {self._path or '/'}")
-        data = answer.get("data") if isinstance(answer, dict) and answer.get("status") == "success" else None
+        answer = answer if isinstance(answer, dict) and answer.get("status") == "success" else {}
+        data = answer.get("data")
         result = data.get("result") if isinstance(data, dict) and data.get("resultType") == kind else None
         if not isinstance(result, list):
             raise FleetError("its answer is not that of a Prometheus server")
-        return result
+        return Found(result, _partial(answer))
 
     def _post(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
         form = urllib.parse.urlencode({**parameters, "timeout": f"{self._timeout_s:g}s"})
@@ -93,3 +104,12 @@ class Client:
         if status in (401, 403):
             raise FleetError(f"it answers {status}: it asks for a user: {self._client.address.for_user}")
         return status, body
+
+
+def _partial(answer: dict[str, Any]) -> str:
+    """That a part of an answer is missing, and why; empty if nothing says so."""
+    warnings = answer.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else []:
+        if isinstance(warning, str) and not warning.startswith(_OF_THE_QUERY):
+            return f"its answer is partial: {brief(warning)}"
+    return "its answer is partial" if answer.get("isPartial") is True else ""  # VictoriaMetrics has this flag

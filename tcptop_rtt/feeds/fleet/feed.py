@@ -76,15 +76,17 @@ class FleetFeed(Feed):
         if self._scrape_s:
             return
         try:
-            samples = self._client.vector(queries.presence())
+            presence = self._client.vector(queries.presence())
         except FleetError as error:
             if self._stopped:
                 return
             raise TcptopError(f"cannot ask {self._client.name}: {error}") from None
-        found = {str(metric.get("field")): value for metric, _, value in samples_of(samples)}
+        found = {str(metric.get("field")): value for metric, _, value in samples_of(presence.series)}
         scrapes = found.pop("scrapes", 0.0)
         self._recorded = frozenset(found)
         if not scrapes >= 1:
+            if presence.partial:  # they may be in what is missing
+                raise TcptopError(f"cannot ask {self._client.name}: {presence.partial}")
             raise TcptopError(
                 f"{self._client.name} has no metrics of tcptop-rtt from the last five minutes: "
                 "let it scrape hosts that run tcptop-rtt --prometheus 9464"
@@ -142,7 +144,7 @@ class FleetFeed(Feed):
                 yield (latest := self._with_history(latest))
         except FleetError as error:
             if self._is_of_use():
-                yield replace(latest, health=Health(problem=f"{self._client.name}: {error}"))
+                yield replace(latest, health=Health(problem=self._said(str(error))))
         if latest.answered_ns:
             self._kept[question] = latest
             self._kept.move_to_end(question)
@@ -151,14 +153,15 @@ class FleetFeed(Feed):
 
     def _table(self, question: Question, before: FleetSnapshot) -> FleetSnapshot:
         began_ns = self._clock.monotonic_ns()
-        rows = Rows(question, self._client.vector(queries.table(question, self._recorded)))
+        found = self._client.vector(queries.table(question, self._recorded))
+        rows = Rows(question, found.series)
         rows.groups.setflags(write=False)
         now_ns = self._clock.monotonic_ns()
         return replace(
             before,
             time_ns=round(rows.time_s * 1e9) or self._clock.wall_ns(),
             clock_ns=now_ns,
-            health=Health(problem=_without_rates(rows)),
+            health=Health(problem=self._said(found.partial) or _without_rates(rows)),
             groups=rows.groups,
             labels=rows.labels,
             hosts=rows.hosts,
@@ -172,9 +175,14 @@ class FleetFeed(Feed):
         question, end_s, step_s = table.question, table.time_ns / 1e9, _step_s(table.question)
         window_s = round(min(question.range_s, max(step_s, _SCRAPES * self._scrape_s)))
         query = queries.history(question, max(1, window_s))
-        series = self._client.matrix(query, end_s - (SPARK_CELLS - 1) * step_s, end_s, step_s)
-        history_us = sparklines(question, table.labels, series, end_s, step_s)
-        return replace(table, history_us=history_us, history_ns=table.time_ns)
+        found = self._client.matrix(query, end_s - (SPARK_CELLS - 1) * step_s, end_s, step_s)
+        history_us = sparklines(question, table.labels, found.series, end_s, step_s)
+        health = Health(problem=table.health.problem or self._said(found.partial))
+        return replace(table, health=health, history_us=history_us, history_ns=table.time_ns)
+
+    def _said(self, what: str) -> str:
+        """A problem, with the server that has it; empty if there is none."""
+        return f"{self._client.name}: {what}" if what else ""
 
 
 def _without_rates(rows: Rows) -> str:
