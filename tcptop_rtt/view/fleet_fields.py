@@ -16,6 +16,7 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import text
 from tcptop_rtt.view.glyphs import Glyphs
+from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.side_rows import SideRow, views
 from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Column, Field, Table
@@ -100,6 +101,18 @@ def _why(row: SideRow, glyphs: Glyphs) -> Cell:
     return Cell(f"{name} {number}", "bad" if cause and cause.stops else "warn")
 
 
+def _whys() -> Match:
+    """The name of the worst that holds connections up; empty, and so none of them, where nothing does."""
+
+    def read(raw: tuple[bytes, int]) -> str | None:
+        name, rank = raw
+        return fmt.printable(name) or (None if rank else "")
+
+    return matches.texts(
+        lambda get, _: list(zip(get("why").tolist(), get("why_rank").tolist(), strict=True)), read, "loss"
+    )
+
+
 _TITLES = {"hosts": "HOST", "processes": "PROCESS", "services": "SERVICE", "networks": "REMOTE NETWORK"}
 ONE = {"hosts": "host", "processes": "process", "services": "service", "networks": "network"}
 """What one row is called."""
@@ -146,7 +159,7 @@ def table(name: str, range_s: int) -> Table:
         _number("in_bps", "in", "IN b/s", 7, 9, "received, bits per second", _plain(fmt.bits)),
         _number("out_bps", "out", "OUT b/s", 7, 10, "sent and acknowledged, bits per second",
                 _plain(fmt.bits)),
-        text("why", why.meaning, "loss", why),
+        text("why", why.meaning, "loss", why, match=_whys()),
         _field("why_count", "how many it holds up, or per second"),
     )  # fmt: skip
     return Table(name, FLEET_ROW, fields, views, {})

@@ -337,6 +337,16 @@ def test_a_filter_asks_for_numbers_and_texts_and_finds_nothing_unknown() -> None
         selected(rows, "rport:1")
 
 
+def test_a_filter_for_what_nothing_holds_up_finds_it_as_at_home() -> None:
+    held = sample(1, field="held_up", instance="lossy", why="loss")
+    nameless = sample(1, field="held_up", instance="nameless")
+    samples = [sample(1, field="connections", instance=name) for name in ("healthy", "lossy", "nameless")]
+    rows = Rows(Question(), [*samples, held, nameless]).groups
+    assert selected(rows, "why:loss").tolist() == [1]
+    assert selected(rows, "!why:loss").tolist() == selected(rows, "why!=loss").tolist() == [0]
+    assert selected(rows, "!why:refused").tolist() == [0, 1]  # of the last one it is not known
+
+
 @pytest.mark.parametrize("key", list(kinds(300)[0].table.sorts))
 def test_every_column_sorts_its_unknown_last(key: str) -> None:
     rows = Rows(
