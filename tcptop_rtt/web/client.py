@@ -118,6 +118,12 @@ class WebClient:
         return bytes(body)
 
 
+def plainly(answer: Answer) -> str:
+    """Return what an answer says in plain text, :func:`brief`; empty if it says nothing so."""
+    is_plain = answer.headers.get_content_type() == "text/plain"
+    return brief(answer.body.decode("utf-8", "replace")) if is_plain else ""
+
+
 def brief(text: object) -> str:
     """Return text from the server, shortened and made safe for one line of output."""
     words = " ".join(str(text)[: 4 * NAME_CHARACTERS].split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from email.message import Message
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tcptop_rtt.feeds.fleet.rows import Rows, samples_of, sparklines
 from tcptop_rtt.model.question import LABELS, Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.view import format as fmt
+from tcptop_rtt.web.client import Answer
 from tests.escapes import check_text
 from tests.unit.answering import sample
 
@@ -33,8 +35,8 @@ class _Answered(Client):
         super().__init__("http://server.test")
         self._body = body
 
-    def _post(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:  # noqa: ARG002
-        return 200, self._body
+    def _post(self, path: str, parameters: dict[str, str]) -> Answer:  # noqa: ARG002
+        return Answer(200, Message(), self._body)
 
 
 def _body(kind: str, *series: object) -> bytes:

@@ -60,6 +60,9 @@ def asked(answer: Callable[[socket.socket, str], None], **options: Any) -> str:
         (result("matrix"), "not that of a Prometheus server"),
         (result("vector", sample(1, instance="\ud800")), "not that of a Prometheus server"),
         (reply(b"not found", "404 Not Found"), "answers 404: there is no Prometheus API"),
+        (reply(b"", "405 Method Not Allowed"), "answers 405: there is no Prometheus API at /"),
+        (reply(b"no POST", "501 Unsupported method"), "answers 501: there is no Prometheus API at /"),
+        (reply(b"", "204 No Content"), "answers 204: there is no Prometheus API at /"),
         (reply(b'{"status":"error","error":"a\\u001b[31m\\nb"}', "400 Bad Request"), "a\ufffd[31m b"),
         (reply(b"", "302 Found", "Location: file:///etc/shadow"), "redirects to file:///etc/shadow"),
         (reply(b"", "308 Permanent Redirect", "Location: https://other/"), "redirects to https://other/"),
@@ -71,6 +74,28 @@ def asked(answer: Callable[[socket.socket, str], None], **options: Any) -> str:
 )
 def test_a_wrong_answer_is_told_in_one_line(data: bytes, words: str) -> None:
     assert words in asked(saying(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (reply(b"Service Unavailable", "503 Service Unavailable"), "503: Service Unavailable"),
+        (reply(b"", "503 x"), "503: Service Unavailable"),
+        (reply(b" \n", "502 x"), "502: Bad Gateway"),
+        (reply(b"<html><title>504 away", "504 x", "Content-Type: text/html"), "504: Gateway Timeout"),
+        (reply(b'{"message":"slow"}', "429 x", "Content-Type: application/json"), "429: Too Many Requests"),
+        (reply(b"slow", "429 x", "Content-Type: text/plain; charset=utf-8"), "429: slow"),
+        (reply(b"store \x1b[31m\nis away\xff", "500 x"), "500: store \ufffd[31m is away\ufffd"),
+        (reply(b"Client sent an HTTP request to an HTTPS server.\n", "400 x"), "400: Client sent an HTTP"),
+        (reply(b"", "520 x"), "520"),
+        (reply(b"x" * 10_000, "500 x"), "500: " + 256 * "x"),
+    ],
+)
+def test_a_server_that_cannot_answer_now_is_not_called_another_kind_of_server(data: bytes, why: str) -> None:
+    found = asked(saying(data))
+    assert found.startswith(f"it answers {why}")
+    assert "no Prometheus API" not in found
+    assert len(found) < 300
 
 
 def test_an_answer_is_read_no_further_than_its_bound() -> None:

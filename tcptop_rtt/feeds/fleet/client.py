@@ -11,11 +11,13 @@ import msgspec
 
 from tcptop_rtt.model.errors import UsageError
 from tcptop_rtt.web.address import web_address
-from tcptop_rtt.web.client import WebClient, WebError, brief
+from tcptop_rtt.web.client import Answer, WebClient, WebError, brief, plainly
 
 TIMEOUT_S = 10.0
 """The time limit for a whole answer, from connecting to its last byte."""
 MOST_BYTES = 32 << 20
+_NOT_THERE = (404, 405, 410, 501)
+"""Statuses of a server that has nothing at this address; with others it, or a proxy, may only fail now."""
 _OF_THE_QUERY = "PromQL "
 """Begins a warning that is about the query, and not about data that could not be read."""
 
@@ -78,15 +80,15 @@ class Client:
         self._client.cancel()
 
     def _result(self, path: str, kind: str, parameters: dict[str, str]) -> Found:
-        status, body = self._post(f"{self._path}/api/v1/{path}", parameters)
+        reply = self._post(f"{self._path}/api/v1/{path}", parameters)
         try:
-            answer = msgspec.json.decode(body)  # refuses invalid UTF-8, in escapes too
+            answer = msgspec.json.decode(reply.body)  # refuses invalid UTF-8, in escapes too
         except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":
             raise FleetError(f"it rejects the query: {brief(answer.get('error'))}")
-        if status != http.client.OK:
-            raise FleetError(f"it answers {status}: there is no Prometheus API at {self._path or '/'}")
+        if reply.status != http.client.OK:
+            raise FleetError(f"it answers {reply.status}{self._explained(reply)}")
         answer = answer if isinstance(answer, dict) and answer.get("status") == "success" else {}
         data = answer.get("data")
         result = data.get("result") if isinstance(data, dict) and data.get("resultType") == kind else None
@@ -94,16 +96,24 @@ class Client:
             raise FleetError("its answer is not that of a Prometheus server")
         return Found(result, _partial(answer))
 
-    def _post(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
+    def _post(self, path: str, parameters: dict[str, str]) -> Answer:
         form = urllib.parse.urlencode({**parameters, "timeout": f"{self._timeout_s:g}s"})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
         try:
-            status, _, body = self._client.post(path, form, headers)
+            reply = self._client.post(path, form, headers)
         except WebError as error:
             raise FleetError(str(error)) from None
-        if status in (401, 403):
-            raise FleetError(f"it answers {status}: it asks for a user: {self._client.address.for_user}")
-        return status, body
+        if reply.status in (401, 403):
+            for_user = self._client.address.for_user
+            raise FleetError(f"it answers {reply.status}: it asks for a user: {for_user}")
+        return reply
+
+    def _explained(self, reply: Answer) -> str:
+        """What the status of an answer without data means; text to follow it."""
+        if reply.status < 400 or reply.status in _NOT_THERE:
+            return f": there is no Prometheus API at {self._path or '/'}"
+        text = plainly(reply) or http.client.responses.get(reply.status, "")
+        return f": {text}" if text else ""
 
 
 def _partial(answer: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from tcptop_rtt.web.address import WebAddress
-from tcptop_rtt.web.client import Answer, RedirectedError, WebClient, WebError, brief
+from tcptop_rtt.web.client import Answer, RedirectedError, WebClient, WebError, brief, plainly
 
 PATH = "/v1/metrics"
 _TYPE = "application/x-protobuf"
@@ -98,14 +98,12 @@ class Receiver:
         if answer.status in (401, 403):
             for_user = self._client.address.for_user
             return f": it asks for credentials: --otlp-headers FILE, or {for_user}"
-        text, kind = "", answer.headers.get_content_type()
-        if kind == "text/plain":
-            text = answer.body.decode("utf-8", "replace")
-        elif kind == _TYPE:
+        text = plainly(answer)
+        if answer.headers.get_content_type() == _TYPE:
             with suppress(DecodeError):
                 # The body is a google.rpc.Status, which has the same fields: 1 a number, 2 the message.
-                text = ExportMetricsPartialSuccess.FromString(answer.body).error_message
-        return f": {brief(text)}" if text.strip() else ""
+                text = brief(ExportMetricsPartialSuccess.FromString(answer.body).error_message)
+        return f": {text}" if text else ""
 
 
 def _complaint(body: bytes) -> str:
