@@ -28,6 +28,8 @@ def _descendants(pid: int) -> list[int]:
 class Hosts:
     """``web1`` is the namespace ``a`` of a link, ``db1`` is ``b``; programs that look at them run in ``a``.
 
+    Each greets whoever logs in with a banner.
+
     All namespaces are of one kernel: what runs on a host keeps to the sockets of its own.
 
     :param directory: for keys and configurations
@@ -45,6 +47,7 @@ class Hosts:
             subprocess.run(command, check=True)
         (directory / "authorized").write_text((directory / "user.pub").read_text())
         (directory / "known").write_text("".join(map(self._known, self._ends)))
+        (directory / "banner").write_text("Who logs in is watched.\nAll is logged\n")
         program = directory / "stream"
         program.write_text(
             '#!/bin/sh\nexec "$0.program" --json --interval 0.5 --filter '
@@ -63,18 +66,20 @@ class Hosts:
     def _known(self, host: str) -> str:
         return f"[{self._address(host)}]:{PORT} {(self._directory / f'{host}.pub').read_text()}"
 
-    def ssh(self, *, user: str = "user", known: bool = True) -> str:
+    def ssh(self, *, user: str = "user", known: bool = True, takes_new: bool = False) -> str:
         """The command that connects to them.
 
         :param user: whose key it has
         :param known: whether it knows the keys of the hosts
+        :param takes_new: whether it takes keys that it does not know
         """
-        config = self._directory / f"config-{user}-{known}"
+        config = self._directory / f"config-{user}-{known}-{takes_new}"
         config.write_text(
             "".join(f"Host {host}\n HostName {self._address(host)}\n" for host in (*self._ends,)) + "Host *\n"
             f" Port {PORT}\n User root\n IdentitiesOnly yes\n IdentityFile {self._directory / user}\n"
             f" UserKnownHostsFile {self._directory / 'known' if known else '/dev/null'}\n"
             " GlobalKnownHostsFile /dev/null\n"
+            f" StrictHostKeyChecking {'accept-new' if takes_new else 'ask'}\n"
         )
         return shlex.join(["ssh", "-F", str(config)])
 
@@ -89,6 +94,7 @@ class Hosts:
             f"Port {PORT}\nListenAddress {self._address(host)}\nHostKey {self._directory / host}\n"
             f"AuthorizedKeysFile {self._directory / 'authorized'}\nStrictModes no\nUsePAM no\nPidFile none\n"
             "PermitRootLogin prohibit-password\nPasswordAuthentication yes\nAllowUsers root\n"
+            f"Banner {self._directory / 'banner'}\n"
         )
         server = self._servers[host] = self._link.run(
             self._ends[host], SSHD, "-D", "-E", str(self._directory / f"{host}.log"), "-f", str(config)
@@ -100,6 +106,11 @@ class Hosts:
             return log.exists() and "Server listening" in log.read_text()
 
         assert becomes(listens)
+
+    def freeze(self, host: str) -> None:
+        """Let nothing answer those who are logged in, until :meth:`stop`."""
+        for session in _descendants(self._servers[host].pid):
+            os.kill(session, signal.SIGSTOP)
 
     def stop(self, host: str) -> None:
         """Cut it off, with all who are logged in."""

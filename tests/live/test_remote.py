@@ -162,6 +162,14 @@ def test_the_dashboard_shows_both_hosts_and_tells_the_path_from_the_process_that
             "not found: tcptop-rtt is not installed there",
         ),
         ({}, "echo hello", "it does not send a tcptop-rtt stream: hello"),
+        # Neither the host's banner nor that its key is new is a reason.
+        ({}, "true", "web1: it sends nothing$"),
+        ({}, "exit 7", "web1: ssh has ended, with exit status 7$"),
+        (
+            {"known": False, "takes_new": True},
+            "echo hello",
+            "web1: it does not send a tcptop-rtt stream: hello$",
+        ),
     ],
 )
 def test_a_host_that_cannot_be_looked_at_is_told_in_one_line(
@@ -171,6 +179,26 @@ def test_a_host_that_cannot_be_looked_at_is_told_in_one_line(
     line = complaint(ended)
     assert line.startswith("tcptop-rtt: web1: ")
     assert re.search(told, line)
+
+
+def test_a_host_whose_stream_ends_and_one_that_falls_silent_are_marked_with_that(
+    hosts: Hosts, recordings: list[Recording]
+) -> None:
+    def looking(command: str) -> Recording:
+        options = ("--ssh", hosts.ssh(), "--remote-command", command, "web1")
+        recordings.append(Recording(*options, before=hosts.inside()))
+        recordings[-1].wait_for(lambda line: line["event"] == "refresh")
+        return recordings[-1]
+
+    def problem(line: Line) -> str:
+        return str(line.get("health", {}).get("problem", ""))
+
+    marked = looking(f"{PROGRAM} --json --count 2").wait_for(lambda line: bool(problem(line)))
+    assert problem(marked) == "web1: its stream has ended; trying again"
+    frozen = looking(hosts.command)
+    hosts.freeze("web1")
+    frozen.wait_for(lambda line: problem(line).startswith("web1: silent since "))
+    frozen.wait_for(lambda line: "255: the host answers no more, or what ran" in problem(line))
 
 
 def test_one_of_two_hosts_that_fails_holds_up_no_other(hosts: Hosts) -> None:

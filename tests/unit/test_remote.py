@@ -133,6 +133,7 @@ def test_nothing_is_there_while_no_host_answers() -> None:
         ("ssh: Could not resolve hostname h: Name or service not known\n", 255, "Could not resolve hostname"),
         ("\x1b[2J\x1b]0;x\x07evil\n", 1, "\ufffd[2J\ufffd]0;x\ufffdevil"),
         ("", 137, "ssh has ended, with exit status 137"),
+        ("", 255, "ssh has ended, with exit status 255: the host answers no more, or what ran there"),
     ],
 )
 def test_why_a_host_fails_is_told_with_what_mends_it(complaint: str, status: int, told: str) -> None:
@@ -239,11 +240,11 @@ def test_rows_of_a_host_that_drops_out_go_and_come_back_with_it(script: Path, tm
 
 def test_the_time_goes_on_where_all_hosts_have_dropped_out_for_good(script: Path, tmp_path: Path) -> None:
     file = stream_file(tmp_path / "lines", snapshot_of(row(1)))
-    once = f"[ -e {tmp_path}/was ] || cat {file}; touch {tmp_path}/was; exit 255"
+    once = f"[ -e {tmp_path}/was ] || cat {file}; touch {tmp_path}/was; exit 7"
     with closing(feed_of(script, a=once)) as feed:
         snapshots = feed.snapshots()
         gone = first_of(feed, snapshots, lambda found: not len(found.rows))
-        problem = "a: ssh has ended, with exit status 255; trying again"
+        problem = "a: ssh has ended, with exit status 7; trying again"
         assert gone.health.problem == problem
         ending = threading.Timer(ENOUGH_S, feed.stop)
         ending.start()

@@ -25,10 +25,14 @@ _OPTIONS = {
     # A host that has vanished silently is noticed after a quarter of a minute.
     "ServerAliveInterval": _ALIVE_S,
     "ServerAliveCountMax": _ALIVE_COUNT,
+    # A host's banner, and warnings such as of a new key, would be taken for the reason of a failure.
+    "LogLevel": "ERROR",
 }
 _READ_BYTES = 1 << 18
 _COMPLAINT_BYTES = 4096
 """How much of the end of ssh's standard error is kept."""
+_UNSAID = 255
+"""The exit status of ssh for failures of its own, two of which it keeps to itself at that level."""
 _END_S = 2.0
 _LOOK_S = 0.01
 
@@ -163,7 +167,10 @@ def reason(host: str, complaint: str, status: int) -> str:
                 return f"{_cleaned(line)}: {remedy.format(host=host)}"
     if status == NOT_FOUND:
         return _REMEDIES[-1][1]
-    return _cleaned(lines[-1]) if lines else f"ssh has ended, with exit status {status}"
+    if lines:
+        return _cleaned(lines[-1])
+    why = ": the host answers no more, or what ran there was killed" if status == _UNSAID else ""
+    return f"ssh has ended, with exit status {status}{why}"
 
 
 def _cleaned(line: str) -> str:
