@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.known import SYN_BYTES
+from tcptop_rtt.model.mixing import mixed_ids
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
 from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, SYN_RECV, SYN_SENT, TIME_WAIT, UNKNOWN_U32
 from tcptop_rtt.model.waited import SLOW_WAITS, WAITED
@@ -139,6 +140,10 @@ UNTOLD = frozenset(
 """Fields of a row that sock_diag has on no kernel."""
 
 
+_IDENTITY = ("sock", "laddr", "lport", "raddr", "rport")
+"""The fields of an entry that together tell a connection from all others."""
+
+
 class Connections(NamedTuple):
     """The connections in some messages."""
 
@@ -207,11 +212,13 @@ def _identified(heads: NDArray[np.void], time_ns: int) -> Records:
         if name == "raddr":
             is_v4 = is_v4 | (address[:, :10] == 0).all(axis=1) & (address[:, 10:12] == 0xFF).all(axis=1)
     cookie = heads["cookie"].astype(np.uint64)
-    entries["id"] = entries["sock"] = cookie[:, 1] << np.uint64(32) | cookie[:, 0]
+    entries["sock"] = cookie[:, 1] << np.uint64(32) | cookie[:, 0]
     entries["kind"], entries["time_ns"] = Kind.ENTRY, time_ns
     entries["family"] = np.where(is_v4, 4, 6)
     for name, of in (("lport", "sport"), ("rport", "dport"), ("ifindex", "interface")):
         entries[name] = heads[of]
+    # A socket that is connected again, to another address or from another port, keeps its cookie.
+    entries["id"] = mixed_ids(entries[name] for name in _IDENTITY)
     for name in ("state", "uid", "inode"):
         entries[name] = heads[name]
     entries["direction"] = np.where(heads["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)

@@ -71,12 +71,12 @@ class Copying:
 
     def _copy_scanned(self, batch: Located) -> None:
         """Copy the fields that only a scan reads, even if the row has a newer record."""
-        store = self._store
+        store, fallen = self._store, self._minute.have_fallen(batch)
         store.copy(batch, *_SCANNED)
         store.set("delivery_rate_bps", batch.rows, batch["delivery_rate"] * 8)
         paced = np.where(batch["pacing_rate"] < _UNPACED, batch["pacing_rate"], 0)
         store.set("pacing_rate_bps", batch.rows, paced * 8)
-        self._minute.add_scan(batch)
+        self._minute.add_scan(batch, fallen)
         self._ages.add_scan(batch)
 
     def _copy_lasting(self, batch: Located) -> None:

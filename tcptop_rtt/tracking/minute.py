@@ -54,6 +54,18 @@ class Minute:
         for number, values in enumerate(self._counters(rows)):
             self._past[:, number, rows] = values
 
+    def have_fallen(self, batch: Located) -> NDArray[np.bool_]:
+        """Mark the entries whose counters are below those of their rows. Call it before they are copied.
+
+        The socket has begun another connection with the same id.
+        """
+        fallen = batch["retrans"] < self._kept["retrans"][batch.rows]
+        for name in _COUNTERS:
+            fallen |= batch[name] < self._store[name][batch.rows]
+        # An entry that is older than a record in the row has earlier counters of the same connection.
+        newer: NDArray[np.bool_] = batch["time_ns"] >= self._store["time_ns"][batch.rows]
+        return fallen & newer
+
     def resize(self, length: int) -> None:
         """Make room for this many rows in all."""
         self._past = resized(self._past, length)
@@ -75,13 +87,16 @@ class Minute:
             self._stale = True
         self._now = now
 
-    def add_scan(self, batch: Located) -> None:
-        """Take the counters that a scan has read, after they were copied into the rows."""
+    def add_scan(self, batch: Located, fallen: NDArray[np.bool_]) -> None:
+        """Take the counters that a scan has read, after they were copied into the rows.
+
+        :param fallen: from :meth:`have_fallen`; the gains of these rows are counted from now on
+        """
         self._kept.set("scanned_ms", batch.rows, milliseconds(batch["time_ns"]))
         self._kept.set("retrans", batch.rows, batch["retrans"])
         # A connection older than the program may have gained its first counts at any time.
         older = ~(self._store["scanned"][batch.rows] | self._store["open_seen"][batch.rows])
-        self._begin(batch.rows[older])
+        self._begin(batch.rows[older | fallen])
         self._store.set("scanned", batch.rows, True)
         self._stale = True
 

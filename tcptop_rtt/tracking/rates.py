@@ -64,7 +64,9 @@ class Rates:
         kept.set("rate_base_ns", active, until_ns)
         for rate, (base, counter) in _RATES.items():
             now, before = store[counter][active], store[rate][active]
-            new = (now - kept[base][active]) * 8.0 / elapsed_s
+            since = kept[base][active]
+            # A counter that has fallen is that of another connection of the socket, and began at 0.
+            new = np.where(now < since, now, now - since) * 8.0 / elapsed_s
             smoothed = before + (new - before) * weight
             smoothed = np.floor(smoothed)  # whole bits, as the stream has them
             store.set(rate, active, smoothed)

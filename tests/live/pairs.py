@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -46,6 +47,12 @@ def send_and_close(listener: socket.socket, source: str, count: int) -> None:
     with server:
         while server.recv(65536):
             pass
+
+
+def disconnect(end: socket.socket) -> None:
+    """End its connection by connect() to AF_UNSPEC; the socket stays the same, and can connect again."""
+    unspecified = (ctypes.c_char * 16)()  # sa_family AF_UNSPEC is 0
+    assert ctypes.CDLL(None).connect(end.fileno(), unspecified, 16) == 0
 
 
 def port_of(end: socket.socket) -> int:

@@ -96,9 +96,7 @@ def test_a_connection_is_told_as_the_socket_tells_of_itself(pair: Pair) -> None:
         assert entry["laddr"].tobytes() == entry["raddr"].tobytes() == bytes(10) + b"\xff\xff\x7f\0\0\1"
         assert entry["inode"] == os.fstat(end.fileno()).st_ino
         assert entry["hold"] == Hold.SOCKET | Hold.FILE | Hold.UNSEEN
-        assert (
-            entry["id"] == entry["sock"] == struct.unpack("=Q", end.getsockopt(socket.SOL_SOCKET, 57, 8))[0]
-        )
+        assert entry["sock"] == struct.unpack("=Q", end.getsockopt(socket.SOL_SOCKET, 57, 8))[0]
         algorithm = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
         assert entry["congestion_control"] == algorithm.rstrip(b"\0")
         assert entry["uid"] == os.getuid()

@@ -22,7 +22,7 @@ from tcptop_rtt.model.snapshot import Snapshot, Waiting
 from tests.live.conftest import HEALTH, Recording, Watch
 from tests.live.link import Link
 from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
-from tests.live.pairs import connected, port_of, round_trip
+from tests.live.pairs import connected, disconnect, port_of, round_trip
 from tests.live.ss import ss
 from tests.waiting import becomes
 
@@ -406,8 +406,7 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Wa
             round_trip((again, server))
         watch.look()
         (before,) = _live(watch.look(), port_of(again), port_of(listener))
-        # connect() to AF_UNSPEC dissolves the association; the struct sock stays the same.
-        _disconnect(again)
+        disconnect(again)
         server.close()
         again.connect(listener.getsockname())
         server, _ = listener.accept()
@@ -421,8 +420,3 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Wa
         assert bool(old["closed"][0])
         again.close()
         server.close()
-
-
-def _disconnect(one: socket.socket) -> None:
-    unspecified = (ctypes.c_char * 16)()  # sa_family AF_UNSPEC is 0
-    assert ctypes.CDLL(None).connect(one.fileno(), unspecified, 16) == 0

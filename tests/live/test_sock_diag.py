@@ -27,7 +27,7 @@ from tcptop_rtt.sources.opening import source_opener
 from tcptop_rtt.sources.sock_diag import SockDiag, _add_times, _Met
 from tcptop_rtt.tracking.connections import Connections
 from tests.live.conftest import HEALTH, Recording
-from tests.live.pairs import connected, fill, port_of, round_trip, row_of
+from tests.live.pairs import connected, disconnect, fill, port_of, round_trip, row_of
 from tests.live.program import NOBODY, START_S, Line, as_nobody, lines_of, run
 from tests.live.ss import printed, ss
 from tests.waiting import becomes
@@ -220,6 +220,46 @@ def test_a_connection_begins_and_ends_and_keeps_its_id(polls: Polls) -> None:
     (closed,) = rows[rows["id"] == first["id"]]
     assert closed["closed"]
     assert closed["bytes_acked"] == second["bytes_acked"]
+
+
+def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(polls: Polls) -> None:
+    with connected() as pair, socket.create_server(("127.0.0.1", 0)) as listener:
+        for _ in range(50):
+            round_trip(pair)
+        polls.look()
+        met_ns = time.monotonic_ns()
+        first = row_of(polls.rows(), pair[0])
+        disconnect(pair[0])
+        pair[0].connect(listener.getsockname())
+        with listener.accept()[0] as server:
+            round_trip((pair[0], server))
+            rows = polls.rows()
+            second = row_of(rows, pair[0])
+    assert second["id"] != first["id"]
+    assert (second["bytes_acked"], second["data_segs_out"]) == (2, 1)
+    assert second["open_seen"]
+    assert second["age_ns"] <= time.monotonic_ns() - met_ns
+    assert second["out_bps"] < 1_000_000
+    assert second["data_segs_out_1m"] <= 1
+    (former,) = rows[rows["id"] == first["id"]]
+    assert former["closed"]
+
+
+def test_one_that_is_used_again_between_the_same_ports_has_no_made_up_rates(polls: Polls) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.bind(("127.0.0.1", 0))
+        for round_trips in (50, 1):
+            client.connect(listener.getsockname())
+            with listener.accept()[0] as server:
+                for _ in range(round_trips):
+                    round_trip((client, server))
+                polls.look()
+                row = row_of(polls.rows(), client)
+                disconnect(client)
+    assert row["bytes_acked"] == 2
+    assert row["out_bps"] < 1_000_000
+    for name in ("window_ms", "segs_in_1m", "data_segs_out_1m", "busy_us_1m", "retrans_1m"):
+        assert row[name] < 60_000, name
 
 
 def test_no_connection_is_older_than_the_scan_that_has_not_met_it(polls: Polls) -> None:

@@ -377,6 +377,25 @@ def test_the_last_minute_moves_with_its_row_and_is_empty_for_a_new_connection(ha
     assert set(gained.values()) == {0}
 
 
+def test_counters_that_fall_begin_anew(harness: Harness) -> None:
+    """As of a socket that is used again between the same addresses and ports, and keeps its id."""
+    began = {"opened_ns": harness.now_ns, "open_seen": 1}
+    for second in range(1, 31):
+        harness.wait(1)
+        many = {"segs_in": 50 * second, "busy_us": 2**33 + 10**6 * second, "retrans": 9}
+        count(harness, bytes_acked=10**6 * second, bytes_received=10**6 * second, **many, **began)
+    harness.wait(1)
+    few = {"segs_in": 2, "busy_us": 400, "retrans": 1}
+    row = count(harness, bytes_acked=125, bytes_received=10**9, **few, **began)
+    gained = [f"{name}_1m" for name in few]
+    assert [row[name] for name in ("window_ms", *gained)] == [0, 0, 0, 0]
+    assert row["out_bps"] < 8 * 10**6 < row["in_bps"]
+    harness.wait(1)
+    few = {"segs_in": 7, "busy_us": 500, "retrans": 1}
+    row = count(harness, bytes_acked=125, bytes_received=10**9, **few, **began)
+    assert [row[name] for name in ("window_ms", *gained)] == [1000, 5, 100, 0]
+
+
 def test_snapshots_are_read_only_and_do_not_change_afterwards(harness: Harness) -> None:
     harness.connections.ingest(records({"srtt_us": 5}))
     snapshot = harness.snapshot()

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.hosts import number_of
 from tcptop_rtt.model.listeners import no_listeners
-from tcptop_rtt.model.mixing import mixed
+from tcptop_rtt.model.mixing import mixed_ids
 from tcptop_rtt.model.rows import ROW, Rows
 from tcptop_rtt.model.snapshot import SPARK_CELLS, Health, Snapshot, Waiting
 from tcptop_rtt.model.targets import no_targets
 from tcptop_rtt.view.streamed import OF_A_LINE
-
-_ID_BITS = np.uint64(53)
-"""Every JSON reader can represent integers of so many bits."""
 
 
 class Part(NamedTuple):
@@ -75,8 +72,7 @@ def _joined(columns: list[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _ids(ids: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    found: NDArray[np.uint64] = mixed([np.full(len(ids), seed, np.uint64), ids]) >> np.uint64(64 - _ID_BITS)
-    return found
+    return mixed_ids([np.full(len(ids), seed, np.uint64), ids])
 
 
 def _side(tables: list[NDArray[np.void]], parts: Sequence[Part], none: NDArray[np.void]) -> NDArray[np.void]:
