@@ -132,7 +132,8 @@ class LiveFeed(Feed):
         while not (self._stopped or self._source.done()):
             self._wake.get()
         if self._reader is None and not self._stopped:
-            self._reader = Reader(self._source.result(), self._budget, self._clock, self._units.of)
+            source, processes = self._source.result(), self._processes
+            self._reader = Reader(source, self._budget, self._clock, self._units.of, processes.is_gone)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Yield a snapshot at once, then one per interval until stopped, and a last one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import threading
 from collections.abc import Callable
@@ -127,6 +128,19 @@ class Processes:
         # Checked after reading: the file could have been that of a new process with the same PID.
         return cgroup_path(raw) if self._is_there(key) else None
 
+    def is_gone(self, key: ProcessKey) -> bool:
+        """Whether the process has certainly ended: false, too, where /proc may hide it."""
+        # With the mount option hidepid, /proc shows an ordinary user no process of another one, as init.
+        if not self._proc_is_ours or not os.path.exists("/proc/1"):
+            return False
+        try:
+            stat = _stat(key.pid)
+            return stat.is_left or not _is_of(stat, key)
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        except OSError:
+            return False
+
     def _is_there(self, key: ProcessKey) -> bool:
         return self._proc_is_ours and _is_still(key)
 
@@ -143,9 +157,13 @@ def _proc_is_ours() -> bool:
 def _is_still(key: ProcessKey) -> bool:
     """Whether the PID still belongs to that process, and not to a newer one."""
     try:
-        return _stat(key.pid).started_ns // NS_PER_TICK == key.started_ns // NS_PER_TICK
+        return _is_of(_stat(key.pid), key)
     except OSError:
         return False
+
+
+def _is_of(stat: ProcStat, key: ProcessKey) -> bool:
+    return stat.started_ns // NS_PER_TICK == key.started_ns // NS_PER_TICK
 
 
 def _stat(pid: int) -> ProcStat:

@@ -26,12 +26,19 @@ class Reader:
     """Owns the connections. One thread owns it.
 
     :param unit_of: returns the unit that a process runs in; empty if none, or not known
+    :param is_gone: returns whether a process has certainly ended
     """
 
     def __init__(
-        self, source: Source, budget: Budget, clock: Clock, unit_of: Callable[[ProcessKey], bytes]
+        self,
+        source: Source,
+        budget: Budget,
+        clock: Clock,
+        unit_of: Callable[[ProcessKey], bytes],
+        is_gone: Callable[[ProcessKey], bool],
     ) -> None:
         self._unit_of = unit_of
+        self._is_gone = is_gone
         self._source = source
         self._budget = budget
         self._clock = clock
@@ -140,7 +147,7 @@ class Reader:
             self._connections.drop_scan()
             self._problem = f"cannot list the sockets: {error.strerror or error}"
             return False
-        self._connections.apply_scan()
+        self._connections.apply_scan(self._is_gone)
         self._problem = ""
         return True
 

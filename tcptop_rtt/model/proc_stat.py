@@ -20,6 +20,8 @@ class ProcStat(NamedTuple):
     parent: int
     started_ns: int
     """The start time on the kernel's own CLOCK_BOOTTIME, rounded down to a tick."""
+    is_left: bool
+    """All its threads have ended, and its parent has not asked for its exit status yet."""
 
 
 def stat_of(raw: bytes) -> ProcStat:
@@ -32,4 +34,7 @@ def stat_of(raw: bytes) -> ProcStat:
     fields = after.split()
     if len(fields) < 20:
         raise ProcessLookupError
-    return ProcStat(before.partition(b"(")[2], int(fields[1]), int(fields[19]) * NS_PER_TICK - BOOT_NS)
+    # A first thread that has ended before others is a zombie, too.
+    is_left = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+    started_ns = int(fields[19]) * NS_PER_TICK - BOOT_NS
+    return ProcStat(before.partition(b"(")[2], int(fields[1]), started_ns, is_left)

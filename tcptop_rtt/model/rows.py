@@ -68,6 +68,9 @@ class Holder(IntEnum):
     KERNEL = 4  # the kernel itself
 
 
+NOT_HELD = (Holder.NOBODY, Holder.UNKNOWN)
+"""The holders with which a connection may have a last process, which holds it no longer."""
+
 HOLDERS = (None, "process", "listener", "nobody", "kernel")
 """Indexed by the ``holder`` field."""
 
@@ -92,7 +95,7 @@ ROW = np.dtype(
         ("comm", "S16"),  # raw bytes from the kernel: pass them through format.printable
         ("uid", "u4"),  # the process's effective uid; the socket's if no process is known
         ("started_ns", "u8"),  # start of the process, CLOCK_BOOTTIME; 0: unknown
-        ("was_pid", "u4"),  # the last process that held it, if none does now; 0: unknown
+        ("was_pid", "u4"),  # the last process that held it, if none is known to now; 0: unknown
         ("was_comm", "S16"),
         ("unit", f"S{UNIT_BYTES}"),  # container, pod or unit of the process, UTF-8; empty: none, or unknown
         ("followed", "?"),  # a process of the command of `run` has held it

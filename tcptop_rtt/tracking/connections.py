@@ -102,10 +102,13 @@ class Connections:
         self._minute.advance(now_ns)
         self._apply(self._store.locate(entries))
 
-    def apply_scan(self) -> None:
-        """Take the holders of sockets, and the listeners, from the scan, which is complete now."""
+    def apply_scan(self, is_gone: Callable[[ProcessKey], bool] = lambda _: False) -> None:
+        """Take the holders of sockets, and the listeners, from the scan, which is complete now.
+
+        :param is_gone: returns whether a process has certainly ended
+        """
         scan = self._scan.complete()
-        self._holders.apply(scan)
+        self._holders.apply(scan, is_gone)
         self._listeners.apply(scan.listeners, self._clock_ns())
 
     def drop_scan(self) -> None:

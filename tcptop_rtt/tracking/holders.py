@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Hold
-from tcptop_rtt.model.rows import Holder, Indices
-from tcptop_rtt.model.snapshot import Owner
+from tcptop_rtt.model.rows import NOT_HELD, Holder, Indices
+from tcptop_rtt.model.snapshot import Owner, ProcessKey
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.listeners import Listeners, oldest_first
 from tcptop_rtt.tracking.located import Located
 from tcptop_rtt.tracking.row_store import RowStore
 from tcptop_rtt.tracking.scan import HOLDER, Scan
+
+ASKED_AT_ONCE = 100
+"""Of at most this many processes it is asked after each scan whether they have ended."""
 
 _KEPT = np.dtype(
     [
@@ -44,6 +50,7 @@ class Holders:
         self._store = store
         self._kept = store.attach(ColumnStore(_KEPT))
         self._held = np.zeros(0, HOLDER)
+        self._next_asked = 0  # the place of the process of which it is asked next whether it has ended
 
     # --- from records ---------------------------------------------------------------------------------
 
@@ -61,12 +68,15 @@ class Holders:
 
     # --- from a scan ----------------------------------------------------------------------------------
 
-    def apply(self, scan: Scan) -> None:
-        """Set the holders that a complete scan has found, in place of those known before."""
+    def apply(self, scan: Scan, is_gone: Callable[[ProcessKey], bool]) -> None:
+        """Set the holders that a complete scan has found, in place of those known before.
+
+        :param is_gone: returns whether a process has certainly ended
+        """
         self._held = np.concatenate([scan.with_descriptor, scan.under_mptcp])
         self._mark_met(self._held, scan.unheld)
         self._set_holders(self._held)
-        self._set_unheld(scan.unheld, scan.listeners)
+        self._set_unheld(scan.unheld, scan.listeners, is_gone)
         self._set_directions(scan.listeners)
 
     def _mark_met(self, *holders: NDArray[np.void]) -> None:
@@ -89,23 +99,46 @@ class Holders:
         for mask in (first & ~keeps[rows], shown):
             self._set_process(rows[mask], held[mask])
 
-    def _set_unheld(self, unheld: NDArray[np.void], listeners: Listeners) -> None:
+    def _set_unheld(
+        self, unheld: NDArray[np.void], listeners: Listeners, is_gone: Callable[[ProcessKey], bool]
+    ) -> None:
         store, rows, hold = self._store, unheld["row"], unheld["hold"]
         has_socket = (hold & Hold.SOCKET) != 0
         # The kernel does not mark sockets under a closed MPTCP socket as dead.
         used = np.isin(store["holder"][rows], (Holder.PROCESS, Holder.NOBODY))
         dead = ((hold & Hold.DEAD) != 0) | used | (store["direction"][rows] == Direction.OUT)
-        self._set_orphans(rows[~has_socket & dead])
+        self._set_left(rows[~has_socket & dead], Holder.NOBODY)
         self._set_waiting(rows[~has_socket & ~dead], listeners)
         self._clear_process(rows[has_socket & ((hold & Hold.FILE) == 0)], Holder.KERNEL)
         self._clear_process(rows[(hold & Hold.UNSEEN) != 0], Holder.UNKNOWN)
         # The other sockets have a file but no descriptor: io_uring has it, or it is being sent to a process.
+        no_descriptor = rows[has_socket & ((hold & Hold.FILE) != 0)]
+        self._set_left(self._left_by_gone(no_descriptor, is_gone), Holder.UNKNOWN)
 
-    def _set_orphans(self, rows: Indices) -> None:
+    def _left_by_gone(self, rows: Indices, is_gone: Callable[[ProcessKey], bool]) -> Indices:
+        """Return which of the rows have a process that has ended; each scan asks for some processes."""
+        store = self._store
+        # Of a process in another PID namespace neither number is known here.
+        named = (store["pid"][rows] != 0) & (store["started_ns"][rows] != 0)
+        rows = rows[named & (store["holder"][rows] == Holder.PROCESS)]
+        if not len(rows):
+            return rows
+        pids, started_ns = store["pid"][rows], store["started_ns"][rows]
+        _, first, process = np.unique(mixed([pids, started_ns]), return_index=True, return_inverse=True)
+        begin = self._next_asked if self._next_asked < len(first) else 0
+        self._next_asked = begin + ASKED_AT_ONCE
+        asked = np.arange(begin, min(self._next_asked, len(first)))
+        keys = (ProcessKey(int(pids[row]), int(started_ns[row])) for row in first[asked])
+        gone = asked[[is_gone(key) for key in keys]]
+        left: Indices = rows[np.isin(process, gone)]
+        return left
+
+    def _set_left(self, rows: Indices, holder: Holder) -> None:
+        """Set the holder of rows whose process does not hold them any more, and keep its name."""
         held = rows[self._store["holder"][rows] == Holder.PROCESS]
         for last, name in (("was_pid", "pid"), ("was_comm", "comm")):
             self._store.set(last, held, self._store[name][held])
-        self._clear_process(rows, Holder.NOBODY)
+        self._clear_process(rows, holder)
 
     def _set_waiting(self, rows: Indices, listeners: Listeners) -> None:
         """Set the listener as the process of connections that wait to be accepted."""
@@ -163,7 +196,7 @@ class Holders:
         holder = store["holder"][row]
         if holder == Holder.UNKNOWN and store["closed"][row]:
             return "it ended before a process was seen using it"
-        if holder == Holder.NOBODY and store["was_comm"][row]:
+        if holder in NOT_HELD and store["was_comm"][row]:
             was_pid = store["was_pid"][row]
             name = store["was_comm"][row].decode("utf-8", "replace")
             return f"was {name} ({was_pid}), gone" if was_pid else f"was {name}, gone"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Records, take_rows
-from tcptop_rtt.model.rows import CLOSED, ROW, Holder, Indices, Rows
+from tcptop_rtt.model.rows import CLOSED, NOT_HELD, ROW, Holder, Indices, Rows
 from tcptop_rtt.tracking import room
 from tcptop_rtt.tracking.column_store import ColumnStore, Where
 from tcptop_rtt.tracking.id_index import IdIndex
@@ -213,11 +213,11 @@ class RowStore:
     def _set_last_holder(self, rows: Indices) -> None:
         """Set the process of closed connections to the last one that held them. A listener did not."""
         holder = self["holder"][rows]
-        orphans, waiting = rows[holder == Holder.NOBODY], rows[holder == Holder.LISTENER]
+        left, waiting = rows[np.isin(holder, NOT_HELD)], rows[holder == Holder.LISTENER]
         for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
-            self.set(name, orphans, self[last][orphans])
+            self.set(name, left, self[last][left])
             self.set(name, waiting, np.zeros((), self[name].dtype))
-        self.set("holder", orphans, np.where(self["pid"][orphans] != 0, Holder.PROCESS, Holder.UNKNOWN))
+        self.set("holder", left, np.where(self["pid"][left] != 0, Holder.PROCESS, Holder.UNKNOWN))
         self.set("holder", waiting, Holder.UNKNOWN)
 
     def closed(self) -> Indices:

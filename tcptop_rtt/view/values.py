@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.hosts import name_of
-from tcptop_rtt.model.rows import Get, Holder, Mask
+from tcptop_rtt.model.rows import NOT_HELD, Get, Holder, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.addresses import address
 
@@ -88,11 +88,11 @@ def addresses(name: str) -> Values:
     return lambda get, _: list(map(address, get("family").tolist(), get(name).tolist()))
 
 
-def of_orphans(inner: Values) -> Values:
-    """The values of connections that no process holds any more; None elsewhere."""
+def of_left(inner: Values) -> Values:
+    """The values of connections that no process is known to hold any more; None elsewhere."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
-        return _with_nulls(list(inner(get, lacking)), get("holder") != Holder.NOBODY)
+        return _with_nulls(list(inner(get, lacking)), ~np.isin(get("holder"), NOT_HELD))
 
     return values
 

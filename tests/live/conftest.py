@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tcptop_rtt.feeds.processes import Processes
 from tcptop_rtt.model.snapshot import Health, Snapshot
 from tcptop_rtt.reach.direct import Direct
 from tcptop_rtt.sources.probe import Probe
@@ -130,13 +131,14 @@ class Watch:
     def __init__(self, program: Program | None = None) -> None:
         self.probe = Probe(program or Program.loaded(), Direct())
         self.connections = Connections()
+        self._processes = Processes()
 
     def look(self) -> Snapshot:
         """Scan, read, and take a snapshot, as the worker does."""
         for entries in self.probe.scan(partial(self.connections.unheld_namespaces, time.monotonic_ns())):
             self.connections.ingest(self.probe.read().records)
             self.connections.ingest_scan(entries)
-        self.connections.apply_scan()
+        self.connections.apply_scan(self._processes.is_gone)
         return self.connections.snapshot(HEALTH)
 
     def close(self) -> None:

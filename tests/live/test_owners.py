@@ -62,6 +62,7 @@ def _live(snapshot: Snapshot, lport: int, rport: int) -> list[dict[str, object]]
         "recv_q_bytes",
         "holder",
         "was_pid",
+        "was_comm",
         "scanned",
     )
     return [{name: row[name].item() for name in names} for row in rows if not row["closed"]]
@@ -157,6 +158,38 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     child.kill()
     child.join()
     client.close()
+
+
+def _connect_and_send(address: tuple[str, int], channel: socket.socket, may_send: object) -> None:
+    with socket.create_connection(address) as client:
+        assert may_send.wait(30)  # type: ignore[attr-defined]
+        socket.send_fds(channel, [b"x"], [client.fileno()])
+
+
+def test_a_process_that_ends_while_its_descriptor_is_on_its_way_is_not_shown_as_its_holder(
+    watch: Watch,
+) -> None:
+    context = multiprocessing.get_context("fork")
+    may_send = context.Event()
+    here, there = socket.socketpair()
+    with here, there, socket.create_server(("127.0.0.1", 0)) as listener:
+        child = context.Process(target=_connect_and_send, args=(listener.getsockname(), there, may_send))
+        child.start()
+        server, peer = listener.accept()
+        ends = peer[1], port_of(listener)
+        (row,) = _live(watch.look(), *ends)
+        assert (row["pid"], row["holder"]) == (child.pid, Holder.PROCESS)
+        may_send.set()
+        child.join()
+        (row,) = _live(watch.look(), *ends)
+        assert (row["pid"], row["holder"], row["was_pid"]) == (0, Holder.UNKNOWN, child.pid)
+        assert _note(watch, row) == f"was {row['was_comm'].decode()} ({child.pid}), gone"  # type: ignore[attr-defined]
+        _, (descriptor, *_), _, _ = socket.recv_fds(here, 1, 1)
+        (row,) = _live(watch.look(), *ends)
+        assert (row["pid"], row["holder"]) == (os.getpid(), Holder.PROCESS)
+        assert _note(watch, row) == ""
+        os.close(descriptor)
+        server.close()
 
 
 def _note(watch: Watch, row: dict[str, object]) -> str:

@@ -18,7 +18,7 @@ from tcptop_rtt.feeds.namespaces import OURS, namespace_name
 from tcptop_rtt.feeds.processes import MOST_PARENTS, Processes, UserNames
 from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
-from tests.live.program import children
+from tests.live.program import START_S, as_nobody, children
 from tests.waiting import becomes
 
 
@@ -55,6 +55,47 @@ def test_of_a_long_command_line_the_beginning_is_read(argument: str) -> None:
     assert told.cmdline.endswith(CUT)
     assert whole.startswith(told.cmdline.removesuffix(CUT))
     assert TEXT_BYTES - 4 < len(told.cmdline.removesuffix(CUT).encode()) <= TEXT_BYTES
+
+
+_ONLY_ANOTHER_THREAD = """
+import ctypes, threading, sys
+threading.Thread(target=lambda: (print(flush=True), sys.stdin.read(), __import__("os")._exit(0))).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.parametrize("script", [_WAIT, _ONLY_ANOTHER_THREAD], ids=["first", "other"])
+def test_a_process_is_gone_once_all_its_threads_have_ended(script: str) -> None:
+    processes = Processes()
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdin
+        process.stdout.readline()
+        key = _key(process.pid)
+        assert not becomes(lambda: processes.is_gone(key), 0.5)
+        assert processes.is_gone(ProcessKey(key.pid, key.started_ns + 10**9))  # its PID was another's before
+        process.stdin.close()
+        # Its exit status is not asked for, so that it stays as a zombie.
+        assert becomes(lambda: processes.is_gone(key), START_S)
+        assert Path(f"/proc/{key.pid}").exists()
+    assert processes.is_gone(key)
+
+
+def test_where_processes_are_hidden_none_is_gone() -> None:
+    script = """
+import sys
+from tcptop_rtt.feeds.processes import Processes
+from tcptop_rtt.model.snapshot import ProcessKey
+print([Processes().is_gone(ProcessKey(pid, 1)) for pid in (1, 2**22)])
+"""
+    remount = 'mount --make-private /proc && mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+    hidden = ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", remount, "sh")
+    for before, expected in (((), "[True, True]"), ((*hidden, *as_nobody()), "[False, False]")):
+        command = [*before, sys.executable, "-c", script]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert ended.stdout.strip() == expected
 
 
 def test_a_short_command_line_is_told_as_it_is() -> None:

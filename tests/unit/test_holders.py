@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -10,6 +10,7 @@ from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
 from tcptop_rtt.model.rows import Holder
 from tcptop_rtt.model.snapshot import Health, Owner, ProcessKey, Snapshot
 from tcptop_rtt.tracking.connections import Connections
+from tcptop_rtt.tracking.holders import ASKED_AT_ONCE
 from tcptop_rtt.tracking.units import MOST_AT_ONCE, ROWS_AGAIN
 from tests.unit.rows import address, filled
 
@@ -30,10 +31,14 @@ def _listener(laddr: str, tgid: int, **given: int | bytes) -> Mapping[str, int |
     return {"state": 10, "id": 0, "sock": 7, "laddr": address(laddr), "tgid": tgid, **given}
 
 
-def _scan(connections: Connections, *fields: Mapping[str, int | bytes]) -> Snapshot:
+def _scan(
+    connections: Connections,
+    *fields: Mapping[str, int | bytes],
+    is_gone: Callable[[ProcessKey], bool] = lambda _: False,
+) -> Snapshot:
     for one in fields:  # each in a part of its own
         connections.ingest_scan(_entry(one))
-    connections.apply_scan()
+    connections.apply_scan(is_gone)
     return connections.snapshot(Health("", "", 0, 0, 0))
 
 
@@ -102,6 +107,50 @@ def test_an_orphan_keeps_the_name_of_the_process_that_had_it(connections: Connec
     assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.NOBODY, 0, 9, b"nginx")
     assert snapshot.trace
     assert (snapshot.trace.owners, snapshot.trace.owner_note) == ((), "was nginx (9), gone")
+
+
+def test_a_process_without_a_descriptor_is_shown_until_it_ends(connections: Connections) -> None:
+    process: dict[str, int | bytes] = {"tgid": 9, "comm": b"sender", "started_ns": 7}
+    on_its_way = {"hold": Hold.SOCKET | Hold.FILE}
+    asked: list[ProcessKey] = []
+
+    def has_ended(process: ProcessKey) -> bool:
+        asked.append(process)
+        return len(asked) > 1
+
+    _scan(connections, process, is_gone=has_ended)
+    assert not asked  # it has a descriptor
+    connections.set_trace(1)
+    (row,) = _scan(connections, on_its_way, is_gone=has_ended).rows
+    assert (row["holder"], row["pid"], asked) == (Holder.PROCESS, 9, [ProcessKey(9, 7)])
+    snapshot = _scan(connections, on_its_way, is_gone=has_ended)
+    (row,) = snapshot.rows
+    assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.UNKNOWN, 0, 9, b"sender")
+    assert snapshot.trace
+    assert snapshot.trace.owner_note == "was sender (9), gone"
+    assert len(asked) == 2
+    connections.close_missing([1])
+    (row,) = connections.snapshot(Health("", "", 0, 0, 0)).rows
+    assert (row["holder"], row["pid"], row["comm"]) == (Holder.PROCESS, 9, b"sender")
+
+
+def test_of_very_many_processes_without_a_descriptor_some_are_asked_for_at_a_time(
+    connections: Connections,
+) -> None:
+    count = 2 * ASKED_AT_ONCE + 9
+    each = [{"id": number, "sock": 100 * number} for number in range(1, count + 1)]
+    _scan(connections, *({**one, "tgid": one["id"], "started_ns": 5} for one in each))
+    asked: list[ProcessKey] = []
+
+    def lives(process: ProcessKey) -> bool:
+        asked.append(process)
+        return False
+
+    on_their_way = [{**one, "hold": Hold.SOCKET | Hold.FILE} for one in each]
+    for most in (ASKED_AT_ONCE, 2 * ASKED_AT_ONCE, count, count + ASKED_AT_ONCE):
+        _scan(connections, *on_their_way, is_gone=lives)
+        assert len(asked) == most
+    assert len({*asked[:count]}) == count
 
 
 def test_a_socket_of_the_kernel_has_no_process(connections: Connections) -> None:

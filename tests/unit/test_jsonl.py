@@ -211,6 +211,23 @@ def test_an_orphan_has_no_process_but_one_that_had_it(stream: Callable[[Filter],
     assert tuple(line[name] for name in names) == (None, None, "nobody", 9, "gone")
 
 
+def test_one_whose_process_has_ended_while_nobody_is_known_to_hold_it_says_who_had_it(
+    stream: Callable[[Filter], Stream],
+) -> None:
+    told = stream(Filter())
+    told.show(
+        row(1, holder=Holder.UNKNOWN, pid=0, comm=b"", was_pid=9, was_comm=b"sender"),
+        row(2, holder=Holder.UNKNOWN, pid=0, comm=b""),
+        row(3, holder=Holder.PROCESS, was_pid=9, was_comm=b"sender"),
+    )
+    names = ("holder", "pid", "was_pid", "was_comm")
+    assert [[line[name] for name in names] for line in told.all("open")] == [
+        [None, None, 9, "sender"],
+        [None, None, None, None],
+        ["process", 1003, None, None],
+    ]
+
+
 def test_the_lines_of_three_connections_are_those_of_the_golden_file(
     stream: Callable[[Filter], Stream],
 ) -> None:

@@ -90,7 +90,7 @@ def _escaped(text: str) -> str:
 def _processes(get: Get, listeners: NDArray[np.void]) -> NDArray[np.bytes_]:
     """Return the name of the process that holds or held each connection, or else of its listener's."""
     holder = get("holder")
-    comm = np.where(holder == Holder.NOBODY, get("was_comm"), get("comm"))
+    comm = np.where(get("comm") == b"", get("was_comm"), get("comm"))
     comm = np.where(holder == Holder.KERNEL, b"[kernel]", comm).astype("S16")
     # A connection that begins and ends between two scans may never be seen in a process.
     nameless = np.flatnonzero((comm == b"") & (get("direction") == Direction.IN))
