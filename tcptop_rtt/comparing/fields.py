@@ -18,10 +18,11 @@ from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import matches, networks, numbers, sort_keys, values
 from tcptop_rtt.view.cells import Cell, MakeCell
 from tcptop_rtt.view.field_kinds import choice, integer, text
+from tcptop_rtt.view.field_units import Unit, unit_of
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.group_fields import label as group_label
 from tcptop_rtt.view.grouping import SERVICES
-from tcptop_rtt.view.matches import Answer, Ask, Match
+from tcptop_rtt.view.questions import Answer, Ask, Match
 from tcptop_rtt.view.side_rows import SideRow, views
 from tcptop_rtt.view.sort_keys import Keys, bits
 from tcptop_rtt.view.table import Column, Field, Table
@@ -123,7 +124,7 @@ def labels(get: Get, _: frozenset[str]) -> list[str]:
     return [label(row) for row in rows]
 
 
-def _real(name: str, meaning: str, unit: matches.Unit) -> Field:
+def _real(name: str, meaning: str, unit: Unit) -> Field:
     match = matches.numbers(numbers.of_field(name), unit)
     return Field(name, "number", meaning, values.reals(name), match)
 
@@ -172,7 +173,7 @@ def _fields_of(measure: _Measure) -> tuple[Field, ...]:
         _of_measure(measure),
         _by_shift(name),
     )
-    unit, share = matches.unit_of(name), matches.unit_of("")
+    unit, share = unit_of(name), unit_of("")
     return (
         *(_real(f"{name}_{side}", f"{of}, of {side.upper()}", unit) for side in "ab"),
         Field(
@@ -232,7 +233,7 @@ _FIELDS = (
 _ALSO_ASKED = {
     **dict.fromkeys(("remote", "raddr"), matches.addresses("raddr")),
     **dict.fromkeys(("dir", "direction"), matches.choices("direction", DIRECTIONS)),
-    "family": matches.numbers(numbers.of_field("family"), matches.unit_of("family")),
+    "family": matches.numbers(numbers.of_field("family"), unit_of("family")),
 }
 """Filter words without a field: a network's address and family, and who opened a service's connections."""
 

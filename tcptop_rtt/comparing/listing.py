@@ -16,7 +16,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.listing import Kind, Listing
-from tcptop_rtt.view.matches import Answer, Ask
+from tcptop_rtt.view.questions import Answer, Ask
 from tcptop_rtt.view.side_rows import no_sparks
 
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, fields_of
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import numbers
+from tcptop_rtt.view.field_units import PER_SECOND, Unit, unit_of
 from tcptop_rtt.view.filter import Filter, listed
 from tcptop_rtt.view.filter import parse as parse_filter
-from tcptop_rtt.view.matches import OPERATORS, PER_SECOND, Ask, Unit, ValueNotTakenError, unit_of
 from tcptop_rtt.view.percentiles import by_rank
 from tcptop_rtt.view.query import QueryError
+from tcptop_rtt.view.questions import OPERATORS, Ask, ValueNotTakenError
 from tcptop_rtt.view.times import duration_ns
 
 Values = NDArray[np.float64]

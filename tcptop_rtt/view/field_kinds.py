@@ -6,7 +6,8 @@ from operator import attrgetter
 
 from tcptop_rtt.view import cells, matches, numbers, parsing, sort_keys, values
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.field_units import unit_of
+from tcptop_rtt.view.questions import Match
 from tcptop_rtt.view.table import Column, Field
 
 
@@ -23,7 +24,7 @@ def integer(
     :param words: words for it in filters, besides the name and the column's key
     :param match: how a filter matches it, if not by the field's own values
     """
-    match = match or matches.numbers(numbers.of_field(name), matches.unit_of(name))
+    match = match or matches.numbers(numbers.of_field(name), unit_of(name))
     parse = parsing.integers(name)
     return Field(name, "integer", meaning, values.integers(name), match, (), nullable, column, words, parse)
 
@@ -116,7 +117,7 @@ def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]
     """A field of sums of times; its column shows their mean, and a filter compares the mean."""
     key, title, priority, of_column = column
     cell, sort = cells.quotient(total, count), sort_keys.by_quotient(total, count)
-    match = matches.numbers(numbers.quotient(total, count), matches.unit_of(total))
+    match = matches.numbers(numbers.quotient(total, count), unit_of(total))
     of = Column(key, title, fmt.RTT_WIDTH, priority, of_column, cell, sort)
     return integer(total, meaning, of, match=match)
 

@@ -23,6 +23,7 @@ from tcptop_rtt.view.field_kinds import (
     rtt,
     text,
 )
+from tcptop_rtt.view.field_units import PER_SECOND, unit_of
 from tcptop_rtt.view.shown import shown
 from tcptop_rtt.view.table import Column, Field, Table
 
@@ -95,7 +96,7 @@ _FIELDS = (
             cells.rtt,
             sort_keys.by_rtt,
         ),
-        match=matches.numbers(numbers.rtts, matches.unit_of("srtt_us")),
+        match=matches.numbers(numbers.rtts, unit_of("srtt_us")),
     ),
     integer("rtt_lo_us", "lowest RTT sample since the previous line"),
     integer(
@@ -160,8 +161,8 @@ _FIELDS = (
         ),
         words=("retr",),
         match=matches.either(
-            matches.numbers(numbers.of_field("retrans"), matches.unit_of("retrans")),
-            matches.numbers(numbers.retransmit_rates, matches.PER_SECOND),
+            matches.numbers(numbers.of_field("retrans"), unit_of("retrans")),
+            matches.numbers(numbers.retransmit_rates, PER_SECOND),
         ),
     ),
     integer(
@@ -188,7 +189,7 @@ _FIELDS = (
         ),
         nullable=False,
         match=matches.numbers(
-            numbers.of_field("age_ns"), matches.unit_of("age_ns"), at_least=lambda get: ~get("open_seen")
+            numbers.of_field("age_ns"), unit_of("age_ns"), at_least=lambda get: ~get("open_seen")
         ),
     ),
     choice(
@@ -215,7 +216,7 @@ _FIELDS = (
         "integer",
         "PID of the process that held it last",
         values.of_left(values.integers("was_pid")),
-        matches.numbers(numbers.of_field("was_pid"), matches.unit_of("was_pid")),
+        matches.numbers(numbers.of_field("was_pid"), unit_of("was_pid")),
         parse=parsing.integers("was_pid"),
     ),
     Field(
@@ -263,7 +264,7 @@ _FIELDS = (
         "integer",
         "what the side that asks waits for per request, or per round trip where there are no requests",
         values.waits,
-        matches.numbers(numbers.waits, matches.unit_of("wait_us")),
+        matches.numbers(numbers.waits, unit_of("wait_us")),
         column=Column(
             "wait",
             "WAIT",
@@ -381,7 +382,7 @@ _FIELDS = (
 
 _NO_FIELD = {
     "port": matches.any_of(
-        *(matches.numbers(numbers.of_field(name), matches.unit_of(name)) for name in ("lport", "rport"))
+        *(matches.numbers(numbers.of_field(name), unit_of(name)) for name in ("lport", "rport"))
     ),
     "local_peer": matches.locality(),
 }

@@ -16,7 +16,8 @@ from tcptop_rtt.model.rows import ROW, Get, Indices, Rows, fields_of, has_any
 from tcptop_rtt.view import addresses, naming, query
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.fields import CONNECTIONS
-from tcptop_rtt.view.matches import Answer, Ask, state_codes, state_of
+from tcptop_rtt.view.matches import state_codes, state_of
+from tcptop_rtt.view.questions import Answer, Ask
 
 _FIELDS = frozenset(ROW.names or ())
 

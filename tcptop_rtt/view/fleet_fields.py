@@ -15,8 +15,9 @@ from tcptop_rtt.view import causes, matches, numbers, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
 from tcptop_rtt.view.field_kinds import text
+from tcptop_rtt.view.field_units import unit_of
 from tcptop_rtt.view.glyphs import Glyphs
-from tcptop_rtt.view.matches import Match
+from tcptop_rtt.view.questions import Match
 from tcptop_rtt.view.side_rows import SideRow, views
 from tcptop_rtt.view.sort_keys import Keys
 from tcptop_rtt.view.table import Column, Field, Table
@@ -48,7 +49,7 @@ def _to_six_digits(name: str) -> Values:
 
 
 def _field(name: str, meaning: str, column: Column | None = None, words: tuple[str, ...] = ()) -> Field:
-    match = matches.numbers(numbers.of_field(name), matches.unit_of(name))
+    match = matches.numbers(numbers.of_field(name), unit_of(name))
     return Field(name, "number", meaning, _to_six_digits(name), match, column=column, words=words)
 
 

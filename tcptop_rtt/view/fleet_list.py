@@ -18,7 +18,7 @@ from tcptop_rtt.view import query
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.fleet_fields import label, table
 from tcptop_rtt.view.listing import Kind, Listing
-from tcptop_rtt.view.matches import Answer, Ask
+from tcptop_rtt.view.questions import Answer, Ask
 from tcptop_rtt.view.side_rows import no_sparks
 
 

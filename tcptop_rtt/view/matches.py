@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,88 +14,9 @@ from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import is_local
+from tcptop_rtt.view.field_units import Unit
 from tcptop_rtt.view.numbers import Numbers
-from tcptop_rtt.view.quantities import PREFIXES, SIZES, TIMES_NS, number
-
-
-class Answer(NamedTuple):
-    """Rows for which a question is true, and rows for which it is false. Unknown rows are in neither."""
-
-    yes: Mask
-    no: Mask
-
-
-Ask = Callable[[Get, frozenset[str]], Answer]
-"""Answers a question from the rows' fields and the fields that this kernel lacks."""
-
-
-class ValueNotTakenError(ValueError):
-    """A value that the field cannot have; the text says what it can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """How a filter asks for a field.
-
-    :param ask: makes a question from an operator of :data:`OPERATORS` and a value
-    :param example: a value that may follow the operator
-    :param compares: whether ``<`` and ``>`` can be asked
-    """
-
-    ask: Callable[[str, str], Ask]
-    example: str
-    compares: bool = False
-
-
-OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "!=": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
-    "=": operator.eq,
-    ":": operator.eq,
-}
-"""Longer operators first, as they are tried in this order."""
-
-
-class Unit(NamedTuple):
-    """The unit of a number: the suffixes that a value may have, each with its factor, and an example."""
-
-    suffixes: Mapping[str, float]
-    example: str
-
-    def parse(self, text: str) -> float:
-        """The number that a text stands for, in this unit."""
-        found = number(text, self.suffixes)
-        if found is None:
-            raise ValueNotTakenError(f"{text!r} is not a number such as {self.example}")
-        return found
-
-
-def _time(unit: str, example: str) -> Unit:
-    return Unit({suffix: ns / TIMES_NS[unit] for suffix, ns in TIMES_NS.items()}, example)
-
-
-def _count(endings: tuple[str, ...], example: str) -> Unit:
-    return Unit({prefix + end: size for prefix, size in PREFIXES.items() for end in endings}, example)
-
-
-_UNITS = {
-    "_us": _time("us", "50ms"),
-    "_ms": _time("ms", "5s"),
-    "_ns": _time("ns", "2h"),
-    "_bps": _count(("", "b", "bps", "b/s", "bit/s"), "10M"),
-    "_bytes": Unit(SIZES, "64kB"),
-}
-_PLAIN = _count(("",), "10")
-PER_SECOND = Unit({"/s": 1.0, "/m": 1 / 60}, "1/s")
-
-
-def unit_of(name: str) -> Unit:
-    """The unit of a field, by the end of its name."""
-    bare = name.removesuffix("_1m")
-    return next((unit for end, unit in _UNITS.items() if bare.endswith(end)), _PLAIN)
+from tcptop_rtt.view.questions import OPERATORS, Answer, Ask, Match, ValueNotTakenError
 
 
 def numbers(of: Numbers, unit: Unit, at_least: Callable[[Get], Mask] | None = None) -> Match:

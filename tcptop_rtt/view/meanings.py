@@ -14,7 +14,7 @@ from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.filter import parse
-from tcptop_rtt.view.matches import Answer
+from tcptop_rtt.view.questions import Answer
 from tcptop_rtt.view.thresholds import limits
 
 

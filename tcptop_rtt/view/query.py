@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tcptop_rtt.model.rows import Get
-from tcptop_rtt.view.matches import OPERATORS, Answer, Ask, Match, ValueNotTakenError
+from tcptop_rtt.view.questions import OPERATORS, Answer, Ask, Match, ValueNotTakenError
 
 MAX_DEPTH = 50
 """How deep parentheses and ``!`` may be nested."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import Rows, has_any
 from tcptop_rtt.view.cells import MakeCell
-from tcptop_rtt.view.matches import Match
 from tcptop_rtt.view.parsing import Parse
+from tcptop_rtt.view.questions import Match
 from tcptop_rtt.view.sort_keys import SortKeys
 from tcptop_rtt.view.values import Values
 

@@ -11,8 +11,8 @@ from tcptop_rtt.model.rows import fields_of
 from tcptop_rtt.view import conditions, fleet_list
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, parse, select
-from tcptop_rtt.view.matches import OPERATORS, Answer, Ask
 from tcptop_rtt.view.query import MAX_DEPTH, QueryError, both
+from tcptop_rtt.view.questions import OPERATORS, Answer, Ask
 from tests.unit.world import LACKING, World
 
 WORDS = (
