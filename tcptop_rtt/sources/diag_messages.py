@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.known import SYN_BYTES
@@ -21,10 +20,10 @@ from tcptop_rtt.model.mixing import mixed_ids
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
 from tcptop_rtt.model.rows import CLOSED, LISTEN, STATES, SYN_RECV, SYN_SENT, TIME_WAIT, UNKNOWN_U32
 from tcptop_rtt.model.waited import SLOW_WAITS, WAITED
+from tcptop_rtt.sources.dump import ATTRIBUTE, Dump
 from tcptop_rtt.sources.netlink import HEADER, Messages
 
 _INFO, _CONG, _SKMEMINFO = 2, 4, 7  # the attributes' numbers
-_ATTRIBUTE = 4  # bytes of struct nlattr, which precedes the payload
 _CLOSED_BY_US = tuple(STATES.index(name) for name in ("FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"))
 """The states of a socket that its process has closed. A socket that waits to be accepted is in none."""
 
@@ -93,6 +92,8 @@ _INFO_FIELDS = np.dtype(
 _SK_MEMINFO = np.dtype([("others", "u4", 8), ("drops", "u4")])
 """The array up to SK_MEMINFO_DROPS, in include/uapi/linux/sock_diag.h."""
 
+_LONGEST_BYTES = max(_MESSAGE.itemsize, _INFO_FIELDS.itemsize)
+
 _COPIED = {
     "srtt_us": "rtt",
     "rttvar_us": "rttvar",
@@ -160,33 +161,33 @@ def connections(messages: Messages, time_ns: int) -> Connections:
 
     :param time_ns: when the messages came, CLOCK_MONOTONIC
     """
-    raw = _Raw(messages.raw)
+    dump = Dump(messages.raw, _LONGEST_BYTES)
     starts = np.array(messages.starts, np.intp)
-    places = raw.attributes(starts, _INFO, _CONG)
+    places = dump.attributes(starts, _MESSAGE.itemsize, _INFO, _CONG)
     # A closed socket that is only kept as a timer is in FIN-WAIT-2, too, but has no tcp_info.
     whole = places[_INFO] > 0
-    handshakes = raw.gather(starts[~whole] + HEADER.size, _MESSAGE)["state"] == SYN_RECV
-    heads = raw.gather(starts[whole] + HEADER.size, _MESSAGE)
+    handshakes = dump.gather(starts[~whole] + HEADER.size, _MESSAGE)["state"] == SYN_RECV
+    heads = dump.gather(starts[whole] + HEADER.size, _MESSAGE)
     entries, syn_recv = _identified(heads, time_ns), int(np.count_nonzero(handshakes))
     if not len(entries):
         return Connections(entries, syn_recv, frozenset())
     at = places[_INFO][whole]
-    length = int(raw.lengths(at).min())
-    _add_info(entries, raw.gather(at + _ATTRIBUTE, _INFO_FIELDS, length), heads)
-    entries["congestion_control"] = raw.text(places[_CONG][whole], ENTRY["congestion_control"].itemsize)
+    length = int(dump.lengths(at).min())
+    _add_info(entries, dump.gather(at + ATTRIBUTE, _INFO_FIELDS, length), heads)
+    entries["congestion_control"] = dump.text(places[_CONG][whole], ENTRY["congestion_control"].itemsize)
     return Connections(entries, syn_recv, untold_by(length))
 
 
 def listeners(messages: Messages, time_ns: int) -> Records:
     """The listening sockets among these messages, as entries."""
-    raw = _Raw(messages.raw)
+    dump = Dump(messages.raw, _LONGEST_BYTES)
     starts = np.array(messages.starts, np.intp)
-    heads = raw.gather(starts + HEADER.size, _MESSAGE)
+    heads = dump.gather(starts + HEADER.size, _MESSAGE)
     entries = _identified(heads, time_ns)
     entries["queue"], entries["queue_limit"] = heads["rqueue"], heads["wqueue"]
-    at = raw.attributes(starts, _SKMEMINFO)[_SKMEMINFO]
-    has_it = (at > 0) & (raw.lengths(at) >= _SK_MEMINFO.itemsize)
-    entries["drops"] = np.where(has_it, raw.gather(at + _ATTRIBUTE, _SK_MEMINFO)["drops"], 0)
+    at = dump.attributes(starts, _MESSAGE.itemsize, _SKMEMINFO)[_SKMEMINFO]
+    has_it = (at > 0) & (dump.lengths(at) >= _SK_MEMINFO.itemsize)
+    entries["drops"] = np.where(has_it, dump.gather(at + ATTRIBUTE, _SK_MEMINFO)["drops"], 0)
     return entries
 
 
@@ -253,60 +254,3 @@ def _sampled_us(entries: Records) -> NDArray[np.uint64]:
     sampled_us = np.where(entries["in_flight"] > 0, acked_us, np.minimum(acked_us, answered_us))
     none = (entries["bytes_acked"] <= SYN_BYTES) | (entries["srtt_us"] == 0) | (sampled_us < 0)
     return np.where(none, 0, sampled_us).astype(np.uint64)
-
-
-class _Raw:
-    """The bytes of a dump, in which everything is aligned to four bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        longest = max(_MESSAGE.itemsize, _INFO_FIELDS.itemsize)
-        # Where this kernel's structure is shorter than ours, ours may end beyond the last message.
-        self._words = np.frombuffer(raw + bytes(-len(raw) % 4 + longest), np.uint32)
-
-    def gather(
-        self, at: NDArray[np.intp], dtype: np.dtype[np.void], length: int = 1 << 16
-    ) -> NDArray[np.void]:
-        """The structures at these offsets; bytes beyond the length are 0."""
-        found = sliding_window_view(self._words, dtype.itemsize // 4)[at // 4]
-        found.view(np.uint8)[:, length:] = 0
-        structures: NDArray[np.void] = found.view(dtype)[:, 0]
-        return structures
-
-    def lengths(self, at: NDArray[np.intp]) -> NDArray[np.int64]:
-        """The lengths of these attributes in bytes, without their headers."""
-        return self._headers(at)[0] - 4
-
-    def text(self, at: NDArray[np.intp], most: int) -> NDArray[np.bytes_]:
-        """The texts of these attributes, cut at the terminating zero."""
-        raw = sliding_window_view(self._words, most // 4)[at // 4 + 1].view(np.uint8)
-        lengths = np.where(at > 0, self.lengths(at), 0)
-        raw[np.arange(most) >= lengths[:, None]] = 0
-        raw *= np.logical_and.accumulate(raw != 0, axis=1)
-        text: NDArray[np.bytes_] = raw.view(f"S{most}")[:, 0]
-        return text
-
-    def attributes(self, starts: NDArray[np.intp], *numbers: int) -> dict[int, NDArray[np.intp]]:
-        """By number, the offset of that attribute in each message; 0 if the message has none.
-
-        All messages are walked through in parallel.
-        """
-        found = {number: np.zeros(len(starts), np.intp) for number in numbers}
-        ends = starts + self._words[starts // 4]
-        at = starts + HEADER.size + _MESSAGE.itemsize
-        left = np.arange(len(starts))
-        while True:
-            left = left[at[left] + 4 <= ends[left]]
-            if not len(left):
-                return found
-            length, kind = self._headers(at[left])
-            is_whole = (length >= 4) & (at[left] + length <= ends[left])
-            left, length, kind = left[is_whole], length[is_whole], kind[is_whole]
-            for number, places in found.items():
-                of_kind = left[kind == number]
-                places[of_kind] = at[of_kind]
-            at[left] += length + 3 & ~3
-
-    def _headers(self, at: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Length and number of attributes: two halves of a word, in this machine's byte order."""
-        halves = np.ascontiguousarray(self._words[at // 4]).view(np.uint16).reshape(-1, 2).astype(np.int64)
-        return halves[:, 0], halves[:, 1]
