@@ -39,7 +39,7 @@ def write_tables(out: Writer, account: Account, ended: Ended, width: int | None 
     connections = account.connections()
     services = account.services(connections)
     name = fmt.printable(name_of(" ".join(ended.arguments)))
-    count = "1 connection" if len(connections) == 1 else f"{len(connections) or 'no'} connections"
+    count = f"{len(connections) or 'no'} {fmt.noun(len(connections), 'connection')}"
     lasted = fmt.rtt(ended.lasted_ns / 1000)
     out.write(f"\ntcptop-rtt: {name}: exit status {ended.status} after {lasted}, {count}\n")
     for note in _notes(account):
@@ -47,12 +47,12 @@ def write_tables(out: Writer, account: Account, ended: Ended, width: int | None 
     if len(connections):
         out.write("\n")
         _table(out, SERVICES, services[:LISTED], width)
-        _rest(out, len(services) - LISTED, "services")
+        _rest(out, len(services) - LISTED, "service")
         out.write("\n")
         slowest = np.argsort(-connections["p99_us"].astype(np.int64), kind="stable")[:LISTED]
         listed = connections if len(connections) <= LISTED else connections[slowest]
         _table(out, CONNECTIONS, listed, width)
-        _rest(out, len(connections) - LISTED, "connections, with lower RTTs")
+        _rest(out, len(connections) - LISTED, "connection", ", with lower RTTs")
         out.write("\n")
     out.flush()
 
@@ -91,11 +91,13 @@ def _notes(account: Account) -> list[str]:
     """Return notes on what may be missing from the report."""
     notes = []
     if account.not_kept:
-        notes.append(f"{account.not_kept:,} more connections than the {MOST:,} that are kept: not counted")
+        more = f"{account.not_kept:,} more {fmt.noun(account.not_kept, 'connection')}"
+        notes.append(f"{more} than the {MOST:,} that are kept: not counted")
     if account.dropped_records or account.untracked:
+        lost, untracked = account.dropped_records, account.untracked
         notes.append(
-            f"{account.dropped_records:,} records were lost and {account.untracked:,} connections not "
-            "tracked: what follows may be incomplete"
+            f"{lost:,} {fmt.noun(lost, 'record was', 'records were')} lost and {untracked:,} "
+            f"{fmt.noun(untracked, 'connection')} not tracked: what follows may be incomplete"
         )
     still_open = account.unfinished()
     if still_open:
@@ -119,6 +121,6 @@ def _table(out: Writer, columns: Sequence[Column], rows: NDArray[np.void], width
         out.write(_GAP.join(padded).rstrip() + "\n")
 
 
-def _rest(out: Writer, count: int, what: str) -> None:
+def _rest(out: Writer, count: int, one: str, which: str = "") -> None:
     if count > 0:
-        out.write(f"and {count:,} more {what}: --json has all\n")
+        out.write(f"and {count:,} more {fmt.noun(count, one)}{which}: --json has all\n")

@@ -12,7 +12,7 @@ from tcptop_rtt.outputs.json_line import encoded
 from tcptop_rtt.outputs.plain_line import padded
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.fleet_fields import span, table
+from tcptop_rtt.view.fleet_fields import ONE, span, table
 from tcptop_rtt.view.fleet_list import selected
 from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
@@ -38,9 +38,10 @@ class FleetTables:
         of = table(question.table, question.range_s)
         ranking = Ranking(groups, selected(groups, self._filter), of.sorts["rtt"], True)
         problem = f"  ! {fmt.printable(snapshot.health.problem)}" if snapshot.health.problem else ""
+        counted = fmt.noun(len(ranking), ONE[question.table], question.table)
         columns = [column for column in of.columns if column.cell]
         self._out.write(
-            f"{fmt.clock(snapshot.time_ns / 1e9)}  {len(ranking)} {question.table}  "
+            f"{fmt.clock(snapshot.time_ns / 1e9)}  {len(ranking)} {counted}  "
             f"last {span(question.range_s)}{problem}\n"
         )
         rows = of.views(groups[ranking.window(0, len(ranking))], frozenset())

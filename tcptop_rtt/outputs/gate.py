@@ -112,7 +112,7 @@ class Gate:
 
 def _sentence(condition: Condition, measured: Measured, since_ns: int) -> str:
     count = len(measured.indices)
-    of = f"{count} connection{'' if count == 1 else 's'}"
+    of = f"{count} {fmt.noun(count, 'connection')}"
     if measured.known < count:
         of = f"{measured.known} of {of}"
     value = fmt.UNKNOWN if measured.value is None else condition.aggregate.text(measured.value)

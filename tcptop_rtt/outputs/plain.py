@@ -51,9 +51,8 @@ class PlainTables:
         seen = what_is_missed(health) or seen
         notes = (seen, how_late(health.behind_s), what_the_budget_does(health), what_is_over(health))
         seen = "  ".join(filter(None, notes))
-        self._out.write(
-            f"{moment}  {fmt.printable(health.hook)}  {len(ranking)} connections  {seen}{problem}\n"
-        )
+        count = f"{len(ranking)} {fmt.noun(len(ranking), 'connection')}"
+        self._out.write(f"{moment}  {fmt.printable(health.hook)}  {count}  {seen}{problem}\n")
         columns = with_values(self._columns, listing.rows)
         self._out.write(padded(columns, [column.title for column in columns]))
         for row in listing.views(ranking.window(0, len(ranking))):

@@ -156,9 +156,9 @@ def _congestion(row: Connection, glyphs: Glyphs) -> Block:
     return Block(
         "CONGESTION",
         (
-            Fact("cwnd", f"{row.cwnd or 0} segments", of=("cwnd",)),
+            Fact("cwnd", _counted(row.cwnd or 0), of=("cwnd",)),
             Fact("ssthresh", _segments(row.ssthresh), of=("ssthresh",)),
-            Fact("in flight", f"{row.in_flight or 0} segments", of=("in_flight",)),
+            Fact("in flight", _counted(row.in_flight or 0), of=("in_flight",)),
             Fact(
                 "retransmits",
                 f"{(row.retrans_1m or 0):,} in {window}",
@@ -179,6 +179,10 @@ def _congestion(row: Connection, glyphs: Glyphs) -> Block:
             Fact("algorithm", algorithm or fmt.UNKNOWN, of=("congestion_control",)),
         ),
     )
+
+
+def _counted(segments: int) -> str:
+    return f"{segments} {fmt.noun(segments, 'segment')}"
 
 
 def _segments(count: int | None) -> str:

@@ -16,8 +16,9 @@ from tcptop_rtt.model.fleet import FleetSnapshot, nothing_yet
 from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.screens.main import MainScreen
+from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.filter import Filter
-from tcptop_rtt.view.fleet_fields import span
+from tcptop_rtt.view.fleet_fields import ONE, span
 from tcptop_rtt.view.fleet_list import WORDS, inner, kinds, parse
 from tcptop_rtt.view.glyphs import Glyphs
 from tcptop_rtt.view.listing import Kind
@@ -120,7 +121,9 @@ class FleetScreen(MainScreen):
         if not isinstance(answer, FleetSnapshot) or not answer.answered_ns:
             return "the server has not answered yet"
         if len(answer.groups):
-            return f"none of {len(answer.groups):,} {answer.question.table} matches the filter: Esc clears it"
+            count, table = len(answer.groups), answer.question.table
+            counted = f"{count:,} {fmt.noun(count, ONE[table], table)}"
+            return f"none of {counted} matches the filter: Esc clears it"
         return f"no host has counted any in the last {span(answer.question.range_s)}"
 
     def make_filter_line(self) -> FilterLine:

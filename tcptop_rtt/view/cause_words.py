@@ -67,11 +67,15 @@ def _quiet(row: Connection) -> str:
     return "no ACK" if row.last_ack_ms is None else f"no ACK for {fmt.span(row.last_ack_ms)}"
 
 
+def _unanswered(row: Connection, probe: str) -> str:
+    return f"{row.probes} {fmt.noun(row.probes, probe)} unanswered"
+
+
 def window_closed(row: Connection) -> Words:
     """Describes unanswered probes of a closed window."""
     return Words(
         "window closed",
-        f"its window is closed, {row.probes} probes unanswered",
+        f"its window is closed, {_unanswered(row, 'probe')}",
         f"it takes no more data: {_quiet(row)}",
     )
 
@@ -82,8 +86,8 @@ def silent(row: Connection) -> Words:
     if not timeouts and row.probes:
         heard = fmt.ago(row.last_ack_ms)
         reason = f"it was last heard {heard}: gone, or a firewall or NAT has forgotten the connection"
-        kind = "probes" if row.notsent_bytes else "keepalive probes"
-        return Words("silent", f"silent: {row.probes} {kind} unanswered", reason)
+        kind = "probe" if row.notsent_bytes else "keepalive probe"
+        return Words("silent", f"silent: {_unanswered(row, kind)}", reason)
     what = f"{timeouts} timeouts in a row" if timeouts > 1 else "retransmission timeout"
     waits_ms = _unanswered_ms(row)
     since = "" if waits_ms is None else f" {fmt.span(waits_ms)}"
@@ -159,11 +163,11 @@ def send_buffer(row: Connection) -> Words:
 
 def losing(row: Connection) -> Words:
     """Describes retransmits."""
-    share = fmt.percent1(loss(row) or 0.0)
+    share, sent = fmt.percent1(loss(row) or 0.0), row.data_segs_out_1m or 0
     return Words(
         f"loss {share}",
         f"loses segments: {share} were sent again",
-        f"{row.retrans_1m or 0:,} of {row.data_segs_out_1m or 0:,} data segments in {fmt.window(row)}; "
+        f"{row.retrans_1m or 0:,} of {sent:,} {fmt.noun(sent, 'data segment')} in {fmt.window(row)}; "
         f"{row.retrans:,} of {row.data_segs_out or 0:,} in all",
     )
 
@@ -239,7 +243,7 @@ def acks_wait(row: Connection) -> Words:
     return Words(
         f"ACKs wait {srtt}",
         f"takes {srtt} to answer, and its ACKs wait for that",
-        f"{bare:,} of {segs_in:,} segments in {fmt.window(row)} came without data; "
+        f"{bare:,} of {segs_in:,} {fmt.noun(segs_in, 'segment')} in {fmt.window(row)} came without data; "
         f"the path itself is as fast as {fmt.rtt(row.min_rtt_us)}",
     )
 

@@ -78,7 +78,9 @@ def _diagnose(row: Connection, own_netns: int) -> Verdict:
 def _resent(row: Connection) -> str:
     if not row.retrans:
         return "nothing was retransmitted"
-    return f"{(row.retrans_1m or 0):,} retransmissions in {fmt.window(row)}, {row.retrans:,} in all"
+    recently = row.retrans_1m or 0
+    what = fmt.noun(recently, "retransmission")
+    return f"{recently:,} {what} in {fmt.window(row)}, {row.retrans:,} in all"
 
 
 def _without_sample(row: Connection) -> Verdict:
@@ -122,7 +124,8 @@ def _healthy(row: Connection, srtt: int) -> Verdict:
         share = fmt.percent(busy, 1.0)
         received, sent = row.data_segs_in_1m or 0, row.data_segs_out_1m or 0
         if received > sent and 1000 * received >= RECEIVED_PER_S * (row.window_ms or 0):
-            reasons.append(f"it received {received:,} data segments in {fmt.window(row)}, and sent {sent:,}")
+            what = fmt.noun(received, "data segment")
+            reasons.append(f"it received {received:,} {what} in {fmt.window(row)}, and sent {sent:,}")
             return Verdict("nobody", "healthy; it mostly receives", tuple(reasons))
         reasons.append(f"data to send only {share} of {fmt.window(row)}: the applications set the pace")
         return Verdict("nobody", "healthy; mostly idle, waiting for the applications", tuple(reasons))

@@ -143,6 +143,11 @@ def tally(count: int) -> str:
     return str(count) if count < 100_000 else _scaled(count, "")
 
 
+def noun(count: float, one: str, several: str = "") -> str:
+    """What so many are called: ``several``, or else ``one`` with an s, unless it is one."""
+    return one if count == 1 else several or f"{one}s"
+
+
 def age(ns: int) -> str:
     """Nanoseconds as ``3s``, ``12m``, ``4h``, ``2d``."""
     seconds = ns // 1_000_000_000

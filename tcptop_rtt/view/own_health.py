@@ -25,6 +25,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
     """All lines on the program's health."""
     scans = f"{fmt.rtt(health.scan_s * 1e6)} of a processor, one every {fmt.span(health.scan_pause_s * 1e3)}"
     lost, missed, late = health.dropped_records, health.untracked, how_late(health.behind_s)
+    unseen = f"{missed:,} {fmt.noun(missed, 'connection')} in the kernel"
     return [
         HealthLine("hook", fmt.printable(health.hook, glyphs) or fmt.UNKNOWN),
         HealthLine("why this one", fmt.printable(health.hook_note, glyphs) or "it is the first choice"),
@@ -33,7 +34,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
         *_samples(health),
         HealthLine("records lost", f"{lost:,} since the start", _style(lost > 0)),
         HealthLine("how fresh", late or "on time", _style(bool(late))),
-        *([HealthLine("no memory for", f"{missed:,} connections in the kernel", "bad")] if missed else []),
+        *([HealthLine("no memory for", unseen, "bad")] if missed else []),
         HealthLine("scans", scans if health.scan_s else "there was none yet"),
         HealthLine("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
         *_budget(health, glyphs),

@@ -33,6 +33,7 @@ class FleetBar(StatusBar):
             return [[name, ("  asking the server", "value")]]
         groups = answer.groups
         stalled = float(np.nansum(groups["stalled"]))
+        connections = float(np.nansum(groups["connections"]))
         failed = float(np.nansum(groups["failed_per_s"]))
         table = answer.question.table
         # An answer has only the rows with the most of something: the sums leave out all others.
@@ -42,7 +43,7 @@ class FleetBar(StatusBar):
             [(f"  {fmt.age(self._age_s * 10**9)} old", "bad")] if self._age_s >= OLD_S else [],
             [] if answer.hosts is None or table == "hosts" else _count(answer.hosts, "hosts"),
             _count(len(groups), table, "+" * answer.is_cut),
-            value(fmt.bits(np.nansum(groups["connections"])), "connections"),
+            value(fmt.bits(connections), fmt.noun(connections, "connection")),
             value(f"{stalled:,.0f}", "stalled", "bad") if stalled else [],
             value(fmt.per_second(failed), "failed connects/s", "bad") if failed else [],
             value(fmt.per_second(np.nansum(groups["retrans_per_s"])), "retr/s"),
@@ -58,4 +59,4 @@ class FleetBar(StatusBar):
 
 
 def _count(number: int, of: str, mark: str = "") -> list[Part]:
-    return value(f"{number:,}{mark}", ONE[of] if number == 1 else of)
+    return value(f"{number:,}{mark}", fmt.noun(number, ONE[of], of))

@@ -110,11 +110,11 @@ class StatusBar(StyledLines):
         return [
             [name],
             self._time(time_ns),
-            value(count, "connection" if total == 1 else "connections"),
+            value(count, fmt.noun(total, "connection")),
             [("  " + late, "bad")] if late else [],
             value(f"{health.dropped_records:,}", "lost", "bad") if health.dropped_records else [],
             value(f"{health.untracked:,}", "without memory", "bad") if health.untracked else [],
-            value(f"{full:,}", f"queue{'s'[: full > 1]} full", "bad") if full else [],
+            value(f"{full:,}", f"{fmt.noun(full, 'queue')} full", "bad") if full else [],
             value(f"{summary.stalled:,}", "stalled", "bad") if summary.stalled else [],
             value(fmt.per_second(failed_per_s), "failed connects/s", "bad") if failed_per_s else [],
             value(f"{summary.slow:,}", "slow", "bad") if summary.slow else [],

@@ -42,7 +42,7 @@ def _table(cwd: Path | str, *before: str, **environment: str) -> subprocess.Comp
 
 def _check(ended: subprocess.CompletedProcess[str]) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert " connections " in ended.stdout
+    assert " connection" in ended.stdout
     assert "no BPF" not in ended.stdout
 
 

@@ -372,6 +372,14 @@ async def test_what_is_closed_is_accused_of_nothing_and_has_no_command(stage: Op
         assert "to check" not in facts(it)
 
 
+async def test_one_segment_is_not_called_several(stage: Open) -> None:
+    async with stage() as it:
+        await it.show(row(1, cwnd=1, in_flight=1))
+        await it.press("enter")
+        assert re.search(r"cwnd +1 segment\b", facts(it))
+        assert re.search(r"in flight +1 segment\b", facts(it))
+
+
 async def test_freeze_holds_the_details(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, cwnd=55))

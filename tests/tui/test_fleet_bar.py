@@ -50,6 +50,26 @@ def _answer(question: Question, rows: int) -> FleetSnapshot:
     return replace(first, groups=groups, labels=labels, history_us=history_us, hosts=rows)
 
 
+async def test_one_of_a_thing_is_not_called_by_its_plural() -> None:
+    app = _Bar()
+    async with app.run_test(size=(120, 10)):
+        answer = _answer(Question("processes"), 1)
+        for connections, words in ((1, "1 host  1 process  1 connection "), (2, "1 process  2 connections ")):
+            answer.groups["connections"] = connections
+            app.bar.tell(answer, 0)
+            assert words in app.bar.plain
+
+
+async def test_a_filter_that_hides_the_one_row_says_so_of_one() -> None:
+    feed = _FleetFeed()
+    app = make_app(feed, theme="dark")
+    async with app.run_test(size=(160, 20)) as pilot:
+        it = Stage(pilot, app, feed)
+        feed.step(_answer(Question(), 1))
+        await it.press("slash", *"absent", "enter")
+        assert "none of 1 host matches the filter" in it.screen_text
+
+
 class _FleetFeed(HandFeed):
     question = Question()
 

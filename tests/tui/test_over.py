@@ -117,6 +117,8 @@ async def test_i_tells_all_of_the_programs_health_live(stage: Open) -> None:
         assert it.screen_text.isascii()
         lines = it.app.screen.query_one(OverLines)._lines
         assert len([text for line in lines for text, style in line if style == "bad"]) == 4
+        await it.show(row(1), health=replace(BAD, untracked=1), step=2)
+        assert "1 connection in the kernel" in it.screen_text
 
 
 async def test_what_is_long_goes_on_in_the_next_line_where_there_is_room(stage: Open) -> None:

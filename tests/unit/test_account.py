@@ -13,7 +13,7 @@ import pytest
 
 from tcptop_rtt.command import account as accounts
 from tcptop_rtt.command.account import Account, why
-from tcptop_rtt.command.report import Ended, write_json, write_tables
+from tcptop_rtt.command.report import LISTED, Ended, write_json, write_tables
 from tcptop_rtt.feeds.live import LiveFeed, ready
 from tcptop_rtt.model.records import Direction, Kind
 from tcptop_rtt.model.rows import CONNECT_ERRORS
@@ -148,6 +148,18 @@ def test_there_is_a_bound_and_what_is_beyond_is_counted_once(monkeypatch: pytest
     assert (len(account.connections()), account.not_kept) == (2, 4)
 
 
+def test_one_more_than_there_is_room_for_is_not_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "MOST", LISTED + 1)
+    account = Account(Filter())
+    account.take(_snapshot(*(_followed(number, rport=number) for number in range(1, LISTED + 3))))
+    text = _written(account, tmp_path, write_tables)
+    assert "1 more connection than the 200,000 that are kept: not counted" in text
+    assert "and 1 more service: --json has all" in text
+    assert "and 1 more connection, with lower RTTs: --json has all" in text
+
+
 def _written(account: Account, tmp_path: Path, write: Any, *arguments: str) -> str:
     with (tmp_path / "out").open("wb") as file:
         write(Writer(file.fileno(), lambda: False), account, Ended(arguments or ("true",), 3, 1_500_000_000))
@@ -163,6 +175,9 @@ def test_text_of_others_is_harmless_and_what_may_be_missing_is_told(tmp_path: Pa
         f"tcptop-rtt: sh -c x\ufffd[2J\ufffd{244 * 'y'}…: exit status 3 after 1500ms, 1 connection"
     )
     assert "7 records were lost and 0 connections not tracked: what follows may be incomplete" in text
+    account.take(_snapshot(dropped_records=1, untracked=1))
+    text = _written(account, tmp_path, write_tables)
+    assert "1 record was lost and 1 connection not tracked: what follows may be incomplete" in text
     assert "1 still open: their numbers are those at this moment" in text
     assert "\n[red]\ufffd[2J    ?  198.51.100.1:443  ESTAB" in text
 

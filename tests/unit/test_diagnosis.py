@@ -15,6 +15,7 @@ from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.screens.details_blocks import style_of
 from tcptop_rtt.sources.diag_messages import UNTOLD
 from tcptop_rtt.view import causes, thresholds
+from tcptop_rtt.view.cause_words import acks_wait, losing
 from tcptop_rtt.view.diagnosis import diagnose
 from tcptop_rtt.view.shares import Shares, life_shares, shares
 from tcptop_rtt.view.thresholds import DEFAULTS, Thresholds
@@ -86,6 +87,17 @@ def test_a_few_slow_answers_are_no_share_where_the_mean_is_late(monkeypatch: pyt
     assert diagnose(one(**SLOW_PEER | sum_us | {"slow_answers_1m": 5})).summary.endswith("5% of its answers")
 
 
+def test_what_there_is_one_of_is_not_called_by_its_plural() -> None:
+    assert diagnose(one(retrans=1, retrans_1m=1)).reasons[1] == "1 retransmission in the last 1m, 1 in all"
+    received = {"busy_us_1m": 1, "window_ms": 100, "data_segs_in_1m": 1, "data_segs_out_1m": 0}
+    assert "it received 1 data segment in the last 100ms, and sent 0" in diagnose(one(**received)).reasons
+    lost = {"window_ms": 1000, "data_segs_out_1m": 1, "data_segs_out": 1, "retrans": 1, "retrans_1m": 1}
+    said = losing(one(**lost)).reason
+    assert said == "1 of 1 data segment in the last 1.0s; 1 of 1 in all"
+    waits = acks_wait(one(srtt_us=9000, window_ms=1000, segs_in_1m=1, data_segs_in_1m=0)).reason
+    assert waits.startswith("1 of 1 segment in the last 1.0s came without data")
+
+
 def test_one_that_waits_in_a_full_queue_says_so() -> None:
     briefs = []
     for full in (False, True):
@@ -118,6 +130,9 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         (PROBED | {"snd_wnd_bytes": 1448, "notsent_bytes": 9000}, "peer", "silent: 4 probes unanswered"),
         (PROBED | {"scanned": False}, "peer", "closed, 4 probes unanswered"),
         ({"stalled": True, "probes": 4}, "peer", "silent: 4 keepalive probes unanswered"),
+        (PROBED | {"probes": 1}, "peer", "closed, 1 probe unanswered"),
+        (PROBED | {"probes": 1, "snd_wnd_bytes": 100}, "peer", "silent: 1 probe unanswered"),
+        ({"stalled": True, "probes": 1}, "peer", "silent: 1 keepalive probe unanswered"),
         (UNREAD | {"recv_q_bytes": 1, "state": STATES.index("CLOSE-WAIT")}, "nobody", "healthy"),
         (UNREAD | {"recv_q_bytes": 2, "state": STATES.index("CLOSE-WAIT")}, "us", "process is not reading"),
         (UNREAD | {"recv_q_bytes": 1, "state": STATES.index("CLOSED")}, "nobody", "healthy"),

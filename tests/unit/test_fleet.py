@@ -28,7 +28,7 @@ from tcptop_rtt.model.fleet import FLEET_ROW, FleetSnapshot
 from tcptop_rtt.model.question import Question
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.outputs.base import write_all
-from tcptop_rtt.outputs.fleet import FleetLines
+from tcptop_rtt.outputs.fleet import FleetLines, FleetTables
 from tcptop_rtt.outputs.writer import Writer
 from tcptop_rtt.view.filter import Filter
 from tcptop_rtt.view.fleet_list import inner, kinds, selected
@@ -619,6 +619,16 @@ def test_an_answer_without_any_rate_says_why() -> None:
         feed.open()
         problem = next(feed.snapshots()).health.problem
     assert problem.startswith("no host was scraped twice within the time range")
+
+
+def test_the_line_above_a_table_counts_one_row_as_one(tmp_path: Path) -> None:
+    for table, counted in (("hosts", "1 host"), ("processes", "1 process")):
+        with answering(Server()) as url, (tmp_path / table).open("wb") as file:
+            feed = FleetFeed(url, Question(table), 1, has_sparks=False)
+            feed.open()
+            writer = Writer(file.fileno(), lambda: False)
+            write_all(feed, FleetTables(writer, ""), writer, 1)
+        assert f"  {counted}  last 5m\n" in (tmp_path / table).read_text()
 
 
 def test_json_is_of_the_same_columns(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ def test_a_table_without_any_connection_says_why(tmp_path: Path, in_utc: None) -
     assert rest == ["process 5 has ended", ""]
 
 
+def test_a_table_of_one_connection_says_so(tmp_path: Path, in_utc: None) -> None:  # noqa: ARG001
+    text = _written(tmp_path / "out", PlainTables, 1, Filter(pid=101))
+    assert text.startswith("22:13:20  fake  1 connection  0 samples/s  0 lost\n")
+
+
 def test_a_connect_that_has_failed_is_in_the_stream_and_in_no_table(tmp_path: Path) -> None:
     def written(make: type[JsonLines] | type[PlainTables]) -> str:
         feed = Play()

@@ -266,6 +266,7 @@ def test_why_it_is_not_taken_is_told_in_one_line_and_it_goes_on(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        ({"rejected_data_points": 1, "error_message": "a"}, "but it has refused 1 number: a"),
         ({"rejected_data_points": 3, "error_message": "a\n\x1bb"}, "but it has refused 3 numbers: a \ufffdb"),
         ({"error_message": "slow down"}, "but it says: slow down"),
     ],

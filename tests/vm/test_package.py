@@ -61,7 +61,7 @@ def test_the_package_works_in_a_fresh_debian_and_leaves_nothing(suite: str, tmp_
     _said(empty, _INSTALL)
     version, time_line, titles, *_, listed = _said(empty, _USE).splitlines()
     assert version.startswith("tcptop-rtt ")
-    assert " connections" in time_line
+    assert " connection" in time_line
     assert titles.split()[0] == "PROCESS"
     assert listed == "numpy.py"
     assert int(_said(empty, "dpkg -L tcptop-rtt | wc -l")) > 1000

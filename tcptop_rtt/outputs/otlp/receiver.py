@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from tcptop_rtt.view import format as fmt
 from tcptop_rtt.web.address import WebAddress
 from tcptop_rtt.web.client import Answer, RedirectedError, WebClient, WebError, brief, plainly
 
@@ -112,8 +113,8 @@ def _complaint(body: bytes) -> str:
         partial = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:
         raise NotTakenError("its answer is not OTLP", is_transient=False) from None
-    if partial.rejected_data_points:
-        return f"it has refused {partial.rejected_data_points} numbers: {brief(partial.error_message)}"
+    if count := partial.rejected_data_points:
+        return f"it has refused {count} {fmt.noun(count, 'number')}: {brief(partial.error_message)}"
     return f"it says: {brief(partial.error_message)}" if partial.error_message else ""
 
 
