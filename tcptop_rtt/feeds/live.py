@@ -8,6 +8,7 @@ import os
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 
 from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.feeds.budget import Budget
@@ -55,7 +56,7 @@ class LiveFeed(Feed):
         self._budget = budget or Budget()
         self._clock = clock or Clock()
         self._processes = processes or Processes()
-        self._units = Units(self._processes.read_cgroup, self._clock.monotonic_s)
+        self._units = Units(self._processes.cgroup, self._clock.monotonic_s)
         self._users = users or UserNames()
         self._use = use or UseWatch(lambda _pid, _inode: None)
         self._stage = stage
@@ -122,7 +123,9 @@ class LiveFeed(Feed):
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """The control group of a process of this machine."""
-        return self._processes.cgroup(process)
+        with suppress(OSError):
+            return self._units.path(process)
+        return None
 
     def open(self) -> None:
         """Wait for the source, or until stopped.
@@ -207,7 +210,7 @@ class LiveFeed(Feed):
             snapshot.trace,
             user=self._users.get(uids[0]) if uids else "",
             process=self._processes.describe(key),
-            cgroup_path=self._processes.cgroup(key),
+            cgroup_path=self.cgroup(key),
             parents=self._processes.parents(key),
             netns_name=namespace_name(netns[0]) if netns else "",
             use=self._use.of(Socket(key.pid, *(end[0] for end in ends))) if ends[0] and key.pid else None,

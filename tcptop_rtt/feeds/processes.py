@@ -109,13 +109,7 @@ class Processes:
         return tuple(found[1:]) if self._is_there(key) else ()
 
     def cgroup(self, key: ProcessKey) -> str | None:
-        """The path of the process's cgroup; None if not known."""
-        with suppress(OSError):
-            return self.read_cgroup(key)
-        return None
-
-    def read_cgroup(self, key: ProcessKey) -> str | None:
-        """Likewise, but tells what may be read later from what never will be.
+        """The path of the process's cgroup; None if not known.
 
         :raises OSError: no descriptor or memory is left for reading it now
         """

@@ -1,18 +1,21 @@
-"""Names the container, pod or systemd unit of a process, by the path of its control group."""
+"""Finds the control group of a process, and the container, pod or systemd unit that its path names."""
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
+from typing import NamedTuple
 
 from tcptop_rtt.model.rows import UNIT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
 
-_KEPT = 4_096
-"""The number of processes whose units are remembered."""
-_KEPT_S = 20
-"""For at most so long, as a process may be moved to another unit."""
+_KEPT = 16_384
+"""The number of processes whose control groups are remembered."""
+_KEPT_S = 5.0
+"""After this time it is read again, as a process may be moved."""
+_AGAIN_PER_S = 100
+"""It is read again of at most this many processes in a second, as each costs some system calls."""
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _POD = re.compile(r"pod([0-9a-f]{8})[0-9a-f_-]*")
@@ -43,8 +46,13 @@ def unit_of(path: str) -> str:
     return units[-1] if units else ""
 
 
+class _Known(NamedTuple):
+    path: str | None
+    read_s: float
+
+
 class Units:
-    """Finds the unit of a process and remembers it for some seconds.
+    """Finds the control group of a process, and remembers it: for some seconds, or longer if it has ended.
 
     :param cgroup: returns the path of a process's control group; None if unknown; OSError: it cannot be read
         at the moment, which is not remembered
@@ -54,11 +62,43 @@ class Units:
     def __init__(self, cgroup: Callable[[ProcessKey], str | None], clock_s: Callable[[], float]) -> None:
         self._cgroup = cgroup
         self._clock_s = clock_s
-        self._found = lru_cache(maxsize=_KEPT)(self._find)
+        self._known: OrderedDict[ProcessKey, _Known] = OrderedDict()
+        self._second, self._again = 0, 0
 
     def of(self, process: ProcessKey) -> bytes:
-        """The unit's name as the column holds it; empty if there is none, or it is not known."""
-        return self._found(process, int(self._clock_s() // _KEPT_S))
+        """The unit's name as the column holds it; empty if there is none, or it is not known.
 
-    def _find(self, process: ProcessKey, _time: int) -> bytes:
-        return unit_of(self._cgroup(process) or "").encode("utf-8", "replace")[:UNIT_BYTES]
+        :raises OSError: the control group cannot be read at the moment, and never was
+        """
+        return unit_of(self.path(process) or "").encode("utf-8", "replace")[:UNIT_BYTES]
+
+    def path(self, process: ProcessKey) -> str | None:
+        """The path of the control group; None if it is not known.
+
+        :raises OSError: it cannot be read at the moment, and never was
+        """
+        known, now_s = self._known.get(process), self._clock_s()
+        # With very many processes it takes longer, until it is the turn of each.
+        kept_s = max(_KEPT_S, len(self._known) / _AGAIN_PER_S)
+        if known is None or (now_s >= known.read_s + kept_s and self._may_read_again(now_s)):
+            known = self._known[process] = self._read(process, known, now_s)
+        self._known.move_to_end(process)
+        if len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return known.path
+
+    def _may_read_again(self, now_s: float) -> bool:
+        if int(now_s) != self._second:
+            self._second, self._again = int(now_s), 0
+        self._again += 1
+        return self._again <= _AGAIN_PER_S
+
+    def _read(self, process: ProcessKey, known: _Known | None, now_s: float) -> _Known:
+        try:
+            path = self._cgroup(process)
+        except OSError:
+            if known is None:
+                raise
+            return known
+        # Of a process that has ended nothing can be read.
+        return _Known(known.path if path is None and known is not None else path, now_s)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.reach import SocketUse
-from tcptop_rtt.model.rows import Indices, Rows, no_rows
+from tcptop_rtt.model.rows import Get, Indices, Rows, no_rows
 from tcptop_rtt.model.targets import no_targets
 
 
@@ -85,6 +85,14 @@ class ProcessKey(NamedTuple):
 
     pid: int  # 0: unknown, or not visible in our PID namespace
     started_ns: int  # CLOCK_BOOTTIME
+
+
+def processes_of(get: Get) -> list[ProcessKey]:
+    """Return the process of each row.
+
+    :param get: gives the values of a field
+    """
+    return list(map(ProcessKey, get("pid").tolist(), get("started_ns").tolist()))
 
 
 class Waiting(NamedTuple):

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +43,6 @@ class Recordings:
         self, feed: Feed, chosen: Filter, owner: Owner | None, home: str, limit_bytes: int | None = None
     ) -> None:
         self._feed = feed
-        # Cached, so that all outputs get the same answer, even if the process ends.
-        self.cgroup = lru_cache(maxsize=4096)(feed.cgroup)
-        """Returns the cgroup path of a process, as it is recorded."""
         self._filter = chosen
         self._owner = owner
         self._home = home
@@ -114,7 +110,7 @@ class Recordings:
             ring = Ring(directory, keep_ns, self._limit)
         except OSError as error:
             raise TcptopError(f"cannot keep anything in {directory}: {why(error)}") from None
-        self._keeping = Keeping(ring, self._filter, self.cgroup)
+        self._keeping = Keeping(ring, self._filter, self._feed.cgroup)
 
     @property
     def are_made(self) -> bool:
@@ -131,7 +127,7 @@ class Recordings:
         if self._file is not None:
             from tcptop_rtt.outputs.recording import Recording
 
-            recording = Recording(self._file, self._filter, self.cgroup)
+            recording = Recording(self._file, self._filter, self._feed.cgroup)
             recording.begin(origin or self._feed.origin)
             self._recording = recording
 

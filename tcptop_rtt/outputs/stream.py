@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows
-from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting, processes_of
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Part, part_of
 from tcptop_rtt.outputs.json_line import Line, encoded, pieces
@@ -28,8 +28,10 @@ from tcptop_rtt.view.streamed import CONNECTION_COLUMNS, FORMAT_VERSION
 
 _NEWS = (
     "pid",
+    "started_ns",
     "comm",
     "holder",
+    "unit",  # its process has been moved to another control group
     "state",
     "srtt_us",
     "retrans",
@@ -57,7 +59,7 @@ class StreamLines:
     def __init__(self, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
         self._filter = chosen
         self._cgroup_of = cgroup
-        self._cgroups: dict[int, tuple[tuple[int, int], str | None]] = {}  # with PID and start of the process
+        self._cgroups: dict[ProcessKey, str | None] = {}
         self._origin: Origin | None = None
         self._snapshot: Snapshot | None = None
         self._part = NOTHING[CONNECTION_COLUMNS.name]
@@ -104,12 +106,11 @@ class StreamLines:
             yield {"event": "column", "time_ns": time_ns, **line}
         _, there = now.find(last.ids)
         yield from self._vanished(snapshot, last, there)
+        self._forget_processes(now)
         yield _refresh(snapshot, last.ids[~there].tolist())
 
     def _vanished(self, snapshot: Snapshot, last: Part, there: NDArray[np.bool_]) -> Iterator[Line]:
         """Yield a "close" line for each connection that has vanished without being closed."""
-        for connection in last.ids[~there].tolist():
-            self._cgroups.pop(connection, None)
         indices = last.indices[~there & ~last.get("closed")]
         if len(indices) and isinstance(last.rows, Rows):
             closed, none = np.full(len(indices), CLOSED), np.zeros(len(indices), int)
@@ -155,15 +156,19 @@ class StreamLines:
             values = zip(names, times, self._cgroup_paths(part), *fields, strict=True)
             yield from starmap(_ConnectionLine, values)
 
-    def _cgroup_paths(self, rows: Rows) -> Iterator[str | None]:
-        """Yield the cgroup path of each row. It is looked up once per connection and process."""
-        processes = zip(rows["pid"].tolist(), rows["started_ns"].tolist(), strict=True)
-        for connection, process in zip(rows["id"].tolist(), processes, strict=True):
-            known = self._cgroups.get(connection)
-            if known is None or known[0] != process:
-                path = self._cgroup_of(ProcessKey(*process)) if process[0] else None
-                known = self._cgroups[connection] = (process, path)
-            yield known[1]
+    def _cgroup_paths(self, rows: Rows) -> list[str | None]:
+        """Return the cgroup path of each row. Each process is looked up once, as a process may be moved."""
+        processes = processes_of(rows.__getitem__)
+        for process in set(processes):
+            if process.pid:
+                self._cgroups[process] = self._cgroup_of(process) or self._cgroups.get(process)
+        return list(map(self._cgroups.get, processes))
+
+    def _forget_processes(self, now: Part) -> None:
+        """Forget the processes that have no connection any more, once in a while."""
+        if len(self._cgroups) > 2 * len(now.ids):
+            here = set(processes_of(now.get))
+            self._cgroups = {process: path for process, path in self._cgroups.items() if process in here}
 
     def _state(self) -> Iterator[Line]:
         snapshot = self._snapshot
@@ -171,7 +176,7 @@ class StreamLines:
             return
         yield _header(self._origin)
         lacking = snapshot.health.unknown
-        cgroups = [self._cgroups.get(connection, (None, None))[1] for connection in self._part.ids.tolist()]
+        cgroups = list(map(self._cgroups.get, processes_of(self._part.get)))
         for line in (
             *columns.state(CONNECTION_COLUMNS, self._part, lacking),
             {"table": CONNECTION_COLUMNS.name, "field": "cgroup", "values": cgroups},

@@ -49,7 +49,7 @@ def run_text(
         elif options.fail_if:
             code = _watch(feed, options, chosen, recorded, writer, stop)
         else:
-            output = _output(feed, options, chosen, note, recorded, writer)
+            output = _output(feed, options, chosen, note, writer)
             code = int(not _write(feed, options, output, recorded, writer, stop))
     except TcptopError as error:
         _complain(str(error))
@@ -127,7 +127,6 @@ def _output(
     options: argparse.Namespace,
     chosen: Filter,
     note: Callable[[], str],
-    recordings: Recordings | None,
     writer: Writer,
 ) -> Output:
     if feed.question is not None:
@@ -137,7 +136,7 @@ def _output(
     if options.json:
         from tcptop_rtt.outputs.jsonl import JsonLines
 
-        return JsonLines(writer, chosen, feed.cgroup if recordings is None else recordings.cgroup)
+        return JsonLines(writer, chosen, feed.cgroup)
     from tcptop_rtt.outputs.plain import PlainTables
 
     return PlainTables(writer, chosen, note, options.preferences.columns)

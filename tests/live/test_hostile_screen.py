@@ -6,14 +6,13 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.corpus import HOSTILE, raw
 from tests.escapes import Written, taken_apart
+from tests.live.control_groups import in_cgroup
 from tests.live.held import Open, Pty
 from tests.live.program import PROGRAM, START_S
 from tests.live.terminal import talker
@@ -205,22 +204,6 @@ def _complaint(*arguments: str) -> None:
 # A process of this machine
 
 
-@contextmanager
-def _in_cgroup(name: str, pid: int) -> Iterator[None]:
-    """Have a process in a control group of this name."""
-    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    roots = [place for _, place, kind, *_ in mounts if kind == "cgroup2"]
-    root = next(iter(roots or [place for _, place, kind, *_ in mounts if kind == "cgroup"]))
-    group = Path(root, name)
-    group.mkdir(exist_ok=True)  # one that was killed leaves it
-    try:
-        (group / "cgroup.procs").write_text(str(pid))
-        yield
-    finally:
-        Path(root, "cgroup.procs").write_text(str(pid))
-        group.rmdir()
-
-
 def test_a_process_with_a_hostile_name_group_and_command_line_of_120_kb_stops_no_screen(
     terminal: Open,
 ) -> None:
@@ -228,7 +211,7 @@ def test_a_process_with_a_hostile_name_group_and_command_line_of_120_kb_stops_no
     command = "[bold]\u202e\x1b[2J\u0301\x9b31m" + "語" * 40_000
     with (
         talker("\x1b[31m[red]\u202e".encode(), "fast", command) as it_talks,
-        _in_cgroup(text, it_talks.pid),
+        in_cgroup(text, it_talks.pid),
     ):
         it = terminal(PROGRAM, "--pid", str(it_talks.pid), lines=300).started()  # all that is told finds room
         it.wait_for_shown("[31m[red")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from tcptop_rtt.feeds.namespaces import OURS, namespace_name
 from tcptop_rtt.feeds.processes import MOST_PARENTS, Processes, UserNames
 from tcptop_rtt.model.outside import CUT, TEXT_BYTES
 from tcptop_rtt.model.snapshot import ProcessKey
+from tests.live.conftest import Recording
+from tests.live.control_groups import in_cgroup
 from tests.live.program import START_S, as_nobody, children
+from tests.unit.recorded import read
 from tests.waiting import becomes
 
 
@@ -30,6 +34,13 @@ def _key(pid: int) -> ProcessKey:
     return ProcessKey(pid, ticks * 10**9 // os.sysconf("SC_CLK_TCK"))
 
 
+_REST = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+print(client.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
 _WAIT = "import sys; print(flush=True); sys.stdin.read()"
 
 
@@ -113,6 +124,30 @@ def test_an_own_cgroup_is_found() -> None:
     assert told is not None
     assert re.search(rb"(?m)^\d+:[^:]*:" + re.escape(told.encode()) + b"$", raw)
     assert told != "/" or not re.search(rb"(?m)^\d+:[^:]*:/.", raw)
+
+
+def test_the_cgroup_in_the_stream_and_in_recordings_follows_a_process_that_is_moved(
+    record: Callable[..., Recording], tmp_path: Path
+) -> None:
+    """Though the connection rests."""
+    path = tmp_path / "it"
+    with subprocess.Popen(
+        [sys.executable, "-c", _REST], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        recording = record("--lport", str(port), "--record", str(path))
+        first = recording.wait_for(lambda line: line.get("lport") == port)
+        assert first["cgroup"] == Processes().cgroup(_key(process.pid))
+        with in_cgroup("tcptop-moved.service", process.pid):
+            moved = recording.wait_for(lambda line: line.get("unit") == "tcptop-moved.service")
+            recording.stop()
+        assert moved["cgroup"].endswith("/tcptop-moved.service")
+        process.communicate()
+    lines, problems, _ = read(path)
+    assert problems == []
+    paths = [line["cgroup"] for line in map(json.loads, lines) if line.get("lport") == port]
+    assert (paths[0], paths[-1]) == (first["cgroup"], moved["cgroup"])
 
 
 def test_nobody_waits_for_the_name_of_a_user() -> None:

@@ -34,7 +34,7 @@ class KnownProcess(Processes):
     def describe(self, key: ProcessKey) -> Process | None:
         return Process(key.pid, "nginx: worker", 1.0, 2.0, 3) if key == self.known else None
 
-    def read_cgroup(self, key: ProcessKey) -> str | None:
+    def cgroup(self, key: ProcessKey) -> str | None:
         return "/web.slice/web.service" if key == self.known else None
 
 
@@ -324,14 +324,14 @@ def test_the_unit_is_that_of_the_process_which_holds_the_connection_now() -> Non
 
 
 def test_a_unit_that_cannot_be_read_for_a_moment_is_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors, read = [OSError(errno.EMFILE, os.strerror(errno.EMFILE))], KnownProcess.read_cgroup
+    errors, read = [OSError(errno.EMFILE, os.strerror(errno.EMFILE))], KnownProcess.cgroup
 
     def fails_once(self: KnownProcess, key: ProcessKey) -> str | None:
         if errors:
             raise errors.pop()
         return read(self, key)
 
-    monkeypatch.setattr(KnownProcess, "read_cgroup", fails_once)
+    monkeypatch.setattr(KnownProcess, "cgroup", fails_once)
     scene = Scene()
     scene.source.entries = [connection(3, tgid=101, started_ns=1_000_000_000)]
     assert column(scene.next(), "unit") == {40003: b""}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from tcptop_rtt.feeds.stream.decoder import StreamDecoder
-from tcptop_rtt.model.snapshot import ProcessKey, Snapshot
+from tcptop_rtt.model.snapshot import ProcessKey, Snapshot, processes_of
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.view.filter import Filter
-from tests.unit.rows import listener, listeners_of
+from tests.unit.rows import listener, listeners_of, row
 from tests.unit.snapshots import snapshot_at
 from tests.unit.world import ORIGIN, World, told
 
@@ -23,6 +25,10 @@ def decoded(pieces: list[bytes], decoder: StreamDecoder) -> Iterator[Snapshot]:
         snapshot = decoder.take(line)
         if snapshot is not None:
             yield snapshot
+
+
+def _at(*rows: dict[str, Any]) -> Snapshot:
+    return snapshot_at(1, *rows)
 
 
 def complain(problem: str) -> None:
@@ -55,12 +61,43 @@ def test_reading_may_begin_at_any_state() -> None:
             (again,) = decoded(stream.of(snapshot), decoder)
             assert told(again) == told(snapshot)
         assert again.rows["pid"].any()
-        for pid, started_ns in zip(
-            again.rows["pid"].tolist(), again.rows["started_ns"].tolist(), strict=True
-        ):
-            assert not pid or decoder.cgroup(ProcessKey(pid, started_ns)) == "/web"
+        left = np.flatnonzero(~again.rows["closed"])  # a closed connection has no process that could change
+        for process in processes_of(again.rows.take(left).__getitem__):
+            assert not process.pid or decoder.cgroup(process) == "/web"
         assert decoder.cgroup(ProcessKey(1 << 31, 1)) is None
     assert decoder.origin == ORIGIN
+
+
+def test_a_process_that_is_moved_has_its_new_cgroup_in_every_line_and_reader() -> None:
+    paths: list[str | None] = ["/old"]
+    stream, decoder = StreamLines(Filter(), lambda _: paths[-1]), StreamDecoder(complain)
+    process = {"pid": 9, "started_ns": 5}
+    lines = [*stream.begin(ORIGIN), *stream.of(_at(row(1, **process), row(2, **process)))]
+    list(decoded(lines, decoder))
+    paths.append("/new")
+    moved = stream.of(_at(row(1, **process), row(2, **process, bytes_acked=6000)))
+    assert [line["cgroup"] for line in map(json.loads, b"".join(moved).splitlines()) if "cgroup" in line] == [
+        "/new"
+    ]
+    paths.append(None)  # as once it has ended
+    moved += stream.of(_at(row(1, **process, bytes_acked=7000)))
+    list(decoded(moved, decoder))
+    assert decoder.cgroup(ProcessKey(9, 5)) == "/new"
+    from_state = StreamDecoder(complain)
+    list(decoded(stream.state(), from_state))
+    assert from_state.cgroup(ProcessKey(9, 5)) == "/new"
+
+
+def test_processes_that_come_and_go_are_forgotten() -> None:
+    stream, decoder = StreamLines(Filter(), lambda _: "/a"), StreamDecoder(complain)
+    lines = stream.begin(ORIGIN)
+    for number in range(1, 100):
+        lines += stream.of(_at(row(number, pid=number, started_ns=5)))
+    list(decoded(lines, decoder))
+    known = [number for number in range(1, 100) if decoder.cgroup(ProcessKey(number, 5))]
+    assert known[-1] == 99
+    assert len(known) <= 2
+    assert len(stream._cgroups) <= 2
 
 
 def test_of_a_state_whose_end_is_missing_nothing_is_taken() -> None:

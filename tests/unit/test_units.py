@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from tcptop_rtt.feeds.units import Units, unit_of
@@ -52,6 +55,60 @@ def test_a_process_is_asked_for_now_and_then_and_a_long_name_is_cut() -> None:
         assert units.of(ProcessKey(1, 5)) == ("\u00e4" * 100).encode()[:UNIT_BYTES]
         assert units.of(ProcessKey(2, 5)) == b""
     assert asked == [ProcessKey(1, 5), ProcessKey(2, 5)]
-    clock_s[0] += 20
+    clock_s[0] += 5
     units.of(ProcessKey(1, 5))
     assert asked[2:] == [ProcessKey(1, 5)]
+
+
+class Moved:
+    """The control group of every process, until it has ended."""
+
+    path: str | None = "/a.service"
+    asked = 0
+
+    def cgroup(self, process: ProcessKey) -> str | None:  # noqa: ARG002
+        self.asked += 1
+        if self.path == "":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return self.path
+
+
+def test_a_process_that_is_moved_is_followed_and_keeps_its_control_group_when_it_ends() -> None:
+    moved, clock_s, process = Moved(), [100.0], ProcessKey(1, 5)
+    units = Units(moved.cgroup, lambda: clock_s[0])
+    seen = []
+    for path in ("/a.service", "/b.service", "", None):
+        moved.path = path
+        seen.append((units.path(process), units.of(process)))
+        clock_s[0] += 5
+    assert seen == [("/a.service", b"a.service"), *3 * [("/b.service", b"b.service")]]
+
+
+def test_a_control_group_that_could_not_be_read_is_read_later() -> None:
+    moved, clock_s, process = Moved(), [100.0], ProcessKey(1, 5)
+    units = Units(moved.cgroup, lambda: clock_s[0])
+    moved.path = ""
+    with pytest.raises(OSError, match="open files"):
+        units.path(process)
+    moved.path = None
+    assert units.path(process) is None
+    moved.path = "/a.service"
+    assert units.path(process) is None
+    clock_s[0] += 5
+    assert units.path(process) == "/a.service"
+
+
+def test_the_control_groups_of_ten_thousand_processes_are_read_again_a_few_at_a_time() -> None:
+    moved, clock_s = Moved(), [100.0]
+    units = Units(moved.cgroup, lambda: clock_s[0])
+    processes = [ProcessKey(pid, 5) for pid in range(1, 10_001)]
+    for _ in range(20):
+        for process in processes:
+            units.path(process)
+        clock_s[0] += 1
+    assert moved.asked <= 10_000 + 20 * 100
+    moved.path = "/b.service"
+    for _ in range(200):
+        clock_s[0] += 1
+        paths = {units.path(process) for process in processes}
+    assert paths == {"/b.service"}

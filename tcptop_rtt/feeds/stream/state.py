@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tcptop_rtt.feeds.stream.cells import Cells
 from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
 from tcptop_rtt.model.ids import distinct, places
 from tcptop_rtt.model.rows import Indices, Mask, Rows
-from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting
+from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting, processes_of
 from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view.streamed import (
     CLOCKS,
@@ -44,7 +44,7 @@ class State:
         self._tables = {table.kind.name: table for table in (self._connections, *self._sides.values())}
         self._quiet: dict[str, Mask] = {}  # per table, the rows without a line of their own in this snapshot
         self._cells = Cells()
-        self._cgroups: dict[int, str | None] = {}
+        self._cgroups: dict[ProcessKey, str | None] = {}
         self._waiting: dict[int, Waiting] = {}
 
     def copy(self, say: Complain) -> State:
@@ -79,11 +79,7 @@ class State:
 
     def cgroup(self, process: ProcessKey) -> str | None:
         """The control group of a process; None if no line has named it."""
-        mine = (self._connections.columns["pid"] == process.pid) & (
-            self._connections.columns["started_ns"] == process.started_ns
-        )
-        found = self._connections.ids[mine]
-        return self._cgroups.get(int(found[0])) if len(found) else None
+        return self._cgroups.get(process)
 
     # --- lines; each of these methods raises BadLineError for a malformed line -----------------------------
 
@@ -106,7 +102,6 @@ class State:
         table = self._connections
         for connection in gone.tolist():
             rows.pop(connection, None)
-            self._cgroups.pop(connection, None)
         before = table.set_ids(_ids_after(table, rows, gone))
         if before is not None:
             self._cells.move(before)
@@ -117,7 +112,17 @@ class State:
         if lines:
             # A closed connection stays closed: an id is never used twice.
             table.writable("closed")[at] |= [line["event"] == "close" for line in lines]
-            self._cgroups.update((int(line["id"]), parts.text(line.get("cgroup"))) for line in lines)
+            self._take_cgroups(at, [line.get("cgroup") for line in lines])
+
+    def _take_cgroups(self, at: Indices, paths: Sequence[Any]) -> None:
+        """Take the newest paths of the processes in these rows, and at times forget those without a row."""
+        columns = self._connections.columns
+        processes = processes_of(lambda name: columns[name][at])
+        named = zip(processes, map(parts.text, paths), strict=True)
+        self._cgroups.update((process, path) for process, path in named if process.pid)
+        if len(self._cgroups) > 2 * len(self._connections):
+            here = set(processes_of(columns.__getitem__))
+            self._cgroups = {process: path for process, path in self._cgroups.items() if process in here}
 
     def take_side(self, event: str, rows: Mapping[int, Line]) -> None:
         """Update the rows of another table than that of connections, likewise."""
@@ -180,7 +185,8 @@ class State:
         elif name == "closed" and table is self._connections:
             table.writable("closed")[:] = [value is True for value in values]
         elif name == "cgroup":
-            self._cgroups = dict(zip(table.ids.tolist(), map(parts.text, values), strict=True))
+            self._cgroups.clear()
+            self._take_cgroups(np.arange(len(table)), values)
         else:
             table.put(name, np.arange(len(table)), values)
 
