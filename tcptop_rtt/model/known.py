@@ -55,10 +55,15 @@ _NEEDS = {
     **dict.fromkeys(("peak_age_ms", "peak_time_s"), "peak_rtt_us"),
     **dict.fromkeys((name for name in _NAMES if name.endswith("_1m")), "window_ms"),
     "first_byte_us": "open_seen",  # otherwise it counts from the program's start
+    # Until data of ours is acknowledged, the only sample is the handshake's.
+    "rtt_age_ms": "bytes_acked",
     "answer_sum_us_1m": "answers_1m",
     "reply_sum_us_1m": "replies_1m",
 }
-"""A field is unknown where the field that it needs is 0 or unknown."""
+"""A field is unknown where the field that it needs is nothing (see :func:`is_nothing`) or unknown."""
+
+_NO_MORE_THAN_NOTHING = {"bytes_acked": SYN_BYTES}
+"""The highest value of a needed field that is nothing; of the others it is 0."""
 
 
 @cache
@@ -75,6 +80,11 @@ MAY_SAY_NOTHING = SCANNED | _NOTHING.keys() | _NEEDS.keys()
 def told_by(name: str) -> tuple[str, ...]:
     """Return the other fields on which it depends whether this one is known."""
     return (*(("scanned",) if name in SCANNED else ()), *_needed(name))
+
+
+def is_nothing(name: str, value: Any) -> Any:
+    """Return whether fields that need this field are unknown, by its value or values."""
+    return value <= _NO_MORE_THAN_NOTHING.get(name, 0)
 
 
 def nothing(name: str) -> int:
@@ -100,7 +110,7 @@ def is_unknown(get: Get, name: str, lacking: frozenset[str] = frozenset()) -> ND
     if name in SCANNED:
         mask = mask | ~get("scanned")
     for needed in _needed(name):
-        mask = mask | (get(needed) == 0)
+        mask = mask | is_nothing(needed, get(needed))
     for nothing in _NOTHING.get(name, ()):
         mask = mask | (values == nothing)
     return mask
@@ -120,7 +130,7 @@ def value(row: np.void, name: str, lacking: frozenset[str] = frozenset()) -> int
     # These are the rules of is_unknown(), as numpy is slow with single values.
     if _lacks(name, lacking) or (name in SCANNED and not row["scanned"]):
         return None
-    if not all(row[needed] for needed in _needed(name)):
+    if any(is_nothing(needed, row[needed]) for needed in _needed(name)):
         return None
     number = int(row[name])
     return None if number in _NOTHING.get(name, ()) else number
@@ -152,7 +162,7 @@ class Rtt(NamedTuple):
 
 def never_sampled(get: Callable[[str], Any]) -> Any:
     """Return which rows have only the handshake's RTT: no ACK of our data has brought a sample."""
-    return (get("bytes_acked") <= SYN_BYTES) | (get("rtt_age_ms") == UNKNOWN_U32)
+    return is_unknown(get, "rtt_age_ms")
 
 
 def _is_trickle(get: Get) -> NDArray[np.bool_]:

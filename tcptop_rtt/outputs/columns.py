@@ -162,7 +162,9 @@ class _Turned:
     def _by(self, other: str) -> Mask:
         if other not in self._found:
             was, is_ = self._before[other][self._before_at], self._now[other][self._at]
-            self._found[other] = was != is_ if other == "holder" else (was == 0) != (is_ == 0)
+            if other != "holder":
+                was, is_ = known.is_nothing(other, was), known.is_nothing(other, is_)
+            self._found[other] = was != is_
         return self._found[other]
 
 

@@ -16,9 +16,10 @@ from tcptop_rtt.sources.loader.request import READS, Request
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
-from tests.live.pairs import Pair, connected, fill, port_of, row_of
+from tests.live.pairs import Pair, connected, fill, port_of, round_trip, row_of
 from tests.live.program import END_S, Line
 from tests.live.ss import printed, ss
+from tests.waiting import becomes
 
 PAIRS = 100
 ANSWERS = 8
@@ -298,3 +299,24 @@ def test_the_time_that_a_receiver_holds_up_a_sender_goes_on(watch: Watch) -> Non
             assert row["busy_us"] >= row["rwnd_limited_us"]
         assert limited_us[0] >= 900_000
         assert limited_us[1] - limited_us[0] >= 900_000
+
+
+def test_an_rtt_has_an_age_once_data_was_acknowledged_and_none_by_the_handshake_alone(
+    record: Callable[..., Recording],
+) -> None:
+    recording = record()
+    with connected() as pair:
+        ends = {(port_of(one), port_of(other)) for one, other in (pair, pair[::-1])}
+
+        def lines(event: str) -> list[Line]:
+            found = [line for line in recording.lines if line["event"] == event]
+            return [line for line in found if (line["lport"], line["rport"]) in ends]
+
+        assert becomes(lambda: len(lines("open")) == 2, END_S)
+        assert {line["rtt_age_ms"] for line in lines("open") + lines("sample")} == {None}
+        for _ in range(2):
+            round_trip(pair)
+        assert becomes(lambda: any(line["bytes_acked"] > 1 for line in lines("sample")), END_S)
+        sent = [line for line in lines("sample") if line["bytes_acked"] > 1]
+        assert all(line["rtt_age_ms"] is not None for line in sent)
+    recording.stop()

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import INFINITE_SSTHRESH, ROW, UNKNOWN_U32
+from tcptop_rtt.view.fields import CONNECTIONS
+from tcptop_rtt.view.filter import Filter, select
 from tests.unit.rows import columns_of, row, rows_of
 
 LACKING = frozenset({"cwnd", "data_segs_out"})
@@ -55,6 +57,16 @@ def test_the_rtt_of_one_row_and_of_all_rests_on_the_same() -> None:
     assert set(bases.tolist()) == set(known.RttBasis)
     assert [one.us for one in one_by_one] == us.tolist()
     assert known.rtt_of_each(rows) == one_by_one
+
+
+def test_the_handshakes_sample_has_no_age_anywhere() -> None:
+    rows = rows_of(*(row(acked + 1, bytes_acked=acked, rtt_age_ms=2960) for acked in (0, 1, 2)))
+    assert [known.value(one, "rtt_age_ms") for one in rows] == [None, None, 2960]
+    assert known.never_sampled(rows.__getitem__).tolist() == [True, True, False]
+    (field,) = (field for field in CONNECTIONS.fields if field.name == "rtt_age_ms")
+    assert list(field.values(rows.__getitem__, frozenset())) == [None, None, 2960]
+    assert rows["id"][select(rows, Filter("rtt_age_ms<1h"))].tolist() == [3]
+    assert {known.rtt(one).age_ms for one in rows[:2]} == {5000}  # that of the connection
 
 
 def test_a_connection_has_what_is_known_and_none_for_the_rest() -> None:
