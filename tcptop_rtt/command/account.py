@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import ROW, Get, Rows
@@ -79,7 +80,7 @@ class Account:
         """Add the data of the next snapshot."""
         rows, lacking = snapshot.rows, snapshot.health.unknown
         self.dropped_records, self.untracked = snapshot.health.dropped_records, snapshot.health.untracked
-        here = rows["followed"] & np.isin(rows["id"], self._members["id"])
+        here = rows["followed"] & among(rows["id"], self._members["id"])
         here[self._new(rows, lacking)] = True
         indices = np.flatnonzero(here)
         if not len(indices):
@@ -90,12 +91,12 @@ class Account:
         """Add the connections that are seen for the first time, and return the indices of their rows."""
         new: NDArray[np.intp] = select(rows, self._filter, lacking)
         new = new[rows["followed"][new]]
-        new = new[~np.isin(rows["id"][new], self._members["id"])]
+        new = new[~among(rows["id"][new], self._members["id"])]
         if not len(new):
             return new
         room = MOST - len(self._members)
         left_out = rows["id"][new[room:]]
-        self.not_kept += int(np.count_nonzero(~np.isin(left_out, self._left_out)))
+        self.not_kept += int(np.count_nonzero(~among(left_out, self._left_out)))
         self._left_out = left_out
         new = new[:room]
         fresh = np.zeros(len(new), MEMBER)

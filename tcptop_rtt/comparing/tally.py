@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.ids import matched, places
+from tcptop_rtt.model.ids import among, matched, places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.prefixes import USUAL_PREFIXES
 from tcptop_rtt.model.rows import ROW, Get, Indices, fields_of
@@ -113,7 +113,7 @@ class Tally:
             self.watched_s += elapsed_s
             while self.watched_s > SLICES * self.slice_s:
                 self._merge_slices()
-            chosen = np.flatnonzero(np.isin(indices, listed(rows, self._chosen, lacking)))
+            chosen = np.flatnonzero(among(indices, listed(rows, self._chosen, lacking)))
             gains = {name: values[chosen] for name, values in gained.items()}
             self._count(fields_of(rows, indices[chosen]), numbers[chosen], gains, elapsed_s)
         else:

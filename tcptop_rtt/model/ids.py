@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.rows import Indices, Rows
+from tcptop_rtt.model.rows import Indices, Mask, Rows
 
 Ids = NDArray[np.uint64]
+
+_FEW = 8
+"""Up to so many values are compared one after another, which is faster than sorting them."""
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
@@ -21,6 +25,24 @@ def distinct(values: NDArray[Any]) -> NDArray[Any]:
     is_first = np.ones(len(ordered), bool)
     is_first[1:] = ordered[1:] != ordered[:-1]
     return ordered[is_first]
+
+
+def among(values: NDArray[Any], others: NDArray[Any] | Sequence[int]) -> Mask:
+    """Return which of the values are among the others.
+
+    ``np.isin()`` does the same, but imports ``numpy.ma`` once there are many others: at some time while the
+    program runs, when no descriptor may be free.
+    """
+    others = np.asarray(others)
+    found: Mask = np.zeros(len(values), bool)
+    if len(others) <= _FEW:
+        for other in others:
+            found |= values == other
+    else:
+        ordered = np.sort(others)
+        at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+        found[:] = ordered[at] == values
+    return found
 
 
 def places(ascending: Ids, ids: Ids) -> Indices:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
-from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.ids import among, places
 from tcptop_rtt.model.listeners import no_listeners
 from tcptop_rtt.model.rows import Get, Indices, Mask, Rows, as_words, is_same, no_rows
 from tcptop_rtt.model.snapshot import CELL_NS, SPARK_CELLS, Snapshot
@@ -96,7 +96,7 @@ def changes(
     """
     ids = now.ids
     places, met = last.find(ids)
-    quiet = np.flatnonzero(met & ~np.isin(ids, with_line))
+    quiet = np.flatnonzero(met & ~among(ids, with_line))
     if not len(quiet):
         return
     before_at, now_at = last.indices[places[quiet]], now.indices[quiet]

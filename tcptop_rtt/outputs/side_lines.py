@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.rows import CLOSED, LISTEN
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.outputs import columns
@@ -43,7 +44,7 @@ class SideLines:
         """Yield a line for each row that is new, has changed in ``news``, or is gone."""
         rows, lacking = self.rows(snapshot), snapshot.health.unknown
         self._last = last = self.part
-        followed = np.isin(rows["id"], last.ids)  # rows stay, even if their process changes
+        followed = among(rows["id"], last.ids)  # rows stay, even if their process changes
         followed[select_others(rows, self.state, self._filter, lacking)] = True
         self.part = now = part_of(rows, np.flatnonzero(followed))
         places, met = last.find(now.ids)

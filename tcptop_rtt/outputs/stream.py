@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import distinct
+from tcptop_rtt.model.ids import among, distinct
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows
 from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting, processes_of
 from tcptop_rtt.outputs import columns
@@ -132,7 +132,7 @@ class StreamLines:
         """Return the rows that match the filter, or have matched it, as a connection's process may change."""
         if self._filter == Filter():
             return part_of(rows)
-        followed = np.isin(rows["id"], self._part.ids)
+        followed = among(rows["id"], self._part.ids)
         followed[select(rows, self._filter, lacking)] = True
         return part_of(rows, np.flatnonzero(followed))
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import distinct
+from tcptop_rtt.model.ids import among, distinct
 from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import ENTRY, Hold, Records, take_rows
 
@@ -71,7 +71,7 @@ class Descriptors:
         """
         inodes = sockets["inode"]
         first, count = self._places(inodes)
-        in_vain = np.isin(inodes, self._in_vain)
+        in_vain = among(inodes, self._in_vain)
         if self._clock_s() >= self._next_look and (self._is_missed(sockets, count) & ~in_vain).any():
             self._look()
             first, count = self._places(inodes)

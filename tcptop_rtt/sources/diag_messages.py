@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.known import SYN_BYTES
 from tcptop_rtt.model.mixing import mixed_ids
 from tcptop_rtt.model.records import ENTRY, Direction, Hold, Kind, Records
@@ -224,7 +225,7 @@ def _identified(heads: NDArray[np.void], time_ns: int) -> Records:
         entries[name] = heads[name]
     entries["direction"] = np.where(heads["state"] == SYN_SENT, Direction.OUT, Direction.UNKNOWN)
     # A socket without an inode waits to be accepted, or its process has closed it.
-    left = np.where(np.isin(heads["state"], _CLOSED_BY_US), Hold.DEAD, 0)
+    left = np.where(among(heads["state"], _CLOSED_BY_US), Hold.DEAD, 0)
     entries["hold"] = np.where(heads["inode"] != 0, Hold.SOCKET | Hold.FILE | Hold.UNSEEN, left)
     return entries
 
@@ -237,7 +238,7 @@ def _add_info(entries: Records, info: NDArray[np.void], heads: NDArray[np.void])
     entries["recv_q_bytes"] = heads["rqueue"]
     # The kernel reads the two one after the other, so the unsent bytes may be more.
     entries["unacked_bytes"] = heads["wqueue"] - np.minimum(heads["wqueue"], info["notsent_bytes"])
-    opening = np.isin(info["state"], (SYN_SENT, SYN_RECV))
+    opening = among(info["state"], (SYN_SENT, SYN_RECV))
     for name in ("last_sent_ms", "last_received_ms"):
         entries[name][opening] = UNKNOWN_U32
     entries["sampled_us"] = _sampled_us(entries)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.errors import TcptopError
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.kernel_time import monotonic_ns
 from tcptop_rtt.model.reach import Reach
 from tcptop_rtt.model.records import RECORD, Records
@@ -179,7 +180,7 @@ class _Met:
         """Which of these it has met."""
         if len(self._parts) > 1:
             self._parts = [np.sort(np.concatenate(self._parts))]
-        return np.isin(ids, self._parts[0]) if self._parts else np.zeros(len(ids), bool)
+        return among(ids, self._parts[0]) if self._parts else np.zeros(len(ids), bool)
 
 
 def _add_times(entries: Records, before: _Met | None) -> None:

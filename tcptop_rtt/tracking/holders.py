@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Hold
 from tcptop_rtt.model.rows import NOT_HELD, Holder, Indices
@@ -105,7 +106,7 @@ class Holders:
         store, rows, hold = self._store, unheld["row"], unheld["hold"]
         has_socket = (hold & Hold.SOCKET) != 0
         # The kernel does not mark sockets under a closed MPTCP socket as dead.
-        used = np.isin(store["holder"][rows], (Holder.PROCESS, Holder.NOBODY))
+        used = among(store["holder"][rows], (Holder.PROCESS, Holder.NOBODY))
         dead = ((hold & Hold.DEAD) != 0) | used | (store["direction"][rows] == Direction.OUT)
         self._set_left(rows[~has_socket & dead], Holder.NOBODY)
         self._set_waiting(rows[~has_socket & ~dead], listeners)
@@ -130,7 +131,7 @@ class Holders:
         asked = np.arange(begin, min(self._next_asked, len(first)))
         keys = (ProcessKey(int(pids[row]), int(started_ns[row])) for row in first[asked])
         gone = asked[[is_gone(key) for key in keys]]
-        left: Indices = rows[np.isin(process, gone)]
+        left: Indices = rows[among(process, gone)]
         return left
 
     def _set_left(self, rows: Indices, holder: Holder) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import places
+from tcptop_rtt.model.ids import among, places
 from tcptop_rtt.model.listeners import LISTENER
 from tcptop_rtt.model.snapshot import ProcessKey
 from tcptop_rtt.tracking.listeners import Listeners, oldest_first
@@ -46,7 +46,7 @@ class ListenerStore:
         self._continue(before, fresh)
         # A scan of a network namespace writes all of its listeners, including those with a descriptor.
         scanned = listeners.entries["netns"][listeners.entries["tgid"] == 0]
-        stays = ~(before["held"] | np.isin(before["netns"], scanned) | np.isin(before["sock"], fresh["sock"]))
+        stays = ~(before["held"] | among(before["netns"], scanned) | among(before["sock"], fresh["sock"]))
         stays &= before["read_ns"] + UNHELD_KEPT_NS > now_ns
         rows = np.concatenate([fresh, before[stays]])
         self._rows = rows[np.argsort(rows["sock"])]

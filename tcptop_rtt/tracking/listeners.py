@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.listeners import Endpoints, is_full
 from tcptop_rtt.model.records import Records
 from tcptop_rtt.model.rows import Get, Indices
@@ -52,7 +53,7 @@ class Listeners:
 
     def have_port(self, netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.bool_]:
         """Whether something listens on each of these ports, at any address."""
-        return np.isin(_port_keys(netns, lport), _port_keys(self.entries["netns"], self.entries["lport"]))
+        return among(_port_keys(netns, lport), _port_keys(self.entries["netns"], self.entries["lport"]))
 
 
 def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.located import Located
@@ -54,7 +55,7 @@ class Rates:
         active = store.select(kept["rate_active"])
         # Rates end at the time of the counters, as scans may be rarer than snapshots. Rates of closed
         # connections, and of those that no scan reads again, go on falling.
-        falls = store["closed"][active] | np.isin(active, unmet)
+        falls = store["closed"][active] | among(active, unmet)
         until_ns = np.where(falls, np.uint64(now_ns), store["time_ns"][active])
         newer = until_ns > kept["rate_base_ns"][active]
         active, until_ns = active[newer], until_ns[newer]

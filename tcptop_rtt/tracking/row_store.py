@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.records import Records, take_rows
 from tcptop_rtt.model.rows import CLOSED, NOT_HELD, ROW, Holder, Indices, Rows
 from tcptop_rtt.tracking import room
@@ -213,7 +214,7 @@ class RowStore:
     def _set_last_holder(self, rows: Indices) -> None:
         """Set the process of closed connections to the last one that held them. A listener did not."""
         holder = self["holder"][rows]
-        left, waiting = rows[np.isin(holder, NOT_HELD)], rows[holder == Holder.LISTENER]
+        left, waiting = rows[among(holder, NOT_HELD)], rows[holder == Holder.LISTENER]
         for name, last in (("pid", "was_pid"), ("comm", "was_comm")):
             self.set(name, left, self[last][left])
             self.set(name, waiting, np.zeros((), self[name].dtype))

@@ -7,6 +7,7 @@ import errno
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Kind
 from tcptop_rtt.model.rows import CONNECT_ERRORS
@@ -89,7 +90,7 @@ class Targets:
         self._forget_oldest()
 
     def _make_room_for(self, ids: NDArray[np.uint64], rows: NDArray[np.intp]) -> None:
-        is_new = ~np.isin(ids, self._targets["id"])
+        is_new = ~among(ids, self._targets["id"])
         fresh = np.zeros(np.count_nonzero(is_new), _KEPT)
         fresh["id"] = ids[is_new]
         for name in (*_KEY, "family"):

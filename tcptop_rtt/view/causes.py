@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CONNECT_ERRORS, FIN_CAME, SYN_SENT, UNKNOWN_U32, Get, Holder, Mask
 from tcptop_rtt.model.waited import WAITED
@@ -107,7 +108,7 @@ def _not_accepted(c: Columns) -> Mask:
 def _not_read(c: Columns) -> Mask:
     waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
     stands = (last_ms >= limits().unread_ms) & (last_ms != UNKNOWN_U32)
-    has_data = waiting > np.isin(c["state"], FIN_CAME)
+    has_data = waiting > among(c["state"], FIN_CAME)
     is_held = c["holder"] != Holder.NOBODY
     found: Mask = is_held & ((waiting >= limits().unread_bytes) | (has_data & stands))
     return found

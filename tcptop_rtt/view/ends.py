@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import hosts, known
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.rows import DIRECTIONS, ROW, Get, Indices, Rows, fields_of, has_any
@@ -58,7 +59,7 @@ def pairs(rows: Rows) -> Indices:
 def other_end(rows: Rows, at: int) -> int | None:
     """Returns the row of one row's other end; None if that is not seen, or several rows may be it."""
     ports = {int(rows[name][at]) for name in ("lport", "rport")}
-    near = np.flatnonzero(np.isin(rows["lport"], list(ports)) & np.isin(rows["rport"], list(ports)))
+    near = np.flatnonzero(among(rows["lport"], list(ports)) & among(rows["rport"], list(ports)))
     other = pairs(rows.take(near))[np.searchsorted(near, at)]
     return None if other < 0 else int(near[other])
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.names import NO_NAMES, Address, Names
 from tcptop_rtt.model.rows import ROW, Get, Mask, Rows
@@ -53,9 +54,9 @@ def have(word: str, get: Get, names: Names) -> Mask:
     found = np.zeros(len(get("id")), bool)
     hosts, ports = names.hosts_named(word), names.ports_named(word.removeprefix(":"))
     if hosts:
-        found |= np.isin(_addresses(get), _ids(hosts))
+        found |= among(_addresses(get), _ids(hosts))
     if ports:
-        found |= np.isin(get("rport"), ports) & peer_serves(get("direction"), get("lport"), get("rport"))
+        found |= among(get("rport"), ports) & peer_serves(get("direction"), get("lport"), get("rport"))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.names import NO_NAMES, Names
 from tcptop_rtt.model.rows import CLOSED, Indices, Mask
 from tcptop_rtt.model.snapshot import Snapshot
@@ -42,7 +43,7 @@ def _inside(snapshot: Snapshot, indices: Indices, target: int) -> Mask:
     inside = np.ones(len(indices), bool)
     places = np.flatnonzero(snapshot.targets["id"] == np.uint64(target))
     for name in _SHARED:
-        inside &= np.isin(snapshot.rows[name][indices], snapshot.targets[name][places])
+        inside &= among(snapshot.rows[name][indices], snapshot.targets[name][places])
     return inside
 
 

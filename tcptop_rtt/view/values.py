@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.hosts import name_of
+from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.rows import NOT_HELD, Get, Holder, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.addresses import address
@@ -92,7 +93,7 @@ def of_left(inner: Values) -> Values:
     """The values of connections that no process is known to hold any more; None elsewhere."""
 
     def values(get: Get, lacking: frozenset[str]) -> list[Any]:
-        return _with_nulls(list(inner(get, lacking)), ~np.isin(get("holder"), NOT_HELD))
+        return _with_nulls(list(inner(get, lacking)), ~among(get("holder"), NOT_HELD))
 
     return values
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 
-from tcptop_rtt.model.ids import distinct, gained, matched, places
+import tcptop_rtt
+from tcptop_rtt.model.ids import among, distinct, gained, matched, places
 from tcptop_rtt.model.listeners import LISTENER
+
+PACKAGE = Path(tcptop_rtt.__file__).parent
 
 
 def test_connections_are_found_where_they_have_been() -> None:
@@ -43,3 +51,28 @@ def test_each_number_is_there_once_and_in_order() -> None:
         numbers = chance.integers(0, 8, size).astype("u8")
         assert distinct(numbers).tolist() == sorted({*numbers.tolist()})
         assert distinct(numbers).dtype == numbers.dtype
+
+
+def test_which_numbers_are_among_others_however_many_there_are_and_without_an_import() -> None:
+    chance = np.random.default_rng(1)
+    for size in (0, 1, 8, 9, 100):
+        for count in (0, 1, 50):
+            values, others = (chance.integers(0, 1 << 63, number).astype("u8") for number in (count, size))
+            values[: count // 2] = others[: count // 2] if size >= count // 2 else values[: count // 2]
+            assert among(values, others).tolist() == [value in others for value in values]
+    look = (
+        "import sys, numpy as np; from tcptop_rtt.model.ids import among, distinct; values = np.arange(1000);"
+    )
+    look += "among(values, distinct(values)); print('numpy.ma' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert ended.stdout == "False\n"
+
+
+def test_nothing_that_is_kept_from_the_start_imports_when_it_is_first_needed() -> None:
+    """np.isin() and np.unique() without an index import numpy.ma, which fails where no descriptor is free."""
+    for path in PACKAGE.rglob("*.py"):
+        calls = (one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call))
+        for call in calls:
+            name = ast.unparse(call.func)
+            assert name not in ("np.isin", "np.union1d", "np.intersect1d", "np.setxor1d", "np.median"), path
+            assert name != "np.unique" or call.keywords, path

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.feeds.stream import parts
 from tcptop_rtt.feeds.stream.cells import Cells
 from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
-from tcptop_rtt.model.ids import distinct, places
+from tcptop_rtt.model.ids import among, distinct, places
 from tcptop_rtt.model.rows import Indices, Mask, Rows
 from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting, processes_of
 from tcptop_rtt.recording.reader import Complain
@@ -199,5 +199,5 @@ class State:
 
 def _ids_after(table: StreamTable, rows: Mapping[int, Line], gone: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The ids of the rows that stay and of those that have lines."""
-    left = table.ids[~np.isin(table.ids, gone)] if len(gone) else table.ids
+    left = table.ids[~among(table.ids, gone)] if len(gone) else table.ids
     return distinct(np.concatenate([left, np.array(sorted(rows), np.uint64)]))
