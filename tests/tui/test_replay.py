@@ -33,7 +33,7 @@ def _snapshots() -> list[Snapshot]:
     for step in range(STEPS):
         stalls = STALLED if step == 5 else {}
         rows = [
-            row(1, srtt_us=1000 * (step + 1), rtt_samples=1, rtt_hi_us=9, open_seen=True),
+            row(1, srtt_us=1000 * (step + 1), rtt_samples=1, rtt_hi_us=1000 * (step + 1), open_seen=True),
             row(2, srtt_us=1, comm=b"[red]\x1b[31m"),
             row(3, comm=b"stalls", raddr="192.0.2.7", **stalls),
         ]

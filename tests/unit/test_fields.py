@@ -20,7 +20,7 @@ _ENTRY = """
         "integer",
         "a field that a test has added",
         values.integers("last_sent_ms"),
-        matches.numbers(numbers.of_field("last_sent_ms"), matches.unit_of("last_sent_ms")),
+        matches.numbers(numbers.of_field("last_sent_ms"), unit_of("last_sent_ms")),
         column=Column(
             "waited",
             "WAITED",
