@@ -363,7 +363,7 @@ def test_neither_is_any_of_a_header_or_a_rate() -> None:
     assert decoder.origin is None
 
 
-WHOLE = {"scanned": True, "cwnd": 10, "rtt_age_ms": 7, "ssthresh": 20, "snd_wnd_bytes": 5}
+WHOLE = {"scanned": True, "bytes_acked": 100, "cwnd": 10, "rtt_age_ms": 7, "ssthresh": 20, "snd_wnd_bytes": 5}
 
 
 @pytest.mark.parametrize("from_column", [False, True])
@@ -386,8 +386,9 @@ def test_of_many_that_do_not_fit_the_reader_soon_has_enough() -> None:
     ids = [*range(1, 100_001)]
     rows = {"event": "state", "table": "connections", "field": "id", "values": ids}
     spoilt = [*([9] * 50_000), *(["old", 9] * 25_000)]
-    _, (snapshot,), problems = read(rows, {**rows, "field": "rtt_age_ms", "values": spoilt}, REFRESH)
-    assert problems == ["line 2: rtt_age_ms: no such value"]
+    sampled = {**rows, "field": "bytes_acked", "values": [100] * 100_000}
+    _, (snapshot,), problems = read(rows, sampled, {**rows, "field": "rtt_age_ms", "values": spoilt}, REFRESH)
+    assert problems == ["line 3: rtt_age_ms: no such value"]
     rtt_age_ms = told(snapshot)["connections"]["rtt_age_ms"]
     assert rtt_age_ms[:50_000] == [9] * 50_000
     assert set(rtt_age_ms[50_000::2]) == {None}
