@@ -59,13 +59,17 @@ class StreamLines:
     def __init__(self, chosen: Filter, cgroup: Callable[[ProcessKey], str | None]) -> None:
         self._filter = chosen
         self._cgroup_of = cgroup
-        self._cgroups: dict[ProcessKey, str | None] = {}
         self._origin: Origin | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Follow nothing yet."""
+        self._cgroups: dict[ProcessKey, str | None] = {}
         self._snapshot: Snapshot | None = None
         self._part = NOTHING[CONNECTION_COLUMNS.name]
         self._verdicts = np.zeros(0, np.uint8)  # the verdict of each row of the part
         self._waiting: dict[int, Waiting] = {}
-        self._sides = (ListenerLines(chosen), TargetLines(chosen))
+        self._sides = (ListenerLines(self._filter), TargetLines(self._filter))
 
     def begin(self, origin: Origin) -> list[bytes]:
         """Return the header, which says where the stream was made."""
@@ -85,6 +89,9 @@ class StreamLines:
         return [encoded({"event": "end", "lost": dropped_records})]
 
     def _of(self, snapshot: Snapshot) -> Iterator[Line]:
+        if self._origin is not None and self._is_of_another_run(snapshot):
+            self._forget()
+            yield _header(self._origin)
         last, before, verdicts = self._part, self._snapshot, self._verdicts
         time_ns, lacking = snapshot.time_ns, snapshot.health.unknown
         self._snapshot, now = snapshot, self._followed(snapshot.rows, lacking)
@@ -108,6 +115,13 @@ class StreamLines:
         yield from self._vanished(snapshot, last, there)
         self._forget_processes(now)
         yield _refresh(snapshot, last.ids[~there].tolist())
+
+    def _is_of_another_run(self, snapshot: Snapshot) -> bool:
+        """Return whether a closed connection is open again: ids of several runs are in one recording."""
+        closed = self._part.ids[self._part.get("closed")]
+        if not len(closed):
+            return False
+        return bool(among(snapshot.rows["id"][~snapshot.rows["closed"]], closed).any())
 
     def _vanished(self, snapshot: Snapshot, last: Part, there: NDArray[np.bool_]) -> Iterator[Line]:
         """Yield a "close" line for each connection that has vanished without being closed."""

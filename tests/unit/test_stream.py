@@ -15,8 +15,9 @@ from tcptop_rtt.model.snapshot import ProcessKey, Snapshot, processes_of
 from tcptop_rtt.outputs.schema import schema
 from tcptop_rtt.outputs.stream import StreamLines
 from tcptop_rtt.view.filter import Filter
+from tests.unit.recorded import stream_of
 from tests.unit.rows import listener, listeners_of, row
-from tests.unit.snapshots import snapshot_at
+from tests.unit.snapshots import S, snapshot_at
 from tests.unit.world import ORIGIN, World, told
 
 
@@ -159,3 +160,14 @@ def test_all_lines_keep_to_the_schema() -> None:
     for line in b"".join(lines).splitlines():
         validator.validate(json.loads(line))
         assert line.isascii()
+
+
+def test_where_ids_of_another_run_begin_again_so_does_the_stream() -> None:
+    """As in a recording of several runs: one that has ended in the first may have the id of one in the next."""
+    rows = [row(1, closed=True), row(1), row(1, closed=True)]
+    made = [snapshot_at((100 + at) * S, one) for at, one in enumerate(rows)]
+    lines = stream_of(made).splitlines()
+    assert [json.loads(line)["event"] for line in lines].count("header") == 2
+    decoder = StreamDecoder(pytest.fail)
+    back = [one for one in map(decoder.take, lines) if one is not None]
+    assert [one.rows["closed"].tolist() for one in back] == [[True], [False], [True]]

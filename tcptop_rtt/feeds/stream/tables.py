@@ -90,6 +90,8 @@ class StreamTable:
             raise BadLineError(f"{name[:64]!a} is no field of {self.kind.name}")
         if len(at) == len(self):
             self._named.add(name)
+        elif name in _never_nothing(self.kind) - self._named:
+            return  # it stays absent, so that nothing may rest on it in some rows
         try:
             self._write(field, at, values)
         except BadLineError:
