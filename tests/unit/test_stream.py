@@ -163,7 +163,7 @@ def test_all_lines_keep_to_the_schema() -> None:
 
 
 def test_where_ids_of_another_run_begin_again_so_does_the_stream() -> None:
-    """As in a recording of several runs: one that has ended in the first may have the id of one in the next."""
+    """As in a recording of several runs: one that ended in the first may have the id of one in the next."""
     rows = [row(1, closed=True), row(1), row(1, closed=True)]
     made = [snapshot_at((100 + at) * S, one) for at, one in enumerate(rows)]
     lines = stream_of(made).splitlines()
