@@ -45,6 +45,7 @@ class Cause:
     :param stops: the connection makes no progress as long as it lasts
     :param explains: it only explains a high RTT of a healthy connection, and only the details show it
     :param check: returns a command that shows it, for a row and the program's own network namespace
+    :param also: its other names in filters, where the column has other words
     """
 
     name: str
@@ -55,6 +56,7 @@ class Cause:
     stops: bool = False
     explains: bool = False
     check: Callable[[Connection, int], str] = checks.by_ss
+    also: tuple[str, ...] = ()
 
 
 def _not_connected(kind: str) -> Callable[[Columns], Mask]:
@@ -184,7 +186,15 @@ CAUSES = (
         words.peer_slow,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
     ),
-    Cause("backlog", "us", _not_accepted, words.backlog, stops=True, check=checks.of_listener),
+    Cause(
+        "backlog",
+        "us",
+        _not_accepted,
+        words.backlog,
+        stops=True,
+        check=checks.of_listener,
+        also=("queue-full",),
+    ),
     Cause(
         "not-reading",
         "us",
@@ -208,6 +218,7 @@ CAUSES = (
         words.answers,
         _ANSWERS,
         check=checks.by_tcpdump,
+        also=("slow-answers",),
     ),
     Cause(
         "we-answer",
@@ -216,6 +227,7 @@ CAUSES = (
         words.we_answer,
         _ANSWERS,
         check=checks.of_process,
+        also=("slow-replies", "we-take"),
     ),
     Cause(
         "late-acks",

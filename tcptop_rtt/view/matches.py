@@ -212,13 +212,13 @@ def states() -> Match:
 
 
 def whys() -> Match:
-    """The name of the cause that holds a connection up; empty, and so none of them, where there is none."""
-    names = causes.NAMES
-    return texts(
-        lambda get, lacking: causes.verdicts(get, lacking).tolist(),
-        lambda number: names[number] or "",
-        "loss",
-    )
+    """The names of the cause that holds a connection up; empty, and so none of them, where there is none."""
+
+    def read(number: int) -> tuple[str, ...]:
+        cause = causes.numbered(number)
+        return (cause.name, *cause.also) if cause else ("",)
+
+    return _any_text(lambda get, lacking: causes.verdicts(get, lacking).tolist(), read, "loss")
 
 
 def addresses(name: str) -> Match:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptop_rtt.model.rows import LISTEN, UNKNOWN_U32
+from tcptop_rtt.view import causes
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, parse, select, select_others
 from tcptop_rtt.view.query import MAX_DEPTH, QueryError, both
@@ -263,3 +264,13 @@ def test_two_filters_are_one_that_selects_what_both_select(text: str, more: str,
     assert both(text, more) == expected
     selected = [set(select(ROWS, Filter(one)).tolist()) for one in (text, more, expected)]
     assert selected[2] == selected[0] & selected[1]
+
+
+@pytest.mark.parametrize("cause", causes.CAUSES, ids=lambda cause: cause.name)
+def test_a_cause_is_found_by_each_of_its_names(cause: causes.Cause) -> None:
+    number = causes.NAMES.index(cause.name)
+    rows = rows_of(row(1, both_why=number + 1), row(2, both_why=1))
+    for name in (cause.name, *cause.also):
+        for text in (f"why:{name}", f"why={name}"):
+            assert rows["id"][select(rows, Filter(text))].tolist() == [1]
+        assert rows["id"][select(rows, Filter(f"!why:{name}"))].tolist() == [2]
