@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tcptop_rtt import environment
 from tcptop_rtt.signals import on_stop
 from tcptop_rtt.standard_streams import complain
+from tcptop_rtt.system_call import require_descriptors
 
 if TYPE_CHECKING:
     from tcptop_rtt.feeds.base import Feed
@@ -89,14 +88,7 @@ def run_app(app: ProgramApp) -> None:
         app.leave()
 
     on_stop(leave)
-    _need_descriptors()
+    require_descriptors(_SCREEN_DESCRIPTORS)
     app.run()
     if app.problem is not None:
         raise app.problem
-
-
-def _need_descriptors() -> None:
-    """Raise OSError before the screen opens if it could not open completely."""
-    with ExitStack() as spare:
-        for _ in range(_SCREEN_DESCRIPTORS):
-            spare.callback(os.close, os.dup(0))

@@ -1,9 +1,10 @@
-"""System calls that Python has no function for. All raise OSError."""
+"""System calls that Python has no function for, and whether they will find room. All raise OSError."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import ExitStack
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -17,6 +18,13 @@ def prctl(option: int, *arguments: int) -> int:
     """Call prctl(2), with 0 for the arguments that are not given."""
     padded = (*arguments, 0, 0, 0, 0)[:4]
     return checked(LIBC.prctl(ctypes.c_int(option), *map(ctypes.c_ulong, padded)))
+
+
+def require_descriptors(count: int) -> None:
+    """Check that so many descriptors are free, before something begins that would stop halfway without."""
+    with ExitStack() as spare:
+        for _ in range(count):
+            spare.callback(os.close, os.eventfd(0))
 
 
 def checked(result: int) -> int:

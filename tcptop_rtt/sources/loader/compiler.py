@@ -14,6 +14,7 @@ from bcc import BPF, libbcc
 
 from tcptop_rtt.model.errors import TcptopError, why
 from tcptop_rtt.sources.loader.files import STAND_INS
+from tcptop_rtt.system_call import require_descriptors
 
 _DESCRIPTORS = 8
 """How many free descriptors compiling takes at once, and a few more."""
@@ -28,7 +29,10 @@ def compile_program(text: bytes, *flags: str) -> BPF:
 
     :raises TcptopError: the compiler refuses the text; has the compiler's first message
     """
-    _require_descriptors()
+    try:
+        require_descriptors(_DESCRIPTORS)  # if clang cannot open a header, bcc crashes on the missing types
+    except OSError as error:
+        raise TcptopError(f"cannot compile: {why(error)}") from error
     page = f"-DPAGE_SIZE={os.sysconf('SC_PAGE_SIZE')}"
     with _only_our_headers(), _messages() as messages:
         try:
@@ -52,19 +56,6 @@ def instructions_of(module: BPF, function: str) -> bytes:
     if not libbcc.lib.bpf_function_start(module.module, function.encode()):
         return b""
     return bytes(module.dump_func(function.encode()))
-
-
-def _require_descriptors() -> None:
-    """Check that descriptors are free: if clang cannot open a header, bcc crashes on the missing types."""
-    spare: list[int] = []
-    try:
-        while len(spare) < _DESCRIPTORS:
-            spare.append(os.open(STAND_INS, os.O_PATH))
-    except OSError as error:
-        raise TcptopError(f"cannot compile: {why(error)}") from error
-    finally:
-        for descriptor in spare:
-            os.close(descriptor)
 
 
 @contextmanager
