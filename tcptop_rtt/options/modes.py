@@ -22,9 +22,12 @@ class Apart(NamedTuple):
 
 
 _RECORDED = "argument --record, --keep: what is replayed has been recorded already"
-_NO_COST = "argument --budget: what has been recorded costs nothing to measure"
-_NO_SOURCE = "argument --source: what has been recorded is not read from a kernel"
-_OWN_INTERVAL = "argument --interval/-i: what has been recorded has intervals of its own"
+_OF_NOW = {
+    "source": "argument --source: what has been recorded is not read from a kernel",
+    "budget": "argument --budget: what has been recorded costs nothing to measure",
+    "interval": "argument --interval/-i: what has been recorded has intervals of its own",
+}
+"""Options that mean nothing for what has been recorded."""
 
 APART = (
     Apart(
@@ -59,15 +62,11 @@ APART = (
         ("replay", "at", "prometheus", "otlp", "compare", "fleet", "source", "budget"),
         "argument {}: it is not for other hosts",
     ),
-    Apart("replay", ("source",), _NO_SOURCE),
-    Apart("at", ("source",), _NO_SOURCE),
-    Apart("compare", ("source",), _NO_SOURCE),
-    Apart("replay", ("budget",), _NO_COST),
-    Apart("at", ("budget",), _NO_COST),
-    Apart("compare", ("budget",), _NO_COST),
-    Apart("replay", ("interval",), _OWN_INTERVAL),
-    Apart("at", ("interval",), _OWN_INTERVAL),
-    Apart("compare", ("interval",), _OWN_INTERVAL),
+    *(
+        Apart(option, (other,), problem)
+        for other, problem in _OF_NOW.items()
+        for option in ("replay", "at", "compare")
+    ),
 )
 """Only the first conflict is reported. Options have the names of the parser's attributes."""
 
@@ -77,8 +76,13 @@ NEED = {
     "prometheus_series": ("prometheus", "otlp"),
     "fleet_range": ("fleet",),
     "fleet_by": ("fleet",),
+    "ssh": ("hosts",),
+    "remote_command": ("hosts",),
 }
 """For options that mean nothing without another one, those of which one has to be given."""
+
+_NAMED = {"family": "-4 and -6", "hosts": "a HOST"}
+"""What is written on the command line, where that is not the attribute's name."""
 
 
 def contradiction(options: argparse.Namespace, default: Callable[[str], object]) -> str:
@@ -102,7 +106,7 @@ def _apart(given: Given) -> str:
 
 
 def _named(option: str) -> str:
-    return "-4 and -6" if option == "family" else f"--{option.replace('_', '-')}"
+    return _NAMED.get(option) or f"--{option.replace('_', '-')}"
 
 
 def _missing(options: argparse.Namespace, given: Given) -> str:
@@ -112,9 +116,6 @@ def _missing(options: argparse.Namespace, given: Given) -> str:
     for option, others in NEED.items():
         if given(option) and not any(map(given, others)):
             return f"argument {_named(option)}: only with {' or '.join(map(_named, others))}"
-    for option in ("ssh", "remote_command"):
-        if given(option) and not options.hosts:
-            return f"argument {_named(option)}: only with a HOST"
     if options.compare is None:
         if ".." in (options.at or ""):
             return "argument --at: a time, such as 14:03; from one to another only with --compare"
