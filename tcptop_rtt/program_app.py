@@ -11,7 +11,7 @@ from textual._styles_cache import StylesCache
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 
-from tcptop_rtt.model.errors import TcptopError, remedy, shortage
+from tcptop_rtt.model.errors import TcptopError, shortage
 from tcptop_rtt.screens.program_keys import ProgramKeys
 from tcptop_rtt.terminal.background import BackgroundReported
 from tcptop_rtt.terminal.driver import TerminalDriver
@@ -127,8 +127,6 @@ class ProgramApp(ProgramKeys):
 
 def _describe(error: Exception) -> str:
     """Return one line that says what there is too little of, or else what failed, and where."""
-    if isinstance(error, OSError) and (mend := remedy(error)):
-        return f"{error}{mend}"
     if lacking := shortage(error):
         return lacking
     frames = traceback.extract_tb(error.__traceback__)

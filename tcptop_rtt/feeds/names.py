@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.feeds.lookups import Lookups
 from tcptop_rtt.feeds.namespaces import own_netns
 from tcptop_rtt.model.ids import distinct
+from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.names import Address, Names
 from tcptop_rtt.model.outside import host_name_of, service_name_of
 
@@ -103,8 +104,6 @@ class Resolver(Names):
 
 def _different(families: NDArray[Any], addresses: NDArray[Any]) -> Iterable[Address]:
     """The distinct addresses, each once."""
-    # Compared as numbers: that is faster, and NumPy's byte strings would lose zeros at their end.
-    words = np.ascontiguousarray(addresses).view(np.uint64).reshape(-1, 2)
-    _, first = np.unique(words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1], return_index=True)
+    _, first = np.unique(mixed((families, addresses)), return_index=True)
     for at in first.tolist():
         yield Address(int(families[at]), addresses[at].tobytes())

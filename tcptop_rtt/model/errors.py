@@ -23,6 +23,8 @@ def why(error: OSError) -> str:
 
 def shortage(error: Exception) -> str:
     """Return what there is too little of, if that is the cause of an error; else nothing."""
+    if isinstance(error, OSError) and (mend := remedy(error)):
+        return f"{error}{mend}"
     if isinstance(error, MemoryError):
         return "there is too little memory: free some, or raise ulimit -v first"
     if isinstance(error, ModuleNotFoundError):

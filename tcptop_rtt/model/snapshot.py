@@ -6,7 +6,7 @@ Nothing here knows where the numbers come from or how they are shown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,12 +87,26 @@ class ProcessKey(NamedTuple):
     started_ns: int  # CLOCK_BOOTTIME
 
 
+_Value = TypeVar("_Value")
+
+
 def processes_of(get: Get) -> list[ProcessKey]:
     """Return the process of each row.
 
     :param get: gives the values of a field
     """
     return list(map(ProcessKey, get("pid").tolist(), get("started_ns").tolist()))
+
+
+def of_processes_here(by_process: dict[ProcessKey, _Value], get: Get) -> dict[ProcessKey, _Value]:
+    """Return what is known of each process without those that no row has, if these are too many.
+
+    :param get: gives the values of a field
+    """
+    if len(by_process) <= 2 * len(get("pid")):
+        return by_process
+    here = set(processes_of(get))
+    return {process: value for process, value in by_process.items() if process in here}
 
 
 class Waiting(NamedTuple):

@@ -11,6 +11,7 @@ from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.snapshot import Origin, Snapshot
 from tcptop_rtt.outputs.json_line import in_ascii
 from tcptop_rtt.outputs.writer import Writer
+from tcptop_rtt.view import format as fmt
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
@@ -101,5 +102,5 @@ def complain(writer: Writer) -> None:
     :raises TcptopError: writing to standard output failed
     """
     if writer.failure:
-        lines = "1 line is" if writer.unwritten == 1 else f"{writer.unwritten:,} lines are"
+        lines = f"{writer.unwritten:,} {fmt.noun(writer.unwritten, 'line is', 'lines are')}"
         raise TcptopError(f"cannot write to standard output: {writer.failure}; {lines} not written")

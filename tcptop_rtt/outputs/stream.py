@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import among, distinct
 from tcptop_rtt.model.rows import CLOSED, Indices, Rows
-from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting, processes_of
+from tcptop_rtt.model.snapshot import Origin, ProcessKey, Snapshot, Waiting, of_processes_here, processes_of
 from tcptop_rtt.outputs import columns
 from tcptop_rtt.outputs.columns import NOTHING, Part, part_of
 from tcptop_rtt.outputs.json_line import Line, encoded, pieces
@@ -113,7 +113,7 @@ class StreamLines:
             yield {"event": "column", "time_ns": time_ns, **line}
         _, there = now.find(last.ids)
         yield from self._vanished(snapshot, last, there)
-        self._forget_processes(now)
+        self._cgroups = of_processes_here(self._cgroups, now.get)
         yield _refresh(snapshot, last.ids[~there].tolist())
 
     def _is_of_another_run(self, snapshot: Snapshot) -> bool:
@@ -177,12 +177,6 @@ class StreamLines:
             if process.pid:
                 self._cgroups[process] = self._cgroup_of(process) or self._cgroups.get(process)
         return list(map(self._cgroups.get, processes))
-
-    def _forget_processes(self, now: Part) -> None:
-        """Forget the processes that have no connection any more, once in a while."""
-        if len(self._cgroups) > 2 * len(now.ids):
-            here = set(processes_of(now.get))
-            self._cgroups = {process: path for process, path in self._cgroups.items() if process in here}
 
     def _state(self) -> Iterator[Line]:
         snapshot = self._snapshot

@@ -14,7 +14,7 @@ from tcptop_rtt.feeds.stream.cells import Cells
 from tcptop_rtt.feeds.stream.tables import BadLineError, StreamTable, ids_of
 from tcptop_rtt.model.ids import among, distinct, places
 from tcptop_rtt.model.rows import Indices, Mask, Rows
-from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting, processes_of
+from tcptop_rtt.model.snapshot import Health, ProcessKey, Snapshot, Waiting, of_processes_here, processes_of
 from tcptop_rtt.recording.reader import Complain
 from tcptop_rtt.view.streamed import (
     CLOCKS,
@@ -120,9 +120,7 @@ class State:
         processes = processes_of(lambda name: columns[name][at])
         named = zip(processes, map(parts.text, paths), strict=True)
         self._cgroups.update((process, path) for process, path in named if process.pid)
-        if len(self._cgroups) > 2 * len(self._connections):
-            here = set(processes_of(columns.__getitem__))
-            self._cgroups = {process: path for process, path in self._cgroups.items() if process in here}
+        self._cgroups = of_processes_here(self._cgroups, columns.__getitem__)
 
     def take_side(self, event: str, rows: Mapping[int, Line]) -> None:
         """Update the rows of another table than that of connections, likewise."""
