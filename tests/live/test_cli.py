@@ -167,6 +167,25 @@ def test_what_cannot_be_written_at_the_end_is_told_in_one_line() -> None:
         assert ended.stderr == "tcptop-rtt: cannot write to standard output: No space left on device\n"
 
 
+def test_without_standard_error_usage_is_written_nowhere() -> None:
+    for options in (("--count", "0"), ("run",), ("--fail-if", "nothing")):
+        ended = run(*options, before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+        assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_a_module_that_is_not_installed_is_named() -> None:
+    """As where the distribution's Python is another one since an upgrade."""
+    without = (
+        "-c",
+        "import sys; sys.modules['numpy'] = None; from tcptop_rtt.cli import main; sys.exit(main())",
+    )
+    ended = subprocess.run(
+        [sys.executable, *without, "--count", "1"], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr == "tcptop-rtt: numpy is not installed for this Python: install tcptop-rtt again\n"
+    assert ended.returncode == 1
+
+
 def _in_own_mounts(mount: str) -> tuple[str, ...]:
     """Starts a program that has an empty directory at this place."""
     # Only /sys is made private, as / is no mount in a chroot.

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.live.held import Open
 from tests.live.program import PROGRAM, START_S
 
 _HOME = pwd.getpwuid(0).pw_dir
@@ -21,22 +22,15 @@ exec "$@"
 """
 
 
+def wrapped(text: str, *options: str) -> tuple[str, ...]:
+    """The program, with a file of settings."""
+    own = ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", _WITH_FILE, "sh", _HOME)
+    return (*own, text, PROGRAM, *options)
+
+
 def run(text: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "unchanged",
-            "sh",
-            "-c",
-            _WITH_FILE,
-            "sh",
-            _HOME,
-            text,
-            PROGRAM,
-            *options,
-        ],
+        wrapped(text, *options),
         env=os.environ | {"SUDO_UID": "0"} | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -62,6 +56,12 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(options: tuple[str, ...]) -> 
         f"tcptop-rtt: {_HOME}/.config/tcptop-rtt/config.toml: theme: 'pink' is none of"
     )
     assert run("theme = 'pink'", "--no-config", *options).returncode == 0
+
+
+def test_wrong_keys_are_told_with_the_file(terminal: Open) -> None:
+    it = terminal("env", "SUDO_UID=0", *wrapped("[keys]\nquit = 'F99'"))
+    assert it.ended() == 2
+    it.wait_for(f"tcptop-rtt: {_HOME}/.config/tcptop-rtt/config.toml: keys.quit: 'F99' is no key".encode())
 
 
 def test_it_is_not_looked_for_where_the_environment_says() -> None:

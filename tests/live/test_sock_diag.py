@@ -247,7 +247,12 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(polls: Po
 
 def test_one_that_is_used_again_between_the_same_ports_has_no_made_up_rates(polls: Polls) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
-        client.bind(("127.0.0.1", 0))
+        with socket.socket() as other:
+            for one in (other, client):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", 0))
+            client.bind(other.getsockname())  # a port that bind() chooses is given up with the connection
+        ids = set()
         for round_trips in (50, 1):
             client.connect(listener.getsockname())
             with listener.accept()[0] as server:
@@ -255,7 +260,9 @@ def test_one_that_is_used_again_between_the_same_ports_has_no_made_up_rates(poll
                     round_trip((client, server))
                 polls.look()
                 row = row_of(polls.rows(), client)
+                ids.add(int(row["id"]))
                 disconnect(client)
+    assert len(ids) == 1
     assert row["bytes_acked"] == 2
     assert row["out_bps"] < 1_000_000
     for name in ("window_ms", "segs_in_1m", "data_segs_out_1m", "busy_us_1m", "retrans_1m"):

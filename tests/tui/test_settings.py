@@ -82,14 +82,14 @@ async def test_an_action_has_the_key_that_is_chosen_and_no_other(stage: Open) ->
         ({"zoom": "q"}, "keys.zoom: q is the key of back"),
         ({"zoom": "j"}, "keys.zoom: j is the key of down"),
         ({"freeze": "z"}, "keys.freeze: z is the key of zoom"),
-        ({"help": "Ctrl-C"}, "keys.help: Ctrl-C is the key of leave"),
+        ({"help": "Ctrl-C"}, "keys.help: Ctrl-C is the key of leave: choose another one\n"),
         ({"help": "X", "reverse": "X"}, "X is the key of "),
     ],
 )
 def test_what_is_wrong_with_keys_is_told(keys: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError) as refused:
         keymap(keys, TcptopApp)
-    assert message in str(refused.value)
+    assert message in f"{refused.value}\n"
 
 
 def test_keys_may_change_places() -> None:

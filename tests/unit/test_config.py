@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,27 @@ def test_one_of_somebody_else_is_refused(home: Path) -> None:
         assert "root's, and not for others to read" in refusal(home, OTHER)
     else:
         assert refusal(home, OTHER) == f"{path} belongs to UID {ME}: run chown {OTHER} {path}"
+
+
+def test_one_that_its_user_cannot_read_is_refused_and_one_that_cannot_be_looked_for_is_none() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        (home / "tcptop-rtt").mkdir()
+        path = write(home, "theme = 'dark'")
+        path.chmod(0)
+        told = f"{path} cannot be read: run chmod u+r {path}, or use --no-config"
+        for mode, refused in ((0o755, told), (0o600, "")):
+            path.parent.chmod(mode)
+            os.seteuid(ME or OTHER)  # root may read everything
+            try:
+                found = (
+                    refusal(home, os.geteuid()) if refused else str(file.read(Invoker(ME, str(home))) or "")
+                )
+            finally:
+                os.seteuid(ME)
+            assert found == refused
+        path.parent.chmod(0o755)
 
 
 def test_what_is_no_regular_file_is_refused_and_nothing_waits_for_it(home: Path) -> None:
