@@ -39,6 +39,10 @@ class Taker(Protocol):
         """Take the numbers of the next snapshot."""
         ...
 
+    def deliver(self) -> bool:
+        """Pass on the last numbers; return within seconds whether they have arrived."""
+        ...
+
     def close(self) -> None:
         """Release all resources, within seconds."""
         ...
@@ -72,6 +76,8 @@ class Exporter:
     def run(self, feed: Feed, chosen: Filter, recordings: Recordings) -> int:
         """Export until a signal comes or enough updates are made; return the exit code.
 
+        It is 1 if a recording is incomplete, or if the last of a number of updates has not arrived.
+
         :param feed: open
         :param recordings: recordings of the same snapshots
         """
@@ -88,6 +94,7 @@ class Exporter:
         choice = Choice(chosen, prefixes, most, self._started_ns, histograms)
         aggregator = Aggregator(feed.origin, choice)
         complaints = Complaints(complain)
+        has_arrived = True
         recordings.start()
         last = None if options.count is None else 1 + (options.count - 1) * options.refreshes_per_update
         for count, snapshot in enumerate(feed.snapshots(), 1):
@@ -99,10 +106,11 @@ class Exporter:
             if count == 1:
                 self._say_where()
             if count == last:
+                has_arrived = all(taker.deliver() for taker in self._takers)
                 break
         _, failure = recordings.finish()
         complaints.take(failure)
-        return int(bool(failure))
+        return int(bool(failure) or not has_arrived)
 
     def _say_where(self) -> None:
         with contextlib.suppress(OSError):

@@ -200,7 +200,8 @@ class Recordings:
     def _lost(file: RecordingWriter | None, recording: Recording | None) -> str:
         if file is None or recording is None or not recording.failure:
             return ""
-        return f"cannot record into {file.path}: {recording.failure}; the part already written is kept"
+        kept = "; the part already written is kept" if file.size else ""
+        return f"cannot record into {file.path}: {recording.failure}{kept}"
 
 
 class Complaints:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.live.known_traffic import DELAY_MS, check_bytes, check_times, start
 from tests.live.link import Link
-from tests.live.program import END_S, PROGRAM, START_S
+from tests.live.program import END_S, PROGRAM, START_S, run
 from tests.live.victoria import VictoriaMetrics
 from tests.ports import free_port
 from tests.unit.otlp import OK, Receiving, chosen, points
@@ -121,6 +121,18 @@ def test_what_is_counted_while_the_receiver_is_away_is_in_the_next_push() -> Non
         f"tcptop-rtt: metrics do not reach {where}: it answers 503",
         f"tcptop-rtt: metrics reach {where} again",
     ]
+
+
+def test_a_number_of_pushes_ends_with_code_1_if_the_last_one_does_not_arrive() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    ended = run("--otlp", url, "--interval", "0.2", "--count", "1")
+    assert ended.returncode == 1
+    where = f"{url.removeprefix('http://')}/v1/metrics"
+    assert ended.stderr == f"tcptop-rtt: metrics do not reach {where}: Connection refused\n"
+    with Receiving(OK) as receiver:
+        ended = run("--otlp", receiver.url, "--interval", "0.2", "--count", "1")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert receiver.bodies
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda it: it.name)

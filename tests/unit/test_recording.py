@@ -283,6 +283,21 @@ def test_that_its_end_finds_no_room_is_told(full_disk: Path, snapshots: list[Sna
     assert read(path)[0] == lines_of(snapshots[:1])
 
 
+def test_where_nothing_could_be_written_nothing_is_said_to_be_kept(
+    full_disk: Path, snapshots: list[Snapshot]
+) -> None:
+    record(full_disk / "other", snapshots[:1]).end(0)
+    feed = replayed(full_disk / "other")
+    feed.open()
+    recordings = Recordings(feed, Filter(), None, "")
+    path = Path(recordings.open(str(full_disk / "it")))
+    _leave_no_room(path)
+    recordings.start()
+    recordings.show(snapshots[0], ())
+    assert recordings.stop() == f"cannot record into {path}: File too large"
+    assert not path.exists()
+
+
 def test_that_its_end_finds_no_room_is_told_after_the_dashboard(
     full_disk: Path,
     snapshots: list[Snapshot],

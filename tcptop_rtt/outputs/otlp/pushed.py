@@ -86,8 +86,12 @@ class Pushed:
 
     def close(self) -> None:
         """Push the latest numbers if they are not pushed yet, and wait at most LAST_S for that."""
+        self.deliver()
+
+    def deliver(self) -> bool:
+        """Push the latest numbers as the last ones; return whether the receiver has them."""
         if self._latest is None or self._has_given_up:
-            return
+            return self._latest is None
         with self._changed:
             self._is_ending = True
             self._changed.notify()
@@ -96,6 +100,8 @@ class Pushed:
             self._has_given_up = True
             self._receiver.cancel()
             self._say(f"the last metrics have not reached {self._receiver.name} within {LAST_S:g} s")
+            return False
+        return self._is_pushed
 
     def _run(self) -> None:
         wait_s: float | None = None
@@ -129,6 +135,7 @@ class Pushed:
             self._failures += 1
             return max(_backoff_s(self._failures), error.after_s or 0.0)  # "at once" would be asked for ever
         except Exception as error:  # a bug: it is reported, and the next push may succeed
+            self._is_pushed = False
             fault = f"unexpected {type(error).__name__}: {brief(error)}"
             self._tell(f"metrics do not reach {self._receiver.name}: {fault}: please report this line")
             return None

@@ -38,6 +38,10 @@ class Scraped:
 
         self._server.show(partial(text_of, aggregate))
 
+    def deliver(self) -> bool:
+        """Return True: what is not asked for is not missed."""
+        return True
+
     def close(self) -> None:
         """Stop serving, and close the port."""
         self._server.close()
