@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Indices
 from tcptop_rtt.model.snapshot import CELL_NS
+from tcptop_rtt.tracking.cells import by_cell
 from tcptop_rtt.tracking.room import resized
 
 CELLS = 60
@@ -33,8 +34,8 @@ class History:
     def advance(self, now_ns: int) -> None:
         """Begin the cells that are due."""
         now = now_ns // CELL_NS
-        if now - self._now > CELLS:
-            # No call has come for more than a minute: all cells are too old.
+        if now - self._now > (OLD_CELLS + 1) * _CELLS_PER_OLD:
+            # No call has come for that long: all cells are too old.
             self._cells[:] = self._old[:] = np.nan
             self._now = now
         for begun in range(self._now + 1, now + 1):
@@ -62,10 +63,20 @@ class History:
         self._old[:, to] = self._old[:, rows]
 
     def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
-        """Count samples, in order of time. Those older than the present cell go into the cell before it."""
-        values, early = rtt_us.astype(np.float32), int(np.count_nonzero(time_ns < self._now * CELL_NS))
-        for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
-            np.fmax.at(self._cells[cell % CELLS], rows[part], values[part])
+        """Count samples in the cells of their times."""
+        values = rtt_us.astype(np.float32)
+        for cell, part in by_cell(time_ns, CELL_NS, self._now):
+            if cell > self._now - CELLS:
+                np.fmax.at(self._cells[cell % CELLS], rows[part], values[part])
+            if cell < self._now - 1:
+                self._frozen.pop(cell, None)
+                self._add_late(cell // _CELLS_PER_OLD, rows[part], values[part])
+
+    def _add_late(self, old: int, rows: Indices, values: NDArray[np.float32]) -> None:
+        """Count samples in an old cell that is filled already and not yet dropped."""
+        is_filled = self._now > (old + 1) * _CELLS_PER_OLD
+        if is_filled and old >= self._now // _CELLS_PER_OLD - OLD_CELLS:
+            np.fmax.at(self._old[old % OLD_CELLS], rows, values)
 
     def latest(self, cells: int, count: int) -> tuple[NDArray[np.float32], ...]:
         """The last cells of the first rows, oldest first, each a read-only array of shape (count,)."""

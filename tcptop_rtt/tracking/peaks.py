@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import UNKNOWN_U32, Indices
+from tcptop_rtt.tracking.cells import by_cell
 from tcptop_rtt.tracking.room import resized
 from tcptop_rtt.tracking.row_store import RowStore
 
-CELL_MS = 60_000
+CELL_NS = 60_000_000_000
 CELLS = 10  # including the present one, so the peaks are of the last nine to ten minutes
 
 _TIME_BITS = np.uint64(32)
@@ -55,13 +56,13 @@ class Peaks:
         np.maximum.reduce(self._cells, axis=0, out=self._highest)
 
     def add(self, rows: Indices, rtt_us: NDArray[np.uint32], time_ns: NDArray[np.uint64]) -> None:
-        """Count samples, in order of time. Those older than the present cell go into the cell before it."""
+        """Count samples in the cells of their times."""
         time_ms = time_ns // np.uint64(1_000_000)
         samples = rtt_us.astype(np.uint64) << _TIME_BITS | time_ms & np.uint64(UNKNOWN_U32)
-        early = int(np.count_nonzero(time_ms < self._now * CELL_MS))
-        for cell, part in ((self._now - 1, slice(early)), (self._now, slice(early, None))):
-            np.maximum.at(self._cells[cell % CELLS], rows[part], samples[part])
-        np.maximum.at(self._highest, rows, samples)
+        for cell, part in by_cell(time_ns, CELL_NS, self._now):
+            if cell > self._now - CELLS:
+                np.maximum.at(self._cells[cell % CELLS], rows[part], samples[part])
+                np.maximum.at(self._highest, rows[part], samples[part])
 
     def update(self, now_ns: int, wall_ns: int) -> None:
         """Bring the peaks of all rows up to date."""
@@ -75,4 +76,4 @@ class Peaks:
 
 
 def _cell_of(time_ns: int) -> int:
-    return time_ns // (CELL_MS * 1_000_000)
+    return time_ns // CELL_NS

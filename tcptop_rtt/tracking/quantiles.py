@@ -136,6 +136,11 @@ class Quantiles:
         self._release(slots[silent])
         self._due[slots[~silent]] = True
 
+    @property
+    def since_ns(self) -> int:
+        """When the oldest samples were taken that are not dropped yet."""
+        return max(0, self._half - 1) * HALF_NS
+
     def add(self, rows: Indices, parts: tuple[Part, ...]) -> None:
         """Count samples of rows.
 

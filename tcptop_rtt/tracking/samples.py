@@ -107,11 +107,12 @@ class SampleCounter:
         store.set("last_rtt_us", batch.rows, last_us)
         for past in (self._history, self._peaks):
             past.add(batch.rows, hi_us, batch["time_ns"])
+        recent = batch["time_ns"] >= self._quantiles.since_ns
         new: dict[str, NDArray[Any]] = {
-            "rtt_samples": samples,
-            "rtt_sum_us": sum_us,
-            "rtt_lo_us": lo_us,
-            "rtt_hi_us": hi_us,
+            "rtt_samples": samples[recent],
+            "rtt_sum_us": sum_us[recent],
+            "rtt_lo_us": lo_us[recent],
+            "rtt_hi_us": hi_us[recent],
         }
-        self._quantiles.add(batch.rows, rtt_parts(lambda name: new[name]))
+        self._quantiles.add(batch.rows[recent], rtt_parts(lambda name: new[name]))
         self._touched.append(batch.rows)

@@ -246,11 +246,11 @@ def test_metrics_are_pushed_as_often_as_is_asked_for_and_served_beside_that() ->
     assert value(pushes[-1], "tcptop.connection.count") == 3
 
 
-def test_a_receiver_that_is_not_there_is_told_and_ends_nothing() -> None:
+def test_a_receiver_that_is_not_there_is_told_and_ends_nothing_before_the_last_push() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ended = _run("--otlp", f"http://127.0.0.1:{port}", "--count", "2", "--interval", "0.1")
-    assert ended.returncode == 0
+    assert ended.returncode == 1
     trouble = f"tcptop-rtt: metrics do not reach 127.0.0.1:{port}/v1/metrics: Connection refused"
     assert sorted(ended.stderr.splitlines()) == ["closed", trouble]
 

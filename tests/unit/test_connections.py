@@ -421,7 +421,15 @@ def test_thousands_of_connections_come_and_go_without_growing(harness: Harness) 
 
 def test_a_trace_begins_with_the_history_and_logs_every_single_sample(harness: Harness) -> None:
     harness.connections.ingest(
-        records({"window_start": 1, "rtt_samples": 1, "rtt_hi_us": 100, "rtt_lo_us": 100})
+        records(
+            {
+                "window_start": 1,
+                "time_ns": harness.now_ns,
+                "rtt_samples": 1,
+                "rtt_hi_us": 100,
+                "rtt_lo_us": 100,
+            }
+        )
     )
     harness.wait(2)
     assert harness.connections.set_trace(1) == 100

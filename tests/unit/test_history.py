@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tcptop_rtt.model.snapshot import CELL_NS
 from tcptop_rtt.tracking.history import CELLS, History
@@ -56,8 +57,41 @@ def test_a_row_that_is_cleared_or_moved_takes_its_past_along() -> None:
 
 def test_after_a_long_pause_nothing_old_is_taken_for_new() -> None:
     history = _history_of(400)
-    history.advance(START + 900 * SECOND)
+    history.advance(START + 1100 * SECOND)
     assert len(history.past(1)[0]) == 0
+
+
+@pytest.mark.parametrize("pause", [30, 61, 300, 590])
+def test_after_a_pause_what_is_not_too_old_is_still_there(pause: int) -> None:
+    history = _history_of(700)
+    history.advance(START + (699 + pause) * SECOND)
+    time_ns, rtt_us = history.past(1)
+    assert time_ns[0] <= START + (699 + pause - 580) * SECOND
+    assert time_ns[-1] >= START + 690 * SECOND
+    assert rtt_us[-1] == 700
+    assert (rtt_us <= time_ns / SECOND - START / SECOND + 10).all()
+
+
+@pytest.mark.parametrize("pause", [5, 11, 30, 61, 300])
+def test_samples_that_are_read_after_a_pause_are_of_their_own_seconds(pause: int) -> None:
+    whole, late = _history_of(700 + pause), _history_of(700)
+    now_ns = START + (699 + pause) * SECOND
+    late.advance(now_ns)
+    late.latest(CELLS, 2)
+    times_ns = START + np.arange(700, 700 + pause) * SECOND
+    values = np.arange(701, 701 + pause, dtype=np.uint32)
+    late.add(np.ones(pause, int), values, times_ns.astype(np.uint64))
+    assert [part.tolist() for part in late.past(1)] == [part.tolist() for part in whole.past(1)]
+    for cell, same in zip(whole.latest(CELLS, 2), late.latest(CELLS, 2), strict=True):
+        np.testing.assert_array_equal(cell, same)
+
+
+def test_a_sample_that_is_too_old_is_of_no_second() -> None:
+    history = _history_of(700)
+    before = history.past(1)
+    for age in (650, 690):
+        _add(history, 9_999, START + (699 - age) * SECOND, 1)
+    assert [one.tolist() for one in history.past(1)] == [one.tolist() for one in before]
 
 
 def test_a_sample_that_comes_late_belongs_to_the_second_before_and_to_its_ten() -> None:

@@ -9,7 +9,7 @@ from tcptop_rtt.model.records import RECORD, Kind
 from tcptop_rtt.model.rows import Rows
 from tcptop_rtt.model.snapshot import Health
 from tcptop_rtt.tracking.connections import CLOSED_SHOWN_NS, Connections
-from tcptop_rtt.tracking.peaks import CELL_MS, CELLS
+from tcptop_rtt.tracking.peaks import CELL_NS, CELLS
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
 from tcptop_rtt.view.format import PEAK_WIDTH, peak
@@ -84,7 +84,7 @@ def test_it_is_that_of_at_least_nine_and_at_most_ten_minutes(start_ns: int) -> N
         scene.sample(rtt_us)
         taken.append((scene.now_ns, rtt_us))
         shown_us, age_ms, _ = scene.peak()
-        assert age_ms <= CELLS * CELL_MS
+        assert age_ms <= CELLS * CELL_NS // MS
         assert (scene.now_ns - age_ms * MS, shown_us) in taken
         assert shown_us >= max(us for at, us in taken if at > scene.now_ns - 9 * MINUTE)
 

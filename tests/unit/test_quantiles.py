@@ -83,6 +83,17 @@ def test_after_a_long_silence_nothing_is_left_of_before() -> None:
     assert _found(scene) == (10_000, 10_000)
 
 
+def test_what_is_read_late_is_not_of_the_last_minute() -> None:
+    scene = Scene()
+    scene.sample(400_000)
+    taken_ns = scene.now_ns
+    scene.now_ns += 3 * HALF_NS
+    scene.sample(10_000)
+    scene.sample(400_000, at_ns=taken_ns)
+    assert _found(scene) == (10_000, 10_000)
+    assert scene.peak()[:2] == (400_000, 3 * HALF_NS // 1_000_000)
+
+
 def test_a_place_of_one_that_is_gone_brings_nothing_to_those_that_take_it() -> None:
     scene = Scene()
     for connection in range(1, 7):
