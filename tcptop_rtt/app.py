@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
@@ -17,11 +16,12 @@ from tcptop_rtt.feeds.base import Capability, Feed
 from tcptop_rtt.model.errors import TcptopError
 from tcptop_rtt.model.names import Names
 from tcptop_rtt.model.reach import Rights
-from tcptop_rtt.model.snapshot import Health, OwnCost, Snapshot, empty
+from tcptop_rtt.model.snapshot import Health, OwnCost, Snapshot
 from tcptop_rtt.past.frames import Past
 from tcptop_rtt.past.recorder import Recorder
 from tcptop_rtt.program_app import ProgramApp
 from tcptop_rtt.screens.beside import TableAndDetails
+from tcptop_rtt.screens.first import first_screen
 from tcptop_rtt.screens.live import LiveScreen
 from tcptop_rtt.screens.main import MainScreen
 from tcptop_rtt.view.ends import joined
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tcptop_rtt.outputs.recordings import Recordings
     from tcptop_rtt.screens.details import DetailsScreen
     from tcptop_rtt.screens.fleet import FleetScreen
-    from tcptop_rtt.screens.replay import ReplayScreen
 
 STAGE_S = 0.1
 """Between two updates of the line that says what the start waits for."""
@@ -112,33 +111,10 @@ class TcptopApp(ProgramApp):
         self._recorder = Recorder()  # the worker's
         self._recordings = recordings
         self._worker = threading.Thread(target=self._run_feed, name="feed", daemon=True)
-        first = empty(feed.health)
-        set_refresh = feed.set_refresh if Capability.REFRESH in feed.capabilities else None
-        self.main = self._fleet_screen(filter, refresh_s, set_refresh) or _screen_of(feed)(
-            first,
-            filter,
-            refresh_s,
-            self._glyphs,
-            set_refresh,
-            note,
-            resolver,
-            named,
-            preferences.columns,
+        self.main = first_screen(
+            feed, filter, refresh_s, self._glyphs, note, resolver, named, preferences.columns
         )
         self.main.recordings = recordings
-
-    def _fleet_screen(
-        self,
-        filter: Filter,  # noqa: A002
-        refresh_s: float,
-        set_refresh: Callable[[float], None] | None,
-    ) -> MainScreen | None:
-        """Return the first screen of a feed that queries Prometheus; None for other feeds."""
-        if self._feed.question is None:
-            return None
-        from tcptop_rtt.screens.fleet import FleetScreen
-
-        return FleetScreen(self._feed.question, filter, refresh_s, self._glyphs, set_refresh)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -296,12 +272,3 @@ class TcptopApp(ProgramApp):
 
     def on_live_screen_resumed(self) -> None:
         self.paint()
-
-
-def _screen_of(feed: Feed) -> type[MainScreen] | partial[ReplayScreen]:
-    """Return the class of the first screen: of a live feed, or of a recording."""
-    if feed.player is None:
-        return MainScreen
-    from tcptop_rtt.screens.replay import ReplayScreen
-
-    return partial(ReplayScreen, feed.player)
