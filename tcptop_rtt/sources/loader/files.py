@@ -6,8 +6,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _PARTS = (
-    *("bpf/abi.h", "bpf/sock_read.h", "bpf/task_read.h", "bpf/details.h", "bpf/waits.h", "bpf/maps.h"),
-    *("bpf/records.h", "bpf/conn.h", "bpf/samples.h", "bpf/entries.h", "probe.bpf.c"),
+    *("bpf/abi.h", "bpf/sock_read.h", "bpf/rtt_read.h", "bpf/task_read.h", "bpf/details.h", "bpf/waits.h"),
+    *("bpf/maps.h", "bpf/records.h", "bpf/conn.h", "bpf/changes.h", "bpf/samples.h", "bpf/entries.h"),
+    "probe.bpf.c",
 )
 """The files of the program, in the order in which the compiler reads them."""
 
