@@ -14,23 +14,15 @@ from numpy.typing import NDArray
 
 from tcptop_rtt.model import known
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.model.ids import among
-from tcptop_rtt.model.records import Direction
-from tcptop_rtt.model.rows import CONNECT_ERRORS, FIN_CAME, SYN_SENT, UNKNOWN_U32, Get, Holder, Mask
+from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.model.waited import WAITED
+from tcptop_rtt.view import cause_rules as rules
 from tcptop_rtt.view import cause_words as words
 from tcptop_rtt.view import checks
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.cause_words import Words
-from tcptop_rtt.view.shares import are_often_slow
-from tcptop_rtt.view.thresholds import limits
 
 Who = Literal["network", "peer", "us"]
-
-LIMITED_BUSY_US = 100_000
-"""The kernel counts in jiffies: of less busy time, a few of them would be a large share."""
-NO_ANSWER_US = 10_000_000
-"""A later answer may be due to a long poll, a person at the other end, or the two ends' own pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,97 +51,6 @@ class Cause:
     also: tuple[str, ...] = ()
 
 
-def _not_connected(kind: str) -> Callable[[Columns], Mask]:
-    """Returns the rule for one connect error."""
-    number = CONNECT_ERRORS.index(kind)
-
-    def holds(c: Columns) -> Mask:
-        found: Mask = c["connect_error"] == number
-        return found
-
-    return holds
-
-
-def _silent(c: Columns) -> Mask:
-    found: Mask = c["stalled"] | (c["retransmits"] > 0)
-    return found
-
-
-def _no_syn_answer(c: Columns) -> Mask:
-    found: Mask = _silent(c) & (c["state"] == SYN_SENT)
-    return found
-
-
-def _window_shut(c: Columns) -> Mask:
-    # Probes are also sent where nothing waits (tcp_keepalive_timer()), and where data that found no route
-    # waits with nothing in flight, however large the window is (tcp_check_probe_timer()).
-    window, unsent, mss = c["snd_wnd_bytes"], c["notsent_bytes"], np.maximum(c["mss"], 1)
-    too_small = (window < np.minimum(mss, unsent)) | ~c["scanned"]
-    found: Mask = _silent(c) & (c["probes"] > 0) & (c["retransmits"] == 0) & too_small
-    return found
-
-
-def _window_closed(c: Columns) -> Mask:
-    found: Mask = (c["snd_wnd_bytes"] == 0) & (c["notsent_bytes"] > 0)
-    return found
-
-
-def _limited(c: Columns, name: str) -> Mask:
-    busy_us = c["busy_us_1m"]
-    found: Mask = (
-        (c["window_ms"] > 0) & (busy_us >= LIMITED_BUSY_US) & (c[name] >= limits().limited_share * busy_us)
-    )
-    return found
-
-
-def _not_accepted(c: Columns) -> Mask:
-    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= limits().backlog_ns)
-    return found
-
-
-def _not_read(c: Columns) -> Mask:
-    waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
-    stands = (last_ms >= limits().unread_ms) & (last_ms != UNKNOWN_U32)
-    has_data = waiting > among(c["state"], FIN_CAME)
-    is_held = c["holder"] != Holder.NOBODY
-    found: Mask = is_held & ((waiting >= limits().unread_bytes) | (has_data & stands))
-    return found
-
-
-def _loses(c: Columns) -> Mask:
-    count, sent = c["retrans_1m"], c["data_segs_out_1m"]
-    found: Mask = (
-        (c["window_ms"] > 0)
-        & (count >= limits().loss_segments)
-        & (sent > 0)
-        & (count >= limits().loss_share * sent)
-    )
-    return found
-
-
-def _is_late(c: Columns, us: NDArray[np.float64], often: Mask) -> Mask:
-    long = (us >= limits().slow_answer_us) & (us > c.waits.path_us + c.waits.queue_us)
-    found: Mask = c.waits.known & (long | often) & (us < NO_ANSWER_US)
-    return found
-
-
-def _peer_is_late(c: Columns) -> Mask:
-    # The time of an answer has the path in it.
-    path_us = c.waits.path_us + c.waits.queue_us
-    often = are_often_slow(c["slow_answers_1m"], c["answers_1m"], path_us)
-    return _is_late(c, c.waits.peer_us, often & (c["direction"] == Direction.OUT))
-
-
-def _we_are_late(c: Columns) -> Mask:
-    often = are_often_slow(c["slow_replies_1m"], c["replies_1m"], np.zeros(1))
-    return _is_late(c, c.waits.ours_us, often & (c["direction"] == Direction.IN))
-
-
-def _is_far(c: Columns) -> Mask:
-    found: Mask = c.fresh & (c.lowest_us >= limits().red_us)
-    return found
-
-
 _RTT = frozenset({"min_rtt_us", "segs_in", "data_segs_in", "data_segs_out"})
 _ANSWERS = _RTT | WAITED
 
@@ -165,16 +66,16 @@ _WHO_REFUSES: dict[str, Who] = {
 
 CAUSES = (
     *(
-        Cause(kind, who, _not_connected(kind), words.not_connected, stops=True, check=checks.by_tcpdump)
+        Cause(kind, who, rules.not_connected(kind), words.not_connected, stops=True, check=checks.by_tcpdump)
         for kind, who in _WHO_REFUSES.items()
     ),
-    Cause("no-answer", "peer", _no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
-    Cause("window-closed", "peer", _window_shut, words.window_closed, stops=True),
-    Cause("silent", "peer", _silent, words.silent, stops=True, check=checks.by_tcpdump),
+    Cause("no-answer", "peer", rules.no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
+    Cause("window-closed", "peer", rules.window_shut, words.window_closed, stops=True),
+    Cause("silent", "peer", rules.silent, words.silent, stops=True, check=checks.by_tcpdump),
     Cause(
         "peer-not-reading",
         "peer",
-        _window_closed,
+        rules.window_closed,
         words.peer_not_reading,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
         stops=True,
@@ -182,14 +83,14 @@ CAUSES = (
     Cause(
         "peer-slow",
         "peer",
-        lambda c: _limited(c, "rwnd_limited_us_1m"),
+        lambda c: rules.limited(c, "rwnd_limited_us_1m"),
         words.peer_slow,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
     ),
     Cause(
         "backlog",
         "us",
-        _not_accepted,
+        rules.not_accepted,
         words.backlog,
         stops=True,
         check=checks.of_listener,
@@ -198,7 +99,7 @@ CAUSES = (
     Cause(
         "not-reading",
         "us",
-        _not_read,
+        rules.not_read,
         words.not_reading,
         frozenset({"recv_q_bytes", "last_received_ms"}),
         stops=True,
@@ -206,15 +107,15 @@ CAUSES = (
     Cause(
         "send-buffer",
         "us",
-        lambda c: _limited(c, "sndbuf_limited_us_1m"),
+        lambda c: rules.limited(c, "sndbuf_limited_us_1m"),
         words.send_buffer,
         frozenset({"sndbuf_limited_us"}),
     ),
-    Cause("loss", "network", _loses, words.losing, frozenset({"data_segs_out"})),
+    Cause("loss", "network", rules.loses, words.losing, frozenset({"data_segs_out"})),
     Cause(
         "answers",
         "peer",
-        _peer_is_late,
+        rules.peer_is_late,
         words.answers,
         _ANSWERS,
         check=checks.by_tcpdump,
@@ -223,7 +124,7 @@ CAUSES = (
     Cause(
         "we-answer",
         "us",
-        _we_are_late,
+        rules.we_are_late,
         words.we_answer,
         _ANSWERS,
         check=checks.of_process,
@@ -241,7 +142,7 @@ CAUSES = (
     Cause(
         "acks-wait",
         "peer",
-        lambda c: c.answers_late & ~_peer_is_late(c),
+        lambda c: c.answers_late & ~rules.peer_is_late(c),
         words.acks_wait,
         _RTT,
         explains=True,
@@ -257,7 +158,12 @@ CAUSES = (
         check=checks.by_tcpdump,
     ),
     Cause(
-        "long-path", "network", _is_far, words.long_path, frozenset({"min_rtt_us"}), check=checks.by_tcpdump
+        "long-path",
+        "network",
+        rules.is_far,
+        words.long_path,
+        frozenset({"min_rtt_us"}),
+        check=checks.by_tcpdump,
     ),
 )
 """The causes, the most severe first: the first that holds is the verdict."""
