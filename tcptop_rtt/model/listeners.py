@@ -18,7 +18,7 @@ LISTENER = np.dtype(
         # Whose it is: of several processes the oldest. As in ROW.
         *((name, ROW[name]) for name in ("host", "pid", "comm", "uid", "started_ns", "unit")),
         # Where it listens.
-        *((name, ROW[name]) for name in ("netns", "ifindex", "family", "laddr", "lport")),
+        *((name, ROW[name]) for name in ("netns", "ifindex", "interface", "family", "laddr", "lport")),
         ("read_ms", "u4"),  # how long ago a scan has read the following
         ("queue", "u4"),  # connections that wait to be accepted (sk_ack_backlog)
         ("queue_limit", "u4"),  # it is full when more wait than this (sk_max_ack_backlog)

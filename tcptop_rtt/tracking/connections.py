@@ -175,8 +175,8 @@ class Connections:
         return self._namespaces_of(store.select(unheld))
 
     def bound_namespaces(self) -> set[int]:
-        """The network namespaces of connections that are bound to an interface."""
-        return self._namespaces_of(self._bound())
+        """The network namespaces of connections and listeners that are bound to an interface."""
+        return self._namespaces_of(self._bound()) | self._listeners.bound_namespaces()
 
     def _namespaces_of(self, rows: Indices) -> set[int]:
         return {*distinct(self._store["netns"][rows]).tolist()}
@@ -191,6 +191,7 @@ class Connections:
         interfaces = np.array([names.get(key, b"") for key in keys], store["interface"].dtype)
         changed = interfaces != store["interface"][rows]
         store.set("interface", rows[changed], interfaces[changed])
+        self._listeners.name_interfaces(names)
 
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
         """Set the unit (container, pod or systemd unit) of each process.

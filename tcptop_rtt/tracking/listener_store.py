@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,16 @@ class ListenerStore:
         new = int(np.count_nonzero(~same))
         fresh["id"][~same] = np.arange(self._ids + 1, self._ids + 1 + new)
         self._ids += new
+
+    def bound_namespaces(self) -> set[int]:
+        """The network namespaces of listeners that are bound to an interface."""
+        return {*self._rows["netns"][self._rows["ifindex"] != 0].tolist()}
+
+    def name_interfaces(self, names: Mapping[tuple[int, int], bytes]) -> None:
+        """Set the names of interfaces, given by network namespace and index."""
+        for at in np.flatnonzero(self._rows["ifindex"]).tolist():
+            row = self._rows[at]
+            row["interface"] = names.get((int(row["netns"]), int(row["ifindex"])), b"")
 
     def name_units(self, look_up: Callable[[ProcessKey], bytes]) -> None:
         """Set the unit of each listener's process, once after each scan that has met the listener."""

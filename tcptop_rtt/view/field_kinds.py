@@ -71,6 +71,12 @@ def text(
     )
 
 
+def interface(meaning: str) -> Field:
+    """The field of the interface that a socket is bound to."""
+    match = matches.names("interface", "eth0")
+    return Field("interface", "string", meaning, values.interfaces, match, parse=parsing.interfaces)
+
+
 def host(meaning: str, key: str = "host") -> Field:
     """The field of a row's host; its column is shown only with several hosts."""
     cell, sort = cells.host(key), sort_keys.by_host(key)

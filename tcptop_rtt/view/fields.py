@@ -18,6 +18,7 @@ from tcptop_rtt.view.field_kinds import (
     flag,
     host,
     integer,
+    interface,
     mean,
     rate_column,
     rtt,
@@ -300,14 +301,7 @@ _FIELDS = (
     ),
     integer("netns", "inode number of the network namespace"),
     integer("family", "4 or 6", nullable=False),
-    Field(
-        "interface",
-        "string",
-        "that the socket is bound to, as with link-local addresses; its number, if it has no name",
-        values.interfaces,
-        matches.names("interface", "eth0"),
-        parse=parsing.interfaces,
-    ),
+    interface("that the socket is bound to, as with link-local addresses; its number, if it has no name"),
     integer("ifindex", "the number of that interface; 0: it is bound to none", nullable=False),
     choice("direction", "who opened it: out, from here; in, the peer", DIRECTIONS, words=("dir",)),
     choice(

@@ -13,7 +13,7 @@ from tcptop_rtt.model.rows import Get
 from tcptop_rtt.view import addresses, cells, parsing, side_rows, sort_keys, values
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cells import Cell
-from tcptop_rtt.view.field_kinds import host, integer, text
+from tcptop_rtt.view.field_kinds import host, integer, interface, text
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 from tcptop_rtt.view.listening import LISTENING, TROUBLES
 from tcptop_rtt.view.side_rows import SideRow, count, number
@@ -24,7 +24,8 @@ from tcptop_rtt.view.table import Column, Table
 def label(row: np.void, glyphs: Glyphs = UNICODE) -> str:
     """The endpoint that a listener listens on."""
     address = int(row["family"]), row["laddr"].tobytes(), int(row["lport"])
-    return addresses.endpoint(*address, int(row["ifindex"]), glyphs=glyphs)
+    interface = int(row["ifindex"]), bytes(row["interface"])
+    return addresses.endpoint(*address, *interface, glyphs)
 
 
 def _local(listener: SideRow, glyphs: Glyphs) -> Cell:
@@ -138,7 +139,8 @@ _FIELDS = (
     ),
     integer("netns", "inode number of the network namespace"),
     integer("family", "4 or 6", nullable=False),
-    integer("ifindex", "of the interface that it is bound to; 0: none", nullable=False),
+    interface("that it is bound to, as with link-local addresses; its number, if it has no name"),
+    integer("ifindex", "the number of that interface; 0: it is bound to none", nullable=False),
     side_rows.verdict(
         "trouble", "queue full: it takes no more; drops: it drops some; backlog: one has waited for too long",
         16, 4, _why, _by_trouble,

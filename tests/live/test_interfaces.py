@@ -43,3 +43,21 @@ def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
         holder.communicate()
     assert (line["laddr"], line["interface"]) == ("fe80::1:1", "wire")
     assert f"[fe80::1:1%wire]:{port} " in table
+
+
+def test_a_link_local_listener_has_the_interface_of_its_own_namespace(
+    record: Callable[..., Recording],
+) -> None:
+    with Link(delay_ms=1) as link:
+        command = "ip address add fe80::1:1/64 dev wire nodad"
+        subprocess.run([*inside(link.a.pid), *command.split()], check=True)
+        holder = link.start(link.a, _TALK)
+        assert holder.stdout
+        port = int(holder.stdout.readline())
+        recording = record("--interval", "0.2", "--lport", str(port))
+        line = recording.wait_for(
+            lambda line: line.get("listen_port") == port and line.get("interface") is not None
+        )
+        holder.kill()
+        holder.communicate()
+    assert (line["listen_address"], line["interface"]) == ("fe80::1:1", "wire")
