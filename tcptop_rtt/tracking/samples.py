@@ -107,12 +107,14 @@ class SampleCounter:
         store.set("last_rtt_us", batch.rows, last_us)
         for past in (self._history, self._peaks):
             past.add(batch.rows, hi_us, batch["time_ns"])
-        recent = batch["time_ns"] >= self._quantiles.since_ns
         new: dict[str, NDArray[Any]] = {
-            "rtt_samples": samples[recent],
-            "rtt_sum_us": sum_us[recent],
-            "rtt_lo_us": lo_us[recent],
-            "rtt_hi_us": hi_us[recent],
+            "rtt_samples": samples,
+            "rtt_sum_us": sum_us,
+            "rtt_lo_us": lo_us,
+            "rtt_hi_us": hi_us,
         }
-        self._quantiles.add(batch.rows[recent], rtt_parts(lambda name: new[name]))
+        rows, too_old = batch.rows, batch["time_ns"] < self._quantiles.since_ns
+        if too_old.any():
+            rows, new = rows[~too_old], {name: values[~too_old] for name, values in new.items()}
+        self._quantiles.add(rows, rtt_parts(lambda name: new[name]))
         self._touched.append(batch.rows)
