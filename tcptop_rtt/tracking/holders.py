@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import among
+from tcptop_rtt.model.ids import among, places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Hold
 from tcptop_rtt.model.rows import NOT_HELD, Holder, Indices
@@ -161,14 +161,29 @@ class Holders:
         self._kept.set("tgid", rows, 0)
 
     def _set_directions(self, listeners: Listeners) -> None:
-        """Set who opened connections that are older than the program, by their local ports."""
+        """Set who opened connections that are older than the program, by either end."""
         store = self._store
         rows = store.select(store["direction"] == Direction.UNKNOWN)
         if not len(rows):
             return
-        accepted = listeners.have_port(store["netns"][rows], store["lport"][rows])
+        accepted = listeners.accept(lambda name: store[name][rows])
         inwards = np.where(accepted, Direction.IN, Direction.UNKNOWN)
-        store.set("direction", rows, np.where(store["port_chosen"][rows], Direction.OUT, inwards))
+        found = np.where(store["port_chosen"][rows], Direction.OUT, inwards)
+        store.set("direction", rows, found)
+        self._set_against_other_ends(rows[found == Direction.UNKNOWN])
+
+    def _set_against_other_ends(self, rows: Indices) -> None:
+        """Set who opened connections whose other end is in the same network namespace."""
+        store = self._store
+        others = store.select(store["direction"] != Direction.UNKNOWN)
+        others = others[among(store["lport"][others], store["rport"][rows])]
+        here, there = ("laddr", "lport"), ("raddr", "rport")
+        mirrored = mixed(store[name][others] for name in ("netns", *there, *here))
+        order = np.argsort(mirrored)
+        at = places(mirrored[order], mixed(store[name][rows] for name in ("netns", *here, *there)))
+        rows, others = rows[at >= 0], others[order[at[at >= 0]]]
+        came_in = store["direction"][others] == Direction.IN
+        store.set("direction", rows, np.where(came_in, Direction.OUT, Direction.IN))
 
     # --- questions, and their answers -----------------------------------------------------------------
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.listeners import Endpoints, is_full
 from tcptop_rtt.model.records import Records
-from tcptop_rtt.model.rows import Get, Indices
+from tcptop_rtt.model.rows import Get, Indices, Mask
 
 
 def oldest_first(processes: NDArray[np.void], *within: NDArray[Any]) -> Indices:
@@ -51,10 +50,10 @@ class Listeners:
         full = np.bincount(endpoints.of_listeners, weights=has_room) == 0
         return np.where(found < 0, -1, known[first][found]), (found >= 0) & full[found]
 
-    def have_port(self, netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.bool_]:
-        """Whether something listens on each of these ports, at any address."""
-        return among(_port_keys(netns, lport), _port_keys(self.entries["netns"], self.entries["lport"]))
+    def accept(self, get: Get) -> Mask:
+        """Whether something listens at the local end of each connection.
 
-
-def _port_keys(netns: NDArray[np.uint32], lport: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    return netns.astype(np.uint64) << np.uint64(16) | lport
+        :param get: gives the values of a field of the connections
+        """
+        found: Mask = Endpoints(self.entries.__getitem__).find(get) >= 0
+        return found

@@ -76,8 +76,19 @@ def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -
         assert (row["pid"], row["open_seen"], row["direction"]) == (os.getpid(), False, 1)
         (row,) = _live(snapshot, port_of(server), port_of(client))
         assert row["pid"] == os.getpid()
-        # Its listener is gone, so nothing tells that it was accepted.
-        assert row["direction"] == 0
+        assert row["direction"] == 2  # its listener is gone, but its other end says so
+
+
+def test_a_client_that_has_chosen_its_address_and_is_older_than_the_program_is_one() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname(), source_address=("127.0.0.2", 0)) as client,
+        socket.create_server(("127.0.0.1", port_of(client))),  # another one's, at another address
+        closing(Watch()) as watch,
+    ):
+        snapshot = watch.look()
+        (row,) = _live(snapshot, port_of(client), port_of(listener))
+        assert (row["open_seen"], row["direction"]) == (False, 1)
 
 
 def test_a_new_connection_knows_its_direction_and_age(watch: Watch) -> None:

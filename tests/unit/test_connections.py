@@ -214,6 +214,36 @@ def test_directions_of_older_connections_come_from_listeners_and_chosen_ports(ha
     assert dict(zip(rows["id"].tolist(), rows["direction"].tolist(), strict=True)) == {1: 2, 2: 1, 3: 0, 4: 0}
 
 
+def test_a_listener_at_another_address_has_accepted_nothing(harness: Harness) -> None:
+    one, other = np.frombuffer(bytes(15) + b"\1" + bytes(15) + b"\2", "V16")
+    harness.scan(
+        entries(
+            {"id": 0, "sock": 1, "state": 10, "tgid": 8, "lport": 41000, "laddr": one},
+            {"id": 1, "sock": 2, "tgid": 9, "lport": 41000, "laddr": one, "rport": 9},
+            {"id": 2, "sock": 3, "tgid": 9, "lport": 41000, "laddr": other, "rport": 9},
+        )
+    )
+    rows = harness.rows()
+    assert dict(zip(rows["id"].tolist(), rows["direction"].tolist(), strict=True)) == {1: 2, 2: 0}
+
+
+def test_the_direction_of_an_older_connection_is_the_opposite_of_its_other_ends(harness: Harness) -> None:
+    one, other = np.frombuffer(bytes(15) + b"\1" + bytes(15) + b"\2", "V16")
+    client = {"tgid": 9, "lport": 41000, "laddr": one, "rport": 443, "raddr": other}
+    server = {"tgid": 9, "lport": 443, "laddr": other, "rport": 41000, "raddr": one}
+    harness.scan(
+        entries(
+            {"id": 0, "sock": 1, "state": 10, "tgid": 8, "lport": 443, "laddr": other},
+            {"id": 1, "sock": 2, **client},
+            {"id": 2, "sock": 3, **server},
+            {"id": 3, "sock": 4, **client, "netns": 7},
+            {"id": 4, "sock": 5, **client, "lport": 41001},
+        )
+    )
+    rows = harness.rows()
+    assert dict(zip(rows["id"].tolist(), rows["direction"].tolist(), strict=True)) == {1: 1, 2: 2, 3: 0, 4: 0}
+
+
 def test_rates_count_from_what_was_there_at_first_sight(harness: Harness) -> None:
     harness.connections.ingest(records({"kind": Kind.OWNER, "tgid": 5}))  # has no counters
     harness.wait(1)
