@@ -20,6 +20,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tests.live.link import Link, asking, echoing, sending, taking
 from tests.live.pairs import Pair, connected, fill, port_of, repeating
+from tests.ports import serve
 
 _Which = Callable[[Rows], NDArray[np.bool_]]
 
@@ -141,7 +142,7 @@ def a_path_that_loses_segments() -> Iterator[list[Held]]:
 
 @contextmanager
 def nobody_who_accepts() -> Iterator[list[Held]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client:
             own = port_of(client)
@@ -150,7 +151,7 @@ def nobody_who_accepts() -> Iterator[list[Held]]:
 
 @contextmanager
 def a_queue_of_a_listener_that_is_full() -> Iterator[list[Held]]:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as opened:
+    with serve(backlog=0) as listener, ExitStack() as opened:
         port = listener.getsockname()[1]
         for _ in range(5):
             client = opened.enter_context(socket.socket())

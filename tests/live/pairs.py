@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.rows import Rows
+from tests.ports import bind
 
 Pair = tuple[socket.socket, socket.socket]
 """Client and server."""
@@ -26,10 +27,10 @@ def connected(
     :param port_chosen: let connect() choose the client's port, as most clients do; others may get it, too
     """
     with socket.socket(family) as listener, socket.socket(family) as client:
-        listener.bind((host, 0))
+        bind(listener, host)
         listener.listen()
         if not port_chosen:
-            client.bind((host, 0))
+            bind(client, host)
         client.connect(listener.getsockname())
         server, _ = listener.accept()
         listener.close()

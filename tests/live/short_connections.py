@@ -1,7 +1,8 @@
 """A thousand short connections, each end held by a process of its own: a program by itself.
 
 It has few modules and little memory, as each fork copies what there is: an emulated processor takes a quarter
-of a second to fork the tests. It writes its port, waits for a line, and writes whose each end was.
+of a second to fork the tests. It listens at the port that is given, writes a line, waits for one, and writes
+whose each end was.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 
 COUNT = 1000
@@ -67,10 +69,10 @@ def _run(port: int, listener: socket.socket) -> list[dict[str, int]]:
 
 
 def main() -> None:
-    """The port, and after a line of input both dictionaries, each on a line."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        port = listener.getsockname()[1]
-        print(port, flush=True)
+    """A line, and after a line of input both dictionaries on another."""
+    port = int(sys.argv[1])
+    with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
+        print("ready", flush=True)
         input()
         print(json.dumps(_run(port, listener)), flush=True)
 

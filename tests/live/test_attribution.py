@@ -12,6 +12,7 @@ from tests.live import short_connections
 from tests.live.conftest import Recording
 from tests.live.program import Line
 from tests.live.short_connections import COUNT
+from tests.ports import free_port
 from tests.waiting import becomes
 
 
@@ -23,14 +24,15 @@ def _closed(recording: Recording, client: str, server: str, port: int) -> list[L
 def test_a_thousand_short_connections_are_all_reported_with_their_processes(
     record: Callable[..., Recording],
 ) -> None:
+    port = free_port()
     with subprocess.Popen(
-        [sys.executable, "-ISB", Path(short_connections.__file__)],
+        [sys.executable, "-ISB", Path(short_connections.__file__), str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as holders:
         assert holders.stdout
-        port = int(holders.stdout.readline())
+        assert holders.stdout.readline() == "ready\n"
         recording = record("--interval", "0.5", "--filter", f"port:{port}")
         clients, servers = json.loads(holders.communicate("\n")[0])
     # By address too: a client may well be given the listener's own port number.

@@ -74,8 +74,8 @@ def test_records_scans_and_refreshes_are_really_as_rare_as_is_told() -> None:
         assert before.health.report_interval_s < 1
         assert health.refresh_s == TINY.longest_refresh_s
         ends_ns = np.array([snapshot.clock_ns for snapshot in (told, *later)])
-        # Very many ends, of others, bring one before its time.
-        assert np.diff(ends_ns).max() >= 0.9e9 * health.refresh_s
+        # Very many ends, of others, bring each before its time.
+        assert np.diff(ends_ns).max() >= 0.5e9 * health.refresh_s
         assert len(probe.scans_ns) <= 1 + (ends_ns[-1] - ends_ns[0]) / 1e9 / health.scan_pause_s
 
 

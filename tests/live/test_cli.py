@@ -35,6 +35,7 @@ from tests.live.program import (
     mounted,
     run,
 )
+from tests.ports import serve
 from tests.waiting import becomes
 
 NO_PORT = "1"
@@ -42,9 +43,11 @@ NO_PORT = "1"
 
 _HOLD = """
 import ctypes, socket, sys
+from tests.ports import bind, serve
 ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+listener, client = serve(), socket.socket()
+bind(client)
+client.connect(listener.getsockname())
 server, _ = listener.accept()
 print(client.getsockname()[1], server.getsockname()[1], flush=True)
 sys.stdin.read()
@@ -159,7 +162,7 @@ def test_with_input_and_errors_closed_a_table_is_written() -> None:
 
 
 def test_what_cannot_be_written_at_the_end_is_told_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with serve() as taken:
         port = taken.getsockname()[1]
     for options in (("--version",), ("--prometheus", str(port), "--count", "1")):
         ended = run(*options, before=("sh", "-c", 'exec "$@" > /dev/full', "sh"))

@@ -18,7 +18,8 @@ from tcptop_rtt.sources.program import Program
         ("bpf/abi.h", "KIND_OPEN"),
         ("bpf/details.h", "ms_since"),
         ("bpf/maps.h", "count_dropped"),
-        ("probe.bpf.c", "kind_of_change"),
+        ("bpf/changes.h", "kind_of_change"),
+        ("probe.bpf.c", "on_segment"),
     ],
 )
 def test_a_mistake_is_reported_with_its_file_and_line(part: str, name: str) -> None:

@@ -25,6 +25,7 @@ from tcptop_rtt.sources.diag_messages import (
 )
 from tcptop_rtt.sources.netlink import HEADER, Messages, Netlink
 from tests.live.pairs import Pair, connected, fill, overflowing, port_of, round_trip
+from tests.ports import serve
 from tests.waiting import becomes
 
 NOW_NS = 10**15
@@ -131,7 +132,7 @@ def test_ipv6_and_ipv4_over_ipv6_are_told_apart() -> None:
 
 def test_a_socket_that_waits_to_be_accepted_has_no_file_and_one_that_was_left_is_dead() -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listener = opened.enter_context(serve())
         client = opened.enter_context(socket.create_connection(listener.getsockname()))
         entries = connections(dumped(CONNECTIONS[0]), NOW_NS).entries
         (waiting,) = entries[(entries["lport"] == port_of(listener)) & (entries["rport"] == port_of(client))]
@@ -150,7 +151,7 @@ def test_a_socket_that_waits_to_be_accepted_has_no_file_and_one_that_was_left_is
 
 def test_a_connect_without_an_answer_is_ours_and_has_never_sent_nor_received() -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        listener = opened.enter_context(serve(backlog=0))
         opened.enter_context(overflowing(listener, 4))
         found = connections(dumped(CONNECTIONS[0]), NOW_NS)
         entries = found.entries
@@ -163,7 +164,7 @@ def test_a_connect_without_an_answer_is_ours_and_has_never_sent_nor_received() -
 
 def test_listeners_have_their_queue_its_limit_and_what_they_drop() -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=3))
+        listener = opened.enter_context(serve(backlog=3))
         opened.enter_context(overflowing(listener, 8))
         entries = listeners(dumped(LISTENERS[0]), NOW_NS)
         (entry,) = entries[entries["lport"] == port_of(listener)]

@@ -27,6 +27,7 @@ from tests.live.conftest import Recording
 from tests.live.pairs import Pair, connected, port_of, send_and_close
 from tests.live.program import START_S, Line
 from tests.live.ss import ss
+from tests.ports import serve
 from tests.waiting import becomes
 
 INTERVAL_S = 0.1
@@ -95,7 +96,7 @@ def _full_sockets(port: int) -> list[str]:
 def test_what_ended_without_being_told_is_closed_within_two_scans_after_a_loss() -> None:
     with (
         _watching(Limits(ring_bytes=os.sysconf("SC_PAGE_SIZE"))) as (probe, snapshots),
-        socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+        serve(backlog=64) as listener,
     ):
         port = listener.getsockname()[1]
         for _ in range(2):
@@ -155,7 +156,7 @@ def test_the_last_line_of_each_short_connection_has_all_its_bytes(record: Callab
     def all_closed(sources: set[str]) -> bool:
         return sources <= closed("laddr", "rport").keys() & closed("raddr", "lport").keys()
 
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with serve(backlog=64) as listener:
         port = port_of(listener)
         for block in range(SHORT_CONNECTIONS // BLOCK):
             before = set(sent)
@@ -179,9 +180,11 @@ _LEAVE_ORPHANS = """
 import socket
 from pathlib import Path
 from tests.live.pairs import fill
+from tests.ports import bind, serve
 Path("/proc/sys/net/ipv4/tcp_orphan_retries").write_text("1")
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
+listener, client = serve(), socket.socket()
+bind(client)
+client.connect(listener.getsockname())
 server, _ = listener.accept()
 fill(client)
 print(client.getsockname()[1], flush=True)

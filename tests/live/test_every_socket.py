@@ -14,6 +14,7 @@ from tests.live.conftest import Watch
 from tests.live.link import Link, inside
 from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
 from tests.live.pairs import connected, port_of, repeating
+from tests.ports import serve
 
 CHURN_PAUSE_S = 0.002
 
@@ -49,14 +50,14 @@ def test_ss_and_the_rows_agree_on_sockets_of_all_kinds_while_others_come_and_go(
         socket.send_fds(here, [b"x"], [server.fileno()])
         server.close()
         # An orphan, in the end.
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listener = opened.enter_context(serve())
         with _process(FILL_AND_LEAVE, str(port_of(listener))):
             opened.enter_context(listener.accept()[0])
         # Closed first: one whose peer has not closed waits outside of any whole socket.
         client, _ = opened.enter_context(connected())
         client.close()
         # A backlog that nobody accepts, here and in another namespace.
-        backlog = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        backlog = opened.enter_context(serve())
         for _ in range(3):
             opened.enter_context(socket.create_connection(backlog.getsockname())).sendall(b"request")
         link.start(link.a, LEAVE_NO_WHOLE_SOCKETS)

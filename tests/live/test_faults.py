@@ -71,9 +71,11 @@ def test_where_text_is_written_it_is_one_line_and_exit_code_1(options: list[str]
 
 _CONNECT = """
 import ctypes, signal, socket, sys
+from tests.ports import bind, serve
 ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+listener, client = serve(), socket.socket()
+bind(client)
+client.connect(listener.getsockname())
 server, _ = listener.accept()
 out = open(sys.argv[2], "w") if sys.argv[2:] else sys.stdout
 print(client.getsockname()[1], file=out, flush=True)

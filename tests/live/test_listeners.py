@@ -21,6 +21,7 @@ from tcptop_rtt.view.listening import TROUBLES, listening, waits_at
 from tests.live.conftest import Recording, Watch
 from tests.live.link import inside
 from tests.live.ss import ss
+from tests.ports import serve
 
 LIMIT = 3
 CLIENTS = 8
@@ -124,7 +125,7 @@ def test_what_a_listener_drops_is_counted_from_scan_to_scan(watch: Watch, namesp
 
 
 def test_the_stream_tells_of_a_listener_when_its_queue_changes(record: Callable[..., Recording]) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=5) as listener, contextlib.ExitStack() as opened:
+    with serve(backlog=5) as listener, contextlib.ExitStack() as opened:
         port = listener.getsockname()[1]
         recording = record("--lport", str(port), "--interval", "0.2")
 

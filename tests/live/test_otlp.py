@@ -15,7 +15,7 @@ from tests.live.known_traffic import DELAY_MS, check_bytes, check_times, start
 from tests.live.link import Link
 from tests.live.program import END_S, PROGRAM, START_S, run
 from tests.live.victoria import VictoriaMetrics
-from tests.ports import free_port
+from tests.ports import free_port, serve
 from tests.unit.otlp import OK, Receiving, chosen, points
 from tests.unit.otlp import value as value_of
 from tests.waiting import becomes
@@ -73,7 +73,7 @@ def test_a_receiver_knows_the_link_the_bytes_and_the_connections_of_known_traffi
 
 def test_what_comes_between_the_last_push_and_the_end_is_pushed_at_the_end() -> None:
     times = 20
-    with Receiving(OK) as receiver, socket.create_server(("127.0.0.1", 0), backlog=times) as listener:
+    with Receiving(OK) as receiver, serve(backlog=times) as listener:
         port = listener.getsockname()[1]
         with pushing(receiver.url, "--interval", "3600", "--filter", f"port:{port}"):
             for _ in range(times):
@@ -90,7 +90,7 @@ def test_what_is_counted_while_the_receiver_is_away_is_in_the_next_push() -> Non
     name, role = "tcptop.connection.closed", {"network_tcp_handshake_role": "client"}
     with (
         Receiving(away, away, OK) as receiver,
-        socket.create_server(("127.0.0.1", 0), backlog=times) as listener,
+        serve(backlog=times) as listener,
     ):
         port = listener.getsockname()[1]
         options = ["--interval", "0.2", "--filter", f"port:{port}"]
@@ -137,7 +137,7 @@ def test_a_number_of_pushes_ends_with_code_1_if_the_last_one_does_not_arrive() -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda it: it.name)
 def test_a_signal_ends_it_with_code_0_while_a_receiver_is_silent(number: signal.Signals) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with serve() as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [PROGRAM, "--otlp", url, "--interval", "60"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

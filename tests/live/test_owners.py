@@ -24,6 +24,7 @@ from tests.live.link import Link
 from tests.live.odd_sockets import FILL_AND_LEAVE, LEAVE_NO_WHOLE_SOCKETS, NEVER_ACCEPT, mptcp
 from tests.live.pairs import connected, disconnect, port_of, round_trip
 from tests.live.ss import ss
+from tests.ports import serve
 from tests.waiting import becomes
 
 _IO_URING_SETUP, _IO_URING_REGISTER = 425, 427  # include/uapi/asm-generic/unistd.h
@@ -81,7 +82,7 @@ def test_an_idle_connection_older_than_the_program_is_there_with_its_process() -
 
 def test_a_client_that_has_chosen_its_address_and_is_older_than_the_program_is_one() -> None:
     with (
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        serve() as listener,
         socket.create_connection(listener.getsockname(), source_address=("127.0.0.2", 0)) as client,
         socket.create_server(("127.0.0.1", port_of(client))),  # another one's, at another address
         closing(Watch()) as watch,
@@ -110,7 +111,7 @@ def _accept_and_wait(listener: socket.socket, ready: object) -> None:
 
 def test_a_pre_forked_servers_connection_belongs_to_the_child_that_accepted_it(watch: Watch) -> None:
     context = multiprocessing.get_context("fork")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         ready = [context.Event() for _ in range(3)]
         children = [
             context.Process(target=_accept_and_wait, args=(listener, event), daemon=True) for event in ready
@@ -145,7 +146,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     done = context.Event()
     child = context.Process(target=_receive_descriptor, args=(there, done), daemon=True)
     child.start()  # before the connection exists, so that it inherits nothing
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         client = socket.create_connection(listener.getsockname())
         server, _ = listener.accept()
     rport, lport = port_of(client), port_of(server)
@@ -183,7 +184,7 @@ def test_a_process_that_ends_while_its_descriptor_is_on_its_way_is_not_shown_as_
     context = multiprocessing.get_context("fork")
     may_send = context.Event()
     here, there = socket.socketpair()
-    with here, there, socket.create_server(("127.0.0.1", 0)) as listener:
+    with here, there, serve() as listener:
         child = context.Process(target=_connect_and_send, args=(listener.getsockname(), there, may_send))
         child.start()
         server, peer = listener.accept()
@@ -211,7 +212,7 @@ def _note(watch: Watch, row: dict[str, object]) -> str:
 
 
 def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_says_so(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         client = socket.create_connection(listener.getsockname())
         client.sendall(b"request")
         (row,) = _live(watch.look(), port_of(listener), port_of(client))
@@ -231,7 +232,7 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
         assert holder.stdout
         rport = int(holder.stdout.readline())
         with (
-            socket.create_server(("127.0.0.1", 0)) as listener,
+            serve() as listener,
             socket.create_connection(listener.getsockname()) as client,
         ):
             with closing(Watch()) as watch:
@@ -247,7 +248,7 @@ def test_a_connection_nobody_holds_is_there_though_it_is_older_than_the_program(
 
 
 def test_an_orphan_has_nobody_and_says_who_had_it_and_what_it_still_has_to_send(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         port = port_of(listener)
         command = [sys.executable, "-c", FILL_AND_LEAVE, str(port)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -366,7 +367,7 @@ def _of(watch: Watch, link: Link, lport: int) -> np.void:
 
 
 def test_what_was_ended_by_another_process_is_not_that_ones(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         client = socket.create_connection(listener.getsockname())
         ends = (port_of(listener), port_of(client))
         ss("-K", "-tnHO", "sport", f"= :{ends[0]}", "dport", f"= :{ends[1]}")
@@ -442,7 +443,7 @@ def test_a_thread_is_shown_as_its_process(record: Callable[..., Recording]) -> N
 
 
 def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(watch: Watch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         again = socket.socket()
         again.connect(listener.getsockname())
         server, _ = listener.accept()

@@ -21,7 +21,7 @@ from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.terminal import Terminals
-from tests.ports import free_port
+from tests.ports import free_port, serve
 
 PATIENCE_S = 60.0
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
@@ -114,7 +114,7 @@ def test_a_refused_connection_is_a_moment(watch: Watch) -> None:
 def test_a_full_accept_queue_is_a_moment(watch: Watch) -> None:
     recorder = Recorder()
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        listener = stack.enter_context(serve(backlog=1))
         _keep_until(watch, recorder, lambda _: True)
         stack.enter_context(overflowing(listener, 8))
         port = listener.getsockname()[1]

@@ -27,8 +27,10 @@ INSIDE = (
 
 _HOLD = """
 import os, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
+from tests.ports import bind, serve
+listener, client = serve(), socket.socket()
+bind(client)
+client.connect(listener.getsockname())
 server, _ = listener.accept()
 listener.close()
 print(os.getpid(), client.getsockname()[1], flush=True)

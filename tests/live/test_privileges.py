@@ -27,6 +27,7 @@ from tests.live.program import (
     mounted,
     run,
 )
+from tests.ports import serve
 from tests.waiting import becomes
 
 _BY_SUDO = ("env", f"SUDO_UID={NOBODY}", f"SUDO_GID={NOBODY}")
@@ -124,7 +125,7 @@ def test_what_is_kept_is_opened_and_shown_without_any_right(terminal: Open) -> N
 
 
 def test_a_server_is_asked_for_its_fleet_without_any_right(terminal: Open) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with serve() as silent:
         it = terminal(*_BY_SUDO, PROGRAM, "--fleet", f"http://127.0.0.1:{port_of(silent)}")
         asked, _ = silent.accept()
         with asked:
@@ -151,7 +152,7 @@ def test_the_helper_ends_with_the_program(terminal: Open) -> None:
 
 
 def test_a_helper_that_is_killed_is_told_and_what_needs_none_goes_on(terminal: Open) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with serve() as server:
         address = server.getsockname()
         it = terminal(*_BY_SUDO, PROGRAM, "--interval", "0.2", "--rport", str(address[1])).started()
         os.kill(_helper_of(it.pid), signal.SIGKILL)
@@ -306,8 +307,8 @@ def test_what_is_not_needed_is_refused(user: int | None, network: bool, nobodys:
     environment = {"USER_AND_GROUP": f"{user} {user}"} if user is not None else {}
     with (
         ExitStack() as at_end,
-        socket.create_server(("127.0.0.1", 0)) as closed,
-        socket.create_server(("127.0.0.1", 0)) as opened,
+        serve() as closed,
+        serve() as opened,
         socket.socket(socket.AF_UNIX) as abstract,
     ):
         name = f"tcptop-rtt-test-{os.getpid()}"

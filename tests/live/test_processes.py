@@ -36,8 +36,10 @@ def _key(pid: int) -> ProcessKey:
 
 _REST = """
 import socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
+from tests.ports import bind, serve
+listener, client = serve(), socket.socket()
+bind(client)
+client.connect(listener.getsockname())
 print(client.getsockname()[1], flush=True)
 sys.stdin.read()
 """

@@ -37,7 +37,7 @@ from tests.live.program import (
 )
 from tests.live.prometheus import Prometheus, exporting, fetched, prometheus, promtool, scraped
 from tests.live.ss import ss
-from tests.ports import free_port
+from tests.ports import free_port, serve
 from tests.unit.exposed import bucket, parsed, total, value
 from tests.waiting import becomes
 
@@ -87,7 +87,7 @@ def test_prometheus_finds_the_link_the_bytes_and_the_connections_of_known_traffi
 def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Path) -> None:
     times, size = 300, 64
     with (
-        socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
+        serve(backlog=128) as listener,
         exporting("--interval", "0.2", "--filter", f"port:{port_of(listener)}") as target,
     ):
         port = port_of(listener)
@@ -120,7 +120,7 @@ def test_short_connections_are_counted_each_once_under_the_service(tmp_path: Pat
 
 def test_with_more_networks_than_sets_of_labels_there_may_be_nothing_is_lost() -> None:
     most, networks = 5, 40
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         port = listener.getsockname()[1]
         options = ("--interval", "0.2", "--prometheus-series", str(most), "--filter", f"port:{port}")
         with exporting(*options) as target:
@@ -199,7 +199,7 @@ def test_every_query_of_the_dashboard_is_one_to_prometheus(tmp_path: Path) -> No
 
 
 def test_a_port_in_use_and_a_foreign_address_are_told_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with serve() as other:
         port = other.getsockname()[1]
         assert complaint(run("--prometheus", str(port))) == (
             f"tcptop-rtt: cannot serve metrics at 127.0.0.1:{port}: the port is in use: "

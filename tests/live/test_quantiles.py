@@ -45,6 +45,11 @@ def test_they_are_within_a_step_of_those_of_single_samples(record: Callable[...,
     ]
     assert len(newest[1]) >= SAMPLES // 2
     for name, percent in (("rtt_p50_us", 50), ("rtt_p95_us", 95)):
-        exact = [np.percentile(samples, percent, method="inverted_cdf") for samples in newest]
+        # Whether one sample more or less belongs to the last minute moves them by a rank.
+        exact = [
+            np.percentile(samples, min(percent + rank * 100 / len(samples), 100), method="inverted_cdf")
+            for samples in newest
+            for rank in (-1, 0, 1)
+        ]
         assert min(exact) / step <= last[name] <= max(exact) * step, newest
     assert 20_000 <= last["rtt_p50_us"] <= last["rtt_p95_us"] <= max(newest[1])

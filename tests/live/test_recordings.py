@@ -25,6 +25,7 @@ from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.program import NOBODY, PROGRAM, START_S, as_nobody, run
 from tests.live.terminal import Terminals, talker
+from tests.ports import serve
 from tests.unit.recorded import replayed
 from tests.unit.world import told
 from tests.waiting import becomes
@@ -44,7 +45,7 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
         port = port_of(pair[0])
         unread = stack.enter_context(connected())
         fill(unread[0])
-        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        full = stack.enter_context(serve(backlog=1))
         stack.enter_context(overflowing(full, 6))
         for step in range(STEPS):
             time.sleep(0.7)

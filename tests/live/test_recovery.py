@@ -16,6 +16,7 @@ import pytest
 from tests.live import compared
 from tests.live.pairs import connected, port_of, repeating, round_trip, rows_of
 from tests.live.told import Told, told
+from tests.ports import serve
 
 CHURN = 5000
 """Connections: the ring buffer has room for the records of half as many."""
@@ -25,7 +26,7 @@ STALL_S = 60.0
 
 def _churn(count: int) -> None:
     """So many connections, one after another."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with serve(backlog=64) as listener:
         for number in range(count):
             source = (f"127.3.{number // 200 % 250}.{1 + number % 200}", 0)
             with socket.create_connection(listener.getsockname(), source_address=source):

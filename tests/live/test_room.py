@@ -18,6 +18,7 @@ from tcptop_rtt.sources.loader.request import Request
 from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Watch
 from tests.live.pairs import connected, port_of, round_trip
+from tests.ports import serve
 from tests.waiting import becomes
 
 LOAD_CONNECTIONS = 1500
@@ -62,7 +63,7 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
     large, tiny = _watch(Limits(ring_bytes=1 << 25)), _watch(_TINY)
     try:
         lost_before = tiny.probe.read().dropped_records
-        with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        with serve(backlog=64) as listener:
             port = port_of(listener)
             for _ in range(LOAD_CONNECTIONS):
                 _open_and_close(listener)
@@ -91,7 +92,7 @@ def test_with_a_tiny_ring_buffer_and_nobody_reading_every_lost_record_is_counted
 
 def test_samples_that_find_no_room_are_told_of_later() -> None:
     with closing(_watch(_TINY)) as watch:
-        with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        with connected() as pair, serve(backlog=64) as listener:
             watch.look()
             for _ in range(30):
                 _open_and_close(listener)
@@ -125,7 +126,7 @@ def test_samples_that_find_no_room_are_told_of_later() -> None:
 def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> None:
     interval_s = 2.0
     with closing(_watch(_TINY)) as watch:
-        with connected() as pair, socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        with connected() as pair, serve(backlog=64) as listener:
             watch.look()
             watch.probe.set_report_interval(interval_s)
             for _ in range(30):
@@ -155,7 +156,7 @@ def test_where_there_was_no_room_nobody_asks_again_before_another_interval() -> 
 
 def test_the_end_of_a_connection_that_found_no_room_is_found_out() -> None:
     with closing(_watch(_TINY)) as watch:
-        with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as opened:
+        with serve(backlog=64) as listener, ExitStack() as opened:
             for _ in range(100):
                 opened.enter_context(socket.create_connection(listener.getsockname()))
                 opened.enter_context(listener.accept()[0])
@@ -176,7 +177,7 @@ def test_with_more_connections_than_room_it_says_so_and_all_stay_on_the_screen(w
     limits, pairs = Limits(connections=1024), 1500
     with (
         _many_files(2 * pairs + 200),
-        socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+        serve(backlog=64) as listener,
         ExitStack() as opened,
     ):
         watch = None

@@ -23,6 +23,7 @@ from tcptop_rtt.view.chart import quantiles
 from tests.live.conftest import Recording, Watch
 from tests.live.link import Link
 from tests.live.pairs import Pair, connected, port_of, round_trip, row_of, rows_of
+from tests.ports import serve
 from tests.waiting import becomes
 
 SPIKE_S = 2.0
@@ -155,7 +156,7 @@ def test_a_scan_of_many_sockets_tells_of_every_latest_sample(watch: Watch) -> No
         for number in range(400):
             pairs.append(opened.enter_context(connected()))
             if number % 7 == 0:  # lest only clients come at the ends of reads
-                opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+                opened.enter_context(serve())
         told = {(port_of(one), port_of(other)): 0 for pair in pairs for one, other in (pair, pair[::-1])}
         watch.look()
         for pair in pairs:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.live.conftest import Recording
 from tests.live.pairs import connected, port_of
 from tests.live.program import PROGRAM
+from tests.ports import serve
 
 DEADLINE_S = 30.0
 
@@ -58,7 +59,7 @@ def test_connections_that_begin_and_end_without_a_free_descriptor_are_told_of(
     pid = recording.process.pid
     time.sleep(2.5)  # the readers of accepted connections are watched from the next one on
     limits = _take_descriptors_away(pid)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0))
         server, _ = listener.accept()
     port = port_of(client)

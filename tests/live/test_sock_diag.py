@@ -30,6 +30,7 @@ from tests.live.conftest import HEALTH, Recording
 from tests.live.pairs import connected, disconnect, fill, port_of, round_trip, row_of
 from tests.live.program import NOBODY, START_S, Line, as_nobody, lines_of, run
 from tests.live.ss import printed, ss
+from tests.ports import serve
 from tests.waiting import becomes
 
 PAIRS = 100
@@ -37,7 +38,8 @@ USERS = {"root": (), "nobody": as_nobody()}
 
 _HOLD = f"""
 import socket, sys
-listener = socket.create_server(("127.0.0.1", 0), backlog=7)
+from tests.ports import serve
+listener = serve(backlog=7)
 both = []
 for number in range({PAIRS}):
     client = socket.create_connection(listener.getsockname())
@@ -223,7 +225,7 @@ def test_a_connection_begins_and_ends_and_keeps_its_id(polls: Polls) -> None:
 
 
 def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(polls: Polls) -> None:
-    with connected() as pair, socket.create_server(("127.0.0.1", 0)) as listener:
+    with connected() as pair, serve() as listener:
         for _ in range(50):
             round_trip(pair)
         polls.look()
@@ -246,7 +248,7 @@ def test_a_used_again_socket_is_a_new_connection_with_an_empty_history(polls: Po
 
 
 def test_one_that_is_used_again_between_the_same_ports_has_no_made_up_rates(polls: Polls) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+    with serve() as listener, socket.socket() as client:
         with socket.socket() as other:
             for one in (other, client):
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -311,7 +313,7 @@ def test_a_smoothed_rtt_is_drawn_only_when_it_is_new(polls: Polls) -> None:
 
 def test_who_accepts_and_who_leaves_is_told(polls: Polls) -> None:
     with ExitStack() as opened:
-        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listener = opened.enter_context(serve())
         client = opened.enter_context(socket.create_connection(listener.getsockname()))
 
         def server() -> np.void:

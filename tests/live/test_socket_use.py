@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import pytest
 from tcptop_rtt.feeds.socket_use import Socket, UseWatch, inode_of
 from tcptop_rtt.model.reach import BlockedThread, SocketUse
 from tcptop_rtt.reach.use import use_of
+from tests.ports import serve
 from tests.unit.rows import address
 from tests.waiting import becomes
 
@@ -163,7 +163,7 @@ def test_who_asks_does_not_wait_for_a_look_that_hangs_nor_gets_what_is_of_anothe
 
 
 def test_a_socket_in_another_process_is_not_taken_for_ones_own() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, _held("127.0.0.1", "recv") as (held, _, _):
+    with serve() as listener, _held("127.0.0.1", "recv") as (held, _, _):
         assert listener.fileno() >= 0
         with _held("127.0.0.1", "recv") as (other, _, _):
             assert use_of(other.pid, _listed(held)) is None

@@ -49,8 +49,9 @@ def tell(ends):
 _BLAST = (
     _COUNTERS
     + """
+from tests.ports import serve
 seconds, pairs = float(sys.argv[1]), int(sys.argv[2])
-listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+listener = serve()
 ends = []
 for _ in range(pairs):
     client = socket.create_connection(listener.getsockname())
@@ -109,7 +110,8 @@ print("ready", flush=True)
 _CHURN = """
 import socket, sys, time
 from tests.live.pairs import send_and_close
-listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+from tests.ports import serve
+listener = serve()
 print(listener.getsockname()[1], flush=True)
 sys.stdin.readline()
 size, end_s = 0, time.monotonic() + float(sys.argv[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pwd
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from tests.live.conftest import Recording
 from tests.live.pairs import port_of
 from tests.live.program import NOBODY
 from tests.live.terminal import Terminals
+from tests.ports import serve
 
 _DROP = f"""
 import os, socket, sys
@@ -51,7 +51,7 @@ class Dropper:
 
 @contextmanager
 def _dropper() -> Iterator[Dropper]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve() as listener:
         command = [sys.executable, "-c", _DROP, str(port_of(listener))]
         with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
             server, _ = listener.accept()
