@@ -8,6 +8,9 @@
 #define COMM_LEN		16
 #define CA_NAME_LEN		16
 
+/* Ids from here on are of connections that are not tracked; UNTRACKED_ID in model/records.py is the same. */
+#define UNTRACKED_ID		(1ULL << 63)
+
 /* From here on an answer or a reply is slow; SLOW_WAIT_US in model/waited.py is the same. */
 #define SLOW_WAIT_US		100000
 

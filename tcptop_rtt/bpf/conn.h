@@ -66,9 +66,21 @@ static __always_inline struct connection *conn_find_or_track(struct sock *sk)
 }
 
 /*
- * The connection that a scan writes an entry of. If there is no memory to track
- * it, its id is the address of its socket.
+ * The id of a connection that there is no memory to track: a mark, its ports, and
+ * the address of its socket without the upper bits, which are ones in all of them.
+ * Another connection may have that memory next.
  */
+static __always_inline u64 untracked_id(struct sock *sk)
+{
+	u16 lport, dport;
+
+	READ(lport, sk->skc_num);
+	READ(dport, sk->skc_dport);
+	return UNTRACKED_ID | (u64)((lport * 31 + dport) & 0x7fff) << 48 |
+	       (address_of(sk) & 0xffffffffffff);
+}
+
+/* The connection that a scan writes an entry of. */
 static __always_inline struct connection *conn_for_scan(struct sock *sk)
 {
 	struct connection *c = conn_find_or_track(sk);
@@ -80,7 +92,7 @@ static __always_inline struct connection *conn_for_scan(struct sock *sk)
 	if (!c)
 		return NULL;
 	conn_init(c, sk, DIRECTION_UNKNOWN, false);
-	c->id = (u64)sk;
+	c->id = untracked_id(sk);
 	return c;
 }
 

@@ -46,6 +46,9 @@ class Hold(IntFlag):
     UNSEEN = 8
 
 
+UNTRACKED_ID = np.uint64(1 << 63)
+"""Ids from here on are of connections that are not tracked: ``UNTRACKED_ID`` in bpf/abi.h."""
+
 INTERVAL_S = 0.1
 """The least time between two records of one socket, unless it is set otherwise."""
 

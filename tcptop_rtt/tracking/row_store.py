@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.ids import among
-from tcptop_rtt.model.records import Records, take_rows
+from tcptop_rtt.model.records import UNTRACKED_ID, Records, take_rows
 from tcptop_rtt.model.rows import CLOSED, NOT_HELD, ROW, Holder, Indices, Rows
 from tcptop_rtt.tracking import room
 from tcptop_rtt.tracking.column_store import ColumnStore, Where
@@ -139,14 +139,14 @@ class RowStore:
     def _find_renamed(self, records: Records) -> Indices:
         """Find the rows of connections to which the kernel side has given another id; -1 for others.
 
-        While the kernel side has no memory for a connection, the address of its socket is its id.
+        While the kernel side has no memory for a connection, it makes an id of its socket and its ports.
         """
         rows = self._row_of_sock.find(records["sock"])
         if not self.count:
             return rows
         ids, before = records["id"], self["kernel_id"][rows]
         renamed = (rows >= 0) & (records["open_seen"] == 0)
-        renamed &= (ids == records["sock"]) | (before == records["sock"])
+        renamed &= (ids >= UNTRACKED_ID) | (before >= UNTRACKED_ID)
         renamed &= self._have_endpoints(rows, records)
         self._remove_kernel_ids(rows[renamed])
         self.set("kernel_id", rows[renamed], ids[renamed])

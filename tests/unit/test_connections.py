@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.records import RECORD, Kind
+from tcptop_rtt.model.records import RECORD, UNTRACKED_ID, Kind
 from tcptop_rtt.model.snapshot import SPARK_CELLS
 from tcptop_rtt.tracking.connections import CLOSED_KEPT, CLOSED_SHOWN_NS
 from tcptop_rtt.tracking.room import LEAST
@@ -242,6 +242,23 @@ def test_the_direction_of_an_older_connection_is_the_opposite_of_its_other_ends(
     )
     rows = harness.rows()
     assert dict(zip(rows["id"].tolist(), rows["direction"].tolist(), strict=True)) == {1: 1, 2: 2, 3: 0, 4: 0}
+
+
+def test_one_that_is_not_tracked_stays_the_same_once_it_is(harness: Harness) -> None:
+    first = int(UNTRACKED_ID) + 5
+    harness.scan(entries({"id": first, "sock": 1, "tgid": 9, "lport": 41000}))
+    harness.scan(entries({"id": 7, "sock": 1, "tgid": 9, "lport": 41000}))
+    rows = harness.rows()
+    assert (rows["id"].tolist(), rows["closed"].tolist()) == ([first], [False])
+
+
+def test_one_that_is_not_tracked_is_another_than_that_which_had_its_memory_before(harness: Harness) -> None:
+    first, second = int(UNTRACKED_ID) + 5, int(UNTRACKED_ID) + 6
+    harness.scan(entries({"id": first, "sock": 1, "tgid": 9, "lport": 41000}))
+    harness.scan(entries({"id": second, "sock": 1, "tgid": 9, "lport": 41001}))
+    rows = harness.rows()
+    found = dict(zip(rows["id"].tolist(), rows["closed"].tolist(), strict=True))
+    assert found == {first: True, second: False}
 
 
 def test_rates_count_from_what_was_there_at_first_sight(harness: Harness) -> None:

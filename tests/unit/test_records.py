@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tcptop_rtt
-from tcptop_rtt.model.records import CONTROL, ENTRY, RECORD, Direction, Hold, Kind
+from tcptop_rtt.model.records import CONTROL, ENTRY, RECORD, UNTRACKED_ID, Direction, Hold, Kind
 from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.sources.loader.compiler import compile_program
 
@@ -50,6 +50,10 @@ def test_every_byte_of_a_structure_is_in_the_same_field(kind: str, dtype: np.dty
 
 def test_both_sides_mean_the_same_by_slow() -> None:
     assert _numbers({"slow": "SLOW_WAIT_US"}) == {"slow": SLOW_WAIT_US}
+
+
+def test_both_sides_mean_the_same_by_untracked() -> None:
+    assert _numbers({"untracked": "UNTRACKED_ID >> 40"}) == {"untracked": int(UNTRACKED_ID) >> 40}
 
 
 @pytest.mark.parametrize("numbers", [Kind, Direction, Hold])
