@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.connection import Connection
-from tcptop_rtt.view.format import printable
+from tcptop_rtt.view.format import UNKNOWN, printable
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
 
 _KEPT = 8_192
@@ -46,9 +46,12 @@ def are_link_local(family: NDArray[Any], raw: NDArray[Any]) -> NDArray[np.bool_]
 def endpoint(
     family: int, raw: bytes, port: int, ifindex: int = 0, interface: bytes = b"", glyphs: Glyphs = UNICODE
 ) -> str:
-    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``, likewise."""
+    """``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[fe80::1%eth0]:443``, likewise.
+
+    :param port: 0 is unknown
+    """
     text = host(family, raw, ifindex, interface, glyphs)
-    return f"{text}:{port}" if family == 4 else f"[{text}]:{port}"
+    return f"{text}:{port or UNKNOWN}" if family == 4 else f"[{text}]:{port or UNKNOWN}"
 
 
 _LEAST_OF_HOST = 4

@@ -51,7 +51,7 @@ def label(grouping: Grouping, row: np.void, glyphs: Glyphs, names: Names = NO_NA
         return f"{f'{host}: ' if host else ''}{process} {row['pid'] or ''}".rstrip()
     if grouping is UNITS:
         return fmt.printable(bytes(row["unit"]), glyphs) or fmt.NOTHING
-    port = f":{row['rport']} {names.service(int(row['rport']))}".rstrip()
+    port = f":{int(row['rport']) or fmt.UNKNOWN} {names.service(int(row['rport']))}".rstrip()
     server = name or fmt.UNKNOWN if row["direction"] == Direction.IN else glyphs.outgoing
     return f"{server} {port}"
 

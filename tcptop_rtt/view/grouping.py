@@ -66,8 +66,10 @@ def peer_serves(direction: NDArray[Any], lport: NDArray[Any], rport: NDArray[Any
     """Which connections have the peer as their server; for the others it is this host.
 
     Where the direction is unknown, the end with the lower port counts as the server, which is usually right.
+    A port that is unknown is 0, and not the lower one.
     """
-    serves: NDArray[np.bool_] = (direction == Direction.OUT) | ((direction != Direction.IN) & (rport < lport))
+    lower = (rport < lport) | (lport == 0)
+    serves: NDArray[np.bool_] = (direction == Direction.OUT) | ((direction != Direction.IN) & lower)
     return serves
 
 

@@ -170,6 +170,7 @@ def test_a_small_rate_is_not_none() -> None:
 def test_endpoints() -> None:
     mapped = b"\0" * 10 + b"\xff\xff" + bytes([192, 0, 2, 1])
     assert addresses.endpoint(4, mapped, 443) == "192.0.2.1:443"
+    assert addresses.endpoint(4, mapped, 0) == "192.0.2.1:?"
     assert addresses.endpoint(6, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), 443) == "[2001:db8::1]:443"
 
 

@@ -49,7 +49,7 @@ def _shared(grouping: Grouping, row: np.void) -> tuple[object, ...]:
         return int(row["family"]), row["raddr"].tobytes()
     if grouping is PROCESSES:
         return bytes(row["comm"]), int(row["pid"]), int(row["started_ns"])
-    ours = row["direction"] == 2 or (row["direction"] == 0 and row["lport"] <= row["rport"])
+    ours = row["direction"] == 2 or (row["direction"] == 0 and 0 < row["lport"] <= row["rport"])
     return (True, int(row["lport"]), bytes(row["comm"])) if ours else (False, int(row["rport"]))
 
 
@@ -84,6 +84,14 @@ def test_each_group_sums_up_its_connections(rows: np.ndarray, grouping: Grouping
         assert group["retrans_per_s"] == pytest.approx(rate)
         assert group["in_bps"] == pytest.approx(sum(row.in_bps for row in shown(rows[inside])))
         assert group["verdict"] == min((verdicts[at] for at in inside if verdicts[at]), default=0)
+
+
+def test_a_port_that_is_unknown_is_no_servers() -> None:
+    rows = rows_of(
+        connection(1, lport=0, rport=443), connection(2, lport=0, rport=443, direction=2, comm=b"server")
+    )
+    groups = Groups(SERVICES, rows.__getitem__, causes.verdicts(rows.__getitem__))
+    assert {label(SERVICES, group, UNICODE) for group in groups.rows} == {"→ :443", "server :?"}
 
 
 def test_nothing_makes_no_group() -> None:
