@@ -132,7 +132,7 @@ def test_200_sockets_at_rest_are_as_ss_has_them(user: str) -> None:
         assert {name: row[name] for name in expected} == expected
         assert (row["pid"], row["holder"], row["uid"]) == (there.pid, "process", NOBODY if before else 0)
         assert {row[name] for name in _UNTOLD} == {None}
-        assert row["direction"] == ("in" if row["lport"] == there.port else None)
+        assert row["direction"] == ("in" if row["lport"] == there.port else "out")
     assert any(row["recv_q_bytes"] for row in rows.values())
     assert any(row["data_segs_out"] for row in rows.values())
 
