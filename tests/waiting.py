@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-ENOUGH_S = 20.0
+ENOUGH_S = 120.0
 """How long it may take on a busy or emulated machine: what is told apart is coming from never coming."""
 
 

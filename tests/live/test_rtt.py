@@ -17,7 +17,7 @@ from tcptop_rtt.sources.program import Program
 from tests.live.conftest import Recording, Watch
 from tests.live.link import ADDRESSES, Link
 from tests.live.pairs import Pair, connected, fill, port_of, round_trip, row_of
-from tests.live.program import END_S, Line
+from tests.live.program import END_S, START_S, Line
 from tests.live.ss import printed, ss
 from tests.waiting import becomes
 
@@ -312,11 +312,11 @@ def test_an_rtt_has_an_age_once_data_was_acknowledged_and_none_by_the_handshake_
             found = [line for line in recording.lines if line["event"] == event]
             return [line for line in found if (line["lport"], line["rport"]) in ends]
 
-        assert becomes(lambda: len(lines("open")) == 2, END_S)
+        assert becomes(lambda: len(lines("open")) == 2, START_S)
         assert {line["rtt_age_ms"] for line in lines("open") + lines("sample")} == {None}
         for _ in range(2):
             round_trip(pair)
-        assert becomes(lambda: any(line["bytes_acked"] > 1 for line in lines("sample")), END_S)
+        assert becomes(lambda: any(line["bytes_acked"] > 1 for line in lines("sample")), START_S)
         sent = [line for line in lines("sample") if line["bytes_acked"] > 1]
         assert all(line["rtt_age_ms"] is not None for line in sent)
     recording.stop()
