@@ -51,7 +51,7 @@ def endpoint(
     :param port: 0 is unknown
     """
     text = host(family, raw, ifindex, interface, glyphs)
-    return f"{text}:{port or UNKNOWN}" if family == 4 else f"[{text}]:{port or UNKNOWN}"
+    return f"{text if family == 4 else f'[{text}]'}:{port or UNKNOWN}"
 
 
 _LEAST_OF_HOST = 4

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tests.live.conftest import Recording
 from tests.live.link import Link, inside
@@ -21,15 +22,23 @@ sys.stdin.read()
 """
 
 
-def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
-    record: Callable[..., Recording],
-) -> None:
+@contextmanager
+def _talking() -> Iterator[int]:
+    """A connection between link-local addresses in another network namespace; the port of its server."""
     with Link(delay_ms=1) as link:
         command = "ip address add fe80::1:1/64 dev wire nodad"
         subprocess.run([*inside(link.a.pid), *command.split()], check=True)
         holder = link.start(link.a, _TALK)
         assert holder.stdout
-        port = int(holder.stdout.readline())
+        yield int(holder.stdout.readline())
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
+    record: Callable[..., Recording],
+) -> None:
+    with _talking() as port:
         recording = record("--interval", "0.2", "--rport", str(port))
         line = recording.wait_for(lambda line: line.get("raddr") == "fe80::1:1")
         table = subprocess.run(
@@ -39,8 +48,6 @@ def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
             timeout=START_S,
             check=True,
         ).stdout
-        holder.kill()
-        holder.communicate()
     assert (line["laddr"], line["interface"]) == ("fe80::1:1", "wire")
     assert f"[fe80::1:1%wire]:{port} " in table
 
@@ -48,16 +55,9 @@ def test_a_link_local_connection_has_the_interface_of_its_own_namespace(
 def test_a_link_local_listener_has_the_interface_of_its_own_namespace(
     record: Callable[..., Recording],
 ) -> None:
-    with Link(delay_ms=1) as link:
-        command = "ip address add fe80::1:1/64 dev wire nodad"
-        subprocess.run([*inside(link.a.pid), *command.split()], check=True)
-        holder = link.start(link.a, _TALK)
-        assert holder.stdout
-        port = int(holder.stdout.readline())
+    with _talking() as port:
         recording = record("--interval", "0.2", "--lport", str(port))
         line = recording.wait_for(
             lambda line: line.get("listen_port") == port and line.get("interface") is not None
         )
-        holder.kill()
-        holder.communicate()
     assert (line["listen_address"], line["interface"]) == ("fe80::1:1", "wire")
