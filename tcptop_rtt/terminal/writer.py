@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import select
+import termios
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from tcptop_rtt.terminal.contents import Contents
 
 MAX_WAITING_CHARACTERS = 1 << 20
 """More than a few full screens of a terminal of any size."""
 _CHUNK_BYTES = 4096
+_CUT_MS = 100
+"""How often a terminal that takes no output is left for text that goes at once."""
 _CANCEL = "\x18"
 """The control character CAN, which ends a partly written sequence."""
 
@@ -25,7 +30,8 @@ class Writer:
     """
 
     def __init__(self, fd: int, encoding: str, repaint: Callable[[], None]) -> None:
-        self._fd = fd
+        self._terminal = fd
+        self._fd = _opened_without_blocking(fd)
         self._encoding = encoding
         self._repaint = repaint
         self._contents = Contents()
@@ -65,7 +71,7 @@ class Writer:
                 self.write_at_once(text, timeout_s)
 
     def write_at_once(self, text: str, timeout_s: float) -> None:
-        """Writes text in place of the queue and of the rest of the current write.
+        """Writes text in place of the queue, of the rest of the current write and of what the kernel holds.
 
         Waits until it is written, or the timeout has passed. A signal handler that has interrupted another
         method may call it.
@@ -103,6 +109,7 @@ class Writer:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._pieces or self._closed or self._dropped)
                 if self._closed:
+                    os.close(self._fd)
                     return
                 text = "".join(self._pieces)
                 self._pieces.clear()
@@ -116,6 +123,9 @@ class Writer:
                 self._repaint()
             if forgotten:
                 self._contents.forget()
+            if cut:
+                with suppress(termios.error):  # even a slow terminal has room for it then
+                    termios.tcflush(self._terminal, termios.TCOFLUSH)
             try:
                 self._send((text if cut else self._contents.update(text)).encode(self._encoding, "replace"))
             except OSError:
@@ -126,10 +136,17 @@ class Writer:
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         while view and not (self._closed or self._cut):
-            poll.poll()  # another process may have made the descriptor non-blocking
-            if self._cut:
-                return
+            if not poll.poll(_CUT_MS) or self._cut:
+                continue
             try:
                 view = view[os.write(self._fd, view[:_CHUNK_BYTES]) :]
             except BlockingIOError:
-                continue
+                time.sleep(_CUT_MS / 1000)  # there is room, but not for a line end, which are two characters
+
+
+def _opened_without_blocking(fd: int) -> int:
+    """Opens a terminal once more, as a descriptor made non-blocking would be so for other processes too."""
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:  # such as the terminal of another user
+        return os.dup(fd)

@@ -230,7 +230,8 @@ def test_a_terminal_that_is_slow_to_take_the_last_picture_is_restored_before_it_
 def test_a_slow_terminal_is_restored_when_the_program_is_left(terminal: Open, leave: bytes | int) -> None:
     it = terminal(lines=100).started()
     time.sleep(1)
-    it.slow_down(2000)
+    it.slow_down(1000)
+    it.fill()
     it.type(b"?")  # the help takes many seconds, more than leaving waits
     time.sleep(0.5)
     if isinstance(leave, bytes):

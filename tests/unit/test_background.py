@@ -13,8 +13,10 @@ from textual import constants
 from textual.events import Key
 from textual.message import Message
 
+from tcptop_rtt.terminal import background
 from tcptop_rtt.terminal.background import Answers, BackgroundReported
 from tcptop_rtt.terminal.keyboard import Keyboard
+from tests.waiting import ENOUGH_S
 
 WHITE, DARK = (1.0, 1.0, 1.0), (0.0, 0.2, 1.0)
 ANSWERS = {
@@ -80,7 +82,10 @@ def typist() -> Iterator[Typist]:
 
 
 @pytest.mark.parametrize("pause_s", [0.0, 1.5 * constants.ESCAPE_DELAY])
-def test_of_an_answer_that_comes_in_parts_no_part_is_a_key(typist: Typist, pause_s: float) -> None:
+def test_of_an_answer_that_comes_in_parts_no_part_is_a_key(
+    typist: Typist, monkeypatch: pytest.MonkeyPatch, pause_s: float
+) -> None:
+    monkeypatch.setattr(background, "REST_S", ENOUGH_S)  # a pause may last longer than it should
     for part in ("r\x1b]", "11", ";rgb:ffff/", "ffff/ffff\x1b", "\\p"):
         typist.type(part)
         time.sleep(pause_s)
