@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 
 from tcptop_rtt.view import cells, matches, numbers, parsing, sort_keys, values
@@ -71,6 +72,22 @@ def text(
     )
 
 
+def former(field: Field) -> Field:
+    """The same field, for connections that no process is known to hold any more."""
+    return replace(field, values=values.of_left(field.values))
+
+
+def waiting(field: Field) -> Field:
+    """A flag, for connections that no process has accepted yet."""
+    return replace(
+        field,
+        meaning=f"{field.meaning}; null: it does not wait",
+        values=values.of_waiting(field.values),
+        match=matches.flags(field.name, where=values.is_waiting),
+        nullable=True,
+    )
+
+
 def interface(meaning: str) -> Field:
     """The field of the interface that a socket is bound to."""
     match = matches.names("interface", "eth0")
@@ -128,6 +145,8 @@ def mean(total: str, count: str, meaning: str, column: tuple[str, str, int, str]
     return integer(total, meaning, of, match=match)
 
 
-def rate_column(key: str, title: str, width: int, priority: int, meaning: str, of: str) -> Column:
-    """A column of bits per second."""
-    return Column(key, title, width, priority, meaning, cells.rate(attrgetter(of)), sort_keys.by_number(of))
+def rate(name: str, of: str, key: str, title: str, width: int, priority: int) -> Field:
+    """A field of bits per second; ``of`` says of what."""
+    cell, sort = cells.rate(attrgetter(name)), sort_keys.by_number(name)
+    column = Column(key, title, width, priority, f"{of}, bits per second", cell, sort)
+    return integer(name, f"bits {of} per second, over about the last one", column)
