@@ -161,6 +161,7 @@ class Connection:
     slow_replies = _Number()
     window_ms = _Number()
     retrans_1m = _Number()
+    dsack_dups_1m = _Number()
     segs_in_1m = _Number()
     data_segs_in_1m = _Number()
     data_segs_out_1m = _Number()

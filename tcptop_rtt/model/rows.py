@@ -200,6 +200,7 @@ ROW = np.dtype(
         # first seen.
         ("window_ms", "u4"),  # the length of that time; 0: unknown yet
         ("retrans_1m", "u4"),
+        ("dsack_dups_1m", "u4"),
         ("segs_in_1m", "u4"),
         ("data_segs_in_1m", "u4"),
         ("data_segs_out_1m", "u4"),

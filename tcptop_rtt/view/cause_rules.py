@@ -11,7 +11,7 @@ from tcptop_rtt.model.ids import among
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CONNECT_ERRORS, FIN_CAME, SYN_SENT, UNKNOWN_U32, Holder, Mask
 from tcptop_rtt.view.cause_columns import Columns
-from tcptop_rtt.view.shares import are_often_slow
+from tcptop_rtt.view.shares import are_often_slow, needed
 from tcptop_rtt.view.thresholds import limits
 
 LIMITED_BUSY_US = 100_000
@@ -78,7 +78,7 @@ def not_read(c: Columns) -> Mask:
 
 
 def loses(c: Columns) -> Mask:
-    count, sent = c["retrans_1m"], c["data_segs_out_1m"]
+    count, sent = needed(c["retrans_1m"], c["dsack_dups_1m"]), c["data_segs_out_1m"]
     found: Mask = (
         (c["window_ms"] > 0)
         & (count >= limits().loss_segments)

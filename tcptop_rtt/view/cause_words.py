@@ -10,7 +10,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.shares import are_often_slow, loss, shares
+from tcptop_rtt.view.shares import are_often_slow, had_to, loss, shares
 
 
 class Words(NamedTuple):
@@ -163,11 +163,13 @@ def send_buffer(row: Connection) -> Words:
 
 def losing(row: Connection) -> Words:
     """Describes retransmits."""
-    share, sent = fmt.percent1(loss(row) or 0.0), row.data_segs_out_1m or 0
+    share, sent, lost = fmt.percent1(loss(row) or 0.0), row.data_segs_out_1m or 0, had_to(row)
+    needless = (row.retrans_1m or 0) - lost
+    more = f", {needless:,} more needlessly" if needless else ""
     return Words(
         f"loss {share}",
-        f"loses segments: {share} were sent again",
-        f"{row.retrans_1m or 0:,} of {sent:,} {fmt.noun(sent, 'data segment')} in {fmt.window(row)}; "
+        f"loses segments: {share} had to be sent again",
+        f"{lost:,} of {sent:,} {fmt.noun(sent, 'data segment')} in {fmt.window(row)}{more}; "
         f"{row.retrans:,} of {row.data_segs_out or 0:,} in all",
     )
 

@@ -71,6 +71,7 @@ DETAILS = (
     integer("slow_replies", f"of the replies, those that {_SLOW}"),
     integer("window_ms", "how long the last minute of the following is"),
     integer("retrans_1m", "segments sent again in the last minute"),
+    integer("dsack_dups_1m", "segments that the peer says it got twice, in it"),
     integer("segs_in_1m", "segments received in it"),
     integer("data_segs_in_1m", "of them, those that carry data"),
     integer("data_segs_out_1m", "segments with data sent in it"),

@@ -50,13 +50,26 @@ def _shares(row: Connection, suffix: str, time_us: int) -> Shares:
 
 
 def loss(row: Connection) -> float | None:
-    """The share of the last minute's data segments that was sent again; None if none was sent.
+    """The share of the last minute's data segments that had to be sent again; None if none was sent.
 
     The kernel counts a segment that it sends again among the data segments, too: tcp_retransmit_skb() goes
     through __tcp_transmit_skb().
     """
     sent = row.data_segs_out_1m or 0
-    return min(1.0, (row.retrans_1m or 0) / sent) if sent else None
+    return min(1.0, had_to(row) / sent) if sent else None
+
+
+def needed(resent: Any, twice: Any) -> Any:
+    """How many of the segments sent again the peer had not: of ``twice`` it says that it had them already.
+
+    Of these the ACK was lost or late, or the timer too short: tcp_dsack_seen().
+    """
+    return resent - np.minimum(resent, twice)
+
+
+def had_to(row: Connection) -> int:
+    """The segments that had to be sent again in the last minute."""
+    return int(needed(np.uint32(row.retrans_1m or 0), np.uint32(row.dsack_dups_1m or 0)))
 
 
 def are_often_slow(slow: NDArray[Any], count: NDArray[Any], path_us: NDArray[Any]) -> Mask:

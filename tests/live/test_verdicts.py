@@ -117,6 +117,27 @@ def test_a_link_that_loses_each_hundredth_segment_reads_so(watch: Watch) -> None
     assert found["data_segs_out_1m"] <= found["data_segs_out"]
 
 
+def test_what_is_sent_again_only_because_the_path_paused_is_no_loss(watch: Watch) -> None:
+    with Link(delay_ms=1) as link:
+        taker = link.start(link.b, taking(8082))
+        sender = link.start(link.a, sending(8082, 1000, 0.02))
+        try:
+            time.sleep(1)
+            row = _row(watch, pid=sender.pid, rport=8082)
+            deadline = time.monotonic() + 120
+            while row["dsack_dups"] < 5 and time.monotonic() < deadline:
+                link.stall(1.5 * row["rto_us"] / 1e6)
+                time.sleep(0.5)  # what the peer says of it comes with the path
+                row = _row(watch, pid=sender.pid, rport=8082)
+        finally:
+            for process in (sender, taker):
+                process.kill()
+                process.wait()
+    assert row["dsack_dups"] >= 5
+    assert row["retrans_1m"] >= max(DEFAULTS.loss_segments, DEFAULTS.loss_share * row["data_segs_out_1m"])
+    assert "loses" not in diagnose(Connection(row)).summary, diagnose(Connection(row))
+
+
 _SERVE = """
 import socket, sys
 listener = socket.create_server(("10.199.0.2", 8082))

@@ -94,6 +94,13 @@ def test_what_there_is_one_of_is_not_called_by_its_plural() -> None:
     lost = {"window_ms": 1000, "data_segs_out_1m": 1, "data_segs_out": 1, "retrans": 1, "retrans_1m": 1}
     said = losing(one(**lost)).reason
     assert said == "1 of 1 data segment in the last 1.0s; 1 of 1 in all"
+    some = one(retrans_1m=9, dsack_dups_1m=2, retrans=9)
+    assert (
+        losing(some).reason
+        == "7 of 1,000 data segments in the last 1m, 2 more needlessly; 9 of 90,000 in all"
+    )
+    few = diagnose(one(retrans_1m=3, dsack_dups_1m=2, retrans=9)).reasons[1]
+    assert few == "3 retransmissions in the last 1m (2 needless, says the peer), 9 in all"
     waits = acks_wait(one(srtt_us=9000, window_ms=1000, segs_in_1m=1, data_segs_in_1m=0)).reason
     assert waits.startswith("1 of 1 segment in the last 1.0s came without data")
 
@@ -184,9 +191,14 @@ def test_one_that_waits_in_a_full_queue_says_so() -> None:
         ({"recv_q_bytes": 10, "last_received_ms": 900}, "us", "process is not reading: 10B"),
         ({"sndbuf_limited_us_1m": 20_000_000}, "us", "send buffer is too small: it held us up 50%"),
         ({"sndbuf_limited_us_1m": 39_900_000}, "us", "send buffer is too small: it held us up >99%"),
-        ({"retrans_1m": 5, "retrans": 107}, "network", "loses segments: 0.5% were sent again"),
-        ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% were sent again"),
-        ({"retrans_1m": 3, "data_segs_out_1m": 1}, "network", "loses segments: 100% were sent again"),
+        ({"retrans_1m": 5, "retrans": 107}, "network", "loses segments: 0.5% had to be sent again"),
+        ({"retrans_1m": 7, "data_segs_out_1m": 630}, "network", "loses segments: 1.1% had to be sent again"),
+        ({"retrans_1m": 3, "data_segs_out_1m": 1}, "network", "loses segments: 100% had to be sent again"),
+        (
+            {"retrans_1m": 12, "dsack_dups_1m": 5, "data_segs_out_1m": 630},
+            "network",
+            "loses segments: 1.1% had to be sent again",
+        ),
         ({"srtt_us": 190_000}, "network", "queueing: RTT is 10 times its minimum"),
         (
             {"srtt_us": 12_000, "min_rtt_us": 20, "rtt_samples": 9, "rtt_hi_us": 43_000},
@@ -302,6 +314,8 @@ def test_what_rested_before_it_was_silent_may_have_been_forgotten(
     [
         {"retrans_1m": 2, "data_segs_out_1m": 2},  # too few to speak of loss
         {"retrans_1m": 4, "retrans": 9},  # below half a percent
+        {"retrans_1m": 90, "dsack_dups_1m": 86, "retrans": 90},  # most of them needlessly
+        {"retrans_1m": 90, "dsack_dups_1m": 100, "retrans": 90},  # some of them before that minute
         {"retrans": 50_000, "data_segs_out": 60_000},  # of hours ago, as the next ones are
         {"rwnd_limited_us": 9 * 10**9, "busy_us": 10**10},
         {"sndbuf_limited_us": 9 * 10**9, "busy_us": 10**10},
