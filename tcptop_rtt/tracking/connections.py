@@ -162,7 +162,8 @@ class Connections:
 
     def close_missing(self, ids: list[int]) -> None:
         """Close connections that have ended without a record of their end."""
-        self._store.close(self._store.rows_of(np.array(ids, np.uint64)))
+        rows = self._store.rows_of(np.array(ids, np.uint64))
+        self._store.close(rows[rows >= 0])  # one may have another id since it was asked for
 
     def unheld_namespaces(self, before_ns: int) -> set[int]:
         """The network namespaces of live connections without a descriptor in the scan under way.

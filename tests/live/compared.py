@@ -15,6 +15,8 @@ from tests.live.ss import printed, ss
 
 Ends = tuple[str, str]
 
+_OF_ONE_TOO_MANY = ("id", "open_seen", "scanned", "age_ns", "holder", "was_pid", "segs_in")
+
 
 class Shown(NamedTuple):
     """What ss prints of a socket."""
@@ -93,7 +95,11 @@ def differences(
         for ends in still
         if ends not in ours or not _agree(_told(ours[ends]), before[ends])
     }
-    wrong |= {ends: "too many" for ends in ours if ends not in before and ends not in after}
+    wrong |= {
+        ends: ("not there", _told(row), {name: row[name] for name in _OF_ONE_TOO_MANY})
+        for ends, row in ours.items()
+        if ends not in before and ends not in after
+    }
     return len(still), wrong
 
 

@@ -48,7 +48,8 @@ class Recording:
     def _read(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self.lines.append(json.loads(line))
+            if line.endswith("\n"):  # otherwise the program was killed while it wrote
+                self.lines.append(json.loads(line))
 
     def wait_for(self, condition: Callable[[Line], bool], timeout_s: float = START_S) -> Line:
         """The first line that matches; fails with the program's own words if none comes."""

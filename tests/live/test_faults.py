@@ -27,28 +27,30 @@ from tests.waiting import becomes
 # The worker
 
 _RAISES = """
-import sys
+import os, sys
 from tcptop_rtt import cli
 from tcptop_rtt.sources.probe import Probe
-reads = 0
+begins = sys.argv.pop(1)
 read = Probe.read
 def failing(self):
-    global reads
-    reads += 1
-    if reads > 8:
+    if os.path.exists(begins):
         raise IndexError("of our own [/red] making")
     return read(self)
 Probe.read = failing
 sys.argv[0] = "tcptop-rtt"
 sys.exit(cli.main())
 """
-"""A program with a fault in what reads its ring buffer."""
+"""A program with a fault in what reads its ring buffer, which begins once there is a certain file."""
 
 
-def test_a_worker_that_raises_leaves_the_screen_up_says_why_and_leaves_nothing_behind(terminal: Open) -> None:
-    it = terminal(sys.executable, "-c", _RAISES, "--interval", "0.3").started()
+def test_a_worker_that_raises_leaves_the_screen_up_says_why_and_leaves_nothing_behind(
+    terminal: Open, tmp_path: Path
+) -> None:
+    begins = tmp_path / "begins"
+    it = terminal(sys.executable, "-c", _RAISES, str(begins), "--interval", "0.3").started()
     objects = kernel_objects(it.pid)
     assert objects
+    begins.touch()
     it.wait_for(b"! IndexError: of our own [/red] making")
     it.check_keys()
     it.type(b"q")
@@ -58,13 +60,18 @@ def test_a_worker_that_raises_leaves_the_screen_up_says_why_and_leaves_nothing_b
 
 
 @pytest.mark.parametrize("options", [["--json"], ["--count", "999"]], ids=["json", "plain"])
-def test_where_text_is_written_it_is_one_line_and_exit_code_1(options: list[str]) -> None:
-    command = [sys.executable, "-c", _RAISES, "--interval", "0.3", *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
-    assert ended.returncode == 1
-    (line,) = ended.stderr.splitlines()
+def test_where_text_is_written_it_is_one_line_and_exit_code_1(options: list[str], tmp_path: Path) -> None:
+    begins = tmp_path / "begins"
+    command = [sys.executable, "-c", _RAISES, str(begins), "--interval", "0.3", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        assert program.stdout.readline()
+        begins.touch()
+        output, errors = program.communicate(timeout=START_S)
+    assert program.returncode == 1
+    (line,) = errors.splitlines()
     assert line.startswith("tcptop-rtt: unexpected IndexError: of our own")
-    assert ended.stdout.endswith("\n")
+    assert not output or output.endswith("\n")
 
 
 # Processes

@@ -195,8 +195,11 @@ def test_the_dashboard_records_in_a_directory_that_has_no_path_under_its_root(
     here, root = tmp_path / "here", tmp_path / "root"
     here.mkdir(mode=0o700)
     root.mkdir()
-    script = f'cd {here} && mount --rbind / {root} && exec nsenter --root={root} "$@"'
-    it = terminal("unshare", "--mount", "sh", "-c", script, "sh", PROGRAM, "--record", "named").started()
+    # The command of that name goes to the root directory, too.
+    chroot = f'import os, sys; os.chroot("{root}"); os.execv(sys.argv[1], sys.argv[1:])'
+    script = f'cd {here} && mount --rbind / {root} && exec "$@"'
+    command = ("sh", "-c", script, "sh", sys.executable, "-c", chroot, PROGRAM, "--record", "named")
+    it = terminal("unshare", "--mount", *command).started()
     assert [path.name for path in here.iterdir()] == ["named"]
     it.type(b"R")
     it.type(b"R")

@@ -22,8 +22,11 @@ from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.terminal import Terminals
 from tests.ports import free_port, serve
+from tests.waiting import becomes
 
 PATIENCE_S = 60.0
+MOVE_S = 5.0
+"""How long a cursor may take to move, if it does."""
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
 
 Ports = tuple[int, int]
@@ -153,12 +156,14 @@ def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Termi
 
     def is_marked() -> bool:
         """Others have moments, too: go on to ours."""
-        if terminal.line_with("▸ ", "not reading", peer):
+        marked = terminal.line_with("▸ ")
+        if "not reading" in marked and peer in marked:
             return True
         terminal.press("Down")
+        becomes(lambda: terminal.line_with("▸ ") != marked, MOVE_S)
         return False
 
-    terminal.expect(is_marked, "the cursor on its moment")
+    terminal.expect(is_marked, "the cursor on its moment", timeout_s=PATIENCE_S)
     terminal.press("Enter")
     terminal.wait_for(" PAST ", " ago ")
     terminal.wait_for(f" {peer} ", "peer not reading")

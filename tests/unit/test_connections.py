@@ -551,3 +551,10 @@ def test_connections_that_have_ended_do_not_wait_for_a_snapshot_in_any_number(ha
     assert len(harness.rows()) == 2 * CLOSED_KEPT
     assert not harness.connections.snapshot_is_urgent
     assert len(harness.rows()) == 0
+
+
+def test_an_id_that_no_connection_has_any_more_closes_none(harness: Harness) -> None:
+    """It was asked for, and got another one since. The last of all rows stands at the end of the columns."""
+    harness.connections.ingest(records(*({"id": number, "sock": number} for number in range(2, LEAST + 2))))
+    harness.connections.close_missing([LEAST + 2])
+    assert not harness.rows()["closed"].any()
