@@ -41,7 +41,7 @@ def no_syn_answer(c: Columns) -> Mask:
     return found
 
 
-def window_shut(c: Columns) -> Mask:
+def window_closed(c: Columns) -> Mask:
     # Probes are also sent where nothing waits (tcp_keepalive_timer()), and where data that found no route
     # waits with nothing in flight, however large the window is (tcp_check_probe_timer()).
     window, unsent, mss = c["snd_wnd_bytes"], c["notsent_bytes"], np.maximum(c["mss"], 1)
@@ -50,7 +50,7 @@ def window_shut(c: Columns) -> Mask:
     return found
 
 
-def window_closed(c: Columns) -> Mask:
+def peer_not_reading(c: Columns) -> Mask:
     found: Mask = (c["snd_wnd_bytes"] == 0) & (c["notsent_bytes"] > 0)
     return found
 

@@ -70,12 +70,12 @@ CAUSES = (
         for kind, who in _WHO_REFUSES.items()
     ),
     Cause("no-answer", "peer", rules.no_syn_answer, words.no_answer, stops=True, check=checks.by_tcpdump),
-    Cause("window-closed", "peer", rules.window_shut, words.window_closed, stops=True),
+    Cause("window-closed", "peer", rules.window_closed, words.window_closed, stops=True),
     Cause("silent", "peer", rules.silent, words.silent, stops=True, check=checks.by_tcpdump),
     Cause(
         "peer-not-reading",
         "peer",
-        rules.window_closed,
+        rules.peer_not_reading,
         words.peer_not_reading,
         frozenset({"snd_wnd_bytes", "notsent_bytes", "rwnd_limited_us"}),
         stops=True,
