@@ -1,4 +1,4 @@
-"""Which processes have a descriptor of which socket, as far as /proc shows it to this user."""
+"""Remembers which processes have a descriptor of which socket, and when to look into /proc again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides from the counters of one connection alone whether the network, the peer or our side holds it up."""
+"""Says of one connection who holds it up, by the worst of its causes; or that it is healthy, slow or idle."""
 
 from __future__ import annotations
 

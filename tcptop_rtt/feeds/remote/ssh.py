@@ -16,7 +16,6 @@ from tcptop_rtt.model.exit_status import NOT_FOUND
 from tcptop_rtt.model.outside import name_of
 from tcptop_rtt.view import format as fmt
 
-SSH = "ssh"
 _CONNECT_S, _ALIVE_S, _ALIVE_COUNT = 10, 5, 3
 _OPTIONS = {
     # ssh must not ask for passwords on the terminal that the dashboard draws on.
