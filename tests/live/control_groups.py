@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def in_cgroup(name: str, pid: int) -> Iterator[None]:
-    """Have a process in a control group of this name."""
+    """Have a process in a control group of this name, which no other test has, nor another run of it."""
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     roots = [place for _, place, kind, *_ in mounts if kind == "cgroup2"]
     root = next(iter(roots or [place for _, place, kind, *_ in mounts if kind == "cgroup"]))

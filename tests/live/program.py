@@ -13,7 +13,7 @@ Line = dict[str, Any]
 
 START_S = 240.0
 """How long a start may take on a busy or emulated machine."""
-END_S = 20.0
+END_S = 60.0
 """How long an end may take there: what is told apart is an end from none."""
 
 PROGRAM = str(Path(sys.prefix, "bin", "tcptop-rtt"))

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.live.program import END_S, PROGRAM, START_S, children
-from tests.waiting import becomes
+from tests.waiting import ENOUGH_S, becomes
 
 WIDE = (160, 48)
-DRAW_S = 30.0
 PROMPT = "ready> "
 
 _TALK = """
@@ -128,12 +127,12 @@ class Terminal:
         lines = self.text.splitlines()
         return next((line for line in lines if all(part in line for part in parts)), "")
 
-    def expect(self, condition: Callable[[], bool], what: str, timeout_s: float = DRAW_S) -> None:
+    def expect(self, condition: Callable[[], bool], what: str, timeout_s: float = ENOUGH_S) -> None:
         """Fails with a picture of the screen."""
         if not becomes(condition, timeout_s):
             pytest.fail(f"not within {timeout_s} s: {what}; the screen is:\n{self.text}")
 
-    def wait_for(self, *parts: str, timeout_s: float = DRAW_S) -> str:
+    def wait_for(self, *parts: str, timeout_s: float = ENOUGH_S) -> str:
         """Until there is a line with all these parts; the line."""
         self.expect(lambda: self.line_with(*parts) != "", f"a line with {parts}", timeout_s)
         return self.line_with(*parts)

@@ -16,12 +16,12 @@ from tcptop_rtt.view.watched import Watched
 from tests.live.conftest import Watch
 from tests.live.link import Link, inside, taking
 from tests.live.ss import ss
+from tests.waiting import ENOUGH_S
 
 DELAY_MS = 25
 PORT = 8085
 WIDTH, HEIGHT = 120, 24
 CUT_S = 3.0
-PATIENCE_S = 60.0
 
 _SEND_WHEN_TOLD = f"""
 import socket, sys
@@ -61,7 +61,7 @@ class Sender:
         return snapshot
 
     def wait_until_acknowledged(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + ENOUGH_S
         while self.look() and self.watched.row is not None and self.watched.row.unacked_bytes:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -22,8 +22,8 @@ from tcptop_rtt.view.meanings import BAD, Judged
 from tests.live.conftest import Watch
 from tests.live.pairs import fill
 from tests.live.terminal import Terminals
+from tests.waiting import ENOUGH_S
 
-PATIENCE_S = 60.0
 GOOD, BAD_ONES, LATER = 150, 24, 30
 MOST_LINES = 48
 """A screen has no more."""
@@ -89,7 +89,7 @@ def _toward(rows: Rows, prefix: bytes) -> int:
 
 def test_the_network_whose_peers_do_not_read_is_named_with_its_counts(watch: Watch, clients: Clients) -> None:
     clients.connect("127.77.7.99")  # a healthy one goes there, too
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + ENOUGH_S
     common = Common(0, 0)
     while common.bad < BAD_ONES and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -109,16 +109,16 @@ def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Cli
     terminal = terminals((160, 48))
     terminal.start(f"--pid {os.getpid()}")
     terminal.press("c")
-    line = terminal.wait_for("bad ones go to 127.77.7.0/24", timeout_s=PATIENCE_S)
+    line = terminal.wait_for("bad ones go to 127.77.7.0/24", timeout_s=ENOUGH_S)
     terminal.expect(
         lambda: terminal.line_with(f" {BAD_ONES} of ", "bad ones go to 127.77.7.0/24; 14% of all do") != "",
         "all of them",
-        PATIENCE_S,
+        ENOUGH_S,
     )
     assert line.startswith("▸")
     for number in range(LATER):
         clients.fill(f"127.88.8.{1 + number}")
-    terminal.wait_for(f"{LATER} of ", "bad ones go to 127.88.8.0/24", timeout_s=PATIENCE_S)
+    terminal.wait_for(f"{LATER} of ", "bad ones go to 127.88.8.0/24", timeout_s=ENOUGH_S)
     terminal.expect(
         lambda: bool(re.search(rf"\b{BAD_ONES} of \d+ bad ones go to 127\.77\.7\.0/24", terminal.text)),
         "both",
@@ -133,7 +133,7 @@ def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Cli
     terminal.wait_for('filter "remote:127.77.7.0/24"')
     assert "peer not reading" in terminal.marked() or "window" in terminal.marked()
     terminal.press("c")
-    terminal.wait_for("nothing to compare with: it is true of all 24", timeout_s=PATIENCE_S)
+    terminal.wait_for("nothing to compare with: it is true of all 24", timeout_s=ENOUGH_S)
     terminal.press("q")
     terminal.wait_for("PROCESS")
     terminal.press("q")

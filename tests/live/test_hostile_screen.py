@@ -211,7 +211,7 @@ def test_a_process_with_a_hostile_name_group_and_command_line_of_120_kb_stops_no
     command = "[bold]\u202e\x1b[2J\u0301\x9b31m" + "語" * 40_000
     with (
         talker("\x1b[31m[red]\u202e".encode(), "fast", command) as it_talks,
-        in_cgroup(text, it_talks.pid),
+        in_cgroup(f"{text}{it_talks.pid}", it_talks.pid),
     ):
         it = terminal(PROGRAM, "--pid", str(it_talks.pid), lines=300).started()  # all that is told finds room
         it.wait_for_shown("[31m[red")

@@ -22,9 +22,8 @@ from tests.live.conftest import Watch
 from tests.live.pairs import connected, fill, overflowing, port_of, talking
 from tests.live.terminal import Terminals
 from tests.ports import free_port, serve
-from tests.waiting import becomes
+from tests.waiting import ENOUGH_S, becomes
 
-PATIENCE_S = 60.0
 MOVE_S = 5.0
 """How long a cursor may take to move, if it does."""
 STOPPED = {"peer-not-reading", "window-closed", "peer-slow"}
@@ -64,7 +63,7 @@ def _words(snapshot: Snapshot, ports: Ports) -> set[str | None]:
 def _keep_until(
     watch: Watch, recorder: Recorder, condition: Callable[[Snapshot], bool]
 ) -> tuple[Snapshot, Past]:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + ENOUGH_S
     while time.monotonic() < deadline:
         time.sleep(1.0)
         snapshot = watch.look()
@@ -146,11 +145,11 @@ def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Termi
             time.sleep(3)  # a past to go to
             process.stdin.write("\n")
             process.stdin.flush()
-            terminal.wait_for(f" {peer} ", "peer not reading", timeout_s=PATIENCE_S)
+            terminal.wait_for(f" {peer} ", "peer not reading", timeout_s=ENOUGH_S)
         finally:
             process.kill()
     # There may be others that the filter hides, or none.
-    terminal.wait_for("no ", "connection ", timeout_s=PATIENCE_S)
+    terminal.wait_for("no ", "connection ", timeout_s=ENOUGH_S)
     terminal.press("m")
     terminal.wait_for("WHAT")
 
@@ -163,7 +162,7 @@ def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Termi
         becomes(lambda: terminal.line_with("▸ ") != marked, MOVE_S)
         return False
 
-    terminal.expect(is_marked, "the cursor on its moment", timeout_s=PATIENCE_S)
+    terminal.expect(is_marked, "the cursor on its moment", timeout_s=ENOUGH_S)
     terminal.press("Enter")
     terminal.wait_for(" PAST ", " ago ")
     terminal.wait_for(f" {peer} ", "peer not reading")

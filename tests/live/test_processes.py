@@ -141,10 +141,11 @@ def test_the_cgroup_in_the_stream_and_in_recordings_follows_a_process_that_is_mo
         recording = record("--lport", str(port), "--record", str(path))
         first = recording.wait_for(lambda line: line.get("lport") == port)
         assert first["cgroup"] == Processes().cgroup(_key(process.pid))
-        with in_cgroup("tcptop-moved.service", process.pid):
-            moved = recording.wait_for(lambda line: line.get("unit") == "tcptop-moved.service")
+        name = f"tcptop-moved-{process.pid}.service"
+        with in_cgroup(name, process.pid):
+            moved = recording.wait_for(lambda line: line.get("unit") == name)
             recording.stop()
-        assert moved["cgroup"].endswith("/tcptop-moved.service")
+        assert moved["cgroup"].endswith(f"/{name}")
         process.communicate()
     lines, problems, _ = read(path)
     assert problems == []

@@ -21,7 +21,6 @@ from tcptop_rtt.view.filter import Filter, listed
 from tests.live.conftest import Recording, Watch
 
 CONNECTS = 2000
-PATIENCE_S = 60.0
 
 _NO_ANSWER = """
 import contextlib, socket, subprocess

@@ -14,8 +14,7 @@ from tests.live.conftest import Recording
 from tests.live.pairs import connected, port_of
 from tests.live.program import PROGRAM
 from tests.ports import serve
-
-DEADLINE_S = 30.0
+from tests.waiting import ENOUGH_S
 
 
 def _take_descriptors_away(pid: int) -> tuple[int, int]:
@@ -31,7 +30,7 @@ def _give_back(pid: int, limits: tuple[int, int]) -> None:
 
 def _wait_for(path: Path, condition: Callable[[list[str]], bool], process: subprocess.Popen[bytes]) -> None:
     """Until it holds for the first lines of the tables so far."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + ENOUGH_S
     while not condition([line for line in path.read_text().splitlines() if " samples/s " in line]):
         assert process.poll() is None
         assert time.monotonic() < deadline

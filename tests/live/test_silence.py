@@ -6,6 +6,7 @@ import time
 
 from tests.live.conftest import Watch
 from tests.live.link import Link, asking, echoing
+from tests.waiting import ENOUGH_S
 
 PORT = 8082
 
@@ -30,14 +31,14 @@ def test_a_cut_link_shows_as_stalled_and_a_mended_one_as_well_again(watch: Watch
     with Link(delay_ms=5) as link:
         server = link.start(link.b, echoing(PORT))
         client = link.start(link.a, asking(PORT, 1, 0.02))
-        healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=30)
+        healthy = _wait_for(watch, client.pid, stalled=False, timeout_s=ENOUGH_S)
         assert 10_000 <= healthy["min_rtt_us"] <= 20_000  # the smoothed one is that of a busy machine
         link.cut()
-        silent = _wait_for(watch, client.pid, stalled=True, timeout_s=30)
+        silent = _wait_for(watch, client.pid, stalled=True, timeout_s=ENOUGH_S)
         assert silent["retrans"] > healthy["retrans"]
         assert not silent["closed"]
         link.mend()
-        _wait_for(watch, client.pid, stalled=False, timeout_s=60)
+        _wait_for(watch, client.pid, stalled=False, timeout_s=ENOUGH_S)
         for process in (client, server):
             process.kill()
             process.wait()

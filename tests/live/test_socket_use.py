@@ -87,7 +87,7 @@ def _listed(held: Socket) -> int:
         inode = inode_of(held)
         return inode != 0
 
-    assert becomes(is_there, 30)
+    assert becomes(is_there)
     return inode
 
 
@@ -117,7 +117,7 @@ def test_the_thread_that_waits_is_named_with_its_system_call(host: str, how: str
             time.sleep(0.2)
             assert not is_seen()  # what poll() watches cannot be told
         else:
-            assert becomes(is_seen, 30)
+            assert becomes(is_seen)
             ((seen, comm, name),) = found[0].blocked
             assert (seen, comm.startswith(b"python")) == (tid, True)
             assert name.startswith(call)
@@ -130,12 +130,12 @@ def test_the_thread_that_waits_is_named_with_its_system_call(host: str, how: str
 def test_the_watch_tells_what_it_has_found_and_of_another_socket_nothing() -> None:
     watch = UseWatch(use_of)
     with _held("127.0.0.1", "recv") as (held, tid, descriptors):
-        assert becomes(lambda: bool((use := watch.of(held)) and use.blocked), 30)
+        assert becomes(lambda: bool((use := watch.of(held)) and use.blocked))
         use = watch.of(held)
         assert use
         assert use.descriptors == descriptors
         assert [thread.tid for thread in use.blocked] == [tid]
-        assert becomes(lambda: watch.of(held._replace(pid=2**30)) is None, 30)
+        assert becomes(lambda: watch.of(held._replace(pid=2**30)) is None)
         time.sleep(0.1)
         assert watch.of(held._replace(pid=2**30)) is None
 
@@ -155,10 +155,10 @@ def test_who_asks_does_not_wait_for_a_look_that_hangs_nor_gets_what_is_of_anothe
     assert watch.of(held) is None
     assert watch.of(other) is None
     go_on.release()
-    assert becomes(lambda: watch.of(held) == answer and len(looks) == 2, 30)
+    assert becomes(lambda: watch.of(held) == answer and len(looks) == 2)
     assert watch.of(other) is None  # the second look hangs, too
     go_on.release(1000)
-    assert becomes(lambda: watch.of(other) == answer, 30)
+    assert becomes(lambda: watch.of(other) == answer)
     assert looks[-1] == (6, 76)
 
 

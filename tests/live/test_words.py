@@ -13,8 +13,8 @@ from tcptop_rtt.view import causes
 from tests.live.conftest import Watch
 from tests.live.held_up import WAYS, Held
 from tests.live.pairs import connected, port_of, round_trip
+from tests.waiting import ENOUGH_S
 
-PATIENCE_S = 60.0
 HEALTHY = 200
 HEALTHY_S = 60.0
 
@@ -22,7 +22,7 @@ HEALTHY_S = 60.0
 def _wait_for_word(watch: Watch, held: Held) -> None:
     """Sooner or later."""
     seen: set[str | None] = set()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + ENOUGH_S
     while time.monotonic() < deadline:
         seen = held.said(watch.look())
         if seen & held.words:

@@ -16,9 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.otlp import OK, Receiving, points, self_signed, value
-
-WAIT_S = 120.0
-"""For what a busy machine does at some time."""
+from tests.waiting import ENOUGH_S
 
 _ROOT = Path(__file__).parents[2]
 _COMMAND = (sys.executable, "-B", "-m", "tests.unit.fake_command")
@@ -31,7 +29,7 @@ def _run(*options: str, before: tuple[str, ...] = ()) -> subprocess.CompletedPro
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=WAIT_S,
+        timeout=ENOUGH_S,
         check=False,
     )
 
@@ -458,7 +456,7 @@ def test_a_signal_ends_a_stream_with_its_last_line(number: signal.Signals) -> No
         assert process.stdout
         first = process.stdout.readline()
         process.send_signal(number)
-        rest, complaint = process.communicate(timeout=WAIT_S)
+        rest, complaint = process.communicate(timeout=ENOUGH_S)
     assert (process.returncode, complaint) == (0, "closed\n")
     assert json.loads(first)["event"] == "header"
     assert json.loads(rest.splitlines()[-1])["event"] == "end"
@@ -485,7 +483,7 @@ def test_on_a_terminal_it_is_the_dashboard_until_q() -> None:
         start_new_session=True,
     ) as process:
         os.close(far)
-        screen, deadline, asked = b"", time.monotonic() + WAIT_S, False
+        screen, deadline, asked = b"", time.monotonic() + ENOUGH_S, False
         try:
             while time.monotonic() < deadline:
                 if select.select([near], [], [], 1.0)[0]:

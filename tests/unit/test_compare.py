@@ -20,10 +20,10 @@ from tcptop_rtt.view import format as fmt
 from tests.unit.fake import WALL_NS
 from tests.unit.recorded import record, stream_of
 from tests.unit.traffic import Traffic
+from tests.waiting import ENOUGH_S
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 40
-WAIT_S = 120.0
 
 
 def at(second: float) -> str:
@@ -52,7 +52,7 @@ def _run(there: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", "-m", "tcptop_rtt", "--no-config", *options],
         cwd=there, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=WAIT_S, check=False,
+        capture_output=True, text=True, timeout=ENOUGH_S, check=False,
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_on_a_terminal_a_line_says_how_far_it_is_and_goes() -> None:
         wanted = b"\rreading A: 10%\rreading B: 5% \r             \r"
         said = b""
         # A terminal hands on what is written to it a little later.
-        while len(said) < len(wanted) and select.select([shown], [], [], WAIT_S)[0]:
+        while len(said) < len(wanted) and select.select([shown], [], [], ENOUGH_S)[0]:
             said += shown.read(100)
         assert said == wanted
     with io.StringIO() as file:

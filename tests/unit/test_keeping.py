@@ -140,7 +140,7 @@ def _opened_with(directory: Path, soft: int, hard: int) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -21,9 +21,7 @@ from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.model.snapshot import Process, ProcessKey, Snapshot, Waiting
 from tcptop_rtt.sources.base import Source
 from tests.unit.fake import START_NS, WALL_NS, FakeSource, ScriptedClock, connection, sample
-
-PATIENCE_S = 60.0
-"""For what another thread does at once."""
+from tests.waiting import ENOUGH_S
 
 
 class KnownProcess(Processes):
@@ -507,7 +505,7 @@ def test_a_stop_by_another_thread_ends_the_wait_for_the_next_snapshot() -> None:
     rest: list[Snapshot] = []
     reading = threading.Thread(target=lambda: rest.extend(snapshots), daemon=True)
     reading.start()
-    reading.join(PATIENCE_S)
+    reading.join(ENOUGH_S)
     assert not reading.is_alive()
     assert len(rest) == 1
 
@@ -526,7 +524,7 @@ def test_it_waits_for_a_source_that_is_still_opening() -> None:
     opening.join(0.2)
     assert opening.is_alive()
     source.set_result(FakeSource())
-    opening.join(PATIENCE_S)
+    opening.join(ENOUGH_S)
     assert not opening.is_alive()
     assert feed.health.hook == "fake"
 
@@ -536,7 +534,7 @@ def test_a_stop_ends_the_wait_for_a_source_and_there_is_no_snapshot() -> None:
     feed = LiveFeed(source, 1.0)
     opening = _opening(feed)
     feed.stop()
-    opening.join(PATIENCE_S)
+    opening.join(ENOUGH_S)
     assert not opening.is_alive()
     assert list(feed.snapshots()) == []
 

@@ -14,8 +14,7 @@ import pytest
 from tcptop_rtt.outputs.prometheus.options import Address
 from tcptop_rtt.outputs.prometheus.server import MetricsServer
 from tests.ports import free_port
-
-WAIT_S = 30.0
+from tests.waiting import ENOUGH_S
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def server() -> Iterator[MetricsServer]:
 
 
 def _get(server: MetricsServer) -> str:
-    with urllib.request.urlopen(f"http://{server.address}/metrics", timeout=WAIT_S) as answer:
+    with urllib.request.urlopen(f"http://{server.address}/metrics", timeout=ENOUGH_S) as answer:
         body: bytes = answer.read()
         return body.decode()
 
@@ -42,16 +41,16 @@ def test_the_next_page_is_taken_while_a_scrape_of_the_one_before_is_stuck(server
 
     def stuck() -> str:
         begun.set()
-        assert goes_on.wait(WAIT_S)
+        assert goes_on.wait(ENOUGH_S)
         return "stuck\n"
 
     server.show(stuck)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(_get, server)
-        assert begun.wait(WAIT_S)
+        assert begun.wait(ENOUGH_S)
         server.show(lambda: "next\n")  # in this thread, which is the worker's: it would wait for ever
         goes_on.set()
-        assert first.result(WAIT_S) == "stuck\n"
+        assert first.result(ENOUGH_S) == "stuck\n"
     assert _get(server) == "next\n"
 
 
@@ -101,6 +100,6 @@ def test_it_can_be_closed_before_and_after_it_serves() -> None:
         assert len(begun) == serves
         server.close()
         for thread in begun:
-            thread.join(WAIT_S)
+            thread.join(ENOUGH_S)
             assert not thread.is_alive()
         MetricsServer(address).close()

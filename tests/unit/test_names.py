@@ -22,10 +22,7 @@ from tcptop_rtt.view.glyphs import UNICODE
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.known_names import Known
 from tests.unit.rows import address, row, rows_of
-from tests.waiting import becomes
-
-PATIENCE_S = 30.0
-
+from tests.waiting import ENOUGH_S, becomes
 
 # What passes for a name
 
@@ -71,7 +68,7 @@ class Slow:
 
     def _look_up(self, key: int) -> str:
         self.asked.append(key)
-        if not self.allowed.acquire(timeout=PATIENCE_S):
+        if not self.allowed.acquire(timeout=ENOUGH_S):
             raise OSError
         answer = self.answers.get(key, "")
         if isinstance(answer, OSError):
@@ -173,7 +170,7 @@ def test_the_resolver_asks_for_each_address_once_and_ports_come_though_hosts_han
 
     def look_up(key: Address) -> str:
         asked.append(key)
-        hang.wait(PATIENCE_S)
+        hang.wait(ENOUGH_S)
         return "late.example"
 
     resolver = Resolver(look_up, lambda port: f"port-{port}")
