@@ -46,6 +46,8 @@ def _main(run: Callable[[argparse.Namespace], int]) -> int:
         return 1
     options.environment = original
     options.invoker = invoker
+    if not (invoker.is_known or options.no_config):
+        complain("the password database does not answer: your settings are not read")
     code = 1
     try:
         _add_settings(options, Settings() if options.no_config else settings_of(invoker))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,9 @@ _KEPT = (
 )
 _KEPT_PREFIX = "LC_"
 _ZONES = ("/usr/share/zoneinfo/", "/etc/localtime")
+_GETENT = "/usr/bin/getent"
+ANSWER_S = 1.0
+"""How long the password database may take to answer."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -55,6 +60,8 @@ class Invoker(NamedTuple):
     uid: int
     config_home: str
     """The directory of the user's settings; empty: there is none."""
+    is_known: bool = True
+    """Whether the password database has answered."""
 
 
 def invoker() -> Invoker:
@@ -69,29 +76,54 @@ def invoker() -> Invoker:
         uid = int(sudo_uid)
     elif not is_root and os.path.isabs(chosen):
         return Invoker(uid, chosen)
-    try:
-        home = pwd.getpwuid(uid).pw_dir
-    except (KeyError, OverflowError):
-        return Invoker(uid, "")
-    return Invoker(uid, str(Path(home, ".config")) if os.path.isabs(home) else "")
+    home = home_of(uid)
+    settings = str(Path(home, ".config")) if os.path.isabs(home) else ""
+    return Invoker(uid, settings, is_known=_answer(uid) is not None)
 
 
 def owner_of_files(uid: int) -> tuple[int, int] | None:
     """Return the user and group that new files get; None: those of this process."""
     if os.geteuid() != 0 or uid == 0:
         return None
-    try:
-        return uid, pwd.getpwuid(uid).pw_gid
-    except (KeyError, OverflowError):
-        return None
+    user = _user(uid)
+    return (uid, user.pw_gid) if user else None
 
 
 def home_of(uid: int) -> str:
     """Return the home directory that the password database has; empty: there is none."""
+    user = _user(uid)
+    return user.pw_dir if user else ""
+
+
+def _user(uid: int) -> pwd.struct_passwd | None:
+    """Return a user's entry in the password database (passwd(5)); None: there is none."""
+    name, password, number, *others = [*os.fsdecode(_answer(uid) or b"").rstrip("\n").split(":"), "", ""]
+    if number != str(uid):
+        return None
+    gid, *texts = others[:-2]
+    return pwd.struct_passwd((name, password, uid, int(gid), *texts))
+
+
+@lru_cache
+def _answer(uid: int) -> bytes | None:
+    """Return what the password database says of a user; None: it does not answer in time.
+
+    It may be another machine's, which is down. A process that waits for it can be ended, a thread cannot.
+    """
     try:
-        return pwd.getpwuid(uid).pw_dir
-    except (KeyError, OverflowError):
-        return ""
+        return subprocess.run(
+            [_GETENT, "passwd", str(uid)],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=ANSWER_S,
+            check=False,
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return None
+    except OSError:  # such as no descriptor, which the start complains of
+        return b""
 
 
 def state_directory() -> str:

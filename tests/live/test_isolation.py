@@ -21,7 +21,6 @@ from tests.live.held import Open
 from tests.live.program import PROGRAM, START_S, mounted
 from tests.waiting import becomes
 
-LIMIT_S = 60.0
 _USED = "#error of another user\n"
 _SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
@@ -35,7 +34,7 @@ def _table(cwd: Path | str, *before: str, **environment: str) -> subprocess.Comp
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=START_S,
         check=False,
     )
 
@@ -222,3 +221,15 @@ def test_no_socket_of_a_network_is_opened(tmp_path: Path) -> None:
     text = trace.read_text()
     assert "clone" in text  # all of its threads and processes are looked at
     assert set(re.findall(r"socket\((\w+)", text)) <= {"AF_UNIX", "AF_NETLINK"}
+
+
+def test_a_password_database_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    """It may be another machine's, and that is down."""
+    silent = tmp_path / "getent"
+    silent.write_text("#!/bin/sh\nexec sleep 600\n")
+    silent.chmod(0o755)
+    before = mounted((silent, "/usr/bin/getent"))
+    ended = _table(tmp_path, *before)
+    said = "tcptop-rtt: the password database does not answer: your settings are not read\n"
+    assert (ended.returncode, ended.stderr) == (0, said)
+    assert " connection" in ended.stdout
