@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from tests.live.compared import namespace_of
 from tests.live.link import ADDRESSES, Link
 from tests.live.program import END_S, PROGRAM, Line, lines_of, run
 
@@ -50,7 +51,8 @@ def _recorded(path: Path, delay_ms: float, lose_each: int) -> None:
     with Link(delay_ms, lose_each) as link:
         link.start(link.b, SERVER)
         link.start(link.a, CLIENT)
-        options = ("--json", "-i", str(INTERVAL_S), "--rport", str(PORT), "--record", str(path))
+        ours = f"rport:{PORT} netns:{namespace_of(link.a.pid)}"
+        options = ("--json", "-i", str(INTERVAL_S), "--filter", ours, "--record", str(path))
         with subprocess.Popen(
             [PROGRAM, "--no-config", *options], stdout=subprocess.PIPE, text=True
         ) as program:

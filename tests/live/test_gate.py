@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.live.compared import namespace_of
 from tests.live.link import ADDRESSES, Link, sending, taking
 from tests.live.program import run
 
@@ -14,7 +15,7 @@ def test_a_link_of_50_ms_is_slower_than_20_and_the_evidence_says_whose_it_is() -
     with Link(25) as link:
         link.start(link.b, taking(PORT))
         sender = link.start(link.a, sending(PORT, 100, 0.02))
-        where = f"rport:{PORT} remote:{ADDRESSES['b'][0]}"
+        where = f"rport:{PORT} netns:{namespace_of(link.a.pid)}"
         slow = run("--fail-if", f"p99({where})>20ms for 2s", "--interval", "0.5", "--for", "60s")
         fine = run("--fail-if", f"p99({where})>10s for 1s", "--interval", "0.5", "--for", "2s")
         one = run("--once", "--fail-if", f"count({where} pid:{sender.pid})=1")
