@@ -97,10 +97,10 @@ def home_of(uid: int) -> str:
 
 def _user(uid: int) -> pwd.struct_passwd | None:
     """Return a user's entry in the password database (passwd(5)); None: there is none."""
-    name, password, number, *others = [*os.fsdecode(_answer(uid) or b"").rstrip("\n").split(":"), "", ""]
-    if number != str(uid):
+    fields = os.fsdecode(_answer(uid) or b"").rstrip("\n").split(":")
+    if len(fields) != pwd.struct_passwd.n_fields or fields[2] != str(uid):
         return None
-    gid, *texts = others[:-2]
+    name, password, _, gid, *texts = fields
     return pwd.struct_passwd((name, password, uid, int(gid), *texts))
 
 

@@ -21,15 +21,8 @@ _KEPT = np.dtype(
     ]
 )
 _COUNTERS = (
-    *(
-        "dsack_dups",
-        "segs_in",
-        "data_segs_in",
-        "data_segs_out",
-        "busy_us",
-        "rwnd_limited_us",
-        "sndbuf_limited_us",
-    ),
+    *("dsack_dups", "segs_in", "data_segs_in", "data_segs_out"),
+    *("busy_us", "rwnd_limited_us", "sndbuf_limited_us"),
     *("answers", "answer_sum_us", "replies", "reply_sum_us", "crossings"),
     *("slow_answers", "slow_replies"),
 )

@@ -10,7 +10,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.shares import are_often_slow, had_to, loss, shares
+from tcptop_rtt.view.shares import are_often_slow, loss, needed_1m, shares
 
 
 class Words(NamedTuple):
@@ -163,7 +163,7 @@ def send_buffer(row: Connection) -> Words:
 
 def losing(row: Connection) -> Words:
     """Describes retransmits."""
-    share, sent, lost = fmt.percent1(loss(row) or 0.0), row.data_segs_out_1m or 0, had_to(row)
+    share, sent, lost = fmt.percent1(loss(row) or 0.0), row.data_segs_out_1m or 0, needed_1m(row)
     needless = (row.retrans_1m or 0) - lost
     more = f", {needless:,} more needlessly" if needless else ""
     return Words(

@@ -9,7 +9,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import causes, checks
 from tcptop_rtt.view import format as fmt
-from tcptop_rtt.view.shares import had_to, shares
+from tcptop_rtt.view.shares import needed_1m, shares
 from tcptop_rtt.view.thresholds import limits
 
 Who = Literal["network", "peer", "us", "somebody", "nobody", "unknown"]
@@ -80,7 +80,7 @@ def _resent(row: Connection) -> str:
         return "nothing was retransmitted"
     recently = row.retrans_1m or 0
     what = fmt.noun(recently, "retransmission")
-    needless = recently - had_to(row)
+    needless = recently - needed_1m(row)
     of_these = f" ({needless:,} needless, says the peer)" if needless else ""
     return f"{recently:,} {what} in {fmt.window(row)}{of_these}, {row.retrans:,} in all"
 

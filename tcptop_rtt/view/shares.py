@@ -56,7 +56,7 @@ def loss(row: Connection) -> float | None:
     through __tcp_transmit_skb().
     """
     sent = row.data_segs_out_1m or 0
-    return min(1.0, had_to(row) / sent) if sent else None
+    return min(1.0, needed_1m(row) / sent) if sent else None
 
 
 def needed(resent: Any, twice: Any) -> Any:
@@ -67,7 +67,7 @@ def needed(resent: Any, twice: Any) -> Any:
     return resent - np.minimum(resent, twice)
 
 
-def had_to(row: Connection) -> int:
+def needed_1m(row: Connection) -> int:
     """The segments that had to be sent again in the last minute."""
     return int(needed(np.uint32(row.retrans_1m or 0), np.uint32(row.dsack_dups_1m or 0)))
 
