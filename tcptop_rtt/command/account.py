@@ -78,7 +78,7 @@ class Account:
 
     def take(self, snapshot: Snapshot) -> None:
         """Add the data of the next snapshot."""
-        rows, lacking = snapshot.rows, snapshot.health.unknown
+        rows, lacking = snapshot.rows, snapshot.health.lacking
         self.dropped_records, self.untracked = snapshot.health.dropped_records, snapshot.health.untracked
         here = rows["followed"] & among(rows["id"], self._members["id"])
         here[self._new(rows, lacking)] = True

@@ -96,7 +96,7 @@ class Tally:
 
     def add(self, snapshot: Snapshot) -> None:
         """Adds a snapshot; the first one only gives counters to compare the next one with."""
-        rows, lacking = snapshot.rows, snapshot.health.unknown
+        rows, lacking = snapshot.rows, snapshot.health.lacking
         # Gains need all rows, as a filter may select different connections each time.
         indices = listed(rows, Filter(), lacking)
         get = fields_of(rows, indices)

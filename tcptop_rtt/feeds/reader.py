@@ -213,7 +213,7 @@ class Reader:
             dropped_records=self._dropped_records,
             cpu_percent=100 * (cpu - cpu_then) / passed_s,
             untracked=self._untracked,
-            unknown=self._source.unknown,
+            lacking=self._source.lacking,
             problem=self._problem or self._source.problem,
             records_per_s=records / passed_s,
             report_interval_s=self._pace.report_interval_s,

@@ -28,7 +28,7 @@ class Health:
     cpu_percent: float = 0.0  # of one core, this whole process
     untracked: int = 0  # connections that the kernel side had no memory for, since the start
     problem: str = ""  # what does not work at the moment; empty: nothing
-    unknown: frozenset[str] = frozenset()  # the fields of a row that this kernel does not have
+    lacking: frozenset[str] = frozenset()  # the fields of a row that this kernel does not have
     records_per_s: float = 0.0  # read from the ring buffer
     report_interval_s: float = 0.0  # the least time between two records of a connection; 0: unknown
     scan_s: float = 0.0  # processor time of the latest scan; 0: there was none

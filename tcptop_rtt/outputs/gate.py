@@ -69,7 +69,7 @@ class Gate:
             self._began_ns = now_ns
         self._judged_ns = now_ns - self._began_ns
         for condition in self._conditions:
-            measured = condition.measure(snapshot.rows, self._filter, snapshot.health.unknown)
+            measured = condition.measure(snapshot.rows, self._filter, snapshot.health.lacking)
             if not measured.holds:
                 self._since.pop(condition, None)
                 continue
@@ -99,7 +99,7 @@ class Gate:
         self._stop()
 
     def _tell(self, condition: Condition, measured: Measured, since_ns: int, snapshot: Snapshot) -> None:
-        rows, lacking = snapshot.rows, snapshot.health.unknown
+        rows, lacking = snapshot.rows, snapshot.health.lacking
         worst = CONNECTIONS.views(rows[measured.indices[:_WORST]], lacking)
         if self._json:
             self._out.write_bytes(encoded(_line(condition, measured, since_ns, snapshot)))
@@ -121,7 +121,7 @@ def _sentence(condition: Condition, measured: Measured, since_ns: int) -> str:
 
 def _line(condition: Condition, measured: Measured, since_ns: int, snapshot: Snapshot) -> dict[str, Any]:
     rows = snapshot.rows.take(measured.indices[:_WORST])
-    columns = [field.values(rows.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
+    columns = [field.values(rows.__getitem__, snapshot.health.lacking) for field in CONNECTIONS.fields]
     return {
         "event": "held",
         "time_ns": snapshot.time_ns,

@@ -44,7 +44,7 @@ class PlainTables:
         """Write one table."""
         health, listing = snapshot.health, ConnectionList(joined(snapshot), self._filter)
         by_rtt = listing.table.sorts["rtt"]
-        ranking = Ranking(listing.rows, listing.indices, by_rtt, True, health.unknown)
+        ranking = Ranking(listing.rows, listing.indices, by_rtt, True, health.lacking)
         moment = fmt.clock(snapshot.time_ns / 1e9)
         problem = f"  ! {fmt.printable(health.problem)}" if health.problem else ""
         seen = f"{health.samples_per_s:.0f} samples/s  {health.dropped_records} lost"

@@ -42,7 +42,7 @@ class SideLines:
 
     def lines(self, snapshot: Snapshot) -> Iterator[Line]:
         """Yield a line for each row that is new, has changed in ``news``, or is gone."""
-        rows, lacking = self.rows(snapshot), snapshot.health.unknown
+        rows, lacking = self.rows(snapshot), snapshot.health.lacking
         self._last = last = self.part
         followed = among(rows["id"], last.ids)  # rows stay, even if their process changes
         followed[select_others(rows, self.state, self._filter, lacking)] = True
@@ -65,7 +65,7 @@ class SideLines:
             return
         fields = self.kind.fields
         values = [
-            field.values(lambda name: part.rows[name][rows], snapshot.health.unknown) for field in fields
+            field.values(lambda name: part.rows[name][rows], snapshot.health.lacking) for field in fields
         ]
         for row in zip(*values, strict=True):
             line = {"event": self.kind.id_field, "time_ns": snapshot.time_ns, "closed": closed}

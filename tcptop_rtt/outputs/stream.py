@@ -93,7 +93,7 @@ class StreamLines:
             self._forget()
             yield _header(self._origin)
         last, before, verdicts = self._part, self._snapshot, self._verdicts
-        time_ns, lacking = snapshot.time_ns, snapshot.health.unknown
+        time_ns, lacking = snapshot.time_ns, snapshot.health.lacking
         self._snapshot, now = snapshot, self._followed(snapshot.rows, lacking)
         self._part, self._verdicts = now, causes.verdicts(now.get, lacking)
         indices, events = _events(last, now, verdicts, self._verdicts)
@@ -165,7 +165,7 @@ class StreamLines:
         for start in range(0, len(indices), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
             part = rows.take(indices[some], **{name: values[some] for name, values in other.items()})
-            fields = [field.values(part.__getitem__, snapshot.health.unknown) for field in CONNECTIONS.fields]
+            fields = [field.values(part.__getitem__, snapshot.health.lacking) for field in CONNECTIONS.fields]
             names, times = events[some].tolist(), [snapshot.time_ns] * len(part)
             values = zip(names, times, self._cgroup_paths(part), *fields, strict=True)
             yield from starmap(_ConnectionLine, values)
@@ -183,7 +183,7 @@ class StreamLines:
         if self._origin is None or snapshot is None:
             return
         yield _header(self._origin)
-        lacking = snapshot.health.unknown
+        lacking = snapshot.health.lacking
         cgroups = list(map(self._cgroups.get, processes_of(self._part.get)))
         for line in (
             *columns.state(CONNECTION_COLUMNS, self._part, lacking),

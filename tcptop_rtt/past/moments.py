@@ -85,7 +85,7 @@ class MomentFinder:
                     news &= ~sign.holds
                     until_ns[sign.holds] = snapshot.clock_ns + HOLD_NS
         for other in side_news(before, snapshot) if before else ():
-            row = Connection(other.row, snapshot.health.unknown)
+            row = Connection(other.row, snapshot.health.lacking)
             alike = (other.kind, other.id)
             self._add(snapshot, other.kind, other.words, other.table, other.id, row, other.gained, alike)
         self._before = snapshot
@@ -103,7 +103,7 @@ class MomentFinder:
             row, count = int(begun[first[group]]), int(counts[group])
             if group == largest[0]:
                 count += int(counts[largest[FEW:]].sum())  # these have no moment of their own
-            connection = Connection(snapshot.rows[row], snapshot.health.unknown)
+            connection = Connection(snapshot.rows[row], snapshot.health.lacking)
             words, alike = sign.words(row, connection), (sign.name, int(services[first[group]]))
             table, id_ = CONNECTIONS.name, connection.id
             self._add(snapshot, sign.kind, words, table, id_, connection, count, alike)

@@ -60,7 +60,7 @@ def _of_causes(now: Snapshot) -> list[Sign]:
     is_open = ~now.rows["closed"]
     found = []
     for cause, holds in zip(
-        causes.CAUSES, causes.holding(now.rows.__getitem__, now.health.unknown), strict=True
+        causes.CAUSES, causes.holding(now.rows.__getitem__, now.health.lacking), strict=True
     ):
         kind = STOPS if cause.stops else _KIND_OF_CAUSE.get(cause.name)
         if kind:

@@ -169,7 +169,7 @@ class CommonScreen(LiveScreen):
     def paint(self, snapshot: Snapshot) -> None:
         self._shown = snapshot
         before = [share.key for share in self._common.shares]
-        lacking, number_before = snapshot.health.unknown, len(self._offered)
+        lacking, number_before = snapshot.health.lacking, len(self._offered)
         listed = matching(snapshot, self._filter, self._scope, self._names)
         judged = Judged(fields_of(snapshot.rows, listed), lacking)
         self._offered = meanings.offered(judged, self.meaning.name)

@@ -54,7 +54,7 @@ class Source(Protocol):
     stays, with UNSEEN besides it becomes unknown. An entry in state LISTEN is of a listener, which ``sock``
     alone identifies, and has ``queue`` to ``drops``.
     Samples come combined, those of one ``window_start`` in one record, or singly in ``single_rtt_us``.
-    No record has the fields in :attr:`unknown`. A source that sees no samples has ``rtt_samples`` among
+    No record has the fields in :attr:`lacking`. A source that sees no samples has ``rtt_samples`` among
     these; its entries have each new smoothed RTT as a single sample.
 
     The opener of a source closes it once, after the last call of that thread.
@@ -71,7 +71,7 @@ class Source(Protocol):
         ...
 
     @property
-    def unknown(self) -> frozenset[str]:
+    def lacking(self) -> frozenset[str]:
         """The fields of a row that the source does not know of any connection."""
         ...
 

@@ -130,7 +130,7 @@ _COPIED = {
 _IN_ROW = {"pacing_rate": "pacing_rate_bps", "delivery_rate": "delivery_rate_bps"}
 """Fields of an entry that have another name in a row."""
 
-UNTOLD = frozenset(
+LACKING = frozenset(
     {
         *("lost", "connect_us", "connect_error"),
         *("last_rtt_us", "rtt_samples", "rtt_lo_us", "rtt_hi_us", "rtt_sum_us"),
@@ -153,7 +153,7 @@ class Connections(NamedTuple):
     """Of dtype ENTRY, without process, network namespace, and what follows from an earlier scan."""
     syn_recv: int
     """Number of handshakes, which are no full sockets yet."""
-    untold: frozenset[str]
+    lacking: frozenset[str]
     """The fields of a row that this kernel's tcp_info lacks; empty if no message has a tcp_info."""
 
 
@@ -176,7 +176,7 @@ def connections(messages: Messages, time_ns: int) -> Connections:
     length = int(dump.lengths(at).min())
     _add_info(entries, dump.gather(at + ATTRIBUTE, _INFO_FIELDS, length), heads)
     entries["congestion_control"] = dump.text(places[_CONG][whole], ENTRY["congestion_control"].itemsize)
-    return Connections(entries, syn_recv, untold_by(length))
+    return Connections(entries, syn_recv, lacking_by(length))
 
 
 def listeners(messages: Messages, time_ns: int) -> Records:
@@ -192,7 +192,7 @@ def listeners(messages: Messages, time_ns: int) -> Records:
     return entries
 
 
-def untold_by(length: int) -> frozenset[str]:
+def lacking_by(length: int) -> frozenset[str]:
     """The fields of a row that a tcp_info of this length in bytes lacks."""
     fields: Mapping[str, Any] = _INFO_FIELDS.fields or {}
     return frozenset(

@@ -58,9 +58,9 @@ class Probe(Source):
         return self._program.hook_note
 
     @property
-    def unknown(self) -> frozenset[str]:
+    def lacking(self) -> frozenset[str]:
         """The fields of a row that this kernel does not have."""
-        return self._program.unknown
+        return self._program.lacking
 
     @property
     def problem(self) -> str:

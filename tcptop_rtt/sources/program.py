@@ -28,7 +28,7 @@ class Program:
         self.hook = made.hook
         self.hook_note = made.hook_note
         """Why the first choice of hook was refused; empty if it was not."""
-        self.unknown = made.unknown
+        self.lacking = made.lacking
         """The fields of a row that this kernel does not have."""
         self.ring_fd = made.maps["records"]
         self.last_fd = made.maps.get("last_entries")

@@ -22,7 +22,7 @@ from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.model.snapshot import Waiting
 from tcptop_rtt.sources.base import Batch, Source
 from tcptop_rtt.sources.descriptors import Descriptors
-from tcptop_rtt.sources.diag_messages import CONNECTIONS, LISTENERS, UNTOLD, connections, listeners
+from tcptop_rtt.sources.diag_messages import CONNECTIONS, LACKING, LISTENERS, connections, listeners
 from tcptop_rtt.sources.interfaces import Interfaces
 from tcptop_rtt.sources.netlink import Netlink
 from tcptop_rtt.sources.netns import Namespaces
@@ -43,7 +43,7 @@ class SockDiag(Source):
     def __init__(self, reach: Reach, hook_note: str = "") -> None:
         self._reach = reach
         self._hook_note = hook_note
-        self._untold: frozenset[str] = frozenset()
+        self._lacking: frozenset[str] = frozenset()
         self._waiting: dict[int, Waiting] = {}
         self._met: dict[int, _Met] = {}
         self._missing: set[int] = set()
@@ -73,9 +73,9 @@ class SockDiag(Source):
         return True
 
     @property
-    def unknown(self) -> frozenset[str]:
+    def lacking(self) -> frozenset[str]:
         """The fields that only BPF knows, and those that this kernel's tcp_info lacks."""
-        return UNTOLD | self._untold
+        return LACKING | self._lacking
 
     @property
     def missed(self) -> str:
@@ -140,7 +140,7 @@ class SockDiag(Source):
             for messages in netlink.dump(request):
                 found = connections(messages, monotonic_ns())
                 syn_recv += found.syn_recv
-                self._untold |= found.untold
+                self._lacking |= found.lacking
                 found.entries["netns"] = netns
                 _add_times(found.entries, before)
                 now.add(found.entries["id"])

@@ -35,7 +35,7 @@ class Columns:
 
     def __init__(self, get: Get, lacking: frozenset[str] = frozenset()) -> None:
         self._get = get
-        self._waits_untold = bool(WAITED & lacking)
+        self._lacks_waits = bool(WAITED & lacking)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._get(name)
@@ -132,7 +132,7 @@ class Columns:
         # The RTT is timed from the first of several segments, the answer from the last one.
         several |= asks & honest & (answers > 0) & (answer_us < self.rtt_us / 2)
         is_known = self["scanned"] & (self["window_ms"] > 0) & (path_us > 0) & (self.fresh | (requests > 0))
-        if self._waits_untold:
+        if self._lacks_waits:
             is_known, several = (np.zeros(len(path_us), bool) for _ in range(2))
         return Waits(
             path_us,

@@ -70,7 +70,7 @@ def joined(snapshot: Snapshot) -> Snapshot:
     It is the calling end's row, with the names of both hosts, the retransmits of both ends and the worse of
     their verdicts. Its RTT is the other end's where only the other end has a current one.
     """
-    rows, lacking = snapshot.rows, snapshot.health.unknown
+    rows, lacking = snapshot.rows, snapshot.health.lacking
     host = rows["host"]
     if not has_any(host):
         return snapshot

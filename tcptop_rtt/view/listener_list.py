@@ -23,7 +23,7 @@ class ListenerList(Listing):
     table = TABLE
 
     def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
-        lacking = self._lacking = snapshot.health.unknown
+        lacking = self._lacking = snapshot.health.lacking
         self.rows = listening(snapshot.listeners, snapshot.each_end, lacking)
         self.indices = select_others(snapshot.listeners, LISTEN, filter, lacking, names)
         self.total = self.shown = count(snapshot)

@@ -111,7 +111,7 @@ class ConnectionList(Listing):
         self.total, self.shown = count(snapshot), len(self.indices)
 
     def views(self, indices: Indices) -> list[Any]:
-        lacking, both = self._snapshot.health.unknown, self._snapshot.ends
+        lacking, both = self._snapshot.health.lacking, self._snapshot.ends
         found = _named_views(self.table, self.rows[indices], lacking, self._names)
         if both is not None:
             ends.show_both(found, indices, both, lacking)
@@ -141,7 +141,7 @@ class GroupList(Listing):
         counted = replace(snapshot, rows=snapshot.each_end, ends=None) if grouping.by_end else snapshot
         self._connections = connections = matching(counted, filter, None, names)
         get = fields_of(counted.rows, connections)
-        self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.unknown))
+        self._groups = Groups(grouping, get, causes.verdicts(get, snapshot.health.lacking))
         self.rows = self._groups.rows
         self.indices = np.arange(len(self.rows))
         self.total, self.shown = count(snapshot), len(_lines(snapshot, connections))
@@ -179,7 +179,7 @@ def matching(
 
     A row that shows both ends is found if either end matches.
     """
-    indices = listed(snapshot.rows, filter, snapshot.health.unknown, names)
+    indices = listed(snapshot.rows, filter, snapshot.health.lacking, names)
     if scope is not None:
         indices = indices[scope.kind.inside(snapshot, indices, scope.id)]
     return _lines(snapshot, indices)

@@ -39,7 +39,7 @@ def everything(health: Health, glyphs: Glyphs) -> list[HealthLine]:
         HealthLine("processor", f"{health.cpu_percent:.1f}% of one", _style(_is_much(health))),
         *_budget(health, glyphs),
         HealthLine("memory", fmt.size(health.rss_bytes) if health.rss_bytes else fmt.UNKNOWN),
-        HealthLine("not available", ", ".join(sorted(health.unknown)) or "this kernel has every field"),
+        HealthLine("not available", ", ".join(sorted(health.lacking)) or "this kernel has every field"),
     ]
 
 

@@ -25,7 +25,7 @@ class TargetList(Listing):
     table = TABLE
 
     def __init__(self, snapshot: Snapshot, filter: Filter, names: Names = NO_NAMES) -> None:  # noqa: A002
-        lacking = self._lacking = snapshot.health.unknown
+        lacking = self._lacking = snapshot.health.lacking
         self.rows = snapshot.targets
         self.indices = select_others(snapshot.targets, CLOSED, filter, lacking, names)
         self.total = self.shown = count(snapshot)

@@ -73,7 +73,7 @@ class Watched:
         self._shown_ns, self._shown_wall_ns = snapshot.clock_ns, snapshot.time_ns
 
     def _shown(self, snapshot: Snapshot, at: int) -> Shown:
-        return shown(snapshot.each_end[np.array([at])], snapshot.health.unknown, self.names)[0]
+        return shown(snapshot.each_end[np.array([at])], snapshot.health.lacking, self.names)[0]
 
     def series(self, recent_s: float) -> Series:
         """The samples of the last ``recent_s`` seconds, from the trace and the first sparkline before it.

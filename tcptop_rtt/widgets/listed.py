@@ -154,7 +154,7 @@ class ListedView(CursorView):
             self._listing = page.kind.list(snapshot, self.filter, self.names)
         listing, (key, descending) = self._listing, page.order
         sort = listing.table.sorts[key]
-        return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.unknown)
+        return Ranking(listing.rows, listing.indices, sort, descending, snapshot.health.lacking)
 
     def _resize_content(self, height: int) -> None:
         before, room = self.virtual_size.height, self.size.height
@@ -229,7 +229,7 @@ class ListedView(CursorView):
 
     def _why_empty(self) -> str:
         kind, scope = self.page.kind, self.page.scope
-        if kind is not None and kind.reads in self.snapshot.health.unknown:
+        if kind is not None and kind.reads in self.snapshot.health.lacking:
             return kind.unseen
         apart = kind is not None and not kind.of_connections
         if kind is not None and apart and not len(self._listing.rows):

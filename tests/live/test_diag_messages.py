@@ -16,12 +16,12 @@ from tcptop_rtt.model.records import Direction, Hold, Kind
 from tcptop_rtt.model.rows import UNKNOWN_U32
 from tcptop_rtt.sources.diag_messages import (
     CONNECTIONS,
+    LACKING,
     LISTENERS,
-    UNTOLD,
     Connections,
     connections,
+    lacking_by,
     listeners,
-    untold_by,
 )
 from tcptop_rtt.sources.netlink import HEADER, Messages, Netlink
 from tests.live.pairs import Pair, connected, fill, overflowing, port_of, round_trip
@@ -104,7 +104,7 @@ def test_a_connection_is_told_as_the_socket_tells_of_itself(pair: Pair) -> None:
     client, server = (one(found, end) for end in pair)
     assert (client["recv_q_bytes"], server["recv_q_bytes"]) == (0, len(b"unread"))
     length = len(pair[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1024))
-    assert found.untold == untold_by(length) <= {"rcv_wnd_bytes"}  # Linux 6.2
+    assert found.lacking == lacking_by(length) <= {"rcv_wnd_bytes"}  # Linux 6.2
     # The latest sample came with the ACK of what was sent last.
     assert 0 < client["sampled_us"] <= NOW_NS // 1000
 
@@ -232,13 +232,13 @@ def test_an_older_kernel_tells_less_and_says_what(pair: Pair) -> None:
     cut = [(kind, value[:192] if kind == _INFO else value) for kind, value in _attributes(message)]
     found = connections(_joined(_message(message, [*cut, (98, b"\xff" * 60)])), NOW_NS)
     (entry,) = found.entries
-    assert found.untold == {"dsack_dups", "snd_wnd_bytes", "rcv_wnd_bytes"}
-    assert [int(entry[name]) for name in found.untold] == [0, 0, 0]
+    assert found.lacking == {"dsack_dups", "snd_wnd_bytes", "rcv_wnd_bytes"}
+    assert [int(entry[name]) for name in found.lacking] == [0, 0, 0]
     assert (entry["srtt_us"], entry["busy_us"]) == (
         told_by_itself(pair[0])["srtt_us"],
         told_by_itself(pair[0])["busy_us"],
     )
-    assert untold_by(104) >= {"pacing_rate_bps", "delivery_rate_bps", "bytes_acked", "min_rtt_us"}
+    assert lacking_by(104) >= {"pacing_rate_bps", "delivery_rate_bps", "bytes_acked", "min_rtt_us"}
 
 
 def test_an_attribute_with_a_length_that_cannot_be_ends_its_message_alone(pair: Pair) -> None:
@@ -286,5 +286,5 @@ def test_a_sample_is_as_old_as_the_ack_of_the_latest_data(pair: Pair) -> None:
 def test_what_is_never_told_are_fields_of_a_row() -> None:
     from tcptop_rtt.model.rows import ROW
 
-    assert set(ROW.names or ()) >= UNTOLD
-    assert untold_by(0) <= set(ROW.names or ())
+    assert set(ROW.names or ()) >= LACKING
+    assert lacking_by(0) <= set(ROW.names or ())

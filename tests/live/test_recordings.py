@@ -66,7 +66,7 @@ def test_each_snapshot_of_real_traffic_comes_again_as_it_was(watch: Watch, tmp_p
         whys = {
             causes.NAMES[number]
             for one in snapshots
-            for number in causes.verdicts(one.rows.__getitem__, one.health.unknown).tolist()
+            for number in causes.verdicts(one.rows.__getitem__, one.health.lacking).tolist()
         }
         assert whys & {"peer-not-reading", "window-closed"}
         assert any(len(one.targets) for one in snapshots)

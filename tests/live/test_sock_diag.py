@@ -54,7 +54,7 @@ sys.stdin.read()
 """
 """A process with both ends of many connections, which rest."""
 
-_UNTOLD = (
+_LACKING = (
     "lost",
     "connect_us",
     "last_rtt_us",
@@ -131,7 +131,7 @@ def test_200_sockets_at_rest_are_as_ss_has_them(user: str) -> None:
         row = rows[expected["lport"], expected["rport"]]
         assert {name: row[name] for name in expected} == expected
         assert (row["pid"], row["holder"], row["uid"]) == (there.pid, "process", NOBODY if before else 0)
-        assert {row[name] for name in _UNTOLD} == {None}
+        assert {row[name] for name in _LACKING} == {None}
         assert row["direction"] == ("in" if row["lport"] == there.port else "out")
     assert any(row["recv_q_bytes"] for row in rows.values())
     assert any(row["data_segs_out"] for row in rows.values())
@@ -454,7 +454,7 @@ def test_the_feed_says_that_it_sees_no_ack() -> None:
         for snapshot in feed.snapshots():
             assert snapshot.health.missed.startswith("short connections")
             assert snapshot.health.hook_note == "why not"
-            assert {"rtt_samples", "lost", "answers"} <= snapshot.health.unknown
+            assert {"rtt_samples", "lost", "answers"} <= snapshot.health.lacking
             assert snapshot.health.samples_per_s == 0
             feed.stop()
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tcptop_rtt.model.snapshot import Health
-from tcptop_rtt.sources.diag_messages import UNTOLD
+from tcptop_rtt.sources.diag_messages import LACKING
 from tests.tui.feed import Stage, trace_of
 from tests.tui.side_tables import LISTENERS, TARGETS
 from tests.unit.rows import row
@@ -73,7 +73,7 @@ async def _details_of_a_closed_one(it: Stage) -> None:
 def without_bpf(*keys: str) -> Scene:
     """Only what the kernel tells everybody, and then these keys."""
     missed = "short connections and spikes between polls are missed; others' processes unknown"
-    health = Health("sock_diag", "run sudo tcptop-rtt", missed=missed, unknown=UNTOLD)
+    health = Health("sock_diag", "run sudo tcptop-rtt", missed=missed, lacking=LACKING)
 
     async def scene(it: Stage) -> None:
         connections = (*CONNECTIONS, row(8, pid=0, comm=b"", holder=0))

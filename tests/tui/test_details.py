@@ -415,7 +415,7 @@ async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
 
 async def test_without_bpf_the_chart_is_of_scans_and_no_sample_is_claimed(stage: Open) -> None:
     unknown = frozenset({"rtt_samples", "last_rtt_us", "peak_rtt_us", "connect_us"})
-    health = Health("sock_diag", missed="spikes are missed", unknown=unknown)
+    health = Health("sock_diag", missed="spikes are missed", lacking=unknown)
     shown = row(1, last_rtt_us=1234, peak_rtt_us=5678, connect_us=9876)
     async with stage((160, 60)) as it:
         await it.show(shown, health=health)

@@ -82,7 +82,7 @@ BAD = Health(
     cpu_percent=42.25,
     untracked=4,
     problem="ring [gone]",
-    unknown=frozenset({"rto_us", "mss"}),
+    lacking=frozenset({"rto_us", "mss"}),
     records_per_s=2400.0,
     report_interval_s=0.4,
     scan_s=0.0123,
@@ -125,7 +125,7 @@ async def test_what_is_long_goes_on_in_the_next_line_where_there_is_room(stage: 
     unknown = frozenset(f"a_field_with_a_long_name_{number}" for number in range(5))
     for size, is_whole in (((80, 24), True), ((80, 13), False)):
         async with stage(size) as it:
-            await it.show(row(1), health=Health("tcp_probe", unknown=unknown))
+            await it.show(row(1), health=Health("tcp_probe", lacking=unknown))
             await it.press("i")
             assert "WHAT THIS PROGRAM COSTS" in it.screen_text
             assert ("a_field_with_a_long_name_4" in it.screen_text) is is_whole

@@ -56,7 +56,7 @@ class FakeSource(Source):
     """Tells what a test puts into its attributes."""
 
     hook, hook_note = "fake", ""
-    unknown: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()
     waiting: tuple[Waiting, ...] = ()
     polls, missed = False, ""
 

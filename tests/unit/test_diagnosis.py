@@ -13,7 +13,7 @@ from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import CONNECT_ERRORS, ROW, STATES, UNKNOWN_U32, Holder
 from tcptop_rtt.model.waited import SLOW_WAIT_US
 from tcptop_rtt.screens.details_blocks import style_of
-from tcptop_rtt.sources.diag_messages import UNTOLD
+from tcptop_rtt.sources.diag_messages import LACKING
 from tcptop_rtt.view import causes, thresholds
 from tcptop_rtt.view.cause_words import acks_wait, losing
 from tcptop_rtt.view.diagnosis import diagnose
@@ -52,17 +52,17 @@ def one(*lacking: str, **fields: Any) -> Connection:
 
 def test_without_bpf_a_healthy_one_is_not_called_healthy() -> None:
     assert diagnose(one()).summary == "healthy"
-    verdict = diagnose(one(*UNTOLD))
+    verdict = diagnose(one(*LACKING))
     assert (verdict.who, verdict.summary) == ("unknown", "nothing found, as far as is seen without BPF")
     assert verdict.reasons
     # What can be told is told.
-    assert diagnose(one(*UNTOLD, retrans_1m=100, retrans=100)).who == "network"
+    assert diagnose(one(*LACKING, retrans_1m=100, retrans=100)).who == "network"
 
 
 def test_a_smoothed_rtt_alone_is_no_evidence_of_late_acks() -> None:
     held = {"srtt_us": 45_000, "rtt_hi_us": 45_000, "rtt_samples": 1, "min_rtt_us": 1000, "rtt_age_ms": 5}
     assert [cause.name for cause in causes.one(one(**held))] == ["late-acks"]
-    assert [cause.name for cause in causes.one(one(*UNTOLD, **held))] == []
+    assert [cause.name for cause in causes.one(one(*LACKING, **held))] == []
 
 
 def test_where_a_longer_wait_is_allowed_the_kernel_s_count_of_slow_answers_says_nothing(

@@ -393,14 +393,14 @@ def test_where_no_ack_is_seen_it_is_read_as_seldom_as_ever() -> None:
 
 def test_health_has_what_the_source_says_of_itself() -> None:
     scene = Scene()
-    scene.source.hook_note, scene.source.unknown = "fentry is refused", frozenset({"rto_us"})
+    scene.source.hook_note, scene.source.lacking = "fentry is refused", frozenset({"rto_us"})
     scene.source.dropped_records, scene.source.untracked = 3, 4
     scene.source.entries = [connection(1)]
     scene.source.records = [sample(1, 50, rtt_samples=8)]
     scene.clock.work(1.0)
     scene.next()
     health = scene.next().health
-    assert (health.hook, health.hook_note, health.unknown) == (
+    assert (health.hook, health.hook_note, health.lacking) == (
         "fake",
         "fentry is refused",
         frozenset({"rto_us"}),

@@ -97,7 +97,7 @@ def _kind(metric: Metric) -> str:
 
 
 def test_what_is_not_known_is_not_there() -> None:
-    lacking = Health("fentry", unknown=frozenset({"answers", "queue"}))
+    lacking = Health("fentry", lacking=frozenset({"answers", "queue"}))
     there = told(
         Counted().take(row(1, comm=b"", lport=51_000, rport=52_000), row(2, family=0), health=lacking)
     )

@@ -465,7 +465,7 @@ def test_what_is_not_known_has_no_series(exposed: Exposed) -> None:
     text = exposed.show(out(1), listeners=listeners_of(listener(1)))
     assert "tcptop_time_wait_sockets" not in text
     assert "process_resident_memory_bytes" not in text
-    lacking = Health("fentry", unknown=frozenset({"answers", "queue", "drops"}), rss_bytes=5)
+    lacking = Health("fentry", lacking=frozenset({"answers", "queue", "drops"}), rss_bytes=5)
     text = exposed.show(
         out(1),
         health=lacking,

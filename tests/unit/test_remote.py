@@ -75,10 +75,10 @@ def test_samples_of_a_snapshot_that_was_merged_before_are_not_counted_again() ->
 
 
 def test_a_field_that_one_kernel_lacks_is_not_known_and_sockets_that_wait_are_added_up() -> None:
-    one = snapshot_of(row(1), health=Health(unknown=frozenset({"rto_us"})), waiting=(Waiting(4, 5, 6),))
+    one = snapshot_of(row(1), health=Health(lacking=frozenset({"rto_us"})), waiting=(Waiting(4, 5, 6),))
     two = snapshot_of(row(1), waiting=(Waiting(4, 1, 1), Waiting(9, 2, 0)))
     found = merged_of(Part("a", 1, one, True), Part("b", 2, two, True))
-    assert found.health.unknown == {"rto_us"}
+    assert found.health.lacking == {"rto_us"}
     assert found.waiting == (Waiting(4, 6, 7), Waiting(9, 2, 0))
 
 

@@ -143,11 +143,20 @@ def test_what_an_older_version_does_not_say_is_unknown(from_state: bool) -> None
         again = decoder.take(text.encode()) or again
     assert again is not None
     assert len(again.rows)
-    assert again.health.unknown == {*newer, *world.step().health.unknown}
+    assert again.health.lacking == {*newer, *world.step().health.lacking}
     written = StreamLines(Filter(), lambda _: None).of(again)
     opened = [line for line in map(json.loads, b"".join(written).splitlines()) if line["event"] == "open"]
     assert {line[name] for line in opened for name in newer} == {None}
     assert None not in {line["slow_replies"] for line in opened if line["scanned"]}
+
+
+def test_the_older_name_of_what_is_lacking_is_read_too() -> None:
+    world, stream, decoder = World(3), StreamLines(Filter(), lambda _: None), StreamDecoder(complain)
+    snapshot = world.step()
+    older = b"".join(stream.begin(ORIGIN) + stream.of(snapshot)).replace(b'"lacking":', b'"unknown":')
+    (again,) = (found for line in older.splitlines() if (found := decoder.take(line)) is not None)
+    assert again.health == snapshot.health
+    assert again.health.lacking
 
 
 def test_all_lines_keep_to_the_schema() -> None:

@@ -104,7 +104,7 @@ class World:
             )
             for number in range(1, int(chance.integers(2, 5)))
         ]
-        health = Health("fentry", cpu_percent=float(chance.random()), unknown=LACKING, samples_per_s=1.5)
+        health = Health("fentry", cpu_percent=float(chance.random()), lacking=LACKING, samples_per_s=1.5)
         cells = tuple(self._cells[second].copy() for second in sorted(self._cells))
         return Snapshot(
             WALL_NS + clock_ns - START_NS, clock_ns, columns_of(self._rows), cells, health, None,
@@ -135,6 +135,6 @@ def _values(kind: Kind, rows: Any, snapshot: Snapshot) -> dict[str, Any]:
     order = np.argsort(rows["id"])
     fields = CONNECTIONS.fields if kind is CONNECTION_COLUMNS else kind.fields
     return {
-        field.name: list(field.values(lambda name: rows[name][order], snapshot.health.unknown))
+        field.name: list(field.values(lambda name: rows[name][order], snapshot.health.lacking))
         for field in fields
     }

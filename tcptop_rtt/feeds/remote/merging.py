@@ -109,7 +109,7 @@ def _health(each: Sequence[Health], problem: str) -> Health:
         cpu_percent=sum(one.cpu_percent for one in each),
         untracked=sum(one.untracked for one in each),
         problem=_together([problem, *(one.problem for one in each)]),
-        unknown=frozenset().union(*(one.unknown for one in each)),
+        lacking=frozenset().union(*(one.lacking for one in each)),
         records_per_s=sum(one.records_per_s for one in each),
         report_interval_s=max((one.report_interval_s for one in each), default=0.0),
         scan_s=max((one.scan_s for one in each), default=0.0),

@@ -80,8 +80,10 @@ def waiting(line: Mapping[str, Any]) -> Waiting:
 
 def health(value: object) -> Health:
     """The health in a line."""
+    if isinstance(value, dict) and "unknown" in value:  # the name in older recordings
+        value = {"lacking": value["unknown"]} | value
     found = _checked(_converted(value, Health))
-    return dataclasses.replace(found, unknown=found.unknown & _FIELD_NAMES, spaced=found.spaced & {*SPACED})
+    return dataclasses.replace(found, lacking=found.lacking & _FIELD_NAMES, spaced=found.spaced & {*SPACED})
 
 
 def _converted(line: object, type_: type[_Facts]) -> _Facts:

@@ -59,7 +59,7 @@ class State:
     def snapshot(self, time_ns: int, clock_ns: int, health: Health) -> Snapshot:
         """A snapshot of the whole state, read-only. What the stream does not have is unknown in it."""
         absent = frozenset().union(*(table.absent for table in self._tables.values()))
-        health = dataclasses.replace(health, unknown=health.unknown | absent)
+        health = dataclasses.replace(health, lacking=health.lacking | absent)
         return Snapshot(
             time_ns,
             clock_ns,

@@ -70,7 +70,7 @@ class Aggregator:
             self._build,
             snapshot.time_ns,
             self._origin,
-            snapshot.health.unknown,
+            snapshot.health.lacking,
         )
 
     def _program(self, snapshot: Snapshot) -> dict[str, int]:

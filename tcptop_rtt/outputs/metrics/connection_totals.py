@@ -41,7 +41,7 @@ class ConnectionTotals:
 
     def take(self, snapshot: Snapshot) -> Table:
         """Count the next snapshot, and return all totals so far."""
-        rows, lacking, totals = snapshot.rows, snapshot.health.unknown, self._totals
+        rows, lacking, totals = snapshot.rows, snapshot.health.lacking, self._totals
         # Gains need all rows, as a filter may select different connections each time.
         gained, self._last = gains(self._last, rows), rows
         chosen = select(rows, self._choice.filter, lacking)

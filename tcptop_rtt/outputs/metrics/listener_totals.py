@@ -33,7 +33,7 @@ class ListenerTotals:
             dropped[:] = 0  # drops from before the program's start do not count
         self._last, self._is_first = now, False
 
-        chosen = select_others(now, LISTEN, self._choice.filter, snapshot.health.unknown)
+        chosen = select_others(now, LISTEN, self._choice.filter, snapshot.health.lacking)
         now, dropped = now[chosen], dropped[chosen]
         shared = labels.of_listeners(now.__getitem__)
         slots = totals.locate(shared, labels.texts_of_listener, snapshot.clock_ns, snapshot.time_ns)

@@ -26,7 +26,7 @@ class Code(NamedTuple):
     """Their instructions, with a map's index in ``maps`` instead of its descriptor."""
     targets: Mapping[str, int]
     """By name of a place, its number in the kernel's BTF; places that the kernel lacks are missing."""
-    unknown: frozenset[str]
+    lacking: frozenset[str]
     """The fields of a row that this kernel does not have."""
 
     def to_bytes(self) -> bytes:
@@ -35,7 +35,7 @@ class Code(NamedTuple):
             "maps": self.maps,
             "programs": {name: base64.b64encode(code).decode() for name, code in self.programs.items()},
             "targets": self.targets,
-            "unknown": sorted(self.unknown),
+            "lacking": sorted(self.lacking),
         }
         return json.dumps(parts).encode()
 
@@ -51,7 +51,7 @@ class Code(NamedTuple):
                 {name: MapInfo(*map(int, info)) for name, info in parts["maps"].items()},
                 {name: base64.b64decode(code) for name, code in parts["programs"].items()},
                 {name: int(number) for name, number in parts["targets"].items()},
-                frozenset(parts["unknown"]),
+                frozenset(parts["lacking"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("no code") from error

@@ -61,7 +61,7 @@ def compiled(flags: Sequence[str], lists_sockets: bool) -> Code:
             if (instructions := instructions_of(module, name))
         },
         {name: number for name, number in targets.items() if number is not None},
-        types.unknown - (set() if _inner_pid_namespace() else {"pid"}),
+        types.lacking - (set() if _inner_pid_namespace() else {"pid"}),
     )
 
 

@@ -38,7 +38,7 @@ class Handover:
     hook: str
     hook_note: str
     """Why the first choice of hook was refused; empty if it was not."""
-    unknown: frozenset[str]
+    lacking: frozenset[str]
     """The fields of a row that this kernel does not have."""
     maps: dict[str, int]
     """Descriptors of maps, by name; only those that are read outside the kernel are handed over."""
@@ -57,7 +57,7 @@ def send(channel: socket.socket, message: Stage | Refused | Handover) -> None:
     fields = {
         "hook": message.hook,
         "hook_note": message.hook_note,
-        "unknown": sorted(message.unknown),
+        "lacking": sorted(message.lacking),
         "maps": list(maps),
         "links": list(message.links),
         "programs": list(message.programs),
@@ -81,9 +81,9 @@ def receive(channel: socket.socket) -> Stage | Refused | Handover | None:
 
 
 def _handed_over(fields: dict[str, Any], descriptors: list[int]) -> Handover:
-    unknown = frozenset(fields.pop("unknown"))
+    lacking = frozenset(fields.pop("lacking"))
     rest = iter(descriptors)
     kinds: Any = {
         kind: dict(zip(fields.pop(kind), rest, strict=False)) for kind in ("maps", "links", "programs")
     }
-    return Handover(unknown=unknown, **kinds, **fields)
+    return Handover(lacking=lacking, **kinds, **fields)

@@ -156,7 +156,7 @@ class KernelTypes(NamedTuple):
 
     text: str
     """C definitions."""
-    unknown: frozenset[str]
+    lacking: frozenset[str]
     """The fields of a row that this kernel does not have."""
 
 
@@ -168,7 +168,7 @@ def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) 
     """
     structs = STRUCTS | {name: fields for name, fields in optional.items() if btf.struct(name)}
     lines = [*(f"struct {name};" for name in structs), "struct seq_file;", "struct missing { };"]
-    unknown: set[str] = set()
+    lacking: set[str] = set()
     for struct, fields in structs.items():
         number = btf.struct(struct)
         if number is None:
@@ -179,7 +179,7 @@ def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) 
             if member is None and not field.tells:
                 raise _lacks(f"{struct}.{field.paths[0] if field.paths else name}")
             if member is None:
-                unknown.update(field.tells)
+                lacking.update(field.tells)
             lines += _definition(name, member, structs.keys())
         lines += ["\t};", "};"]
     if "bpf_iter__tcp" not in structs:
@@ -190,7 +190,7 @@ def kernel_types(btf: Btf, optional: Mapping[str, dict[str, Field]] = OPTIONAL) 
     if cast:
         lines.append(f"#define RDONLY_CAST {KERNEL_FUNCTION | cast}")
         lines.append(f"#define TCP_SOCK_TYPE {btf.struct('tcp_sock')}")
-    return KernelTypes("\n".join(lines) + "\n", frozenset(unknown))
+    return KernelTypes("\n".join(lines) + "\n", frozenset(lacking))
 
 
 def _lacks(what: str) -> TcptopError:

@@ -44,7 +44,7 @@ def load(code: Code, hook: str) -> Handover:
         if SOCKETS.program in code.programs:
             attaching.attach(SOCKETS)
         opened.pop_all()
-    return Handover(hook, note, code.unknown, maps, links, programs)
+    return Handover(hook, note, code.lacking, maps, links, programs)
 
 
 class _Attaching:
