@@ -139,8 +139,11 @@ def by_service(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
 
 
 def by_verdict(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
-    """By the field ``verdict``; the most severe verdict is the highest."""
-    return _worst_highest(get("verdict"))
+    """By the verdict on a group; the most severe is the highest. Of equal ones, and of groups without a
+    verdict, the largest group is. Groups of closed connections only are last.
+    """
+    keys, count = _worst_highest(get("verdict")), get("count")
+    return Keys([*keys.columns, bits(count)], keys.unknown & (count == 0), aside=keys.unknown)
 
 
 def by_why(get: Get, lacking: frozenset[str]) -> Keys:

@@ -9,6 +9,8 @@ from tcptop_rtt.model.hosts import LONGEST_BYTES, number_of
 from tcptop_rtt.model.rows import ROW, Rows
 from tcptop_rtt.view.fields import CONNECTIONS
 from tcptop_rtt.view.filter import Filter, select
+from tcptop_rtt.view.group_fields import TABLES
+from tcptop_rtt.view.grouping import GROUP, HOSTS
 from tcptop_rtt.view.ranking import Ranking
 from tests.unit.rows import columns_of, row, rows_of
 
@@ -171,3 +173,10 @@ def test_rates_and_ages_are_told_apart() -> None:
     ages = [0, second, 2 * second, 3600 * second, 86400 * second, 10 * 365 * 86400 * second]
     rows = rows_of(*(row(9 - number, age_ns=age) for number, age in enumerate(ages)))
     assert ids(rows, "age") == [9, 8, 7, 6, 5, 4]
+
+
+def test_groups_of_one_verdict_or_none_go_by_their_size_and_those_that_have_ended_are_last() -> None:
+    groups = np.zeros(5, GROUP)
+    groups["id"], groups["verdict"], groups["count"] = range(1, 6), [0, 0, 3, 3, 2], [0, 5, 1, 9, 1]
+    found = Ranking(groups, np.arange(5), TABLES[HOSTS].sorts["why"], True).window(0, 5)
+    assert groups["id"][found].tolist() == [5, 4, 3, 2, 1]
