@@ -18,7 +18,7 @@ from tcptop_rtt.view import causes
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.causes import Cause
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 BURST_PER_S = 10
 """Retransmits per second: only an overflowing queue or a broken path causes so many at once."""
@@ -87,8 +87,8 @@ def _spike(before: Snapshot, now: Snapshot, at: Indices) -> Sign:
     seconds = min(SPARK_CELLS, now.clock_ns // CELL_NS - before.clock_ns // CELL_NS + 1)
     highest_us = np.fmax.reduce(now.cells_us[-seconds:])
     found = np.zeros(len(at), bool)
-    # The rise must be at least the yellow limit: a lower RTT is fast.
-    least_us, factor = limits().yellow_us, limits().queue_factor
+    # The rise must be at least the yellow threshold: a lower RTT is fast.
+    least_us, factor = thresholds().yellow_us, thresholds().queue_factor
     rows = np.flatnonzero((at >= 0) & (highest_us >= least_us))
     basis, usual_us = known.rtts(lambda name: before.rows[name][at[rows]])
     risen = (highest_us[rows] >= factor * usual_us) & (highest_us[rows] - usual_us >= least_us)

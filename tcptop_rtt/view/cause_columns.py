@@ -13,7 +13,7 @@ from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.model.waited import WAITED
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 from tcptop_rtt.view.waits import Waits
 
 DELAYED_ACK_US = (35_000, 50_000)
@@ -83,15 +83,15 @@ class Columns:
             self["rtt_lo_us"].astype(np.int64) - self.lowest_us < DELAYED_ACK_US[0] / 2
         )
         near = (self.lowest_us > 0) & (self.lowest_us <= DELAYED_ACK_US[0])
-        risen = self["srtt_us"] >= limits().queue_factor * self.lowest_us
+        risen = self["srtt_us"] >= thresholds().queue_factor * self.lowest_us
         found: Mask = self.fresh & near & late & some & risen
         return found
 
     @cached_property
     def risen(self) -> Mask:
         """Which rows have a risen RTT that delayed ACKs do not explain: one explanation is enough."""
-        risen = (self.rtt_us >= limits().queue_factor * self.lowest_us) & (
-            self.rtt_us - self.lowest_us >= limits().queue_us
+        risen = (self.rtt_us >= thresholds().queue_factor * self.lowest_us) & (
+            self.rtt_us - self.lowest_us >= thresholds().queue_us
         )
         found: Mask = risen & (self.lowest_us > 0) & self.fresh & ~self.delays_acks
         return found

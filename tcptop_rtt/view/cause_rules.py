@@ -12,7 +12,7 @@ from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import CONNECT_ERRORS, FIN_CAME, SYN_SENT, UNKNOWN_U32, Holder, Mask
 from tcptop_rtt.view.cause_columns import Columns
 from tcptop_rtt.view.shares import are_often_slow, needed
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 LIMITED_BUSY_US = 100_000
 """The kernel counts in jiffies: of less busy time, a few of them would be a large share."""
@@ -58,22 +58,24 @@ def peer_not_reading(c: Columns) -> Mask:
 def limited(c: Columns, name: str) -> Mask:
     busy_us = c["busy_us_1m"]
     found: Mask = (
-        (c["window_ms"] > 0) & (busy_us >= LIMITED_BUSY_US) & (c[name] >= limits().limited_share * busy_us)
+        (c["window_ms"] > 0)
+        & (busy_us >= LIMITED_BUSY_US)
+        & (c[name] >= thresholds().limited_share * busy_us)
     )
     return found
 
 
 def not_accepted(c: Columns) -> Mask:
-    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= limits().backlog_ns)
+    found: Mask = (c["holder"] == Holder.LISTENER) & (c["age_ns"] >= thresholds().backlog_ns)
     return found
 
 
 def not_read(c: Columns) -> Mask:
     waiting, last_ms = c["recv_q_bytes"], c["last_received_ms"]
-    stands = (last_ms >= limits().unread_ms) & (last_ms != UNKNOWN_U32)
+    stands = (last_ms >= thresholds().unread_ms) & (last_ms != UNKNOWN_U32)
     has_data = waiting > among(c["state"], FIN_CAME)
     is_held = c["holder"] != Holder.NOBODY
-    found: Mask = is_held & ((waiting >= limits().unread_bytes) | (has_data & stands))
+    found: Mask = is_held & ((waiting >= thresholds().unread_bytes) | (has_data & stands))
     return found
 
 
@@ -81,15 +83,15 @@ def loses(c: Columns) -> Mask:
     count, sent = needed(c["retrans_1m"], c["dsack_dups_1m"]), c["data_segs_out_1m"]
     found: Mask = (
         (c["window_ms"] > 0)
-        & (count >= limits().loss_segments)
+        & (count >= thresholds().loss_segments)
         & (sent > 0)
-        & (count >= limits().loss_share * sent)
+        & (count >= thresholds().loss_share * sent)
     )
     return found
 
 
 def _is_late(c: Columns, us: NDArray[np.float64], often: Mask) -> Mask:
-    long = (us >= limits().slow_answer_us) & (us > c.waits.path_us + c.waits.queue_us)
+    long = (us >= thresholds().slow_answer_us) & (us > c.waits.path_us + c.waits.queue_us)
     found: Mask = c.waits.known & (long | often) & (us < NO_ANSWER_US)
     return found
 
@@ -107,5 +109,5 @@ def we_are_late(c: Columns) -> Mask:
 
 
 def is_far(c: Columns) -> Mask:
-    found: Mask = c.fresh & (c.lowest_us >= limits().red_us)
+    found: Mask = c.fresh & (c.lowest_us >= thresholds().red_us)
     return found

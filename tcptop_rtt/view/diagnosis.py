@@ -10,7 +10,7 @@ from tcptop_rtt.model.known import RttBasis
 from tcptop_rtt.view import causes, checks
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view.shares import needed_1m, shares
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 Who = Literal["network", "peer", "us", "somebody", "nobody", "unknown"]
 """``somebody``: it is held up, by whom is not known; ``unknown``: too little is known, or it is over."""
@@ -72,7 +72,7 @@ def _diagnose(row: Connection, own_netns: int) -> Verdict:
         return Verdict("unknown", "nothing found, as far as this kernel reports", (why,))
     if row.rtt.basis != RttBasis.FRESH:
         return _without_sample(row)
-    return _slow(row, srtt, own_netns) if srtt >= limits().red_us else _healthy(row, srtt)
+    return _slow(row, srtt, own_netns) if srtt >= thresholds().red_us else _healthy(row, srtt)
 
 
 def _resent(row: Connection) -> str:

@@ -14,7 +14,7 @@ from tcptop_rtt.model.known import FRESH_MS, RttBasis
 from tcptop_rtt.model.outside import harmless
 from tcptop_rtt.model.rows import STATES, Holder
 from tcptop_rtt.view.glyphs import UNICODE, Glyphs
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 UNKNOWN = "?"
 NOTHING = "-"
@@ -107,9 +107,9 @@ def level(us: float) -> Level:
     """Returns the level of an RTT in microseconds, by the thresholds of the colours."""
     if not us > 0:
         return "unknown"
-    if us < limits().yellow_us:
+    if us < thresholds().yellow_us:
         return "good"
-    return "warn" if us < limits().red_us else "bad"
+    return "warn" if us < thresholds().red_us else "bad"
 
 
 def _scaled(value: float, unit: str) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.listeners import LISTENER, Endpoints, is_full
 from tcptop_rtt.model.records import Direction
 from tcptop_rtt.model.rows import Get, Holder, Indices, Mask, Rows, fields_of
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 LISTENING = np.dtype(
     [
@@ -88,7 +88,7 @@ def _troubles(found: NDArray[np.void], lacking: frozenset[str]) -> NDArray[np.ui
     holds = {
         "queue-full": is_full(found.__getitem__) & (not lacking & {"queue", "queue_limit"}),
         "drops": found["drops_per_s"] > 0,  # false for nan, which is unknown
-        "backlog": found["oldest_ns"] >= limits().backlog_ns,
+        "backlog": found["oldest_ns"] >= thresholds().backlog_ns,
     }
     numbers = np.zeros(len(found), np.uint8)
     for number in reversed(range(1, len(TROUBLES))):

@@ -15,7 +15,7 @@ from tcptop_rtt.model.rows import Get, Mask
 from tcptop_rtt.view import causes, numbers
 from tcptop_rtt.view.filter import parse
 from tcptop_rtt.view.questions import Answer
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 
 class Judged:
@@ -69,14 +69,14 @@ class Meaning:
 def _bad(judged: Judged) -> Answer:
     rtt_us, is_old = judged.rtts
     held_up = judged.verdicts > 0
-    bad = judged.is_open & (held_up | ((rtt_us >= limits().yellow_us) & ~is_old))
+    bad = judged.is_open & (held_up | ((rtt_us >= thresholds().yellow_us) & ~is_old))
     return Answer(bad, judged.is_open & ~bad)
 
 
 def _slow(judged: Judged) -> Answer:
     rtt_us, is_old = judged.rtts
     asked = judged.is_open & ~is_old
-    return Answer(asked & (rtt_us >= limits().red_us), asked & (rtt_us < limits().red_us))
+    return Answer(asked & (rtt_us >= thresholds().red_us), asked & (rtt_us < thresholds().red_us))
 
 
 def _retransmitting(judged: Judged) -> Answer:
@@ -87,13 +87,13 @@ def _retransmitting(judged: Judged) -> Answer:
 
 # An RTT that has risen above its minimum needs no rule of its own: its WHY is a queue or a lag.
 BAD = Meaning(
-    "bad", "bad ones", lambda: f"have a WHY, or an RTT from {limits().yellow_us / 1000:g}ms on", _bad
+    "bad", "bad ones", lambda: f"have a WHY, or an RTT from {thresholds().yellow_us / 1000:g}ms on", _bad
 )
 _MEASURED = (
     Meaning(
         "slow",
         "slow ones",
-        lambda: f"have one from {limits().red_us / 1000:g}ms on",
+        lambda: f"have one from {thresholds().red_us / 1000:g}ms on",
         _slow,
         "connections with an RTT of now",
     ),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tcptop_rtt.model.connection import Connection
 from tcptop_rtt.model.rows import Mask
 from tcptop_rtt.model.waited import SLOW_WAIT_US
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 SLOW_COUNT = 3
 """Fewer slow answers are no pattern."""
@@ -77,7 +77,7 @@ def are_often_slow(slow: NDArray[Any], count: NDArray[Any], path_us: NDArray[Any
 
     :param path_us: the part of each that is not a process's: half of a slow one at least has to be
     """
-    if limits().slow_answer_us > SLOW_WAIT_US:
+    if thresholds().slow_answer_us > SLOW_WAIT_US:
         return np.zeros(np.shape(slow), bool)  # what the kernel counts as slow is not slow here
     found: Mask = (slow >= SLOW_COUNT) & (slow >= SLOW_SHARE * count) & (2 * path_us <= SLOW_WAIT_US)
     return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 
 class Scale(NamedTuple):
@@ -39,8 +39,8 @@ def news(spark_us: NDArray[np.float32], cells: int) -> list[str]:
     values = _fold(spark_us, cells)
     low = np.fmin.reduce(np.where(spark_us > 0, spark_us, np.float32(np.nan)), axis=0)
     with np.errstate(invalid="ignore"):
-        risen = (values >= limits().queue_factor * low) & (values - low >= limits().queue_us)
-        warns, is_bad = risen | (values >= limits().yellow_us), values >= limits().red_us
+        risen = (values >= thresholds().queue_factor * low) & (values - low >= thresholds().queue_us)
+        warns, is_bad = risen | (values >= thresholds().yellow_us), values >= thresholds().red_us
     codes = np.array([ord(" "), ord("w"), ord("b")], np.uint32)
     return _lines(codes[np.where(is_bad, 2, np.where(warns, 1, 0))], cells)
 

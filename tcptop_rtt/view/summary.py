@@ -10,7 +10,7 @@ from tcptop_rtt.model.ids import distinct
 from tcptop_rtt.model.rows import fields_of
 from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import numbers
-from tcptop_rtt.view.thresholds import limits
+from tcptop_rtt.view.thresholds import thresholds
 
 
 class Summary(NamedTuple):
@@ -39,7 +39,7 @@ def summarize(snapshot: Snapshot) -> Summary:
     fresh_us = rtt_us[~is_old]
     return Summary(
         stalled=int(np.count_nonzero(get("stalled") & is_open)),
-        slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= limits().red_us)),
+        slow=int(np.count_nonzero(rtt_us[~is_old & is_open] >= thresholds().red_us)),
         retrans_per_s=float(rates[is_open & ~unknown].sum()),
         in_bps=float(get("in_bps").sum()),
         out_bps=float(get("out_bps").sum()),

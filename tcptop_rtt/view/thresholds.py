@@ -1,4 +1,4 @@
-"""The limits from which a value gets a colour or a word. They are set once, before their first use."""
+"""The thresholds from which a value gets a colour or a word. They are set once, before their first use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tcptop_rtt.model.waited import SLOW_WAIT_US
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The limits, which the file of settings can change."""
+    """The thresholds, which the file of settings can change."""
 
     yellow_us: float = 50_000
     """RTTs from here on are yellow."""
@@ -39,12 +39,12 @@ DEFAULTS = Thresholds()
 _current = DEFAULTS
 
 
-def use(thresholds: Thresholds) -> None:
-    """Use these limits from now on."""
+def use(chosen: Thresholds) -> None:
+    """Use these thresholds from now on."""
     global _current
-    _current = thresholds
+    _current = chosen
 
 
-def limits() -> Thresholds:
-    """The limits in use."""
+def thresholds() -> Thresholds:
+    """The thresholds in use."""
     return _current
