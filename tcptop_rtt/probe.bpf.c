@@ -74,7 +74,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 			read_end(r, sk, before);
 		}
 		if (!c->tgid && is_holders_act(sk, before, after) && locked_by_current(sk))
-			name_owner(r, c);
+			name_user(r, c);
 		submit_record(r);
 	}
 	if (kind != KIND_CLOSE)
@@ -88,7 +88,7 @@ int on_set_state(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* The last event of a socket. If the peer has reset it, its owner closes it here. */
+/* The last event of a socket. If the peer has reset it, its holder closes it here. */
 int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = as_tcp((struct sock *)ctx->args[0]);
@@ -104,8 +104,8 @@ int on_destroy(struct bpf_raw_tracepoint_args *ctx)
 	if (!c->tgid && locked_by_current(sk)) {
 		r = reserve_record();
 		if (r) {
-			init_partial_record(r, KIND_OWNER, sk, c);
-			name_owner(r, c);
+			init_partial_record(r, KIND_USER, sk, c);
+			name_user(r, c);
 			submit_record(r);
 		}
 	}

@@ -20,7 +20,7 @@ enum kind {
 	KIND_STATE	= 2,	/* its TCP state has changed */
 	KIND_SEGMENT	= 3,	/* a window is over, or the traced socket got a segment */
 	KIND_RETRANS	= 4,	/* a segment was sent again; has only identity and retransmissions */
-	KIND_OWNER	= 5,	/* a process used the socket; has only identity and process */
+	KIND_USER	= 5,	/* a process used the socket; has only identity and process */
 	KIND_CLOSE	= 6,	/* the kernel has closed the connection */
 	KIND_ENTRY	= 7,	/* a scan's entry of a descriptor, or of a socket without descriptor */
 	KIND_MPTCP	= 8,	/* a descriptor of an MPTCP socket: its inode and process */

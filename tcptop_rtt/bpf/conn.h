@@ -174,7 +174,7 @@ static __always_inline void read_user(struct record *r, struct connection *c, st
 }
 
 /* Writes the current process into the record as the one that uses the socket. */
-static __always_inline void name_owner(struct record *r, struct connection *c)
+static __always_inline void name_user(struct record *r, struct connection *c)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 

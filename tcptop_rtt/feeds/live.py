@@ -203,7 +203,7 @@ class LiveFeed(Feed):
         """Add what this machine knows of the traced connection's process."""
         if snapshot.trace is None:
             return snapshot
-        key = reader.owner_of(snapshot.trace.id)
+        key = reader.holder_of(snapshot.trace.id)
         here = snapshot.rows["id"] == snapshot.trace.id
         uids, netns, *ends = (snapshot.rows[name][here].tolist() for name in ("uid", "netns", *ENDS))
         trace = dataclasses.replace(

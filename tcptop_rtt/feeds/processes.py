@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tcptop_rtt.model.errors import remedy
 from tcptop_rtt.model.outside import TEXT_BYTES, name_of, read_bytes, text_of
 from tcptop_rtt.model.proc_stat import NS_PER_TICK, STAT_BYTES, ProcStat, stat_of
-from tcptop_rtt.model.snapshot import Owner, Process, ProcessKey
+from tcptop_rtt.model.snapshot import NamedProcess, Process, ProcessKey
 
 if TYPE_CHECKING:
     import psutil
@@ -93,14 +93,14 @@ class Processes:
         except psutil.Error:
             return None
 
-    def parents(self, key: ProcessKey) -> tuple[Owner, ...]:
+    def parents(self, key: ProcessKey) -> tuple[NamedProcess, ...]:
         """The parent process, its parent and so on, up to init; empty if not known."""
-        found: list[Owner] = []
+        found: list[NamedProcess] = []
         pid = key.pid
         try:
             for _ in range(MOST_PARENTS + 1):
                 stat = _stat(pid)
-                found.append(Owner(pid, stat.comm))
+                found.append(NamedProcess(pid, stat.comm))
                 pid = stat.parent
                 if not pid:
                     break

@@ -80,9 +80,9 @@ class Reader:
         """Whether very many connections have ended since the last snapshot, so that memory grows."""
         return self._connections.snapshot_is_urgent
 
-    def owner_of(self, connection: int) -> ProcessKey:
+    def holder_of(self, connection: int) -> ProcessKey:
         """The process that a connection is shown under."""
-        return self._connections.owner_of(connection)
+        return self._connections.holder_of(connection)
 
     def trace(self, connection: int | None) -> None:
         """Have every ACK of one connection reported, or of none. The next :meth:`look` may scan at once."""

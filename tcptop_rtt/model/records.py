@@ -23,7 +23,7 @@ class Kind(IntEnum):
     STATE = 2
     SEGMENT = 3
     RETRANS = 4
-    OWNER = 5
+    USER = 5
     CLOSE = 6
     ENTRY = 7
     MPTCP = 8

@@ -118,8 +118,8 @@ class Waiting(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Owner:
-    """A process that has a descriptor of the socket."""
+class NamedProcess:
+    """A process by number and name: one that has a descriptor of the socket, or a parent of it."""
 
     pid: int  # 0: it is in another PID namespace
     comm: bytes
@@ -163,12 +163,12 @@ class Trace:
     samples: int  # number of samples since the details opened; unlike N it is not bounded
     lowest_us: int  # over all samples since the details opened; 0: none
     highest_us: int
-    owners: tuple[Owner, ...]  # all holders; empty: unknown
-    owner_note: str  # why the owner is unknown; empty if it is known
+    holders: tuple[NamedProcess, ...]  # all holders; empty: unknown
+    holder_note: str  # why the holder is unknown; empty if it is known
     user: str  # the name of the row's uid; empty: none, or not looked up yet
     process: Process | None
     cgroup_path: str | None
-    parents: tuple[Owner, ...] = ()  # of the process, the nearest first; empty: unknown
+    parents: tuple[NamedProcess, ...] = ()  # of the process, the nearest first; empty: unknown
     netns_name: str = ""  # of the network namespace; empty: none
     use: SocketUse | None = None  # by the process; None: unknown
 

@@ -23,7 +23,7 @@ _NUMBERS = ("time_ns", "clock_ns", "count")
 
 
 def line_of(moment: Moment) -> Mapping[str, Any]:
-    """Returns a moment as a line, with its owner and endpoints."""
+    """Returns a moment as a line, with its process and endpoints."""
     rows = moment.row.row.reshape(1)
     found = {field.name: field.values(rows.__getitem__, frozenset())[0] for field in _FIELDS}
     return found | {

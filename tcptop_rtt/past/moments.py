@@ -37,7 +37,7 @@ class Moment:
     words: str  # what has begun
     table: str  # the name of the table that has the row
     id: int  # of the row in that table
-    row: Connection  # the owner and the endpoints, as they were then
+    row: Connection  # the process and the endpoints, as they were then
     count: int  # of connections, or of events, within ALIKE_NS
     alike: tuple[str, int]
     """Equal for moments that are counted as one: same sign and service, or same listener or target."""

@@ -28,7 +28,7 @@ class SideNews(NamedTuple):
     id: int
     gained: int  # how often it has happened since the previous snapshot
     words: str
-    row: np.void  # of dtype ROW: the owner, and the endpoint as the remote one
+    row: np.void  # of dtype ROW: the process, and the endpoint as the remote one
 
 
 def side_news(before: Snapshot, now: Snapshot) -> list[SideNews]:

@@ -1,4 +1,4 @@
-"""The details of one connection: its RTT over time, its owner, and what holds it up."""
+"""The details of one connection: its RTT over time, its process, and what holds it up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines above the details of one connection: its owner, its endpoints, and the verdict."""
+"""The lines above the details of one connection: its process, its endpoints, and the verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TITLE_REST = 40
 
 
 class TitleLines(StyledLines):
-    """Shows a connection's owner, its endpoints, and the verdict."""
+    """Shows a connection's process, its endpoints, and the verdict."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
         "title-lines", "name", "value", "flag", "stalled", *COMMON_STYLES

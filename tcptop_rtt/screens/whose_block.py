@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tcptop_rtt.model.names import NO_NAMES, Address
 from tcptop_rtt.model.reach import SocketUse
-from tcptop_rtt.model.snapshot import Owner, Trace
+from tcptop_rtt.model.snapshot import NamedProcess, Trace
 from tcptop_rtt.view import format as fmt
 from tcptop_rtt.view import naming
 from tcptop_rtt.view.glyphs import Glyphs
@@ -41,12 +41,12 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
         ]
     else:
         facts.append(Fact("command", fmt.UNKNOWN))
-    if trace is not None and trace.owner_note:
-        facts.append(Fact("", fmt.printable(trace.owner_note, glyphs), "warn"))
-    if trace is not None and trace.owners:
-        first = trace.owners[:HOLDERS]
-        holders = ", ".join(_process(owner, glyphs) for owner in first)
-        more = len(trace.owners) - len(first)
+    if trace is not None and trace.holder_note:
+        facts.append(Fact("", fmt.printable(trace.holder_note, glyphs), "warn"))
+    if trace is not None and trace.holders:
+        first = trace.holders[:HOLDERS]
+        holders = ", ".join(_process(holder, glyphs) for holder in first)
+        more = len(trace.holders) - len(first)
         facts.append(Fact("held by", f"{holders} and {more:,} more" if more else holders))
     if trace is not None and trace.use is not None:
         facts += _use(trace.use, glyphs)
@@ -60,8 +60,8 @@ def whose(row: Shown, trace: Trace | None, glyphs: Glyphs) -> Block:
     return Block("WHOSE IT IS", tuple(facts))
 
 
-def _process(owner: Owner, glyphs: Glyphs) -> str:
-    return f"{fmt.printable(owner.comm, glyphs)} {owner.pid or fmt.UNKNOWN}"
+def _process(process: NamedProcess, glyphs: Glyphs) -> str:
+    return f"{fmt.printable(process.comm, glyphs)} {process.pid or fmt.UNKNOWN}"
 
 
 def _use(use: SocketUse, glyphs: Glyphs) -> list[Fact]:

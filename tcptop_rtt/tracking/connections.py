@@ -212,7 +212,7 @@ class Connections:
         self._trace = TraceLog(connection, *self._history.past(row), self._clock_ns(), retrans, stalled)
         return 0 if self._store["closed"][row] else int(self._store["sock"][row])
 
-    def owner_of(self, connection: int) -> ProcessKey:
+    def holder_of(self, connection: int) -> ProcessKey:
         """The process that is shown as the holder of a connection."""
         row = self._store.row_of(connection)
         if row is None:
@@ -255,7 +255,7 @@ class Connections:
         return Snapshot(wall_ns, now_ns, rows, cells_us, health, trace, targets=targets, listeners=listeners)
 
     def _freeze(self, trace: TraceLog, now_ns: int) -> Trace:
-        return trace.freeze(now_ns, self._holders.owners_of(trace.id), self._holders.note_on(trace.id))
+        return trace.freeze(now_ns, self._holders.holders_of(trace.id), self._holders.note_on(trace.id))
 
 
 def _overdue(retransmits: NDArray[np.uint8], probes: NDArray[np.uint8]) -> NDArray[np.bool_]:

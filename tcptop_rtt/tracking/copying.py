@@ -48,7 +48,7 @@ class Copying:
 
     def _copy_whole(self, batch: Located) -> None:
         store, kinds = self._store, batch.kinds
-        batch = batch.where((kinds != Kind.RETRANS) & (kinds != Kind.OWNER) & ~self._superseded(batch))
+        batch = batch.where((kinds != Kind.RETRANS) & (kinds != Kind.USER) & ~self._superseded(batch))
         if batch.records.dtype == ENTRY:
             self._copy_scanned(batch)
         # A ring buffer record that came during the scan is newer than the scan's entry.

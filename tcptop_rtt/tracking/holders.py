@@ -11,7 +11,7 @@ from tcptop_rtt.model.ids import among, places
 from tcptop_rtt.model.mixing import mixed
 from tcptop_rtt.model.records import Direction, Hold
 from tcptop_rtt.model.rows import NOT_HELD, Holder, Indices
-from tcptop_rtt.model.snapshot import Owner, ProcessKey
+from tcptop_rtt.model.snapshot import NamedProcess, ProcessKey
 from tcptop_rtt.tracking.column_store import ColumnStore
 from tcptop_rtt.tracking.listeners import Listeners, oldest_first
 from tcptop_rtt.tracking.located import Located
@@ -197,11 +197,11 @@ class Holders:
         found: Indices = missing[self._store["scanned"][missing]]
         return found
 
-    def owners_of(self, connection: int) -> tuple[Owner, ...]:
+    def holders_of(self, connection: int) -> tuple[NamedProcess, ...]:
         """All processes that held a connection at the latest scan."""
         held = self._held[self._held["id"] == connection]
         _, first = np.unique(held["tgid"], return_index=True)
-        return tuple(sorted(Owner(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
+        return tuple(sorted(NamedProcess(int(one["pid"]), bytes(one["comm"])) for one in held[first]))
 
     def note_on(self, connection: int) -> str:
         """Why a connection has no process, or only that of its listener; empty if it has its own."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop_rtt.model.records import Kind, Records
-from tcptop_rtt.model.snapshot import Changes, Owner, Trace
+from tcptop_rtt.model.snapshot import Changes, NamedProcess, Trace
 
 SAMPLES_KEPT = 32_768
 READ_KEPT = 32
@@ -101,8 +101,8 @@ class TraceLog:
     def _add_changes(self, records: Records, stalled: NDArray[np.bool_]) -> None:
         """Log each change of the number of retransmits, and each beginning and end of a stall."""
         kinds = records["kind"]
-        # OWNER records have no counters, and a scan's entry may come after newer records.
-        telling = (kinds != Kind.OWNER) & (records["time_ns"] >= self._changes["time_ns"][-1])
+        # USER records have no counters, and a scan's entry may come after newer records.
+        telling = (kinds != Kind.USER) & (records["time_ns"] >= self._changes["time_ns"][-1])
         new = np.zeros(np.count_nonzero(telling), _CHANGE)
         for name in ("time_ns", "retrans"):
             new[name] = records[name][telling]
@@ -118,7 +118,7 @@ class TraceLog:
         superseded = np.append((stretch[1:] == stretch[:-1]) & ~turned[1:], False)
         self._changes = np.concatenate([self._changes, new[~superseded]])[-CHANGES_KEPT:]
 
-    def freeze(self, now_ns: int, owners: tuple[Owner, ...], owner_note: str) -> Trace:
+    def freeze(self, now_ns: int, holders: tuple[NamedProcess, ...], holder_note: str) -> Trace:
         """The log as it is now. The caller fills in what it knows of the process."""
         log = np.concatenate([self._past, self._log])
 
@@ -141,8 +141,8 @@ class TraceLog:
             samples=self._samples,
             lowest_us=self._lowest_us,
             highest_us=self._highest_us,
-            owners=owners,
-            owner_note=owner_note,
+            holders=holders,
+            holder_note=holder_note,
             user="",
             process=None,
             cgroup_path=None,

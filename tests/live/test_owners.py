@@ -162,7 +162,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     watch.probe.trace(watch.connections.set_trace(connection))
     trace = watch.look().trace
     assert trace
-    assert {owner.pid for owner in trace.owners} == {os.getpid(), child.pid}
+    assert {owner.pid for owner in trace.holders} == {os.getpid(), child.pid}
 
     server.close()
     (row,) = _live(watch.look(), lport, rport)
@@ -208,7 +208,7 @@ def _note(watch: Watch, row: dict[str, object]) -> str:
     watch.connections.set_trace(int(row["id"]))  # type: ignore[call-overload]
     trace = watch.look().trace
     assert trace
-    return trace.owner_note
+    return trace.holder_note
 
 
 def test_a_connection_that_waits_to_be_accepted_has_the_listeners_process_and_says_so(watch: Watch) -> None:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tcptop_rtt.model.snapshot import Changes, Health, Owner
+from tcptop_rtt.model.snapshot import Changes, Health, NamedProcess
 from tcptop_rtt.screens.details import DetailsScreen
 from tcptop_rtt.screens.help import HelpScreen
 from tcptop_rtt.screens.whose_block import HOLDERS
@@ -279,18 +279,20 @@ async def test_an_unknown_owner_says_why(stage: Open) -> None:
     async with stage() as it:
         await it.show(row(1, pid=0, comm=b""))
         await it.press("enter")
-        unknown = trace_of(1, 1000, owners=(), owner_note="the kernel's own", process=None, cgroup_path=None)
+        unknown = trace_of(
+            1, 1000, holders=(), holder_note="the kernel's own", process=None, cgroup_path=None
+        )
         await it.show(row(1, pid=0, comm=b""), step=1, trace=unknown)
         assert "the kernel's own" in facts(it)
         assert "cgroup        ?" in facts(it)
 
 
 async def test_of_many_holders_the_first_are_named_and_the_others_counted(stage: Open) -> None:
-    owners = tuple(Owner(10_000 + number, b"worker") for number in range(HOLDERS + 4321))
+    holders = tuple(NamedProcess(10_000 + number, b"worker") for number in range(HOLDERS + 4321))
     async with stage() as it:
         await it.show(row(1))
         await it.press("enter")
-        await it.show(row(1), step=1, trace=trace_of(1, 1000, owners=owners))
+        await it.show(row(1), step=1, trace=trace_of(1, 1000, holders=holders))
         text = " ".join(facts(it).split())
     assert all(str(10_000 + number) in text for number in range(HOLDERS))
     assert str(10_000 + HOLDERS) not in text
@@ -393,7 +395,7 @@ async def test_freeze_holds_the_details(stage: Open) -> None:
 
 async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
     async with stage() as it:
-        from tcptop_rtt.model.snapshot import Owner, Process
+        from tcptop_rtt.model.snapshot import NamedProcess, Process
 
         hostile = HOSTILE.decode()
         trace = trace_of(
@@ -401,9 +403,9 @@ async def test_hostile_text_is_literal_in_the_details(stage: Open) -> None:
             1000,
             user=hostile,
             process=Process(1, f"sh {hostile}", 1e9, 0.0, 0),
-            owners=(Owner(1, HOSTILE),),
+            holders=(NamedProcess(1, HOSTILE),),
             cgroup_path=f"/{hostile}",
-            owner_note=hostile,
+            holder_note=hostile,
         )
         await it.show(row(1, comm=HOSTILE))
         await it.press("enter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptop_rtt.model.reach import BlockedThread, SocketUse
-from tcptop_rtt.model.snapshot import Owner
+from tcptop_rtt.model.snapshot import NamedProcess
 from tcptop_rtt.screens.whose_block import BLOCKED
 from tests.tui.conftest import Open
 from tests.tui.feed import HOSTILE, trace_of
@@ -14,7 +14,7 @@ async def test_the_details_tell_who_has_started_the_process_and_in_which_namespa
     async with stage((200, 50)) as it:
         await it.show(row(1, netns=4026532177))
         await it.press("enter")
-        parents = (Owner(77, b"supervisord"), Owner(1, HOSTILE))
+        parents = (NamedProcess(77, b"supervisord"), NamedProcess(1, HOSTILE))
         trace = trace_of(1, 9, parents=parents, netns_name="blue")
         await it.show(row(1, netns=4026532177), step=1, trace=trace)
         text = " ".join(it.screen_text.split())

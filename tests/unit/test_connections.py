@@ -189,7 +189,7 @@ def test_a_segment_brings_the_endpoints_if_no_record_has_before(harness: Harness
 def test_of_several_holders_the_one_seen_using_the_socket_is_shown(harness: Harness) -> None:
     harness.scan(entries({"tgid": 20, "comm": b"low"}, {"tgid": 30, "comm": b"high"}))
     assert harness.rows()["pid"].tolist() == [20]
-    harness.connections.ingest(records({"kind": Kind.OWNER, "tgid": 30, "comm": b"high"}))
+    harness.connections.ingest(records({"kind": Kind.USER, "tgid": 30, "comm": b"high"}))
     harness.scan(entries({"tgid": 20, "comm": b"low"}, {"tgid": 30, "comm": b"high"}))
     (row,) = harness.rows()
     assert (row["pid"], row["comm"]) == (30, b"high")
@@ -262,7 +262,7 @@ def test_one_that_is_not_tracked_is_another_than_that_which_had_its_memory_befor
 
 
 def test_rates_count_from_what_was_there_at_first_sight(harness: Harness) -> None:
-    harness.connections.ingest(records({"kind": Kind.OWNER, "tgid": 5}))  # has no counters
+    harness.connections.ingest(records({"kind": Kind.USER, "tgid": 5}))  # has no counters
     harness.wait(1)
     harness.scan(entries({"bytes_acked": 10**9, "time_ns": harness.now_ns}))
     assert harness.rows()["out_bps"].tolist() == [0]
@@ -521,7 +521,7 @@ def test_a_trace_tells_when_segments_were_sent_again_and_when_it_was_stalled(har
             after(1.02, retrans=7),
             after(2, retrans=7),
             after(3, retrans=8, retransmits=1, kind=Kind.RETRANS),
-            after(3.5, kind=Kind.OWNER),  # it has no counters
+            after(3.5, kind=Kind.USER),  # it has no counters
             after(4, retrans=8),
         )
     )

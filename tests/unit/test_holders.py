@@ -8,7 +8,7 @@ import pytest
 
 from tcptop_rtt.model.records import ENTRY, Hold, Kind, Records
 from tcptop_rtt.model.rows import Holder
-from tcptop_rtt.model.snapshot import Health, Owner, ProcessKey, Snapshot
+from tcptop_rtt.model.snapshot import Health, NamedProcess, ProcessKey, Snapshot
 from tcptop_rtt.tracking.connections import Connections
 from tcptop_rtt.tracking.holders import ASKED_AT_ONCE
 from tcptop_rtt.tracking.units import MOST_AT_ONCE, ROWS_AGAIN
@@ -106,7 +106,7 @@ def test_an_orphan_keeps_the_name_of_the_process_that_had_it(connections: Connec
     (row,) = snapshot.rows
     assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.NOBODY, 0, 9, b"nginx")
     assert snapshot.trace
-    assert (snapshot.trace.owners, snapshot.trace.owner_note) == ((), "was nginx (9), gone")
+    assert (snapshot.trace.holders, snapshot.trace.holder_note) == ((), "was nginx (9), gone")
 
 
 def test_a_process_without_a_descriptor_is_shown_until_it_ends(connections: Connections) -> None:
@@ -127,7 +127,7 @@ def test_a_process_without_a_descriptor_is_shown_until_it_ends(connections: Conn
     (row,) = snapshot.rows
     assert (row["holder"], row["pid"], row["was_pid"], row["was_comm"]) == (Holder.UNKNOWN, 0, 9, b"sender")
     assert snapshot.trace
-    assert snapshot.trace.owner_note == "was sender (9), gone"
+    assert snapshot.trace.holder_note == "was sender (9), gone"
     assert len(asked) == 2
     connections.close_missing([1])
     (row,) = connections.snapshot(Health("", "", 0, 0, 0)).rows
@@ -167,7 +167,7 @@ def test_a_scan_that_failed_has_no_say(connections: Connections) -> None:
     snapshot = _scan(connections, {"tgid": 4}, {"tgid": 4}, {"tgid": 5})
     assert snapshot.rows["pid"].tolist() == [4]
     assert snapshot.trace
-    assert snapshot.trace.owners == (Owner(4, b""), Owner(5, b""))
+    assert snapshot.trace.holders == (NamedProcess(4, b""), NamedProcess(5, b""))
 
 
 def test_a_connection_that_a_scan_has_not_met_is_missing_until_it_is_closed(connections: Connections) -> None:
