@@ -20,7 +20,7 @@ from tcptop_rtt.model.snapshot import Snapshot
 from tcptop_rtt.view import causes
 from tests.live.link import Link, asking, echoing, sending, taking
 from tests.live.pairs import Pair, connected, fill, port_of, repeating
-from tests.ports import serve
+from tests.ports import bind, serve
 
 _Which = Callable[[Rows], NDArray[np.bool_]]
 
@@ -164,8 +164,7 @@ def a_queue_of_a_listener_that_is_full() -> Iterator[list[Held]]:
 @contextmanager
 def a_port_that_refuses() -> Iterator[list[Held]]:
     with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+        port = bind(nobody_listens)
 
         def connect() -> None:
             with socket.socket() as client, suppress(ConnectionRefusedError):

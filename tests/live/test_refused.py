@@ -19,6 +19,7 @@ from tcptop_rtt.model.records import Kind
 from tcptop_rtt.model.rows import CONNECT_ERRORS
 from tcptop_rtt.view.filter import Filter, listed
 from tests.live.conftest import Recording, Watch
+from tests.ports import bind
 
 CONNECTS = 2000
 
@@ -83,8 +84,7 @@ def _refused(port: int) -> None:
 def test_each_of_many_refused_connects_is_counted_in_one_row(watch: Watch) -> None:
     watch.look()
     with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+        port = bind(nobody_listens)
         for _ in range(CONNECTS):
             _refused(port)
         snapshot = watch.look()
@@ -138,8 +138,7 @@ def test_one_that_is_given_up_before_its_first_segment_is_not_called_without_a_p
 
 def test_the_stream_has_the_beginning_and_the_end_of_each(record: Callable[..., Recording]) -> None:
     with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+        port = bind(nobody_listens)
         recording = record("--rport", str(port), "--interval", "0.2")
         time.sleep(0.5)
         for _ in range(50):
@@ -160,8 +159,7 @@ def test_the_stream_has_the_beginning_and_the_end_of_each(record: Callable[..., 
 def test_a_record_of_a_closed_connection_has_the_error_of_its_socket(watch: Watch) -> None:
     watch.probe.read()
     with socket.socket() as nobody_listens:
-        nobody_listens.bind(("127.0.0.1", 0))
-        port = nobody_listens.getsockname()[1]
+        port = bind(nobody_listens)
         _refused(port)
         records = watch.probe.read().records
     (closed,) = records[(records["rport"] == port) & (records["kind"] == Kind.CLOSE)]
