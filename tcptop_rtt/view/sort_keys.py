@@ -143,7 +143,7 @@ def by_verdict(get: Get, lacking: frozenset[str]) -> Keys:  # noqa: ARG001
     verdict, the largest group is. Groups of closed connections only are last.
     """
     keys, count = _worst_highest(get("verdict")), get("count")
-    return Keys([*keys.columns, bits(count)], keys.unknown & (count == 0), aside=keys.unknown)
+    return Keys([*keys.columns, count], keys.unknown & (count == 0), aside=keys.unknown)
 
 
 def by_why(get: Get, lacking: frozenset[str]) -> Keys:

@@ -76,9 +76,8 @@ def test_records_scans_and_refreshes_are_really_as_rare_as_is_told() -> None:
         assert before.health.report_interval_s < 1
         assert health.refresh_s == TINY.longest_refresh_s
         for previous, snapshot in pairwise((told, *later)):
-            if (
-                snapshot.rows["closed"].sum() <= CLOSED_KEPT
-            ):  # very many ends, of others, bring it before its time
+            # Very many ends, of others, bring a snapshot before its time.
+            if snapshot.rows["closed"].sum() <= CLOSED_KEPT:
                 assert snapshot.clock_ns - previous.clock_ns >= 0.9e9 * health.refresh_s
         assert len(probe.scans_ns) <= 1 + (later[-1].clock_ns - told.clock_ns) / 1e9 / health.scan_pause_s
 

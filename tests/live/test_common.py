@@ -109,16 +109,15 @@ def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Cli
     terminal = terminals((160, 48))
     terminal.start(f"--pid {os.getpid()}")
     terminal.press("c")
-    line = terminal.wait_for("bad ones go to 127.77.7.0/24", timeout_s=ENOUGH_S)
+    line = terminal.wait_for("bad ones go to 127.77.7.0/24")
     terminal.expect(
         lambda: terminal.line_with(f" {BAD_ONES} of ", "bad ones go to 127.77.7.0/24; 14% of all do") != "",
         "all of them",
-        ENOUGH_S,
     )
     assert line.startswith("▸")
     for number in range(LATER):
         clients.fill(f"127.88.8.{1 + number}")
-    terminal.wait_for(f"{LATER} of ", "bad ones go to 127.88.8.0/24", timeout_s=ENOUGH_S)
+    terminal.wait_for(f"{LATER} of ", "bad ones go to 127.88.8.0/24")
     terminal.expect(
         lambda: bool(re.search(rf"\b{BAD_ONES} of \d+ bad ones go to 127\.77\.7\.0/24", terminal.text)),
         "both",
@@ -133,7 +132,7 @@ def test_one_key_says_it_and_enter_shows_them(terminals: Terminals, clients: Cli
     terminal.wait_for('filter "remote:127.77.7.0/24"')
     assert "peer not reading" in terminal.marked() or "window" in terminal.marked()
     terminal.press("c")
-    terminal.wait_for("nothing to compare with: it is true of all 24", timeout_s=ENOUGH_S)
+    terminal.wait_for("nothing to compare with: it is true of all 24")
     terminal.press("q")
     terminal.wait_for("PROCESS")
     terminal.press("q")

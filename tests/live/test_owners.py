@@ -162,7 +162,7 @@ def test_a_passed_descriptor_takes_the_connection_to_its_new_process(watch: Watc
     watch.probe.trace(watch.connections.set_trace(connection))
     trace = watch.look().trace
     assert trace
-    assert {owner.pid for owner in trace.holders} == {os.getpid(), child.pid}
+    assert {holder.pid for holder in trace.holders} == {os.getpid(), child.pid}
 
     server.close()
     (row,) = _live(watch.look(), lport, rport)

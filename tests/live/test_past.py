@@ -145,11 +145,11 @@ def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Termi
             time.sleep(3)  # a past to go to
             process.stdin.write("\n")
             process.stdin.flush()
-            terminal.wait_for(f" {peer} ", "peer not reading", timeout_s=ENOUGH_S)
+            terminal.wait_for(f" {peer} ", "peer not reading")
         finally:
             process.kill()
     # There may be others that the filter hides, or none.
-    terminal.wait_for("no ", "connection ", timeout_s=ENOUGH_S)
+    terminal.wait_for("no ", "connection ")
     terminal.press("m")
     terminal.wait_for("WHAT")
 
@@ -162,7 +162,7 @@ def test_the_dashboard_goes_back_to_before_and_after_it_stopped(terminals: Termi
         becomes(lambda: terminal.line_with("▸ ") != marked, MOVE_S)
         return False
 
-    terminal.expect(is_marked, "the cursor on its moment", timeout_s=ENOUGH_S)
+    terminal.expect(is_marked, "the cursor on its moment")
     terminal.press("Enter")
     terminal.wait_for(" PAST ", " ago ")
     terminal.wait_for(f" {peer} ", "peer not reading")
